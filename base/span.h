@@ -1,0 +1,41 @@
+/* base/span.h: borrowed bytes, and a cursor over them that cannot run past the end.
+ *
+ * A span never owns. Who makes one says until when it is valid. */
+#ifndef YETT_BASE_SPAN_H
+#define YETT_BASE_SPAN_H
+
+#include "base/base.h"
+#include <string.h>
+
+struct span {
+    const uint8_t *data; /* may be NULL only when size is 0 */
+    size_t size;         /* bytes */
+};
+
+static inline struct span span_of(const void *data, size_t size)
+{
+    return (struct span){.data = data, .size = size};
+}
+
+static inline struct span span_of_string(const char *text)
+{
+    return (struct span){.data = (const uint8_t *)text, .size = strlen(text)};
+}
+
+static inline bool span_equal(struct span a, struct span b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+/* ASCII case-insensitive comparison; locale does not matter. */
+bool span_equal_nocase(struct span a, struct span b);
+bool span_starts_with_nocase(struct span s, const char *prefix);
+
+/* The part of `s` after its first `count` bytes. `count` MUST NOT exceed s.size. */
+static inline struct span span_skip(struct span s, size_t count)
+{
+    assert(count <= s.size);
+    return (struct span){.data = s.data == NULL ? NULL : s.data + count, .size = s.size - count};
+}
+
+#endif

@@ -1,0 +1,51 @@
+# yett_library(NAME SOURCES file... [PUBLIC lib...] [PRIVATE lib...])
+# A folder's static library, with the project's warnings, sanitizers and include root.
+function(yett_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name}
+    PUBLIC ${ARG_PUBLIC}
+    PRIVATE ${ARG_PRIVATE} project_warnings project_sanitizers)
+endfunction()
+
+# yett_unit_test(NAME SOURCES file... [LIBS lib...])
+# A cmocka program, run by ctest under the label "unit".
+function(yett_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} PkgConfig::CMOCKA project_warnings project_sanitizers)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+  yett_sanitizer_environment(${name})
+endfunction()
+
+# yett_fuzz_target(NAME SOURCE file.c [LIBS lib...])
+# SOURCE defines LLVMFuzzerTestOneInput(). Dictionary: tests/fuzz/NAME.dict; corpus: tests/fuzz/corpus/NAME/.
+# With YETT_FUZZ it becomes a libFuzzer program; in every build ctest replays the corpus through it (label "fuzz").
+function(yett_fuzz_target name)
+  cmake_parse_arguments(ARG "" "SOURCE" "LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCE})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} project_warnings project_sanitizers)
+  if(YETT_FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set(replay ${name} -runs=0 ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  else()
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.c)
+    set(replay ${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+  endif()
+  add_test(NAME ${name} COMMAND ${replay})
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  yett_sanitizer_environment(${name})
+endfunction()
+
+# Suppressions name the foreign bug they stand for; see tests/sanitizers/.
+function(yett_sanitizer_environment name)
+  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
+    "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0"
+    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/lsan.supp:print_suppressions=0"
+    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+    "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/tsan.supp:halt_on_error=1:second_deadlock_stack=1")
+endfunction()

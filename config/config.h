@@ -1,0 +1,197 @@
+/* config/config.h: yett.conf and conf.d/ as one immutable struct.
+ *
+ * config_load() reads the file and what it includes once, as a *snapshot*: the bytes with their file names. All
+ * workers of a generation parse the same snapshot (it travels in an inherited descriptor), so that a file edited
+ * meanwhile cannot give two workers two configurations.
+ *
+ * What it does not do: open sockets, keys, certificates or tokens, resolve names, log. Every problem is a *finding*,
+ * "FILE:LINE: sentence that says what would be right"; all findings of a file are reported, not just the first.
+ * Threads: a struct config is never changed after loading and may be shared. */
+#ifndef YETT_CONFIG_CONFIG_H
+#define YETT_CONFIG_CONFIG_H
+
+#include "base/span.h"
+
+enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCOL_LMTP, CONFIG_PROTOCOL_IMAP,
+                       CONFIG_PROTOCOL_HTTP_PROXY };
+enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_IMPLICIT, CONFIG_TLS_STARTTLS };
+enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
+enum config_ciphers { CONFIG_CIPHERS_INTERMEDIATE, CONFIG_CIPHERS_MODERN };
+enum config_send_proxy { CONFIG_SEND_PROXY_NONE, CONFIG_SEND_PROXY_V1, CONFIG_SEND_PROXY_V2, CONFIG_SEND_PROXY_V2_TLS };
+enum config_sni { CONFIG_SNI_ANY, CONFIG_SNI_KNOWN, CONFIG_SNI_REQUIRED };
+enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG, CONFIG_LOG_JOURNAL };
+enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
+
+/* Where a thing was configured, for messages: lives with the config. */
+struct config_place {
+    const char *file;
+    unsigned line;
+};
+
+/* An address to listen on or connect to. */
+enum config_address_type { CONFIG_ADDRESS_INET /* host + port; host may be a name when connecting */,
+                           CONFIG_ADDRESS_UNIX, CONFIG_ADDRESS_SYSTEMD };
+struct config_address {
+    enum config_address_type type;
+    char *host;    /* INET: literal without brackets, or a name. UNIX: path. SYSTEMD: socket name */
+    uint16_t port; /* INET */
+    char *text;    /* as written, for messages */
+    struct config_place place;
+};
+
+/* identity = file:PATH | nss:sha256=HEX | pkcs11:... */
+enum config_identity_type { CONFIG_IDENTITY_FILE, CONFIG_IDENTITY_NSS, CONFIG_IDENTITY_PKCS11 };
+struct config_identity {
+    enum config_identity_type type;
+    char *value; /* FILE: path. NSS: lower-case hex SHA-256. PKCS11: the whole URI */
+    char *text;  /* as written */
+    struct config_place place;
+};
+
+/* allow = san_email:*@example.org, dn:OU=Staff, san_dns:..., san_uri:..., cn:..., sha256:..., spki_sha256:..., any */
+enum config_allow_type { CONFIG_ALLOW_ANY, CONFIG_ALLOW_SAN_EMAIL, CONFIG_ALLOW_SAN_DNS, CONFIG_ALLOW_SAN_URI,
+                         CONFIG_ALLOW_CN, CONFIG_ALLOW_DN /* one attribute: CN=, O=, OU= */, CONFIG_ALLOW_SHA256,
+                         CONFIG_ALLOW_SPKI_SHA256 };
+struct config_allow {
+    enum config_allow_type type;
+    char *attribute; /* DN: "OU"; else NULL */
+    char *pattern;   /* '*' matches any run of characters within SAN patterns; exact otherwise */
+    struct config_place place;
+};
+
+/* allow_target = *:443, *.example.org:993, 10.0.0.0/8:22, [::1]:443 : who may be reached through http-proxy. */
+struct config_allow_target {
+    char *host;        /* "*", a name, "*.suffix", an address literal; NULL when a network is given */
+    uint8_t network[16];
+    unsigned network_size; /* 0, 4 or 16 bytes */
+    unsigned prefix_bits;
+    uint16_t port_first, port_last; /* "*": 1..65535 */
+    struct config_place place;
+};
+
+enum config_trust_type { CONFIG_TRUST_MOZILLA, CONFIG_TRUST_DATABASE, CONFIG_TRUST_PATH };
+struct config_trust {
+    enum config_trust_type type;
+    char *path;
+    struct config_place place;
+};
+
+enum config_pin_type { CONFIG_PIN_NONE, CONFIG_PIN_FILE, CONFIG_PIN_CREDENTIAL, CONFIG_PIN_ENV, CONFIG_PIN_PROMPT };
+
+/* [module NAME]: a PKCS#11 module, in a process of its own */
+struct config_module {
+    char *name;
+    char *path;
+    enum config_pin_type pin_type;
+    char *pin_source;         /* path, credential name or variable name; never the PIN */
+    char **environment;       /* "NAME=value" */
+    size_t environment_count;
+    unsigned sessions_max;    /* concurrent signatures; default 8 */
+    unsigned queue_max;       /* waiting signatures, beyond which is a refusal; default 64 */
+    uint32_t sign_timeout_ms; /* default 10000 */
+    struct config_place place;
+};
+
+/* [service NAME]: one tunnel, two sides */
+struct config_service {
+    char *name;
+    struct config_place place;
+    enum config_protocol protocol;
+
+    struct config_address *listen;
+    size_t listen_count;
+    enum config_tls_mode listen_tls;
+    struct config_identity *identity; /* of the listening side when it has TLS, else of the connecting side */
+    size_t identity_count;
+    enum config_sni sni;
+    enum config_peer peer;
+    struct config_allow *allow;
+    size_t allow_count;
+    struct config_trust *peer_trust; /* anchors for client certificates; none by default: required with peer */
+    size_t peer_trust_count;
+
+    struct config_address *connect;
+    size_t connect_count;
+    enum config_tls_mode connect_tls;
+    struct config_identity *connect_identity; /* client certificates offered to the target, in order of preference */
+    size_t connect_identity_count;
+    char *verify_name;               /* NULL: the host in connect */
+    struct config_trust *trust;      /* anchors for servers; default: mozilla */
+    size_t trust_count;
+    struct config_address *via;      /* upstream HTTP proxy to CONNECT through; NULL: none */
+    bool insecure_no_verify;
+
+    struct config_allow_target *allow_target;
+    size_t allow_target_count;
+
+    enum config_ciphers ciphers;
+    unsigned tls_min;                /* 0x0303 or 0x0304 */
+    char **alpn;                     /* of the listening side beyond the protocol's own; tcp only */
+    size_t alpn_count;
+    char *greeting_name;             /* in greetings and EHLO; default: the machine's host name */
+    enum config_send_proxy send_proxy;
+    bool insecure_plaintext_listen, insecure_plaintext_connect;
+    char *ocsp_staple;               /* path of a DER response to serve; NULL: none */
+
+    uint32_t connect_timeout_ms;     /* 10000, all targets together */
+    uint32_t handshake_timeout_ms;   /* 30000 absolute; with STARTTLS the plain phase included: 60000 */
+    uint32_t idle_timeout_ms;        /* by protocol: smtp 600000, others 1800000 */
+    uint32_t half_close_timeout_ms;  /* 30000 */
+    unsigned connections_max;        /* 10000 per worker */
+    unsigned connections_per_address_max; /* 256 per worker; 0: no limit */
+};
+
+struct config {
+    unsigned workers;          /* 0: one per core */
+    char *control;             /* default /run/yett/control.sock */
+    struct config_address *admin; /* NULL: off; loopback or unix only */
+    char *database;            /* "sql:/path", or NULL: none */
+    enum config_log log;
+    enum config_log_format log_format;
+    int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */
+    uint32_t drain_timeout_ms; /* 30000 */
+    unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
+    struct config_module *modules;
+    size_t module_count;
+    struct config_service *services;
+    size_t service_count;
+};
+
+struct config_finding {
+    char *file;
+    unsigned line;
+    char *message;
+};
+
+struct config_findings {
+    struct config_finding *items;
+    size_t count;
+};
+
+/* One file of a snapshot: its name as the administrator knows it, and its bytes. */
+struct config_snapshot;
+
+/* Read `path` and, for each "include" and the conf.d/ beside the default file, what they name, in name order.
+ * On failure NULL, with findings. */
+struct config_snapshot *config_snapshot_read(const char *path, struct config_findings *findings);
+/* Through a descriptor (memfd): written by the supervisor, read by a worker. */
+MUST_CHECK bool config_snapshot_write(const struct config_snapshot *s, int fd);
+struct config_snapshot *config_snapshot_from_fd(int fd, struct config_findings *findings);
+void config_snapshot_destroy(struct config_snapshot **s);
+
+/* Parse and check everything that can be checked without opening anything. NULL when there is any finding. */
+struct config *config_parse(const struct config_snapshot *s, struct config_findings *findings);
+void config_destroy(struct config **c);
+void config_findings_clear(struct config_findings *findings);
+
+/* Add a finding (copies): for what proxy/ finds when it opens identities, trust and listeners. */
+void config_finding_add(struct config_findings *findings, struct config_place place, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+
+const char *config_protocol_name(enum config_protocol protocol);
+
+/* A host:port, [v6]:port, unix:PATH or systemd:NAME. Returns false with a sentence in *error. */
+MUST_CHECK bool config_address_parse(const char *text, struct config_address *address, char **error);
+void config_address_clear(struct config_address *address);
+
+#endif

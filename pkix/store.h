@@ -1,0 +1,36 @@
+/* pkix/store.h: whom a service trusts: anchors, known intermediates, distrusted certificates.
+ *
+ * Filled once at start, then immutable and shared by all threads (pkix/verify.h). Anchors are compared by their whole
+ * DER, never by name or key identifier. NSS must be initialised. On failure each function leaves a sentence in *error
+ * (owned by the caller) that names the file, the certificate and the field. */
+#ifndef YETT_PKIX_STORE_H
+#define YETT_PKIX_STORE_H
+
+#include "base/span.h"
+
+struct pkix_store;
+
+struct pkix_store *pkix_store_create(void);
+void pkix_store_destroy(struct pkix_store **store);
+
+/* Mozilla's list from libnssckbi (server purpose), with its server-distrust-after dates and imposed name constraints,
+ * and the dated overrides for roots that Debian's list does not yet know to be distrusted. */
+MUST_CHECK bool pkix_store_add_mozilla(struct pkix_store *store, char **error);
+
+/* The certificates trusted in the open NSS database, as its trust flags say. */
+MUST_CHECK bool pkix_store_add_database(struct pkix_store *store, char **error);
+
+/* Every certificate of a PEM file, or of each *.pem, *.crt and *.0 file of a directory. At least one is required. */
+MUST_CHECK bool pkix_store_add_anchors_path(struct pkix_store *store, const char *path, char **error);
+MUST_CHECK bool pkix_store_add_intermediates_path(struct pkix_store *store, const char *path, char **error);
+
+/* One certificate, DER (copied). */
+MUST_CHECK bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **error);
+MUST_CHECK bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error);
+
+size_t pkix_store_anchor_count(const struct pkix_store *store);
+
+/* The DER subject names of the anchors, for a server's CertificateRequest. */
+struct span pkix_store_anchor_subject(const struct pkix_store *store, size_t index);
+
+#endif

@@ -1,0 +1,77 @@
+/* pkix/verify.h: is this chain good, for this name, purpose and time, and if not, why?
+ *
+ * The words: the *leaf* is the peer's own certificate; *extras* are the other certificates it sent, in any order and
+ * of no trust; an *anchor* is a certificate trusted by configuration; a *path* runs from the leaf to an anchor.
+ *
+ * What it does not do: no sockets, no clock, no configuration, no logging. Time is an argument. NSS must be
+ * initialised (its cryptography is used); nothing of CERT_VerifyCert* or CERT_PKIXVerifyCert is.
+ * Threads: a store is immutable once verification begins and is shared by all threads; a verification may run on any. */
+#ifndef YETT_PKIX_VERIFY_H
+#define YETT_PKIX_VERIFY_H
+
+#include "base/span.h"
+#include "pkix/error.h"
+
+struct pkix_store;
+
+enum pkix_purpose { PKIX_PURPOSE_SERVER, PKIX_PURPOSE_CLIENT };
+enum pkix_profile { PKIX_PROFILE_DEFAULT, PKIX_PROFILE_STRICT };
+enum pkix_revocation { PKIX_REVOCATION_OFF, PKIX_REVOCATION_SOFT, PKIX_REVOCATION_HARD };
+
+enum pkix_name_type { PKIX_NAME_NONE, PKIX_NAME_DNS, PKIX_NAME_IP, PKIX_NAME_EMAIL, PKIX_NAME_URI };
+
+/* The name the leaf must be good for. DNS: text, without trailing NUL. IP: 4 or 16 bytes in network order. */
+struct pkix_name {
+    enum pkix_name_type type;
+    struct span value;
+};
+
+struct pkix_limits {
+    unsigned signature_checks_max;    /* 100 */
+    unsigned path_steps_max;          /* 5000 */
+    unsigned name_comparisons_max;    /* 250000 */
+    unsigned candidates_per_name_max; /* 64 */
+    unsigned extras_max;              /* 32 certificates from the peer */
+    size_t extras_bytes_max;          /* 128 KiB */
+    unsigned intermediates_max;       /* 6: between leaf and anchor */
+    unsigned wall_ms_max;             /* 2000; 0: none */
+};
+
+struct pkix_request {
+    struct span leaf;              /* DER; borrowed until pkix_verify() returns */
+    const struct span *extras;     /* DER each; may be NULL when extras_count is 0 */
+    size_t extras_count;
+    enum pkix_purpose purpose;
+    enum pkix_profile profile;
+    struct pkix_name name;         /* PKIX_NAME_NONE: no name is checked (client certificates) */
+    int64_t time;                  /* seconds since 1970-01-01T00:00:00Z */
+    bool any_extended_key_usage;   /* client certificates: anyExtendedKeyUsage or none satisfies the purpose */
+    enum pkix_revocation revocation;
+    const struct span *stapled;    /* OCSP responses, [0] for the leaf, [n] for extras[n-1]; size 0 where none */
+    size_t stapled_count;
+    struct span required_policy;   /* DER-encoded OID contents; size 0: any */
+    const struct pkix_limits *limits; /* NULL: pkix_limits_default */
+};
+
+extern const struct pkix_limits pkix_limits_default;
+
+struct pkix_verdict;
+
+/* Build and check a path. Always creates *verdict (owned by the caller), also on failure, with the explanation.
+ * Returns PKIX_OK or the ranked error (pkix/error.h). */
+MUST_CHECK enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_request *request,
+                                       struct pkix_verdict **verdict);
+
+void pkix_verdict_destroy(struct pkix_verdict **verdict);
+enum pkix_error pkix_verdict_error(const struct pkix_verdict *v);
+
+/* One sentence an administrator can act on: which certificate, which check, which value. Lives with the verdict. */
+const char *pkix_verdict_detail(const struct pkix_verdict *v);
+
+/* The path found, leaf first, anchor last; 0 when there is none. DER, living with the verdict. */
+size_t pkix_verdict_path_length(const struct pkix_verdict *v);
+struct span pkix_verdict_path_cert(const struct pkix_verdict *v, size_t index);
+
+unsigned pkix_verdict_signature_checks(const struct pkix_verdict *v);
+
+#endif

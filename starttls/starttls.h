@@ -1,0 +1,116 @@
+/* starttls/starttls.h: the plain-text conversations around TLS: bytes in, bytes out, "upgrade now".
+ *
+ * The words: the *accepted* side faces the client that connected to us, the *connected* side the server we connected
+ * to. A *machine* holds one plain-text conversation with one peer; a *filter* watches the relayed conversation after
+ * it (removing STARTTLS from capability lists). The *hinge* is the moment at which a machine says STARTTLS_UPGRADE:
+ * what it lent is flushed, the machine is destroyed, and only then does TLS begin; a byte received before the hinge
+ * and not consumed is a violation the machine itself reports (plaintext injection, CVE-2011-0411).
+ *
+ * What it does not do: no sockets, no clock (deadlines are the caller's), no TLS, no logging, no third-party header
+ * except http-parser's in one file. Machines are not thread-safe; different machines are independent.
+ * Every line, reply and conversation is bounded by starttls/limits.h. */
+#ifndef YETT_STARTTLS_STARTTLS_H
+#define YETT_STARTTLS_STARTTLS_H
+
+#include "base/buffer.h"
+
+enum starttls_protocol { STARTTLS_TCP, STARTTLS_SMTP, STARTTLS_LMTP, STARTTLS_IMAP, STARTTLS_HTTP_CONNECT,
+                         STARTTLS_PROTOCOL_COUNT };
+
+enum starttls_status {
+    STARTTLS_NEED_MORE, /* waits for bytes from its peer */
+    STARTTLS_UPGRADE,   /* flush the output, destroy the machine, start TLS */
+    STARTTLS_TARGET,    /* HTTP CONNECT, accepted side: a target is asked for; see starttls_target() */
+    STARTTLS_READY,     /* the conversation is over and the relay may begin (flush the output first) */
+    STARTTLS_CLOSE,     /* the peer said goodbye: flush the output and close */
+    STARTTLS_REFUSED,   /* connected side: the server will not; starttls_error() says why */
+    STARTTLS_BROKEN,    /* the peer violated the protocol: flush the output (a last reply) and close */
+};
+
+/* Why the accepted peer is turned away; each protocol has its own words for each (RFC in the source). */
+enum starttls_failure {
+    STARTTLS_FAILURE_OVERLOAD,        /* a limit of ours */
+    STARTTLS_FAILURE_TLS_UNAVAILABLE, /* no identity can sign now */
+    STARTTLS_FAILURE_TARGET_REFUSED,  /* not allowed to go there, or not allowed in */
+    STARTTLS_FAILURE_TARGET_DOWN,     /* no target answered */
+    STARTTLS_FAILURE_TARGET_TIMEOUT,
+    STARTTLS_FAILURE_TARGET_TLS,      /* target refuses or strips TLS, bad chain, wrong name */
+    STARTTLS_FAILURE_SHUTDOWN,        /* we are stopping */
+    STARTTLS_FAILURE_TIMEOUT,         /* the client took too long */
+    STARTTLS_FAILURE_COUNT
+};
+
+struct starttls_machine;
+
+struct starttls_options {
+    const char *name; /* our name in greetings and EHLO; borrowed while the machine lives */
+    bool upgrade;     /* accepted: STARTTLS is offered and required; connected: STARTTLS is asked for and required.
+                       * false on the connected side: only the greeting is read and judged */
+    const char *target_host; /* HTTP CONNECT, connected side: what to ask for; borrowed */
+    uint16_t target_port;
+};
+
+/* The machine that faces a client. Its greeting, where the protocol has one, is output at once.
+ * `protocol` MUST NOT be STARTTLS_TCP. */
+struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol, const struct starttls_options *options);
+
+/* The machine that faces a server. */
+struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol, const struct starttls_options *options);
+
+void starttls_machine_destroy(struct starttls_machine **m); /* wipes its buffers */
+
+/* Feed bytes received from the peer. *consumed says how many were taken; once the status is not NEED_MORE, nothing
+ * more is taken. After STARTTLS_READY, what was not consumed belongs to the relay. After STARTTLS_UPGRADE nothing is
+ * ever left: a left-over byte gives STARTTLS_BROKEN or STARTTLS_REFUSED instead. */
+MUST_CHECK enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes, size_t *consumed);
+
+/* What to send to the peer, and how much of it was sent. */
+struct span starttls_output(const struct starttls_machine *m);
+void starttls_output_consume(struct starttls_machine *m, size_t size);
+
+/* One sentence about what the peer did, or "" when nothing is wrong. Peer text in it is quoted and clipped. */
+const char *starttls_error(const struct starttls_machine *m);
+
+/* For logs: the name of the state, such as "SMTP_EHLO". */
+const char *starttls_state_name(const struct starttls_machine *m);
+
+/* After STARTTLS_TARGET: the host (an IPv4 or IPv6 literal without brackets, or a validated name without trailing dot)
+ * and port asked for. Lives with the machine. */
+const char *starttls_target_host(const struct starttls_machine *m);
+uint16_t starttls_target_port(const struct starttls_machine *m);
+
+/* After STARTTLS_TARGET: the target is connected; outputs the go-ahead, then the status is STARTTLS_READY. Early
+ * bytes of the client, kept up to a limit, are lent by starttls_early_data() for the target. */
+void starttls_target_connected(struct starttls_machine *m);
+struct span starttls_early_data(const struct starttls_machine *m);
+
+/* Append to `out` what `protocol` says to a client that is turned away, or nothing where the protocol has no words.
+ * `greeted`: whether the client already has its greeting. */
+void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failure failure, bool greeted,
+                           const char *name, struct buffer *out);
+
+/* Append the greeting a client is given once the connected side's TLS is up and verified (connected side was asked to
+ * upgrade, client not yet greeted). Empty for protocols whose server does not speak first. */
+void starttls_greeting_text(enum starttls_protocol protocol, const char *name, struct buffer *out);
+
+/* The filter of a relayed conversation. NULL where the protocol needs none: relay the bytes as they are. */
+struct starttls_filter;
+enum starttls_direction { STARTTLS_FROM_CLIENT, STARTTLS_FROM_SERVER };
+
+struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol);
+void starttls_filter_destroy(struct starttls_filter **f);
+
+/* Take bytes from one side, append what the other shall get to `out`, as far as `out` has room. *consumed says how many
+ * bytes were taken. A partial line may be held back inside (bounded). NEED_MORE: go on; READY: filtering has ended and
+ * all further bytes are relayed as they are, after starttls_filter_rest(); BROKEN: see starttls_filter_error(). */
+MUST_CHECK enum starttls_status starttls_filter_put(struct starttls_filter *f, enum starttls_direction direction,
+                                                    struct span bytes, size_t *consumed, struct buffer *out);
+/* At the end of a direction, or after READY: append what is held back of it. */
+void starttls_filter_rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
+const char *starttls_filter_error(const struct starttls_filter *f);
+
+const char *starttls_protocol_name(enum starttls_protocol protocol);
+/* The protocol's registered ALPN id ("imap", "http/1.1"), or NULL where none is. */
+const char *starttls_protocol_alpn(enum starttls_protocol protocol);
+
+#endif

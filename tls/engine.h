@@ -1,0 +1,144 @@
+/* tls/engine.h: TLS over bytes. An engine does no I/O.
+ *
+ * The words: *records* are TLS records to and from the peer; *plaintext* is the application's data; a *context* is what
+ * many engines share (identities, trust, policy). Flows are named from the engine's user: put = give to the engine,
+ * take = get from it. tls_engine_wants() is the one question: what may happen next.
+ *
+ *     transport --put_records--> [ engine ] --take_plaintext--> application
+ *     transport <--take_records- [ engine ] <--put_plaintext--- application
+ *
+ * Caveats: no 0-RTT, no renegotiation by a peer of a server, no compression. NSS types do not show: another record
+ * layer can go in behind this header.
+ * Threads: one thread at a time per engine; different engines are independent. tls_engine_step() is the only call that
+ * may block, and only while tls_engine_may_block(): then call it on a handshake thread. All others never block.
+ * Errors are sticky: after TLS_FAILED every call says so again; records already queued (the alert) can still be taken. */
+#ifndef YETT_TLS_ENGINE_H
+#define YETT_TLS_ENGINE_H
+
+#include "base/span.h"
+#include "tls/identity.h"
+#include "pkix/store.h"
+#include "pkix/verify.h"
+
+enum tls_status {
+    TLS_OK = 0,
+    TLS_CLOSED, /* the peer sent close_notify: no more plaintext will come; writing may go on */
+    TLS_FAILED, /* see tls_engine_error() */
+};
+
+enum tls_wants {
+    TLS_WANTS_RECORDS = 1,        /* put_records() takes bytes */
+    TLS_HAS_RECORDS = 2,          /* take_records() has bytes */
+    TLS_WANTS_PLAINTEXT = 4,      /* put_plaintext() takes bytes (handshake done, output below its ceiling) */
+    TLS_HAS_PLAINTEXT = 8,        /* take_plaintext() has bytes */
+    TLS_NEEDS_STEP = 16,          /* call tls_engine_step(): on the loop, or where may_block() says so, on the pool */
+};
+
+enum tls_ciphers { TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_MODERN }; /* Mozilla's server-side TLS recommendations */
+enum tls_sni { TLS_SNI_ANY, TLS_SNI_KNOWN, TLS_SNI_REQUIRED };
+enum tls_peer { TLS_PEER_NONE, TLS_PEER_REQUEST, TLS_PEER_REQUIRE };
+
+struct tls_server_options {
+    struct tls_identity *const *identities; /* borrowed while the context lives; at least one */
+    size_t identity_count;
+    enum tls_ciphers ciphers;
+    unsigned version_min;             /* 0x0303 or 0x0304 */
+    const char *const *alpn;          /* ids we speak, in order; a client that offers only others is refused (ALPACA) */
+    size_t alpn_count;                /* 0: a client that offers ALPN is refused with no_application_protocol ... */
+    bool alpn_ignore;                 /* ... unless this is set (protocol = tcp without alpn) */
+    enum tls_sni sni;
+    enum tls_peer peer;
+    const struct pkix_store *trust;   /* for client certificates; borrowed; needed unless peer is NONE */
+    struct span ocsp_staple;          /* DER response for the first identity; copied; size 0: none */
+    const char *session_id_context;   /* service name: tickets of one service are not good for another */
+};
+
+struct tls_client_options {
+    enum tls_ciphers ciphers;
+    unsigned version_min;
+    const char *const *alpn;
+    size_t alpn_count;
+    const struct pkix_store *trust;   /* borrowed; needed unless insecure_no_verify */
+    bool insecure_no_verify;
+    struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
+    size_t identity_count;
+};
+
+struct tls_context;
+MUST_CHECK bool tls_server_context_create(const struct tls_server_options *options, struct tls_context **context,
+                                          char **error);
+MUST_CHECK bool tls_client_context_create(const struct tls_client_options *options, struct tls_context **context,
+                                          char **error);
+void tls_context_destroy(struct tls_context **context); /* after the last engine of it */
+
+struct tls_engine;
+
+/* An engine of a context, which must outlive it. For clients: `name` is verified against the certificate (DNS name, or
+ * IP literal) and, when a DNS name, sent as SNI; `cache_key` names the target for session resumption (host, port). For
+ * servers both are NULL. Never fails except by exhausted memory. */
+struct tls_engine *tls_engine_create(const struct tls_context *context, const char *name, const char *cache_key);
+void tls_engine_destroy(struct tls_engine **e);
+
+/* Bits of enum tls_wants. */
+unsigned tls_engine_wants(const struct tls_engine *e);
+
+/* Whether the next tls_engine_step() may wait for a token or for revocation. May change as the handshake goes on
+ * (a server with software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
+bool tls_engine_may_block(const struct tls_engine *e);
+
+/* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */
+MUST_CHECK enum tls_status tls_engine_step(struct tls_engine *e);
+
+/* Lend space for records from the peer; *size is 0 when it takes none now. Then commit what was written; a commit only
+ * queues: call tls_engine_step() next. Never call between handing a step to the pool and its return. */
+uint8_t *tls_engine_records_reserve(struct tls_engine *e, size_t *size);
+void tls_engine_records_commit(struct tls_engine *e, size_t size);
+
+/* The transport's end was read. Without a preceding close_notify this is truncation: TLS_FAILED after a finished
+ * handshake (RFC 8446 section 6.1), connection closed during one. */
+MUST_CHECK enum tls_status tls_engine_records_end(struct tls_engine *e);
+
+/* Records for the peer, valid until the next call on the engine; then how many were sent. */
+struct span tls_engine_records(const struct tls_engine *e);
+void tls_engine_records_consume(struct tls_engine *e, size_t size);
+
+/* Plaintext for the peer: takes at most plaintext.size bytes, says how many in *consumed; produces records. */
+MUST_CHECK enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct span plaintext, size_t *consumed);
+
+/* Plaintext from the peer: copies at most `size` bytes to `out`, *taken says how many (0: none now). Decrypts on demand
+ * straight to `out` where it can. TLS_CLOSED when the peer has ended and everything was taken. */
+MUST_CHECK enum tls_status tls_engine_take_plaintext(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken);
+
+/* Queue close_notify: no more plaintext can be put. Reading goes on (half-close). Idempotent. */
+void tls_engine_close(struct tls_engine *e);
+
+/* Give idle buffers back; call when a leg has nothing in flight. */
+void tls_engine_trim(struct tls_engine *e);
+
+bool tls_engine_handshake_done(const struct tls_engine *e);
+
+/* The first error: its fixed name ("SSL_ERROR_NO_CYPHER_OVERLAP", "alert_received_unknown_ca", "truncated",
+ * "unknown_issuer", ...) and a sentence for the log. "" when none. */
+const char *tls_engine_error_name(const struct tls_engine *e);
+const char *tls_engine_error(const struct tls_engine *e);
+int tls_engine_alert_sent(const struct tls_engine *e);     /* TLS alert number, or -1 */
+int tls_engine_alert_received(const struct tls_engine *e); /* TLS alert number, or -1 */
+
+/* After the handshake. Strings live with the engine. */
+struct tls_session_info {
+    const char *version;     /* "TLSv1.3" */
+    const char *cipher;      /* "TLS_AES_128_GCM_SHA256" */
+    const char *group;       /* "x25519" */
+    const char *alpn;        /* "" when none */
+    const char *server_name; /* SNI as received (server) or sent (client), "" when none */
+    bool resumed;
+    bool peer_stapled;       /* the peer stapled an OCSP response */
+    struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
+    const struct tls_identity *identity; /* the one we signed with; NULL when none */
+};
+struct tls_session_info tls_engine_session(const struct tls_engine *e);
+
+/* Bytes the engine holds now (buffers; not NSS's own): for the memory ceiling. */
+size_t tls_engine_memory(const struct tls_engine *e);
+
+#endif

@@ -1,0 +1,60 @@
+/* tokens/agent.h: the process that loads one PKCS#11 module and signs for the workers.
+ *
+ * "yett agent" (internal command) runs tokens_agent_main(): it loads the module with p11-kit, logs in, keeps a pool of
+ * sessions, and answers the shim's requests from a listening Unix socket that the supervisor made and keeps. It lives
+ * across reloads; when it dies, the supervisor starts another on the same socket.
+ *
+ * PINs: the supervisor reads the PIN from its source and hands it over the control socket; the agent says
+ * TOKENS_AGENT_PIN_TRYING before each C_Login and the outcome after it, so that the supervisor knows, whatever happens
+ * to the agent, whether a try was spent. A PIN that was refused, or whose try ended in a dead agent without ever having
+ * been right, is not tried again until an administrator gives one. */
+#ifndef YETT_TOKENS_AGENT_H
+#define YETT_TOKENS_AGENT_H
+
+#include "base/base.h"
+
+struct tokens_agent_options {
+    const char *module_name;
+    const char *module_path;
+    int listen_fd;  /* Unix stream socket, listening */
+    int control_fd; /* SOCK_SEQPACKET to the supervisor */
+    unsigned sessions_max;
+    unsigned queue_max;
+    uint32_t sign_timeout_ms;
+};
+
+/* Runs until the control socket closes or says stop. Returns the exit status. */
+int tokens_agent_main(const struct tokens_agent_options *options);
+
+/* One message of the control socket, each way: one datagram. */
+enum tokens_agent_event {
+    TOKENS_AGENT_READY,         /* agent: module loaded and listening. text: module description */
+    TOKENS_AGENT_FAILED,        /* agent: cannot go on. text: why; it exits next */
+    TOKENS_AGENT_PIN_WANTED,    /* agent: a token needs login. text: token label */
+    TOKENS_AGENT_PIN,           /* supervisor: text is the PIN (wipe!) */
+    TOKENS_AGENT_PIN_REFUSED,   /* supervisor: none will be given. text: why */
+    TOKENS_AGENT_PIN_TRYING,    /* agent: about to C_Login */
+    TOKENS_AGENT_PIN_OK,        /* agent: logged in */
+    TOKENS_AGENT_PIN_INCORRECT, /* agent: CKR_PIN_INCORRECT */
+    TOKENS_AGENT_PIN_LOCKED,    /* agent: CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */
+    TOKENS_AGENT_TOKEN_GONE,    /* agent: text: token label */
+    TOKENS_AGENT_TOKEN_BACK,    /* agent: text: token label */
+    TOKENS_AGENT_LOG,           /* agent: text: a sentence for the log */
+    TOKENS_AGENT_COUNTERS,      /* agent: counters of struct tokens_agent_message; about once a second when changed */
+    TOKENS_AGENT_STOP,          /* supervisor: finish and exit */
+    TOKENS_AGENT_EVENT_COUNT
+};
+
+enum { TOKENS_AGENT_TEXT_MAX = 512 };
+
+struct tokens_agent_message {
+    enum tokens_agent_event event;
+    uint64_t signatures, failures, timeouts, refused, logins;
+    char text[TOKENS_AGENT_TEXT_MAX]; /* NUL-terminated */
+};
+
+/* One datagram out or in. receive: 1 got one, 0 the other end closed, -1 error (errno; EAGAIN when non-blocking). */
+MUST_CHECK bool tokens_agent_send(int fd, const struct tokens_agent_message *message);
+MUST_CHECK int tokens_agent_receive(int fd, struct tokens_agent_message *message);
+
+#endif

@@ -1,0 +1,21 @@
+/* tokens/pin.h: reading a PIN from where the administrator keeps it, and keeping it in locked memory.
+ *
+ * Sources: a file (mode 0600 or 0400, owned by us or root), a systemd credential (CREDENTIALS_DIRECTORY), an environment
+ * variable (removed from our environment once read), a terminal prompt (echo off). Never logged. */
+#ifndef YETT_TOKENS_PIN_H
+#define YETT_TOKENS_PIN_H
+
+#include "base/base.h"
+
+enum tokens_pin_source { TOKENS_PIN_NONE, TOKENS_PIN_FILE, TOKENS_PIN_CREDENTIAL, TOKENS_PIN_ENV, TOKENS_PIN_PROMPT };
+
+enum { TOKENS_PIN_MAX = 255 };
+
+struct tokens_pin; /* in locked, undumpable memory */
+
+/* NULL with a sentence in *error (which never has the PIN in it). A trailing newline is not part of the PIN. */
+struct tokens_pin *tokens_pin_read(enum tokens_pin_source source, const char *value, const char *prompt, char **error);
+const char *tokens_pin_text(const struct tokens_pin *pin);
+void tokens_pin_destroy(struct tokens_pin **pin); /* wipes */
+
+#endif
