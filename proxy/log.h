@@ -1,0 +1,56 @@
+/* proxy/log.h: one line per fact.
+ *
+ * A line has a level, an *event* (a fixed lower_case_name), then key=value fields: the connection id first where there
+ * is one. Format logfmt or JSON (one object a line), to stderr, syslog or the journal, as configured. Values are quoted
+ * and clipped here (base_quote), so that no peer can forge a line. Never a PIN, a key or payload.
+ * Flood guard: lines that a peer can cause (log_peer_*) are limited per event and second; what was left out is counted
+ * and said in one line.
+ * Threads: any thread may log; a line is written with one write(2). */
+#ifndef YETT_PROXY_LOG_H
+#define YETT_PROXY_LOG_H
+
+#include "base/span.h"
+#include "config/config.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* `process` is shown in each line: "supervisor", "worker-3", "agent-hsm". Before log_open(): stderr, logfmt, info. */
+void log_open(const char *process, enum config_log target, enum config_log_format format, enum log_level level);
+
+/* A field of a line. Build with log_text(), log_span(), log_number(). */
+struct log_field {
+    const char *key;   /* NULL ends a list */
+    struct span text;  /* when not a number */
+    bool is_number;
+    int64_t number;
+};
+
+static inline struct log_field log_text(const char *key, const char *text)
+{
+    return (struct log_field){.key = key, .text = span_of_string(text == NULL ? "" : text)};
+}
+
+static inline struct log_field log_span(const char *key, struct span text)
+{
+    return (struct log_field){.key = key, .text = text};
+}
+
+static inline struct log_field log_number(const char *key, int64_t number)
+{
+    return (struct log_field){.key = key, .is_number = true, .number = number};
+}
+
+/* log_line(LOG_LEVEL_WARNING, "target_refused", log_number("conn", id), log_text("target", host)); */
+#define log_line(level, event, ...)                                                                                    \
+    log_write((level), LOG_OWN, (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+/* The same for facts that a peer causes: rate-limited. */
+#define log_peer_line(level, event, ...)                                                                               \
+    log_write((level), LOG_PEER, (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+
+enum log_cause { LOG_OWN, LOG_PEER };
+enum { LOG_PEER_LINES_PER_SECOND_MAX = 20 /* of one event */ };
+
+void log_write(enum log_level level, enum log_cause cause, const char *event, const struct log_field *fields);
+bool log_wants(enum log_level level);
+
+#endif

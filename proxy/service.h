@@ -1,0 +1,44 @@
+/* proxy/service.h: a configured service with everything opened that it needs: identities, trust, TLS contexts.
+ *
+ * Used by a worker at its start and by "yett check". Opening never resolves names or connects. What cannot be opened is a
+ * finding at the place where it was configured. */
+#ifndef YETT_PROXY_SERVICE_H
+#define YETT_PROXY_SERVICE_H
+
+#include "config/config.h"
+#include "starttls/starttls.h"
+#include "tls/engine.h"
+
+struct service {
+    const struct config_service *config;
+    enum starttls_protocol protocol;
+    struct tls_context *server_context; /* NULL when the listening side has no TLS */
+    struct tls_context *client_context; /* NULL when the connecting side has no TLS */
+    struct tls_identity **identities;
+    size_t identity_count;
+    struct tls_identity **connect_identities;
+    size_t connect_identity_count;
+    struct pkix_store *trust;           /* for servers */
+    struct pkix_store *peer_trust;      /* for client certificates */
+};
+
+struct services {
+    struct service *items; /* same order as config.services */
+    size_t count;
+};
+
+/* NSS (tls_runtime_start) and, where token identities are named, the shim must have been started. NULL with findings.
+ * Stores that trust the same sources are shared, and so are identities. */
+struct services *services_open(const struct config *config, struct config_findings *findings);
+void services_destroy(struct services **services);
+
+/* What every process that opens services does first: NSS, shim (agents at the socket paths derived from config->control:
+ * <dirname>/agent-<module>.sock). */
+MUST_CHECK bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
+                                       struct config_findings *findings);
+void services_runtime_stop(void);
+
+/* The agent socket of a module; owned by the caller. */
+char *service_agent_socket_path(const struct config *config, const struct config_module *module);
+
+#endif
