@@ -40,15 +40,19 @@ static inline struct log_field log_number(const char *key, int64_t number)
     return (struct log_field){.key = key, .is_number = true, .number = number};
 }
 
-/* log_line(LOG_LEVEL_WARNING, "target_refused", log_number("conn", id), log_text("target", host)); */
+/* At least one field: an event without a detail helps nobody.
+ * log_line(LOG_LEVEL_WARNING, "target_refused", log_number("conn", id), log_text("target", host)); */
 #define log_line(level, event, ...)                                                                                    \
-    log_write((level), LOG_OWN, (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+    log_write((level), LOG_OWN, (event), (const struct log_field[]){__VA_ARGS__, {.key = NULL}})
 /* The same for facts that a peer causes: rate-limited. */
 #define log_peer_line(level, event, ...)                                                                               \
-    log_write((level), LOG_PEER, (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) {.key = NULL}})
+    log_write((level), LOG_PEER, (event), (const struct log_field[]){__VA_ARGS__, {.key = NULL}})
 
 enum log_cause { LOG_OWN, LOG_PEER };
 enum { LOG_PEER_LINES_PER_SECOND_MAX = 20 /* of one event */ };
+
+/* Says what the flood guard has left out in seconds that are over; call now and then (once a second is enough). */
+void log_flush_suppressed(void);
 
 void log_write(enum log_level level, enum log_cause cause, const char *event, const struct log_field *fields);
 bool log_wants(enum log_level level);

@@ -1,0 +1,315 @@
+/* see proxy/log.h */
+#include "proxy/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    LOG_LINE_MAX = 4096,   /* bytes of a whole line; more is cut at a field */
+    LOG_VALUE_MAX = 768,   /* bytes of one value before escaping */
+    LOG_FIELDS_MAX = 32,   /* of one line */
+    LOG_EVENTS_MAX = 64,   /* different events the flood guard tells apart; all others share the last row */
+    LOG_EVENT_NAME_MAX = 48,
+};
+
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+
+/* Set once by log_open(), before threads start. */
+static struct {
+    char process[LOG_EVENT_NAME_MAX];
+    enum config_log target;
+    enum config_log_format format;
+    enum log_level level;
+} opened = {.process = "yett", .target = CONFIG_LOG_STDERR, .format = CONFIG_LOG_LOGFMT, .level = LOG_LEVEL_INFO};
+
+/* Flood guard: one row for each event that peers can cause. */
+static struct guard_row {
+    char event[LOG_EVENT_NAME_MAX];
+    time_t second;
+    unsigned written;
+    uint64_t left_out;
+} guard_rows[LOG_EVENTS_MAX];
+static size_t guard_row_count;
+static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct line {
+    char text[LOG_LINE_MAX];
+    size_t size;
+    bool full; /* a field did not fit: it and all later ones are left out */
+};
+
+void log_open(const char *process, enum config_log target, enum config_log_format format, enum log_level level)
+{
+    snprintf(opened.process, sizeof(opened.process), "%s", process);
+    opened.target = target;
+    opened.format = format;
+    opened.level = level;
+    if (target == CONFIG_LOG_SYSLOG)
+        openlog("yett", LOG_PID, LOG_DAEMON);
+}
+
+bool log_wants(enum log_level level)
+{
+    return level <= opened.level;
+}
+
+/* Room for closing quotes, braces and the newline is always kept. */
+static bool add_bytes(struct line *l, const char *bytes, size_t size)
+{
+    if (l->size + size + 8 > sizeof(l->text))
+        return false;
+    memcpy(l->text + l->size, bytes, size);
+    l->size += size;
+    return true;
+}
+
+static bool add_text(struct line *l, const char *text)
+{
+    return add_bytes(l, text, strlen(text));
+}
+
+static bool add_number(struct line *l, int64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRId64, number);
+    return add_text(l, text);
+}
+
+/* One byte inside quotes. A line break, a quote or an escape sequence of a terminal never gets through as it is. */
+static bool add_escaped(struct line *l, uint8_t byte)
+{
+    char escaped[8];
+
+    if (byte == '"' || byte == '\\') {
+        escaped[0] = '\\';
+        escaped[1] = (char)byte;
+        return add_bytes(l, escaped, 2);
+    }
+    if (byte >= 0x20 && byte < 0x7f) {
+        escaped[0] = (char)byte;
+        return add_bytes(l, escaped, 1);
+    }
+    snprintf(escaped, sizeof(escaped), opened.format == CONFIG_LOG_JSON ? "\\u%04x" : "\\x%02x", byte);
+    return add_text(l, escaped);
+}
+
+static bool add_quoted(struct line *l, struct span text)
+{
+    size_t shown = text.size > LOG_VALUE_MAX ? LOG_VALUE_MAX : text.size;
+
+    if (!add_text(l, "\""))
+        return false;
+    for (size_t i = 0; i < shown; i++)
+        if (!add_escaped(l, text.data[i]))
+            return false;
+    if (shown < text.size && !add_text(l, "..."))
+        return false;
+    return add_text(l, "\"");
+}
+
+static bool is_plain_token(struct span text)
+{
+    if (text.size == 0 || text.size > LOG_VALUE_MAX)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              (c != 0 && strchr("._-:/@+,[]()*%", c) != NULL)))
+            return false;
+    }
+    return true;
+}
+
+static bool add_value(struct line *l, const struct log_field *f)
+{
+    if (f->is_number)
+        return add_number(l, f->number);
+    if (opened.format == CONFIG_LOG_LOGFMT && is_plain_token(f->text))
+        return add_bytes(l, (const char *)f->text.data, f->text.size);
+    return add_quoted(l, f->text);
+}
+
+/* A field is in the line whole or not at all. */
+static void add_field(struct line *l, struct log_field f)
+{
+    size_t size_before = l->size;
+    bool json = opened.format == CONFIG_LOG_JSON;
+    bool fits;
+
+    if (l->full)
+        return;
+    fits = json ? add_text(l, l->size == 1 ? "\"" : ",\"") && add_text(l, f.key) && add_text(l, "\":")
+                : (l->size == 0 || add_text(l, " ")) && add_text(l, f.key) && add_text(l, "=");
+    if (!fits || !add_value(l, &f)) {
+        l->size = size_before;
+        l->full = true;
+    }
+}
+
+static void format_line(struct line *l, enum log_level level, const char *event, const struct log_field *fields)
+{
+    l->size = 0;
+    l->full = false;
+    if (opened.format == CONFIG_LOG_JSON)
+        l->text[l->size++] = '{';
+    if (opened.target == CONFIG_LOG_STDERR) {
+        struct timespec now;
+        struct tm utc;
+        char text[40];
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        gmtime_r(&now.tv_sec, &utc);
+        snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ", utc.tm_year + 1900, utc.tm_mon + 1,
+                 utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000);
+        add_field(l, log_text("time", text));
+    }
+    add_field(l, log_text("level", level_names[level]));
+    add_field(l, log_text("process", opened.process));
+    add_field(l, log_text("event", event));
+    for (const struct log_field *f = fields; f->key != NULL; f++)
+        add_field(l, *f);
+    if (opened.format == CONFIG_LOG_JSON)
+        l->text[l->size++] = '}';
+}
+
+static void write_stderr(struct line *l)
+{
+    ssize_t written;
+
+    l->text[l->size] = '\n';
+    do
+        written = write(STDERR_FILENO, l->text, l->size + 1);
+    while (written < 0 && errno == EINTR);
+}
+
+/* The journal gets the line as MESSAGE and each field by itself: YETT_CONN=..., so that it can be asked for. */
+static void write_journal(struct line *l, enum log_level level, const char *event, const struct log_field *fields)
+{
+    char *texts[LOG_FIELDS_MAX + 4];
+    struct iovec items[LOG_FIELDS_MAX + 4];
+    int count = 0;
+
+    texts[count++] = base_printf("MESSAGE=%.*s", (int)l->size, l->text);
+    texts[count++] = base_printf("PRIORITY=%d", level_priorities[level]);
+    texts[count++] = base_printf("YETT_PROCESS=%s", opened.process);
+    texts[count++] = base_printf("YETT_EVENT=%s", event);
+    for (const struct log_field *f = fields; f->key != NULL && count < LOG_FIELDS_MAX + 4; f++) {
+        char *item = f->is_number ? base_printf("YETT_%s=%" PRId64, f->key, f->number)
+                                  : base_printf("YETT_%s=%.*s", f->key,
+                                                (int)(f->text.size > LOG_VALUE_MAX ? LOG_VALUE_MAX : f->text.size),
+                                                f->text.data == NULL ? "" : (const char *)f->text.data);
+        for (char *c = item; *c != '=' && *c != '\0'; c++)
+            *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        texts[count++] = item;
+    }
+    for (int i = 0; i < count; i++)
+        items[i] = (struct iovec){.iov_base = texts[i], .iov_len = strlen(texts[i])};
+    if (sd_journal_sendv(items, count) < 0)
+        write_stderr(l); /* no journal here: better there than nowhere */
+    for (int i = 0; i < count; i++)
+        free(texts[i]);
+}
+
+static void emit(enum log_level level, const char *event, const struct log_field *fields)
+{
+    struct line l;
+    int saved_errno = errno;
+
+    format_line(&l, level, event, fields);
+    switch (opened.target) {
+    case CONFIG_LOG_STDERR:
+        write_stderr(&l);
+        break;
+    case CONFIG_LOG_SYSLOG:
+        syslog(level_priorities[level], "%.*s", (int)l.size, l.text);
+        break;
+    case CONFIG_LOG_JOURNAL:
+        write_journal(&l, level, event, fields);
+        break;
+    }
+    errno = saved_errno;
+}
+
+static void say_left_out(const char *event, uint64_t count)
+{
+    const struct log_field fields[] = {log_text("suppressed_event", event), log_number("lines", (int64_t)count),
+                                       {.key = NULL}};
+
+    emit(LOG_LEVEL_WARNING, "log_suppressed", fields);
+}
+
+static struct guard_row *guard_row_of(const char *event)
+{
+    for (size_t i = 0; i < guard_row_count; i++)
+        if (strcmp(guard_rows[i].event, event) == 0)
+            return &guard_rows[i];
+    if (guard_row_count == LOG_EVENTS_MAX)
+        return &guard_rows[LOG_EVENTS_MAX - 1];
+    snprintf(guard_rows[guard_row_count].event, sizeof(guard_rows[0].event), "%s", event);
+    return &guard_rows[guard_row_count++];
+}
+
+/* Whether a line that a peer caused may be written now; says first what was left out in an earlier second. */
+static bool guard_passes(const char *event)
+{
+    time_t now = (time_t)(base_now_ms() / 1000);
+    uint64_t left_out = 0;
+    struct guard_row *row;
+    bool passes;
+
+    pthread_mutex_lock(&guard_lock);
+    row = guard_row_of(event);
+    if (row->second != now) {
+        left_out = row->left_out;
+        row->second = now;
+        row->written = 0;
+        row->left_out = 0;
+    }
+    passes = row->written < LOG_PEER_LINES_PER_SECOND_MAX;
+    if (passes)
+        row->written++;
+    else
+        row->left_out++;
+    pthread_mutex_unlock(&guard_lock);
+    if (left_out != 0)
+        say_left_out(event, left_out);
+    return passes;
+}
+
+void log_flush_suppressed(void)
+{
+    time_t now = (time_t)(base_now_ms() / 1000);
+
+    for (size_t i = 0; i < LOG_EVENTS_MAX; i++) {
+        uint64_t left_out = 0;
+        char event[LOG_EVENT_NAME_MAX];
+
+        pthread_mutex_lock(&guard_lock);
+        if (i < guard_row_count && guard_rows[i].second != now) {
+            left_out = guard_rows[i].left_out;
+            guard_rows[i].left_out = 0;
+            memcpy(event, guard_rows[i].event, sizeof(event));
+        }
+        pthread_mutex_unlock(&guard_lock);
+        if (left_out != 0)
+            say_left_out(event, left_out);
+    }
+}
+
+void log_write(enum log_level level, enum log_cause cause, const char *event, const struct log_field *fields)
+{
+    if (!log_wants(level) || (cause == LOG_PEER && !guard_passes(event)))
+        return;
+    emit(level, event, fields);
+}
