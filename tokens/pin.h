@@ -15,6 +15,11 @@ struct tokens_pin; /* in locked, undumpable memory */
 
 /* NULL with a sentence in *error (which never has the PIN in it). A trailing newline is not part of the PIN. */
 struct tokens_pin *tokens_pin_read(enum tokens_pin_source source, const char *value, const char *prompt, char **error);
+
+/* The same from bytes at hand, which the caller wipes. NULL with a sentence when it is empty, longer than
+ * TOKENS_PIN_MAX, has a NUL in it, or memory cannot be locked. */
+struct tokens_pin *tokens_pin_copy(const char *text, size_t size, char **error);
+
 const char *tokens_pin_text(const struct tokens_pin *pin);
 void tokens_pin_destroy(struct tokens_pin **pin); /* wipes */
 
