@@ -10,9 +10,12 @@
 struct tls_runtime_options {
     const char *database;       /* "sql:/path", opened read-only unless database_writable; NULL: none */
     bool database_writable;     /* for yett cert */
-    struct span ticket_key;     /* PKCS#8 DER of the RSA pair that protects session tickets; size 0: none (client only) */
+    struct span ticket_key;     /* what tls_ticket_key_generate() gave; size 0: none (clients only) */
     const char *session_cache;  /* what tls_session_cache_create() gave, with its descriptor inherited; NULL: none */
 };
+
+/* Names an NSS or NSPR error: "SEC_ERROR_BAD_DATABASE (the text NSS has for it)". Owned by the caller. */
+char *tls_nss_error_text(int32_t code);
 
 /* Initialises NSS (roots module not included: pkix/ loads it when asked), sets the algorithm policy, the ticket key
  * pair, joins the session cache, and makes the ticket wrapping keys with throw-away in-memory identities of each
@@ -23,13 +26,20 @@ MUST_CHECK bool tls_runtime_start(const struct tls_runtime_options *options, cha
 /* Shuts NSS down. Fails, with a sentence, when a reference is still held: the leak test of every program. */
 MUST_CHECK bool tls_runtime_stop(char **error);
 
-/* Supervisor: make the ticket key pair (RSA-2048), as PKCS#8 DER. The caller wipes and frees *der. */
+/* Supervisor: make the keys that protect sessions: an RSA-2048 and a P-256 key, PKCS#8 DER one after the other. Every
+ * worker needs the same: with the first NSS wraps the ticket keys that the workers share, and the throw-away identities
+ * that make the wrapping keys use both, so that each worker can unwrap what another put into the session cache.
+ * NSS must be initialised. The caller wipes and frees *der. */
 MUST_CHECK bool tls_ticket_key_generate(uint8_t **der, size_t *size, char **error);
 
-/* Supervisor: make the session cache shared by all workers of this machine (SSL_ConfigMPServerSIDCache).
- * *inherit gets the text workers need (owned by the caller); *fd the descriptor that must have the same number in the
- * worker. */
-MUST_CHECK bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd, char **error);
+/* Supervisor: make the session cache shared by all workers of this machine (SSL_ConfigMPServerSIDCache). NSS must be
+ * initialised, and this process keeps the cache until tls_runtime_stop(). *inherit gets the text workers need (owned by
+ * the caller). NSS locks the cache with pipes whose numbers are in the shared memory: the worker must have every
+ * descriptor from *fd_first to *fd_last under the same number (they are not close-on-exec; *fd_first is at least
+ * TLS_SESSION_CACHE_FD_MIN, so that the descriptors a worker is given can have the numbers below). */
+enum { TLS_SESSION_CACHE_FD_MIN = 64 };
+MUST_CHECK bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_first, int *fd_last,
+                                         char **error);
 
 /* Versions of the libraries in use, for "yett version". */
 const char *tls_nss_version(void);

@@ -1,0 +1,160 @@
+/* see tls/key_der.h */
+#include "tls/key_der.h"
+
+#include "pkix/der.h"
+#include "tls/limits.h"
+
+#include <stdlib.h>
+
+static const uint8_t oid_rsa_encryption[] = {0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01};
+static const uint8_t oid_ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01};
+
+enum { SAN_DNS_NAME = 2, LENGTH_BYTES_MAX = 3 };
+
+bool tls_key_der_split(struct span der, struct span *first, struct span *second)
+{
+    struct der reader = der_over(der, DER_SMALL);
+
+    return der_read_whole(&reader, DER_SEQUENCE, first) == PKIX_OK &&
+           der_read_whole(&reader, DER_SEQUENCE, second) == PKIX_OK && der_end(&reader) == PKIX_OK;
+}
+
+/* A writer of nested elements, filled from the back to the front, so that lengths are known when they are written. */
+struct writer {
+    uint8_t *data;
+    size_t start; /* of what has been written, which reaches to the end */
+    size_t size;
+};
+
+static void prepend(struct writer *w, const void *data, size_t size)
+{
+    assert(size <= w->start);
+    w->start -= size;
+    memcpy(w->data + w->start, data, size);
+}
+
+/* Tag and length for everything written since `end`. */
+static void prepend_header(struct writer *w, unsigned tag, size_t end)
+{
+    size_t size = end - w->start;
+    uint8_t header[1 + LENGTH_BYTES_MAX];
+    size_t header_size = 0;
+
+    assert(size <= DER_SMALL_SIZE_MAX);
+    header[header_size++] = (uint8_t)tag;
+    if (size >= 0x100) {
+        header[header_size++] = 0x82;
+        header[header_size++] = (uint8_t)(size >> 8);
+    } else if (size >= 0x80) {
+        header[header_size++] = 0x81;
+    }
+    header[header_size++] = (uint8_t)size;
+    prepend(w, header, header_size);
+}
+
+/* PrivateKeyInfo ::= SEQUENCE { version 0, AlgorithmIdentifier { algorithm, parameters }, OCTET STRING key } */
+static void wrap(struct span algorithm, struct span parameters, struct span key, uint8_t **pkcs8, size_t *size)
+{
+    static const uint8_t version[] = {DER_INTEGER, 1, 0};
+    struct writer w = {.size = key.size + algorithm.size + parameters.size + 32};
+    size_t end;
+
+    w.data = base_alloc(w.size);
+    w.start = w.size;
+    prepend(&w, key.data, key.size);
+    prepend_header(&w, DER_OCTET_STRING, w.size);
+    end = w.start;
+    if (parameters.size != 0)
+        prepend(&w, parameters.data, parameters.size);
+    prepend(&w, algorithm.data, algorithm.size);
+    prepend_header(&w, DER_OID, w.start + algorithm.size);
+    prepend_header(&w, DER_SEQUENCE, end);
+    prepend(&w, version, sizeof(version));
+    prepend_header(&w, DER_SEQUENCE, w.size);
+    *size = w.size - w.start;
+    *pkcs8 = base_memdup(w.data + w.start, *size);
+    base_wipe(w.data, w.size);
+    free(w.data);
+}
+
+/* ECPrivateKey ::= SEQUENCE { version, privateKey, [0] parameters OPTIONAL, [1] publicKey OPTIONAL }. The parameters
+ * are optional there, but a key file without them says nothing of its curve. */
+static bool sec1_parameters(struct span der, struct span *parameters)
+{
+    struct der key;
+    struct span ignored;
+    bool present;
+
+    return der_enter_only(der, DER_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
+           der_read(&key, DER_INTEGER, &ignored) == PKIX_OK && der_read(&key, DER_OCTET_STRING, &ignored) == PKIX_OK &&
+           der_read_optional(&key, DER_CONTEXT_CONSTRUCTED, parameters, &present) == PKIX_OK && present &&
+           parameters->size >= 2 && parameters->data[0] == DER_OID;
+}
+
+/* Whether these bytes are one SEQUENCE that begins with a small version number. */
+static bool looks_like_key(struct span der)
+{
+    struct der key;
+    struct span version;
+
+    return der_enter_only(der, DER_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
+           der_read(&key, DER_INTEGER, &version) == PKIX_OK && version.size == 1;
+}
+
+bool tls_key_der_to_pkcs8(const char *label, struct span der, uint8_t **pkcs8, size_t *size, char **error)
+{
+    static const uint8_t null[] = {DER_NULL, 0};
+    struct span parameters;
+
+    if (!looks_like_key(der)) {
+        *error = base_strdup("the private key is not valid DER");
+        return false;
+    }
+    if (strcmp(label, "PRIVATE KEY") == 0) {
+        *pkcs8 = base_memdup(der.data, der.size);
+        *size = der.size;
+        return true;
+    }
+    if (strcmp(label, "RSA PRIVATE KEY") == 0) {
+        wrap(span_of(oid_rsa_encryption, sizeof(oid_rsa_encryption)), span_of(null, sizeof(null)), der, pkcs8, size);
+        return true;
+    }
+    if (strcmp(label, "EC PRIVATE KEY") != 0) {
+        *error = base_strdup("the private key is of an unknown form");
+        return false;
+    }
+    if (!sec1_parameters(der, &parameters)) {
+        *error = base_strdup("the EC private key does not name its curve");
+        return false;
+    }
+    wrap(span_of(oid_ec_public_key, sizeof(oid_ec_public_key)), parameters, der, pkcs8, size);
+    return true;
+}
+
+static bool is_host_text(struct span name)
+{
+    if (name.size == 0 || name.size > TLS_HOST_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.size; i++)
+        if (name.data[i] <= ' ' || name.data[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+bool tls_key_der_dns_names(struct span san, void (*add)(void *arg, struct span name), void *arg)
+{
+    struct der names;
+
+    if (der_enter_only(san, DER_SEQUENCE, DER_SMALL, &names) != PKIX_OK)
+        return false;
+    while (!der_at_end(&names)) {
+        unsigned tag;
+        struct span value;
+
+        if (der_read_any(&names, &tag, &value, NULL) != PKIX_OK)
+            return false;
+        if (tag == (DER_CONTEXT | SAN_DNS_NAME) && is_host_text(value))
+            add(arg, value);
+    }
+    return true;
+}

@@ -1,0 +1,38 @@
+/* tls/limits.h: the ceilings of an engine, in one place. Whatever the peer does, an engine holds no more than this. */
+#ifndef YETT_TLS_LIMITS_H
+#define YETT_TLS_LIMITS_H
+
+enum {
+    /* Buffers. A record is at most 16 KiB of plaintext and 256 bytes around it (RFC 8446 section 5.2). */
+    TLS_RECORD_PLAINTEXT_MAX = 16384,
+    TLS_RECORD_OVERHEAD_MAX = 5 + 256,
+    TLS_RECORDS_IN_MAX = 32 * 1024,  /* records from the peer that NSS has not read yet */
+    TLS_RECORDS_OUT_MAX = 64 * 1024, /* records for the peer that the transport has not taken yet */
+    TLS_RECORDS_OUT_SPARE = 4096,    /* kept free of plaintext, for alerts and key updates; reading stops when it is used */
+    TLS_PLAINTEXT_MAX = 16 * 1024,   /* decrypted ahead, only by engines whose reads may sign */
+
+    /* What a peer may make us work through before the handshake is done. NSS itself bounds a message (128 KiB - 1), but
+     * not how many records or warning alerts come. One byte a record is legal, so the record limit is generous. */
+    TLS_HANDSHAKE_BYTES_MAX = 512 * 1024,
+    TLS_HANDSHAKE_RECORDS_MAX = 16 * 1024,
+    TLS_HANDSHAKE_ALERTS_MAX = 4,
+    TLS_HANDSHAKE_EMPTY_RECORDS_MAX = 32,
+
+    /* A ClientHello kept until it is known whether its ticket is ours (see engine_resume.c). */
+    TLS_HELLO_KEPT_MAX = 16 * 1024,
+
+    /* Renegotiations a server may ask of a client engine after the handshake (TLS 1.2). */
+    TLS_RENEGOTIATIONS_MAX = 3,
+
+    TLS_CHAIN_LENGTH_MAX = 16,      /* certificates of an identity or a peer that are looked at */
+    TLS_CHAIN_BYTES_MAX = 128 * 1024,
+    TLS_IDENTITY_NAMES_MAX = 1024,  /* DNS names of one identity */
+    TLS_HOST_NAME_MAX = 253,
+    TLS_ALPN_LIST_MAX = 1024,       /* bytes of a context's list in wire form */
+
+    /* Sessions a client context remembers, and how large one may be. */
+    TLS_CLIENT_SESSIONS_MAX = 256,
+    TLS_CLIENT_SESSION_BYTES_MAX = 32 * 1024,
+};
+
+#endif

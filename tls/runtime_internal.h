@@ -1,0 +1,51 @@
+/* tls/runtime_internal.h: what the parts of tls/ share of the runtime. Private to tls/. */
+#ifndef YETT_TLS_RUNTIME_INTERNAL_H
+#define YETT_TLS_RUNTIME_INTERNAL_H
+
+#include "tls/runtime.h"
+
+#include <keythi.h>
+#include <ssl.h>
+#include <sslexp.h>
+
+/* NSS's experimental functions (sslexp.h), found by name once. */
+typedef SECStatus (*tls_hello_retry_callback_call)(PRFileDesc *fd, SSLHelloRetryRequestCallback callback, void *arg);
+typedef SECStatus (*tls_send_session_ticket_call)(PRFileDesc *fd, const PRUint8 *token, unsigned int size);
+typedef SECStatus (*tls_set_time_func_call)(PRFileDesc *fd, SSLTimeFunc func, void *arg);
+typedef SECStatus (*tls_set_resumption_token_call)(PRFileDesc *fd, const PRUint8 *token, unsigned int size);
+typedef SECStatus (*tls_resumption_token_callback_call)(PRFileDesc *fd, SSLResumptionTokenCallback callback, void *arg);
+
+struct tls_nss_calls {
+    tls_hello_retry_callback_call hello_retry_callback;
+    tls_send_session_ticket_call send_session_ticket;
+    tls_set_time_func_call set_time_func;
+    tls_set_resumption_token_call set_resumption_token;
+    tls_resumption_token_callback_call resumption_token_callback;
+};
+const struct tls_nss_calls *tls_nss_calls(void);
+
+/* The two keys of tls_ticket_key_generate(), in memory. NULL both when there are none. */
+struct tls_runtime_keys {
+    SECKEYPrivateKey *rsa;
+    SECKEYPrivateKey *ec;
+};
+const struct tls_runtime_keys *tls_runtime_keys(void);
+
+/* ticket_key.c */
+MUST_CHECK bool tls_runtime_keys_import(struct span der, struct tls_runtime_keys *keys, char **error);
+void tls_runtime_keys_clear(struct tls_runtime_keys *keys);
+
+/* A PKCS#8 key as a session object of NSS's internal token. */
+MUST_CHECK bool tls_private_key_import(struct span pkcs8, SECKEYPrivateKey **key, char **error);
+
+/* wrapping.c: see "A server key on a token, and session tickets" there. */
+MUST_CHECK bool tls_wrapping_keys_make(char **error);
+
+/* Whether this process has joined, or made, the shared session cache. */
+bool tls_runtime_has_session_cache(void);
+void tls_runtime_note_session_cache(void);
+
+/* *error = "what: NSS's error of this thread". Returns false. */
+bool tls_nss_fail(char **error, const char *what);
+
+#endif

@@ -1,0 +1,116 @@
+/* see tls/runtime.h */
+#include "tls/runtime_internal.h"
+
+#include "base/nss_scope.h"
+#include "tls/key_der.h"
+
+#include <secasn1.h>
+#include <secoid.h>
+#include <ssl.h>
+#include <stdlib.h>
+
+enum { TICKET_RSA_BITS = 2048, TICKET_RSA_EXPONENT = 65537 };
+
+bool tls_private_key_import(struct span pkcs8, SECKEYPrivateKey **key, char **error)
+{
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    SECItem item = {.type = siBuffer, .data = base_memdup(pkcs8.data, pkcs8.size), .len = (unsigned)pkcs8.size};
+    SECStatus status;
+
+    *key = NULL;
+    /* Not permanent: it lives in memory as long as the reference does. Not private (in the sense of CKA_PRIVATE): the
+     * slot has no user to log in. It is sensitive all the same: NSS does not give it out again by itself. */
+    status = slot == NULL ? SECFailure
+                          : PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &item, NULL, NULL, PR_FALSE, PR_FALSE,
+                                                                     KU_ALL, key, NULL);
+    base_wipe(item.data, item.len);
+    free(item.data);
+    return status == SECSuccess && *key != NULL ? true : tls_nss_fail(error, "NSS does not take the private key");
+}
+
+static bool import_typed(struct span pkcs8, KeyType type, SECKEYPrivateKey **key, char **error)
+{
+    if (!tls_private_key_import(pkcs8, key, error))
+        return false;
+    if (SECKEY_GetPrivateKeyType(*key) == type)
+        return true;
+    *error = base_strdup("the session ticket key is of the wrong type");
+    return false;
+}
+
+bool tls_runtime_keys_import(struct span der, struct tls_runtime_keys *keys, char **error)
+{
+    SCOPED_PUBLIC_KEY public_key = NULL;
+    struct span rsa, ec;
+
+    if (!tls_key_der_split(der, &rsa, &ec)) {
+        *error = base_strdup("the session ticket key is malformed");
+        return false;
+    }
+    if (!import_typed(rsa, rsaKey, &keys->rsa, error) || !import_typed(ec, ecKey, &keys->ec, error))
+        return false;
+    /* Set before any server key is configured: NSS would otherwise copy the first RSA server key for this
+     * (ssl_MaybeSetSelfEncryptKeyPair), which a key on a token refuses. */
+    public_key = SECKEY_ConvertToPublicKey(keys->rsa);
+    if (public_key == NULL || SSL_SetSessionTicketKeyPair(public_key, keys->rsa) != SECSuccess)
+        return tls_nss_fail(error, "cannot set the session ticket key");
+    return true;
+}
+
+void tls_runtime_keys_clear(struct tls_runtime_keys *keys)
+{
+    scope_release_private_key(&keys->rsa);
+    scope_release_private_key(&keys->ec);
+}
+
+static SECKEYPrivateKey *generate(CK_MECHANISM_TYPE mechanism, void *parameters)
+{
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    SCOPED_PUBLIC_KEY public_key = NULL;
+    SECKEYPublicKey *made = NULL;
+    SECKEYPrivateKey *key;
+
+    if (slot == NULL)
+        return NULL;
+    key = PK11_GenerateKeyPair(slot, mechanism, parameters, &made, PR_FALSE, PR_FALSE, NULL);
+    public_key = made;
+    return key;
+}
+
+static SECKEYPrivateKey *generate_rsa(void)
+{
+    PK11RSAGenParams parameters = {.keySizeInBits = TICKET_RSA_BITS, .pe = TICKET_RSA_EXPONENT};
+
+    return generate(CKM_RSA_PKCS_KEY_PAIR_GEN, &parameters);
+}
+
+static SECKEYPrivateKey *generate_ec(void)
+{
+    const SECOidData *curve = SECOID_FindOIDByTag(SEC_OID_ANSIX962_EC_PRIME256V1);
+    uint8_t encoded[16];
+    SECItem parameters = {.type = siBuffer, .data = encoded};
+
+    if (curve == NULL || curve->oid.len + 2 > sizeof(encoded))
+        return NULL;
+    encoded[0] = SEC_ASN1_OBJECT_ID;
+    encoded[1] = (uint8_t)curve->oid.len;
+    memcpy(encoded + 2, curve->oid.data, curve->oid.len);
+    parameters.len = curve->oid.len + 2;
+    return generate(CKM_EC_KEY_PAIR_GEN, &parameters);
+}
+
+bool tls_ticket_key_generate(uint8_t **der, size_t *size, char **error)
+{
+    SCOPED_PRIVATE_KEY rsa = generate_rsa();
+    SCOPED_PRIVATE_KEY ec = generate_ec();
+    SCOPED_ITEM rsa_der = rsa == NULL ? NULL : PK11_ExportDERPrivateKeyInfo(rsa, NULL);
+    SCOPED_ITEM ec_der = ec == NULL ? NULL : PK11_ExportDERPrivateKeyInfo(ec, NULL);
+
+    if (rsa_der == NULL || ec_der == NULL)
+        return tls_nss_fail(error, "cannot make the session ticket key");
+    *size = (size_t)rsa_der->len + ec_der->len;
+    *der = base_alloc(*size);
+    memcpy(*der, rsa_der->data, rsa_der->len);
+    memcpy(*der + rsa_der->len, ec_der->data, ec_der->len);
+    return true;
+}
