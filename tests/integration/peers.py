@@ -1,0 +1,441 @@
+"""Real peers, one class each: started on free loopback ports with their own configuration and folders, whatever else the
+machine runs, and ended by their process id."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import socketserver
+import ssl
+import subprocess
+import threading
+import time
+
+
+def free_port():
+    """A loopback TCP port nobody listens on now."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, what, seconds=20):
+    """Poll until condition() is true; a failure says what was waited for."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+def listens(port, host="127.0.0.1"):
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
+
+
+def ended(pid):
+    """Whether a process is gone, or dead and merely not waited for."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+class Process:
+    """A child process with its output in a file, ended by its process id (its whole group, if it makes one)."""
+    name = "process"
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.process = None
+        self.port = free_port()
+
+    def command(self):
+        raise NotImplementedError
+
+    def ready(self):
+        return listens(self.port)
+
+    def environment(self):
+        return dict(os.environ)
+
+    def start(self):
+        self.output = open(self.folder / f"{self.name}.out", "w+")
+        self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=self.output,
+                                        stderr=self.output, env=self.environment(), start_new_session=True)
+        try:
+            wait_until(lambda: self.process.poll() is not None or self.ready(), f"{self.name} to be ready")
+            assert self.process.poll() is None, f"{self.name} ended: {self.log()}"
+        except AssertionError:
+            self.stop()
+            raise
+        return self
+
+    def log(self):
+        return (self.folder / f"{self.name}.out").read_text(errors="replace")
+
+    def stop(self):
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # what it left behind in its own session
+        self.output.close()
+        self.process = None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+class Postfix(Process):
+    """Postfix receiving mail for *@example.org into maildirs under folder/mail. Plain SMTP only: TLS is yett's."""
+    name = "postfix"
+
+    def start(self):
+        for d in ("etc", "queue", "data", "mail"):
+            (self.folder / d).mkdir()
+        os.chmod(self.folder, 0o755)
+        shutil.chown(self.folder / "data", "postfix")
+        shutil.chown(self.folder / "mail", "nobody", "nogroup")
+        (self.folder / "etc/main.cf").write_text(f"""\
+compatibility_level = 3.6
+queue_directory = {self.folder}/queue
+data_directory = {self.folder}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.test
+mydestination =
+inet_interfaces = loopback-only
+inet_protocols = ipv4
+mynetworks =
+virtual_mailbox_domains = example.org
+virtual_mailbox_base = {self.folder}/mail
+virtual_mailbox_maps = inline:{{ alice@example.org=alice/ bob@example.org=bob/ }}
+virtual_uid_maps = static:65534
+virtual_gid_maps = static:65534
+virtual_minimum_uid = 100
+smtpd_relay_restrictions = reject_unauth_destination
+smtpd_upstream_proxy_protocol =
+maillog_file = {self.folder}/mail.log
+maillog_file_prefixes = /
+alias_maps =
+alias_database =
+""")
+        (self.folder / "etc/master.cf").write_text(f"""\
+127.0.0.1:{self.port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+postlog unix-dgram n - n - 1 postlogd
+error unix - - n - - error
+retry unix - - n - - error
+showq unix n - n - - showq
+proxymap unix - - n - - proxymap
+""")
+        # The master goes to the background by itself once it is initialised; its process id is in its queue folder.
+        tool("postfix", "-c", self.folder / "etc", "start")
+        try:
+            wait_until(self.ready, f"Postfix to listen: {self.log()}")
+        except AssertionError:
+            self.stop()
+            raise
+        return self
+
+    def log(self):
+        with contextlib.suppress(OSError):
+            return (self.folder / "mail.log").read_text(errors="replace")
+        return ""
+
+    def stop(self):
+        with contextlib.suppress(OSError, ValueError):
+            master = int((self.folder / "queue/pid/master.pid").read_text())
+            os.kill(master, signal.SIGTERM)
+            wait_until(lambda: ended(master), "Postfix to end")
+
+    def mails(self, user="alice"):
+        return [p.read_text(errors="replace") for p in (self.folder / "mail" / user / "new").glob("*")]
+
+    def wait_for_mail(self, text, user="alice"):
+        return wait_until(lambda: next((m for m in self.mails(user) if text in m), None), f"a mail with {text!r}")
+
+
+class Dovecot(Process):
+    """Dovecot serving IMAP: any user with the password "secret". Plain only, or with its own STARTTLS when given a
+    certificate (then plain logins are refused)."""
+    name = "dovecot"
+
+    def __init__(self, folder, certificate=None):
+        super().__init__(folder)
+        self.certificate = certificate
+
+    def start(self):
+        for d in ("run", "state", "mail"):
+            (self.folder / d).mkdir()
+        os.chmod(self.folder, 0o755)
+        shutil.chown(self.folder / "mail", "nobody", "nogroup")
+        tls = "ssl = no\ndisable_plaintext_auth = no\n"
+        if self.certificate:
+            tls = (f"ssl = required\nssl_cert = <{self.certificate.chain}\nssl_key = <{self.certificate.key}\n"
+                   "disable_plaintext_auth = yes\n")
+        (self.folder / "dovecot.conf").write_text(f"""\
+base_dir = {self.folder}/run
+state_dir = {self.folder}/state
+log_path = {self.folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+{tls}
+login_trusted_networks =
+mail_location = maildir:{self.folder}/mail/%u
+first_valid_uid = 1
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={self.folder}/mail/%u
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {self.port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+service stats {{
+  unix_listener stats-writer {{
+    mode = 0666
+  }}
+}}
+""")
+        return super().start()
+
+    def command(self):
+        return ["dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
+
+
+class Nginx(Process):
+    """nginx serving one page over http, over https when given a certificate, and demanding client certificates when given
+    their authority; the page says who came."""
+    name = "nginx"
+
+    def __init__(self, folder, certificate=None, client_authority=None, extra=""):
+        super().__init__(folder)
+        self.certificate, self.client_authority, self.extra = certificate, client_authority, extra
+
+    def command(self):
+        os.chmod(self.folder, 0o755)
+        listen = f"listen 127.0.0.1:{self.port}" + (" ssl" if self.certificate else "") + ";\n"
+        if self.certificate:
+            listen += f"ssl_certificate {self.certificate.chain};\nssl_certificate_key {self.certificate.key};\n"
+        if self.client_authority:
+            listen += f"ssl_client_certificate {self.client_authority.cert};\nssl_verify_client on;\n"
+        (self.folder / "nginx.conf").write_text(f"""\
+daemon off;
+user root;
+worker_processes 1;
+pid {self.folder}/pid;
+error_log {self.folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log {self.folder}/access.log;
+  client_body_temp_path {self.folder}/body;
+  proxy_temp_path {self.folder}/proxy;
+  fastcgi_temp_path {self.folder}/fastcgi;
+  uwsgi_temp_path {self.folder}/uwsgi;
+  scgi_temp_path {self.folder}/scgi;
+  server {{
+    {listen}
+    {self.extra}
+    location / {{ default_type text/plain; return 200 "hello from nginx to [$ssl_client_s_dn]\\n"; }}
+  }}
+}}
+""")
+        return ["nginx", "-c", str(self.folder / "nginx.conf"), "-p", str(self.folder)]
+
+
+class OpensslServer(Process):
+    """openssl s_server: echoes lines reversed (-rev), or what the arguments say."""
+    name = "openssl-s_server"
+
+    def __init__(self, folder, certificate, *args):
+        super().__init__(folder)
+        self.certificate, self.args = certificate, args
+
+    def command(self):
+        return ["openssl", "s_server", "-accept", f"127.0.0.1:{self.port}", "-cert", str(self.certificate.cert),
+                "-key", str(self.certificate.key), "-cert_chain", str(self.certificate.chain), "-rev", "-quiet",
+                *map(str, self.args)]
+
+
+class SoftHsm:
+    """A SoftHSM token in a folder of its own."""
+    module = "/usr/lib/softhsm/libsofthsm2.so"
+
+    def __init__(self, folder, label="test", pin="123456"):
+        self.folder = pathlib.Path(folder)
+        (self.folder / "tokens").mkdir(parents=True)
+        self.label, self.pin = label, pin
+        self.conf = self.folder / "softhsm2.conf"
+        self.conf.write_text(f"directories.tokendir = {self.folder}/tokens\nlog.level = ERROR\n")
+        self.pin_file = self.folder / "pin"
+        self.pin_file.write_text(pin + "\n")
+        self.pin_file.chmod(0o600)
+        self.environment = {"SOFTHSM2_CONF": str(self.conf)}
+        self._run("softhsm2-util", "--init-token", "--free", "--label", label, "--pin", pin, "--so-pin", "so-" + pin)
+
+    def _run(self, *command):
+        return subprocess.run(command, check=True, capture_output=True, text=True,
+                              env={**os.environ, **self.environment}).stdout
+
+    def put(self, certificate, label, identifier="01"):
+        """Bring a key and its certificate in; the key is marked sensitive and not extractable."""
+        key = self.folder / "import.p8"
+        subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", "-in", certificate.key, "-out", key], check=True)
+        self._run("softhsm2-util", "--import", str(key), "--token", self.label, "--label", label, "--id", identifier,
+                  "--pin", self.pin)
+        key.unlink()
+        der = self.folder / "import.der"
+        der.write_bytes(certificate.der)
+        self._run("pkcs11-tool", "--module", self.module, "--token-label", self.label, "--login", "--pin", self.pin,
+                  "--write-object", str(der), "--type", "cert", "--id", identifier, "--label", label)
+        return f"pkcs11:token={self.label};object={label}"
+
+    def settings(self, name="token", module=None, **environment):
+        """The [module] section for yett."""
+        env = {**self.environment, **environment}
+        lines = "".join(f"environment = {k}={v}\n" for k, v in env.items())
+        return f"[module {name}]\npath = {module or self.module}\npin = file:{self.pin_file}\n{lines}"
+
+
+class EchoServer:
+    """A plain TCP echo server in a thread. Counts connections; can be told to misbehave (mode)."""
+
+    def __init__(self, mode="echo", host="127.0.0.1", tls=None, unix=None):
+        self.mode, self.connections = mode, 0
+        outer = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self):
+                outer.connections += 1
+                outer.serve(self.request)
+
+        if unix:
+            class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+                daemon_threads, request_queue_size = True, 1024
+            self.server = Server(str(unix), Handler)
+        else:
+            class Server(socketserver.ThreadingTCPServer):
+                daemon_threads, request_queue_size, allow_reuse_address = True, 1024, True
+                address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self.server = Server((host, 0), Handler)
+            self.port = self.server.server_address[1]
+        self.tls = tls
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def serve(self, connection):
+        with contextlib.suppress(OSError):
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            if self.mode == "hang":
+                self.stopping.wait()
+            elif self.mode == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            elif self.mode == "sink":
+                while connection.recv(65536):
+                    pass
+            else:
+                while data := connection.recv(65536):
+                    connection.sendall(data)
+                if self.tls:
+                    connection.unwrap()
+        with contextlib.suppress(OSError):
+            connection.close()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class ScriptedServer(EchoServer):
+    """A server that says what a test tells it: script(connection) is called for each connection."""
+
+    def __init__(self, script, **options):
+        super().__init__(**options)
+        self.script, self.errors = script, []
+
+    def serve(self, connection):
+        with contextlib.suppress(OSError), connection:
+            self.script(connection)
+
+
+def client_tls(authority=None, *, cert=None, version=None, alpn=None):
+    """An ssl context of a client that trusts `authority` (None: verifies nothing)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if authority is None:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    else:
+        context.load_verify_locations(str(authority.cert))
+    if cert:
+        context.load_cert_chain(str(cert.chain), str(cert.key))
+    if version:
+        context.minimum_version = context.maximum_version = version
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return context
+
+
+def server_tls(certificate, client_authority=None, version=None):
+    """An ssl context of a server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(certificate.chain), str(certificate.key))
+    if client_authority:
+        context.load_verify_locations(str(client_authority.cert))
+        context.verify_mode = ssl.CERT_REQUIRED
+    if version:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+def tool(*command, input=None, timeout=30, check=True, env=None):
+    """Run a command-line client (curl, swaks, gnutls-cli, openssl); returns its CompletedProcess with text."""
+    result = subprocess.run([str(c) for c in command], input=input, capture_output=True, timeout=timeout,
+                            env={**os.environ, **(env or {})})
+    result.stdout, result.stderr = (b.decode(errors="replace") for b in (result.stdout, result.stderr))
+    if check and result.returncode != 0:
+        raise AssertionError(f"{command} said {result.returncode}\n{result.stdout}\n{result.stderr}")
+    return result
+
+
+def json_lines(text):
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
