@@ -6,11 +6,30 @@
  *
  * What it does not do: open sockets, keys, certificates or tokens, resolve names, log. Every problem is a *finding*,
  * "FILE:LINE: sentence that says what would be right"; all findings of a file are reported, not just the first.
- * Threads: a struct config is never changed after loading and may be shared. */
+ * No finding ever repeats a value that may be a PIN. A socket that systemd hands over (CONFIG_ADDRESS_SYSTEMD) has an
+ * address only proxy/ learns: the rule against plain text off loopback is proxy/'s to apply to it.
+ * Threads: a struct config is never changed after loading and may be shared. Reading and parsing: one thread of a
+ * process at a time (inih keeps its limits in variables of its own). */
 #ifndef YETT_CONFIG_CONFIG_H
 #define YETT_CONFIG_CONFIG_H
 
 #include "base/span.h"
+#include <stdio.h>
+
+/* Ceilings of what is read. A line longer than CONFIG_LINE_BYTES_MAX (or, with an inih built otherwise, than its own
+ * buffer) is a finding, never cut. */
+enum {
+    CONFIG_FILES_MAX = 256,
+    CONFIG_FILE_BYTES_MAX = 1024 * 1024,
+    CONFIG_FILE_NAME_BYTES_MAX = 4096,
+    CONFIG_LINE_BYTES_MAX = 8190,
+    CONFIG_NAME_BYTES_MAX = 63,       /* NAME in [service NAME] and [module NAME] */
+    CONFIG_SERVICES_MAX = 1024,
+    CONFIG_MODULES_MAX = 64,
+    CONFIG_LIST_MAX = 256,            /* entries of one list, such as listen */
+    CONFIG_UNIX_PATH_BYTES_MAX = 107, /* sun_path without its NUL, unix(7) */
+    CONFIG_FINDINGS_MAX = 1000,       /* the last one says that there are more */
+};
 
 enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCOL_LMTP, CONFIG_PROTOCOL_IMAP,
                        CONFIG_PROTOCOL_HTTP_PROXY };
@@ -131,6 +150,7 @@ struct config_service {
     char *greeting_name;             /* in greetings and EHLO; default: the machine's host name */
     enum config_send_proxy send_proxy;
     bool insecure_plaintext_listen, insecure_plaintext_connect;
+    bool insecure_smtp_loopback_relay; /* connect = 127.0.0.1:25 without send_proxy: the server there takes all for local */
     char *ocsp_staple;               /* path of a DER response to serve; NULL: none */
 
     uint32_t connect_timeout_ms;     /* 10000, all targets together */
@@ -155,11 +175,16 @@ struct config {
     size_t module_count;
     struct config_service *services;
     size_t service_count;
+
+    char **include; /* as written: config_snapshot_read() has followed it */
+    size_t include_count;
+    char **files;   /* every file read, in order: what struct config_place points to */
+    size_t file_count;
 };
 
 struct config_finding {
     char *file;
-    unsigned line;
+    unsigned line; /* 0: the file as a whole */
     char *message;
 };
 
@@ -171,27 +196,45 @@ struct config_findings {
 /* One file of a snapshot: its name as the administrator knows it, and its bytes. */
 struct config_snapshot;
 
-/* Read `path` and, for each "include" and the conf.d/ beside the default file, what they name, in name order.
+/* Read `path` and what its "include" names (default: every .conf file in the conf.d beside it), in name order. A relative include
+ * starts at the folder of `path`. A pattern that matches nothing is no failure, a plain name that does not exist is.
  * On failure NULL, with findings. */
 struct config_snapshot *config_snapshot_read(const char *path, struct config_findings *findings);
-/* Through a descriptor (memfd): written by the supervisor, read by a worker. */
+/* Through a descriptor (memfd): written by the supervisor, read by a worker. Both start at offset 0 and leave the
+ * descriptor's own offset alone, so that workers which share it do not disturb each other. config_snapshot_write()
+ * returns false with errno. */
 MUST_CHECK bool config_snapshot_write(const struct config_snapshot *s, int fd);
 struct config_snapshot *config_snapshot_from_fd(int fd, struct config_findings *findings);
 void config_snapshot_destroy(struct config_snapshot **s);
+
+/* A snapshot of one file from memory: for tests and for configurations made by a program. Copies both. */
+struct config_snapshot *config_snapshot_from_memory(const char *name, struct span text);
+size_t config_snapshot_file_count(const struct config_snapshot *s);
+const char *config_snapshot_file_name(const struct config_snapshot *s, size_t index);
 
 /* Parse and check everything that can be checked without opening anything. NULL when there is any finding. */
 struct config *config_parse(const struct config_snapshot *s, struct config_findings *findings);
 void config_destroy(struct config **c);
 void config_findings_clear(struct config_findings *findings);
 
+/* Write every option as "[section] name | form of its value | default | what it is for", one a line. */
+void config_describe(FILE *out);
+
 /* Add a finding (copies): for what proxy/ finds when it opens identities, trust and listeners. */
 void config_finding_add(struct config_findings *findings, struct config_place place, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+
+/* "FILE:LINE: message", or "FILE: message" for a file as a whole; owned by the caller. */
+char *config_finding_text(const struct config_finding *finding);
 
 const char *config_protocol_name(enum config_protocol protocol);
 
 /* A host:port, [v6]:port, unix:PATH or systemd:NAME. Returns false with a sentence in *error. */
 MUST_CHECK bool config_address_parse(const char *text, struct config_address *address, char **error);
 void config_address_clear(struct config_address *address);
+
+/* 127.0.0.0/8, ::1, the name localhost, or a Unix socket. Any other name is not, whatever it resolves to; a systemd
+ * socket is not, since its address is not known here. */
+bool config_address_is_loopback(const struct config_address *address);
 
 #endif

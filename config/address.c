@@ -1,0 +1,269 @@
+/* see config/config.h: where to listen and connect, and config/items.h: where http-proxy may go */
+#include "config/config.h"
+#include "config/items.h"
+#include "config/values.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+enum { PORT_MAX = 65535 };
+
+/* A port without signs, blanks or leading surprises. */
+static bool port_parse(const char *text, uint16_t *port, char **error)
+{
+    uint64_t number;
+
+    if (!value_number(text, 1, PORT_MAX, &number, error)) {
+        char *sentence = base_printf("the port %s", *error);
+
+        free(*error);
+        *error = sentence;
+        return false;
+    }
+    *port = (uint16_t)number;
+    return true;
+}
+
+/* Split host:port or [v6]:port. *host is owned by the caller; *port borrows from `text`. */
+static bool host_and_port_split(const char *text, char **host, const char **port, char **error)
+{
+    const char *colon = strrchr(text, ':');
+    char *quoted;
+
+    if (text[0] == '[') {
+        const char *bracket = strchr(text, ']');
+
+        if (bracket != NULL && bracket[1] == ':' && bracket[2] != '\0') {
+            *host = base_strndup(text + 1, (size_t)(bracket - text) - 1);
+            *port = bracket + 2;
+            return true;
+        }
+    } else if (colon != NULL && colon != text && colon[1] != '\0' && strchr(text, ':') == colon) {
+        *host = base_strndup(text, (size_t)(colon - text));
+        *port = colon + 1;
+        return true;
+    }
+    quoted = value_quote(text);
+    *error = base_printf("%s is not HOST:PORT or [IPV6]:PORT", quoted);
+    free(quoted);
+    return false;
+}
+
+static bool inet_parse(const char *text, struct config_address *address, char **error)
+{
+    const char *port;
+    char *host;
+    bool good;
+
+    if (!host_and_port_split(text, &host, &port, error))
+        return false;
+    address->type = CONFIG_ADDRESS_INET;
+    if (text[0] == '[') {
+        good = strchr(host, ':') != NULL && value_address_literal(host, &address->host);
+        if (!good) {
+            char *quoted = value_quote(host);
+
+            *error = base_printf("%s between brackets is not an IPv6 address", quoted);
+            free(quoted);
+        }
+    } else {
+        good = value_address_literal(host, &address->host) || value_host_name(host, &address->host, error);
+    }
+    free(host);
+    return good && port_parse(port, &address->port, error);
+}
+
+static bool unix_parse(const char *path, struct config_address *address, char **error)
+{
+    size_t size = strlen(path);
+
+    if (size == 0 || size > CONFIG_UNIX_PATH_BYTES_MAX) {
+        *error = base_printf("the path of a Unix socket has 1 to %d bytes, not %zu", CONFIG_UNIX_PATH_BYTES_MAX, size);
+        return false;
+    }
+    address->type = CONFIG_ADDRESS_UNIX;
+    address->host = base_strdup(path);
+    return true;
+}
+
+static bool systemd_parse(const char *name, struct config_address *address, char **error)
+{
+    enum { SYSTEMD_NAME_MAX = 255 }; /* FileDescriptorName= in systemd.socket(5) */
+
+    if (!value_is_name(name, SYSTEMD_NAME_MAX)) {
+        char *quoted = value_quote(name);
+
+        *error = base_printf("%s is not a socket's FileDescriptorName: letters, digits, '.', '_' and '-'", quoted);
+        free(quoted);
+        return false;
+    }
+    address->type = CONFIG_ADDRESS_SYSTEMD;
+    address->host = base_strdup(name);
+    return true;
+}
+
+bool config_address_parse(const char *text, struct config_address *address, char **error)
+{
+    bool good;
+
+    *address = (struct config_address){.text = base_strdup(text)};
+    if (strncmp(text, "unix:", 5) == 0)
+        good = unix_parse(text + 5, address, error);
+    else if (strncmp(text, "systemd:", 8) == 0)
+        good = systemd_parse(text + 8, address, error);
+    else
+        good = inet_parse(text, address, error);
+    if (!good)
+        config_address_clear(address);
+    return good;
+}
+
+void config_address_clear(struct config_address *address)
+{
+    free(address->host);
+    free(address->text);
+    *address = (struct config_address){.type = CONFIG_ADDRESS_INET};
+}
+
+bool config_address_is_loopback(const struct config_address *address)
+{
+    unsigned char v4[4], v6[16];
+    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    switch (address->type) {
+    case CONFIG_ADDRESS_UNIX:
+        return true;
+    case CONFIG_ADDRESS_SYSTEMD:
+        return false;
+    case CONFIG_ADDRESS_INET:
+        break;
+    }
+    if (inet_pton(AF_INET, address->host, v4) == 1)
+        return v4[0] == 127; /* RFC 1122 section 3.2.1.3 */
+    if (inet_pton(AF_INET6, address->host, v6) == 1)
+        return memcmp(v6, in6addr_loopback.s6_addr, sizeof(v6)) == 0 ||
+               (memcmp(v6, mapped, sizeof(mapped)) == 0 && v6[12] == 127);
+    return strcmp(address->host, "localhost") == 0;
+}
+
+/* "*", 443, or 1024-2048 */
+static bool ports_parse(const char *text, struct config_allow_target *target, char **error)
+{
+    const char *dash = strchr(text, '-');
+    char *first;
+    bool good;
+
+    if (strcmp(text, "*") == 0) {
+        target->port_first = 1;
+        target->port_last = PORT_MAX;
+        return true;
+    }
+    if (dash == NULL) {
+        good = port_parse(text, &target->port_first, error);
+        target->port_last = target->port_first;
+        return good;
+    }
+    first = base_strndup(text, (size_t)(dash - text));
+    good = port_parse(first, &target->port_first, error) && port_parse(dash + 1, &target->port_last, error);
+    free(first);
+    if (good && target->port_first > target->port_last) {
+        *error = base_strdup("the first port of a range must not be greater than the last");
+        good = false;
+    }
+    return good;
+}
+
+/* Whether a bit after the first `prefix_bits` is set; clears them all. */
+static bool host_bits_clear(uint8_t *network, unsigned size, unsigned prefix_bits)
+{
+    bool found = false;
+
+    for (unsigned bit = prefix_bits; bit < size * 8; bit++) {
+        uint8_t mask = (uint8_t)(0x80 >> (bit % 8));
+
+        found |= (network[bit / 8] & mask) != 0;
+        network[bit / 8] &= (uint8_t)~mask;
+    }
+    return found;
+}
+
+/* 10.0.0.0/8 or fd00::/8: `slash` is within `text`. */
+static bool network_parse(const char *text, const char *slash, struct config_allow_target *target, char **error)
+{
+    char *address = base_strndup(text, (size_t)(slash - text));
+    char canonical[INET6_ADDRSTRLEN];
+    uint64_t bits = 0;
+    int family = AF_INET;
+
+    target->network_size = 4;
+    if (strchr(address, ':') != NULL) {
+        target->network_size = 16;
+        family = AF_INET6;
+    }
+    if (inet_pton(family, address, target->network) != 1)
+        *error = base_strdup("a network is ADDRESS/BITS, such as 10.0.0.0/8 or [fd00::/8]");
+    free(address);
+    if (*error != NULL || !value_number(slash + 1, 0, target->network_size * 8, &bits, error))
+        return false;
+    target->prefix_bits = (unsigned)bits;
+    if (host_bits_clear(target->network, target->network_size, target->prefix_bits)) {
+        inet_ntop(family, target->network, canonical, sizeof(canonical));
+        *error = base_printf("the address has bits after the first %u set; the network is %s/%u", target->prefix_bits,
+                             canonical, target->prefix_bits);
+        return false;
+    }
+    return true;
+}
+
+static bool target_host_parse(const char *host, struct config_allow_target *target, char **error)
+{
+    const char *slash = strchr(host, '/');
+    char *suffix;
+
+    if (slash != NULL)
+        return network_parse(host, slash, target, error);
+    if (strcmp(host, "*") == 0) {
+        target->host = base_strdup(host);
+        return true;
+    }
+    if (value_address_literal(host, &target->host))
+        return true;
+    if (strncmp(host, "*.", 2) != 0)
+        return value_host_name(host, &target->host, error);
+    if (!value_host_name(host + 2, &suffix, error))
+        return false;
+    target->host = base_printf("*.%s", suffix);
+    free(suffix);
+    return true;
+}
+
+bool item_allow_target_parse(const char *text, void *item, char **error)
+{
+    struct config_allow_target *target = item;
+    const char *ports;
+    char *host;
+    bool good;
+
+    if (!host_and_port_split(text, &host, &ports, error))
+        return false;
+    good = target_host_parse(host, target, error) && ports_parse(ports, target, error);
+    free(host);
+    return good;
+}
+
+void item_allow_target_clear(void *item)
+{
+    struct config_allow_target *target = item;
+
+    free(target->host);
+}
+
+bool item_address_parse(const char *text, void *item, char **error)
+{
+    return config_address_parse(text, item, error);
+}
+
+void item_address_clear(void *item)
+{
+    config_address_clear(item);
+}

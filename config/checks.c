@@ -1,0 +1,447 @@
+/* see config/checks.h
+ *
+ * A row of the table names the options a check looks at. It runs when all of them are good, given or not, and adds its
+ * findings where the option stands that has to change. What is insecure is refused here and nowhere else: plain text
+ * off this machine, a client nobody asked about, a mail server that takes the world for itself. */
+#include "config/checks.h"
+#include "config/kinds.h"
+
+#include <stdlib.h>
+
+struct check_context {
+    struct config *config;
+    const struct section *section;
+    struct config_service *service;
+    bool database_is_bad; /* [yett] database is there, and wrong already */
+    struct config_findings *findings;
+};
+
+static bool given(const struct check_context *c, enum option_id id)
+{
+    return c->section->lines[id] != 0;
+}
+
+/* Where the option is, or else its section. */
+static struct config_place place_of(const struct check_context *c, enum option_id id)
+{
+    struct config_place place = c->section->place;
+
+    if (given(c, id))
+        place.line = c->section->lines[id];
+    return place;
+}
+
+#define FIND(c, id, ...) config_finding_add((c)->findings, place_of(c, id), __VA_ARGS__)
+
+static bool has_starttls(enum config_protocol protocol)
+{
+    switch (protocol) {
+    case CONFIG_PROTOCOL_SMTP:
+    case CONFIG_PROTOCOL_LMTP:
+    case CONFIG_PROTOCOL_IMAP:
+        return true;
+    case CONFIG_PROTOCOL_TCP:
+    case CONFIG_PROTOCOL_HTTP_PROXY:
+        break;
+    }
+    return false;
+}
+
+/* Options that do nothing where they stand are mistakes, not decoration. */
+static void useless_find(const struct check_context *c, const enum option_id *ids, size_t count, const char *why)
+{
+    for (size_t i = 0; i < count; i++)
+        if (given(c, ids[i]))
+            FIND(c, ids[i], "%s: %s", config_options[ids[i]].name, why);
+}
+
+static void listen_addresses(struct check_context *c)
+{
+    char *canonical;
+
+    for (size_t i = 0; i < c->service->listen_count; i++) {
+        const struct config_address *a = &c->service->listen[i];
+
+        if (a->type == CONFIG_ADDRESS_INET && !value_address_literal(a->host, &canonical))
+            FIND(c, OPTION_LISTEN, "listen: %s is a name; it must be an address, such as 127.0.0.1:%u or [::1]:%u",
+                 a->text, a->port, a->port);
+        else if (a->type == CONFIG_ADDRESS_INET)
+            free(canonical);
+    }
+}
+
+static void listen_plaintext(struct check_context *c)
+{
+    if (c->service->listen_tls != CONFIG_TLS_NONE || c->service->insecure_plaintext_listen)
+        return;
+    for (size_t i = 0; i < c->service->listen_count; i++) {
+        const struct config_address *a = &c->service->listen[i];
+        char *canonical;
+
+        if (a->type != CONFIG_ADDRESS_INET || config_address_is_loopback(a) ||
+            !value_address_literal(a->host, &canonical))
+            continue;
+        free(canonical);
+        FIND(c, OPTION_LISTEN,
+             "listen: %s is open to other machines without TLS; set listen_tls = %s, listen on 127.0.0.1 or [::1], or "
+             "set insecure_plaintext_listen = yes",
+             a->text, has_starttls(c->service->protocol) ? "starttls or implicit" : "implicit");
+    }
+}
+
+static void listen_identity(struct check_context *c)
+{
+    static const enum option_id tls_only[] = {OPTION_SNI, OPTION_OCSP_STAPLE, OPTION_ALPN};
+
+    if (c->service->listen_tls == CONFIG_TLS_NONE)
+        useless_find(c, tls_only, ARRAY_LEN(tls_only), "has no effect with listen_tls = none");
+    else if (!given(c, OPTION_IDENTITY))
+        FIND(c, OPTION_LISTEN_TLS, "listen_tls needs identity, such as file:/etc/yett/server.pem");
+}
+
+/* Without TLS on the listening side the identity can only be the connecting side's. */
+static void connect_identity(struct check_context *c)
+{
+    struct config_service *s = c->service;
+
+    if (s->connect_tls == CONFIG_TLS_NONE && given(c, OPTION_CONNECT_IDENTITY))
+        FIND(c, OPTION_CONNECT_IDENTITY, "connect_identity: needs connect_tls = implicit or starttls");
+    if (s->listen_tls != CONFIG_TLS_NONE || !given(c, OPTION_IDENTITY))
+        return;
+    if (s->connect_tls == CONFIG_TLS_NONE) {
+        FIND(c, OPTION_IDENTITY, "identity: needs TLS: set listen_tls or connect_tls");
+    } else if (given(c, OPTION_CONNECT_IDENTITY)) {
+        FIND(c, OPTION_IDENTITY, "identity: with listen_tls = none it is connect_identity, which is given too; keep one");
+    } else {
+        s->connect_identity = s->identity;
+        s->connect_identity_count = s->identity_count;
+        s->identity = NULL;
+        s->identity_count = 0;
+    }
+}
+
+static void peer(struct check_context *c)
+{
+    static const enum option_id peer_only[] = {OPTION_ALLOW, OPTION_PEER_TRUST};
+    const struct config_service *s = c->service;
+
+    if (s->peer == CONFIG_PEER_NONE) {
+        useless_find(c, peer_only, ARRAY_LEN(peer_only), "needs peer = require, or peer = request");
+        return;
+    }
+    if (s->listen_tls == CONFIG_TLS_NONE)
+        FIND(c, OPTION_PEER, "peer: needs TLS with clients: set listen_tls = implicit or starttls");
+    if (!given(c, OPTION_PEER_TRUST))
+        FIND(c, OPTION_PEER, "peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database");
+    if (s->peer == CONFIG_PEER_REQUIRE && !given(c, OPTION_ALLOW))
+        FIND(c, OPTION_PEER, "peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass");
+}
+
+static void starttls(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+    const char *name = config_protocol_name(s->protocol);
+
+    if (has_starttls(s->protocol))
+        return;
+    if (s->listen_tls == CONFIG_TLS_STARTTLS)
+        FIND(c, OPTION_LISTEN_TLS, "listen_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit",
+             name);
+    if (s->connect_tls == CONFIG_TLS_STARTTLS)
+        FIND(c, OPTION_CONNECT_TLS, "connect_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit",
+             name);
+}
+
+/* Which options go with http-proxy, where the client names the target, and which with everything else. */
+static void target(struct check_context *c)
+{
+    static const enum option_id fixed_only[] = {OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_VIA, OPTION_SEND_PROXY};
+    static const enum option_id proxy_only[] = {OPTION_ALLOW_TARGET};
+
+    if (c->service->protocol == CONFIG_PROTOCOL_HTTP_PROXY) {
+        useless_find(c, fixed_only, ARRAY_LEN(fixed_only),
+                     "does not go with protocol http-proxy, whose clients name the target");
+        if (!given(c, OPTION_ALLOW_TARGET))
+            FIND(c, OPTION_PROTOCOL, "protocol: http-proxy needs allow_target, such as *:443");
+    } else {
+        useless_find(c, proxy_only, ARRAY_LEN(proxy_only), "is for protocol http-proxy");
+        if (!given(c, OPTION_CONNECT))
+            config_finding_add(c->findings, c->section->place, "connect is missing: the server, such as 127.0.0.1:10143");
+    }
+}
+
+static bool same_address(const struct config_address *a, const struct config_address *b)
+{
+    return a->type == b->type && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static void connect_addresses(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+
+    for (size_t i = 0; i < s->connect_count; i++) {
+        if (s->connect[i].type == CONFIG_ADDRESS_SYSTEMD)
+            FIND(c, OPTION_CONNECT, "connect: %s is a socket to listen on; it must be HOST:PORT or unix:PATH",
+                 s->connect[i].text);
+        for (size_t j = 0; j < s->listen_count; j++)
+            if (same_address(&s->connect[i], &s->listen[j]))
+                FIND(c, OPTION_CONNECT, "connect: %s is where this service listens: it would connect to itself",
+                     s->connect[i].text);
+    }
+}
+
+static void connect_plaintext(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+
+    if (s->connect_tls != CONFIG_TLS_NONE || s->insecure_plaintext_connect)
+        return;
+    for (size_t i = 0; i < s->connect_count; i++)
+        if (s->connect[i].type == CONFIG_ADDRESS_INET && !config_address_is_loopback(&s->connect[i]))
+            FIND(c, OPTION_CONNECT,
+                 "connect: %s is reached without TLS; set connect_tls = %s, connect to 127.0.0.1, [::1] or localhost, or "
+                 "set insecure_plaintext_connect = yes",
+                 s->connect[i].text, has_starttls(s->protocol) ? "starttls or implicit" : "implicit");
+}
+
+static void via(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+
+    if (s->via == NULL)
+        return;
+    if (s->via->type != CONFIG_ADDRESS_INET)
+        FIND(c, OPTION_VIA, "via: must be HOST:PORT of an HTTP proxy");
+    for (size_t i = 0; i < s->connect_count; i++)
+        if (s->connect[i].type == CONFIG_ADDRESS_UNIX)
+            FIND(c, OPTION_VIA, "via: %s in connect cannot be reached through a proxy", s->connect[i].text);
+}
+
+static void verification(struct check_context *c)
+{
+    static const enum option_id tls_only[] = {OPTION_VERIFY_NAME, OPTION_TRUST, OPTION_INSECURE_NO_VERIFY};
+    const struct config_service *s = c->service;
+
+    if (s->connect_tls == CONFIG_TLS_NONE) {
+        useless_find(c, tls_only, ARRAY_LEN(tls_only), "needs connect_tls = implicit or starttls");
+        return;
+    }
+    if (s->insecure_no_verify && s->verify_name != NULL)
+        FIND(c, OPTION_VERIFY_NAME, "verify_name: nothing is verified with insecure_no_verify = yes; keep one");
+    for (size_t i = 0; i < s->connect_count; i++)
+        if (s->connect[i].type == CONFIG_ADDRESS_UNIX && s->verify_name == NULL && !s->insecure_no_verify)
+            FIND(c, OPTION_CONNECT_TLS, "connect_tls: with %s it needs verify_name, the name in the server's certificate",
+                 s->connect[i].text);
+}
+
+/* Mail servers relay for their own machine (Postfix: mynetworks). All the world's mail that comes through a proxy
+ * comes from there, unless the server is told otherwise: an open relay. */
+static void smtp_loopback_relay(struct check_context *c)
+{
+    enum { SMTP_PORT = 25 };
+    const struct config_service *s = c->service;
+
+    if (s->protocol != CONFIG_PROTOCOL_SMTP || s->send_proxy != CONFIG_SEND_PROXY_NONE || s->insecure_smtp_loopback_relay)
+        return;
+    for (size_t i = 0; i < s->connect_count; i++)
+        if (s->connect[i].type == CONFIG_ADDRESS_INET && s->connect[i].port == SMTP_PORT &&
+            config_address_is_loopback(&s->connect[i]))
+            FIND(c, OPTION_CONNECT,
+                 "connect: to the server at %s all mail would come from this machine, and be relayed; set send_proxy = v2 "
+                 "(and have the server expect it), use a port of its own, or set insecure_smtp_loopback_relay = yes",
+                 s->connect[i].text);
+}
+
+static void alpn(struct check_context *c)
+{
+    enum { ALPN_BYTES_MAX = 255 }; /* RFC 7301 section 3.1 */
+
+    if (given(c, OPTION_ALPN) && c->service->protocol != CONFIG_PROTOCOL_TCP)
+        FIND(c, OPTION_ALPN, "alpn: is for protocol tcp; %s has its own", config_protocol_name(c->service->protocol));
+    for (size_t i = 0; i < c->service->alpn_count; i++)
+        if (strlen(c->service->alpn[i]) > ALPN_BYTES_MAX)
+            FIND(c, OPTION_ALPN, "alpn: an identifier has at most %d bytes", ALPN_BYTES_MAX);
+}
+
+static void trust_database(struct check_context *c, const struct config_trust *trust, size_t count, enum option_id id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (trust[i].type == CONFIG_TRUST_DATABASE)
+            FIND(c, id, "%s: database needs [yett] database", config_options[id].name);
+}
+
+static void identity_source(struct check_context *c, const struct config_identity *identity, size_t count,
+                            enum option_id id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (identity[i].type == CONFIG_IDENTITY_NSS && c->config->database == NULL && !c->database_is_bad)
+            FIND(c, id, "%s: nss: needs [yett] database", config_options[id].name);
+        if (identity[i].type == CONFIG_IDENTITY_PKCS11 && c->config->module_count == 0)
+            FIND(c, id, "%s: a pkcs11: URI needs a section [module NAME] with the path of the token's module",
+                 config_options[id].name);
+    }
+}
+
+/* What the rest of the configuration must have for this service. Before connect_identity(), which moves one of them. */
+static void sources(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+
+    identity_source(c, s->identity, s->identity_count, OPTION_IDENTITY);
+    identity_source(c, s->connect_identity, s->connect_identity_count, OPTION_CONNECT_IDENTITY);
+    if (c->config->database != NULL || c->database_is_bad)
+        return;
+    trust_database(c, s->trust, s->trust_count, OPTION_TRUST);
+    trust_database(c, s->peer_trust, s->peer_trust_count, OPTION_PEER_TRUST);
+}
+
+/* Defaults that depend on other options. */
+static void dependent_defaults(struct check_context *c)
+{
+    struct config_service *s = c->service;
+
+    if (!given(c, OPTION_HANDSHAKE_TIMEOUT) &&
+        (s->listen_tls == CONFIG_TLS_STARTTLS || s->connect_tls == CONFIG_TLS_STARTTLS))
+        s->handshake_timeout_ms = 60000;
+    if (!given(c, OPTION_IDLE_TIMEOUT) && s->protocol == CONFIG_PROTOCOL_SMTP)
+        s->idle_timeout_ms = 600000; /* RFC 5321 section 4.5.3.2.6: ten minutes for the end of the data */
+}
+
+#define BIT(id) ((uint64_t)1 << (id))
+static_assert(OPTION_COUNT <= 64, "a set of options is one word");
+
+static const struct {
+    void (*run)(struct check_context *c);
+    uint64_t uses;
+} checks[] = {
+    {listen_addresses, BIT(OPTION_LISTEN)},
+    {listen_plaintext, BIT(OPTION_LISTEN) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_PROTOCOL) |
+                           BIT(OPTION_INSECURE_PLAINTEXT_LISTEN)},
+    {listen_identity, BIT(OPTION_LISTEN_TLS)},
+    {sources, BIT(OPTION_IDENTITY) | BIT(OPTION_CONNECT_IDENTITY) | BIT(OPTION_TRUST) | BIT(OPTION_PEER_TRUST)},
+    {connect_identity, BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_IDENTITY) |
+                           BIT(OPTION_CONNECT_IDENTITY)},
+    {peer, BIT(OPTION_PEER) | BIT(OPTION_LISTEN_TLS)},
+    {starttls, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
+    {target, BIT(OPTION_PROTOCOL)},
+    {connect_addresses, BIT(OPTION_CONNECT) | BIT(OPTION_LISTEN)},
+    {connect_plaintext, BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PROTOCOL) |
+                            BIT(OPTION_INSECURE_PLAINTEXT_CONNECT)},
+    {via, BIT(OPTION_VIA) | BIT(OPTION_CONNECT)},
+    {verification, BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) |
+                       BIT(OPTION_INSECURE_NO_VERIFY)},
+    {smtp_loopback_relay, BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) |
+                              BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
+    {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},
+    {dependent_defaults, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
+};
+
+static uint64_t bad_options(const struct section *section)
+{
+    uint64_t bad = 0;
+
+    for (size_t id = 0; id < OPTION_COUNT; id++)
+        if (section->bad[id])
+            bad |= BIT(id);
+    return bad;
+}
+
+/* An address something listens on. */
+struct listener {
+    char *key; /* canonical text */
+    struct config_place place;
+    size_t order;
+};
+
+static void listener_add(struct listener *listeners, size_t *count, const struct config_address *a)
+{
+    struct listener *l = &listeners[*count];
+
+    l->key = a->type == CONFIG_ADDRESS_UNIX      ? base_printf("unix:%s", a->host)
+             : a->type == CONFIG_ADDRESS_SYSTEMD ? base_printf("systemd:%s", a->host)
+             : strchr(a->host, ':') != NULL      ? base_printf("[%s]:%u", a->host, a->port)
+                                                 : base_printf("%s:%u", a->host, a->port);
+    l->place = a->place;
+    l->order = (*count)++;
+}
+
+static int by_key_and_order(const void *a, const void *b)
+{
+    const struct listener *x = a, *y = b;
+    int difference = strcmp(x->key, y->key);
+
+    return difference != 0 ? difference : (x->order > y->order) - (x->order < y->order);
+}
+
+static void listeners_check(const struct config *config, struct config_place control_place,
+                            struct config_findings *findings)
+{
+    struct config_address control = {.type = CONFIG_ADDRESS_UNIX, .host = config->control, .place = control_place};
+    struct listener *listeners;
+    size_t count = 0, count_max = 2;
+
+    for (size_t i = 0; i < config->service_count; i++)
+        count_max += config->services[i].listen_count;
+    listeners = base_alloc(count_max * sizeof(*listeners));
+    if (control.host != NULL)
+        listener_add(listeners, &count, &control);
+    if (config->admin != NULL)
+        listener_add(listeners, &count, config->admin);
+    for (size_t i = 0; i < config->service_count; i++)
+        for (size_t j = 0; j < config->services[i].listen_count; j++)
+            listener_add(listeners, &count, &config->services[i].listen[j]);
+    qsort(listeners, count, sizeof(*listeners), by_key_and_order);
+    for (size_t i = 1; i < count; i++)
+        if (strcmp(listeners[i].key, listeners[i - 1].key) == 0)
+            config_finding_add(findings, listeners[i].place, "%s is already listened on by %s:%u", listeners[i].key,
+                               listeners[i - 1].place.file, listeners[i - 1].place.line);
+    for (size_t i = 0; i < count; i++)
+        free(listeners[i].key);
+    free(listeners);
+}
+
+static void admin_check(const struct config *config, struct config_findings *findings)
+{
+    const struct config_address *admin = config->admin;
+    char *canonical;
+
+    if (admin == NULL)
+        return;
+    if (!config_address_is_loopback(admin)) {
+        config_finding_add(findings, admin->place, "admin: must be a loopback address such as 127.0.0.1:9180, or unix:PATH");
+    } else if (admin->type == CONFIG_ADDRESS_INET && !value_address_literal(admin->host, &canonical)) {
+        config_finding_add(findings, admin->place, "admin: %s is a name; it must be an address, such as 127.0.0.1:%u",
+                           admin->text, admin->port);
+    } else if (admin->type == CONFIG_ADDRESS_INET) {
+        free(canonical);
+    }
+}
+
+void checks_run(struct config *config, const struct section *sections, size_t section_count,
+                struct config_findings *findings)
+{
+    struct check_context c = {.config = config, .findings = findings};
+    struct config_place control_place = {.file = config->files[0]};
+
+    for (size_t i = 0; i < section_count; i++) {
+        if (sections[i].kind != OPTION_YETT)
+            continue;
+        c.database_is_bad = sections[i].bad[OPTION_DATABASE];
+        control_place = sections[i].place;
+        if (sections[i].lines[OPTION_CONTROL] != 0)
+            control_place.line = sections[i].lines[OPTION_CONTROL];
+    }
+    for (size_t i = 0; i < section_count; i++) {
+        uint64_t bad = bad_options(&sections[i]);
+
+        if (sections[i].kind != OPTION_SERVICE)
+            continue;
+        c.section = &sections[i];
+        c.service = &config->services[sections[i].index];
+        for (size_t check = 0; check < ARRAY_LEN(checks); check++)
+            if ((checks[check].uses & bad) == 0)
+                checks[check].run(&c);
+    }
+    admin_check(config, findings);
+    listeners_check(config, control_place, findings);
+}

@@ -1,0 +1,281 @@
+/* see config/kinds.h
+ *
+ * Fields are reached by offset and copied by memcpy(): each kind knows the one type of field it is for. */
+#include "config/kinds.h"
+#include "config/items.h"
+
+#include <stdlib.h>
+
+static void *field(void *target, size_t offset)
+{
+    return (char *)target + offset;
+}
+
+static void unsigned_set(const struct option *o, void *target, unsigned value)
+{
+    memcpy(field(target, o->offset), &value, sizeof(value));
+}
+
+/* Numbers, words and flags own nothing. */
+static void nothing_clear(const struct option *o, void *target)
+{
+    (void)o;
+    (void)target;
+}
+
+static bool number_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    uint64_t number;
+
+    (void)place;
+    for (const struct value_word *word = o->words; word != NULL && word->name != NULL; word++) {
+        if (strcmp(text, word->name) == 0) {
+            unsigned_set(o, target, word->value);
+            return true;
+        }
+    }
+    if (!value_number(text, o->min, o->max, &number, error))
+        return false;
+    unsigned_set(o, target, (unsigned)number);
+    return true;
+}
+
+static bool time_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    uint64_t duration_ms;
+    uint32_t value;
+
+    (void)place;
+    if (!value_duration(text, o->min, o->max, &duration_ms, error))
+        return false;
+    value = (uint32_t)duration_ms;
+    memcpy(field(target, o->offset), &value, sizeof(value));
+    return true;
+}
+
+static_assert(sizeof(enum config_protocol) == sizeof(unsigned) && sizeof(int) == sizeof(unsigned),
+              "a word is stored as unsigned");
+
+static bool word_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    unsigned value;
+
+    (void)place;
+    if (!value_word(text, o->words, &value, error))
+        return false;
+    unsigned_set(o, target, value);
+    return true;
+}
+
+static bool flag_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    unsigned value;
+    bool flag;
+
+    (void)place;
+    if (!value_word(text, o->words, &value, error))
+        return false;
+    flag = value != 0;
+    memcpy(field(target, o->offset), &flag, sizeof(flag));
+    return true;
+}
+
+static void pointer_set(const struct option *o, void *target, void *value)
+{
+    memcpy(field(target, o->offset), &value, sizeof(value));
+}
+
+static void *pointer_get(const struct option *o, void *target)
+{
+    void *value;
+
+    memcpy(&value, field(target, o->offset), sizeof(value));
+    return value;
+}
+
+static void text_clear(const struct option *o, void *target)
+{
+    free(pointer_get(o, target));
+    pointer_set(o, target, NULL);
+}
+
+static bool text_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    (void)place;
+    (void)error;
+    pointer_set(o, target, base_strdup(text));
+    return true;
+}
+
+static bool host_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    char *host;
+
+    (void)place;
+    if (!value_address_literal(text, &host) && !value_host_name(text, &host, error))
+        return false;
+    pointer_set(o, target, host);
+    return true;
+}
+
+static bool database_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                           char **error)
+{
+    if (strncmp(text, "sql:", 4) != 0 || text[4] == '\0') {
+        *error = base_strdup("must be sql:PATH, the folder of an NSS database such as sql:/var/lib/yett/nss");
+        return false;
+    }
+    return text_parse(o, target, place, text, error);
+}
+
+static bool socket_path_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                              char **error)
+{
+    if (strlen(text) > CONFIG_UNIX_PATH_BYTES_MAX) {
+        *error = base_printf("the path of a Unix socket has 1 to %d bytes, not %zu", CONFIG_UNIX_PATH_BYTES_MAX,
+                             strlen(text));
+        return false;
+    }
+    return text_parse(o, target, place, text, error);
+}
+
+static bool pin_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    enum config_pin_type type = CONFIG_PIN_NONE;
+    char *source = NULL;
+
+    (void)place;
+    if (!item_pin_parse(text, &type, &source, error))
+        return false;
+    memcpy(field(target, o->count_offset), &type, sizeof(type));
+    pointer_set(o, target, source);
+    return true;
+}
+
+static bool address_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                          char **error)
+{
+    struct config_address *address = base_alloc(sizeof(*address));
+
+    if (!config_address_parse(text, address, error)) {
+        free(address);
+        return false;
+    }
+    address->place = place;
+    pointer_set(o, target, address);
+    return true;
+}
+
+static void address_clear(const struct option *o, void *target)
+{
+    struct config_address *address = pointer_get(o, target);
+
+    if (address != NULL)
+        config_address_clear(address);
+    free(address);
+    pointer_set(o, target, NULL);
+}
+
+/* Lists: an array and its count. */
+
+enum { NO_PLACE = -1 };
+
+struct list_kind {
+    size_t size;  /* of an item */
+    long place;   /* offset of the item's struct config_place, or NO_PLACE */
+    bool (*parse)(const char *text, void *item, char **error);
+    void (*clear)(void *item);
+};
+
+static void list_release(const struct list_kind *list, char *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        list->clear(items + i * list->size);
+    free(items);
+}
+
+/* One entry, at the end of the list. The message for an entry among several names it by its number: its text may be
+ * what must not be repeated. */
+static bool list_add(const struct list_kind *list, char **items, size_t *count, struct config_place place,
+                     const char *entry, char **error)
+{
+    char *item;
+
+    if (*entry == '\0' || *count == CONFIG_LIST_MAX) {
+        *error = *entry == '\0' ? base_strdup("an entry of the list is empty")
+                                : base_printf("has more than %d entries", CONFIG_LIST_MAX);
+        return false;
+    }
+    *items = base_realloc_array(*items, *count + 1, list->size);
+    item = *items + *count * list->size;
+    memset(item, 0, list->size);
+    (*count)++;
+    if (list->place != NO_PLACE)
+        memcpy(item + list->place, &place, sizeof(place));
+    return list->parse(entry, item, error);
+}
+
+static bool list_parse(const struct list_kind *list, const struct option *o, void *target, struct config_place place,
+                       const char *text, char **error)
+{
+    const char *cursor = text;
+    char *items = NULL, *entry;
+    size_t count = 0;
+    bool good = true;
+
+    while (good && value_list_next(&cursor, &entry)) {
+        good = list_add(list, &items, &count, place, entry, error);
+        free(entry);
+    }
+    if (!good) {
+        list_release(list, items, count);
+        return false;
+    }
+    pointer_set(o, target, items);
+    memcpy(field(target, o->count_offset), &count, sizeof(count));
+    return true;
+}
+
+static void list_clear(const struct list_kind *list, const struct option *o, void *target)
+{
+    size_t count;
+
+    memcpy(&count, field(target, o->count_offset), sizeof(count));
+    list_release(list, pointer_get(o, target), count);
+    pointer_set(o, target, NULL);
+    memset(field(target, o->count_offset), 0, sizeof(count));
+}
+
+#define DEFINE_LIST(name, item_form, ...)                                                                              \
+    static const struct list_kind name##_items = {__VA_ARGS__};                                                        \
+    static bool name##_list_parse(const struct option *o, void *target, struct config_place place, const char *text,   \
+                                  char **error)                                                                        \
+    {                                                                                                                  \
+        return list_parse(&name##_items, o, target, place, text, error);                                               \
+    }                                                                                                                  \
+    static void name##_list_clear(const struct option *o, void *target)                                                \
+    {                                                                                                                  \
+        list_clear(&name##_items, o, target);                                                                          \
+    }                                                                                                                  \
+    const struct option_kind option_kind_##name##_list = {item_form ", ...", name##_list_parse, name##_list_clear}
+
+#define PLACED(type) sizeof(struct type), offsetof(struct type, place)
+
+DEFINE_LIST(address, "ADDRESS", PLACED(config_address), item_address_parse, item_address_clear);
+DEFINE_LIST(identity, "IDENTITY", PLACED(config_identity), item_identity_parse, item_identity_clear);
+DEFINE_LIST(allow, "RULE", PLACED(config_allow), item_allow_parse, item_allow_clear);
+DEFINE_LIST(allow_target, "HOST:PORTS", PLACED(config_allow_target), item_allow_target_parse, item_allow_target_clear);
+DEFINE_LIST(trust, "TRUST", PLACED(config_trust), item_trust_parse, item_trust_clear);
+DEFINE_LIST(text, "TEXT", sizeof(char *), NO_PLACE, item_text_parse, item_text_clear);
+DEFINE_LIST(environment, "NAME=VALUE", sizeof(char *), NO_PLACE, item_environment_parse, item_text_clear);
+
+const struct option_kind option_kind_number = {"NUMBER", number_parse, nothing_clear};
+const struct option_kind option_kind_time = {"TIME", time_parse, nothing_clear};
+const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
+const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
+const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};
+const struct option_kind option_kind_host = {"HOST", host_parse, text_clear};
+const struct option_kind option_kind_database = {"sql:PATH", database_parse, text_clear};
+const struct option_kind option_kind_socket_path = {"PATH", socket_path_parse, text_clear};
+const struct option_kind option_kind_pin = {"file:PATH|credential:NAME|env:NAME|prompt", pin_parse, text_clear};
+const struct option_kind option_kind_address = {"ADDRESS", address_parse, address_clear};

@@ -1,0 +1,314 @@
+/* see config/values.h */
+#include "config/values.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+char *value_quote(const char *text)
+{
+    char out[BASE_QUOTE_SIZE];
+
+    return base_strdup(base_quote(text, strlen(text), out, sizeof(out)));
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Digits at the start of `text`; saturates, so that no length of them overflows. */
+static uint64_t leading_number(const char *text, const char **end)
+{
+    uint64_t number = 0;
+
+    for (; is_digit(*text); text++)
+        number = number > UINT64_MAX / 16 ? UINT64_MAX / 8 : number * 10 + (uint64_t)(*text - '0');
+    *end = text;
+    return number;
+}
+
+bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *number, char **error)
+{
+    const char *end;
+
+    *number = leading_number(text, &end);
+    if (end != text && *end == '\0' && *number >= min && *number <= max)
+        return true;
+    char *quoted = value_quote(text);
+    *error = base_printf("must be a number from %llu to %llu, not %s", (unsigned long long)min, (unsigned long long)max,
+                         quoted);
+    free(quoted);
+    return false;
+}
+
+/* The longest unit that divides it, as an administrator would write it. */
+static char *duration_text(uint64_t ms)
+{
+    static const struct {
+        uint64_t ms;
+        const char *unit;
+    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}};
+
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (ms != 0 && ms % units[i].ms == 0)
+            return base_printf("%llu%s", (unsigned long long)(ms / units[i].ms), units[i].unit);
+    return base_printf("%llums", (unsigned long long)ms);
+}
+
+bool value_duration(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *duration_ms, char **error)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    const char *unit;
+    uint64_t count = leading_number(text, &unit);
+    uint64_t scale = 0;
+    char *quoted;
+
+    for (size_t i = 0; i < ARRAY_LEN(units) && unit != text; i++)
+        if (strcmp(unit, units[i].unit) == 0)
+            scale = units[i].ms;
+    quoted = value_quote(text);
+    if (scale == 0) {
+        *error = base_printf("must be a time such as 500ms, 30s, 5m or 1h, not %s", quoted);
+    } else if (count > max_ms / scale || count * scale < min_ms) {
+        char *min = duration_text(min_ms), *max = duration_text(max_ms);
+
+        *error = base_printf("must be from %s to %s, not %s", min, max, quoted);
+        free(min);
+        free(max);
+    } else {
+        *duration_ms = count * scale;
+        free(quoted);
+        return true;
+    }
+    free(quoted);
+    return false;
+}
+
+char *value_word_list(const struct value_word *words, const char *separator)
+{
+    char *list = base_strdup("");
+
+    for (; words->name != NULL; words++) {
+        char *longer;
+
+        if (words->state != VALUE_WORD_READY)
+            continue;
+        longer = base_printf("%s%s%s", list, *list == '\0' ? "" : separator, words->name);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+bool value_word(const char *text, const struct value_word *words, unsigned *value, char **error)
+{
+    char *quoted, *list;
+
+    for (const struct value_word *word = words; word->name != NULL; word++) {
+        if (strcmp(text, word->name) != 0)
+            continue;
+        if (word->state == VALUE_WORD_READY) {
+            *value = word->value;
+            return true;
+        }
+        list = value_word_list(words, ", ");
+        *error = base_printf("%s is not in this version, which has %s", word->name, list);
+        free(list);
+        return false;
+    }
+    quoted = value_quote(text);
+    list = value_word_list(words, ", ");
+    *error = base_printf("must be one of %s, not %s", list, quoted);
+    free(list);
+    free(quoted);
+    return false;
+}
+
+bool value_sha256(const char *text, char **hex, char **error)
+{
+    char digits[65] = "";
+    size_t count = 0;
+
+    for (; *text != '\0' && count <= 64; text++) {
+        char c = lower(*text);
+
+        if (c == ':' && count != 0 && count % 2 == 0 && text[-1] != ':')
+            continue;
+        if (!is_digit(c) && !(c >= 'a' && c <= 'f'))
+            count = 64;
+        if (count < 64)
+            digits[count] = c;
+        count++;
+    }
+    if (count != 64 || text[-1] == ':') {
+        *error = base_strdup("must be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons");
+        return false;
+    }
+    *hex = base_strndup(digits, 64);
+    return true;
+}
+
+/* Whether inet_aton() and its relatives could take the label for a number: 127, 0x7f. */
+static bool label_is_numeric(const char *label, size_t size)
+{
+    if (size > 2 && label[0] == '0' && lower(label[1]) == 'x')
+        return true;
+    for (size_t i = 0; i < size; i++)
+        if (!is_digit(label[i]))
+            return false;
+    return true;
+}
+
+static bool label_is_good(const char *label, size_t size)
+{
+    enum { LABEL_MAX = 63 }; /* RFC 1035 section 2.3.4 */
+
+    if (size == 0 || size > LABEL_MAX || label[0] == '-' || label[size - 1] == '-')
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if (!is_letter(label[i]) && !is_digit(label[i]) && label[i] != '-' && label[i] != '_')
+            return false;
+    return true;
+}
+
+bool value_host_name(const char *text, char **name, char **error)
+{
+    enum { HOST_NAME_MAX_BYTES = 253 };
+    size_t size = strlen(text);
+    bool good;
+
+    if (size > 1 && text[size - 1] == '.')
+        size--;
+    good = size > 0 && size <= HOST_NAME_MAX_BYTES;
+    for (size_t start = 0; good && start <= size;) {
+        const char *dot = memchr(text + start, '.', size - start);
+        size_t label_size = dot == NULL ? size - start : (size_t)(dot - text) - start;
+
+        good = label_is_good(text + start, label_size) && (dot != NULL || !label_is_numeric(text + start, label_size));
+        start += label_size + 1;
+    }
+    if (!good) {
+        char *quoted = value_quote(text);
+
+        *error = base_printf("%s is neither a host name nor an address", quoted);
+        free(quoted);
+        return false;
+    }
+    *name = base_strndup(text, size);
+    for (char *p = *name; *p != '\0'; p++)
+        *p = lower(*p);
+    return true;
+}
+
+bool value_address_literal(const char *text, char **canonical)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    unsigned char binary[sizeof(struct in6_addr)];
+    char out[INET6_ADDRSTRLEN];
+
+    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+        if (inet_pton(families[i], text, binary) == 1 &&
+            inet_ntop(families[i], binary, out, sizeof(out)) != NULL) {
+            *canonical = base_strdup(out);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool value_is_name(const char *text, size_t size_max)
+{
+    size_t size = strlen(text);
+
+    for (const char *p = text; *p != '\0'; p++)
+        if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '_' && *p != '-')
+            return false;
+    return size != 0 && size <= size_max;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+bool value_list_next(const char **cursor, char **item)
+{
+    const char *from = *cursor;
+    size_t size = 0;
+    char *out;
+
+    if (from == NULL)
+        return false;
+    while (is_blank(*from))
+        from++;
+    out = base_alloc(strlen(from) + 1);
+    while (*from != '\0' && *from != ',') {
+        if (from[0] == '\\' && from[1] == ',')
+            from++;
+        out[size++] = *from++;
+    }
+    while (size != 0 && is_blank(out[size - 1]))
+        size--;
+    out[size] = '\0';
+    *item = out;
+    *cursor = *from == ',' ? from + 1 : NULL;
+    return true;
+}
+
+/* Levenshtein's distance, for names short enough to have been meant. */
+static size_t distance(const char *a, const char *b)
+{
+    enum { NAME_MAX_BYTES = 48, FAR = 1000 };
+    size_t row[NAME_MAX_BYTES + 1];
+    size_t a_size = strlen(a), b_size = strlen(b);
+
+    if (a_size > NAME_MAX_BYTES || b_size > NAME_MAX_BYTES)
+        return FAR;
+    for (size_t j = 0; j <= b_size; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a_size; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_size; j++) {
+            size_t best = diagonal + (lower(a[i - 1]) != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[b_size];
+}
+
+const char *value_nearest(const char *text, const char *const *names, size_t count)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(text) / 3 + 1; /* one slip in a short word, several in a long one */
+
+    for (size_t i = 0; i < count; i++) {
+        size_t d = distance(text, names[i]);
+
+        if (d < best || (d == best && nearest == NULL)) {
+            best = d;
+            nearest = names[i];
+        }
+    }
+    return nearest;
+}
