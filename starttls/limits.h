@@ -1,0 +1,49 @@
+/* starttls/limits.h: every ceiling of the plain-text conversations, in one place.
+ *
+ * A peer that passes one of these is answered with its protocol's error, where it has words for it, and closed; input
+ * is never cut short and then parsed. Sizes are bytes and count line ends. Deadlines are the caller's, who has a
+ * clock. */
+#ifndef YETT_STARTTLS_LIMITS_H
+#define YETT_STARTTLS_LIMITS_H
+
+enum {
+    /* All that a peer may say before TLS. */
+    STARTTLS_ACCEPTED_BYTES_MAX = 8 * 1024,
+    STARTTLS_CONNECTED_BYTES_MAX = 16 * 1024,
+
+    /* Commands of a client that are refused before TLS; the last of them closes. */
+    STARTTLS_BAD_COMMANDS_MAX = 10,
+
+    /* What a machine may have to say and its peer has not read yet. A client that pipelines commands with long
+     * answers and does not read is closed. */
+    STARTTLS_OUTPUT_BYTES_MAX = 64 * 1024,
+
+    /* SMTP and LMTP. RFC 5321 section 4.5.3.1 says 512 for both; real peers pass it (long EHLO lines). */
+    STARTTLS_SMTP_COMMAND_BYTES_MAX = 1024,
+    STARTTLS_SMTP_REPLY_BYTES_MAX = 2048,
+    STARTTLS_SMTP_REPLY_LINES_MAX = 100,
+    STARTTLS_SMTP_HELLO_BYTES_MAX = 255,     /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
+    STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet */
+
+    /* IMAP. */
+    STARTTLS_IMAP_LINE_BYTES_MAX = 8192,
+    STARTTLS_IMAP_TAG_BYTES_MAX = 64,
+    STARTTLS_IMAP_UNTAGGED_LINES_MAX = 20, /* between our STARTTLS and its tagged reply */
+    STARTTLS_IMAP_LOGINS_PENDING_MAX = 8,  /* relayed LOGIN and AUTHENTICATE commands that have no reply yet */
+    STARTTLS_IMAP_LITERAL_DIGITS_MAX = 10, /* number64 is more than any login needs */
+
+    /* HTTP heads, requests and responses. */
+    STARTTLS_HTTP_START_LINE_BYTES_MAX = 8 * 1024,
+    STARTTLS_HTTP_HEAD_BYTES_MAX = 16 * 1024,
+    STARTTLS_HTTP_FIELDS_MAX = 64,
+    STARTTLS_HTTP_INTERIM_MAX = 5, /* 1xx responses before the one that counts */
+
+    /* Bytes a CONNECT client sends before its target is connected; more wait in the caller's socket. */
+    STARTTLS_EARLY_DATA_BYTES_MAX = 64 * 1024,
+
+    /* The ceiling of a buffer given to starttls_filter_put() MUST be at least this: a filter adds a whole line, with
+     * the one it held back, or nothing. */
+    STARTTLS_FILTER_OUT_BYTES_MIN = 16 * 1024,
+};
+
+#endif

@@ -1,0 +1,292 @@
+/* see starttls/machine.h: what all machines share */
+#include "starttls/machine.h"
+
+#include <stdlib.h>
+
+static struct starttls_machine *create(enum starttls_protocol protocol, const struct machine_class *class,
+                                       const struct starttls_options *options)
+{
+    struct starttls_machine *m = base_alloc(class->size);
+
+    m->class = class;
+    m->protocol = protocol;
+    m->options = *options;
+    m->status = STARTTLS_NEED_MORE;
+    line_init(&m->line, class->line_bytes_max, class->text);
+    buffer_init(&m->out, STARTTLS_OUTPUT_BYTES_MAX);
+    buffer_init(&m->early, STARTTLS_EARLY_DATA_BYTES_MAX);
+    class->start(m);
+    return m;
+}
+
+/* NULL for a protocol without a conversation. */
+static const struct protocol *find_protocol(enum starttls_protocol protocol)
+{
+    switch (protocol) {
+    case STARTTLS_SMTP:
+        return &starttls_smtp;
+    case STARTTLS_LMTP:
+        return &starttls_lmtp;
+    case STARTTLS_IMAP:
+        return &starttls_imap;
+    case STARTTLS_HTTP_CONNECT:
+    case STARTTLS_TCP:
+    case STARTTLS_PROTOCOL_COUNT:
+        break;
+    }
+    return NULL;
+}
+
+struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol, const struct starttls_options *options)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    assert(p != NULL);
+    return create(protocol, p->accept, options);
+}
+
+struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol,
+                                                 const struct starttls_options *options)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    assert(p != NULL);
+    return create(protocol, p->connect, options);
+}
+
+void starttls_machine_destroy(struct starttls_machine **m)
+{
+    if (*m == NULL)
+        return;
+    if ((*m)->class->clear != NULL)
+        (*m)->class->clear(*m);
+    line_wipe(&(*m)->line);
+    buffer_wipe(&(*m)->out);
+    buffer_wipe(&(*m)->early);
+    free((*m)->target_host);
+    free((*m)->error);
+    base_wipe(*m, (*m)->class->size);
+    free(*m);
+    *m = NULL;
+}
+
+static enum starttls_status at_fault(struct starttls_machine *m, enum line_status fault)
+{
+    if (m->class->on_fault != NULL)
+        m->class->on_fault(m, fault);
+    return machine_broken(m, "the peer sent a line that %s", line_fault_text(fault));
+}
+
+static enum starttls_status put_line(struct starttls_machine *m, struct span bytes, size_t *consumed)
+{
+    struct span line = {0};
+    enum line_status status = line_put(&m->line, bytes, consumed, &line);
+
+    switch (status) {
+    case LINE_NEED_MORE:
+        return STARTTLS_NEED_MORE;
+    case LINE_COMPLETE:
+        return m->class->on_line(m, line);
+    case LINE_TOO_LONG:
+    case LINE_BARE_LF:
+    case LINE_BARE_CR:
+    case LINE_NUL:
+    case LINE_NOT_ASCII:
+    case LINE_TOO_MUCH:
+    case LINE_STATUS_COUNT:
+        break;
+    }
+    return at_fault(m, status);
+}
+
+/* The hinge. Bytes that came together with the request for TLS, or with the go-ahead for it, were written by someone
+ * before TLS and would be read as if they had been said inside it (CVE-2011-0411): they end the conversation. */
+static enum starttls_status pass_hinge(struct starttls_machine *m, size_t bytes_left)
+{
+    m->class->on_hinge(m, bytes_left == 0 ? HINGE_CLEAN : HINGE_EARLY);
+    if (bytes_left != 0)
+        return machine_broken(m, "%zu bytes of plain text came together with the switch to TLS", bytes_left);
+    return STARTTLS_UPGRADE;
+}
+
+/* One step: a line, or what is left of the bytes. */
+static void put_some(struct starttls_machine *m, struct span bytes, size_t *consumed)
+{
+    size_t budget = m->class->bytes_max - m->bytes_taken;
+
+    if (budget == 0) {
+        m->status = at_fault(m, LINE_TOO_MUCH);
+        return;
+    }
+    if (bytes.size > budget)
+        bytes.size = budget;
+    if (m->class->on_bytes != NULL)
+        m->status = m->class->on_bytes(m, bytes, consumed);
+    else
+        m->status = put_line(m, bytes, consumed);
+    m->bytes_taken += *consumed;
+    if (m->output_lost && m->status != STARTTLS_BROKEN)
+        m->status = machine_broken(m, "the peer does not read our replies");
+}
+
+enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes, size_t *consumed)
+{
+    *consumed = 0;
+    while (m->status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
+        size_t taken = 0;
+
+        put_some(m, span_skip(bytes, *consumed), &taken);
+        *consumed += taken;
+        if (m->status == STARTTLS_UPGRADE)
+            m->status = pass_hinge(m, bytes.size - *consumed);
+    }
+    if (m->status == STARTTLS_TARGET && *consumed < bytes.size) {
+        struct span early = span_skip(bytes, *consumed);
+
+        if (early.size > buffer_room(&m->early))
+            early.size = buffer_room(&m->early);
+        *consumed += early.size;
+        if (!buffer_append(&m->early, early))
+            base_abort("early data passes its ceiling although its room was asked for");
+    }
+    return m->status;
+}
+
+struct span starttls_output(const struct starttls_machine *m)
+{
+    return buffer_span(&m->out);
+}
+
+void starttls_output_consume(struct starttls_machine *m, size_t size)
+{
+    buffer_consume(&m->out, size);
+}
+
+const char *starttls_error(const struct starttls_machine *m)
+{
+    return m->error == NULL ? "" : m->error;
+}
+
+const char *starttls_state_name(const struct starttls_machine *m)
+{
+    return m->class->state_names[m->state];
+}
+
+const char *starttls_target_host(const struct starttls_machine *m)
+{
+    return m->target_host;
+}
+
+uint16_t starttls_target_port(const struct starttls_machine *m)
+{
+    return m->target_port;
+}
+
+void starttls_target_connected(struct starttls_machine *m)
+{
+    assert(m->status == STARTTLS_TARGET);
+    m->class->on_target_connected(m);
+    m->status = STARTTLS_READY;
+}
+
+struct span starttls_early_data(const struct starttls_machine *m)
+{
+    return buffer_span(&m->early);
+}
+
+void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failure failure, bool greeted,
+                           const char *name, struct buffer *out)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    assert(failure < STARTTLS_FAILURE_COUNT);
+    if (p != NULL)
+        p->failure_text(failure, greeted, name, out);
+}
+
+void starttls_greeting_text(enum starttls_protocol protocol, const char *name, struct buffer *out)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    if (p != NULL && p->greeting_text != NULL)
+        p->greeting_text(name, out);
+}
+
+const char *starttls_protocol_name(enum starttls_protocol protocol)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    return p == NULL ? "tcp" : p->name;
+}
+
+const char *starttls_protocol_alpn(enum starttls_protocol protocol)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    return p == NULL ? NULL : p->alpn;
+}
+
+const struct filter_class *filter_class_of(enum starttls_protocol protocol)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    return p == NULL ? NULL : p->filter;
+}
+
+void machine_say(struct starttls_machine *m, const char *fmt, ...)
+{
+    va_list args;
+    char *text;
+
+    va_start(args, fmt);
+    text = base_vprintf(fmt, args);
+    va_end(args);
+    if (!buffer_append(&m->out, span_of_string(text)))
+        m->output_lost = true;
+    free(text);
+}
+
+static void keep_error(struct starttls_machine *m, const char *fmt, va_list args)
+{
+    if (m->error == NULL)
+        m->error = base_vprintf(fmt, args);
+}
+
+enum starttls_status machine_broken(struct starttls_machine *m, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    keep_error(m, fmt, args);
+    va_end(args);
+    return STARTTLS_BROKEN;
+}
+
+enum starttls_status machine_refused(struct starttls_machine *m, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    keep_error(m, fmt, args);
+    va_end(args);
+    return STARTTLS_REFUSED;
+}
+
+enum starttls_status machine_broken_by(struct starttls_machine *m, const char *what, struct span line)
+{
+    char quoted[BASE_QUOTE_SIZE];
+
+    return machine_broken(m, "%s: %s", what, base_quote(line.data, line.size, quoted, sizeof(quoted)));
+}
+
+enum starttls_status machine_refused_by(struct starttls_machine *m, const char *what, struct span line)
+{
+    char quoted[BASE_QUOTE_SIZE];
+
+    return machine_refused(m, "%s: %s", what, base_quote(line.data, line.size, quoted, sizeof(quoted)));
+}
+
+bool machine_bad_command(struct starttls_machine *m)
+{
+    return ++m->bad_commands >= STARTTLS_BAD_COMMANDS_MAX;
+}

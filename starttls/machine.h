@@ -1,0 +1,94 @@
+/* starttls/machine.h: the form every plain-text conversation has. Private to starttls/.
+ *
+ * A protocol is one file that exports one `struct protocol`: what it is called, the two machine classes (facing a
+ * client, facing a server), its filter, and its words. A machine class is a table: states with names, `start`, which
+ * enters the first state, and `on_line`, a switch over the state. The common part cuts bytes into lines, counts, keeps
+ * the output and the error, and owns the hinge: on_line only *asks* for STARTTLS_UPGRADE, and then on_hinge is told
+ * whether the peer kept silent after it (HINGE_CLEAN: say the go-ahead) or not (HINGE_EARLY: say the refusal).
+ * A protocol without lines gives on_bytes instead of on_line. */
+#ifndef YETT_STARTTLS_MACHINE_H
+#define YETT_STARTTLS_MACHINE_H
+
+#include "starttls/filter.h"
+#include "starttls/limits.h"
+#include "starttls/line.h"
+#include "starttls/starttls.h"
+
+enum hinge { HINGE_CLEAN, HINGE_EARLY };
+
+struct machine_class {
+    size_t size;           /* of the struct that begins with a struct starttls_machine */
+    size_t line_bytes_max; /* with CRLF */
+    size_t bytes_max;      /* of the whole conversation */
+    enum line_text text;
+    const char *const *state_names;
+
+    void (*start)(struct starttls_machine *m);
+    enum starttls_status (*on_line)(struct starttls_machine *m, struct span line);
+    /* Instead of on_line; NULL otherwise. Takes at least one byte, or changes the status. */
+    enum starttls_status (*on_bytes)(struct starttls_machine *m, struct span bytes, size_t *consumed);
+    /* Last words to a peer whose line is at fault; NULL: none. The machine is BROKEN in any case. */
+    void (*on_fault)(struct starttls_machine *m, enum line_status fault);
+    void (*on_hinge)(struct starttls_machine *m, enum hinge hinge);     /* NULL where nothing upgrades */
+    void (*on_target_connected)(struct starttls_machine *m);            /* NULL where STARTTLS_TARGET is never given */
+    void (*clear)(struct starttls_machine *m); /* frees and wipes what the subclass owns; may be NULL */
+};
+
+struct starttls_machine {
+    const struct machine_class *class;
+    enum starttls_protocol protocol;
+    struct starttls_options options;
+    enum starttls_status status;
+    unsigned state; /* the class's own enum */
+    unsigned bad_commands;
+    size_t bytes_taken;
+    struct line_reader line;
+    struct buffer out;
+    bool output_lost;    /* more was said than the output takes */
+    char *error;         /* NULL while nothing is wrong */
+    char *target_host;   /* with STARTTLS_TARGET */
+    uint16_t target_port;
+    struct buffer early; /* bytes that came with or after the request for a target */
+};
+
+struct protocol {
+    const char *name;
+    const char *alpn; /* NULL: none registered */
+    const struct machine_class *accept;
+    const struct machine_class *connect;
+    const struct filter_class *filter; /* NULL: nothing to filter */
+    void (*failure_text)(enum starttls_failure failure, bool greeted, const char *name, struct buffer *out);
+    void (*greeting_text)(const char *name, struct buffer *out);
+};
+
+extern const struct protocol starttls_smtp;
+extern const struct protocol starttls_lmtp;
+extern const struct protocol starttls_imap;
+extern const struct protocol starttls_http_connect;
+
+/* Say something to the peer. Output past its ceiling is dropped and breaks the machine. */
+void machine_say(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* The ends of a conversation that went wrong. The first error is the one that is told. */
+enum starttls_status machine_broken(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum starttls_status machine_refused(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* As machine_broken() and machine_refused(), with the peer's line quoted after `what` and a colon. */
+enum starttls_status machine_broken_by(struct starttls_machine *m, const char *what, struct span line);
+enum starttls_status machine_refused_by(struct starttls_machine *m, const char *what, struct span line);
+
+/* Count a refused command; true when it was one too many. */
+MUST_CHECK bool machine_bad_command(struct starttls_machine *m);
+
+/* Append to a buffer that may be full: last words are not worth an error of their own. */
+void text_append(struct buffer *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Cut `line` at its first space: the word before it, and what follows the space. `line` without a space is one word
+ * and an empty rest; *has_rest tells "word" from "word ". */
+struct span text_word(struct span line, struct span *rest, bool *has_rest);
+
+/* Whether `line` begins as an HTTP request does: a browser sent across protocols (ALPACA, X1 and X3). */
+enum http_likeness { HTTP_LIKENESS_METHOD, HTTP_LIKENESS_REQUEST_LINE };
+bool text_looks_like_http(struct span line, enum http_likeness likeness);
+
+#endif
