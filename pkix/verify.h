@@ -13,10 +13,20 @@
 #include "pkix/error.h"
 
 struct pkix_store;
+struct pkix_crl_set;
 
 enum pkix_purpose { PKIX_PURPOSE_SERVER, PKIX_PURPOSE_CLIENT };
 enum pkix_profile { PKIX_PROFILE_DEFAULT, PKIX_PROFILE_STRICT };
 enum pkix_revocation { PKIX_REVOCATION_OFF, PKIX_REVOCATION_SOFT, PKIX_REVOCATION_HARD };
+
+/* What was learnt about the leaf. */
+enum pkix_revocation_status {
+    PKIX_REVOCATION_NOT_CHECKED,
+    PKIX_REVOCATION_NOTHING_FOUND, /* soft: no usable statement, taken as good */
+    PKIX_REVOCATION_GOOD_OCSP,
+    PKIX_REVOCATION_GOOD_CRL,
+    PKIX_REVOCATION_IS_REVOKED,
+};
 
 enum pkix_name_type { PKIX_NAME_NONE, PKIX_NAME_DNS, PKIX_NAME_IP, PKIX_NAME_EMAIL, PKIX_NAME_URI };
 
@@ -49,6 +59,7 @@ struct pkix_request {
     enum pkix_revocation revocation;
     const struct span *stapled;    /* OCSP responses, [0] for the leaf, [n] for extras[n-1]; size 0 where none */
     size_t stapled_count;
+    const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
     struct span required_policy;   /* DER-encoded OID contents; size 0: any */
     const struct pkix_limits *limits; /* NULL: pkix_limits_default */
 };
@@ -71,6 +82,16 @@ const char *pkix_verdict_detail(const struct pkix_verdict *v);
 /* The path found, leaf first, anchor last; 0 when there is none. DER, living with the verdict. */
 size_t pkix_verdict_path_length(const struct pkix_verdict *v);
 struct span pkix_verdict_path_cert(const struct pkix_verdict *v, size_t index);
+
+/* The paths tried that stopped, in the order they were tried (the first few): the subjects, leaf first, as RFC 4514
+ * text; why, and at which of them. Text lives with the verdict. */
+size_t pkix_verdict_tried_count(const struct pkix_verdict *v);
+size_t pkix_verdict_tried_length(const struct pkix_verdict *v, size_t tried);
+const char *pkix_verdict_tried_subject(const struct pkix_verdict *v, size_t tried, size_t index);
+enum pkix_error pkix_verdict_tried_error(const struct pkix_verdict *v, size_t tried);
+const char *pkix_verdict_tried_detail(const struct pkix_verdict *v, size_t tried);
+
+enum pkix_revocation_status pkix_verdict_revocation(const struct pkix_verdict *v);
 
 unsigned pkix_verdict_signature_checks(const struct pkix_verdict *v);
 

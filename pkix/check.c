@@ -1,0 +1,248 @@
+/* see pkix/check.h */
+#include "pkix/check.h"
+#include "pkix/key.h"
+#include "pkix/oid.h"
+#include "pkix/policy.h"
+
+enum { TLS_FEATURE_STATUS_REQUEST = 5 };
+
+enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
+{
+    struct pkix_algorithm outer, inner;
+    enum pkix_error error;
+
+    if ((error = pkix_algorithm_read(cert->outer.algorithm, &outer)) != PKIX_OK ||
+        (error = pkix_algorithm_read(cert->inner_algorithm, &inner)) != PKIX_OK)
+        return error;
+    /* The decoded algorithms count, not the bytes: NULL and absent parameters mean the same. */
+    if (outer.key_type != inner.key_type || outer.digest != inner.digest || outer.padding != inner.padding)
+        return PKIX_SIGNATURE_ALGORITHM_MISMATCH;
+    return pkix_algorithm_check(&outer, cert->outer.signature);
+}
+
+/* Name ::= SEQUENCE OF RelativeDistinguishedName; an issuer has at least one. */
+static enum pkix_error check_issuer_name(const struct pkix_cert *cert)
+{
+    struct der rdns;
+
+    if (der_enter_only(cert->issuer, DER_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
+        return PKIX_BAD_DER;
+    if (der_at_end(&rdns))
+        return PKIX_EMPTY_ISSUER;
+    while (!der_at_end(&rdns)) {
+        struct span rdn;
+
+        if (der_read(&rdns, DER_SET, &rdn) != PKIX_OK)
+            return PKIX_BAD_DER;
+    }
+    return PKIX_OK;
+}
+
+/* RFC 5280 section 4.2.1.3: a BIT STRING in its minimal form, of which we need the first byte. */
+enum pkix_error pkix_check_key_usage(const struct pkix_cert *cert, enum pkix_key_usage_bit wanted)
+{
+    struct span value, bits;
+    struct der d;
+    unsigned padding;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_KEY_USAGE, &value))
+        return PKIX_OK;
+    d = der_over(value, DER_SMALL);
+    if (der_read(&d, DER_BIT_STRING, &bits) != PKIX_OK || der_end(&d) != PKIX_OK || bits.size < 2)
+        return PKIX_BAD_KEY_USAGE;
+    padding = bits.data[0];
+    if (padding > 7 || (bits.data[bits.size - 1] & ((1u << padding) - 1)) != 0)
+        return PKIX_BAD_KEY_USAGE;
+    return (bits.data[1] & (0x80u >> wanted)) != 0 ? PKIX_OK : PKIX_BAD_KEY_USAGE;
+}
+
+/* A TLS server's key signs, or (TLS 1.2) decrypts or agrees; a client's and a responder's key signs. */
+static enum pkix_error check_leaf_key_usage(const struct pkix_cert *cert, enum pkix_usage usage)
+{
+    switch (usage) {
+    case PKIX_USAGE_SERVER:
+        if (pkix_check_key_usage(cert, PKIX_KU_DIGITAL_SIGNATURE) == PKIX_OK ||
+            pkix_check_key_usage(cert, PKIX_KU_KEY_ENCIPHERMENT) == PKIX_OK)
+            return PKIX_OK;
+        return pkix_check_key_usage(cert, PKIX_KU_KEY_AGREEMENT);
+    case PKIX_USAGE_CLIENT:
+    case PKIX_USAGE_OCSP_SIGNER:
+        break;
+    }
+    return pkix_check_key_usage(cert, PKIX_KU_DIGITAL_SIGNATURE);
+}
+
+enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int *path_length)
+{
+    struct der sequence;
+    unsigned length;
+
+    *path_length = -1;
+    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
+        der_read_optional_boolean(&sequence, is_ca) != PKIX_OK)
+        return PKIX_BAD_EXTENSION;
+    if (!der_at_end(&sequence)) {
+        if (der_read_small(&sequence, DER_INTEGER, &length) != PKIX_OK || der_end(&sequence) != PKIX_OK)
+            return PKIX_BAD_EXTENSION;
+        *path_length = (int)length;
+    }
+    return PKIX_OK;
+}
+
+static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, const struct pkix_check *check)
+{
+    struct span value;
+    bool is_ca = false;
+    int path_length = -1;
+    enum pkix_error error;
+
+    if (pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value)) {
+        if ((error = pkix_read_basic_constraints(value, &is_ca, &path_length)) != PKIX_OK)
+            return error;
+    } else if (check->role == PKIX_ROLE_ISSUER && cert->version == PKIX_V1) {
+        /* Version 1 has no extensions: such an anchor is an authority because it was configured, nothing else is. */
+        if (check->trust != PKIX_TRUST_ANCHOR)
+            return PKIX_NOT_A_CA;
+        is_ca = true;
+    }
+    switch (check->role) {
+    case PKIX_ROLE_LEAF:
+        return is_ca ? PKIX_CA_AS_END_ENTITY : PKIX_OK;
+    case PKIX_ROLE_ISSUER:
+        break;
+    }
+    if (!is_ca)
+        return PKIX_NOT_A_CA;
+    if (path_length >= 0 && check->intermediates_below > (unsigned)path_length)
+        return PKIX_PATH_TOO_LONG;
+    return PKIX_OK;
+}
+
+static enum pkix_oid usage_oid(enum pkix_usage usage)
+{
+    switch (usage) {
+    case PKIX_USAGE_SERVER:
+        return OID_SERVER_AUTH;
+    case PKIX_USAGE_CLIENT:
+        return OID_CLIENT_AUTH;
+    case PKIX_USAGE_OCSP_SIGNER:
+        return OID_OCSP_SIGNING;
+    }
+    base_abort("usage %d", (int)usage);
+}
+
+/* RFC 5280 section 4.2.1.12, chained: an issuer with this extension may only issue for what it lists. */
+static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, const struct pkix_check *check)
+{
+    struct span value;
+    struct der oids;
+    bool leaf = check->role == PKIX_ROLE_LEAF;
+    bool found = false, found_ocsp_signing = false;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_EXTENDED_KEY_USAGE, &value))
+        /* RFC 6960 section 4.2.2.2: a responder has to say that it is one. */
+        return leaf && check->usage == PKIX_USAGE_OCSP_SIGNER ? PKIX_BAD_EXTENDED_KEY_USAGE : PKIX_OK;
+    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &oids) != PKIX_OK || der_at_end(&oids))
+        return PKIX_BAD_EXTENDED_KEY_USAGE;
+    while (!der_at_end(&oids)) {
+        struct span oid;
+
+        if (der_read(&oids, DER_OID, &oid) != PKIX_OK)
+            return PKIX_BAD_EXTENDED_KEY_USAGE;
+        found = found || pkix_oid_is(oid, usage_oid(check->usage)) ||
+                (check->any_usage == PKIX_ANY_USAGE_ACCEPTED && pkix_oid_is(oid, OID_ANY_EXTENDED_KEY_USAGE));
+        found_ocsp_signing = found_ocsp_signing || pkix_oid_is(oid, OID_OCSP_SIGNING);
+    }
+    if (leaf && found_ocsp_signing && check->usage != PKIX_USAGE_OCSP_SIGNER)
+        return PKIX_BAD_EXTENDED_KEY_USAGE; /* a responder's key must not be a server's key too */
+    return found ? PKIX_OK : PKIX_BAD_EXTENDED_KEY_USAGE;
+}
+
+/* A critical extension that is not read would be one that is not understood. */
+static enum pkix_error check_critical_access_info(const struct pkix_cert *cert)
+{
+    struct der list;
+
+    if (!cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].critical)
+        return PKIX_OK;
+    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].value, DER_SEQUENCE, DER_SMALL, &list) !=
+            PKIX_OK ||
+        der_at_end(&list))
+        return PKIX_BAD_EXTENSION;
+    while (!der_at_end(&list)) {
+        struct der description;
+        struct span oid, location;
+
+        if (der_enter(&list, DER_SEQUENCE, &description) != PKIX_OK ||
+            der_read(&description, DER_OID, &oid) != PKIX_OK ||
+            der_read_any(&description, NULL, &location, NULL) != PKIX_OK || der_end(&description) != PKIX_OK)
+            return PKIX_BAD_EXTENSION;
+    }
+    return PKIX_OK;
+}
+
+static enum pkix_error check_dates(const struct pkix_cert *cert, int64_t time)
+{
+    if (time < cert->not_before)
+        return PKIX_NOT_YET_VALID;
+    return time > cert->not_after ? PKIX_EXPIRED : PKIX_OK;
+}
+
+/* Be careful with the order: it decides which of several errors is told. */
+enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struct pkix_check *check)
+{
+    struct pkix_key key;
+    enum pkix_error error;
+
+    if (check->trust == PKIX_TRUST_DISTRUSTED)
+        return PKIX_DISTRUSTED;
+    if (cert->validity_error != PKIX_OK)
+        return cert->validity_error;
+    /* Nobody relies on an anchor's own signature. */
+    if (check->trust == PKIX_TRUST_INHERITED && (error = pkix_check_algorithm(cert)) != PKIX_OK)
+        return error;
+    if ((error = pkix_key_read(cert->spki, &key)) != PKIX_OK || (error = check_issuer_name(cert)) != PKIX_OK)
+        return error;
+    error = check->role == PKIX_ROLE_ISSUER ? pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN)
+                                            : check_leaf_key_usage(cert, check->usage);
+    if (error != PKIX_OK)
+        return error;
+    if (check->required_policy.size != 0 &&
+        (error = pkix_policy_check(cert, check->required_policy, check->role, check->trust)) != PKIX_OK)
+        return error;
+    if ((error = check_basic_constraints(cert, check)) != PKIX_OK ||
+        (error = check_extended_key_usage(cert, check)) != PKIX_OK ||
+        (error = check_critical_access_info(cert)) != PKIX_OK)
+        return error;
+    return check_dates(cert, check->time);
+}
+
+enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child, const struct pkix_cert *issuer)
+{
+    struct span of_issuer, of_child;
+
+    if (!pkix_cert_extension(issuer, PKIX_EXT_TLS_FEATURE, &of_issuer))
+        return PKIX_OK;
+    return pkix_cert_extension(child, PKIX_EXT_TLS_FEATURE, &of_child) && span_equal(of_issuer, of_child)
+               ? PKIX_OK
+               : PKIX_TLS_FEATURE_MISSING;
+}
+
+enum pkix_error pkix_check_tls_feature_of_leaf(const struct pkix_cert *leaf, bool *must_staple)
+{
+    struct span value;
+    struct der features;
+
+    *must_staple = pkix_cert_extension(leaf, PKIX_EXT_TLS_FEATURE, &value);
+    if (!*must_staple)
+        return PKIX_OK;
+    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &features) != PKIX_OK || der_at_end(&features))
+        return PKIX_TLS_FEATURE_MISSING;
+    while (!der_at_end(&features)) {
+        unsigned feature;
+
+        if (der_read_small(&features, DER_INTEGER, &feature) != PKIX_OK || feature != TLS_FEATURE_STATUS_REQUEST)
+            return PKIX_TLS_FEATURE_MISSING;
+    }
+    return PKIX_OK;
+}

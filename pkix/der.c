@@ -1,0 +1,174 @@
+/* see pkix/der.h */
+#include "pkix/der.h"
+
+enum { TAG_NUMBER_HIGH = 0x1f, LENGTH_LONG = 0x80 };
+
+struct der der_over(struct span bytes, enum der_size size)
+{
+    return (struct der){.next = bytes.data, .end = bytes.size == 0 ? bytes.data : bytes.data + bytes.size, .size = size};
+}
+
+enum pkix_error der_end(const struct der *d)
+{
+    return der_at_end(d) ? PKIX_OK : PKIX_BAD_DER;
+}
+
+static size_t left(const struct der *d)
+{
+    return der_at_end(d) ? 0 : (size_t)(d->end - d->next);
+}
+
+/* The length octets, in the one form DER has for each length. */
+static enum pkix_error read_length(struct der *d, size_t *length)
+{
+    unsigned first, bytes;
+    size_t value = 0;
+
+    if (left(d) < 1)
+        return PKIX_BAD_DER;
+    first = *d->next++;
+    if (first < LENGTH_LONG) {
+        *length = first;
+        return PKIX_OK;
+    }
+    bytes = first - LENGTH_LONG;
+    if (bytes == 0 || bytes > (unsigned)d->size || left(d) < bytes)
+        return PKIX_BAD_DER;
+    for (unsigned i = 0; i < bytes; i++)
+        value = value << 8 | *d->next++;
+    if (value < LENGTH_LONG || value >> (8 * (bytes - 1)) == 0)
+        return PKIX_BAD_DER;
+    *length = value;
+    return PKIX_OK;
+}
+
+enum pkix_error der_read_any(struct der *d, unsigned *tag, struct span *value, struct span *whole)
+{
+    const uint8_t *start = d->next;
+    size_t length;
+    enum pkix_error error;
+
+    if (left(d) < 2 || (*d->next & TAG_NUMBER_HIGH) == TAG_NUMBER_HIGH)
+        return PKIX_BAD_DER;
+    if (tag != NULL)
+        *tag = *d->next;
+    d->next++;
+    error = read_length(d, &length);
+    if (error != PKIX_OK)
+        return error;
+    if (length > left(d))
+        return PKIX_BAD_DER;
+    if (value != NULL)
+        *value = span_of(d->next, length);
+    d->next += length;
+    if (whole != NULL)
+        *whole = span_of(start, (size_t)(d->next - start));
+    return PKIX_OK;
+}
+
+enum pkix_error der_read(struct der *d, unsigned tag, struct span *value)
+{
+    return der_next_is(d, tag) ? der_read_any(d, NULL, value, NULL) : PKIX_BAD_DER;
+}
+
+enum pkix_error der_read_whole(struct der *d, unsigned tag, struct span *whole)
+{
+    return der_next_is(d, tag) ? der_read_any(d, NULL, NULL, whole) : PKIX_BAD_DER;
+}
+
+enum pkix_error der_enter(struct der *d, unsigned tag, struct der *inner)
+{
+    struct span value;
+    enum pkix_error error = der_read(d, tag, &value);
+
+    if (error == PKIX_OK)
+        *inner = der_over(value, d->size);
+    return error;
+}
+
+enum pkix_error der_enter_only(struct span bytes, unsigned tag, enum der_size size, struct der *inner)
+{
+    struct der outer = der_over(bytes, size);
+    enum pkix_error error = der_enter(&outer, tag, inner);
+
+    return error != PKIX_OK ? error : der_end(&outer);
+}
+
+enum pkix_error der_read_optional(struct der *d, unsigned tag, struct span *value, bool *present)
+{
+    *present = der_next_is(d, tag);
+    *value = span_of(NULL, 0);
+    return *present ? der_read(d, tag, value) : PKIX_OK;
+}
+
+enum pkix_error der_read_optional_boolean(struct der *d, bool *value)
+{
+    struct span contents;
+    bool present;
+    enum pkix_error error = der_read_optional(d, DER_BOOLEAN, &contents, &present);
+
+    *value = false;
+    if (error != PKIX_OK || !present)
+        return error;
+    if (contents.size != 1 || (contents.data[0] != 0x00 && contents.data[0] != 0xff))
+        return PKIX_BAD_DER;
+    *value = contents.data[0] == 0xff;
+    return PKIX_OK;
+}
+
+/* ITU-T X.690 section 8.3.2: the first nine bits are neither all zero nor all one. */
+static enum pkix_error check_minimal(struct span value)
+{
+    if (value.size == 0)
+        return PKIX_BAD_DER;
+    if (value.size > 1 && ((value.data[0] == 0x00 && (value.data[1] & 0x80) == 0) ||
+                           (value.data[0] == 0xff && (value.data[1] & 0x80) != 0)))
+        return PKIX_BAD_INTEGER;
+    return PKIX_OK;
+}
+
+enum pkix_error der_read_integer(struct der *d, struct span *value)
+{
+    enum pkix_error error = der_read(d, DER_INTEGER, value);
+
+    return error != PKIX_OK ? error : check_minimal(*value);
+}
+
+enum pkix_error der_read_positive_integer(struct der *d, struct span *value)
+{
+    enum pkix_error error = der_read_integer(d, value);
+
+    if (error != PKIX_OK)
+        return error;
+    if ((value->data[0] & 0x80) != 0 || (value->size == 1 && value->data[0] == 0))
+        return PKIX_BAD_INTEGER;
+    if (value->data[0] == 0)
+        *value = span_skip(*value, 1);
+    return PKIX_OK;
+}
+
+enum pkix_error der_read_small(struct der *d, unsigned tag, unsigned *value)
+{
+    struct span contents;
+    enum pkix_error error = der_read(d, tag, &contents);
+
+    if (error != PKIX_OK)
+        return error;
+    if (contents.size != 1 || contents.data[0] > 127)
+        return PKIX_BAD_DER;
+    *value = contents.data[0];
+    return PKIX_OK;
+}
+
+enum pkix_error der_read_bit_string(struct der *d, struct span *value)
+{
+    struct span contents;
+    enum pkix_error error = der_read(d, DER_BIT_STRING, &contents);
+
+    if (error != PKIX_OK)
+        return error;
+    if (contents.size == 0 || contents.data[0] != 0)
+        return PKIX_BAD_DER;
+    *value = span_skip(contents, 1);
+    return PKIX_OK;
+}

@@ -1,0 +1,16 @@
+/* pkix/lint.h: the strict profile's rules, on top of what every path has to keep.
+ *
+ * RFC 5280's and the CA/Browser Forum's letters that real certificates sometimes do not keep: key identifiers,
+ * criticality, serial numbers, the common name. Off by default because real chains would break. */
+#ifndef YETT_PKIX_LINT_H
+#define YETT_PKIX_LINT_H
+
+#include "pkix/cert.h"
+#include "pkix/verify.h"
+
+enum pkix_lint_place { PKIX_LINT_LEAF, PKIX_LINT_INTERMEDIATE, PKIX_LINT_ANCHOR };
+
+/* The rule that is broken, in words (static), or NULL. */
+const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_purpose purpose);
+
+#endif

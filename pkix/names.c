@@ -1,0 +1,318 @@
+/* see pkix/names.h */
+#include "pkix/names.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DNS_NAME_SIZE_MAX = 253, DNS_LABEL_SIZE_MAX = 63, IPV4_SIZE = 4, IPV6_SIZE = 16, NAMES_TEXT_MAX = 6 };
+
+enum pkix_error pkix_general_name_read(struct der *d, enum pkix_general_name *type, struct span *value)
+{
+    unsigned tag;
+    enum pkix_error error = der_read_any(d, &tag, value, NULL);
+
+    if (error != PKIX_OK)
+        return error;
+    *type = (enum pkix_general_name)tag;
+    switch (*type) {
+    case PKIX_GN_OTHER:
+    case PKIX_GN_EMAIL:
+    case PKIX_GN_DNS:
+    case PKIX_GN_X400:
+    case PKIX_GN_DIRECTORY:
+    case PKIX_GN_EDI:
+    case PKIX_GN_URI:
+    case PKIX_GN_IP:
+    case PKIX_GN_RID:
+        return PKIX_OK;
+    }
+    return PKIX_BAD_DER;
+}
+
+enum pkix_error pkix_san_enter(const struct pkix_cert *cert, struct der *names, bool *present)
+{
+    struct span value;
+
+    *present = pkix_cert_extension(cert, PKIX_EXT_SUBJECT_ALT_NAME, &value);
+    *names = der_over(span_of(NULL, 0), DER_SMALL);
+    return *present ? der_enter_only(value, DER_SEQUENCE, DER_SMALL, names) : PKIX_OK;
+}
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool is_alpha(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The labels after any wildcard or leading dot. */
+static bool labels_valid(struct span name, enum pkix_dns_id kind, unsigned *label_count)
+{
+    size_t label_start = 0;
+    bool all_digits = true;
+
+    *label_count = 0;
+    for (size_t i = 0; i <= name.size; i++) {
+        uint8_t c = i < name.size ? name.data[i] : '.';
+
+        if (c == '.') {
+            size_t size = i - label_start;
+
+            if (size == 0 && i == name.size && kind == PKIX_DNS_REFERENCE && *label_count > 0)
+                break; /* the root's dot */
+            if (size == 0 || size > DNS_LABEL_SIZE_MAX)
+                return false;
+            if (kind != PKIX_DNS_REFERENCE && (name.data[label_start] == '-' || name.data[i - 1] == '-'))
+                return false;
+            (*label_count)++;
+            if (i < name.size) {
+                label_start = i + 1;
+                all_digits = label_start == name.size ? all_digits : true;
+            }
+        } else if (is_digit(c)) {
+            continue;
+        } else if (is_alpha(c) || c == '-' || c == '_') {
+            all_digits = false;
+        } else {
+            return false;
+        }
+    }
+    return !all_digits;
+}
+
+bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind)
+{
+    unsigned labels;
+
+    if (name.size > DNS_NAME_SIZE_MAX)
+        return false;
+    switch (kind) {
+    case PKIX_DNS_REFERENCE:
+        return name.size != 0 && labels_valid(name, kind, &labels);
+    case PKIX_DNS_PRESENTED:
+        if (name.size > 2 && name.data[0] == '*' && name.data[1] == '.')
+            return labels_valid(span_skip(name, 2), kind, &labels) && labels >= 2;
+        return name.size != 0 && labels_valid(name, kind, &labels);
+    case PKIX_DNS_CONSTRAINT:
+        if (name.size == 0)
+            return true;
+        if (name.data[0] == '.')
+            name = span_skip(name, 1);
+        return name.size != 0 && labels_valid(name, kind, &labels);
+    }
+    return false;
+}
+
+bool pkix_dns_id_matches(struct span presented, struct span reference)
+{
+    const uint8_t *dot;
+
+    if (reference.size != 0 && reference.data[reference.size - 1] == '.')
+        reference.size--;
+    if (presented.size < 2 || presented.data[0] != '*')
+        return span_equal_nocase(presented, reference);
+    dot = reference.size == 0 ? NULL : memchr(reference.data, '.', reference.size);
+    if (dot == NULL || dot == reference.data)
+        return false;
+    return span_equal_nocase(span_skip(presented, 1), span_skip(reference, (size_t)(dot - reference.data)));
+}
+
+bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size)
+{
+    char copy[PKIX_IP_TEXT_SIZE];
+
+    if (text.size == 0 || text.size >= sizeof(copy) || memchr(text.data, '\0', text.size) != NULL)
+        return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    *size = memchr(text.data, ':', text.size) == NULL ? IPV4_SIZE : IPV6_SIZE;
+    return inet_pton(*size == IPV4_SIZE ? AF_INET : AF_INET6, copy, address) == 1;
+}
+
+void pkix_ip_format(struct span address, char *out)
+{
+    const char *text = NULL;
+
+    if (address.size == IPV4_SIZE || address.size == IPV6_SIZE)
+        text = inet_ntop(address.size == IPV4_SIZE ? AF_INET : AF_INET6, address.data, out, PKIX_IP_TEXT_SIZE);
+    if (text == NULL)
+        snprintf(out, PKIX_IP_TEXT_SIZE, "(%zu bytes)", address.size);
+}
+
+/* RFC 5322 section 3.2.3: atext. */
+static bool is_atext(uint8_t c)
+{
+    return is_alpha(c) || is_digit(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+}
+
+bool pkix_email_split(struct span address, struct span *local, struct span *domain)
+{
+    bool atom_begins = true;
+
+    for (size_t i = 0; i < address.size; i++) {
+        uint8_t c = address.data[i];
+
+        if (c == '.' || c == '@') {
+            if (atom_begins)
+                return false;
+            atom_begins = true;
+            if (c == '.')
+                continue;
+            *local = span_of(address.data, i);
+            *domain = span_skip(address, i + 1);
+            return pkix_dns_id_valid(*domain, PKIX_DNS_PRESENTED) && domain->data[0] != '*';
+        }
+        if (!is_atext(c))
+            return false;
+        atom_begins = false;
+    }
+    return false;
+}
+
+bool pkix_uri_host(struct span uri, struct span *host)
+{
+    const uint8_t *colon = uri.size == 0 ? NULL : memchr(uri.data, ':', uri.size);
+    struct span rest;
+    size_t size = 0, user_end = 0;
+
+    if (colon == NULL || colon == uri.data)
+        return false;
+    rest = span_skip(uri, (size_t)(colon - uri.data) + 1);
+    if (rest.size < 3 || rest.data[0] != '/' || rest.data[1] != '/')
+        return false;
+    rest = span_skip(rest, 2);
+    while (size < rest.size && strchr("/?#", rest.data[size]) == NULL) {
+        /* A NUL ends strchr()'s set too, so it ends the authority here; the host check then refuses what is left. */
+        if (rest.data[size] == '@')
+            user_end = size + 1;
+        size++;
+    }
+    rest = span_skip(span_of(rest.data, size), user_end);
+    if (rest.size != 0 && rest.data[0] == '[') {
+        const uint8_t *end = memchr(rest.data, ']', rest.size);
+
+        if (end == NULL)
+            return false;
+        *host = span_of(rest.data, (size_t)(end - rest.data) + 1);
+        return true;
+    }
+    colon = rest.size == 0 ? NULL : memchr(rest.data, ':', rest.size);
+    *host = colon == NULL ? rest : span_of(rest.data, (size_t)(colon - rest.data));
+    return host->size != 0;
+}
+
+static bool email_matches(struct span presented, struct span wanted)
+{
+    struct span presented_local, presented_domain, wanted_local, wanted_domain;
+
+    return pkix_email_split(presented, &presented_local, &presented_domain) &&
+           pkix_email_split(wanted, &wanted_local, &wanted_domain) && span_equal(presented_local, wanted_local) &&
+           span_equal_nocase(presented_domain, wanted_domain);
+}
+
+static bool name_valid(const struct pkix_name *name)
+{
+    struct span local, domain;
+
+    switch (name->type) {
+    case PKIX_NAME_NONE:
+        return false;
+    case PKIX_NAME_DNS:
+        return pkix_dns_id_valid(name->value, PKIX_DNS_REFERENCE);
+    case PKIX_NAME_IP:
+        return name->value.size == IPV4_SIZE || name->value.size == IPV6_SIZE;
+    case PKIX_NAME_EMAIL:
+        return pkix_email_split(name->value, &local, &domain);
+    case PKIX_NAME_URI:
+        return name->value.size != 0;
+    }
+    return false;
+}
+
+/* Whether one alternative name is the name wanted. A malformed name matches nothing; names of another type never
+ * match, whatever their bytes (CVE-2021-44531). */
+static bool presented_matches(enum pkix_general_name type, struct span value, const struct pkix_name *name)
+{
+    switch (name->type) {
+    case PKIX_NAME_NONE:
+        return false;
+    case PKIX_NAME_DNS:
+        return type == PKIX_GN_DNS && pkix_dns_id_valid(value, PKIX_DNS_PRESENTED) &&
+               pkix_dns_id_matches(value, name->value);
+    case PKIX_NAME_IP:
+        return type == PKIX_GN_IP && span_equal(value, name->value);
+    case PKIX_NAME_EMAIL:
+        return type == PKIX_GN_EMAIL && email_matches(value, name->value);
+    case PKIX_NAME_URI:
+        return type == PKIX_GN_URI && span_equal(value, name->value);
+    }
+    return false;
+}
+
+/* As mozilla::pkix with its halting policy: the first match wins, and a malformed dNSName or iPAddress before it ends
+ * the search for names of that type. */
+static bool presented_malformed(enum pkix_general_name type, struct span value, const struct pkix_name *name)
+{
+    if (name->type == PKIX_NAME_DNS && type == PKIX_GN_DNS)
+        return !pkix_dns_id_valid(value, PKIX_DNS_PRESENTED);
+    if (name->type == PKIX_NAME_IP && type == PKIX_GN_IP)
+        return value.size != IPV4_SIZE && value.size != IPV6_SIZE;
+    return false;
+}
+
+enum pkix_error pkix_name_check(const struct pkix_cert *cert, const struct pkix_name *name)
+{
+    struct der names;
+    bool present;
+
+    if (!name_valid(name) || pkix_san_enter(cert, &names, &present) != PKIX_OK || !present)
+        return PKIX_NAME_MISMATCH;
+    while (!der_at_end(&names)) {
+        enum pkix_general_name type;
+        struct span value;
+
+        if (pkix_general_name_read(&names, &type, &value) != PKIX_OK || presented_malformed(type, value, name))
+            return PKIX_NAME_MISMATCH;
+        if (presented_matches(type, value, name))
+            return PKIX_OK;
+    }
+    return PKIX_NAME_MISMATCH;
+}
+
+char *pkix_names_text(const struct pkix_cert *cert)
+{
+    struct der names;
+    bool present;
+    char *text = base_strdup("");
+    unsigned count = 0;
+
+    if (pkix_san_enter(cert, &names, &present) != PKIX_OK || !present)
+        return text;
+    while (!der_at_end(&names) && count <= NAMES_TEXT_MAX) {
+        enum pkix_general_name type;
+        struct span value;
+        char quoted[BASE_QUOTE_SIZE], *longer;
+
+        if (pkix_general_name_read(&names, &type, &value) != PKIX_OK)
+            break;
+        if (type == PKIX_GN_IP) {
+            char ip[PKIX_IP_TEXT_SIZE];
+
+            pkix_ip_format(value, ip);
+            base_quote(ip, strlen(ip), quoted, sizeof(quoted));
+        } else if (type == PKIX_GN_DNS || type == PKIX_GN_EMAIL || type == PKIX_GN_URI) {
+            base_quote(value.data, value.size, quoted, sizeof(quoted));
+        } else {
+            continue;
+        }
+        longer = base_printf("%s%s%s", text, count == 0 ? "" : ", ", count == NAMES_TEXT_MAX ? "..." : quoted);
+        free(text);
+        text = longer;
+        count++;
+    }
+    return text;
+}

@@ -1,0 +1,137 @@
+/* see pkix/nss_crypto.h */
+#include "pkix/nss_crypto.h"
+#include "base/nss_scope.h"
+
+#include <nss.h>
+#include <secoid.h>
+
+enum { EC_FIELD_BYTES_MAX = 66, EC_SIGNATURE_SIZE_MAX = 2 * EC_FIELD_BYTES_MAX };
+
+struct mechanism_row {
+    CK_MECHANISM_TYPE pkcs1, pss, ecdsa, digest, mgf;
+    SECOidTag digest_tag, rsa_tag, ecdsa_tag;
+};
+
+static const struct mechanism_row mechanisms[] = {
+    [PKIX_SHA1] = {CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS, CKM_ECDSA_SHA1, CKM_SHA_1, CKG_MGF1_SHA1, SEC_OID_SHA1,
+                   SEC_OID_PKCS1_SHA1_WITH_RSA_ENCRYPTION, SEC_OID_ANSIX962_ECDSA_SHA1_SIGNATURE},
+    [PKIX_SHA256] = {CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256, CKM_SHA256, CKG_MGF1_SHA256,
+                     SEC_OID_SHA256, SEC_OID_PKCS1_SHA256_WITH_RSA_ENCRYPTION,
+                     SEC_OID_ANSIX962_ECDSA_SHA256_SIGNATURE},
+    [PKIX_SHA384] = {CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_ECDSA_SHA384, CKM_SHA384, CKG_MGF1_SHA384,
+                     SEC_OID_SHA384, SEC_OID_PKCS1_SHA384_WITH_RSA_ENCRYPTION,
+                     SEC_OID_ANSIX962_ECDSA_SHA384_SIGNATURE},
+    [PKIX_SHA512] = {CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_ECDSA_SHA512, CKM_SHA512, CKG_MGF1_SHA512,
+                     SEC_OID_SHA512, SEC_OID_PKCS1_SHA512_WITH_RSA_ENCRYPTION,
+                     SEC_OID_ANSIX962_ECDSA_SHA512_SIGNATURE},
+};
+
+/* NSS's items are not const; it only reads these. */
+static SECItem item_of(struct span s)
+{
+    return (SECItem){.type = siBuffer, .data = (unsigned char *)(uintptr_t)s.data, .len = (unsigned)s.size};
+}
+
+static bool policy_allows(SECOidTag tag)
+{
+    PRUint32 flags = 0;
+
+    return NSS_GetAlgorithmPolicy(tag, &flags) == SECSuccess && (flags & NSS_USE_ALG_IN_ANY_SIGNATURE) != 0;
+}
+
+static bool policy_allows_algorithm(const struct pkix_algorithm *algorithm, const struct mechanism_row *row)
+{
+    SECOidTag combined = algorithm->padding == PKIX_PADDING_PSS    ? SEC_OID_PKCS1_RSA_PSS_SIGNATURE
+                         : algorithm->key_type == PKIX_KEY_RSA ? row->rsa_tag
+                                                               : row->ecdsa_tag;
+    SECOidTag key = algorithm->key_type == PKIX_KEY_RSA ? SEC_OID_PKCS1_RSA_ENCRYPTION : SEC_OID_ANSIX962_EC_PUBLIC_KEY;
+
+    return policy_allows(key) && policy_allows(row->digest_tag) && policy_allows(combined);
+}
+
+static bool put_fixed(struct span number, uint8_t *out, size_t size)
+{
+    if (number.size > size)
+        return false;
+    memset(out, 0, size - number.size);
+    memcpy(out + size - number.size, number.data, number.size);
+    return true;
+}
+
+/* Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER } to r || s, as PKCS#11 has it. Both must be positive and minimal:
+ * one signature, one encoding, and never r = s = 0 (CVE-2022-21449). */
+static bool unpack_ecdsa(struct span signature, size_t field_size, uint8_t *out)
+{
+    struct der sequence;
+    struct span r, s;
+
+    return der_enter_only(signature, DER_SEQUENCE, DER_SMALL, &sequence) == PKIX_OK &&
+           der_read_positive_integer(&sequence, &r) == PKIX_OK && der_read_positive_integer(&sequence, &s) == PKIX_OK &&
+           der_at_end(&sequence) && put_fixed(r, out, field_size) && put_fixed(s, out + field_size, field_size);
+}
+
+static SECKEYPublicKey *public_key_of(struct span spki)
+{
+    SECItem item = item_of(spki);
+    SCOPED_SPKI decoded = SECKEY_DecodeDERSubjectPublicKeyInfo(&item);
+
+    return decoded == NULL ? NULL : SECKEY_ExtractPublicKey(decoded);
+}
+
+enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span spki)
+{
+    uint8_t ecdsa[EC_SIGNATURE_SIZE_MAX];
+    struct pkix_algorithm algorithm;
+    struct pkix_key key;
+    const struct mechanism_row *row;
+    CK_RSA_PKCS_PSS_PARAMS pss;
+    SECItem signature = item_of(statement->signature), data = item_of(statement->data);
+    SECItem params = {.type = siBuffer, .data = NULL, .len = 0};
+    CK_MECHANISM_TYPE mechanism;
+    enum pkix_error error;
+
+    if ((error = pkix_algorithm_read(statement->algorithm, &algorithm)) != PKIX_OK ||
+        (error = pkix_algorithm_check(&algorithm, statement->signature)) != PKIX_OK ||
+        (error = pkix_key_read(spki, &key)) != PKIX_OK)
+        return error;
+    if (key.type != algorithm.key_type)
+        return PKIX_BAD_SIGNATURE;
+    row = &mechanisms[algorithm.digest];
+    if (!policy_allows_algorithm(&algorithm, row))
+        return PKIX_WEAK_SIGNATURE_ALGORITHM;
+    switch (algorithm.padding) {
+    case PKIX_PADDING_NONE:
+        if (!unpack_ecdsa(statement->signature, (key.bits + 7) / 8, ecdsa))
+            return PKIX_BAD_SIGNATURE;
+        signature = (SECItem){.type = siBuffer, .data = ecdsa, .len = 2 * ((key.bits + 7) / 8)};
+        mechanism = row->ecdsa;
+        break;
+    case PKIX_PADDING_PKCS1:
+        mechanism = row->pkcs1;
+        break;
+    case PKIX_PADDING_PSS:
+        mechanism = row->pss;
+        pss = (CK_RSA_PKCS_PSS_PARAMS){row->digest, row->mgf, pkix_digest_size(algorithm.digest)};
+        params = (SECItem){.type = siBuffer, .data = (unsigned char *)&pss, .len = sizeof(pss)};
+        break;
+    }
+    /* Before NSS sees it: a signature that is not as long as the modulus never verifies (CVE-2021-43527). */
+    if (key.type == PKIX_KEY_RSA && signature.len != (key.bits + 7) / 8)
+        return PKIX_BAD_SIGNATURE;
+    {
+        SCOPED_PUBLIC_KEY public_key = public_key_of(spki);
+
+        if (public_key == NULL)
+            return PKIX_UNSUPPORTED_KEY;
+        if (PK11_VerifyWithMechanism(public_key, mechanism, params.data == NULL ? NULL : &params, &signature, &data,
+                                     NULL) != SECSuccess)
+            return PKIX_BAD_SIGNATURE;
+    }
+    return PKIX_OK;
+}
+
+bool pkix_nss_digest(enum pkix_digest digest, struct span data, uint8_t *out)
+{
+    return data.size <= INT32_MAX &&
+           PK11_HashBuf(mechanisms[digest].digest_tag, out, data.data, (PRInt32)data.size) == SECSuccess;
+}

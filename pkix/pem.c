@@ -1,0 +1,179 @@
+/* see pkix/pem.h */
+#include "pkix/pem.h"
+#include "pkix/der.h"
+#include "base/nss_scope.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <nssb64.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+bool pkix_file_read(const char *path, uint8_t **data, size_t *size, char **error)
+{
+    FILE *file = fopen(path, "rbe");
+    struct stat info;
+    bool ok = false;
+
+    *data = NULL;
+    *size = 0;
+    if (file == NULL || fstat(fileno(file), &info) != 0) {
+        *error = base_printf("%s: cannot be opened: %s", path, strerror(errno));
+    } else if (S_ISDIR(info.st_mode)) {
+        *error = base_printf("%s: is a directory", path);
+    } else if (info.st_size > PKIX_FILE_SIZE_MAX) {
+        *error = base_printf("%s: is larger than %d bytes", path, PKIX_FILE_SIZE_MAX);
+    } else {
+        size_t capacity = (size_t)info.st_size + 1;
+
+        *data = base_alloc(capacity);
+        *size = fread(*data, 1, capacity - 1, file);
+        ok = ferror(file) == 0;
+        if (!ok)
+            *error = base_printf("%s: cannot be read: %s", path, strerror(errno));
+    }
+    if (file != NULL)
+        fclose(file);
+    if (!ok) {
+        free(*data);
+        *data = NULL;
+    }
+    return ok;
+}
+
+/* Where `needle` begins in `text`, or NULL. */
+static const uint8_t *find(struct span text, const char *needle)
+{
+    return text.size == 0 ? NULL : memmem(text.data, text.size, needle, strlen(needle));
+}
+
+static bool decode_block(struct span base64, const char *origin, pkix_pem_visit *visit, void *ctx, char **error)
+{
+    SCOPED_ITEM der = NSSBase64_DecodeBuffer(NULL, NULL, (const char *)base64.data, (unsigned)base64.size);
+
+    if (der == NULL || der->len == 0) {
+        *error = base_printf("%s: is not base64", origin);
+        return false;
+    }
+    return visit(ctx, span_of(der->data, der->len), origin, error);
+}
+
+bool pkix_pem_each(struct span text, const char *label, const char *path, pkix_pem_visit *visit, void *ctx,
+                   size_t *count, char **error)
+{
+    char begin[64], begin_x509[64], end[64];
+    bool ok = true;
+
+    snprintf(begin, sizeof(begin), "-----BEGIN %s-----", label);
+    snprintf(begin_x509, sizeof(begin_x509), "-----BEGIN X509 %s-----", label);
+    snprintf(end, sizeof(end), "-----END ");
+    *count = 0;
+    while (ok) {
+        const uint8_t *plain = find(text, begin), *x509 = find(text, begin_x509), *stop;
+        const uint8_t *start = plain == NULL || (x509 != NULL && x509 < plain) ? x509 : plain;
+        char *origin;
+
+        if (start == NULL)
+            break;
+        text = span_skip(text, (size_t)(start - text.data) + strlen(start == plain ? begin : begin_x509));
+        ++*count;
+        origin = base_printf("%s: %s %zu", path, strcmp(label, "CERTIFICATE") == 0 ? "certificate" : label, *count);
+        stop = find(text, end);
+        if (stop == NULL) {
+            *error = base_printf("%s: has no end line", origin);
+            ok = false;
+        } else {
+            ok = decode_block(span_of(text.data, (size_t)(stop - text.data)), origin, visit, ctx, error);
+            text = span_skip(text, (size_t)(stop - text.data));
+        }
+        free(origin);
+    }
+    return ok;
+}
+
+/* A DER file is one SEQUENCE and nothing else. */
+static bool is_der(struct span bytes)
+{
+    struct der d = der_over(bytes, DER_LARGE);
+    struct span whole;
+
+    return der_read_whole(&d, DER_SEQUENCE, &whole) == PKIX_OK && der_at_end(&d);
+}
+
+static bool each_in_file(const char *path, const char *label, pkix_pem_visit *visit, void *ctx, size_t *count,
+                         char **error)
+{
+    uint8_t *data;
+    size_t size;
+    bool ok;
+
+    if (!pkix_file_read(path, &data, &size, error))
+        return false;
+    if (is_der(span_of(data, size))) {
+        *count = 1;
+        ok = visit(ctx, span_of(data, size), path, error);
+    } else {
+        ok = pkix_pem_each(span_of(data, size), label, path, visit, ctx, count, error);
+    }
+    free(data);
+    return ok;
+}
+
+static int is_wanted(const struct dirent *entry)
+{
+    static const char *const endings[] = {".pem", ".crt", ".cer", ".crl", ".der"};
+    const char *dot = strrchr(entry->d_name, '.');
+
+    if (entry->d_name[0] == '.' || dot == NULL)
+        return 0;
+    for (unsigned i = 0; i < ARRAY_LEN(endings); i++)
+        if (strcmp(dot, endings[i]) == 0)
+            return 1;
+    /* The names OpenSSL's rehash makes: HASH.0 */
+    return dot[1] >= '0' && dot[1] <= '9' && dot[2] == '\0';
+}
+
+static bool each_in_directory(const char *path, const char *label, pkix_pem_visit *visit, void *ctx, char **error)
+{
+    struct dirent **entries = NULL;
+    int entry_count = scandir(path, &entries, is_wanted, alphasort);
+    size_t total = 0;
+    bool ok = entry_count >= 0;
+
+    if (!ok)
+        *error = base_printf("%s: cannot be read: %s", path, strerror(errno));
+    for (int i = 0; i < entry_count; i++) {
+        char *file = base_printf("%s/%s", path, entries[i]->d_name);
+        size_t count = 0;
+
+        ok = ok && each_in_file(file, label, visit, ctx, &count, error);
+        total += count;
+        free(file);
+        free(entries[i]);
+    }
+    free(entries);
+    if (ok && total == 0) {
+        *error = base_printf("%s: holds no %s", path, label);
+        ok = false;
+    }
+    return ok;
+}
+
+bool pkix_pem_each_path(const char *path, const char *label, pkix_pem_visit *visit, void *ctx, char **error)
+{
+    struct stat info;
+    size_t count = 0;
+
+    if (stat(path, &info) != 0) {
+        *error = base_printf("%s: cannot be opened: %s", path, strerror(errno));
+        return false;
+    }
+    if (S_ISDIR(info.st_mode))
+        return each_in_directory(path, label, visit, ctx, error);
+    if (!each_in_file(path, label, visit, ctx, &count, error))
+        return false;
+    if (count == 0)
+        *error = base_printf("%s: holds no %s", path, label);
+    return count != 0;
+}

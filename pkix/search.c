@@ -1,0 +1,444 @@
+/* see pkix/search.h
+ *
+ * Why this order. For each issuer, what is cheap comes first: its names, its own fields, then the signature it has
+ * made, and only then its own issuers. mozilla::pkix verifies signatures from the anchor downwards, which is as right
+ * but lets a peer who merely names an anchor buy 10^5 signatures. With the signature first, a peer can build only on
+ * certificates that somebody signed, and whoever signs a lattice of authorities for himself meets the limits.
+ *
+ * Which error is told. An issuer's error is recorded under its issuer's name (EXPIRED becomes EXPIRED_ISSUER); if the
+ * issuers tried fail for different reasons, the certificate below has an UNKNOWN_ISSUER. A leaf's own problem is told
+ * only when a path was found, for without one the leaf is anybody's. Distrust is the exception: it is told at once. */
+#include "pkix/search.h"
+#include "pkix/constraints.h"
+#include "pkix/lint.h"
+
+#include <stdlib.h>
+
+/* Candidate order, after BoringSSL: anchors first, key identifiers as a hint only, then the newest. */
+enum candidate_rank {
+    RANK_ANCHOR_MATCH,
+    RANK_ANCHOR_NO_DATA,
+    RANK_OTHER_MATCH,
+    RANK_OTHER_NO_DATA,
+    RANK_ANCHOR_MISMATCH,
+    RANK_OTHER_MISMATCH,
+};
+
+struct candidate {
+    const struct pkix_cert *cert;
+    const struct pkix_store_entry *entry;
+    enum pkix_error parse_error;
+    enum candidate_rank rank;
+};
+
+struct candidates {
+    struct candidate list[PKIX_CANDIDATES_MAX];
+    size_t count, max;
+    struct span wanted_key_id;
+};
+
+static enum pkix_error extend(struct pkix_search *s);
+
+static enum pkix_trust trust_of(const struct pkix_search *s, const struct pkix_path_step *step)
+{
+    if (pkix_store_distrusts(s->store, step->cert))
+        return PKIX_TRUST_DISTRUSTED;
+    return step->entry == NULL ? PKIX_TRUST_INHERITED : step->entry->trust;
+}
+
+/* An anchor or a known intermediate among the extras is left out: the store offers it anyway, with its trust. */
+static bool is_known(const struct pkix_search *s, const struct pkix_cert *cert)
+{
+    if (pkix_store_find_same(&s->store->anchors, cert) != NULL ||
+        pkix_store_find_same(&s->store->intermediates, cert) != NULL || span_equal(cert->der, s->leaf.der))
+        return true;
+    for (unsigned i = 0; i < s->extras_count; i++)
+        if (span_equal(s->extras[i].der, cert->der))
+            return true;
+    return false;
+}
+
+static unsigned at_most(unsigned value, unsigned max)
+{
+    return value < max ? value : max;
+}
+
+enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store *store,
+                                 const struct pkix_domain *domain, const struct pkix_request *request)
+{
+    size_t bytes_left;
+    enum pkix_error error;
+
+    *s = (struct pkix_search){.store = store, .domain = domain, .request = request};
+    s->limits = request->limits != NULL ? *request->limits : pkix_limits_default;
+    s->limits.extras_max = at_most(s->limits.extras_max, PKIX_EXTRAS_MAX);
+    s->limits.candidates_per_name_max = at_most(s->limits.candidates_per_name_max, PKIX_CANDIDATES_MAX);
+    s->limits.intermediates_max = at_most(s->limits.intermediates_max, PKIX_PATH_MAX - 2);
+    s->comparisons_left = s->limits.name_comparisons_max;
+    if (s->limits.wall_ms_max != 0)
+        s->deadline_ms = domain->now_ms() + s->limits.wall_ms_max;
+    error = pkix_cert_read(request->leaf, &s->leaf);
+    if (error != PKIX_OK)
+        return error;
+    bytes_left = s->limits.extras_bytes_max;
+    for (size_t i = 0; i < request->extras_count; i++) {
+        struct pkix_cert *cert = &s->extras[s->extras_count];
+
+        if (s->extras_count == s->limits.extras_max || request->extras[i].size > bytes_left) {
+            s->extras_ignored = (unsigned)(request->extras_count - i);
+            break;
+        }
+        bytes_left -= request->extras[i].size;
+        s->extra_errors[s->extras_count] = pkix_cert_read(request->extras[i], cert);
+        if (!is_known(s, cert))
+            s->extras_count++;
+    }
+    return PKIX_OK;
+}
+
+static void note_tried(struct pkix_search *s, enum pkix_error error, const char *what)
+{
+    if (s->tried_count == PKIX_TRIED_MAX)
+        return;
+    s->tried[s->tried_count++] = (struct pkix_tried){.path = s->path, .error = error, .what = what};
+}
+
+static enum pkix_error out_of_limits(struct pkix_search *s, const char *what)
+{
+    if (!s->exhausted)
+        note_tried(s, PKIX_LIMIT_EXCEEDED, what);
+    s->exhausted = true;
+    return PKIX_LIMIT_EXCEEDED;
+}
+
+static enum pkix_error verify_uncached(struct pkix_search *s, const struct pkix_signed *statement, struct span spki)
+{
+    struct pkix_signature_cache *cache = s->store->signatures;
+    uint8_t key[PKIX_CACHE_KEY_SIZE];
+    bool has_key = pkix_signature_cache_key(statement, spki, key);
+    enum pkix_error error;
+
+    if (has_key && pkix_signature_cache_has(cache, key))
+        return PKIX_OK;
+    if (s->signature_checks == s->limits.signature_checks_max)
+        return out_of_limits(s, "signature checks");
+    s->signature_checks++;
+    error = s->domain->verify_signature(s->domain->ctx, statement, spki);
+    if (error == PKIX_OK && has_key)
+        pkix_signature_cache_put(cache, key);
+    return error;
+}
+
+enum pkix_error pkix_search_verify(struct pkix_search *s, const struct pkix_signed *statement, struct span spki)
+{
+    return verify_uncached(s, statement, spki);
+}
+
+/* Each pair of certificate and issuer's key is looked at once in a verification, good or bad. */
+static enum pkix_error verify_child(struct pkix_search *s, const struct pkix_cert *child, struct span spki)
+{
+    enum pkix_error error;
+
+    for (unsigned i = 0; i < s->memo_count; i++)
+        if (s->memo[i].child == child && span_equal(s->memo[i].spki, spki))
+            return s->memo[i].error;
+    error = verify_uncached(s, &child->outer, spki);
+    if (error != PKIX_LIMIT_EXCEEDED && s->memo_count < PKIX_SIGNATURE_MEMO_MAX)
+        s->memo[s->memo_count++] = (struct pkix_signature_memo){child, spki, error};
+    return error;
+}
+
+static void add_candidate(struct candidates *c, const struct pkix_cert *cert, const struct pkix_store_entry *entry,
+                          enum pkix_error parse_error)
+{
+    bool anchor = entry != NULL && entry->trust == PKIX_TRUST_ANCHOR;
+    struct span key_id = pkix_cert_subject_key_id(cert);
+    enum candidate_rank rank;
+
+    if (c->count == c->max)
+        return;
+    if (c->wanted_key_id.size == 0 || key_id.size == 0)
+        rank = anchor ? RANK_ANCHOR_NO_DATA : RANK_OTHER_NO_DATA;
+    else if (span_equal(c->wanted_key_id, key_id))
+        rank = anchor ? RANK_ANCHOR_MATCH : RANK_OTHER_MATCH;
+    else
+        rank = anchor ? RANK_ANCHOR_MISMATCH : RANK_OTHER_MISMATCH;
+    c->list[c->count++] = (struct candidate){cert, entry, parse_error, rank};
+}
+
+static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
+{
+    struct candidates *c = ctx;
+
+    add_candidate(c, &entry->cert, entry, PKIX_OK);
+    return c->count < c->max;
+}
+
+/* Whether `a` comes after `b`. */
+static bool is_after(const struct candidate *a, const struct candidate *b)
+{
+    return a->rank != b->rank ? a->rank > b->rank : a->cert->not_before < b->cert->not_before;
+}
+
+/* Everything whose subject is the child's issuer, byte for byte, in order. */
+static void collect_candidates(struct pkix_search *s, const struct pkix_cert *child, struct candidates *c)
+{
+    c->count = 0;
+    c->max = s->limits.candidates_per_name_max;
+    c->wanted_key_id = pkix_cert_authority_key_id(child);
+    pkix_store_find(&s->store->anchors, child->issuer, visit_entry, c);
+    for (unsigned i = 0; i < s->extras_count; i++)
+        if (span_equal(s->extras[i].subject, child->issuer))
+            add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
+    pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);
+    /* Insertion sort: short lists, and equal ones keep the order in which the peer sent them. */
+    for (size_t i = 1; i < c->count; i++) {
+        struct candidate moving = c->list[i];
+        size_t at = i;
+
+        for (; at > 0 && is_after(&c->list[at - 1], &moving); at--)
+            c->list[at] = c->list[at - 1];
+        c->list[at] = moving;
+    }
+}
+
+/* RFC 4158 section 5.2: the same name with the same key twice gains nothing. */
+static bool is_loop(const struct pkix_search *s, const struct pkix_cert *cert)
+{
+    for (unsigned i = 0; i < s->path.count; i++)
+        if (span_equal(s->path.steps[i].cert->subject, cert->subject) &&
+            span_equal(s->path.steps[i].cert->spki, cert->spki))
+            return true;
+    return false;
+}
+
+static enum pkix_error check_constraints_of(struct pkix_search *s, struct span constraints)
+{
+    for (unsigned i = 0; i < s->path.count; i++) {
+        enum pkix_common_name common_name = i == 0 && s->request->purpose == PKIX_PURPOSE_SERVER
+                                                ? PKIX_COMMON_NAME_CONSTRAINED
+                                                : PKIX_COMMON_NAME_IGNORED;
+        enum pkix_error error =
+            pkix_constraints_check(constraints, s->path.steps[i].cert, common_name, &s->comparisons_left);
+
+        if (error == PKIX_LIMIT_EXCEEDED)
+            return out_of_limits(s, "comparisons of names");
+        if (error != PKIX_OK)
+            return error;
+    }
+    return PKIX_OK;
+}
+
+/* The candidate's name constraints, and those imposed on it, bind every certificate below. */
+static enum pkix_error check_constraints(struct pkix_search *s, const struct candidate *candidate)
+{
+    struct span value;
+    enum pkix_error error = PKIX_OK;
+
+    if (pkix_cert_extension(candidate->cert, PKIX_EXT_NAME_CONSTRAINTS, &value))
+        error = check_constraints_of(s, value);
+    if (error == PKIX_OK && candidate->entry != NULL && candidate->entry->imposed_constraints != NULL)
+        error = check_constraints_of(s, span_of(candidate->entry->imposed_constraints,
+                                                candidate->entry->imposed_constraints_size));
+    return error;
+}
+
+/* How many intermediates there are above the leaf on the path so far. */
+static unsigned intermediates_on(const struct pkix_path *path)
+{
+    return path->count - 1;
+}
+
+/* Self-issued certificates (key rollover) do not count towards the configured depth, RFC 5280 section 6.1. */
+static unsigned counted_intermediates_on(const struct pkix_path *path)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 1; i < path->count; i++)
+        count += pkix_cert_is_self_issued(path->steps[i].cert) ? 0 : 1;
+    return count;
+}
+
+static enum pkix_error check_step(struct pkix_search *s, const struct pkix_path_step *step, enum pkix_role role)
+{
+    struct pkix_check check = {
+        .role = role,
+        .trust = trust_of(s, step),
+        .usage = s->request->purpose == PKIX_PURPOSE_SERVER ? PKIX_USAGE_SERVER : PKIX_USAGE_CLIENT,
+        .any_usage = s->request->purpose == PKIX_PURPOSE_CLIENT && s->request->any_extended_key_usage
+                         ? PKIX_ANY_USAGE_ACCEPTED
+                         : PKIX_ANY_USAGE_REFUSED,
+        .intermediates_below = role == PKIX_ROLE_ISSUER ? intermediates_on(&s->path) : 0,
+        .time = s->request->time,
+        .required_policy = s->request->required_policy,
+    };
+
+    return pkix_check_certificate(step->cert, &check);
+}
+
+/* What only a whole path shows: a root that is trusted for older leaves only, and the strict profile's rules. */
+static enum pkix_error check_whole_path(struct pkix_search *s, const char **what)
+{
+    const struct pkix_path_step *anchor = &s->path.steps[s->path.count - 1];
+
+    if (anchor->entry != NULL && s->leaf.not_before > anchor->entry->distrust_after)
+        return PKIX_DISTRUSTED_AFTER;
+    switch (s->request->profile) {
+    case PKIX_PROFILE_DEFAULT:
+        break;
+    case PKIX_PROFILE_STRICT:
+        for (unsigned i = 0; i < s->path.count; i++) {
+            enum pkix_lint_place place = i == 0                     ? PKIX_LINT_LEAF
+                                         : i + 1 == s->path.count ? PKIX_LINT_ANCHOR
+                                                                    : PKIX_LINT_INTERMEDIATE;
+
+            *what = pkix_lint(s->path.steps[i].cert, place, s->request->purpose);
+            if (*what != NULL)
+                return PKIX_RULE_VIOLATION;
+        }
+        break;
+    }
+    return PKIX_OK;
+}
+
+static enum pkix_error as_issuer_error(enum pkix_error error)
+{
+    if (error == PKIX_EXPIRED)
+        return PKIX_EXPIRED_ISSUER;
+    if (error == PKIX_NOT_YET_VALID)
+        return PKIX_NOT_YET_VALID_ISSUER;
+    if (error == PKIX_DISTRUSTED)
+        return PKIX_DISTRUSTED_ISSUER;
+    return error;
+}
+
+/* The candidate has signed the path's last certificate and is on the path now: go on to an anchor. */
+static enum pkix_error complete(struct pkix_search *s, const struct candidate *candidate, const char **what,
+                                bool *noted)
+{
+    *noted = false;
+    if (candidate->entry != NULL && candidate->entry->trust == PKIX_TRUST_ANCHOR)
+        return check_whole_path(s, what);
+    *noted = true; /* by whatever stopped further up */
+    if (counted_intermediates_on(&s->path) > s->limits.intermediates_max || s->path.count + 1 > PKIX_PATH_MAX) {
+        *noted = false;
+        return PKIX_PATH_TOO_LONG;
+    }
+    return extend(s);
+}
+
+static enum pkix_error check_limits(struct pkix_search *s)
+{
+    if (s->steps == s->limits.path_steps_max)
+        return out_of_limits(s, "path steps");
+    s->steps++;
+    if (s->deadline_ms != 0 && s->domain->now_ms() > s->deadline_ms)
+        return out_of_limits(s, "time");
+    return PKIX_OK;
+}
+
+/* All that can be said about one issuer of the path's last certificate before its own issuers are looked for. */
+static enum pkix_error check_issuer(struct pkix_search *s, const struct candidate *candidate,
+                                    const struct pkix_path_step *step)
+{
+    const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
+    enum pkix_error error;
+
+    if ((error = candidate->parse_error) != PKIX_OK)
+        return error;
+    if (is_loop(s, step->cert))
+        return PKIX_UNKNOWN_ISSUER;
+    if ((error = check_constraints(s, candidate)) != PKIX_OK ||
+        (error = pkix_check_tls_feature_of_issuer(child, step->cert)) != PKIX_OK ||
+        (error = check_step(s, step, PKIX_ROLE_ISSUER)) != PKIX_OK)
+        return as_issuer_error(error);
+    return verify_child(s, child, step->cert->spki);
+}
+
+/* One issuer for the path's last certificate. On PKIX_OK the path is complete and good down to that certificate. */
+static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate *candidate)
+{
+    struct pkix_path_step step = {candidate->cert, candidate->entry};
+    const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
+    const char *what = NULL;
+    bool noted = false;
+    unsigned child_index = s->path.count - 1;
+    enum pkix_error error;
+
+    if ((error = check_limits(s)) != PKIX_OK)
+        return error;
+    error = check_issuer(s, candidate, &step);
+    s->path.steps[s->path.count++] = step;
+    if (error != PKIX_OK) {
+        note_tried(s, error, NULL);
+        s->path.count--;
+        return error;
+    }
+    error = complete(s, candidate, &what, &noted);
+    if (error == PKIX_OK) {
+        error = s->domain->check_revocation(s->domain->ctx, s, child, step.cert,
+                                            child_index == 0 ? PKIX_ROLE_LEAF : PKIX_ROLE_ISSUER, &what);
+        s->dead = error != PKIX_OK; /* revoked by this issuer's word: another one for the same name changes nothing */
+    }
+    if (error != PKIX_OK) {
+        if (!noted || s->dead)
+            note_tried(s, error, what);
+        s->path.count = child_index + 1;
+    }
+    return error;
+}
+
+/* All issuers of the path's last certificate. */
+static enum pkix_error extend(struct pkix_search *s)
+{
+    const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
+    struct candidates *candidates = base_alloc(sizeof(*candidates));
+    enum pkix_error recorded = PKIX_OK;
+
+    collect_candidates(s, child, candidates);
+    for (size_t i = 0; i < candidates->count; i++) {
+        enum pkix_error error = try_issuer(s, &candidates->list[i]);
+
+        if (error == PKIX_OK || s->exhausted || s->dead) {
+            s->dead = false; /* another certificate in the child's place may still do */
+            recorded = error;
+            goto out;
+        }
+        recorded = recorded == PKIX_OK || recorded == error ? error : PKIX_UNKNOWN_ISSUER;
+    }
+    if (candidates->count == 0) {
+        recorded = PKIX_UNKNOWN_ISSUER;
+        note_tried(s, recorded, NULL);
+    }
+out:
+    free(candidates);
+    return recorded;
+}
+
+enum pkix_error pkix_search_run(struct pkix_search *s)
+{
+    const struct pkix_store_entry *anchor = pkix_store_find_same(&s->store->anchors, &s->leaf);
+    struct pkix_path_step leaf = {&s->leaf, anchor};
+    const char *what = NULL;
+    enum pkix_error deferred, error;
+
+    s->path = (struct pkix_path){.steps = {leaf}, .count = 1};
+    deferred = check_step(s, &leaf, PKIX_ROLE_LEAF);
+    if (deferred == PKIX_DISTRUSTED || (anchor != NULL && deferred != PKIX_OK)) {
+        note_tried(s, deferred, NULL);
+        return deferred;
+    }
+    error = anchor != NULL ? check_whole_path(s, &what) : extend(s);
+    if (error == PKIX_OK && deferred != PKIX_OK)
+        error = deferred;
+    if (error == PKIX_OK || error == deferred || anchor != NULL) {
+        if (error != PKIX_OK)
+            note_tried(s, error, what);
+        return error;
+    }
+    /* Nothing but itself names the leaf's issuer: say so, it is what people look for. */
+    if (error == PKIX_UNKNOWN_ISSUER && pkix_cert_is_self_issued(&s->leaf) && s->tried_count == 1 &&
+        s->tried[0].path.count == 1 && verify_child(s, &s->leaf, s->leaf.spki) == PKIX_OK)
+        error = PKIX_SELF_SIGNED;
+    return error;
+}

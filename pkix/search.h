@@ -1,0 +1,97 @@
+/* pkix/search.h: the search for a path from a leaf to an anchor.
+ *
+ *   pkix_search_run
+ *     └─ extend(path)            all issuers of the path's last certificate, best first
+ *          └─ try_issuer         constraints, the issuer's own checks, the signature, then:
+ *               ├─ an anchor:    the path is complete; checks of the whole path
+ *               └─ otherwise:    extend(path + issuer)
+ *                    └─ then     revocation of the certificate below
+ *
+ * The words are those of pkix/verify.h. A *step* is one issuer tried. Everything is bounded: steps, signatures,
+ * comparisons of names, depth, and time. A signature is verified before anything is built upon it, each pair of
+ * certificate and key once: the 16 kB message that costs mozilla::pkix 166 s costs us the signatures of one level. */
+#ifndef YETT_PKIX_SEARCH_H
+#define YETT_PKIX_SEARCH_H
+
+#include "pkix/check.h"
+#include "pkix/store_internal.h"
+#include "pkix/verify.h"
+
+enum {
+    PKIX_PATH_MAX = 16,           /* certificates, with leaf and anchor */
+    PKIX_EXTRAS_MAX = 128,        /* whatever the limits say */
+    PKIX_CANDIDATES_MAX = 256,    /* likewise */
+    PKIX_TRIED_MAX = 32,          /* paths remembered for the explanation */
+    PKIX_SIGNATURE_MEMO_MAX = 256 /* signatures remembered within one verification */
+};
+
+struct pkix_path_step {
+    const struct pkix_cert *cert;
+    const struct pkix_store_entry *entry; /* NULL for what the peer sent */
+};
+
+struct pkix_path {
+    struct pkix_path_step steps[PKIX_PATH_MAX]; /* leaf first */
+    unsigned count;
+};
+
+/* A path that stopped. */
+struct pkix_tried {
+    struct pkix_path path;
+    enum pkix_error error;
+    const char *what; /* which rule, or NULL; static */
+};
+
+struct pkix_signature_memo {
+    const struct pkix_cert *child;
+    struct span spki;
+    enum pkix_error error;
+};
+
+struct pkix_search;
+
+/* The outside world of a search, each with ctx first. Tests and fuzzers bring their own. */
+struct pkix_domain {
+    void *ctx;
+    enum pkix_error (*verify_signature)(void *ctx, const struct pkix_signed *statement, struct span spki);
+    /* Called for each certificate of a path that is not its anchor, once the path up to the anchor holds. */
+    enum pkix_error (*check_revocation)(void *ctx, struct pkix_search *search, const struct pkix_cert *cert,
+                                        const struct pkix_cert *issuer, enum pkix_role role, const char **what);
+    uint64_t (*now_ms)(void); /* for the limit on time only */
+};
+
+struct pkix_search {
+    const struct pkix_store *store;
+    const struct pkix_domain *domain;
+    const struct pkix_request *request;
+    struct pkix_limits limits;
+    struct pkix_cert leaf;
+    struct pkix_cert extras[PKIX_EXTRAS_MAX];
+    enum pkix_error extra_errors[PKIX_EXTRAS_MAX];
+    unsigned extras_count, extras_ignored;
+
+    struct pkix_path path; /* under construction; the path found after PKIX_OK */
+    unsigned signature_checks, steps, comparisons_left;
+    uint64_t deadline_ms; /* 0: none */
+    bool exhausted;       /* a limit was met: nothing more is tried */
+    bool dead;            /* distrust or revocation below: no other issuer helps */
+    struct pkix_signature_memo memo[PKIX_SIGNATURE_MEMO_MAX];
+    unsigned memo_count;
+
+    struct pkix_tried tried[PKIX_TRIED_MAX];
+    unsigned tried_count;
+    enum pkix_revocation_status revocation; /* of the leaf */
+};
+
+/* Parse the leaf and the extras. Returns the leaf's parse error. `search` is large: keep it on the heap. */
+MUST_CHECK enum pkix_error pkix_search_init(struct pkix_search *search, const struct pkix_store *store,
+                                            const struct pkix_domain *domain, const struct pkix_request *request);
+
+/* Find a path. Ranking of errors: see pkix/error.h. */
+MUST_CHECK enum pkix_error pkix_search_run(struct pkix_search *search);
+
+/* Verify a signature within the limits, with the memo and the shared cache: for CRLs and OCSP responses. */
+MUST_CHECK enum pkix_error pkix_search_verify(struct pkix_search *search, const struct pkix_signed *statement,
+                                              struct span spki);
+
+#endif

@@ -1,0 +1,249 @@
+/* see pkix/store.h and pkix/store_internal.h */
+#include "pkix/store.h"
+#include "pkix/dn.h"
+#include "pkix/key.h"
+#include "pkix/nss_crypto.h"
+#include "pkix/store_internal.h"
+
+#include <stdlib.h>
+
+enum distrust_kind { DISTRUST_SHA256, DISTRUST_ISSUER_SERIAL, DISTRUST_SUBJECT_KEY, DISTRUST_SAME };
+
+struct pkix_store_distrust {
+    enum distrust_kind kind;
+    uint8_t *first; /* the digest, the issuer, the subject or the certificate */
+    size_t first_size;
+    uint8_t *second; /* the serial number or the public key */
+    size_t second_size;
+};
+
+enum { SHA256_SIZE = 32 };
+
+struct pkix_store *pkix_store_create(void)
+{
+    struct pkix_store *store = base_alloc(sizeof(*store));
+
+    store->signatures = pkix_signature_cache_create();
+    return store;
+}
+
+static void clear_list(struct pkix_store_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->entries[i]->der);
+        free(list->entries[i]->imposed_constraints);
+        free(list->entries[i]);
+    }
+    free(list->entries);
+}
+
+void pkix_store_destroy(struct pkix_store **store)
+{
+    if (*store == NULL)
+        return;
+    clear_list(&(*store)->anchors);
+    clear_list(&(*store)->intermediates);
+    for (size_t i = 0; i < (*store)->distrust_count; i++) {
+        free((*store)->distrusts[i].first);
+        free((*store)->distrusts[i].second);
+    }
+    free((*store)->distrusts);
+    pkix_signature_cache_destroy(&(*store)->signatures);
+    free(*store);
+    *store = NULL;
+}
+
+/* FNV-1a. It only spreads names over the list: whoever makes names collide slows down the administrator's own list, and
+ * peers' names are looked up, never put in. */
+static uint64_t hash_of(struct span name)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < name.size; i++)
+        hash = (hash ^ name.data[i]) * 0x100000001b3u;
+    return hash;
+}
+
+/* The index of the first entry whose hash is not less. */
+static size_t lower_bound(const struct pkix_store_list *list, uint64_t hash)
+{
+    size_t low = 0, high = list->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (list->entries[middle]->subject_hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void pkix_store_find(const struct pkix_store_list *list, struct span subject,
+                     bool (*visit)(void *ctx, const struct pkix_store_entry *entry), void *ctx)
+{
+    uint64_t hash = hash_of(subject);
+
+    for (size_t i = lower_bound(list, hash); i < list->count && list->entries[i]->subject_hash == hash; i++)
+        if (span_equal(list->entries[i]->cert.subject, subject) && !visit(ctx, list->entries[i]))
+            return;
+}
+
+const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list *list, const struct pkix_cert *cert)
+{
+    uint64_t hash = hash_of(cert->subject);
+
+    for (size_t i = lower_bound(list, hash); i < list->count && list->entries[i]->subject_hash == hash; i++)
+        if (span_equal(list->entries[i]->cert.der, cert->der))
+            return list->entries[i];
+    return NULL;
+}
+
+/* A certificate that can never be an issuer is an administrator's mistake, told now and not at the first handshake. */
+static bool check_usable(const struct pkix_cert *cert, enum pkix_error parse_error, const char *origin, char **error)
+{
+    struct pkix_key key;
+    enum pkix_error key_error;
+    char *subject;
+
+    if (parse_error != PKIX_OK) {
+        *error = base_printf("%s: not a usable certificate: %s (%s)", origin, pkix_error_sentence(parse_error),
+                             pkix_error_name(parse_error));
+        return false;
+    }
+    key_error = pkix_key_read(cert->spki, &key);
+    if (key_error == PKIX_OK && cert->validity_error == PKIX_OK)
+        return true;
+    subject = pkix_dn_text(cert->subject);
+    *error = base_printf("%s: %s: %s: %s", origin, subject, key_error != PKIX_OK ? "public key" : "validity",
+                         pkix_error_sentence(key_error != PKIX_OK ? key_error : cert->validity_error));
+    free(subject);
+    return false;
+}
+
+struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struct span der, enum pkix_trust trust,
+                                             const char *origin, char **error)
+{
+    struct pkix_store_entry *entry;
+    struct pkix_cert cert;
+    size_t at;
+    const struct pkix_store_entry *same;
+
+    if (!check_usable(&cert, pkix_cert_read(der, &cert), origin, error))
+        return NULL;
+    same = pkix_store_find_same(list, &cert);
+    entry = base_alloc(sizeof(*entry));
+    if (same != NULL) {
+        free(entry);
+        for (at = lower_bound(list, same->subject_hash); list->entries[at] != same; at++)
+            continue;
+        return list->entries[at];
+    }
+    entry->der = base_memdup(der.data, der.size);
+    entry->trust = trust;
+    entry->distrust_after = INT64_MAX;
+    if (pkix_cert_read(span_of(entry->der, der.size), &entry->cert) != PKIX_OK)
+        base_abort("a certificate reads differently the second time");
+    entry->subject_hash = hash_of(entry->cert.subject);
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
+        list->entries = base_realloc_array(list->entries, list->capacity, sizeof(*list->entries));
+    }
+    at = lower_bound(list, entry->subject_hash);
+    memmove(list->entries + at + 1, list->entries + at, (list->count - at) * sizeof(*list->entries));
+    list->entries[at] = entry;
+    list->count++;
+    return entry;
+}
+
+bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **error)
+{
+    return pkix_store_list_add(&store->anchors, der, PKIX_TRUST_ANCHOR, "trust anchor", error) != NULL;
+}
+
+bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error)
+{
+    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, "intermediate", error) != NULL;
+}
+
+size_t pkix_store_anchor_count(const struct pkix_store *store)
+{
+    return store->anchors.count;
+}
+
+struct span pkix_store_anchor_subject(const struct pkix_store *store, size_t index)
+{
+    assert(index < store->anchors.count);
+    return store->anchors.entries[index]->cert.subject;
+}
+
+static void add_distrust(struct pkix_store *store, enum distrust_kind kind, struct span first, struct span second)
+{
+    if (store->distrust_count == store->distrust_capacity) {
+        store->distrust_capacity = store->distrust_capacity == 0 ? 16 : 2 * store->distrust_capacity;
+        store->distrusts = base_realloc_array(store->distrusts, store->distrust_capacity, sizeof(*store->distrusts));
+    }
+    store->distrusts[store->distrust_count++] = (struct pkix_store_distrust){
+        .kind = kind,
+        .first = base_memdup(first.data, first.size),
+        .first_size = first.size,
+        .second = second.size == 0 ? NULL : base_memdup(second.data, second.size),
+        .second_size = second.size,
+    };
+}
+
+void pkix_store_distrust_sha256(struct pkix_store *store, const uint8_t digest[32])
+{
+    add_distrust(store, DISTRUST_SHA256, span_of(digest, SHA256_SIZE), span_of(NULL, 0));
+}
+
+void pkix_store_distrust_issuer_serial(struct pkix_store *store, struct span issuer, struct span serial)
+{
+    add_distrust(store, DISTRUST_ISSUER_SERIAL, issuer, serial);
+}
+
+void pkix_store_distrust_subject_key(struct pkix_store *store, struct span subject, struct span spki)
+{
+    add_distrust(store, DISTRUST_SUBJECT_KEY, subject, spki);
+}
+
+void pkix_store_distrust_certificate(struct pkix_store *store, struct span der)
+{
+    add_distrust(store, DISTRUST_SAME, der, span_of(NULL, 0));
+}
+
+bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert)
+{
+    uint8_t digest[SHA256_SIZE];
+    bool has_digest = false;
+
+    for (size_t i = 0; i < store->distrust_count; i++) {
+        const struct pkix_store_distrust *rule = &store->distrusts[i];
+        struct span first = span_of(rule->first, rule->first_size), second = span_of(rule->second, rule->second_size);
+
+        switch (rule->kind) {
+        case DISTRUST_SHA256:
+            /* A digest that cannot be made is a reason to distrust, not to trust. */
+            if (!has_digest && !pkix_nss_digest(PKIX_SHA256, cert->der, digest))
+                return true;
+            has_digest = true;
+            if (span_equal(first, span_of(digest, sizeof(digest))))
+                return true;
+            break;
+        case DISTRUST_ISSUER_SERIAL:
+            if (span_equal(first, cert->issuer) && span_equal(second, cert->serial))
+                return true;
+            break;
+        case DISTRUST_SUBJECT_KEY:
+            if (span_equal(first, cert->subject) && span_equal(second, cert->spki))
+                return true;
+            break;
+        case DISTRUST_SAME:
+            if (span_equal(first, cert->der))
+                return true;
+            break;
+        }
+    }
+    return false;
+}

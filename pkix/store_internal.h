@@ -1,0 +1,51 @@
+/* pkix/store_internal.h: what the search sees of a store. */
+#ifndef YETT_PKIX_STORE_INTERNAL_H
+#define YETT_PKIX_STORE_INTERNAL_H
+
+#include "pkix/cert.h"
+#include "pkix/check.h"
+#include "pkix/signature_cache.h"
+#include "pkix/store.h"
+
+struct pkix_store_entry {
+    uint8_t *der;
+    struct pkix_cert cert; /* its spans borrow `der` */
+    enum pkix_trust trust; /* anchor or inherited */
+    uint64_t subject_hash;
+    int64_t distrust_after;          /* seconds; leaves issued later are refused; INT64_MAX: none */
+    uint8_t *imposed_constraints;    /* a NameConstraints value from outside the certificate, or NULL */
+    size_t imposed_constraints_size;
+};
+
+/* Entries of one kind, sorted by subject_hash. */
+struct pkix_store_list {
+    struct pkix_store_entry **entries;
+    size_t count, capacity;
+};
+
+struct pkix_store_distrust;
+
+struct pkix_store {
+    struct pkix_store_list anchors;
+    struct pkix_store_list intermediates;
+    struct pkix_store_distrust *distrusts;
+    size_t distrust_count, distrust_capacity;
+    struct pkix_signature_cache *signatures;
+};
+
+/* The entries with this subject, bytes compared: calls `visit` for each until it returns false. */
+void pkix_store_find(const struct pkix_store_list *list, struct span subject,
+                     bool (*visit)(void *ctx, const struct pkix_store_entry *entry), void *ctx);
+
+/* The entry with these very bytes, or NULL. */
+const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list *list, const struct pkix_cert *cert);
+
+/* Whether a distrust rule names the certificate. */
+bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert);
+
+/* Add to a list and return the entry, or the one with the same bytes that is there already; NULL and *error if `der`
+ * cannot be an issuer. `origin` is for messages: a file name, a module. */
+struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struct span der, enum pkix_trust trust,
+                                             const char *origin, char **error);
+
+#endif

@@ -1,0 +1,13 @@
+/* pkix/verdict.h: turning the end of a search into an explanation. */
+#ifndef YETT_PKIX_VERDICT_H
+#define YETT_PKIX_VERDICT_H
+
+#include "pkix/search.h"
+
+/* A verdict that owns all it says; nothing of the search or the request is kept. */
+struct pkix_verdict *pkix_verdict_create(const struct pkix_search *search, enum pkix_error error, const char *what);
+
+/* For a leaf that could not be read. */
+struct pkix_verdict *pkix_verdict_create_unread(enum pkix_error error);
+
+#endif

@@ -1,0 +1,71 @@
+/* see pkix/verify.h */
+#include "pkix/verify.h"
+#include "pkix/names.h"
+#include "pkix/nss_crypto.h"
+#include "pkix/search.h"
+#include "pkix/verdict.h"
+
+#include <stdlib.h>
+
+const struct pkix_limits pkix_limits_default = {
+    .signature_checks_max = 100,
+    .path_steps_max = 5000,
+    .name_comparisons_max = 250000,
+    .candidates_per_name_max = 64,
+    .extras_max = 32,
+    .extras_bytes_max = (size_t)128 * 1024,
+    .intermediates_max = 6,
+    .wall_ms_max = 2000,
+};
+
+static enum pkix_error verify_signature(void *ctx, const struct pkix_signed *statement, struct span spki)
+{
+    (void)ctx;
+    return pkix_nss_verify(statement, spki);
+}
+
+static enum pkix_error check_revocation(void *ctx, struct pkix_search *search, const struct pkix_cert *cert,
+                                        const struct pkix_cert *issuer, enum pkix_role role, const char **what)
+{
+    (void)ctx;
+    (void)cert;
+    (void)issuer;
+    (void)role;
+    (void)what;
+    return search->request->revocation == PKIX_REVOCATION_HARD ? PKIX_REVOCATION_UNKNOWN : PKIX_OK;
+}
+
+static const struct pkix_domain nss_domain = {
+    .verify_signature = verify_signature,
+    .check_revocation = check_revocation,
+    .now_ms = base_now_ms,
+};
+
+/* What is asked of the leaf when there is a good path. */
+static enum pkix_error check_leaf_claims(const struct pkix_search *s)
+{
+    if (s->request->name.type == PKIX_NAME_NONE)
+        return PKIX_OK;
+    return pkix_name_check(&s->leaf, &s->request->name);
+}
+
+enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_request *request,
+                            struct pkix_verdict **verdict)
+{
+    struct pkix_search *search = base_alloc(sizeof(*search));
+    enum pkix_error error = pkix_search_init(search, store, &nss_domain, request);
+
+    if (error != PKIX_OK) {
+        *verdict = pkix_verdict_create_unread(error);
+    } else {
+        const char *what = NULL;
+
+        error = pkix_search_run(search);
+        if (error == PKIX_OK) {
+            error = check_leaf_claims(search);
+        }
+        *verdict = pkix_verdict_create(search, error, what);
+    }
+    free(search);
+    return error;
+}
