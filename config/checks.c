@@ -391,10 +391,17 @@ static void listeners_check(const struct config *config, struct config_place con
         for (size_t j = 0; j < config->services[i].listen_count; j++)
             listener_add(listeners, &count, &config->services[i].listen[j]);
     qsort(listeners, count, sizeof(*listeners), by_key_and_order);
-    for (size_t i = 1; i < count; i++)
-        if (strcmp(listeners[i].key, listeners[i - 1].key) == 0)
+    for (size_t i = 1; i < count; i++) {
+        const struct config_place *before = &listeners[i - 1].place;
+
+        if (strcmp(listeners[i].key, listeners[i - 1].key) != 0)
+            continue;
+        if (before->line == 0)
+            config_finding_add(findings, listeners[i].place, "%s is already the control socket", listeners[i].key);
+        else
             config_finding_add(findings, listeners[i].place, "%s is already listened on by %s:%u", listeners[i].key,
-                               listeners[i - 1].place.file, listeners[i - 1].place.line);
+                               before->file, before->line);
+    }
     for (size_t i = 0; i < count; i++)
         free(listeners[i].key);
     free(listeners);
@@ -427,9 +434,8 @@ void checks_run(struct config *config, const struct section *sections, size_t se
         if (sections[i].kind != OPTION_YETT)
             continue;
         c.database_is_bad = sections[i].bad[OPTION_DATABASE];
-        control_place = sections[i].place;
         if (sections[i].lines[OPTION_CONTROL] != 0)
-            control_place.line = sections[i].lines[OPTION_CONTROL];
+            control_place = (struct config_place){sections[i].place.file, sections[i].lines[OPTION_CONTROL]};
     }
     for (size_t i = 0; i < section_count; i++) {
         uint64_t bad = bad_options(&sections[i]);

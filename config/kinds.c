@@ -194,8 +194,7 @@ static void list_release(const struct list_kind *list, char *items, size_t count
     free(items);
 }
 
-/* One entry, at the end of the list. The message for an entry among several names it by its number: its text may be
- * what must not be repeated. */
+/* One entry, at the end of the list. */
 static bool list_add(const struct list_kind *list, char **items, size_t *count, struct config_place place,
                      const char *entry, char **error)
 {
@@ -210,9 +209,11 @@ static bool list_add(const struct list_kind *list, char **items, size_t *count, 
     item = *items + *count * list->size;
     memset(item, 0, list->size);
     (*count)++;
+    if (!list->parse(entry, item, error))
+        return false;
     if (list->place != NO_PLACE)
         memcpy(item + list->place, &place, sizeof(place));
-    return list->parse(entry, item, error);
+    return true;
 }
 
 static bool list_parse(const struct list_kind *list, const struct option *o, void *target, struct config_place place,
