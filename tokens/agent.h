@@ -21,9 +21,17 @@ struct tokens_agent_options {
     unsigned sessions_max;
     unsigned queue_max;
     uint32_t sign_timeout_ms;
+    bool pin_source_spent; /* an agent of this module had TOKENS_AGENT_PIN_INCORRECT or _LOCKED before, or died while
+                              TRYING: PINs in files that URIs name (pin-source) are not tried. Else such a PIN is
+                              tried once in this agent's life, told by the same events */
 };
 
-/* Runs until the control socket closes or says stop. Returns the exit status. */
+/* Runs until the control socket closes or says stop, or SIGTERM comes. Returns the exit status; calls _exit() instead
+ * when a thread hangs inside the module, whose destructors must not run then. Call it from a process that has done
+ * nothing with NSS or PKCS#11 before; it blocks SIGTERM, SIGINT and SIGHUP and forbids core dumps.
+ *
+ * A token that has kept all its places busy for twice sign_timeout_ms makes the agent say TOKENS_AGENT_FAILED and exit:
+ * only a new process helps. */
 int tokens_agent_main(const struct tokens_agent_options *options);
 
 /* One message of the control socket, each way: one datagram. */

@@ -1,0 +1,57 @@
+/* tokens/key.h: a private key on a token, its public half, and the certificates that go with it.
+ *
+ * A private key and its certificate are paired by CKA_ID and checked by public key. No private part is ever read. */
+#ifndef YETT_TOKENS_KEY_H
+#define YETT_TOKENS_KEY_H
+
+#include "tokens/module.h"
+#include "tokens/wire.h"
+
+struct tokens_key {
+    CK_OBJECT_HANDLE handle;
+    enum tokens_wire_key type;
+    struct tokens_bytes id;
+    struct tokens_bytes label;
+    struct tokens_bytes modulus; /* RSA, without leading zeros */
+    struct tokens_bytes exponent;
+    struct tokens_bytes ec_params; /* EC */
+    struct tokens_bytes ec_point;  /* a DER OCTET STRING, whatever the token makes of CKA_EC_POINT */
+    struct tokens_bytes spki;
+    bool always_authenticate;
+};
+
+/* Read a private key's description. The public half comes from the private key object where it tells, else from the
+ * public key or a certificate with the same CKA_ID. false with a sentence: no RSA or EC key, or no public half. */
+MUST_CHECK bool tokens_key_read(const struct tokens_module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,
+                                struct tokens_key *key, char **error);
+void tokens_key_clear(struct tokens_key *key);
+
+/* Whether the certificate's public key is this key's. */
+bool tokens_key_matches_cert(const struct tokens_key *key, struct span cert);
+
+struct tokens_cert {
+    CK_OBJECT_HANDLE handle;
+    struct tokens_bytes der;
+    struct tokens_bytes id;
+};
+
+struct tokens_cert_list {
+    struct tokens_cert *certs;
+    size_t count;
+};
+
+/* All X.509 certificates of the token that can be read. */
+CK_RV tokens_cert_list_read(const struct tokens_module *module, CK_SESSION_HANDLE session,
+                            struct tokens_cert_list *list);
+void tokens_cert_list_clear(struct tokens_cert_list *list);
+
+/* The key's certificate with the latest end, or NULL. `only` limits the choice to certificates that match (a URI's
+ * attributes), unless NULL. */
+const struct tokens_cert *tokens_cert_for_key(const struct tokens_module *module, CK_SESSION_HANDLE session,
+                                              const struct tokens_cert_list *list, const struct tokens_key *key,
+                                              P11KitUri *only);
+
+/* The certificates above `leaf`: at most TOKENS_WIRE_CHAIN_MAX spans into the list. Returns how many. */
+size_t tokens_cert_chain(const struct tokens_cert_list *list, struct span leaf, struct span *chain);
+
+#endif
