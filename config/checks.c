@@ -111,7 +111,8 @@ static void connect_identity(struct check_context *c)
     if (s->connect_tls == CONFIG_TLS_NONE) {
         FIND(c, OPTION_IDENTITY, "identity: needs TLS: set listen_tls or connect_tls");
     } else if (given(c, OPTION_CONNECT_IDENTITY)) {
-        FIND(c, OPTION_IDENTITY, "identity: with listen_tls = none it is connect_identity, which is given too; keep one");
+        FIND(c, OPTION_IDENTITY,
+             "identity: with listen_tls = none it is connect_identity, which is given too; keep one");
     } else {
         s->connect_identity = s->identity;
         s->connect_identity_count = s->identity_count;
@@ -134,7 +135,8 @@ static void peer(struct check_context *c)
     if (!given(c, OPTION_PEER_TRUST))
         FIND(c, OPTION_PEER, "peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database");
     if (s->peer == CONFIG_PEER_REQUIRE && !given(c, OPTION_ALLOW))
-        FIND(c, OPTION_PEER, "peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass");
+        FIND(c, OPTION_PEER,
+             "peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass");
 }
 
 static void starttls(struct check_context *c)
@@ -148,8 +150,8 @@ static void starttls(struct check_context *c)
         FIND(c, OPTION_LISTEN_TLS, "listen_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit",
              name);
     if (s->connect_tls == CONFIG_TLS_STARTTLS)
-        FIND(c, OPTION_CONNECT_TLS, "connect_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit",
-             name);
+        FIND(c, OPTION_CONNECT_TLS,
+             "connect_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit", name);
 }
 
 /* Which options go with http-proxy, where the client names the target, and which with everything else. */
@@ -166,7 +168,8 @@ static void target(struct check_context *c)
     } else {
         useless_find(c, proxy_only, ARRAY_LEN(proxy_only), "is for protocol http-proxy");
         if (!given(c, OPTION_CONNECT))
-            config_finding_add(c->findings, c->section->place, "connect is missing: the server, such as 127.0.0.1:10143");
+            config_finding_add(c->findings, c->section->place,
+                               "connect is missing: the server, such as 127.0.0.1:10143");
     }
 }
 
@@ -198,10 +201,11 @@ static void connect_plaintext(struct check_context *c)
         return;
     for (size_t i = 0; i < s->connect_count; i++)
         if (s->connect[i].type == CONFIG_ADDRESS_INET && !config_address_is_loopback(&s->connect[i]))
-            FIND(c, OPTION_CONNECT,
-                 "connect: %s is reached without TLS; set connect_tls = %s, connect to 127.0.0.1, [::1] or localhost, or "
-                 "set insecure_plaintext_connect = yes",
-                 s->connect[i].text, has_starttls(s->protocol) ? "starttls or implicit" : "implicit");
+            FIND(
+                c, OPTION_CONNECT,
+                "connect: %s is reached without TLS; set connect_tls = %s, connect to 127.0.0.1, [::1] or localhost, or "
+                "set insecure_plaintext_connect = yes",
+                s->connect[i].text, has_starttls(s->protocol) ? "starttls or implicit" : "implicit");
 }
 
 static void via(struct check_context *c)
@@ -230,8 +234,8 @@ static void verification(struct check_context *c)
         FIND(c, OPTION_VERIFY_NAME, "verify_name: nothing is verified with insecure_no_verify = yes; keep one");
     for (size_t i = 0; i < s->connect_count; i++)
         if (s->connect[i].type == CONFIG_ADDRESS_UNIX && s->verify_name == NULL && !s->insecure_no_verify)
-            FIND(c, OPTION_CONNECT_TLS, "connect_tls: with %s it needs verify_name, the name in the server's certificate",
-                 s->connect[i].text);
+            FIND(c, OPTION_CONNECT_TLS,
+                 "connect_tls: with %s it needs verify_name, the name in the server's certificate", s->connect[i].text);
 }
 
 /* Mail servers relay for their own machine (Postfix: mynetworks). All the world's mail that comes through a proxy
@@ -241,15 +245,17 @@ static void smtp_loopback_relay(struct check_context *c)
     enum { SMTP_PORT = 25 };
     const struct config_service *s = c->service;
 
-    if (s->protocol != CONFIG_PROTOCOL_SMTP || s->send_proxy != CONFIG_SEND_PROXY_NONE || s->insecure_smtp_loopback_relay)
+    if (s->protocol != CONFIG_PROTOCOL_SMTP || s->send_proxy != CONFIG_SEND_PROXY_NONE ||
+        s->insecure_smtp_loopback_relay)
         return;
     for (size_t i = 0; i < s->connect_count; i++)
         if (s->connect[i].type == CONFIG_ADDRESS_INET && s->connect[i].port == SMTP_PORT &&
             config_address_is_loopback(&s->connect[i]))
-            FIND(c, OPTION_CONNECT,
-                 "connect: to the server at %s all mail would come from this machine, and be relayed; set send_proxy = v2 "
-                 "(and have the server expect it), use a port of its own, or set insecure_smtp_loopback_relay = yes",
-                 s->connect[i].text);
+            FIND(
+                c, OPTION_CONNECT,
+                "connect: to the server at %s all mail would come from this machine, and be relayed; set send_proxy = v2 "
+                "(and have the server expect it), use a port of its own, or set insecure_smtp_loopback_relay = yes",
+                s->connect[i].text);
 }
 
 static void alpn(struct check_context *c)
@@ -315,23 +321,23 @@ static const struct {
     uint64_t uses;
 } checks[] = {
     {listen_addresses, BIT(OPTION_LISTEN)},
-    {listen_plaintext, BIT(OPTION_LISTEN) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_PROTOCOL) |
-                           BIT(OPTION_INSECURE_PLAINTEXT_LISTEN)},
+    {listen_plaintext,
+     BIT(OPTION_LISTEN) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_PROTOCOL) | BIT(OPTION_INSECURE_PLAINTEXT_LISTEN)},
     {listen_identity, BIT(OPTION_LISTEN_TLS)},
     {sources, BIT(OPTION_IDENTITY) | BIT(OPTION_CONNECT_IDENTITY) | BIT(OPTION_TRUST) | BIT(OPTION_PEER_TRUST)},
-    {connect_identity, BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_IDENTITY) |
-                           BIT(OPTION_CONNECT_IDENTITY)},
+    {connect_identity,
+     BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_IDENTITY) | BIT(OPTION_CONNECT_IDENTITY)},
     {peer, BIT(OPTION_PEER) | BIT(OPTION_LISTEN_TLS)},
     {starttls, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
     {target, BIT(OPTION_PROTOCOL)},
     {connect_addresses, BIT(OPTION_CONNECT) | BIT(OPTION_LISTEN)},
-    {connect_plaintext, BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PROTOCOL) |
-                            BIT(OPTION_INSECURE_PLAINTEXT_CONNECT)},
+    {connect_plaintext,
+     BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PROTOCOL) | BIT(OPTION_INSECURE_PLAINTEXT_CONNECT)},
     {via, BIT(OPTION_VIA) | BIT(OPTION_CONNECT)},
-    {verification, BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) |
-                       BIT(OPTION_INSECURE_NO_VERIFY)},
-    {smtp_loopback_relay, BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) |
-                              BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
+    {verification,
+     BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) | BIT(OPTION_INSECURE_NO_VERIFY)},
+    {smtp_loopback_relay,
+     BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) | BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},
     {dependent_defaults, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
 };
@@ -415,7 +421,8 @@ static void admin_check(const struct config *config, struct config_findings *fin
     if (admin == NULL)
         return;
     if (!config_address_is_loopback(admin)) {
-        config_finding_add(findings, admin->place, "admin: must be a loopback address such as 127.0.0.1:9180, or unix:PATH");
+        config_finding_add(findings, admin->place,
+                           "admin: must be a loopback address such as 127.0.0.1:9180, or unix:PATH");
     } else if (admin->type == CONFIG_ADDRESS_INET && !value_address_literal(admin->host, &canonical)) {
         config_finding_add(findings, admin->place, "admin: %s is a name; it must be an address, such as 127.0.0.1:%u",
                            admin->text, admin->port);

@@ -62,7 +62,8 @@ bool item_identity_parse(const char *text, void *item, char **error)
         identity->type = CONFIG_IDENTITY_PKCS11;
         identity->value = base_strdup(text);
         if (!uri_is_good(text)) {
-            *error = base_strdup("a pkcs11: URI is pkcs11:NAME=VALUE;NAME=VALUE, such as pkcs11:token=Mail;object=imap");
+            *error =
+                base_strdup("a pkcs11: URI is pkcs11:NAME=VALUE;NAME=VALUE, such as pkcs11:token=Mail;object=imap");
             return false;
         }
     } else {
@@ -104,9 +105,12 @@ bool item_allow_parse(const char *text, void *item, char **error)
         enum config_allow_type type;
         enum { EXACT, PATTERN } stars;
     } rules[] = {
-        {"san_email:", CONFIG_ALLOW_SAN_EMAIL, PATTERN}, {"san_dns:", CONFIG_ALLOW_SAN_DNS, PATTERN},
-        {"san_uri:", CONFIG_ALLOW_SAN_URI, PATTERN},     {"cn:", CONFIG_ALLOW_CN, EXACT},
-        {"dn:", CONFIG_ALLOW_DN, EXACT},                 {"sha256:", CONFIG_ALLOW_SHA256, EXACT},
+        {"san_email:", CONFIG_ALLOW_SAN_EMAIL, PATTERN},
+        {"san_dns:", CONFIG_ALLOW_SAN_DNS, PATTERN},
+        {"san_uri:", CONFIG_ALLOW_SAN_URI, PATTERN},
+        {"cn:", CONFIG_ALLOW_CN, EXACT},
+        {"dn:", CONFIG_ALLOW_DN, EXACT},
+        {"sha256:", CONFIG_ALLOW_SHA256, EXACT},
         {"spki_sha256:", CONFIG_ALLOW_SPKI_SHA256, EXACT},
     };
     struct config_allow *allow = item;
@@ -122,8 +126,8 @@ bool item_allow_parse(const char *text, void *item, char **error)
             continue;
         allow->type = rules[i].type;
         if (rules[i].stars == EXACT && strchr(value, '*') != NULL) {
-            *error = base_printf("%s compares whole values; '*' is for san_email:, san_dns: and san_uri:",
-                                 rules[i].prefix);
+            *error =
+                base_printf("%s compares whole values; '*' is for san_email:, san_dns: and san_uri:", rules[i].prefix);
             return false;
         }
         if (allow->type == CONFIG_ALLOW_SHA256 || allow->type == CONFIG_ALLOW_SPKI_SHA256)
@@ -134,8 +138,8 @@ bool item_allow_parse(const char *text, void *item, char **error)
         return true;
     }
     char *quoted = value_quote(text);
-    *error = base_printf("%s is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a value",
-                         quoted);
+    *error = base_printf(
+        "%s is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a value", quoted);
     free(quoted);
     return false;
 }
@@ -218,8 +222,7 @@ bool item_pin_parse(const char *text, enum config_pin_type *type, char **source,
     static const struct {
         const char *prefix;
         enum config_pin_type type;
-    } sources[] = {
-        {"file:", CONFIG_PIN_FILE}, {"credential:", CONFIG_PIN_CREDENTIAL}, {"env:", CONFIG_PIN_ENV}};
+    } sources[] = {{"file:", CONFIG_PIN_FILE}, {"credential:", CONFIG_PIN_CREDENTIAL}, {"env:", CONFIG_PIN_ENV}};
 
     if (strcmp(text, "prompt") == 0) {
         *type = CONFIG_PIN_PROMPT;

@@ -23,7 +23,8 @@ static void nothing_clear(const struct option *o, void *target)
     (void)target;
 }
 
-static bool number_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+static bool number_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                         char **error)
 {
     uint64_t number;
 
@@ -181,8 +182,8 @@ static void address_clear(const struct option *o, void *target)
 enum { NO_PLACE = -1 };
 
 struct list_kind {
-    size_t size;  /* of an item */
-    long place;   /* offset of the item's struct config_place, or NO_PLACE */
+    size_t size; /* of an item */
+    long place;  /* offset of the item's struct config_place, or NO_PLACE */
     bool (*parse)(const char *text, void *item, char **error);
     void (*clear)(void *item);
 };

@@ -6,23 +6,24 @@
 
 /* The words of enumerations, in the order a person would list them. */
 
-static const struct value_word flag_words[] = {{"yes", true, VALUE_WORD_READY}, {"no", false, VALUE_WORD_READY}, {NULL}};
+static const struct value_word flag_words[] = {
+    {"yes", true, VALUE_WORD_READY}, {"no", false, VALUE_WORD_READY}, {.name = NULL}};
 
-static const struct value_word auto_words[] = {{"auto", 0, VALUE_WORD_READY}, {NULL}};
+static const struct value_word auto_words[] = {{"auto", 0, VALUE_WORD_READY}, {.name = NULL}};
 
 static const struct value_word log_words[] = {{"stderr", CONFIG_LOG_STDERR, VALUE_WORD_READY},
                                               {"syslog", CONFIG_LOG_SYSLOG, VALUE_WORD_READY},
                                               {"journal", CONFIG_LOG_JOURNAL, VALUE_WORD_READY},
-                                              {NULL}};
+                                              {.name = NULL}};
 
 static const struct value_word log_format_words[] = {
-    {"logfmt", CONFIG_LOG_LOGFMT, VALUE_WORD_READY}, {"json", CONFIG_LOG_JSON, VALUE_WORD_READY}, {NULL}};
+    {"logfmt", CONFIG_LOG_LOGFMT, VALUE_WORD_READY}, {"json", CONFIG_LOG_JSON, VALUE_WORD_READY}, {.name = NULL}};
 
 static const struct value_word log_level_words[] = {{"error", 0, VALUE_WORD_READY},
                                                     {"warning", 1, VALUE_WORD_READY},
                                                     {"info", 2, VALUE_WORD_READY},
                                                     {"debug", 3, VALUE_WORD_READY},
-                                                    {NULL}};
+                                                    {.name = NULL}};
 
 const struct value_word config_protocol_words[] = {{"tcp", CONFIG_PROTOCOL_TCP, VALUE_WORD_READY},
                                                    {"smtp", CONFIG_PROTOCOL_SMTP, VALUE_WORD_READY},
@@ -35,49 +36,49 @@ const struct value_word config_protocol_words[] = {{"tcp", CONFIG_PROTOCOL_TCP, 
                                                    {"postgres", 0, VALUE_WORD_NOT_YET},
                                                    {"http-proxy", CONFIG_PROTOCOL_HTTP_PROXY, VALUE_WORD_READY},
                                                    {"socks5", 0, VALUE_WORD_NOT_YET},
-                                                   {NULL}};
+                                                   {.name = NULL}};
 
 static const struct value_word listen_tls_words[] = {{"none", CONFIG_TLS_NONE, VALUE_WORD_READY},
                                                      {"implicit", CONFIG_TLS_IMPLICIT, VALUE_WORD_READY},
                                                      {"starttls", CONFIG_TLS_STARTTLS, VALUE_WORD_READY},
                                                      {"starttls-optional", 0, VALUE_WORD_NOT_YET},
-                                                     {NULL}};
+                                                     {.name = NULL}};
 
 static const struct value_word connect_tls_words[] = {{"none", CONFIG_TLS_NONE, VALUE_WORD_READY},
                                                       {"implicit", CONFIG_TLS_IMPLICIT, VALUE_WORD_READY},
                                                       {"starttls", CONFIG_TLS_STARTTLS, VALUE_WORD_READY},
-                                                      {NULL}};
+                                                      {.name = NULL}};
 
 static const struct value_word sni_words[] = {{"any", CONFIG_SNI_ANY, VALUE_WORD_READY},
                                               {"known", CONFIG_SNI_KNOWN, VALUE_WORD_READY},
                                               {"required", CONFIG_SNI_REQUIRED, VALUE_WORD_READY},
-                                              {NULL}};
+                                              {.name = NULL}};
 
 static const struct value_word peer_words[] = {{"none", CONFIG_PEER_NONE, VALUE_WORD_READY},
                                                {"request", CONFIG_PEER_REQUEST, VALUE_WORD_READY},
                                                {"require", CONFIG_PEER_REQUIRE, VALUE_WORD_READY},
-                                               {NULL}};
+                                               {.name = NULL}};
 
 static const struct value_word send_proxy_words[] = {{"none", CONFIG_SEND_PROXY_NONE, VALUE_WORD_READY},
                                                      {"v1", CONFIG_SEND_PROXY_V1, VALUE_WORD_READY},
                                                      {"v2", CONFIG_SEND_PROXY_V2, VALUE_WORD_READY},
                                                      {"v2-tls", CONFIG_SEND_PROXY_V2_TLS, VALUE_WORD_READY},
-                                                     {NULL}};
+                                                     {.name = NULL}};
 
 static const struct value_word ciphers_words[] = {{"intermediate", CONFIG_CIPHERS_INTERMEDIATE, VALUE_WORD_READY},
                                                   {"modern", CONFIG_CIPHERS_MODERN, VALUE_WORD_READY},
-                                                  {NULL}};
+                                                  {.name = NULL}};
 
 static const struct value_word tls_min_words[] = {
-    {"1.2", 0x0303, VALUE_WORD_READY}, {"1.3", 0x0304, VALUE_WORD_READY}, {NULL}};
+    {"1.2", 0x0303, VALUE_WORD_READY}, {"1.3", 0x0304, VALUE_WORD_READY}, {.name = NULL}};
 
 /* Milliseconds. No time is 0: what never ends would be a way to hold a connection for ever. */
 enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, IDLE_MAX_MS = 168 * HOUR };
 
-#define YETT(field)    .section = OPTION_YETT, .offset = offsetof(struct config, field)
-#define MODULE(field)  .section = OPTION_MODULE, .offset = offsetof(struct config_module, field)
-#define SERVICE(field) .section = OPTION_SERVICE, .offset = offsetof(struct config_service, field)
+#define YETT(field)         .section = OPTION_YETT, .offset = offsetof(struct config, field)
+#define MODULE(field)       .section = OPTION_MODULE, .offset = offsetof(struct config_module, field)
+#define SERVICE(field)      .section = OPTION_SERVICE, .offset = offsetof(struct config_service, field)
 #define SERVICE_LIST(field) SERVICE(field), .count_offset = offsetof(struct config_service, field##_count)
 
 const struct option config_options[OPTION_COUNT] = {
@@ -148,8 +149,8 @@ const struct option config_options[OPTION_COUNT] = {
                         .help = "The server; several are tried in turn."},
     [OPTION_CONNECT_TLS] = {"connect_tls", SERVICE(connect_tls), .kind = &option_kind_word, .words = connect_tls_words,
                             .default_value = "none", .help = "TLS with the server."},
-    [OPTION_CONNECT_IDENTITY] = {"connect_identity", SERVICE_LIST(connect_identity),
-                                 .kind = &option_kind_identity_list, .default_text = "none",
+    [OPTION_CONNECT_IDENTITY] = {"connect_identity", SERVICE_LIST(connect_identity), .kind = &option_kind_identity_list,
+                                 .default_text = "none",
                                  .help = "Certificates with keys for a server that asks for one."},
     [OPTION_VERIFY_NAME] = {"verify_name", SERVICE(verify_name), .kind = &option_kind_host,
                             .default_text = "the host in connect",
@@ -159,7 +160,8 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_VIA] = {"via", SERVICE(via), .kind = &option_kind_address, .default_text = "none",
                     .help = "An HTTP proxy through which to reach the server."},
     [OPTION_SEND_PROXY] = {"send_proxy", SERVICE(send_proxy), .kind = &option_kind_word, .words = send_proxy_words,
-                           .default_value = "none", .help = "The PROXY header that tells the server who the client is."},
+                           .default_value = "none",
+                           .help = "The PROXY header that tells the server who the client is."},
     [OPTION_ALLOW_TARGET] = {"allow_target", SERVICE_LIST(allow_target), .kind = &option_kind_allow_target_list,
                              .default_text = "none", .help = "Where clients of an http-proxy may go."},
     [OPTION_CIPHERS] = {"ciphers", SERVICE(ciphers), .kind = &option_kind_word, .words = ciphers_words,
@@ -173,8 +175,7 @@ const struct option config_options[OPTION_COUNT] = {
                                 .help = "For finding and reaching a server, all of them together."},
     [OPTION_HANDSHAKE_TIMEOUT] = {"handshake_timeout", SERVICE(handshake_timeout_ms), .kind = &option_kind_time,
                                   .min = TIMEOUT_MIN_MS, .max = TIMEOUT_MAX_MS, .default_value = "30s",
-                                  .default_text = "30s, with STARTTLS 60s",
-                                  .help = "For everything until TLS is up."},
+                                  .default_text = "30s, with STARTTLS 60s", .help = "For everything until TLS is up."},
     [OPTION_IDLE_TIMEOUT] = {"idle_timeout", SERVICE(idle_timeout_ms), .kind = &option_kind_time, .min = TIMEOUT_MIN_MS,
                              .max = IDLE_MAX_MS, .default_value = "30m", .default_text = "30m, with smtp 10m",
                              .help = "For a connection on which nothing moves."},
@@ -198,8 +199,9 @@ const struct option config_options[OPTION_COUNT] = {
                                    .help = "Take any certificate of the server: anyone on the way can read along."},
     [OPTION_INSECURE_SMTP_LOOPBACK_RELAY] = {"insecure_smtp_loopback_relay", SERVICE(insecure_smtp_loopback_relay),
                                              .kind = &option_kind_flag, .words = flag_words, .default_value = "no",
-                                             .help = "Hand mail to port 25 of this machine without send_proxy, although "
-                                                     "a mail server relays everything that comes from itself."},
+                                             .help =
+                                                 "Hand mail to port 25 of this machine without send_proxy, although "
+                                                 "a mail server relays everything that comes from itself."},
 };
 
 static const struct {
@@ -238,7 +240,8 @@ char *option_unknown(enum option_section section, const char *name)
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         if (strcmp(config_options[i].name, name) == 0)
-            return base_printf("%s does not belong in %s but in %s", name, here, sections[config_options[i].section].text);
+            return base_printf("%s does not belong in %s but in %s", name, here,
+                               sections[config_options[i].section].text);
         if (config_options[i].section == section)
             names[count++] = config_options[i].name;
     }

@@ -80,12 +80,12 @@ struct option {
     enum option_section section;
     enum option_need need;
     const struct option_kind *kind;
-    size_t offset;                    /* of its field */
-    size_t count_offset;              /* lists: of the number of entries. PIN: of its type */
-    const struct value_word *words;   /* kinds WORD and NUMBER: what may stand there besides numbers */
-    uint64_t min, max;                /* kinds NUMBER and TIME (milliseconds) */
-    const char *default_value;        /* as it would be written; NULL: none */
-    const char *default_text;         /* for people, where default_value does not say it */
+    size_t offset;                  /* of its field */
+    size_t count_offset;            /* lists: of the number of entries. PIN: of its type */
+    const struct value_word *words; /* kinds WORD and NUMBER: what may stand there besides numbers */
+    uint64_t min, max;              /* kinds NUMBER and TIME (milliseconds) */
+    const char *default_value;      /* as it would be written; NULL: none */
+    const char *default_text;       /* for people, where default_value does not say it */
     const char *help;
 };
 
@@ -95,7 +95,8 @@ extern const struct value_word config_protocol_words[];
 /* The row of a key, or NULL. */
 const struct option *option_find(enum option_section section, const char *name);
 
-/* What to say of a key that section does not have: where it belongs, or what may have been meant. Owned by the caller. */
+/* What to say of a key that section does not have: where it belongs, or what may have been meant. Owned by the caller.
+ */
 char *option_unknown(enum option_section section, const char *name);
 
 const char *option_section_name(enum option_section section); /* "yett" */

@@ -11,9 +11,9 @@ struct parser {
     struct section *sections;
     size_t section_count;
     struct config_findings *findings;
-    size_t file;       /* index of the one being read */
+    size_t file; /* index of the one being read */
     enum { NOWHERE /* before any section */, SKIPPED /* in one that is not understood */, INSIDE } where;
-    size_t current;    /* index of the section when INSIDE */
+    size_t current; /* index of the section when INSIDE */
 };
 
 static struct config_place place_at(const struct parser *p, unsigned line)
@@ -97,8 +97,9 @@ static enum option_section header_kind(struct parser *p, struct config_place pla
 
 static const char *section_name(const struct parser *p, const struct section *s)
 {
-    return s->kind == OPTION_MODULE ? p->config->modules[s->index].name
-           : s->kind == OPTION_SERVICE ? p->config->services[s->index].name : "";
+    return s->kind == OPTION_MODULE    ? p->config->modules[s->index].name
+           : s->kind == OPTION_SERVICE ? p->config->services[s->index].name
+                                       : "";
 }
 
 /* Whether the section is there already; then with a finding. */
@@ -151,7 +152,8 @@ static void on_section(void *ctx, unsigned line, const char *kind_text, const ch
     if ((kind == OPTION_SERVICE && p->config->service_count == CONFIG_SERVICES_MAX) ||
         (kind == OPTION_MODULE && p->config->module_count == CONFIG_MODULES_MAX)) {
         config_finding_add(p->findings, place, "there are more than %d sections %s",
-                           kind == OPTION_SERVICE ? CONFIG_SERVICES_MAX : CONFIG_MODULES_MAX, option_section_text(kind));
+                           kind == OPTION_SERVICE ? CONFIG_SERVICES_MAX : CONFIG_MODULES_MAX,
+                           option_section_text(kind));
         return;
     }
     p->sections = base_realloc_array(p->sections, p->section_count + 1, sizeof(*p->sections));
@@ -204,7 +206,8 @@ static void on_option(void *ctx, unsigned line, const char *key, const char *val
     if (p->where == SKIPPED)
         return;
     if (p->where == NOWHERE) {
-        config_finding_add(p->findings, place, "the first line must be a section: [yett], [module NAME] or [service NAME]");
+        config_finding_add(p->findings, place,
+                           "the first line must be a section: [yett], [module NAME] or [service NAME]");
         p->where = SKIPPED;
         return;
     }

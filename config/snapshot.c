@@ -129,7 +129,8 @@ static void file_read(struct config_snapshot *s, const char *name, enum file_rol
         text_read(fd, file, &error);
     }
     if (error != NULL)
-        config_finding_add(findings, place, "%s%s%s", role == FILE_MAIN ? "" : name, role == FILE_MAIN ? "" : " ", error);
+        config_finding_add(findings, place, "%s%s%s", role == FILE_MAIN ? "" : name, role == FILE_MAIN ? "" : " ",
+                           error);
     free(error);
     if (fd >= 0)
         close(fd);

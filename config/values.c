@@ -220,8 +220,7 @@ bool value_address_literal(const char *text, char **canonical)
     char out[INET6_ADDRSTRLEN];
 
     for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-        if (inet_pton(families[i], text, binary) == 1 &&
-            inet_ntop(families[i], binary, out, sizeof(out)) != NULL) {
+        if (inet_pton(families[i], text, binary) == 1 && inet_ntop(families[i], binary, out, sizeof(out)) != NULL) {
             *canonical = base_strdup(out);
             return true;
         }

@@ -116,7 +116,8 @@ static void allow_target_takes_all_forms(void **state)
 
     (void)state;
     /* fd00:: has the eighth bit set. */
-    testing_expect_findings(text, "f:4: allow_target: the address has bits after the first 7 set; the network is fc00::/7\n");
+    testing_expect_findings(text,
+                            "f:4: allow_target: the address has bits after the first 7 set; the network is fc00::/7\n");
     memcpy(strstr(text, "fd00"), "fc00", 4);
     config = testing_parse_good(text);
     assert_int_equal(config->services[0].allow_target_count, ARRAY_LEN(want));

@@ -26,7 +26,8 @@ static void structure_is_checked(void **state)
         {"listen = 127.0.0.1:1\nx\n" TCP,
          "f:1: the first line must be a section: [yett], [module NAME] or [service NAME]\n"
          "f:2: the line must be KEY = VALUE: the \"=\" is missing\n"},
-        {"[services x]\nlisten = 1\nnonsense = 2\n", "f:1: there is no section \"services\"; did you mean [service NAME]?\n"},
+        {"[services x]\nlisten = 1\nnonsense = 2\n",
+         "f:1: there is no section \"services\"; did you mean [service NAME]?\n"},
         {"[yet]\n", "f:1: there is no section \"yet\"; did you mean [yett]?\n"},
         {"[frontend x]\n", "f:1: there is no section \"frontend\": they are [yett], [module NAME], [service NAME]\n"},
         {"[]\n", "f:1: there is no section \"\": they are [yett], [module NAME], [service NAME]\n"},
@@ -60,7 +61,8 @@ static void structure_is_checked(void **state)
         {TCP "via = ; none\n", "f:4: via: a value is missing after the \"=\"\n"},
         {TCP "greeting_name = \"mx\"\n", "f:4: greeting_name: values are written without quotes\n"},
         {TCP "greeting_name = 'mx'\n", "f:4: greeting_name: values are written without quotes\n"},
-        {TCP "greeting_name = mx # us\n", "f:4: greeting_name: a comment after a value begins with \";\", not with \"#\"\n"},
+        {TCP "greeting_name = mx # us\n",
+         "f:4: greeting_name: a comment after a value begins with \";\", not with \"#\"\n"},
     };
 
     (void)state;
@@ -74,7 +76,8 @@ static void values_are_checked(void **state)
         {"[yett]\nworkers = 0\n" TCP, "f:2: workers: must be a number from 1 to 256, not \"0\"\n"},
         {"[yett]\nlog = file\n" TCP, "f:2: log: must be one of stderr, syslog, journal, not \"file\"\n"},
         {"[yett]\nlog_format = xml\n" TCP, "f:2: log_format: must be one of logfmt, json, not \"xml\"\n"},
-        {"[yett]\nlog_level = notice\n" TCP, "f:2: log_level: must be one of error, warning, info, debug, not \"notice\"\n"},
+        {"[yett]\nlog_level = notice\n" TCP,
+         "f:2: log_level: must be one of error, warning, info, debug, not \"notice\"\n"},
         {"[yett]\ndrain_timeout = 25h\n" TCP, "f:2: drain_timeout: must be from 10ms to 24h, not \"25h\"\n"},
         {"[yett]\ndrain_timeout = 5 minutes\n" TCP,
          "f:2: drain_timeout: must be a time such as 500ms, 30s, 5m or 1h, not \"5 minutes\"\n"},
@@ -94,13 +97,18 @@ static void values_are_checked(void **state)
         {"[yett]\ncontrol = /run/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" TCP,
          "f:2: control: the path of a Unix socket has 1 to 107 bytes, not 136\n"},
-        {TCP "protocol = pop3\n", "f:4: protocol: pop3 is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
-        {TCP "protocol = sieve\n", "f:4: protocol: sieve is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
-        {TCP "protocol = nntp\n", "f:4: protocol: nntp is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
-        {TCP "protocol = ldap\n", "f:4: protocol: ldap is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
+        {TCP "protocol = pop3\n",
+         "f:4: protocol: pop3 is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
+        {TCP "protocol = sieve\n",
+         "f:4: protocol: sieve is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
+        {TCP "protocol = nntp\n",
+         "f:4: protocol: nntp is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
+        {TCP "protocol = ldap\n",
+         "f:4: protocol: ldap is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
         {TCP "protocol = postgres\n",
          "f:4: protocol: postgres is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
-        {TCP "protocol = socks5\n", "f:4: protocol: socks5 is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
+        {TCP "protocol = socks5\n",
+         "f:4: protocol: socks5 is not in this version, which has tcp, smtp, lmtp, imap, http-proxy\n"},
         {TCP "protocol = xmpp\n", "f:4: protocol: must be one of tcp, smtp, lmtp, imap, http-proxy, not \"xmpp\"\n"},
         {TCP "listen_tls = starttls-optional\n",
          "f:4: listen_tls: starttls-optional is not in this version, which has none, implicit, starttls\n"},
@@ -112,7 +120,8 @@ static void values_are_checked(void **state)
         {TLS "ciphers = HIGH:!aNULL\n", "f:6: ciphers: must be one of intermediate, modern, not \"HIGH:!aNULL\"\n"},
         {TLS "tls_min = 1.1\n", "f:6: tls_min: must be one of 1.2, 1.3, not \"1.1\"\n"},
         {TCP "send_proxy = yes\n", "f:4: send_proxy: must be one of none, v1, v2, v2-tls, not \"yes\"\n"},
-        {TCP "insecure_plaintext_listen = true\n", "f:4: insecure_plaintext_listen: must be one of yes, no, not \"true\"\n"},
+        {TCP "insecure_plaintext_listen = true\n",
+         "f:4: insecure_plaintext_listen: must be one of yes, no, not \"true\"\n"},
         {TCP "connect_timeout = 0\n", "f:4: connect_timeout: must be from 10ms to 1h, not \"0\"\n"},
         {TCP "handshake_timeout = 2h\n", "f:4: handshake_timeout: must be from 10ms to 1h, not \"2h\"\n"},
         {TCP "idle_timeout = 169h\n", "f:4: idle_timeout: must be from 10ms to 168h, not \"169h\"\n"},
@@ -127,7 +136,8 @@ static void values_are_checked(void **state)
          "f:5: verify_name: \"*.example.org\" is neither a host name nor an address\n"},
         {TCP "connect_tls = implicit\ntrust = mozila\n",
          "f:5: trust: must be mozilla, database or file:PATH, not \"mozila\"\n"},
-        {TCP "connect_tls = implicit\ntrust = file:\n", "f:5: trust: must be mozilla, database or file:PATH, not \"file:\"\n"},
+        {TCP "connect_tls = implicit\ntrust = file:\n",
+         "f:5: trust: must be mozilla, database or file:PATH, not \"file:\"\n"},
         {TCP "connect_tls = implicit\ntrust = mozilla,\n", "f:5: trust: an entry of the list is empty\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = email:a@b\n",
          "f:8: allow: \"email:a@b\" is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a "
@@ -142,11 +152,16 @@ static void values_are_checked(void **state)
          "f:8: allow: dn: takes one attribute, CN=, O= or OU=, and its whole value\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = sha256:abc\n",
          "f:8: allow: must be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons\n"},
-        {"[service s]\nlisten = nowhere\nconnect = 127.0.0.1:2\n", "f:2: listen: \"nowhere\" is not HOST:PORT or [IPV6]:PORT\n"},
-        {"[service s]\nlisten = 127.0.0.1:1,,\nconnect = 127.0.0.1:2\n", "f:2: listen: an entry of the list is empty\n"},
-        {"[module m]\npath = /x\nsessions_max = 0\n" TCP, "f:3: sessions_max: must be a number from 1 to 256, not \"0\"\n"},
-        {"[module m]\npath = /x\nqueue_max = 65537\n" TCP, "f:3: queue_max: must be a number from 1 to 65536, not \"65537\"\n"},
-        {"[module m]\npath = /x\nsign_timeout = 1ms\n" TCP, "f:3: sign_timeout: must be from 10ms to 1h, not \"1ms\"\n"},
+        {"[service s]\nlisten = nowhere\nconnect = 127.0.0.1:2\n",
+         "f:2: listen: \"nowhere\" is not HOST:PORT or [IPV6]:PORT\n"},
+        {"[service s]\nlisten = 127.0.0.1:1,,\nconnect = 127.0.0.1:2\n",
+         "f:2: listen: an entry of the list is empty\n"},
+        {"[module m]\npath = /x\nsessions_max = 0\n" TCP,
+         "f:3: sessions_max: must be a number from 1 to 256, not \"0\"\n"},
+        {"[module m]\npath = /x\nqueue_max = 65537\n" TCP,
+         "f:3: queue_max: must be a number from 1 to 65536, not \"65537\"\n"},
+        {"[module m]\npath = /x\nsign_timeout = 1ms\n" TCP,
+         "f:3: sign_timeout: must be from 10ms to 1h, not \"1ms\"\n"},
         {"[module m]\npath = /x\nenvironment = A=1, B\n" TCP, "f:3: environment: must be NAME=VALUE\n"},
         {"[module m]\npath = /x\nenvironment = =1\n" TCP, "f:3: environment: must be NAME=VALUE\n"},
     };
@@ -203,7 +218,8 @@ static void identities_are_checked(void **state)
         {TLS "connect_tls = implicit\nconnect_identity = pkcs11:token=A; ;object=b\n", URI_FORM},
         {TLS "connect_tls = implicit\nconnect_identity = pkcs11:token=A\n",
          "f:7: connect_identity: a pkcs11: URI needs a section [module NAME] with the path of the token's module\n"},
-        {TLS "connect_tls = implicit\nconnect_identity = nss:sha256=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+        {TLS
+         "connect_tls = implicit\nconnect_identity = nss:sha256=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
          "f:7: connect_identity: nss: needs [yett] database\n"},
         {TCP "identity = file:/x\n", "f:4: identity: needs TLS: set listen_tls or connect_tls\n"},
         {TCP "connect_tls = implicit\nidentity = file:/x\nconnect_identity = file:/y\n",
@@ -257,7 +273,8 @@ static void clients_are_checked(void **state)
          "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database\n"},
         {TLS "peer = require\npeer_trust = file:/ca\n",
          "f:6: peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass\n"},
-        {TLS "peer = request\n", "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database\n"},
+        {TLS "peer = request\n",
+         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database\n"},
         {TLS "peer = request\npeer_trust = database\n", "f:7: peer_trust: database needs [yett] database\n"},
         {TLS "allow = any\npeer_trust = /ca.pem\n", "f:6: allow: needs peer = require, or peer = request\n"
                                                     "f:7: peer_trust: needs peer = require, or peer = request\n"},
@@ -301,7 +318,8 @@ static void servers_are_checked(void **state)
         {WEB "listen_tls = starttls\nidentity = file:/x\nallow_target = *:443\n",
          "f:4: listen_tls: protocol http-proxy has no STARTTLS; smtp, lmtp and imap have, or set implicit\n"},
         {WEB, "f:2: protocol: http-proxy needs allow_target, such as *:443\n"},
-        {WEB "allow_target = *:443\nconnect = 127.0.0.1:2\nconnect_tls = implicit\nvia = a.example:1\nsend_proxy = v1\n",
+        {WEB
+         "allow_target = *:443\nconnect = 127.0.0.1:2\nconnect_tls = implicit\nvia = a.example:1\nsend_proxy = v1\n",
          "f:5: connect: does not go with protocol http-proxy, whose clients name the target\n"
          "f:6: connect_tls: does not go with protocol http-proxy, whose clients name the target\n"
          "f:7: via: does not go with protocol http-proxy, whose clients name the target\n"
@@ -337,7 +355,8 @@ static void listening_twice_is_refused(void **state)
     static const struct bad_case cases[] = {
         {TCP "[service t]\nlisten = 127.0.0.1:3, 127.0.0.1:1\nconnect = 127.0.0.1:2\n",
          "f:5: 127.0.0.1:1 is already listened on by f:2\n"},
-        {"[service s]\nlisten = [::1]:1, [0::1]:1\nconnect = 127.0.0.1:2\n", "f:2: [::1]:1 is already listened on by f:2\n"},
+        {"[service s]\nlisten = [::1]:1, [0::1]:1\nconnect = 127.0.0.1:2\n",
+         "f:2: [::1]:1 is already listened on by f:2\n"},
         {"[yett]\nadmin = 127.0.0.1:1\n" TCP, "f:4: 127.0.0.1:1 is already listened on by f:2\n"},
         {"[yett]\ncontrol = /s\nadmin = unix:/s\n" TCP, "f:3: unix:/s is already listened on by f:2\n"},
         {"[service s]\nlisten = unix:/run/yett/control.sock\nconnect = 127.0.0.1:2\n",
@@ -356,26 +375,27 @@ static void listening_twice_is_refused(void **state)
 static void all_findings_come_at_once_in_order(void **state)
 {
     (void)state;
-    testing_expect_findings("[yett]\n"
-                            "workers = x\n"
-                            "database = nss\n"
-                            "[service a]\n"
-                            "listen = 0.0.0.0:1\n"
-                            "listen_tls = impicit\n"
-                            "identity = nss:sha256=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
-                            "peer = require\n"
-                            "[service b]\n"
-                            "listen = 0.0.0.0:2\n"
-                            "connect = 127.0.0.1:x\n"
-                            "conect_tls = none\n",
-                            "f:2: workers: must be a number from 1 to 256, not \"x\"\n"
-                            "f:3: database: must be sql:PATH, the folder of an NSS database such as sql:/var/lib/yett/nss\n"
-                            "f:4: connect is missing: the server, such as 127.0.0.1:10143\n"
-                            "f:6: listen_tls: must be one of none, implicit, starttls, not \"impicit\"\n"
-                            "f:10: listen: 0.0.0.0:2 is open to other machines without TLS; set listen_tls = implicit, "
-                            "listen on 127.0.0.1 or [::1], or set insecure_plaintext_listen = yes\n"
-                            "f:11: connect: the port must be a number from 1 to 65535, not \"x\"\n"
-                            "f:12: [service NAME] has no key \"conect_tls\"; did you mean connect_tls?\n");
+    testing_expect_findings(
+        "[yett]\n"
+        "workers = x\n"
+        "database = nss\n"
+        "[service a]\n"
+        "listen = 0.0.0.0:1\n"
+        "listen_tls = impicit\n"
+        "identity = nss:sha256=00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+        "peer = require\n"
+        "[service b]\n"
+        "listen = 0.0.0.0:2\n"
+        "connect = 127.0.0.1:x\n"
+        "conect_tls = none\n",
+        "f:2: workers: must be a number from 1 to 256, not \"x\"\n"
+        "f:3: database: must be sql:PATH, the folder of an NSS database such as sql:/var/lib/yett/nss\n"
+        "f:4: connect is missing: the server, such as 127.0.0.1:10143\n"
+        "f:6: listen_tls: must be one of none, implicit, starttls, not \"impicit\"\n"
+        "f:10: listen: 0.0.0.0:2 is open to other machines without TLS; set listen_tls = implicit, "
+        "listen on 127.0.0.1 or [::1], or set insecure_plaintext_listen = yes\n"
+        "f:11: connect: the port must be a number from 1 to 65535, not \"x\"\n"
+        "f:12: [service NAME] has no key \"conect_tls\"; did you mean connect_tls?\n");
 }
 
 static void ceilings_hold(void **state)

@@ -143,7 +143,8 @@ static void service_options_are_read(void **state)
         "protocol = imap\n"
         "listen = 0.0.0.0:143, [::]:143, unix:/run/l, systemd:imap ; several\n"
         "listen_tls = starttls\n"
-        "identity = file:/etc/yett/mail.pem, pkcs11:token=Mail;object=imap;type=private?module-name=m, nss:sha256=" HEX_64 "\n"
+        "identity = file:/etc/yett/mail.pem, pkcs11:token=Mail;object=imap;type=private?module-name=m, nss:sha256=" HEX_64
+        "\n"
         "sni = required\n"
         "ocsp_staple = /etc/yett/ocsp.der\n"
         "peer = require\n"
@@ -330,8 +331,10 @@ static void harmless_neighbours_are_good(void **state)
 
 static void protocol_names_are_those_of_the_file(void **state)
 {
-    static const char *const names[] = {[CONFIG_PROTOCOL_TCP] = "tcp", [CONFIG_PROTOCOL_SMTP] = "smtp",
-                                        [CONFIG_PROTOCOL_LMTP] = "lmtp", [CONFIG_PROTOCOL_IMAP] = "imap",
+    static const char *const names[] = {[CONFIG_PROTOCOL_TCP] = "tcp",
+                                        [CONFIG_PROTOCOL_SMTP] = "smtp",
+                                        [CONFIG_PROTOCOL_LMTP] = "lmtp",
+                                        [CONFIG_PROTOCOL_IMAP] = "imap",
                                         [CONFIG_PROTOCOL_HTTP_PROXY] = "http-proxy"};
 
     (void)state;

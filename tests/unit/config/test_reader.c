@@ -53,7 +53,9 @@ static void run_understands_lines(void **state)
         {"a=b", "1a=b"},
         {"a=b\n", "1a=b"},
         {"a=b\r\nc=d\r\n", "1a=b 2c=d"},
-        {"\xef\xbb\xbf" "a=b", "1a=b"},
+        {"\xef\xbb\xbf"
+         "a=b",
+         "1a=b"},
         {"  a \t=  b c \t\n", "1a=b c"},
         {"a=b ; comment", "1a=b"},
         {"a=b\t;comment", "1a=b"},
@@ -114,8 +116,16 @@ static void run_refuses_nul_bytes(void **state)
 /* inih cuts or splits what does not fit into its buffer, and the rest of a value would be read as a line. */
 static void run_refuses_lines_that_do_not_fit(void **state)
 {
-    static const size_t sizes[] = {198, 199, 200, 201, 400, CONFIG_LINE_BYTES_MAX - 1, CONFIG_LINE_BYTES_MAX,
-                                   CONFIG_LINE_BYTES_MAX + 1, CONFIG_LINE_BYTES_MAX + 2, 2 * CONFIG_LINE_BYTES_MAX,
+    static const size_t sizes[] = {198,
+                                   199,
+                                   200,
+                                   201,
+                                   400,
+                                   CONFIG_LINE_BYTES_MAX - 1,
+                                   CONFIG_LINE_BYTES_MAX,
+                                   CONFIG_LINE_BYTES_MAX + 1,
+                                   CONFIG_LINE_BYTES_MAX + 2,
+                                   2 * CONFIG_LINE_BYTES_MAX,
                                    CONFIG_FILE_BYTES_MAX};
 
     (void)state;

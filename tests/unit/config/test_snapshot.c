@@ -76,8 +76,7 @@ static void read_follows_conf_d_in_name_order(void **state)
     file_write("a/conf.d/a.conf", "");
     file_write("a/conf.d/.hidden.conf", "[");
     file_write("a/conf.d/a.conf.dpkg-old", "[");
-    expect_names("a/yett.conf",
-                 "a/yett.conf a/conf.d/20.conf a/conf.d/3.conf a/conf.d/B.conf a/conf.d/a.conf ");
+    expect_names("a/yett.conf", "a/yett.conf a/conf.d/20.conf a/conf.d/3.conf a/conf.d/B.conf a/conf.d/a.conf ");
 }
 
 static void read_follows_include(void **state)
@@ -89,7 +88,8 @@ static void read_follows_include(void **state)
     file_write("b[1]/one.conf", "");
     file_write("b[1]/two.conf", "");
     file_write("three.conf", "");
-    file_write("b[1]/y.conf", "[service s]\ninclude = four.conf\n[yett]\ninclude = t*.conf, one.conf, ../three.conf, none/*.conf\n");
+    file_write("b[1]/y.conf",
+               "[service s]\ninclude = four.conf\n[yett]\ninclude = t*.conf, one.conf, ../three.conf, none/*.conf\n");
     expect_names("b[1]/y.conf", "b[1]/y.conf b[1]/two.conf b[1]/one.conf b[1]/../three.conf ");
     /* It replaces the default, from wherever it starts. */
     assert_int_equal(chdir("b[1]"), 0);
@@ -176,11 +176,12 @@ static void parse_knows_the_file_of_each_line(void **state)
     assert_non_null(s);
     assert_null(config_parse(s, &findings));
     got = testing_findings_text(&findings);
-    assert_string_equal(got, "g/yett.conf:2: workers: must be a number from 1 to 256, not \"0\"\n"
-                             "g/conf.d/b.conf:1: the section [service a] is already at g/conf.d/a.conf:2\n"
-                             "g/conf.d/b.conf:4: the section [yett] is already at g/yett.conf:1\n"
-                             "g/conf.d/b.conf:6: 127.0.0.1:1 is already listened on by g/conf.d/a.conf:3\n"
-                             "g/conf.d/c.conf:1: the first line must be a section: [yett], [module NAME] or [service NAME]\n");
+    assert_string_equal(
+        got, "g/yett.conf:2: workers: must be a number from 1 to 256, not \"0\"\n"
+             "g/conf.d/b.conf:1: the section [service a] is already at g/conf.d/a.conf:2\n"
+             "g/conf.d/b.conf:4: the section [yett] is already at g/yett.conf:1\n"
+             "g/conf.d/b.conf:6: 127.0.0.1:1 is already listened on by g/conf.d/a.conf:3\n"
+             "g/conf.d/c.conf:1: the first line must be a section: [yett], [module NAME] or [service NAME]\n");
     free(got);
     config_snapshot_destroy(&s);
 
@@ -243,9 +244,12 @@ static void snapshot_travels_through_a_descriptor(void **state)
 
 static void from_fd_refuses_sizes_over_the_ceilings(void **state)
 {
-    static const uint32_t counts[][3] = {
-        {0, 1, 1}, {CONFIG_FILES_MAX + 1, 1, 1}, {1, CONFIG_FILE_NAME_BYTES_MAX + 1, 1}, {1, 1, CONFIG_FILE_BYTES_MAX + 1},
-        {1, UINT32_MAX, 1}, {1, 1, UINT32_MAX}};
+    static const uint32_t counts[][3] = {{0, 1, 1},
+                                         {CONFIG_FILES_MAX + 1, 1, 1},
+                                         {1, CONFIG_FILE_NAME_BYTES_MAX + 1, 1},
+                                         {1, 1, CONFIG_FILE_BYTES_MAX + 1},
+                                         {1, UINT32_MAX, 1},
+                                         {1, 1, UINT32_MAX}};
     static const char magic[] = "yett configuration snapshot 1\n";
     struct config_findings findings = {.items = NULL};
     char *got;
@@ -260,8 +264,9 @@ static void from_fd_refuses_sizes_over_the_ceilings(void **state)
         assert_int_equal(pwrite(fd, counts[i], sizeof(counts[i]), sizeof(magic)), sizeof(counts[i]));
         assert_null(config_snapshot_from_fd(fd, &findings));
         got = testing_findings_text(&findings);
-        assert_string_equal(got, "configuration snapshot: the descriptor has no snapshot of this version of yett, or not "
-                                 "all of it\n");
+        assert_string_equal(got,
+                            "configuration snapshot: the descriptor has no snapshot of this version of yett, or not "
+                            "all of it\n");
         free(got);
         close(fd);
     }

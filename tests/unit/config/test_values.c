@@ -90,7 +90,7 @@ static void duration_takes_units_within_range(void **state)
 }
 
 static const struct value_word words[] = {
-    {"red", 3, VALUE_WORD_READY}, {"blue", 0, VALUE_WORD_NOT_YET}, {"green", 5, VALUE_WORD_READY}, {NULL}};
+    {"red", 3, VALUE_WORD_READY}, {"blue", 0, VALUE_WORD_NOT_YET}, {"green", 5, VALUE_WORD_READY}, {.name = NULL}};
 
 static void word_takes_what_is_ready(void **state)
 {
@@ -111,12 +111,18 @@ static void word_takes_what_is_ready(void **state)
 
 static void sha256_takes_digits_and_colons(void **state)
 {
-    static const char *const bad[] = {
-        "", ":", "00", HEX_64 "0", HEX_64 "00", HEX_64 ":", ":" HEX_64,
-        "0" HEX_64, "g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-        "00::112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-        "0:0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
-        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeef "};
+    static const char *const bad[] = {"",
+                                      ":",
+                                      "00",
+                                      HEX_64 "0",
+                                      HEX_64 "00",
+                                      HEX_64 ":",
+                                      ":" HEX_64,
+                                      "0" HEX_64,
+                                      "g0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+                                      "00::112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+                                      "0:0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+                                      "00112233445566778899aabbccddeeff00112233445566778899aabbccddeef "};
     char *hex, *error = NULL;
 
     (void)state;
@@ -124,7 +130,8 @@ static void sha256_takes_digits_and_colons(void **state)
     assert_string_equal(hex, HEX_64);
     free(hex);
     assert_true(value_sha256("00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:"
-                             "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF", &hex, &error));
+                             "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF",
+                             &hex, &error));
     assert_string_equal(hex, HEX_64);
     free(hex);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -151,9 +158,27 @@ static void host_name_takes_names_only(void **state)
         {LABEL_63 ".org", LABEL_63 ".org"},
     };
     /* Among them everything inet_aton() takes for an address. */
-    static const char *const bad[] = {"", ".", "..", "a..b", ".a", "-a.org", "a-.org", "a b", "a/b", "127.1", "0x7f.1",
-                                      "2130706433", "0x7f000001", "1.2.3.256", "host.1", "host.0xa", "*.org", "b\xc3\xbc",
-                                      LABEL_63 "l.org", "[::1]", "a:b",
+    static const char *const bad[] = {"",
+                                      ".",
+                                      "..",
+                                      "a..b",
+                                      ".a",
+                                      "-a.org",
+                                      "a-.org",
+                                      "a b",
+                                      "a/b",
+                                      "127.1",
+                                      "0x7f.1",
+                                      "2130706433",
+                                      "0x7f000001",
+                                      "1.2.3.256",
+                                      "host.1",
+                                      "host.0xa",
+                                      "*.org",
+                                      "b\xc3\xbc",
+                                      LABEL_63 "l.org",
+                                      "[::1]",
+                                      "a:b",
                                       LABEL_63 "." LABEL_63 "." LABEL_63 "." LABEL_63};
 
     (void)state;
@@ -179,9 +204,17 @@ static void address_literal_is_canonical(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"127.0.0.1", "127.0.0.1"}, {"::1", "::1"},       {"0:0::0:1", "::1"}, {"2001:DB8::A", "2001:db8::a"},
-        {"127.1", NULL},            {"1.2.3.256", NULL},  {"", NULL},          {"fe80::1%lo", NULL},
-        {"01.2.3.4", NULL},         {"1.2.3.4 ", NULL},   {"[::1]", NULL},
+        {"127.0.0.1", "127.0.0.1"},
+        {"::1", "::1"},
+        {"0:0::0:1", "::1"},
+        {"2001:DB8::A", "2001:db8::a"},
+        {"127.1", NULL},
+        {"1.2.3.256", NULL},
+        {"", NULL},
+        {"fe80::1%lo", NULL},
+        {"01.2.3.4", NULL},
+        {"1.2.3.4 ", NULL},
+        {"[::1]", NULL},
     };
 
     (void)state;
@@ -232,8 +265,14 @@ static void nearest_is_near(void **state)
     static const struct {
         const char *text, *want;
     } cases[] = {
-        {"lisen", "listen"},     {"listen-tls", "listen_tls"}, {"Connect", "connect"}, {"conect_tls", "connect_tls"},
-        {"pn", "pin"},           {"", NULL},                   {"x", NULL},            {"certificate", NULL},
+        {"lisen", "listen"},
+        {"listen-tls", "listen_tls"},
+        {"Connect", "connect"},
+        {"conect_tls", "connect_tls"},
+        {"pn", "pin"},
+        {"", NULL},
+        {"x", NULL},
+        {"certificate", NULL},
         {"connecttls", "connect_tls"},
     };
 
@@ -251,14 +290,10 @@ static void nearest_is_near(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(number_takes_digits_within_range),
-        cmocka_unit_test(duration_takes_units_within_range),
-        cmocka_unit_test(word_takes_what_is_ready),
-        cmocka_unit_test(sha256_takes_digits_and_colons),
-        cmocka_unit_test(host_name_takes_names_only),
-        cmocka_unit_test(address_literal_is_canonical),
-        cmocka_unit_test(list_next_splits_at_commas),
-        cmocka_unit_test(nearest_is_near),
+        cmocka_unit_test(number_takes_digits_within_range), cmocka_unit_test(duration_takes_units_within_range),
+        cmocka_unit_test(word_takes_what_is_ready),         cmocka_unit_test(sha256_takes_digits_and_colons),
+        cmocka_unit_test(host_name_takes_names_only),       cmocka_unit_test(address_literal_is_canonical),
+        cmocka_unit_test(list_next_splits_at_commas),       cmocka_unit_test(nearest_is_near),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
