@@ -33,22 +33,72 @@ void starttls_filter_destroy(struct starttls_filter **f)
 enum starttls_status starttls_filter_put(struct starttls_filter *f, enum starttls_direction direction,
                                          struct span bytes, size_t *consumed, struct buffer *out)
 {
-    assert(out->size_max >= STARTTLS_FILTER_OUT_BYTES_MIN);
+    assert(out->size_max >= STARTTLS_FILTER_LINE_BYTES_MAX);
     *consumed = 0;
     if (f->status == STARTTLS_NEED_MORE)
         f->status = f->class->put[direction](f, bytes, consumed, out);
     return f->status;
 }
 
-void starttls_filter_rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
+bool starttls_filter_rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
 {
-    if (f->status != STARTTLS_BROKEN)
-        f->class->rest(f, direction, out);
+    return f->status == STARTTLS_BROKEN || f->class->rest(f, direction, out);
 }
 
 const char *starttls_filter_error(const struct starttls_filter *f)
 {
     return f->error == NULL ? "" : f->error;
+}
+
+bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed)
+{
+    const uint8_t *end;
+    bool complete;
+
+    if (bytes.size > buffer_room(line))
+        bytes.size = buffer_room(line);
+    end = bytes.size == 0 ? NULL : memchr(bytes.data, '\n', bytes.size);
+    complete = end != NULL;
+    *consumed = complete ? (size_t)(end - bytes.data) + 1 : bytes.size;
+    filter_append(line, span_of(bytes.data, *consumed));
+    return complete;
+}
+
+struct span filter_line_text(struct span line)
+{
+    if (line.size != 0 && line.data[line.size - 1] == '\n')
+        line.size--;
+    if (line.size != 0 && line.data[line.size - 1] == '\r')
+        line.size--;
+    return line;
+}
+
+void filter_append(struct buffer *out, struct span bytes)
+{
+    if (!buffer_append(out, bytes))
+        base_abort("a filter's output passes its ceiling although its room was asked for");
+}
+
+void filter_append_text(struct buffer *out, const char *text)
+{
+    filter_append(out, span_of_string(text));
+}
+
+size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out)
+{
+    if (bytes.size > size)
+        bytes.size = (size_t)size;
+    if (bytes.size > buffer_room(out))
+        bytes.size = buffer_room(out);
+    filter_append(out, bytes);
+    return bytes.size;
+}
+
+bool filter_move(struct buffer *from, struct buffer *out)
+{
+    buffer_consume(from, filter_pass(buffer_span(from), UINT64_MAX, out));
+    buffer_trim(from);
+    return from->size == 0;
 }
 
 enum starttls_status filter_broken(struct starttls_filter *f, const char *fmt, ...)

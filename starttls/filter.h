@@ -9,11 +9,13 @@ enum { STARTTLS_DIRECTION_COUNT = 2 };
 struct filter_class {
     size_t size; /* of the struct that begins with a struct starttls_filter */
     void (*start)(struct starttls_filter *f);
-    /* Take bytes of one side; see starttls_filter_put(). Called only while the status is NEED_MORE. A byte is taken
-     * only when all that it lets through fits into `out`. */
+    /* Take bytes of one side; see starttls_filter_put(). Called only while the status is NEED_MORE. Bytes of a line
+     * are taken only while `out` has room for STARTTLS_FILTER_LINE_BYTES_MAX, the most that the end of a line can let
+     * through; so nothing is ever finished and still waiting inside. */
     enum starttls_status (*put[STARTTLS_DIRECTION_COUNT])(struct starttls_filter *f, struct span bytes,
                                                           size_t *consumed, struct buffer *out);
-    void (*rest)(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
+    /* Append what is held back of a direction, as far as `out` has room; true when nothing is left. */
+    bool (*rest)(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
     void (*clear)(struct starttls_filter *f);
 };
 
@@ -26,6 +28,24 @@ struct starttls_filter {
 
 /* NULL where the protocol needs none. */
 const struct filter_class *filter_class_of(enum starttls_protocol protocol);
+
+/* Take bytes up to and including the next LF, as far as `line` has room. True when the line is complete; otherwise
+ * `line` is full or the bytes are used up. */
+MUST_CHECK bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed);
+
+/* A line without its CRLF or LF. Filters take LF alone as the end of a line, since many a server does, and what a
+ * server takes for a command must not pass a filter unseen; they change no line end. */
+struct span filter_line_text(struct span line);
+
+/* Move all of `from` (or as much as fits) to the end of `out`; true when nothing is left. */
+bool filter_move(struct buffer *from, struct buffer *out);
+
+/* Append to `out`, whose room has been checked. */
+void filter_append(struct buffer *out, struct span bytes);
+void filter_append_text(struct buffer *out, const char *text);
+
+/* Move at most `size` bytes straight through; returns how many. */
+size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out);
 
 /* The first error is the one that is told. */
 enum starttls_status filter_broken(struct starttls_filter *f, const char *fmt, ...) PRINTF_LIKE(2, 3);

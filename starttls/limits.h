@@ -41,9 +41,9 @@ enum {
     /* Bytes a CONNECT client sends before its target is connected; more wait in the caller's socket. */
     STARTTLS_EARLY_DATA_BYTES_MAX = 64 * 1024,
 
-    /* The ceiling of a buffer given to starttls_filter_put() MUST be at least this: a filter adds a whole line, with
-     * the one it held back, or nothing. */
-    STARTTLS_FILTER_OUT_BYTES_MIN = 16 * 1024,
+    /* A filter takes bytes only while its output has room for this, the most that one of them can let through: a line
+     * and the one that was held back. The ceiling of a buffer given to starttls_filter_put() MUST NOT be less. */
+    STARTTLS_FILTER_LINE_BYTES_MAX = 9 * 1024,
 };
 
 #endif

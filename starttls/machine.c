@@ -30,6 +30,7 @@ static const struct protocol *find_protocol(enum starttls_protocol protocol)
     case STARTTLS_IMAP:
         return &starttls_imap;
     case STARTTLS_HTTP_CONNECT:
+        return &starttls_http_connect;
     case STARTTLS_TCP:
     case STARTTLS_PROTOCOL_COUNT:
         break;

@@ -331,6 +331,7 @@ const struct protocol starttls_smtp = {
     .name = "smtp",
     .accept = &accept_class,
     .connect = &connect_class,
+    .filter = &smtp_filter_class,
     .failure_text = failure_text,
     .greeting_text = greeting_text,
 };
@@ -339,6 +340,7 @@ const struct protocol starttls_lmtp = {
     .name = "lmtp",
     .accept = &accept_class,
     .connect = &connect_class,
+    .filter = &smtp_filter_class,
     .failure_text = failure_text,
     .greeting_text = lmtp_greeting_text,
 };

@@ -45,7 +45,12 @@ struct starttls_machine;
 struct starttls_options {
     const char *name; /* our name in greetings and EHLO; borrowed while the machine lives */
     bool upgrade;     /* accepted: STARTTLS is offered and required; connected: STARTTLS is asked for and required.
-                       * false on the connected side: only the greeting is read and judged */
+                       * false on the accepted side: no identity can sign now; STARTTLS is not offered and refused as
+                       * unavailable, and nothing else is allowed either.
+                       * false on the connected side: only the greeting is read and judged.
+                       * HTTP CONNECT, connected side: true when TLS to the target comes next, so that the tunnel ends
+                       * with STARTTLS_UPGRADE and its hinge rule; false: with STARTTLS_READY, and bytes that are left
+                       * are the target's first ones. Without meaning on HTTP CONNECT's accepted side */
     const char *target_host; /* HTTP CONNECT, connected side: what to ask for; borrowed */
     uint16_t target_port;
 };
@@ -60,8 +65,9 @@ struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol
 void starttls_machine_destroy(struct starttls_machine **m); /* wipes its buffers */
 
 /* Feed bytes received from the peer. *consumed says how many were taken; once the status is not NEED_MORE, nothing
- * more is taken. After STARTTLS_READY, what was not consumed belongs to the relay. After STARTTLS_UPGRADE nothing is
- * ever left: a left-over byte gives STARTTLS_BROKEN or STARTTLS_REFUSED instead. */
+ * more is taken, except that with STARTTLS_TARGET early data goes on to be taken up to STARTTLS_EARLY_DATA_BYTES_MAX
+ * (what is not taken then waits with the caller). After STARTTLS_READY, what was not consumed belongs to the relay.
+ * After STARTTLS_UPGRADE nothing is ever left: a left-over byte gives STARTTLS_BROKEN instead. */
 MUST_CHECK enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes, size_t *consumed);
 
 /* What to send to the peer, and how much of it was sent. */
@@ -102,11 +108,20 @@ void starttls_filter_destroy(struct starttls_filter **f);
 
 /* Take bytes from one side, append what the other shall get to `out`, as far as `out` has room. *consumed says how many
  * bytes were taken. A partial line may be held back inside (bounded). NEED_MORE: go on; READY: filtering has ended and
- * all further bytes are relayed as they are, after starttls_filter_rest(); BROKEN: see starttls_filter_error(). */
+ * all further bytes of both directions are relayed as they are, after starttls_filter_rest() of both; BROKEN: see
+ * starttls_filter_error(), and close.
+ *
+ * `out` MUST have a ceiling of at least STARTTLS_FILTER_LINE_BYTES_MAX (starttls/limits.h). When bytes are left, offer
+ * them again once it has been emptied. The order of calls MUST be the order in which the bytes came: what is said to
+ * the client before a client's byte is read must have been put through the filter before it.
+ *
+ * Both directions: a command for TLS inside TLS, XCLIENT or XFORWARD from the client is turned into one that the
+ * server does not know (REFUSED-STARTTLS ...), so that the server refuses it, in its turn. */
 MUST_CHECK enum starttls_status starttls_filter_put(struct starttls_filter *f, enum starttls_direction direction,
                                                     struct span bytes, size_t *consumed, struct buffer *out);
-/* At the end of a direction, or after READY: append what is held back of it. */
-void starttls_filter_rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
+/* At the end of a direction, or after READY: append what is held back of it, as far as `out` has room. True when
+ * nothing is left; otherwise call again once `out` has been emptied. */
+bool starttls_filter_rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
 const char *starttls_filter_error(const struct starttls_filter *f);
 
 const char *starttls_protocol_name(enum starttls_protocol protocol);

@@ -1,0 +1,46 @@
+/* starttls/http.h: the head of one HTTP/1 message (RFC 9112), read strictly. No body is ever read.
+ *
+ * http-parser does the parsing, and http.c is the one file that knows it. It accepts requests that the next reader
+ * along the way may read differently (measured with 2.9.4: bare LF, a space before the colon, folded fields, HTTP/0.9
+ * and HTTP/9.9, any number of Host fields), so each line passes our own checks first, and what http-parser made of
+ * the whole is then compared with them. A head is bounded by STARTTLS_HTTP_HEAD_BYTES_MAX, ..._START_LINE_... and
+ * ..._FIELDS_MAX. Used by the CONNECT machines and by the admin endpoint. */
+#ifndef YETT_STARTTLS_HTTP_H
+#define YETT_STARTTLS_HTTP_H
+
+#include "starttls/starttls.h"
+
+enum starttls_http_kind { STARTTLS_HTTP_REQUEST, STARTTLS_HTTP_RESPONSE };
+
+struct starttls_http;
+
+struct starttls_http *starttls_http_create(enum starttls_http_kind kind);
+void starttls_http_destroy(struct starttls_http **h); /* wipes what it read */
+
+/* Feed bytes. STARTTLS_NEED_MORE, STARTTLS_READY (the head is whole; what was not consumed follows it) or
+ * STARTTLS_BROKEN (see starttls_http_fault() and starttls_http_error()). Not to be called after the last two. */
+MUST_CHECK enum starttls_status starttls_http_put(struct starttls_http *h, struct span bytes, size_t *consumed);
+
+/* After STARTTLS_BROKEN: the status code that says it to a client (400, 414, 431, 505), and a sentence for a log. */
+unsigned starttls_http_fault(const struct starttls_http *h);
+const char *starttls_http_error(const struct starttls_http *h);
+
+/* After STARTTLS_READY. Spans and strings live with `h`. */
+const char *starttls_http_method(const struct starttls_http *h);     /* requests: "GET"; one http-parser knows */
+struct span starttls_http_target(const struct starttls_http *h);     /* requests: as it was sent */
+struct span starttls_http_path(const struct starttls_http *h);       /* requests: the target up to "?" */
+unsigned starttls_http_minor_version(const struct starttls_http *h); /* 0 or 1 */
+unsigned starttls_http_status_code(const struct starttls_http *h);   /* responses: 100 to 599 */
+
+/* The value of a field, without white space around it (name without case), and in *count how many of that name there
+ * are; the first one counts. `count` may be NULL. An empty span with a NULL pointer when there is none. */
+struct span starttls_http_field(const struct starttls_http *h, const char *name, size_t *count);
+
+/* A whole response with a fixed body of text and Connection: close. `extra_fields` are whole lines ("Allow: GET\r\n")
+ * or "". */
+void starttls_http_respond(unsigned status_code, const char *extra_fields, const char *body, struct buffer *out);
+
+/* The version of http-parser this process runs with, such as "2.9.4". Owned by the caller. */
+char *starttls_http_parser_version(void);
+
+#endif

@@ -1,0 +1,255 @@
+/* HTTP CONNECT (RFC 9110 section 9.3.6), as a proxy and through one.
+ *
+ *   accepted:   REQUEST --CONNECT host:port--> TARGET --connected--> TUNNEL
+ *                   `--anything else--> REFUSED (one response, Connection: close, and the end)
+ *
+ *   connected:  RESPONSE --2xx--> TUNNEL          1xx are skipped, a few; all else fails
+ *
+ * Every response that is not 2xx closes: what a client pipelined after a refused request would otherwise be read as
+ * its next one (request smuggling). Bytes after the request's empty line are the tunnel's: they are kept, up to a
+ * limit, for a target that answers. Nothing of the request is ever repeated in a response. */
+#include "starttls/http.h"
+#include "starttls/machine.h"
+#include "starttls/target.h"
+
+#include <stdlib.h>
+
+enum accept_state { ACCEPT_REQUEST, ACCEPT_TARGET, ACCEPT_TUNNEL, ACCEPT_REFUSED, ACCEPT_STATE_COUNT };
+enum connect_state { CONNECT_RESPONSE, CONNECT_TUNNEL, CONNECT_STATE_COUNT };
+
+static const char *const accept_names[] = {"HTTP_REQUEST", "HTTP_TARGET", "HTTP_TUNNEL", "HTTP_REFUSED"};
+static const char *const connect_names[] = {"HTTP_RESPONSE", "HTTP_TUNNEL"};
+static_assert(ARRAY_LEN(accept_names) == ACCEPT_STATE_COUNT, "one name for each state");
+static_assert(ARRAY_LEN(connect_names) == CONNECT_STATE_COUNT, "one name for each state");
+
+struct http_machine {
+    struct starttls_machine m;
+    struct starttls_http *head;
+    unsigned interim_responses; /* connected side */
+};
+
+static struct http_machine *http_of(struct starttls_machine *m)
+{
+    return CONTAINER_OF(m, struct http_machine, m);
+}
+
+static void clear(struct starttls_machine *m)
+{
+    starttls_http_destroy(&http_of(m)->head);
+}
+
+/* ---- the accepted side ---- */
+
+static void accept_start(struct starttls_machine *m)
+{
+    http_of(m)->head = starttls_http_create(STARTTLS_HTTP_REQUEST);
+    m->state = ACCEPT_REQUEST;
+}
+
+static const char *body_of(unsigned status_code)
+{
+    switch (status_code) {
+    case 405:
+        return "Only CONNECT is served here.\n";
+    case 414:
+    case 431:
+        return "The request is too long.\n";
+    case 505:
+        return "Only HTTP/1.0 and HTTP/1.1 are served here.\n";
+    default:
+        return "The request is not understood.\n";
+    }
+}
+
+static enum starttls_status refuse(struct starttls_machine *m, unsigned status_code, const char *why)
+{
+    m->state = ACCEPT_REFUSED;
+    starttls_http_respond(status_code, status_code == 405 ? "Allow: CONNECT\r\n" : "", body_of(status_code), &m->out);
+    return machine_broken(m, "%s", why);
+}
+
+/* RFC 9112 section 3.2: 1.1 needs exactly one Host; and it must not tell another story than the request line, which is
+ * what we decide by. A Host without a port is common, and names the same host. */
+static bool host_agrees(const struct starttls_machine *m, const struct starttls_http *head)
+{
+    size_t count;
+    struct span value = starttls_http_field(head, "Host", &count);
+    char *host;
+    uint16_t port;
+    bool agrees;
+
+    if (count != 1)
+        return count == 0 && starttls_http_minor_version(head) == 0;
+    if (!starttls_authority_parse_optional_port(value, &host, &port))
+        return false;
+    agrees = strcmp(host, m->target_host) == 0 && (port == 0 || port == m->target_port);
+    free(host);
+    return agrees;
+}
+
+static bool has_field(const struct starttls_http *head, const char *name)
+{
+    size_t count;
+
+    (void)starttls_http_field(head, name, &count);
+    return count != 0;
+}
+
+static enum starttls_status on_request(struct starttls_machine *m, const struct starttls_http *head)
+{
+    if (strcmp(starttls_http_method(head), "CONNECT") != 0)
+        return refuse(m, 405, "the client asks for something else than CONNECT");
+    if (!starttls_authority_parse(starttls_http_target(head), &m->target_host, &m->target_port))
+        return refuse(m, 400, "the client asks for a target that is not host:port");
+    if (!host_agrees(m, head))
+        return refuse(m, 400, "the client's Host is missing, given twice, or not the target");
+    /* A body would become the first bytes of the tunnel. */
+    if (has_field(head, "Content-Length") || has_field(head, "Transfer-Encoding"))
+        return refuse(m, 400, "the client sends a body with CONNECT");
+    m->state = ACCEPT_TARGET;
+    return STARTTLS_TARGET;
+}
+
+static enum starttls_status accept_bytes(struct starttls_machine *m, struct span bytes, size_t *consumed)
+{
+    struct starttls_http *head = http_of(m)->head;
+
+    switch (starttls_http_put(head, bytes, consumed)) {
+    case STARTTLS_READY:
+        return on_request(m, head);
+    case STARTTLS_BROKEN:
+        return refuse(m, starttls_http_fault(head), starttls_http_error(head));
+    case STARTTLS_NEED_MORE:
+    case STARTTLS_UPGRADE:
+    case STARTTLS_TARGET:
+    case STARTTLS_CLOSE:
+    case STARTTLS_REFUSED:
+        break;
+    }
+    return STARTTLS_NEED_MORE;
+}
+
+static void accept_target_connected(struct starttls_machine *m)
+{
+    m->state = ACCEPT_TUNNEL;
+    machine_say(m, "HTTP/1.1 200 Connection established\r\n\r\n"); /* no length, no coding: RFC 9110 section 9.3.6 */
+}
+
+/* ---- the connected side ---- */
+
+static void connect_start(struct starttls_machine *m)
+{
+    const char *host = m->options.target_host;
+    enum starttls_host_kind kind;
+    const char *open, *close;
+
+    assert(host != NULL && m->options.target_port != 0);
+    kind = starttls_host_kind(span_of_string(host));
+    /* It may come from an application: nothing outside the grammar is written into a header. */
+    assert(kind != STARTTLS_HOST_INVALID);
+    open = kind == STARTTLS_HOST_IPV6 ? "[" : "";
+    close = kind == STARTTLS_HOST_IPV6 ? "]" : "";
+    http_of(m)->head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+    m->state = CONNECT_RESPONSE;
+    machine_say(m, "CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n\r\n", open, host, close, m->options.target_port,
+                open, host, close, m->options.target_port);
+}
+
+static enum starttls_status on_response(struct http_machine *h)
+{
+    struct starttls_machine *m = &h->m;
+    unsigned code = starttls_http_status_code(h->head);
+
+    if (code / 100 == 2) { /* its Content-Length and Transfer-Encoding mean nothing: RFC 9110 section 9.3.6 */
+        m->state = CONNECT_TUNNEL;
+        return m->options.upgrade ? STARTTLS_UPGRADE : STARTTLS_READY;
+    }
+    if (code / 100 != 1 || code == 101)
+        return machine_refused(m, "the upstream proxy answers CONNECT with %u", code);
+    if (h->interim_responses++ == STARTTLS_HTTP_INTERIM_MAX)
+        return machine_broken(m, "the upstream proxy sent more than %d interim responses", STARTTLS_HTTP_INTERIM_MAX);
+    starttls_http_destroy(&h->head);
+    h->head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+    return STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status connect_bytes(struct starttls_machine *m, struct span bytes, size_t *consumed)
+{
+    struct http_machine *h = http_of(m);
+
+    switch (starttls_http_put(h->head, bytes, consumed)) {
+    case STARTTLS_READY:
+        return on_response(h);
+    case STARTTLS_BROKEN:
+        return machine_broken(m, "the upstream proxy's answer to CONNECT: %s", starttls_http_error(h->head));
+    case STARTTLS_NEED_MORE:
+    case STARTTLS_UPGRADE:
+    case STARTTLS_TARGET:
+    case STARTTLS_CLOSE:
+    case STARTTLS_REFUSED:
+        break;
+    }
+    return STARTTLS_NEED_MORE;
+}
+
+static void connect_hinge(struct starttls_machine *m, enum hinge hinge)
+{
+    (void)m; /* the client speaks first inside TLS */
+    (void)hinge;
+}
+
+/* ---- words ---- */
+
+static void failure_text(enum starttls_failure failure, bool greeted, const char *name, struct buffer *out)
+{
+    static const struct {
+        unsigned code;
+        const char *fields, *body;
+    } replies[] = {
+        [STARTTLS_FAILURE_OVERLOAD] = {503, "Retry-After: 10\r\n", "Too busy, try again later.\n"},
+        [STARTTLS_FAILURE_TLS_UNAVAILABLE] = {503, "Retry-After: 10\r\n", "TLS is not available now.\n"},
+        [STARTTLS_FAILURE_TARGET_REFUSED] = {403, "", "This target is not allowed.\n"},
+        [STARTTLS_FAILURE_TARGET_DOWN] = {502, "", "The target does not answer.\n"},
+        [STARTTLS_FAILURE_TARGET_TIMEOUT] = {504, "", "The target does not answer in time.\n"},
+        [STARTTLS_FAILURE_TARGET_TLS] = {502, "", "The target's TLS cannot be trusted.\n"},
+        [STARTTLS_FAILURE_SHUTDOWN] = {503, "Retry-After: 10\r\n", "Shutting down.\n"},
+        [STARTTLS_FAILURE_TIMEOUT] = {408, "", "The request took too long.\n"},
+    };
+    static_assert(ARRAY_LEN(replies) == STARTTLS_FAILURE_COUNT, "one response for each failure");
+
+    (void)name;
+    if (!greeted) /* after its 200 the tunnel is the target's: nothing of ours may appear in it */
+        starttls_http_respond(replies[failure].code, replies[failure].fields, replies[failure].body, out);
+}
+
+static const struct machine_class accept_class = {
+    .size = sizeof(struct http_machine),
+    .line_bytes_max = STARTTLS_HTTP_START_LINE_BYTES_MAX,
+    .bytes_max = STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_START_LINE_BYTES_MAX,
+    .text = LINE_TEXT_ASCII,
+    .state_names = accept_names,
+    .start = accept_start,
+    .on_bytes = accept_bytes,
+    .on_target_connected = accept_target_connected,
+    .clear = clear,
+};
+
+static const struct machine_class connect_class = {
+    .size = sizeof(struct http_machine),
+    .line_bytes_max = STARTTLS_HTTP_START_LINE_BYTES_MAX,
+    .bytes_max = (STARTTLS_HTTP_INTERIM_MAX + 1) * STARTTLS_HTTP_HEAD_BYTES_MAX,
+    .text = LINE_TEXT_ASCII,
+    .state_names = connect_names,
+    .start = connect_start,
+    .on_bytes = connect_bytes,
+    .on_hinge = connect_hinge,
+    .clear = clear,
+};
+
+const struct protocol starttls_http_connect = {
+    .name = "http-proxy",
+    .alpn = "http/1.1",
+    .accept = &accept_class,
+    .connect = &connect_class,
+    .failure_text = failure_text,
+};

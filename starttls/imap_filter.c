@@ -1,0 +1,412 @@
+/* IMAP inside TLS until the client has logged in: what the relayed session must not offer or ask for.
+ *
+ * Server to client: STARTTLS is taken out of "* CAPABILITY ..." and of every "[CAPABILITY ...]" code. Responses are
+ * followed with their literals, since what a literal holds may look like a response. PREAUTH ends the session.
+ * Client to server: "tag STARTTLS" gets a name no server knows, so that the server refuses it in its turn.
+ * At the tagged OK to a LOGIN or AUTHENTICATE the filter ends (STARTTLS_READY) and the session is relayed blindly:
+ * from there on messages pass, perhaps compressed (RFC 4978).
+ *
+ * The client's side is lines, literals, and the lines that answer a "+":
+ *
+ *       COMMAND --{n+}--> LITERAL --n bytes--> COMMAND (the same one goes on)
+ *       COMMAND --{n}, then "+"--> LITERAL
+ *       COMMAND --AUTHENTICATE, then "+"--> ANSWER --end of line--> COMMAND
+ *
+ * A client waits for the "+". One that comes when the client has already said more makes those bytes data to the
+ * server and commands to us: the session ends. */
+#include "starttls/imap_syntax.h"
+#include "starttls/machine.h"
+
+enum client_state { CLIENT_COMMAND, CLIENT_LITERAL, CLIENT_ANSWER };
+enum wait { WAIT_NONE, WAIT_LITERAL, WAIT_AUTHENTICATE };
+enum server_state { SERVER_LINE, SERVER_LITERAL };
+
+struct tag {
+    uint8_t bytes[STARTTLS_IMAP_TAG_BYTES_MAX];
+    size_t size; /* 0: none */
+};
+
+struct imap_filter {
+    struct starttls_filter f;
+
+    enum server_state server_state;
+    struct buffer line;
+    uint64_t server_literal_left;
+    bool response_goes_on; /* the next line is the rest of a response, after its literal */
+
+    enum client_state client_state;
+    struct buffer command;
+    bool spoke; /* the first line has been judged */
+    uint64_t client_literal_left;
+    bool command_goes_on;
+    enum wait wait;  /* what the next "+" is for */
+    struct tag last; /* the command the client gave last */
+    struct tag logins[STARTTLS_IMAP_LOGINS_PENDING_MAX];
+};
+
+static struct imap_filter *filter_of(struct starttls_filter *f)
+{
+    return CONTAINER_OF(f, struct imap_filter, f);
+}
+
+static void start(struct starttls_filter *f)
+{
+    struct imap_filter *i = filter_of(f);
+
+    buffer_init(&i->line, STARTTLS_IMAP_LINE_BYTES_MAX);
+    buffer_init(&i->command, STARTTLS_IMAP_LINE_BYTES_MAX);
+}
+
+static void clear(struct starttls_filter *f)
+{
+    struct imap_filter *i = filter_of(f);
+
+    buffer_wipe(&i->line);
+    buffer_wipe(&i->command); /* LOGIN carries passwords */
+}
+
+static bool tag_is(const struct tag *tag, struct span wanted)
+{
+    return tag->size != 0 && span_equal(span_of(tag->bytes, tag->size), wanted);
+}
+
+static void set_tag(struct tag *tag, struct span value)
+{
+    assert(value.size <= sizeof(tag->bytes));
+    memcpy(tag->bytes, value.data, value.size);
+    tag->size = value.size;
+}
+
+/* The next word; spaces before it, which some servers skip, are skipped. */
+static struct span take_word(struct span *line)
+{
+    size_t start = 0, end;
+
+    while (start < line->size && line->data[start] == ' ')
+        start++;
+    for (end = start; end < line->size && line->data[end] > ' '; end++)
+        ;
+    struct span word = span_of(line->size == 0 ? NULL : line->data + start, end - start);
+    *line = span_skip(*line, end);
+    return word;
+}
+
+/* ---- server to client ---- */
+
+/* The capability list in a response without its line end, or an empty span. */
+static struct span find_capabilities(struct span text)
+{
+    static const char code[] = "[CAPABILITY";
+    struct span rest = text;
+    struct span tag = take_word(&rest);
+    struct span word = take_word(&rest);
+    const uint8_t *end;
+
+    if (imap_word_is(tag, "*") && imap_word_is(word, "CAPABILITY"))
+        return rest;
+    if (!imap_word_is(take_word(&rest), code))
+        return span_of(NULL, 0);
+    end = rest.size == 0 ? NULL : memchr(rest.data, ']', rest.size);
+    return span_of(rest.data, end == NULL ? rest.size : (size_t)(end - rest.data));
+}
+
+static bool has_starttls(struct span capabilities)
+{
+    while (capabilities.size != 0) {
+        struct span word = take_word(&capabilities);
+
+        if (imap_word_is(word, "STARTTLS"))
+            return true;
+        if (word.size == 0 && capabilities.size != 0)
+            capabilities = span_skip(capabilities, 1);
+    }
+    return false;
+}
+
+/* Append `line` without STARTTLS in its `capabilities`, which are a part of it. */
+static void append_without_starttls(struct span line, struct span capabilities, struct buffer *out)
+{
+    size_t before = (size_t)(capabilities.data - line.data);
+    struct span after = span_skip(line, before + capabilities.size);
+
+    filter_append(out, span_of(line.data, before));
+    while (capabilities.size != 0) {
+        struct span word = take_word(&capabilities);
+
+        if (word.size == 0 && capabilities.size != 0) {
+            filter_append(out, span_of(capabilities.data, 1)); /* a control byte: the server's to answer for */
+            capabilities = span_skip(capabilities, 1);
+        } else if (word.size != 0 && !imap_word_is(word, "STARTTLS")) {
+            filter_append_text(out, " ");
+            filter_append(out, word);
+        }
+    }
+    filter_append(out, after);
+}
+
+/* A tagged response: does it end a login, and was it the one that succeeded? */
+static enum starttls_status on_tagged(struct imap_filter *i, struct span tag, struct span word)
+{
+    bool logged_in = false;
+
+    if (tag_is(&i->last, tag))
+        i->wait = WAIT_NONE;
+    for (size_t n = 0; n < ARRAY_LEN(i->logins); n++) {
+        if (!tag_is(&i->logins[n], tag))
+            continue;
+        i->logins[n].size = 0;
+        logged_in = imap_word_is(word, "OK");
+        break;
+    }
+    return logged_in ? STARTTLS_READY : STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status on_continuation(struct imap_filter *i)
+{
+    switch (i->wait) {
+    case WAIT_LITERAL:
+        i->client_state = i->client_literal_left == 0 ? CLIENT_COMMAND : CLIENT_LITERAL;
+        i->wait = WAIT_NONE;
+        i->command_goes_on = true;
+        return STARTTLS_NEED_MORE;
+    case WAIT_AUTHENTICATE:
+        i->client_state = CLIENT_ANSWER;
+        return STARTTLS_NEED_MORE;
+    case WAIT_NONE:
+        break;
+    }
+    return filter_broken(&i->f, "the server's \"+\" has nobody who waits for it: what the client said could be taken "
+                                "for commands or for data");
+}
+
+static enum starttls_status on_response(struct imap_filter *i, struct span text)
+{
+    struct span rest = text;
+    struct span tag = take_word(&rest);
+    struct span word = take_word(&rest);
+
+    if (imap_word_is(tag, "+"))
+        return on_continuation(i);
+    if (!imap_word_is(tag, "*"))
+        return on_tagged(i, tag, word);
+    if (imap_word_is(word, "PREAUTH"))
+        return filter_broken(&i->f, "the server greets with PREAUTH: a session somebody else has logged in");
+    return STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status on_server_line(struct imap_filter *i, struct buffer *out)
+{
+    struct span line = buffer_span(&i->line);
+    struct span text = filter_line_text(line);
+    struct imap_literal literal;
+    struct span capabilities = i->response_goes_on ? span_of(NULL, 0) : find_capabilities(text);
+    enum starttls_status status = i->response_goes_on ? STARTTLS_NEED_MORE : on_response(i, text);
+
+    if (status == STARTTLS_BROKEN)
+        return status;
+    i->response_goes_on = imap_ends_with_literal(text, &literal);
+    if (i->response_goes_on && literal.size == UINT64_MAX)
+        return filter_broken_by(&i->f, "the server sent a literal of no known size", text);
+    if (i->response_goes_on && literal.size != 0) {
+        i->server_state = SERVER_LITERAL;
+        i->server_literal_left = literal.size;
+    }
+    if (has_starttls(capabilities))
+        append_without_starttls(line, capabilities, out);
+    else
+        filter_append(out, line);
+    buffer_consume(&i->line, i->line.size);
+    return status;
+}
+
+static enum starttls_status put_server_line(struct imap_filter *i, struct span bytes, size_t *taken,
+                                            struct buffer *out)
+{
+    *taken = 0;
+    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
+        return STARTTLS_NEED_MORE;
+    if (filter_line_put(&i->line, bytes, taken))
+        return on_server_line(i, out);
+    if (buffer_room(&i->line) == 0)
+        return filter_broken_by(&i->f, "the server sent a line that is too long", buffer_span(&i->line));
+    return STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    struct imap_filter *i = filter_of(f);
+    enum starttls_status status = STARTTLS_NEED_MORE;
+
+    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
+        struct span rest = span_skip(bytes, *consumed);
+        size_t taken = 0;
+
+        switch (i->server_state) {
+        case SERVER_LINE:
+            status = put_server_line(i, rest, &taken, out);
+            break;
+        case SERVER_LITERAL:
+            taken = filter_pass(rest, i->server_literal_left, out);
+            i->server_literal_left -= taken;
+            if (i->server_literal_left == 0)
+                i->server_state = SERVER_LINE;
+            break;
+        }
+        *consumed += taken;
+        if (taken == 0)
+            break;
+    }
+    buffer_trim(&i->line);
+    return status;
+}
+
+/* ---- client to server ---- */
+
+static bool remember_login(struct imap_filter *i, struct span tag)
+{
+    for (size_t n = 0; n < ARRAY_LEN(i->logins); n++) {
+        if (i->logins[n].size == 0) {
+            set_tag(&i->logins[n], tag);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first line of a command, or as much of it as the filter holds. */
+static enum starttls_status on_command(struct imap_filter *i, struct span text, bool is_complete, struct buffer *out)
+{
+    struct span rest = text;
+    struct span tag = take_word(&rest);
+    struct span word = take_word(&rest);
+    bool is_authenticate = imap_word_is(word, "AUTHENTICATE");
+
+    /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
+    if (!i->spoke && text_looks_like_http(text, HTTP_LIKENESS_REQUEST_LINE))
+        return filter_broken_by(&i->f, "the client speaks HTTP", text);
+    i->spoke = true;
+    i->last.size = 0;
+    if (!is_complete && !is_authenticate) /* only an initial response (RFC 4959) is ever that long */
+        return filter_broken(&i->f, "the client sent a command line that is too long");
+    if (!imap_is_tag(tag)) {
+        filter_move(&i->command, out); /* the server's to refuse */
+        return STARTTLS_NEED_MORE;
+    }
+    set_tag(&i->last, tag);
+    if ((is_authenticate || imap_word_is(word, "LOGIN")) && !remember_login(i, tag))
+        return filter_broken(&i->f, "the client gave more than %d logins without waiting for an answer",
+                             STARTTLS_IMAP_LOGINS_PENDING_MAX);
+    if (is_authenticate)
+        i->wait = WAIT_AUTHENTICATE;
+    if (imap_word_is(word, "STARTTLS")) {
+        filter_append(out, tag);
+        filter_append_text(out, " REFUSED-STARTTLS\r\n");
+        buffer_consume(&i->command, i->command.size);
+    } else {
+        filter_move(&i->command, out);
+    }
+    return STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status on_client_line(struct imap_filter *i, bool is_complete, struct buffer *out)
+{
+    struct span text = filter_line_text(buffer_span(&i->command));
+    struct imap_literal literal = {0};
+    bool has_literal = is_complete && imap_ends_with_literal(text, &literal);
+    enum starttls_status status = STARTTLS_NEED_MORE;
+
+    if (has_literal && literal.size == UINT64_MAX)
+        return filter_broken(&i->f, "the client sent a literal of no known size");
+    if (i->command_goes_on && !is_complete)
+        return filter_broken(&i->f, "the client sent a command line that is too long");
+    if (i->command_goes_on)
+        filter_move(&i->command, out);
+    else
+        status = on_command(i, text, is_complete, out);
+    i->command_goes_on = false;
+    if (!is_complete)
+        i->client_state = CLIENT_ANSWER; /* to the end of the line */
+    if (has_literal) {
+        i->client_literal_left = literal.size;
+        i->wait = literal.is_synchronizing ? WAIT_LITERAL : i->wait;
+        i->command_goes_on = !literal.is_synchronizing;
+        if (!literal.is_synchronizing && literal.size != 0)
+            i->client_state = CLIENT_LITERAL;
+    }
+    return status;
+}
+
+static enum starttls_status put_command(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
+{
+    bool complete;
+
+    *taken = 0;
+    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
+        return STARTTLS_NEED_MORE;
+    /* It did not wait, or it was refused: this is a new command, and no "+" may come for the one before. */
+    i->wait = WAIT_NONE;
+    complete = filter_line_put(&i->command, bytes, taken);
+    if (complete || buffer_room(&i->command) == 0)
+        return on_client_line(i, complete, out);
+    return STARTTLS_NEED_MORE;
+}
+
+/* Straight through to the end of the line. */
+static size_t pass_answer(struct imap_filter *i, struct span bytes, struct buffer *out)
+{
+    const uint8_t *end = memchr(bytes.data, '\n', bytes.size);
+    size_t wanted = end == NULL ? bytes.size : (size_t)(end - bytes.data) + 1;
+    size_t passed = filter_pass(bytes, wanted, out);
+
+    if (end != NULL && passed == wanted)
+        i->client_state = CLIENT_COMMAND;
+    return passed;
+}
+
+static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    struct imap_filter *i = filter_of(f);
+    enum starttls_status status = STARTTLS_NEED_MORE;
+
+    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
+        struct span rest = span_skip(bytes, *consumed);
+        size_t taken = 0;
+
+        switch (i->client_state) {
+        case CLIENT_COMMAND:
+            status = put_command(i, rest, &taken, out);
+            break;
+        case CLIENT_LITERAL:
+            taken = filter_pass(rest, i->client_literal_left, out);
+            i->client_literal_left -= taken;
+            if (i->client_literal_left == 0)
+                i->client_state = CLIENT_COMMAND;
+            break;
+        case CLIENT_ANSWER:
+            taken = pass_answer(i, rest, out);
+            break;
+        }
+        *consumed += taken;
+        if (taken == 0)
+            break;
+    }
+    buffer_trim(&i->command);
+    return status;
+}
+
+static bool rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
+{
+    struct imap_filter *i = filter_of(f);
+
+    return filter_move(direction == STARTTLS_FROM_CLIENT ? &i->command : &i->line, out);
+}
+
+const struct filter_class imap_filter_class = {
+    .size = sizeof(struct imap_filter),
+    .start = start,
+    .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
+    .rest = rest,
+    .clear = clear,
+};

@@ -1,0 +1,381 @@
+#include "conversation.h"
+#include "starttls/limits.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#define HTTP_ACCEPT  .protocol = STARTTLS_HTTP_CONNECT, .side = ACCEPTED
+#define HTTP_CONNECT .protocol = STARTTLS_HTTP_CONNECT, .side = CONNECTED, .target = "host.test"
+
+#define RESPONSE(status, length, fields, body)                                                                         \
+    "HTTP/1.1 " status "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " length                        \
+    "\r\nConnection: close\r\n" fields "\r\n" body
+#define R400 RESPONSE("400 Bad Request", "31", "", "The request is not understood.\n")
+#define R405 RESPONSE("405 Method Not Allowed", "29", "Allow: CONNECT\r\n", "Only CONNECT is served here.\n")
+#define R505 RESPONSE("505 HTTP Version Not Supported", "44", "", "Only HTTP/1.0 and HTTP/1.1 are served here.\n")
+#define R414 RESPONSE("414 URI Too Long", "25", "", "The request is too long.\n")
+#define R431 RESPONSE("431 Request Header Fields Too Large", "25", "", "The request is too long.\n")
+
+static void accept_gives_the_target(void **state)
+{
+    static const struct {
+        struct conversation row;
+        const char *want_host;
+        uint16_t want_port;
+    } rows[] = {
+        {{"name", HTTP_ACCEPT, .input = BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443\r\n\r\n")},
+         "host.test", 443},
+        {{"1.0 without Host", HTTP_ACCEPT, .input = BYTES("CONNECT host.test:1 HTTP/1.0\r\n\r\n")}, "host.test", 1},
+        {{"1.0 with Host", HTTP_ACCEPT, .input = BYTES("CONNECT h:65535 HTTP/1.0\r\nHost:h\r\n\r\n")}, "h", 65535},
+        {{"Host without port, other case, trailing dot", HTTP_ACCEPT,
+          .input = BYTES("CONNECT Host.Test.:443 HTTP/1.1\r\nhOST: HOST.test \r\nX: y\r\nEmpty:\r\nZ: \t\r\n\r\n")},
+         "host.test", 443},
+        {{"IPv4", HTTP_ACCEPT, .input = BYTES("CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: 192.0.2.1:443\r\n\r\n")},
+         "192.0.2.1", 443},
+        {{"IPv6", HTTP_ACCEPT, .input = BYTES("CONNECT [2001:DB8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n")},
+         "2001:db8::1", 443},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conversation row = rows[i].row;
+        struct starttls_machine *m = conversation_create(&row);
+        size_t consumed;
+
+        row.want = STARTTLS_TARGET;
+        row.want_output = "";
+        conversation_check(&row);
+        assert_int_equal(starttls_put(m, row.input, &consumed), STARTTLS_TARGET);
+        assert_string_equal(starttls_target_host(m), rows[i].want_host);
+        assert_int_equal(starttls_target_port(m), rows[i].want_port);
+        starttls_machine_destroy(&m);
+    }
+}
+
+static void accept_refuses_everything_but_a_plain_connect(void **state)
+{
+#define HOST "Host: host.test:443\r\n"
+#define GOOD "CONNECT host.test:443 HTTP/1.1\r\n" HOST
+    static const struct {
+        const char *name;
+        struct span input;
+        const char *want_output, *want_error;
+    } rows[] = {
+        /* C1: each row of the table of what http-parser accepts. */
+        {"no port", BYTES("CONNECT host.test HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, "host:port"},
+        {"empty port", BYTES("CONNECT host.test: HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, "host:port"},
+        {"C5 port 0", BYTES("CONNECT host.test:0 HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, "host:port"},
+        {"C5 port 65536", BYTES("CONNECT host.test:65536 HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, "host:port"},
+        {"port 99999", BYTES("CONNECT host.test:99999 HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, "host:port"},
+        {"port 443x", BYTES("CONNECT host.test:443x HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, NULL},
+        {"C5 port -1", BYTES("CONNECT host.test:-1 HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, NULL},
+        {"C5 port +443", BYTES("CONNECT host.test:+443 HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, NULL},
+        {"C5 port 0443", BYTES("CONNECT host.test:0443 HTTP/1.1\r\nHost: host.test\r\n\r\n"), R400, "host:port"},
+        {"C5 port with NUL", BYTES("CONNECT host.test:443\0 HTTP/1.1\r\n"), R400, "NUL"},
+        {"user information", BYTES("CONNECT user:pw@host.test:443 HTTP/1.1\r\n" HOST "\r\n"), R400, "host:port"},
+        {"scheme", BYTES("CONNECT http://host.test:443/ HTTP/1.1\r\n" HOST "\r\n"), R400, NULL},
+        {"path", BYTES("CONNECT host.test:443/x HTTP/1.1\r\n" HOST "\r\n"), R400, NULL},
+        {"percent", BYTES("CONNECT a%0d%0a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), R400, NULL},
+        {"zone", BYTES("CONNECT [fe80::1%25eth0]:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), R400, NULL},
+        {"no Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\n\r\n"), R400, "Host"},
+        {"two Host", BYTES(GOOD HOST "\r\n"), R400, "Host"},
+        {"two Host in 1.0", BYTES("CONNECT host.test:443 HTTP/1.0\r\n" HOST HOST "\r\n"), R400, "Host"},
+        {"another Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n"), R400, "Host"},
+        {"another Host's port", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:25\r\n\r\n"), R400, "Host"},
+        {"empty Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost:\r\n\r\n"), R400, "Host"},
+        {"two hosts in one Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443, a\r\n\r\n"), R400, "Host"},
+        {"HTTP/0.9", BYTES("CONNECT host.test:443\r\n"), R505, "0.9"},
+        {"HTTP/2.0", BYTES("CONNECT host.test:443 HTTP/2.0\r\n"), R505, "version"},
+        {"HTTP/9.9", BYTES("CONNECT host.test:443 HTTP/9.9\r\n"), R505, "version"},
+        {"HTTP/1.2", BYTES("CONNECT host.test:443 HTTP/1.2\r\n"), R505, "version"},
+        {"HTTP/1.10", BYTES("CONNECT host.test:443 HTTP/1.10\r\n"), R400, "request line"},
+        {"http/1.1", BYTES("CONNECT host.test:443 http/1.1\r\n"), R400, "request line"},
+        {"bare LF after the request line", BYTES("CONNECT host.test:443 HTTP/1.1\n"), R400, "LF"},
+        {"bare LF after a field", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443\n"), R400, "LF"},
+        {"bare LF at the end", BYTES(GOOD "\n"), R400, "LF"},
+        {"folded field", BYTES(GOOD "X: y\r\n z\r\n"), R400, "folded"},
+        {"field folded with a tab", BYTES(GOOD "X: y\r\n\tz\r\n"), R400, "folded"},
+        {"first field folded", BYTES("CONNECT host.test:443 HTTP/1.1\r\n Host: x\r\n"), R400, "folded"},
+        {"space before the colon", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost : host.test:443\r\n"), R400, "proper name"},
+        {"tab before the colon", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost\t: host.test:443\r\n"), R400, "proper name"},
+        {"no colon", BYTES(GOOD "X\r\n"), R400, "proper name"},
+        {"no name", BYTES(GOOD ": x\r\n"), R400, "proper name"},
+        {"two spaces before the target", BYTES("CONNECT  host.test:443 HTTP/1.1\r\n"), R400, "request line"},
+        {"two spaces after the target", BYTES("CONNECT host.test:443  HTTP/1.1\r\n"), R400, "request line"},
+        {"space at the end", BYTES("CONNECT host.test:443 HTTP/1.1 \r\n"), R400, "request line"},
+        {"tab instead of space", BYTES("CONNECT\thost.test:443\tHTTP/1.1\r\n"), R400, "request line"},
+        {"empty line before the request", BYTES("\r\n"), R400, "request line"},
+        {"Content-Length", BYTES(GOOD "Content-Length: 0\r\n\r\n"), R400, "body"},
+        {"Transfer-Encoding", BYTES(GOOD "Transfer-Encoding: chunked\r\n\r\n"), R400, "body"},
+        /* What http-parser rejects by itself stays rejected. */
+        {"NUL in a value", BYTES(GOOD "X: a\0b\r\n"), R400, "NUL"},
+        {"bare CR in a value", BYTES(GOOD "X: a\rb\r\n"), R400, "CR"},
+        {"control byte in a value", BYTES(GOOD "X: a\x01\r\n"), R400, "control"},
+        {"8-bit in a value", BYTES(GOOD "X: \xe4\r\n"), R400, "ASCII"},
+        {"8-bit in the target", BYTES("CONNECT h\xe4:443 HTTP/1.1\r\n"), R400, "ASCII"},
+        {"control byte in the target", BYTES("CONNECT h\x01:443 HTTP/1.1\r\n"), R400, "request line"},
+        {"two Content-Length", BYTES(GOOD "Content-Length: 1\r\nContent-Length: 2\r\n\r\n"), R400, NULL},
+        {"Content-Length +5", BYTES(GOOD "Content-Length: +5\r\n\r\n"), R400, NULL},
+        {"both lengths", BYTES(GOOD "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), R400, NULL},
+        {"method in lower case", BYTES("connect host.test:443 HTTP/1.1\r\n" HOST "\r\n"), R400, NULL},
+        {"unknown method", BYTES("BREW host.test:443 HTTP/1.1\r\n" HOST "\r\n"), R400, NULL},
+        /* Hosts that are no hosts: C3 and C6; the rest of the grammar is target.h's test. */
+        {"C3 127.1", BYTES("CONNECT 127.1:443 HTTP/1.1\r\nHost: 127.1:443\r\n\r\n"), R400, "host:port"},
+        {"C3 2130706433", BYTES("CONNECT 2130706433:443 HTTP/1.1\r\nHost: a\r\n\r\n"), R400, "host:port"},
+        {"C3 0x7f000001", BYTES("CONNECT 0x7f000001:443 HTTP/1.1\r\nHost: a\r\n\r\n"), R400, "host:port"},
+        {"C6 header through the host", BYTES("CONNECT a\r\nX: y:443 HTTP/1.1\r\n"), R505, "0.9"},
+        {"brackets around a name", BYTES("CONNECT [host.test]:443 HTTP/1.1\r\nHost: a\r\n\r\n"), R400, NULL},
+        {"IPv6 without brackets", BYTES("CONNECT ::1:443 HTTP/1.1\r\nHost: a\r\n\r\n"), R400, NULL},
+        /* Other methods. */
+        {"GET", BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), R405, "CONNECT"},
+        {"POST", BYTES("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), R405, "CONNECT"},
+        {"HTTP/2's preface", BYTES("PRI * HTTP/2.0\r\n"), R505, "version"},
+        {"C2 only one is answered", BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n" GOOD "\r\n"), R405, "CONNECT"},
+        {"TLS to the plain port", BYTES("\x16\x03\x01\x02\x00\x01"), R400, "NUL"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct conversation row = {.name = rows[i].name, HTTP_ACCEPT, .input = rows[i].input, .want = STARTTLS_BROKEN,
+                                   .want_output = rows[i].want_output,
+                                   .want_error = rows[i].want_error == NULL ? "" : rows[i].want_error};
+        struct starttls_machine *m = conversation_create(&row);
+        size_t consumed;
+
+        /* How much is left after the refusal is told by one run; all cuts must then agree. */
+        assert_int_equal(starttls_put(m, row.input, &consumed), STARTTLS_BROKEN);
+        assert_true(starttls_error(m)[0] != '\0');
+        row.want_left = row.input.size - consumed;
+        starttls_machine_destroy(&m);
+        conversation_check(&row);
+    }
+}
+
+/* A request with `count` fields, Host among them, and one of them `extra` bytes longer. */
+static char *request(size_t count, size_t extra)
+{
+    char *padding = base_alloc(extra + 1);
+    char *text;
+
+    memset(padding, 'a', extra);
+    text = base_printf("CONNECT h:443 HTTP/1.1\r\nHost: h%s\r\n", "");
+    for (size_t i = 1; i < count; i++) {
+        char *longer = base_printf("%sX: %s\r\n", text, i == 1 ? padding : "");
+
+        free(text);
+        text = longer;
+    }
+    free(padding);
+    padding = base_printf("%s\r\n", text);
+    free(text);
+    return padding;
+}
+
+static void accept_has_limits(void **state)
+{
+    char *most_fields = request(STARTTLS_HTTP_FIELDS_MAX, 0);
+    char *more_fields = request(STARTTLS_HTTP_FIELDS_MAX + 1, 0);
+    char *long_field = request(2, STARTTLS_HTTP_START_LINE_BYTES_MAX);
+    uint8_t *long_line = base_alloc(STARTTLS_HTTP_START_LINE_BYTES_MAX + 1);
+    char *long_head = base_alloc(3 * STARTTLS_HTTP_START_LINE_BYTES_MAX);
+    struct conversation rows[] = {
+        {"most fields", HTTP_ACCEPT, .input = span_of_string(most_fields), .want = STARTTLS_TARGET, .want_output = ""},
+        {"one field more", HTTP_ACCEPT, .input = span_of_string(more_fields), .want = STARTTLS_BROKEN,
+         .want_output = R431, .want_error = "too many", .want_left = 2},
+        {"field line", HTTP_ACCEPT, .input = span_of_string(long_field), .want = STARTTLS_BROKEN, .want_output = R431,
+         .want_error = "too long", .want_left = strlen(long_field) - 33 - STARTTLS_HTTP_START_LINE_BYTES_MAX - 1},
+        {"request line", HTTP_ACCEPT, .input = span_of(long_line, STARTTLS_HTTP_START_LINE_BYTES_MAX + 1),
+         .want = STARTTLS_BROKEN, .want_output = R414, .want_error = "too long"},
+        {"head", HTTP_ACCEPT, .want = STARTTLS_BROKEN, .want_output = R431, .want_error = "too long"},
+    };
+
+    (void)state;
+    memset(long_line, 'A', STARTTLS_HTTP_START_LINE_BYTES_MAX + 1);
+    memcpy(long_head, "CONNECT h:443 HTTP/1.1\r\n", 24);
+    for (size_t at = 24; at < STARTTLS_HTTP_HEAD_BYTES_MAX + 1; at += 1000) {
+        memset(long_head + at, 'a', 1000);
+        memcpy(long_head + at, "X: ", 3);
+        memcpy(long_head + at + 998, "\r\n", 2);
+        rows[4].input = span_of(long_head, at + 1000);
+    }
+    conversation_check_table(rows, ARRAY_LEN(rows));
+    free(most_fields);
+    free(more_fields);
+    free(long_field);
+    free(long_line);
+    free(long_head);
+}
+
+static void target_connected_opens_the_tunnel_and_lends_early_data(void **state)
+{
+    static const char head[] = "CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n";
+    const struct conversation row = {"", HTTP_ACCEPT};
+    struct starttls_machine *m = conversation_create(&row);
+    uint8_t *early = base_alloc(STARTTLS_EARLY_DATA_BYTES_MAX + 10);
+    char *both = base_printf("%sfirst", head);
+    size_t consumed;
+
+    (void)state;
+    memset(early, 'e', STARTTLS_EARLY_DATA_BYTES_MAX + 10);
+    assert_int_equal(starttls_put(m, span_of_string(both), &consumed), STARTTLS_TARGET);
+    assert_int_equal(consumed, strlen(both));
+    assert_int_equal(starttls_put(m, span_of_string("second"), &consumed), STARTTLS_TARGET);
+    assert_int_equal(consumed, 6);
+    assert_true(span_equal(starttls_early_data(m), span_of_string("firstsecond")));
+    assert_int_equal(starttls_output(m).size, 0);
+    /* What passes the limit is left with the caller. */
+    assert_int_equal(starttls_put(m, span_of(early, STARTTLS_EARLY_DATA_BYTES_MAX + 10), &consumed), STARTTLS_TARGET);
+    assert_int_equal(consumed, STARTTLS_EARLY_DATA_BYTES_MAX - 11);
+    starttls_target_connected(m);
+    assert_true(span_equal(starttls_output(m), span_of_string("HTTP/1.1 200 Connection established\r\n\r\n")));
+    assert_int_equal(starttls_put(m, span_of_string("third"), &consumed), STARTTLS_READY);
+    assert_int_equal(consumed, 0);
+    assert_int_equal(starttls_early_data(m).size, STARTTLS_EARLY_DATA_BYTES_MAX);
+    starttls_machine_destroy(&m);
+    free(early);
+    free(both);
+}
+
+/* C2, and C4's other half: a refused target's request is answered once, and its early data goes nowhere. */
+static void failure_text_closes_and_repeats_nothing(void **state)
+{
+    static const struct {
+        enum starttls_failure failure;
+        const char *want;
+    } rows[] = {
+        {STARTTLS_FAILURE_OVERLOAD, "HTTP/1.1 503 "},       {STARTTLS_FAILURE_TLS_UNAVAILABLE, "HTTP/1.1 503 "},
+        {STARTTLS_FAILURE_TARGET_REFUSED, "HTTP/1.1 403 "}, {STARTTLS_FAILURE_TARGET_DOWN, "HTTP/1.1 502 "},
+        {STARTTLS_FAILURE_TARGET_TIMEOUT, "HTTP/1.1 504 "}, {STARTTLS_FAILURE_TARGET_TLS, "HTTP/1.1 502 "},
+        {STARTTLS_FAILURE_SHUTDOWN, "HTTP/1.1 503 "},       {STARTTLS_FAILURE_TIMEOUT, "HTTP/1.1 408 "},
+    };
+
+    (void)state;
+    static_assert(ARRAY_LEN(rows) == STARTTLS_FAILURE_COUNT, "one for each");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buffer out;
+        char *text;
+
+        buffer_init(&out, 1000);
+        starttls_failure_text(STARTTLS_HTTP_CONNECT, rows[i].failure, true, "proxy.test", &out);
+        assert_int_equal(buffer_span(&out).size, 0);
+        starttls_failure_text(STARTTLS_HTTP_CONNECT, rows[i].failure, false, "proxy.test", &out);
+        text = base_strndup((const char *)buffer_span(&out).data, out.size);
+        assert_int_equal(strncmp(text, rows[i].want, strlen(rows[i].want)), 0);
+        assert_non_null(strstr(text, "\r\nConnection: close\r\n"));
+        assert_int_equal(strstr(text, "503") != NULL, strstr(text, "Retry-After") != NULL);
+        free(text);
+        buffer_release(&out);
+    }
+}
+
+#define ASK "CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443\r\n\r\n"
+
+static void connect_opens_the_tunnel(void **state)
+{
+    static const struct conversation rows[] = {
+        {"nothing said", HTTP_CONNECT, .input = BYTES(""), .want = STARTTLS_NEED_MORE, .want_output = ASK},
+        {"200", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 Connection established\r\n\r\n"), .want = STARTTLS_READY,
+         .want_output = ASK},
+        {"200 of 1.0 without a reason", HTTP_CONNECT, .input = BYTES("HTTP/1.0 200\r\n\r\n"), .want = STARTTLS_READY,
+         .want_output = ASK},
+        {"C8 lengths mean nothing in 2xx", HTTP_CONNECT,
+         .input = BYTES("HTTP/1.1 204 x\r\nContent-Length: 5\r\nVia: x\r\n\r\n"), .want = STARTTLS_READY,
+         .want_output = ASK},
+        {"the target speaks first", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\n\r\n220 mx"), .want = STARTTLS_READY,
+         .want_output = ASK, .want_left = 6},
+        {"TLS comes next", HTTP_CONNECT, .upgrade = UPGRADE, .input = BYTES("HTTP/1.1 200 OK\r\n\r\n"),
+         .want = STARTTLS_UPGRADE, .want_output = ASK},
+        {"interim responses", HTTP_CONNECT,
+         .input = BYTES("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 100 x\r\n\r\n"
+                        "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
+         .want = STARTTLS_READY, .want_output = ASK},
+        {"IPv6", .protocol = STARTTLS_HTTP_CONNECT, .side = CONNECTED, .target = "2001:db8::1", .input = BYTES(""),
+         .want = STARTTLS_NEED_MORE, .want_output = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n"},
+    };
+
+    (void)state;
+    conversation_check_table(rows, ARRAY_LEN(rows));
+}
+
+static void connect_refuses_all_else(void **state)
+{
+    static const struct conversation rows[] = {
+        {"407", HTTP_CONNECT, .input = BYTES("HTTP/1.1 407 x\r\nContent-Length: 3\r\n\r\nabc"), .want = STARTTLS_REFUSED,
+         .want_output = ASK, .want_error = "407", .want_left = 3},
+        {"C8 301", HTTP_CONNECT, .input = BYTES("HTTP/1.1 301 x\r\nLocation: http://x/\r\n\r\n"),
+         .want = STARTTLS_REFUSED, .want_output = ASK, .want_error = "301"},
+        {"C8 101", HTTP_CONNECT, .input = BYTES("HTTP/1.1 101 x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+         .want = STARTTLS_REFUSED, .want_output = ASK, .want_error = "101"},
+        {"C8 endless 1xx", HTTP_CONNECT,
+         .input = BYTES("HTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\n"
+                        "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
+         .want = STARTTLS_BROKEN, .want_output = ASK, .want_error = "more than 5", .want_left = 19},
+        {"C8 HTTP/0.9 body", HTTP_CONNECT, .input = BYTES("<html>\r\n"), .want = STARTTLS_BROKEN, .want_output = ASK,
+         .want_error = "status line"},
+        {"another protocol", HTTP_CONNECT, .input = BYTES("220 mx ESMTP\r\n"), .want = STARTTLS_BROKEN,
+         .want_output = ASK, .want_error = "status line"},
+        {"HTTP/2", HTTP_CONNECT, .input = BYTES("HTTP/2.0 200 OK\r\n"), .want = STARTTLS_BROKEN, .want_output = ASK,
+         .want_error = "status line"},
+        {"code of two digits", HTTP_CONNECT, .input = BYTES("HTTP/1.1 20 OK\r\n"), .want = STARTTLS_BROKEN,
+         .want_output = ASK, .want_error = "status line"},
+        {"code of four digits", HTTP_CONNECT, .input = BYTES("HTTP/1.1 2000 OK\r\n"), .want = STARTTLS_BROKEN,
+         .want_output = ASK, .want_error = "status line"},
+        {"two spaces", HTTP_CONNECT, .input = BYTES("HTTP/1.1  200 OK\r\n"), .want = STARTTLS_BROKEN, .want_output = ASK,
+         .want_error = "status line"},
+        {"bare LF", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\n"), .want = STARTTLS_BROKEN, .want_output = ASK,
+         .want_error = "LF"},
+        {"folded field", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\nX: y\r\n z\r\n"), .want = STARTTLS_BROKEN,
+         .want_output = ASK, .want_error = "folded"},
+        {"space before the colon", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\nX : y\r\n"), .want = STARTTLS_BROKEN,
+         .want_output = ASK, .want_error = "proper name"},
+    };
+
+    (void)state;
+    conversation_check_table(rows, ARRAY_LEN(rows));
+}
+
+/* C8: bytes before the target's TLS. */
+static void connect_refuses_bytes_before_tls(void **state)
+{
+    static const struct conversation row = {
+        "C8", HTTP_CONNECT, .upgrade = UPGRADE, .input = BYTES("HTTP/1.1 200 OK\r\n\r\nabc"), .want = STARTTLS_BROKEN,
+        .want_output = ASK, .want_error = "plain text", .want_left = 3};
+
+    (void)state;
+    conversation_check_early(&row, row.input.size - 3);
+}
+
+/* C8: a head of 64 KB. */
+static void connect_has_limits(void **state)
+{
+    struct buffer head;
+
+    (void)state;
+    buffer_init(&head, 70 * 1024);
+    assert_true(buffer_printf(&head, "HTTP/1.1 200 OK\r\n"));
+    while (head.size < 64 * 1024)
+        assert_true(buffer_printf(&head, "X-A: %01000d\r\n", 7));
+    const struct conversation row = {"C8", HTTP_CONNECT, .input = buffer_span(&head), .want = STARTTLS_BROKEN,
+                                     .want_output = ASK, .want_error = "too long",
+                                     .want_left = head.size - 17 - 17 * 1007};
+    conversation_check(&row);
+    buffer_release(&head);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accept_gives_the_target),
+        cmocka_unit_test(accept_refuses_everything_but_a_plain_connect),
+        cmocka_unit_test(accept_has_limits),
+        cmocka_unit_test(target_connected_opens_the_tunnel_and_lends_early_data),
+        cmocka_unit_test(failure_text_closes_and_repeats_nothing),
+        cmocka_unit_test(connect_opens_the_tunnel),
+        cmocka_unit_test(connect_refuses_all_else),
+        cmocka_unit_test(connect_refuses_bytes_before_tls),
+        cmocka_unit_test(connect_has_limits),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
