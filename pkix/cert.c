@@ -3,11 +3,11 @@
 #include "pkix/oid.h"
 
 enum {
-    TAG_VERSION = DER_CONTEXT_CONSTRUCTED | 0,
-    TAG_ISSUER_UNIQUE_ID = DER_CONTEXT | 1,
-    TAG_SUBJECT_UNIQUE_ID = DER_CONTEXT | 2,
-    TAG_EXTENSIONS = DER_CONTEXT_CONSTRUCTED | 3,
-    TAG_AKI_KEY_ID = DER_CONTEXT | 0,
+    TAG_VERSION = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_ISSUER_UNIQUE_ID = ASN1_CONTEXT | 1,
+    TAG_SUBJECT_UNIQUE_ID = ASN1_CONTEXT | 2,
+    TAG_EXTENSIONS = ASN1_CONTEXT_CONSTRUCTED | 3,
+    TAG_AKI_KEY_ID = ASN1_CONTEXT | 0,
 };
 
 static const enum pkix_oid extension_oids[] = {
@@ -37,11 +37,11 @@ enum pkix_error pkix_signed_read(struct span der, enum der_size size, struct pki
 {
     struct der outer, peek;
 
-    if (der_enter_only(der, DER_SEQUENCE, size, &outer) != PKIX_OK)
+    if (der_enter_only(der, ASN1_SEQUENCE, size, &outer) != PKIX_OK)
         return PKIX_BAD_DER;
     peek = outer;
-    if (der_read_whole(&outer, DER_SEQUENCE, &out->data) != PKIX_OK || der_enter(&peek, DER_SEQUENCE, data) != PKIX_OK ||
-        der_read(&outer, DER_SEQUENCE, &out->algorithm) != PKIX_OK)
+    if (der_read_whole(&outer, ASN1_SEQUENCE, &out->data) != PKIX_OK || der_enter(&peek, ASN1_SEQUENCE, data) != PKIX_OK ||
+        der_read(&outer, ASN1_SEQUENCE, &out->algorithm) != PKIX_OK)
         return PKIX_BAD_DER;
     if (der_read_bit_string(&outer, &out->signature) != PKIX_OK)
         return PKIX_BAD_SIGNATURE;
@@ -56,7 +56,7 @@ static enum pkix_error read_version(struct der *tbs, enum pkix_version *version)
     *version = PKIX_V1;
     if (!der_next_is(tbs, TAG_VERSION))
         return PKIX_OK;
-    if (der_enter(tbs, TAG_VERSION, &inner) != PKIX_OK || der_read_small(&inner, DER_INTEGER, &number) != PKIX_OK ||
+    if (der_enter(tbs, TAG_VERSION, &inner) != PKIX_OK || der_read_small(&inner, ASN1_INTEGER, &number) != PKIX_OK ||
         der_end(&inner) != PKIX_OK || number >= PKIX_VERSION_COUNT)
         return PKIX_BAD_DER;
     *version = (enum pkix_version)number;
@@ -107,7 +107,7 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
 
     if (!der_next_is(tbs, TAG_EXTENSIONS))
         return PKIX_OK;
-    if (der_enter(tbs, TAG_EXTENSIONS, &wrapper) != PKIX_OK || der_enter(&wrapper, DER_SEQUENCE, &list) != PKIX_OK ||
+    if (der_enter(tbs, TAG_EXTENSIONS, &wrapper) != PKIX_OK || der_enter(&wrapper, ASN1_SEQUENCE, &list) != PKIX_OK ||
         der_end(&wrapper) != PKIX_OK)
         return PKIX_BAD_DER;
     cert->has_empty_extensions = der_at_end(&list);
@@ -117,9 +117,9 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
         bool critical;
         enum pkix_error error;
 
-        if (der_enter(&list, DER_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, DER_OID, &oid) != PKIX_OK ||
+        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK ||
             der_read_optional_boolean(&extension, &critical) != PKIX_OK ||
-            der_read(&extension, DER_OCTET_STRING, &value) != PKIX_OK || der_end(&extension) != PKIX_OK)
+            der_read(&extension, ASN1_OCTET_STRING, &value) != PKIX_OK || der_end(&extension) != PKIX_OK)
             return PKIX_BAD_DER;
         error = remember_extension(cert, oid, critical, value);
         if (error != PKIX_OK)
@@ -154,11 +154,11 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
     if ((error = pkix_signed_read(der, DER_SMALL, &cert->outer, &tbs)) != PKIX_OK ||
         (error = read_version(&tbs, &cert->version)) != PKIX_OK ||
         (error = der_read_integer(&tbs, &cert->serial)) != PKIX_OK ||
-        (error = der_read(&tbs, DER_SEQUENCE, &cert->inner_algorithm)) != PKIX_OK ||
-        (error = der_read_whole(&tbs, DER_SEQUENCE, &cert->issuer)) != PKIX_OK ||
-        (error = der_read(&tbs, DER_SEQUENCE, &validity)) != PKIX_OK ||
-        (error = der_read_whole(&tbs, DER_SEQUENCE, &cert->subject)) != PKIX_OK ||
-        (error = der_read_whole(&tbs, DER_SEQUENCE, &cert->spki)) != PKIX_OK ||
+        (error = der_read(&tbs, ASN1_SEQUENCE, &cert->inner_algorithm)) != PKIX_OK ||
+        (error = der_read_whole(&tbs, ASN1_SEQUENCE, &cert->issuer)) != PKIX_OK ||
+        (error = der_read(&tbs, ASN1_SEQUENCE, &validity)) != PKIX_OK ||
+        (error = der_read_whole(&tbs, ASN1_SEQUENCE, &cert->subject)) != PKIX_OK ||
+        (error = der_read_whole(&tbs, ASN1_SEQUENCE, &cert->spki)) != PKIX_OK ||
         (error = read_unique_id(&tbs, TAG_ISSUER_UNIQUE_ID, cert)) != PKIX_OK ||
         (error = read_unique_id(&tbs, TAG_SUBJECT_UNIQUE_ID, cert)) != PKIX_OK)
         return error;
@@ -172,7 +172,7 @@ struct span pkix_cert_subject_key_id(const struct pkix_cert *cert)
     struct der d = der_over(cert->extensions[PKIX_EXT_SUBJECT_KEY_ID].value, DER_SMALL);
     struct span id;
 
-    return der_read(&d, DER_OCTET_STRING, &id) == PKIX_OK && der_at_end(&d) ? id : span_of(NULL, 0);
+    return der_read(&d, ASN1_OCTET_STRING, &id) == PKIX_OK && der_at_end(&d) ? id : span_of(NULL, 0);
 }
 
 struct span pkix_cert_authority_key_id(const struct pkix_cert *cert)
@@ -180,7 +180,7 @@ struct span pkix_cert_authority_key_id(const struct pkix_cert *cert)
     struct der sequence;
     struct span id;
 
-    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].value, DER_SEQUENCE, DER_SMALL, &sequence) !=
+    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].value, ASN1_SEQUENCE, DER_SMALL, &sequence) !=
             PKIX_OK ||
         der_read(&sequence, TAG_AKI_KEY_ID, &id) != PKIX_OK)
         return span_of(NULL, 0);

@@ -25,14 +25,14 @@ static enum pkix_error check_issuer_name(const struct pkix_cert *cert)
 {
     struct der rdns;
 
-    if (der_enter_only(cert->issuer, DER_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
+    if (der_enter_only(cert->issuer, ASN1_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
         return PKIX_BAD_DER;
     if (der_at_end(&rdns))
         return PKIX_EMPTY_ISSUER;
     while (!der_at_end(&rdns)) {
         struct span rdn;
 
-        if (der_read(&rdns, DER_SET, &rdn) != PKIX_OK)
+        if (der_read(&rdns, ASN1_SET, &rdn) != PKIX_OK)
             return PKIX_BAD_DER;
     }
     return PKIX_OK;
@@ -48,7 +48,7 @@ enum pkix_error pkix_check_key_usage(const struct pkix_cert *cert, enum pkix_key
     if (!pkix_cert_extension(cert, PKIX_EXT_KEY_USAGE, &value))
         return PKIX_OK;
     d = der_over(value, DER_SMALL);
-    if (der_read(&d, DER_BIT_STRING, &bits) != PKIX_OK || der_end(&d) != PKIX_OK || bits.size < 2)
+    if (der_read(&d, ASN1_BIT_STRING, &bits) != PKIX_OK || der_end(&d) != PKIX_OK || bits.size < 2)
         return PKIX_BAD_KEY_USAGE;
     padding = bits.data[0];
     if (padding > 7 || (bits.data[bits.size - 1] & ((1u << padding) - 1)) != 0)
@@ -78,11 +78,11 @@ enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int 
     unsigned length;
 
     *path_length = -1;
-    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
         der_read_optional_boolean(&sequence, is_ca) != PKIX_OK)
         return PKIX_BAD_EXTENSION;
     if (!der_at_end(&sequence)) {
-        if (der_read_small(&sequence, DER_INTEGER, &length) != PKIX_OK || der_end(&sequence) != PKIX_OK)
+        if (der_read_small(&sequence, ASN1_INTEGER, &length) != PKIX_OK || der_end(&sequence) != PKIX_OK)
             return PKIX_BAD_EXTENSION;
         *path_length = (int)length;
     }
@@ -142,12 +142,12 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
     if (!pkix_cert_extension(cert, PKIX_EXT_EXTENDED_KEY_USAGE, &value))
         /* RFC 6960 section 4.2.2.2: a responder has to say that it is one. */
         return leaf && check->usage == PKIX_USAGE_OCSP_SIGNER ? PKIX_BAD_EXTENDED_KEY_USAGE : PKIX_OK;
-    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &oids) != PKIX_OK || der_at_end(&oids))
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &oids) != PKIX_OK || der_at_end(&oids))
         return PKIX_BAD_EXTENDED_KEY_USAGE;
     while (!der_at_end(&oids)) {
         struct span oid;
 
-        if (der_read(&oids, DER_OID, &oid) != PKIX_OK)
+        if (der_read(&oids, ASN1_OID, &oid) != PKIX_OK)
             return PKIX_BAD_EXTENDED_KEY_USAGE;
         found = found || pkix_oid_is(oid, usage_oid(check->usage)) ||
                 (check->any_usage == PKIX_ANY_USAGE_ACCEPTED && pkix_oid_is(oid, OID_ANY_EXTENDED_KEY_USAGE));
@@ -165,7 +165,7 @@ static enum pkix_error check_critical_access_info(const struct pkix_cert *cert)
 
     if (!cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].critical)
         return PKIX_OK;
-    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].value, DER_SEQUENCE, DER_SMALL, &list) !=
+    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].value, ASN1_SEQUENCE, DER_SMALL, &list) !=
             PKIX_OK ||
         der_at_end(&list))
         return PKIX_BAD_EXTENSION;
@@ -173,8 +173,8 @@ static enum pkix_error check_critical_access_info(const struct pkix_cert *cert)
         struct der description;
         struct span oid, location;
 
-        if (der_enter(&list, DER_SEQUENCE, &description) != PKIX_OK ||
-            der_read(&description, DER_OID, &oid) != PKIX_OK ||
+        if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
+            der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
             der_read_any(&description, NULL, &location, NULL) != PKIX_OK || der_end(&description) != PKIX_OK)
             return PKIX_BAD_EXTENSION;
     }
@@ -236,12 +236,12 @@ enum pkix_error pkix_check_tls_feature_of_leaf(const struct pkix_cert *leaf, boo
     *must_staple = pkix_cert_extension(leaf, PKIX_EXT_TLS_FEATURE, &value);
     if (!*must_staple)
         return PKIX_OK;
-    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &features) != PKIX_OK || der_at_end(&features))
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &features) != PKIX_OK || der_at_end(&features))
         return PKIX_TLS_FEATURE_MISSING;
     while (!der_at_end(&features)) {
         unsigned feature;
 
-        if (der_read_small(&features, DER_INTEGER, &feature) != PKIX_OK || feature != TLS_FEATURE_STATUS_REQUEST)
+        if (der_read_small(&features, ASN1_INTEGER, &feature) != PKIX_OK || feature != TLS_FEATURE_STATUS_REQUEST)
             return PKIX_TLS_FEATURE_MISSING;
     }
     return PKIX_OK;

@@ -3,7 +3,7 @@
 #include "pkix/names.h"
 #include "pkix/oid.h"
 
-enum { TAG_PERMITTED = DER_CONTEXT_CONSTRUCTED | 0, TAG_EXCLUDED = DER_CONTEXT_CONSTRUCTED | 1 };
+enum { TAG_PERMITTED = ASN1_CONTEXT_CONSTRUCTED | 0, TAG_EXCLUDED = ASN1_CONTEXT_CONSTRUCTED | 1 };
 enum subtree { SUBTREE_PERMITTED, SUBTREE_EXCLUDED };
 
 /* What is asked of one name at a time. */
@@ -123,13 +123,13 @@ static bool attributes_equal(struct der *a, struct der *b)
     struct span oid_a, oid_b, value_a, value_b;
     unsigned tag_a, tag_b;
 
-    if (der_enter(a, DER_SEQUENCE, &in_a) != PKIX_OK || der_enter(b, DER_SEQUENCE, &in_b) != PKIX_OK ||
-        der_read(&in_a, DER_OID, &oid_a) != PKIX_OK || der_read(&in_b, DER_OID, &oid_b) != PKIX_OK ||
+    if (der_enter(a, ASN1_SEQUENCE, &in_a) != PKIX_OK || der_enter(b, ASN1_SEQUENCE, &in_b) != PKIX_OK ||
+        der_read(&in_a, ASN1_OID, &oid_a) != PKIX_OK || der_read(&in_b, ASN1_OID, &oid_b) != PKIX_OK ||
         der_read_any(&in_a, &tag_a, &value_a, NULL) != PKIX_OK || der_read_any(&in_b, &tag_b, &value_b, NULL) != PKIX_OK)
         return false;
     return der_at_end(&in_a) && der_at_end(&in_b) && span_equal(oid_a, oid_b) && span_equal(value_a, value_b) &&
-           (tag_a == tag_b || (tag_a == DER_UTF8_STRING && tag_b == DER_PRINTABLE_STRING) ||
-            (tag_a == DER_PRINTABLE_STRING && tag_b == DER_UTF8_STRING));
+           (tag_a == tag_b || (tag_a == ASN1_UTF8_STRING && tag_b == ASN1_PRINTABLE_STRING) ||
+            (tag_a == ASN1_PRINTABLE_STRING && tag_b == ASN1_UTF8_STRING));
 }
 
 /* Whether the constraint's relative names are the first ones of `name`. Both are contents of a Name. */
@@ -139,11 +139,11 @@ static enum pkix_error match_directory_prefix(struct der name, struct der constr
     while (!der_at_end(&constraint)) {
         struct der rdn, constraint_rdn;
 
-        if (der_enter(&constraint, DER_SET, &constraint_rdn) != PKIX_OK)
+        if (der_enter(&constraint, ASN1_SET, &constraint_rdn) != PKIX_OK)
             return PKIX_BAD_DER;
         if (der_at_end(&name))
             return PKIX_OK;
-        if (der_enter(&name, DER_SET, &rdn) != PKIX_OK)
+        if (der_enter(&name, ASN1_SET, &rdn) != PKIX_OK)
             return PKIX_BAD_DER;
         do {
             if (!attributes_equal(&rdn, &constraint_rdn))
@@ -161,8 +161,8 @@ static enum pkix_error match_directory(struct span name, struct span constraint,
 {
     struct der name_rdns, constraint_rdns;
 
-    if (der_enter_only(name, DER_SEQUENCE, DER_SMALL, &name_rdns) != PKIX_OK ||
-        der_enter_only(constraint, DER_SEQUENCE, DER_SMALL, &constraint_rdns) != PKIX_OK)
+    if (der_enter_only(name, ASN1_SEQUENCE, DER_SMALL, &name_rdns) != PKIX_OK ||
+        der_enter_only(constraint, ASN1_SEQUENCE, DER_SMALL, &constraint_rdns) != PKIX_OK)
         return PKIX_BAD_DER;
     if (subtree == SUBTREE_PERMITTED)
         return match_directory_prefix(name_rdns, constraint_rdns, matches);
@@ -202,7 +202,7 @@ static enum pkix_error read_subtree(struct der *subtrees, enum pkix_general_name
 {
     struct der subtree;
 
-    if (der_enter(subtrees, DER_SEQUENCE, &subtree) != PKIX_OK ||
+    if (der_enter(subtrees, ASN1_SEQUENCE, &subtree) != PKIX_OK ||
         pkix_general_name_read(&subtree, type, base) != PKIX_OK)
         return PKIX_BAD_DER;
     return der_end(&subtree);
@@ -270,7 +270,7 @@ static enum pkix_error check_common_name(const struct constraint_check *check, u
     uint8_t address[16];
     size_t address_size;
 
-    if (tag != DER_PRINTABLE_STRING && tag != DER_UTF8_STRING && tag != DER_TELETEX_STRING)
+    if (tag != ASN1_PRINTABLE_STRING && tag != ASN1_UTF8_STRING && tag != ASN1_TELETEX_STRING)
         return PKIX_OK;
     if (pkix_dns_id_valid(value, PKIX_DNS_PRESENTED))
         return check_name(check, PKIX_GN_DNS, value);
@@ -286,21 +286,21 @@ static enum pkix_error check_subject_attributes(const struct constraint_check *c
     struct der rdns, rdn, attribute;
     enum pkix_error common_name_error = PKIX_OK;
 
-    if (der_enter_only(cert->subject, DER_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
+    if (der_enter_only(cert->subject, ASN1_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
         return PKIX_BAD_DER;
     while (!der_at_end(&rdns)) {
-        if (der_enter(&rdns, DER_SET, &rdn) != PKIX_OK || der_at_end(&rdn))
+        if (der_enter(&rdns, ASN1_SET, &rdn) != PKIX_OK || der_at_end(&rdn))
             return PKIX_BAD_DER;
         while (!der_at_end(&rdn)) {
             struct span oid, value;
             unsigned tag;
             enum pkix_error error;
 
-            if (der_enter(&rdn, DER_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, DER_OID, &oid) != PKIX_OK ||
+            if (der_enter(&rdn, ASN1_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
                 der_read_any(&attribute, &tag, &value, NULL) != PKIX_OK || der_end(&attribute) != PKIX_OK)
                 return PKIX_BAD_DER;
             if (emails && pkix_oid_is(oid, OID_EMAIL_ADDRESS)) {
-                if (tag != DER_IA5_STRING)
+                if (tag != ASN1_IA5_STRING)
                     return PKIX_BAD_DER;
                 if ((error = check_name(check, PKIX_GN_EMAIL, value)) != PKIX_OK)
                     return error;
@@ -321,7 +321,7 @@ static enum pkix_error read_constraints(struct span constraints, struct constrai
     struct der sequence;
     bool has_permitted, has_excluded;
 
-    if (der_enter_only(constraints, DER_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
+    if (der_enter_only(constraints, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
         der_read_optional(&sequence, TAG_PERMITTED, &check->permitted, &has_permitted) != PKIX_OK ||
         der_read_optional(&sequence, TAG_EXCLUDED, &check->excluded, &has_excluded) != PKIX_OK ||
         der_end(&sequence) != PKIX_OK)

@@ -3,14 +3,13 @@
  * A set is filled once and then immutable and shared, like a store. Each CRL is parsed when it is added: its numbers
  * are sorted, so that looking one up does not depend on the size of the list.
  *
- * Used: complete CRLs, signed by the certificate's own issuer with the certificate's own issuer's key, of the scope
- * that fits. Not used, and so no statement: delta and indirect CRLs, CRLs for some reasons only, unknown critical
- * extensions in the list or in any entry, no or a critical CRL number. */
+ * Used: complete CRLs, signed by the certificate's own issuer with the issuer's own key, of the scope that fits. Not
+ * used, and so no statement: delta and indirect CRLs, CRLs for some reasons only, unknown critical extensions in the
+ * list or in an entry, no CRL number or a critical one, no next update. */
 #ifndef YETT_PKIX_CRL_H
 #define YETT_PKIX_CRL_H
 
 #include "pkix/cert.h"
-#include "pkix/check.h"
 
 struct pkix_crl_set;
 
@@ -25,5 +24,28 @@ MUST_CHECK bool pkix_crl_set_add(struct pkix_crl_set *set, struct span der, cons
 MUST_CHECK bool pkix_crl_set_add_path(struct pkix_crl_set *set, const char *path, char **error);
 
 size_t pkix_crl_set_count(const struct pkix_crl_set *set);
+
+/* How a CRL's signature is verified; PKIX_OK or why not. */
+typedef enum pkix_error pkix_verify_statement(void *ctx, const struct pkix_signed *statement, struct span spki);
+
+/* What the set says about a certificate. `is_ca`: whether it is an authority's, for CRLs of one kind only.
+ * PKIX_OK: in none of at least one CRL that fits. PKIX_REVOKED. Otherwise nothing is known, and why:
+ * PKIX_REVOCATION_UNKNOWN (there is none), PKIX_CRL_EXPIRED, PKIX_CRL_NOT_YET_VALID, PKIX_CRL_BAD_SIGNATURE,
+ * PKIX_CRL_UNUSABLE (issuer may not sign CRLs), PKIX_LIMIT_EXCEEDED. */
+MUST_CHECK enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert, bool is_ca,
+                                              const struct pkix_cert *issuer, int64_t time,
+                                              pkix_verify_statement *verify, void *ctx);
+
+/* For listings: issuer as text is pkix_dn_text() of this. */
+struct pkix_crl_info {
+    struct span der;
+    struct span issuer; /* whole Name */
+    int64_t this_update, next_update;
+    size_t revoked_count;
+    struct span number; /* contents of the INTEGER */
+};
+
+/* Parse one CRL without a set; every span borrows `der`. PKIX_CRL_MALFORMED, PKIX_CRL_UNUSABLE. */
+MUST_CHECK enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info);
 
 #endif

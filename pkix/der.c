@@ -105,7 +105,7 @@ enum pkix_error der_read_optional_boolean(struct der *d, bool *value)
 {
     struct span contents;
     bool present;
-    enum pkix_error error = der_read_optional(d, DER_BOOLEAN, &contents, &present);
+    enum pkix_error error = der_read_optional(d, ASN1_BOOLEAN, &contents, &present);
 
     *value = false;
     if (error != PKIX_OK || !present)
@@ -129,7 +129,7 @@ static enum pkix_error check_minimal(struct span value)
 
 enum pkix_error der_read_integer(struct der *d, struct span *value)
 {
-    enum pkix_error error = der_read(d, DER_INTEGER, value);
+    enum pkix_error error = der_read(d, ASN1_INTEGER, value);
 
     return error != PKIX_OK ? error : check_minimal(*value);
 }
@@ -163,7 +163,7 @@ enum pkix_error der_read_small(struct der *d, unsigned tag, unsigned *value)
 enum pkix_error der_read_bit_string(struct der *d, struct span *value)
 {
     struct span contents;
-    enum pkix_error error = der_read(d, DER_BIT_STRING, &contents);
+    enum pkix_error error = der_read(d, ASN1_BIT_STRING, &contents);
 
     if (error != PKIX_OK)
         return error;

@@ -103,9 +103,9 @@ static enum pkix_error read_generalized(struct span text, int64_t *seconds)
 enum pkix_error der_read_time(struct der *d, int64_t *seconds)
 {
     struct span text;
-    bool utc = der_next_is(d, DER_UTC_TIME);
+    bool utc = der_next_is(d, ASN1_UTC_TIME);
 
-    if (der_read(d, utc ? DER_UTC_TIME : DER_GENERALIZED_TIME, &text) != PKIX_OK)
+    if (der_read(d, utc ? ASN1_UTC_TIME : ASN1_GENERALIZED_TIME, &text) != PKIX_OK)
         return PKIX_BAD_TIME;
     return utc ? read_utc(text, seconds) : read_generalized(text, seconds);
 }
@@ -114,7 +114,7 @@ enum pkix_error der_read_generalized_time(struct der *d, int64_t *seconds)
 {
     struct span text;
 
-    if (der_read(d, DER_GENERALIZED_TIME, &text) != PKIX_OK)
+    if (der_read(d, ASN1_GENERALIZED_TIME, &text) != PKIX_OK)
         return PKIX_BAD_TIME;
     return read_generalized(text, seconds);
 }

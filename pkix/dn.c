@@ -21,16 +21,16 @@ bool pkix_dn_visit(struct span name, bool (*visit)(void *ctx, struct span oid, u
 {
     struct der rdns, rdn, attribute;
 
-    if (der_enter_only(name, DER_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
+    if (der_enter_only(name, ASN1_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
         return false;
     while (!der_at_end(&rdns)) {
-        if (der_enter(&rdns, DER_SET, &rdn) != PKIX_OK || der_at_end(&rdn))
+        if (der_enter(&rdns, ASN1_SET, &rdn) != PKIX_OK || der_at_end(&rdn))
             return false;
         while (!der_at_end(&rdn)) {
             struct span oid, value;
             unsigned tag;
 
-            if (der_enter(&rdn, DER_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, DER_OID, &oid) != PKIX_OK ||
+            if (der_enter(&rdn, ASN1_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
                 der_read_any(&attribute, &tag, &value, NULL) != PKIX_OK || der_end(&attribute) != PKIX_OK)
                 return false;
             if (!visit(ctx, oid, tag, value))
@@ -94,21 +94,21 @@ static size_t utf8_put(uint32_t c, uint8_t out[4])
 static size_t next_character(unsigned tag, struct span s, uint32_t *c)
 {
     switch (tag) {
-    case DER_UTF8_STRING:
+    case ASN1_UTF8_STRING:
         return utf8_next(s, c);
-    case DER_PRINTABLE_STRING:
-    case DER_IA5_STRING:
+    case ASN1_PRINTABLE_STRING:
+    case ASN1_IA5_STRING:
         *c = s.data[0];
         return *c < 0x80 ? 1 : 0;
-    case DER_TELETEX_STRING: /* in practice Latin-1 */
+    case ASN1_TELETEX_STRING: /* in practice Latin-1 */
         *c = s.data[0];
         return 1;
-    case DER_BMP_STRING:
+    case ASN1_BMP_STRING:
         if (s.size < 2)
             return 0;
         *c = (uint32_t)s.data[0] << 8 | s.data[1];
         return *c >= 0xd800 && *c <= 0xdfff ? 0 : 2;
-    case DER_UNIVERSAL_STRING:
+    case ASN1_UNIVERSAL_STRING:
         if (s.size < 4 || s.data[0] != 0)
             return 0;
         *c = (uint32_t)s.data[1] << 16 | (uint32_t)s.data[2] << 8 | s.data[3];
@@ -213,8 +213,8 @@ static void put_value(struct dn_writer *w, unsigned tag, struct span value)
 {
     bool at_start = true;
 
-    if (value.size != 0 && next_character(tag, value, &(uint32_t){0}) == 0 && tag != DER_UTF8_STRING &&
-        tag != DER_PRINTABLE_STRING && tag != DER_IA5_STRING) {
+    if (value.size != 0 && next_character(tag, value, &(uint32_t){0}) == 0 && tag != ASN1_UTF8_STRING &&
+        tag != ASN1_PRINTABLE_STRING && tag != ASN1_IA5_STRING) {
         put_text(w, "#");
         put_hex(w, value);
         return;

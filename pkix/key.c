@@ -74,7 +74,7 @@ static enum pkix_error read_ec(struct der *algorithm, struct pkix_key *key)
     struct span oid;
 
     /* Explicit parameters are a SEQUENCE: another tag, so BAD_DER, and never looked into. */
-    if (der_read(algorithm, DER_OID, &oid) != PKIX_OK || der_end(algorithm) != PKIX_OK)
+    if (der_read(algorithm, ASN1_OID, &oid) != PKIX_OK || der_end(algorithm) != PKIX_OK)
         return PKIX_BAD_DER;
     for (unsigned i = 0; i < ARRAY_LEN(curves); i++) {
         if (!pkix_oid_is(oid, curves[i].oid))
@@ -114,9 +114,9 @@ static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
     struct span null, modulus, exponent;
     enum pkix_error error;
 
-    if (der_read(algorithm, DER_NULL, &null) != PKIX_OK || null.size != 0 || der_end(algorithm) != PKIX_OK)
+    if (der_read(algorithm, ASN1_NULL, &null) != PKIX_OK || null.size != 0 || der_end(algorithm) != PKIX_OK)
         return PKIX_BAD_DER;
-    if ((error = der_enter_only(key->bit_string, DER_SEQUENCE, DER_SMALL, &sequence)) != PKIX_OK ||
+    if ((error = der_enter_only(key->bit_string, ASN1_SEQUENCE, DER_SMALL, &sequence)) != PKIX_OK ||
         (error = der_read_positive_integer(&sequence, &modulus)) != PKIX_OK ||
         (error = der_read_positive_integer(&sequence, &exponent)) != PKIX_OK || (error = der_end(&sequence)) != PKIX_OK)
         return error;
@@ -134,8 +134,8 @@ enum pkix_error pkix_key_read(struct span spki, struct pkix_key *key)
     struct span oid;
 
     *key = (struct pkix_key){0};
-    if (der_enter_only(spki, DER_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
-        der_enter(&sequence, DER_SEQUENCE, &algorithm) != PKIX_OK || der_read(&algorithm, DER_OID, &oid) != PKIX_OK ||
+    if (der_enter_only(spki, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
+        der_enter(&sequence, ASN1_SEQUENCE, &algorithm) != PKIX_OK || der_read(&algorithm, ASN1_OID, &oid) != PKIX_OK ||
         der_read_bit_string(&sequence, &key->bit_string) != PKIX_OK || der_end(&sequence) != PKIX_OK)
         return PKIX_BAD_DER;
     if (pkix_oid_is(oid, OID_EC_PUBLIC_KEY))
@@ -164,7 +164,7 @@ enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm 
     struct span oid, null;
     bool present;
 
-    if (der_read(&d, DER_OID, &oid) != PKIX_OK)
+    if (der_read(&d, ASN1_OID, &oid) != PKIX_OK)
         return PKIX_BAD_DER;
     if (pkix_oid_is(oid, OID_RSA_PSS))
         return read_pss(&d, algorithm);
@@ -173,7 +173,7 @@ enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm 
             continue;
         *algorithm = algorithms[i].algorithm;
         /* Absent or NULL: both are found with every algorithm. */
-        if (der_read_optional(&d, DER_NULL, &null, &present) != PKIX_OK || null.size != 0)
+        if (der_read_optional(&d, ASN1_NULL, &null, &present) != PKIX_OK || null.size != 0)
             return PKIX_BAD_DER;
         return der_end(&d);
     }

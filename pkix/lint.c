@@ -6,7 +6,7 @@
 #include "pkix/names.h"
 #include "pkix/oid.h"
 
-enum { SERIAL_SIZE_MAX = 20, TAG_AKI_ISSUER = DER_CONTEXT_CONSTRUCTED | 1, TAG_AKI_SERIAL = DER_CONTEXT | 2 };
+enum { SERIAL_SIZE_MAX = 20, TAG_AKI_ISSUER = ASN1_CONTEXT_CONSTRUCTED | 1, TAG_AKI_SERIAL = ASN1_CONTEXT | 2 };
 
 static bool has(const struct pkix_cert *cert, enum pkix_extension id)
 {
@@ -62,7 +62,7 @@ static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_pla
         return NULL;
     if (!span_equal(authority, subject))
         return "a root's two key identifiers differ";
-    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].value, DER_SEQUENCE, DER_SMALL, &fields) != PKIX_OK)
+    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].value, ASN1_SEQUENCE, DER_SMALL, &fields) != PKIX_OK)
         return "the authority key identifier is malformed";
     while (!der_at_end(&fields)) {
         unsigned tag;
@@ -76,7 +76,7 @@ static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_pla
 static const char *lint_criticality(const struct pkix_cert *cert, enum pkix_lint_place place)
 {
     struct der subject;
-    bool empty_subject = der_enter_only(cert->subject, DER_SEQUENCE, DER_SMALL, &subject) != PKIX_OK ||
+    bool empty_subject = der_enter_only(cert->subject, ASN1_SEQUENCE, DER_SMALL, &subject) != PKIX_OK ||
                          der_at_end(&subject);
 
     if (place != PKIX_LINT_LEAF && !is_critical(cert, PKIX_EXT_BASIC_CONSTRAINTS))
@@ -109,15 +109,15 @@ static const char *lint_access_info(const struct pkix_cert *cert)
 
     if (!pkix_cert_extension(cert, PKIX_EXT_AUTHORITY_INFO_ACCESS, &value))
         return NULL;
-    if (der_enter_only(value, DER_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
         return malformed;
     while (!der_at_end(&list)) {
         struct der description;
         struct span oid, location;
         enum pkix_general_name type;
 
-        if (der_enter(&list, DER_SEQUENCE, &description) != PKIX_OK ||
-            der_read(&description, DER_OID, &oid) != PKIX_OK ||
+        if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
+            der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
             pkix_general_name_read(&description, &type, &location) != PKIX_OK || der_end(&description) != PKIX_OK)
             return malformed;
         if (type == PKIX_GN_URI && !span_starts_with_nocase(location, "http://") &&

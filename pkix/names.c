@@ -36,7 +36,7 @@ enum pkix_error pkix_san_enter(const struct pkix_cert *cert, struct der *names, 
 
     *present = pkix_cert_extension(cert, PKIX_EXT_SUBJECT_ALT_NAME, &value);
     *names = der_over(span_of(NULL, 0), DER_SMALL);
-    return *present ? der_enter_only(value, DER_SEQUENCE, DER_SMALL, names) : PKIX_OK;
+    return *present ? der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, names) : PKIX_OK;
 }
 
 static bool is_digit(uint8_t c)

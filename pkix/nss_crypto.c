@@ -8,20 +8,20 @@
 enum { EC_FIELD_BYTES_MAX = 66, EC_SIGNATURE_SIZE_MAX = 2 * EC_FIELD_BYTES_MAX };
 
 struct mechanism_row {
-    CK_MECHANISM_TYPE pkcs1, pss, ecdsa, digest, mgf;
+    CK_MECHANISM_TYPE pkcs1, pss, digest, mgf;
     SECOidTag digest_tag, rsa_tag, ecdsa_tag;
 };
 
 static const struct mechanism_row mechanisms[] = {
-    [PKIX_SHA1] = {CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS, CKM_ECDSA_SHA1, CKM_SHA_1, CKG_MGF1_SHA1, SEC_OID_SHA1,
+    [PKIX_SHA1] = {CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS, CKM_SHA_1, CKG_MGF1_SHA1, SEC_OID_SHA1,
                    SEC_OID_PKCS1_SHA1_WITH_RSA_ENCRYPTION, SEC_OID_ANSIX962_ECDSA_SHA1_SIGNATURE},
-    [PKIX_SHA256] = {CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_ECDSA_SHA256, CKM_SHA256, CKG_MGF1_SHA256,
+    [PKIX_SHA256] = {CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256,
                      SEC_OID_SHA256, SEC_OID_PKCS1_SHA256_WITH_RSA_ENCRYPTION,
                      SEC_OID_ANSIX962_ECDSA_SHA256_SIGNATURE},
-    [PKIX_SHA384] = {CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_ECDSA_SHA384, CKM_SHA384, CKG_MGF1_SHA384,
+    [PKIX_SHA384] = {CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384,
                      SEC_OID_SHA384, SEC_OID_PKCS1_SHA384_WITH_RSA_ENCRYPTION,
                      SEC_OID_ANSIX962_ECDSA_SHA384_SIGNATURE},
-    [PKIX_SHA512] = {CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_ECDSA_SHA512, CKM_SHA512, CKG_MGF1_SHA512,
+    [PKIX_SHA512] = {CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_SHA512, CKG_MGF1_SHA512,
                      SEC_OID_SHA512, SEC_OID_PKCS1_SHA512_WITH_RSA_ENCRYPTION,
                      SEC_OID_ANSIX962_ECDSA_SHA512_SIGNATURE},
 };
@@ -65,7 +65,7 @@ static bool unpack_ecdsa(struct span signature, size_t field_size, uint8_t *out)
     struct der sequence;
     struct span r, s;
 
-    return der_enter_only(signature, DER_SEQUENCE, DER_SMALL, &sequence) == PKIX_OK &&
+    return der_enter_only(signature, ASN1_SEQUENCE, DER_SMALL, &sequence) == PKIX_OK &&
            der_read_positive_integer(&sequence, &r) == PKIX_OK && der_read_positive_integer(&sequence, &s) == PKIX_OK &&
            der_at_end(&sequence) && put_fixed(r, out, field_size) && put_fixed(s, out + field_size, field_size);
 }
@@ -80,7 +80,7 @@ static SECKEYPublicKey *public_key_of(struct span spki)
 
 enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span spki)
 {
-    uint8_t ecdsa[EC_SIGNATURE_SIZE_MAX];
+    uint8_t ecdsa[EC_SIGNATURE_SIZE_MAX], digest[PKIX_DIGEST_SIZE_MAX];
     struct pkix_algorithm algorithm;
     struct pkix_key key;
     const struct mechanism_row *row;
@@ -104,7 +104,11 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
         if (!unpack_ecdsa(statement->signature, (key.bits + 7) / 8, ecdsa))
             return PKIX_BAD_SIGNATURE;
         signature = (SECItem){.type = siBuffer, .data = ecdsa, .len = 2 * ((key.bits + 7) / 8)};
-        mechanism = row->ecdsa;
+        /* Hashed here: every token has plain ECDSA, not every one the forms with a hash inside. */
+        if (!pkix_nss_digest(algorithm.digest, statement->data, digest))
+            return PKIX_INTERNAL;
+        data = (SECItem){.type = siBuffer, .data = digest, .len = (unsigned)pkix_digest_size(algorithm.digest)};
+        mechanism = CKM_ECDSA;
         break;
     case PKIX_PADDING_PKCS1:
         mechanism = row->pkcs1;

@@ -98,7 +98,7 @@ static bool is_der(struct span bytes)
     struct der d = der_over(bytes, DER_LARGE);
     struct span whole;
 
-    return der_read_whole(&d, DER_SEQUENCE, &whole) == PKIX_OK && der_at_end(&d);
+    return der_read_whole(&d, ASN1_SEQUENCE, &whole) == PKIX_OK && der_at_end(&d);
 }
 
 static bool each_in_file(const char *path, const char *label, pkix_pem_visit *visit, void *ctx, size_t *count,

@@ -13,14 +13,14 @@ enum pkix_error pkix_policy_check(const struct pkix_cert *cert, struct span poli
     if (role == PKIX_ROLE_ISSUER && trust == PKIX_TRUST_ANCHOR)
         return PKIX_OK; /* trusted for whatever it was configured for */
     if (!pkix_cert_extension(cert, PKIX_EXT_CERTIFICATE_POLICIES, &value) ||
-        der_enter_only(value, DER_SEQUENCE, DER_SMALL, &policies) != PKIX_OK)
+        der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &policies) != PKIX_OK)
         return PKIX_POLICY_MISSING;
     while (!der_at_end(&policies)) {
         struct der information;
         struct span oid;
 
-        if (der_enter(&policies, DER_SEQUENCE, &information) != PKIX_OK ||
-            der_read(&information, DER_OID, &oid) != PKIX_OK)
+        if (der_enter(&policies, ASN1_SEQUENCE, &information) != PKIX_OK ||
+            der_read(&information, ASN1_OID, &oid) != PKIX_OK)
             return PKIX_POLICY_MISSING;
         if (span_equal(oid, policy) || (role == PKIX_ROLE_ISSUER && pkix_oid_is(oid, OID_ANY_POLICY)))
             return PKIX_OK;

@@ -2,6 +2,7 @@
 #include "pkix/verify.h"
 #include "pkix/names.h"
 #include "pkix/nss_crypto.h"
+#include "pkix/revocation.h"
 #include "pkix/search.h"
 #include "pkix/verdict.h"
 
@@ -28,11 +29,7 @@ static enum pkix_error check_revocation(void *ctx, struct pkix_search *search, c
                                         const struct pkix_cert *issuer, enum pkix_role role, const char **what)
 {
     (void)ctx;
-    (void)cert;
-    (void)issuer;
-    (void)role;
-    (void)what;
-    return search->request->revocation == PKIX_REVOCATION_HARD ? PKIX_REVOCATION_UNKNOWN : PKIX_OK;
+    return pkix_revocation_check(search, cert, issuer, role, what);
 }
 
 static const struct pkix_domain nss_domain = {
@@ -41,12 +38,31 @@ static const struct pkix_domain nss_domain = {
     .now_ms = base_now_ms,
 };
 
-/* What is asked of the leaf when there is a good path. */
-static enum pkix_error check_leaf_claims(const struct pkix_search *s)
+/* RFC 7633: a server that promises to staple has to, with a good response. */
+static enum pkix_error check_must_staple(const struct pkix_search *s)
 {
-    if (s->request->name.type == PKIX_NAME_NONE)
+    bool must_staple;
+    enum pkix_error error;
+
+    if (s->request->revocation == PKIX_REVOCATION_OFF || s->request->purpose != PKIX_PURPOSE_SERVER)
         return PKIX_OK;
-    return pkix_name_check(&s->leaf, &s->request->name);
+    error = pkix_check_tls_feature_of_leaf(&s->leaf, &must_staple);
+    if (error == PKIX_OK && must_staple && s->revocation != PKIX_REVOCATION_GOOD_OCSP)
+        error = PKIX_TLS_FEATURE_MISSING;
+    return error;
+}
+
+/* What is asked of the leaf when there is a good path. */
+static enum pkix_error check_leaf_claims(const struct pkix_search *s, const char **what)
+{
+    enum pkix_error error = check_must_staple(s);
+
+    if (error != PKIX_OK || s->request->name.type == PKIX_NAME_NONE)
+        return error;
+    error = pkix_name_check(&s->leaf, &s->request->name);
+    if (error != PKIX_OK)
+        *what = "not the name asked for";
+    return error;
 }
 
 enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_request *request,
@@ -61,9 +77,8 @@ enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_re
         const char *what = NULL;
 
         error = pkix_search_run(search);
-        if (error == PKIX_OK) {
-            error = check_leaf_claims(search);
-        }
+        if (error == PKIX_OK)
+            error = check_leaf_claims(search, &what);
         *verdict = pkix_verdict_create(search, error, what);
     }
     free(search);

@@ -17,6 +17,10 @@ struct pkix_crl_set;
 
 enum pkix_purpose { PKIX_PURPOSE_SERVER, PKIX_PURPOSE_CLIENT };
 enum pkix_profile { PKIX_PROFILE_DEFAULT, PKIX_PROFILE_STRICT };
+
+/* Off: staples and CRLs are not looked at. Soft: what is revoked is refused; where nothing is known it passes. Hard:
+ * every certificate below the anchor needs a good statement, except a leaf that lives less than ten days. Soft and hard
+ * hold a leaf to its TLS feature extension (must-staple, RFC 7633). */
 enum pkix_revocation { PKIX_REVOCATION_OFF, PKIX_REVOCATION_SOFT, PKIX_REVOCATION_HARD };
 
 /* What was learnt about the leaf. */
@@ -59,6 +63,8 @@ struct pkix_request {
     enum pkix_revocation revocation;
     const struct span *stapled;    /* OCSP responses, [0] for the leaf, [n] for extras[n-1]; size 0 where none */
     size_t stapled_count;
+    const struct span *ocsp;         /* OCSP responses from files or fetched, in any order */
+    size_t ocsp_count;
     const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
     struct span required_policy;   /* DER-encoded OID contents; size 0: any */
     const struct pkix_limits *limits; /* NULL: pkix_limits_default */

@@ -1,0 +1,107 @@
+/* see pkix/crl.h */
+#include "pkix/crl.h"
+#include "pkix/check.h"
+#include "pkix/crl_parse.h"
+#include "pkix/pem.h"
+
+#include <stdlib.h>
+
+struct set_entry {
+    uint8_t *der;
+    struct pkix_crl crl;
+};
+
+struct pkix_crl_set {
+    struct set_entry *entries;
+    size_t count, capacity;
+};
+
+struct pkix_crl_set *pkix_crl_set_create(void)
+{
+    return base_alloc(sizeof(struct pkix_crl_set));
+}
+
+void pkix_crl_set_destroy(struct pkix_crl_set **set)
+{
+    if (*set == NULL)
+        return;
+    for (size_t i = 0; i < (*set)->count; i++) {
+        pkix_crl_clear(&(*set)->entries[i].crl);
+        free((*set)->entries[i].der);
+    }
+    free((*set)->entries);
+    free(*set);
+    *set = NULL;
+}
+
+bool pkix_crl_set_add(struct pkix_crl_set *set, struct span der, const char *origin, char **error)
+{
+    struct set_entry entry = {.der = base_memdup(der.data, der.size)};
+    enum pkix_error status = pkix_crl_read(span_of(entry.der, der.size), &entry.crl);
+
+    if (status != PKIX_OK) {
+        *error = base_printf("%s: %s (%s)", origin, pkix_error_sentence(status), pkix_error_name(status));
+        pkix_crl_clear(&entry.crl);
+        free(entry.der);
+        return false;
+    }
+    if (set->count == set->capacity) {
+        set->capacity = set->capacity == 0 ? 8 : 2 * set->capacity;
+        set->entries = base_realloc_array(set->entries, set->capacity, sizeof(*set->entries));
+    }
+    set->entries[set->count++] = entry;
+    return true;
+}
+
+static bool add_block(void *ctx, struct span der, const char *origin, char **error)
+{
+    return pkix_crl_set_add(ctx, der, origin, error);
+}
+
+bool pkix_crl_set_add_path(struct pkix_crl_set *set, const char *path, char **error)
+{
+    return pkix_pem_each_path(path, "CRL", add_block, set, error);
+}
+
+size_t pkix_crl_set_count(const struct pkix_crl_set *set)
+{
+    return set->count;
+}
+
+/* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. */
+static enum pkix_error check_usable(const struct pkix_crl *crl, const struct pkix_cert *issuer, int64_t time,
+                                    pkix_verify_statement *verify, void *ctx)
+{
+    enum pkix_error error;
+
+    if (time < crl->info.this_update)
+        return PKIX_CRL_NOT_YET_VALID;
+    if (time > crl->info.next_update)
+        return PKIX_CRL_EXPIRED;
+    if (pkix_check_key_usage(issuer, PKIX_KU_CRL_SIGN) != PKIX_OK)
+        return PKIX_CRL_UNUSABLE;
+    error = verify(ctx, &crl->outer, issuer->spki);
+    return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_CRL_BAD_SIGNATURE;
+}
+
+/* All CRLs that fit are asked: one that lists the certificate is enough, whatever the others say. */
+enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert, bool is_ca,
+                                   const struct pkix_cert *issuer, int64_t time, pkix_verify_statement *verify,
+                                   void *ctx)
+{
+    enum pkix_error result = PKIX_REVOCATION_UNKNOWN;
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct pkix_crl *crl = &set->entries[i].crl;
+        enum pkix_error error;
+
+        if (!span_equal(crl->info.issuer, cert->issuer) || !pkix_crl_covers(crl, cert, is_ca))
+            continue;
+        error = check_usable(crl, issuer, time, verify, ctx);
+        if (error == PKIX_OK && pkix_crl_lists(crl, cert->serial))
+            return PKIX_REVOKED;
+        if (error == PKIX_OK || result == PKIX_REVOCATION_UNKNOWN)
+            result = error;
+    }
+    return result;
+}

@@ -1,0 +1,358 @@
+/* see pkix/crl_parse.h */
+#include "pkix/crl_parse.h"
+#include "pkix/names.h"
+#include "pkix/oid.h"
+
+#include <stdlib.h>
+
+enum {
+    TAG_CRL_EXTENSIONS = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_POINT = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_POINT_FULL_NAME = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_POINT_RELATIVE = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_ONLY_USER = ASN1_CONTEXT | 1,
+    TAG_ONLY_CA = ASN1_CONTEXT | 2,
+    TAG_ONLY_SOME_REASONS = ASN1_CONTEXT | 3,
+    TAG_INDIRECT = ASN1_CONTEXT | 4,
+    TAG_ONLY_ATTRIBUTE = ASN1_CONTEXT | 5,
+    CRL_VERSION_2 = 1,
+    NAME_SIZE_MAX = 4096,
+};
+
+/* The number without octets that only repeat its sign. */
+static struct span normalised(struct span serial)
+{
+    while (serial.size > 1 && ((serial.data[0] == 0x00 && (serial.data[1] & 0x80) == 0) ||
+                               (serial.data[0] == 0xff && (serial.data[1] & 0x80) != 0)))
+        serial = span_skip(serial, 1);
+    return serial;
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+
+    if (x->size != y->size)
+        return x->size < y->size ? -1 : 1;
+    return memcmp(x->data, y->data, x->size);
+}
+
+void pkix_crl_clear(struct pkix_crl *crl)
+{
+    free(crl->serials);
+    *crl = (struct pkix_crl){0};
+}
+
+/* [n] IMPLICIT BOOLEAN DEFAULT FALSE */
+static enum pkix_error read_flag(struct der *d, unsigned tag, bool *flag)
+{
+    struct span value;
+    bool present;
+
+    *flag = false;
+    if (der_read_optional(d, tag, &value, &present) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    if (!present)
+        return PKIX_OK;
+    if (value.size != 1 || (value.data[0] != 0x00 && value.data[0] != 0xff))
+        return PKIX_CRL_MALFORMED;
+    *flag = value.data[0] == 0xff;
+    return PKIX_OK;
+}
+
+/* IssuingDistributionPoint, RFC 5280 section 5.2.5. */
+static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scope)
+{
+    struct der d;
+    struct span reasons;
+    bool has_point, has_reasons, indirect;
+    enum pkix_error error;
+
+    scope->present = true;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_LARGE, &d) != PKIX_OK ||
+        der_read_optional(&d, TAG_POINT, &scope->point, &has_point) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    if (has_point && scope->point.size == 0)
+        return PKIX_CRL_MALFORMED;
+    if ((error = read_flag(&d, TAG_ONLY_USER, &scope->only_user)) != PKIX_OK ||
+        (error = read_flag(&d, TAG_ONLY_CA, &scope->only_ca)) != PKIX_OK)
+        return error;
+    if (der_read_optional(&d, TAG_ONLY_SOME_REASONS, &reasons, &has_reasons) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    if ((error = read_flag(&d, TAG_INDIRECT, &indirect)) != PKIX_OK ||
+        (error = read_flag(&d, TAG_ONLY_ATTRIBUTE, &scope->only_attribute)) != PKIX_OK)
+        return error;
+    if (!der_at_end(&d))
+        return PKIX_CRL_MALFORMED;
+    return has_reasons || indirect || scope->only_attribute ? PKIX_CRL_UNUSABLE : PKIX_OK;
+}
+
+static enum pkix_error read_extension(struct der *list, struct span *oid, bool *critical, struct span *value)
+{
+    struct der extension;
+
+    if (der_enter(list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, oid) != PKIX_OK ||
+        der_read_optional_boolean(&extension, critical) != PKIX_OK ||
+        der_read(&extension, ASN1_OCTET_STRING, value) != PKIX_OK || !der_at_end(&extension))
+        return PKIX_CRL_MALFORMED;
+    return PKIX_OK;
+}
+
+/* The numbered list needs a number (section 5.2.3), not critical; the rest is scope, or not understood. */
+static enum pkix_error read_list_extensions(struct der *list, struct pkix_crl *crl)
+{
+    while (!der_at_end(list)) {
+        struct span oid, value;
+        bool critical;
+        enum pkix_error error = read_extension(list, &oid, &critical, &value);
+
+        if (error != PKIX_OK)
+            return error;
+        if (pkix_oid_is(oid, OID_CRL_NUMBER)) {
+            struct der d = der_over(value, DER_LARGE);
+
+            if (critical || crl->info.number.size != 0)
+                return PKIX_CRL_UNUSABLE;
+            if (der_read_integer(&d, &crl->info.number) != PKIX_OK || !der_at_end(&d) ||
+                (crl->info.number.data[0] & 0x80) != 0)
+                return PKIX_CRL_MALFORMED;
+        } else if (pkix_oid_is(oid, OID_ISSUING_DISTRIBUTION_POINT)) {
+            if (crl->scope.present)
+                return PKIX_CRL_MALFORMED;
+            if ((error = read_scope(value, &crl->scope)) != PKIX_OK)
+                return error;
+        } else if (critical || pkix_oid_is(oid, OID_DELTA_CRL_INDICATOR)) {
+            return PKIX_CRL_UNUSABLE;
+        }
+    }
+    return crl->info.number.size == 0 ? PKIX_CRL_UNUSABLE : PKIX_OK;
+}
+
+/* Whatever the reason, an entry revokes. A critical extension that is not understood could say otherwise (section
+ * 5.3), for instance whose certificate is meant: then the whole list is not used. */
+static enum pkix_error check_entry_extensions(struct der *entry)
+{
+    struct der list;
+
+    if (der_at_end(entry))
+        return PKIX_OK;
+    if (der_enter(entry, ASN1_SEQUENCE, &list) != PKIX_OK || !der_at_end(entry))
+        return PKIX_CRL_MALFORMED;
+    while (!der_at_end(&list)) {
+        struct span oid, value;
+        bool critical;
+        enum pkix_error error = read_extension(&list, &oid, &critical, &value);
+
+        if (error != PKIX_OK)
+            return error;
+        if (pkix_oid_is(oid, OID_CERTIFICATE_ISSUER) ||
+            (critical && !pkix_oid_is(oid, OID_REASON_CODE) && !pkix_oid_is(oid, OID_INVALIDITY_DATE)))
+            return PKIX_CRL_UNUSABLE;
+    }
+    return PKIX_OK;
+}
+
+static enum pkix_error read_entries(struct der list, struct pkix_crl *crl)
+{
+    size_t capacity = 0;
+
+    while (!der_at_end(&list)) {
+        struct der entry;
+        struct span serial;
+        int64_t when;
+        enum pkix_error error;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &entry) != PKIX_OK || der_read(&entry, ASN1_INTEGER, &serial) != PKIX_OK ||
+            serial.size == 0 || der_read_time(&entry, &when) != PKIX_OK)
+            return PKIX_CRL_MALFORMED;
+        if ((error = check_entry_extensions(&entry)) != PKIX_OK)
+            return error;
+        if (crl->serial_count == capacity) {
+            capacity = capacity == 0 ? 64 : 2 * capacity;
+            crl->serials = base_realloc_array(crl->serials, capacity, sizeof(*crl->serials));
+        }
+        crl->serials[crl->serial_count++] = normalised(serial);
+    }
+    if (crl->serial_count != 0)
+        qsort(crl->serials, crl->serial_count, sizeof(*crl->serials), compare_serials);
+    crl->info.revoked_count = crl->serial_count;
+    return PKIX_OK;
+}
+
+/* TBSCertList, RFC 5280 section 5.1. */
+enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
+{
+    struct der tbs, entries = {0}, wrapper, extensions;
+    struct span inner_algorithm;
+    unsigned version;
+    enum pkix_error error;
+
+    *crl = (struct pkix_crl){.info = {.der = der}};
+    if (pkix_signed_read(der, DER_LARGE, &crl->outer, &tbs) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    if (!der_next_is(&tbs, ASN1_INTEGER))
+        return PKIX_CRL_UNUSABLE; /* version 1: no extensions, so no number */
+    if (der_read_small(&tbs, ASN1_INTEGER, &version) != PKIX_OK || version != CRL_VERSION_2 ||
+        der_read(&tbs, ASN1_SEQUENCE, &inner_algorithm) != PKIX_OK ||
+        der_read_whole(&tbs, ASN1_SEQUENCE, &crl->info.issuer) != PKIX_OK ||
+        der_read_time(&tbs, &crl->info.this_update) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    if (!span_equal(inner_algorithm, crl->outer.algorithm))
+        return PKIX_CRL_MALFORMED;
+    if (!der_next_is(&tbs, ASN1_UTC_TIME) && !der_next_is(&tbs, ASN1_GENERALIZED_TIME))
+        return PKIX_CRL_UNUSABLE; /* section 5.1.2.5: nextUpdate is required */
+    if (der_read_time(&tbs, &crl->info.next_update) != PKIX_OK || crl->info.next_update < crl->info.this_update)
+        return PKIX_CRL_MALFORMED;
+    if (der_next_is(&tbs, ASN1_SEQUENCE) && der_enter(&tbs, ASN1_SEQUENCE, &entries) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    if (der_at_end(&tbs))
+        return PKIX_CRL_UNUSABLE;
+    if (der_enter(&tbs, TAG_CRL_EXTENSIONS, &wrapper) != PKIX_OK || !der_at_end(&tbs) ||
+        der_enter(&wrapper, ASN1_SEQUENCE, &extensions) != PKIX_OK || !der_at_end(&wrapper))
+        return PKIX_CRL_MALFORMED;
+    error = read_list_extensions(&extensions, crl);
+    return error != PKIX_OK ? error : read_entries(entries, crl);
+}
+
+bool pkix_crl_lists(const struct pkix_crl *crl, struct span serial)
+{
+    struct span wanted = normalised(serial);
+
+    return crl->serial_count != 0 &&
+           bsearch(&wanted, crl->serials, crl->serial_count, sizeof(*crl->serials), compare_serials) != NULL;
+}
+
+/* A DistributionPointName that is relative to the CRL's issuer, spelt out: the issuer's relative names and this one. */
+static bool expand_relative(struct span rdn, struct span issuer, uint8_t *out, size_t *out_size)
+{
+    struct der name;
+    struct span rdns;
+    size_t size = 0;
+
+    if (der_enter_only(issuer, ASN1_SEQUENCE, DER_SMALL, &name) != PKIX_OK)
+        return false;
+    rdns = span_of(name.next, (size_t)(name.end - name.next));
+    if (rdn.size > 255 || rdns.size + rdn.size + 4 > NAME_SIZE_MAX)
+        return false;
+    memcpy(out, rdns.data, rdns.size);
+    size = rdns.size;
+    out[size++] = ASN1_SET;
+    if (rdn.size >= 0x80)
+        out[size++] = 0x81;
+    out[size++] = (uint8_t)rdn.size;
+    memcpy(out + size, rdn.data, rdn.size);
+    *out_size = size + rdn.size;
+    return true;
+}
+
+/* The names of a point, one after the other, as type and comparable contents; a relative name becomes a directory
+ * name. */
+struct point_names {
+    struct der names;
+    bool relative;
+    struct span issuer;
+    uint8_t expanded[NAME_SIZE_MAX];
+};
+
+static bool enter_point(struct point_names *p, struct span point, struct span issuer)
+{
+    struct der d = der_over(point, DER_LARGE);
+
+    p->issuer = issuer;
+    p->relative = der_next_is(&d, TAG_POINT_RELATIVE);
+    return der_enter(&d, p->relative ? TAG_POINT_RELATIVE : TAG_POINT_FULL_NAME, &p->names) == PKIX_OK &&
+           der_at_end(&d) && !der_at_end(&p->names);
+}
+
+static bool next_point_name(struct point_names *p, enum pkix_general_name *type, struct span *value)
+{
+    if (der_at_end(&p->names))
+        return false;
+    if (p->relative) {
+        struct span rdn = span_of(p->names.next, (size_t)(p->names.end - p->names.next));
+
+        p->names.next = p->names.end;
+        *type = PKIX_GN_DIRECTORY;
+        *value = span_of(p->expanded, 0);
+        return expand_relative(rdn, p->issuer, p->expanded, &value->size);
+    }
+    if (pkix_general_name_read(&p->names, type, value) != PKIX_OK)
+        return false;
+    if (*type == PKIX_GN_DIRECTORY) {
+        struct der name;
+
+        if (der_enter_only(*value, ASN1_SEQUENCE, DER_SMALL, &name) != PKIX_OK)
+            return false;
+        *value = span_of(name.next, (size_t)(name.end - name.next));
+    }
+    return true;
+}
+
+static bool point_has_name(struct point_names *names, struct span point, struct span issuer,
+                           enum pkix_general_name wanted_type, struct span wanted)
+{
+    enum pkix_general_name type;
+    struct span name;
+
+    if (!enter_point(names, point, issuer))
+        return false;
+    while (next_point_name(names, &type, &name))
+        if (type == wanted_type && span_equal(name, wanted))
+            return true;
+    return false;
+}
+
+/* Types and bytes, nothing is interpreted: EDIPartyName, x400Address and the like match only themselves. */
+static bool points_share_a_name(struct span a, struct span b, struct span issuer)
+{
+    struct point_names *in_a = base_alloc(2 * sizeof(*in_a)), *in_b = in_a + 1;
+    enum pkix_general_name type;
+    struct span name;
+    bool found = false;
+
+    if (enter_point(in_a, a, issuer))
+        while (!found && next_point_name(in_a, &type, &name))
+            found = point_has_name(in_b, b, issuer, type, name);
+    free(in_a);
+    return found;
+}
+
+/* Any of the certificate's points; CRLs made by others (cRLIssuer) are not used. */
+static bool certificate_names_point(const struct pkix_crl *crl, const struct pkix_cert *cert)
+{
+    struct span value;
+    struct der points;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_CRL_DISTRIBUTION_POINTS, &value) ||
+        der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &points) != PKIX_OK)
+        return false;
+    while (!der_at_end(&points)) {
+        struct der point;
+        struct span name;
+        bool has_name;
+
+        if (der_enter(&points, ASN1_SEQUENCE, &point) != PKIX_OK ||
+            der_read_optional(&point, TAG_POINT, &name, &has_name) != PKIX_OK)
+            return false;
+        if (has_name && points_share_a_name(name, crl->scope.point, crl->info.issuer))
+            return true;
+    }
+    return false;
+}
+
+bool pkix_crl_covers(const struct pkix_crl *crl, const struct pkix_cert *cert, bool is_ca)
+{
+    if ((crl->scope.only_user && is_ca) || (crl->scope.only_ca && !is_ca))
+        return false;
+    return crl->scope.point.size == 0 || certificate_names_point(crl, cert);
+}
+
+enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info)
+{
+    struct pkix_crl crl;
+    enum pkix_error error = pkix_crl_read(der, &crl);
+
+    *info = crl.info;
+    pkix_crl_clear(&crl);
+    return error;
+}

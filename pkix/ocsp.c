@@ -1,0 +1,364 @@
+/* see pkix/ocsp.h */
+#include "pkix/ocsp.h"
+#include "pkix/check.h"
+#include "pkix/key.h"
+#include "pkix/nss_crypto.h"
+#include "pkix/oid.h"
+
+enum {
+    TAG_EXPLICIT_0 = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_EXPLICIT_1 = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_EXPLICIT_2 = ASN1_CONTEXT_CONSTRUCTED | 2,
+    TAG_GOOD = ASN1_CONTEXT | 0,
+    TAG_REVOKED = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_UNKNOWN = ASN1_CONTEXT | 2,
+    SECONDS_PER_DAY = 86400,
+    SLOP_SECONDS = SECONDS_PER_DAY, /* clocks differ */
+    KEY_HASH_SIZE = 20,
+};
+
+enum response_status {
+    RESPONSE_SUCCESSFUL = 0,
+    RESPONSE_TRY_LATER = 3,
+};
+
+/* OCSP's statuses, the stronger the later. */
+enum cert_status { STATUS_NONE, STATUS_UNKNOWN, STATUS_GOOD, STATUS_REVOKED };
+
+struct ocsp {
+    const struct pkix_cert *cert, *issuer;
+    int64_t time;
+    pkix_verify_statement *verify;
+    void *ctx;
+    struct pkix_signed outer;
+    struct der certs; /* contents of the certs field */
+    bool has_certs;
+
+    enum cert_status status;
+    bool current; /* of the statement that counts */
+    int64_t valid_until;
+};
+
+/* OCSPResponse up to the signed part. */
+static enum pkix_error read_response(struct ocsp *o, struct span response, struct der *data)
+{
+    struct der outer, wrapper, bytes, basic, peek;
+    struct span type, contents;
+    unsigned status;
+
+    if (response.size > DER_SMALL_SIZE_MAX || der_enter_only(response, ASN1_SEQUENCE, DER_SMALL, &outer) != PKIX_OK ||
+        der_read_small(&outer, ASN1_ENUMERATED, &status) != PKIX_OK)
+        return PKIX_OCSP_MALFORMED;
+    if (status == RESPONSE_TRY_LATER)
+        return PKIX_OCSP_TRY_LATER;
+    if (status != RESPONSE_SUCCESSFUL)
+        return PKIX_OCSP_SERVER_ERROR;
+    if (der_enter(&outer, TAG_EXPLICIT_0, &wrapper) != PKIX_OK || !der_at_end(&outer) ||
+        der_enter(&wrapper, ASN1_SEQUENCE, &bytes) != PKIX_OK || !der_at_end(&wrapper) ||
+        der_read(&bytes, ASN1_OID, &type) != PKIX_OK || !pkix_oid_is(type, OID_OCSP_BASIC) ||
+        der_read(&bytes, ASN1_OCTET_STRING, &contents) != PKIX_OK || !der_at_end(&bytes))
+        return PKIX_OCSP_MALFORMED;
+    if (der_enter_only(contents, ASN1_SEQUENCE, DER_SMALL, &basic) != PKIX_OK)
+        return PKIX_OCSP_MALFORMED;
+    peek = basic;
+    if (der_read_whole(&basic, ASN1_SEQUENCE, &o->outer.data) != PKIX_OK ||
+        der_enter(&peek, ASN1_SEQUENCE, data) != PKIX_OK ||
+        der_read(&basic, ASN1_SEQUENCE, &o->outer.algorithm) != PKIX_OK ||
+        der_read_bit_string(&basic, &o->outer.signature) != PKIX_OK)
+        return PKIX_OCSP_MALFORMED;
+    o->has_certs = der_next_is(&basic, TAG_EXPLICIT_0);
+    if (o->has_certs &&
+        (der_enter(&basic, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
+         der_enter(&wrapper, ASN1_SEQUENCE, &o->certs) != PKIX_OK || !der_at_end(&wrapper)))
+        return PKIX_OCSP_MALFORMED;
+    return der_at_end(&basic) ? PKIX_OK : PKIX_OCSP_MALFORMED;
+}
+
+/* KeyHash: SHA-1 of the key's bits. SHA-1 is only a name here, no signature rests on it. */
+static bool key_hash_is(const struct pkix_cert *cert, enum pkix_digest digest, struct span hash)
+{
+    uint8_t got[PKIX_DIGEST_SIZE_MAX];
+    struct pkix_key key;
+
+    return pkix_key_read(cert->spki, &key) == PKIX_OK && pkix_nss_digest(digest, key.bit_string, got) &&
+           span_equal(span_of(got, pkix_digest_size(digest)), hash);
+}
+
+struct responder_id {
+    struct span name; /* whole Name, or empty */
+    struct span key_hash;
+};
+
+static enum pkix_error read_responder_id(struct der *data, struct responder_id *id)
+{
+    struct der wrapper;
+
+    *id = (struct responder_id){0};
+    if (der_next_is(data, TAG_EXPLICIT_1)) {
+        if (der_enter(data, TAG_EXPLICIT_1, &wrapper) != PKIX_OK ||
+            der_read_whole(&wrapper, ASN1_SEQUENCE, &id->name) != PKIX_OK || !der_at_end(&wrapper))
+            return PKIX_OCSP_MALFORMED;
+        return PKIX_OK;
+    }
+    if (der_enter(data, TAG_EXPLICIT_2, &wrapper) != PKIX_OK ||
+        der_read(&wrapper, ASN1_OCTET_STRING, &id->key_hash) != PKIX_OK || !der_at_end(&wrapper) ||
+        id->key_hash.size != KEY_HASH_SIZE)
+        return PKIX_OCSP_MALFORMED;
+    return PKIX_OK;
+}
+
+static bool is_responder(const struct pkix_cert *cert, const struct responder_id *id)
+{
+    return id->name.size != 0 ? span_equal(cert->subject, id->name) : key_hash_is(cert, PKIX_SHA1, id->key_hash);
+}
+
+static enum pkix_error as_ocsp_signature_error(enum pkix_error error)
+{
+    return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_OCSP_BAD_SIGNATURE;
+}
+
+/* RFC 6960 section 4.2.2.2: a delegate's certificate is issued directly by the CA, with id-kp-OCSPSigning, and is not
+ * a CA's itself. */
+static enum pkix_error check_delegate(struct ocsp *o, const struct pkix_cert *delegate)
+{
+    const struct pkix_check check = {.role = PKIX_ROLE_LEAF,
+                                     .trust = PKIX_TRUST_INHERITED,
+                                     .usage = PKIX_USAGE_OCSP_SIGNER,
+                                     .time = o->time};
+    enum pkix_error error;
+
+    if (pkix_check_certificate(delegate, &check) != PKIX_OK || !span_equal(delegate->issuer, o->issuer->subject))
+        return PKIX_OCSP_BAD_SIGNER;
+    error = o->verify(o->ctx, &delegate->outer, o->issuer->spki);
+    return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_OCSP_BAD_SIGNER;
+}
+
+static enum pkix_error verify_by_delegate(struct ocsp *o, const struct responder_id *id)
+{
+    enum pkix_error result = PKIX_OCSP_BAD_SIGNER;
+
+    if (!o->has_certs)
+        return result;
+    for (unsigned count = 0; !der_at_end(&o->certs); count++) {
+        struct pkix_cert delegate;
+        struct span whole;
+        enum pkix_error error;
+
+        if (count == PKIX_OCSP_CERTS_MAX || der_read_whole(&o->certs, ASN1_SEQUENCE, &whole) != PKIX_OK)
+            return PKIX_OCSP_MALFORMED;
+        if (pkix_cert_read(whole, &delegate) != PKIX_OK)
+            return PKIX_OCSP_BAD_SIGNER;
+        if (!is_responder(&delegate, id))
+            continue;
+        error = check_delegate(o, &delegate);
+        if (error == PKIX_OK)
+            return as_ocsp_signature_error(o->verify(o->ctx, &o->outer, delegate.spki));
+        if (error == PKIX_LIMIT_EXCEEDED)
+            return error;
+        result = error;
+    }
+    return result;
+}
+
+/* The first fields of ResponseData, and the signature over all of it. */
+static enum pkix_error verify_response(struct ocsp *o, struct der *data)
+{
+    struct responder_id id;
+    struct der wrapper;
+    unsigned version = 0;
+
+    if (der_next_is(data, TAG_EXPLICIT_0) &&
+        (der_enter(data, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
+         der_read_small(&wrapper, ASN1_INTEGER, &version) != PKIX_OK || !der_at_end(&wrapper) || version != 0))
+        return PKIX_OCSP_MALFORMED;
+    if (read_responder_id(data, &id) != PKIX_OK)
+        return PKIX_OCSP_MALFORMED;
+    if (is_responder(o->issuer, &id))
+        return as_ocsp_signature_error(o->verify(o->ctx, &o->outer, o->issuer->spki));
+    return verify_by_delegate(o, &id);
+}
+
+static bool read_digest_algorithm(struct der *d, enum pkix_digest *digest, bool *known)
+{
+    static const enum pkix_oid oids[] = {OID_SHA1, OID_SHA256, OID_SHA384, OID_SHA512};
+    struct der algorithm;
+    struct span oid, null;
+    bool present;
+
+    if (der_enter(d, ASN1_SEQUENCE, &algorithm) != PKIX_OK || der_read(&algorithm, ASN1_OID, &oid) != PKIX_OK)
+        return false;
+    *known = false;
+    for (unsigned i = 0; i < ARRAY_LEN(oids); i++) {
+        if (pkix_oid_is(oid, oids[i])) {
+            *digest = (enum pkix_digest)i;
+            *known = true;
+        }
+    }
+    if (!*known)
+        return true;
+    return der_read_optional(&algorithm, ASN1_NULL, &null, &present) == PKIX_OK && null.size == 0 &&
+           der_at_end(&algorithm);
+}
+
+/* CertID: is this statement about our certificate? */
+static enum pkix_error match_cert_id(const struct ocsp *o, struct der *single, bool *matches)
+{
+    struct der id;
+    struct span name_hash, issuer_key_hash, serial;
+    uint8_t digest_of_name[PKIX_DIGEST_SIZE_MAX];
+    enum pkix_digest digest;
+    bool known;
+
+    *matches = false;
+    if (der_enter(single, ASN1_SEQUENCE, &id) != PKIX_OK || !read_digest_algorithm(&id, &digest, &known) ||
+        der_read(&id, ASN1_OCTET_STRING, &name_hash) != PKIX_OK ||
+        der_read(&id, ASN1_OCTET_STRING, &issuer_key_hash) != PKIX_OK || der_read_integer(&id, &serial) != PKIX_OK ||
+        !der_at_end(&id))
+        return PKIX_OCSP_MALFORMED;
+    if (!known || !span_equal(serial, o->cert->serial))
+        return PKIX_OK;
+    if (name_hash.size != pkix_digest_size(digest) || issuer_key_hash.size != pkix_digest_size(digest))
+        return PKIX_OCSP_MALFORMED;
+    *matches = pkix_nss_digest(digest, o->cert->issuer, digest_of_name) &&
+               span_equal(span_of(digest_of_name, name_hash.size), name_hash) &&
+               key_hash_is(o->issuer, digest, issuer_key_hash);
+    return PKIX_OK;
+}
+
+static enum pkix_error refuse_critical_extensions(struct der *d, unsigned tag)
+{
+    struct der wrapper, list;
+
+    if (!der_next_is(d, tag))
+        return PKIX_OK;
+    if (der_enter(d, tag, &wrapper) != PKIX_OK || der_enter(&wrapper, ASN1_SEQUENCE, &list) != PKIX_OK ||
+        !der_at_end(&wrapper))
+        return PKIX_OCSP_MALFORMED;
+    while (!der_at_end(&list)) {
+        struct der extension;
+        struct span oid, value;
+        bool critical;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK ||
+            der_read_optional_boolean(&extension, &critical) != PKIX_OK ||
+            der_read(&extension, ASN1_OCTET_STRING, &value) != PKIX_OK || !der_at_end(&extension))
+            return PKIX_OCSP_MALFORMED;
+        if (critical)
+            return PKIX_UNKNOWN_CRITICAL_EXTENSION;
+    }
+    return PKIX_OK;
+}
+
+static enum pkix_error read_cert_status(struct der *single, enum cert_status *status)
+{
+    struct span value;
+    unsigned tag;
+
+    if (der_read_any(single, &tag, &value, NULL) != PKIX_OK)
+        return PKIX_OCSP_MALFORMED;
+    switch (tag) {
+    case TAG_GOOD:
+        *status = STATUS_GOOD;
+        return value.size == 0 ? PKIX_OK : PKIX_OCSP_MALFORMED;
+    case TAG_REVOKED:
+        *status = STATUS_REVOKED; /* when and why does not matter */
+        return PKIX_OK;
+    case TAG_UNKNOWN:
+        *status = STATUS_UNKNOWN;
+        return value.size == 0 ? PKIX_OK : PKIX_OCSP_MALFORMED;
+    }
+    return PKIX_OCSP_MALFORMED;
+}
+
+/* thisUpdate and nextUpdate: until when the statement may be believed. */
+static enum pkix_error read_updates(const struct ocsp *o, struct der *single, int64_t *until)
+{
+    struct der wrapper;
+    int64_t this_update, next_update;
+
+    if (der_read_generalized_time(single, &this_update) != PKIX_OK)
+        return PKIX_OCSP_MALFORMED;
+    if (this_update > o->time + SLOP_SECONDS)
+        return PKIX_OCSP_FUTURE;
+    *until = this_update + SECONDS_PER_DAY;
+    if (der_next_is(single, TAG_EXPLICIT_0)) {
+        if (der_enter(single, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
+            der_read_generalized_time(&wrapper, &next_update) != PKIX_OK || !der_at_end(&wrapper) ||
+            next_update < this_update)
+            return PKIX_OCSP_MALFORMED;
+        *until = this_update + (int64_t)PKIX_OCSP_AGE_DAYS_MAX * SECONDS_PER_DAY;
+        if (next_update < *until)
+            *until = next_update;
+    }
+    *until += SLOP_SECONDS;
+    return PKIX_OK;
+}
+
+static enum pkix_error read_single(struct ocsp *o, struct der single)
+{
+    enum cert_status status = STATUS_NONE;
+    int64_t until;
+    bool matches;
+    enum pkix_error error;
+
+    if ((error = match_cert_id(o, &single, &matches)) != PKIX_OK || !matches)
+        return error;
+    if ((error = read_cert_status(&single, &status)) != PKIX_OK ||
+        (error = read_updates(o, &single, &until)) != PKIX_OK ||
+        (error = refuse_critical_extensions(&single, TAG_EXPLICIT_1)) != PKIX_OK)
+        return error;
+    if (!der_at_end(&single))
+        return PKIX_OCSP_MALFORMED;
+    /* Of several statements the worst counts, good only when nothing else is said (CVE-2026-3832). */
+    if (status > o->status || (status == o->status && until > o->valid_until)) {
+        o->status = status;
+        o->valid_until = until;
+        o->current = o->time <= until;
+    }
+    return PKIX_OK;
+}
+
+static enum pkix_error read_statements(struct ocsp *o, struct der *data)
+{
+    struct der responses, single;
+    int64_t produced_at;
+    enum pkix_error error;
+
+    if (der_read_generalized_time(data, &produced_at) != PKIX_OK ||
+        der_enter(data, ASN1_SEQUENCE, &responses) != PKIX_OK || der_at_end(&responses))
+        return PKIX_OCSP_MALFORMED;
+    while (!der_at_end(&responses)) {
+        if (der_enter(&responses, ASN1_SEQUENCE, &single) != PKIX_OK)
+            return PKIX_OCSP_MALFORMED;
+        if ((error = read_single(o, single)) != PKIX_OK)
+            return error;
+    }
+    if ((error = refuse_critical_extensions(data, TAG_EXPLICIT_1)) != PKIX_OK)
+        return error;
+    return der_at_end(data) ? PKIX_OK : PKIX_OCSP_MALFORMED;
+}
+
+enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                                int64_t time, pkix_verify_statement *verify, void *ctx, int64_t *valid_until)
+{
+    struct ocsp o = {.cert = cert, .issuer = issuer, .time = time, .verify = verify, .ctx = ctx};
+    struct der data;
+    enum pkix_error error;
+
+    *valid_until = 0;
+    if ((error = read_response(&o, response, &data)) != PKIX_OK || (error = verify_response(&o, &data)) != PKIX_OK ||
+        (error = read_statements(&o, &data)) != PKIX_OK)
+        return error;
+    *valid_until = o.valid_until;
+    switch (o.status) {
+    case STATUS_NONE:
+        return PKIX_OCSP_OTHER_CERT;
+    case STATUS_UNKNOWN:
+        return PKIX_OCSP_UNKNOWN_CERT;
+    case STATUS_REVOKED:
+        return PKIX_REVOKED;
+    case STATUS_GOOD:
+        break;
+    }
+    return o.current ? PKIX_OK : PKIX_OCSP_OLD;
+}

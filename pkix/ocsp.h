@@ -1,0 +1,36 @@
+/* pkix/ocsp.h: OCSP responses (RFC 6960), read and judged; requests, written.
+ *
+ * Pure functions: fetching is the caller's. The rules are mozilla::pkix's: the signature is verified before anything
+ * else of the response is looked at; the issuer signs itself or through a delegate whose certificate is in the
+ * response; several statements about one certificate count as the worst. Nonces are not used. */
+#ifndef YETT_PKIX_OCSP_H
+#define YETT_PKIX_OCSP_H
+
+#include "pkix/cert.h"
+#include "pkix/crl.h" /* pkix_verify_statement */
+
+enum {
+    PKIX_OCSP_REQUEST_SIZE_MAX = 160,
+    PKIX_OCSP_AGE_DAYS_MAX = 10, /* a response is not believed for longer, whatever it says */
+    PKIX_OCSP_CERTS_MAX = 8,     /* certificates in a response */
+};
+
+/* PKIX_OK: good and current. PKIX_REVOKED, PKIX_OCSP_UNKNOWN_CERT (both also when old), PKIX_OCSP_OLD,
+ * PKIX_OCSP_FUTURE, PKIX_OCSP_OTHER_CERT, PKIX_OCSP_BAD_SIGNER, PKIX_OCSP_BAD_SIGNATURE, PKIX_OCSP_MALFORMED,
+ * PKIX_OCSP_TRY_LATER, PKIX_OCSP_SERVER_ERROR, PKIX_UNKNOWN_CRITICAL_EXTENSION, PKIX_LIMIT_EXCEEDED.
+ * *valid_until (seconds) is set when a statement about the certificate was found: for caches. */
+MUST_CHECK enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert,
+                                           const struct pkix_cert *issuer, int64_t time,
+                                           pkix_verify_statement *verify, void *ctx, int64_t *valid_until);
+
+/* A request about one certificate, SHA-1 CertID, no extensions. False when the serial number is too long. */
+MUST_CHECK bool pkix_ocsp_request_write(const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                                        uint8_t out[PKIX_OCSP_REQUEST_SIZE_MAX], size_t *size);
+
+/* The first http or https URI of the kind in the certificate, or an empty span: where to ask (AIA), which CRL to get
+ * (CRL distribution points). Printable ASCII only, at most PKIX_URL_SIZE_MAX bytes; borrows the certificate. */
+enum { PKIX_URL_SIZE_MAX = 1024 };
+struct span pkix_cert_ocsp_url(const struct pkix_cert *cert);
+struct span pkix_cert_crl_url(const struct pkix_cert *cert);
+
+#endif
