@@ -1,6 +1,7 @@
 /* see pkix/check.h */
 #include "pkix/check.h"
 #include "pkix/key.h"
+#include "pkix/names.h"
 #include "pkix/oid.h"
 #include "pkix/policy.h"
 
@@ -107,6 +108,9 @@ static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, con
     }
     switch (check->role) {
     case PKIX_ROLE_LEAF:
+        /* Name constraints are for authorities only (RFC 5280 section 4.2.1.10). */
+        if (!is_ca && cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].present)
+            return PKIX_BAD_EXTENSION;
         return is_ca ? PKIX_CA_AS_END_ENTITY : PKIX_OK;
     case PKIX_ROLE_ISSUER:
         break;
@@ -158,24 +162,26 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
     return found ? PKIX_OK : PKIX_BAD_EXTENDED_KEY_USAGE;
 }
 
-/* A critical extension that is not read would be one that is not understood. */
-static enum pkix_error check_critical_access_info(const struct pkix_cert *cert)
+/* RFC 5280 section 4.2.2.1: never critical; a SEQUENCE of at least one description, each of an identifier and one of the
+ * nine general names. mozilla::pkix does not look; OpenSSL refuses critical ones, too. */
+static enum pkix_error check_access_info(const struct pkix_cert *cert)
 {
+    struct span value;
     struct der list;
 
-    if (!cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].critical)
+    if (!pkix_cert_extension(cert, PKIX_EXT_AUTHORITY_INFO_ACCESS, &value))
         return PKIX_OK;
-    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].value, ASN1_SEQUENCE, DER_SMALL, &list) !=
-            PKIX_OK ||
-        der_at_end(&list))
+    if (cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].critical ||
+        der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
         return PKIX_BAD_EXTENSION;
     while (!der_at_end(&list)) {
         struct der description;
         struct span oid, location;
+        enum pkix_general_name type;
 
         if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
             der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
-            der_read_any(&description, NULL, &location, NULL) != PKIX_OK || der_end(&description) != PKIX_OK)
+            pkix_general_name_read(&description, &type, &location) != PKIX_OK || der_end(&description) != PKIX_OK)
             return PKIX_BAD_EXTENSION;
     }
     return PKIX_OK;
@@ -212,7 +218,7 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
         return error;
     if ((error = check_basic_constraints(cert, check)) != PKIX_OK ||
         (error = check_extended_key_usage(cert, check)) != PKIX_OK ||
-        (error = check_critical_access_info(cert)) != PKIX_OK)
+        (error = check_access_info(cert)) != PKIX_OK)
         return error;
     return check_dates(cert, check->time);
 }

@@ -122,8 +122,8 @@ static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
         return error;
     key->type = PKIX_KEY_RSA;
     key->bits = bits_of(modulus);
-    /* Whole bytes count, as in mozilla::pkix: moduli of 2,041 to 2,048 bits are all "2,048". */
-    if (modulus.size * 8 < PKIX_RSA_BITS_MIN || key->bits > PKIX_RSA_BITS_MAX)
+    /* Bits of whole bytes, as the CA/Browser Forum asks: 2,047 is neither 2,048 nor anything anybody meant to make. */
+    if (key->bits < PKIX_RSA_BITS_MIN || key->bits > PKIX_RSA_BITS_MAX || key->bits % 8 != 0)
         return PKIX_WEAK_KEY;
     return check_rsa_exponent(exponent);
 }

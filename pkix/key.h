@@ -1,6 +1,6 @@
 /* pkix/key.h: public keys and signature algorithms, and which of them are good enough.
  *
- * Taken: RSA of 2,048 to 8,192 bits with an odd exponent of 3 to 2^33, P-256, P-384, P-521; PKCS #1 v1.5, PSS (three
+ * Taken: RSA of 2,048 to 8,192 bits (in whole bytes) with an odd exponent of 3 to 2^33, P-256, P-384, P-521; PKCS #1 v1.5, PSS (three
  * exact parameter sets) and ECDSA with SHA-256, -384 and -512. Explicit curve parameters are never read: that is the
  * defence against CVE-2020-0601 and CVE-2022-0778. No cryptography is done here. */
 #ifndef YETT_PKIX_KEY_H

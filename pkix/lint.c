@@ -44,7 +44,8 @@ static const char *lint_structure(const struct pkix_cert *cert)
 
 /* RFC 5280 sections 4.2.1.1 and 4.2.1.2. A root may leave its authority's identifier out; if it has one it is its own,
  * and the key alone (CA/Browser Forum BR section 7.1.2.1.3). */
-static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_place place)
+static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_place place,
+                                enum pkix_lint_signer signer)
 {
     struct span authority = pkix_cert_authority_key_id(cert), subject = pkix_cert_subject_key_id(cert);
     struct der fields;
@@ -55,7 +56,7 @@ static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_pla
     if (has(cert, PKIX_EXT_SUBJECT_KEY_ID) && subject.size == 0)
         return "the subject key identifier is malformed";
     if (!has(cert, PKIX_EXT_AUTHORITY_KEY_ID))
-        return place == PKIX_LINT_ANCHOR && self_issued ? NULL : "there is no authority key identifier";
+        return place == PKIX_LINT_ANCHOR && signer == PKIX_LINT_SIGNED_BY_ITSELF ? NULL : "there is no authority key identifier";
     if (authority.size == 0)
         return "the authority key identifier names no key";
     if (place != PKIX_LINT_ANCHOR || !self_issued)
@@ -87,8 +88,6 @@ static const char *lint_criticality(const struct pkix_cert *cert, enum pkix_lint
         return "policy constraints are not critical";
     if (has(cert, PKIX_EXT_INHIBIT_ANY_POLICY) && !is_critical(cert, PKIX_EXT_INHIBIT_ANY_POLICY))
         return "inhibitAnyPolicy is not critical";
-    if (is_critical(cert, PKIX_EXT_AUTHORITY_INFO_ACCESS))
-        return "authority information access is critical";
     if (is_critical(cert, PKIX_EXT_EXTENDED_KEY_USAGE))
         return "the extended key usage is critical";
     if (has(cert, PKIX_EXT_SUBJECT_ALT_NAME) && empty_subject != is_critical(cert, PKIX_EXT_SUBJECT_ALT_NAME))
@@ -99,8 +98,7 @@ static const char *lint_criticality(const struct pkix_cert *cert, enum pkix_lint
     return NULL;
 }
 
-/* RFC 5280 section 4.2.2.1: a SEQUENCE of at least one description, its location one of the nine general names; where
- * it is a URI, one that begins as the CA/Browser Forum asks. */
+/* Locations that are URIs are such as can be fetched (their structure has been checked with the rest). */
 static const char *lint_access_info(const struct pkix_cert *cert)
 {
     static const char *const malformed = "the authority information access is malformed";
@@ -172,19 +170,35 @@ struct common_name_search {
     bool mismatch;
 };
 
-/* CA/Browser Forum BR section 7.1.4.3: the common name is one of the alternative names, in the same spelling (an
- * address: in RFC 5952's). */
-static bool visit_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
+/* Whether somebody could take the text for an address: digits, hexadecimal letters, 'x', dots and colons. */
+static bool looks_like_an_address(struct span text)
 {
-    struct common_name_search *search = ctx;
-    struct der names;
-    bool present;
+    bool digit = false;
 
-    (void)tag;
-    if (!pkix_oid_is(oid, OID_COMMON_NAME))
-        return true;
-    search->mismatch = true;
-    if (pkix_san_enter(search->cert, &names, &present) != PKIX_OK)
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\0' || strchr("0123456789abcdefABCDEF.:xX", text.data[i]) == NULL)
+            return false;
+        digit = digit || (text.data[i] >= '0' && text.data[i] <= '9');
+    }
+    return digit;
+}
+
+/* Whether `name`, perhaps a wildcard, is a sub-domain of `domain`. */
+static bool is_below(struct span name, struct span domain)
+{
+    return name.size > domain.size + 1 && name.data[name.size - domain.size - 1] == '.' &&
+           span_equal(span_skip(name, name.size - domain.size), domain);
+}
+
+/* CA/Browser Forum BR section 7.1.4.3: a common name that looks like a server's name is one of the alternative names, in
+ * the same spelling (an address: in RFC 5952's). The domain all of whose host names are below it passes too, and a
+ * host name beside mere addresses. */
+static bool common_name_fits(const struct pkix_cert *cert, struct span common_name)
+{
+    struct der names;
+    bool present, has_dns = false, has_below = false;
+
+    if (pkix_san_enter(cert, &names, &present) != PKIX_OK)
         return false;
     while (!der_at_end(&names)) {
         enum pkix_general_name type;
@@ -193,14 +207,30 @@ static bool visit_attribute(void *ctx, struct span oid, unsigned tag, struct spa
 
         if (pkix_general_name_read(&names, &type, &name) != PKIX_OK)
             return false;
-        if (type == PKIX_GN_DNS && span_equal(name, value))
-            search->mismatch = false;
-        if (type == PKIX_GN_IP) {
+        if (type == PKIX_GN_DNS) {
+            has_dns = true;
+            has_below = has_below || is_below(name, common_name);
+        } else if (type == PKIX_GN_IP) {
             pkix_ip_format(name, text);
-            if (span_equal(span_of_string(text), value))
-                search->mismatch = false;
+            name = span_of_string(text);
+        } else {
+            continue;
         }
+        if (span_equal(name, common_name))
+            return true;
     }
+    if (looks_like_an_address(common_name))
+        return false;
+    return !has_dns || has_below || common_name.size == 0 || memchr(common_name.data, '.', common_name.size) == NULL;
+}
+
+static bool visit_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
+{
+    struct common_name_search *search = ctx;
+
+    (void)tag;
+    if (pkix_oid_is(oid, OID_COMMON_NAME))
+        search->mismatch = search->mismatch || !common_name_fits(search->cert, value);
     return !search->mismatch;
 }
 
@@ -217,10 +247,37 @@ static const char *lint_leaf(const struct pkix_cert *cert, enum pkix_purpose pur
         if (search.mismatch)
             return "the common name is not one of the alternative names";
     }
-    if (has(cert, PKIX_EXT_NAME_CONSTRAINTS))
-        return "a leaf has name constraints";
     if (has(cert, PKIX_EXT_KEY_USAGE) && pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN) == PKIX_OK)
         return "a leaf's key may sign certificates";
+    return NULL;
+}
+
+/* RFC 5280 section 4.2.1.10: a dNSName constraint is a domain, without a leading period. */
+static const char *lint_constraints(const struct pkix_cert *cert)
+{
+    static const char *const malformed = "name constraints are malformed";
+    struct der sequence, subtrees, subtree;
+
+    if (der_enter_only(cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].value, ASN1_SEQUENCE, DER_SMALL, &sequence) !=
+        PKIX_OK)
+        return malformed;
+    while (!der_at_end(&sequence)) {
+        struct span contents;
+
+        if (der_read_any(&sequence, NULL, &contents, NULL) != PKIX_OK)
+            return malformed;
+        subtrees = der_over(contents, DER_SMALL);
+        while (!der_at_end(&subtrees)) {
+            enum pkix_general_name type;
+            struct span base;
+
+            if (der_enter(&subtrees, ASN1_SEQUENCE, &subtree) != PKIX_OK ||
+                pkix_general_name_read(&subtree, &type, &base) != PKIX_OK)
+                return malformed;
+            if (type == PKIX_GN_DNS && base.size != 0 && base.data[0] == '.')
+                return "a name constraint begins with a period";
+        }
+    }
     return NULL;
 }
 
@@ -230,15 +287,16 @@ static const char *lint_authority(const struct pkix_cert *cert, enum pkix_lint_p
         return "an authority has no key usage";
     if (place == PKIX_LINT_ANCHOR && pkix_cert_is_self_issued(cert) && has(cert, PKIX_EXT_EXTENDED_KEY_USAGE))
         return "a root has an extended key usage";
-    return NULL;
+    return has(cert, PKIX_EXT_NAME_CONSTRAINTS) ? lint_constraints(cert) : NULL;
 }
 
-const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_purpose purpose)
+const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_lint_signer signer,
+                      enum pkix_purpose purpose)
 {
     const char *broken;
 
     if ((broken = lint_structure(cert)) != NULL || (broken = lint_serial(cert)) != NULL ||
-        (broken = lint_key_ids(cert, place)) != NULL || (broken = lint_criticality(cert, place)) != NULL ||
+        (broken = lint_key_ids(cert, place, signer)) != NULL || (broken = lint_criticality(cert, place)) != NULL ||
         (broken = lint_access_info(cert)) != NULL || (broken = lint_key(cert)) != NULL)
         return broken;
     return place == PKIX_LINT_LEAF ? lint_leaf(cert, purpose) : lint_authority(cert, place);

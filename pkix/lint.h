@@ -10,7 +10,11 @@
 
 enum pkix_lint_place { PKIX_LINT_LEAF, PKIX_LINT_INTERMEDIATE, PKIX_LINT_ANCHOR };
 
+/* Who signed an anchor: RFC 5280 section 4.2.1.1 lets only those that sign themselves leave out their issuer's key. */
+enum pkix_lint_signer { PKIX_LINT_SIGNED_BY_ANOTHER, PKIX_LINT_SIGNED_BY_ITSELF };
+
 /* The rule that is broken, in words (static), or NULL. */
-const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_purpose purpose);
+const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_lint_signer signer,
+                      enum pkix_purpose purpose);
 
 #endif

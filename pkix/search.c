@@ -37,6 +37,12 @@ struct candidates {
     struct span wanted_key_id;
 };
 
+/* Which rule a path broke, and which of its certificates did. */
+struct failure {
+    const char *what; /* static, or NULL */
+    unsigned culprit;
+};
+
 static enum pkix_error extend(struct pkix_search *s);
 
 static enum pkix_trust trust_of(const struct pkix_search *s, const struct pkix_path_step *step)
@@ -96,17 +102,24 @@ enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store 
     return PKIX_OK;
 }
 
-static void note_tried(struct pkix_search *s, enum pkix_error error, const char *what)
+static void note_tried(struct pkix_search *s, enum pkix_error error, struct failure failure)
 {
     if (s->tried_count == PKIX_TRIED_MAX)
         return;
-    s->tried[s->tried_count++] = (struct pkix_tried){.path = s->path, .error = error, .what = what};
+    s->tried[s->tried_count++] =
+        (struct pkix_tried){.path = s->path, .error = error, .what = failure.what, .culprit = failure.culprit};
+}
+
+/* The path's last certificate is the one that failed. */
+static struct failure at_end(const struct pkix_search *s)
+{
+    return (struct failure){.culprit = s->path.count - 1};
 }
 
 static enum pkix_error out_of_limits(struct pkix_search *s, const char *what)
 {
     if (!s->exhausted)
-        note_tried(s, PKIX_LIMIT_EXCEEDED, what);
+        note_tried(s, PKIX_LIMIT_EXCEEDED, (struct failure){.what = what});
     s->exhausted = true;
     return PKIX_LIMIT_EXCEEDED;
 }
@@ -276,8 +289,29 @@ static enum pkix_error check_step(struct pkix_search *s, const struct pkix_path_
     return pkix_check_certificate(step->cert, &check);
 }
 
+/* The strict profile's rules, for each certificate of a complete path. */
+static enum pkix_error lint_path(struct pkix_search *s, struct failure *failure)
+{
+    for (unsigned i = 0; i < s->path.count; i++) {
+        const struct pkix_cert *cert = s->path.steps[i].cert;
+        enum pkix_lint_place place = i == 0                     ? PKIX_LINT_LEAF
+                                     : i + 1 == s->path.count ? PKIX_LINT_ANCHOR
+                                                                : PKIX_LINT_INTERMEDIATE;
+        enum pkix_lint_signer signer = PKIX_LINT_SIGNED_BY_ANOTHER;
+
+        if (place == PKIX_LINT_ANCHOR && !cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].present &&
+            verify_child(s, cert, cert->spki) == PKIX_OK)
+            signer = PKIX_LINT_SIGNED_BY_ITSELF;
+        failure->what = pkix_lint(cert, place, signer, s->request->purpose);
+        failure->culprit = i;
+        if (failure->what != NULL)
+            return PKIX_RULE_VIOLATION;
+    }
+    return PKIX_OK;
+}
+
 /* What only a whole path shows: a root that is trusted for older leaves only, and the strict profile's rules. */
-static enum pkix_error check_whole_path(struct pkix_search *s, const char **what)
+static enum pkix_error check_whole_path(struct pkix_search *s, struct failure *failure)
 {
     const struct pkix_path_step *anchor = &s->path.steps[s->path.count - 1];
 
@@ -287,16 +321,7 @@ static enum pkix_error check_whole_path(struct pkix_search *s, const char **what
     case PKIX_PROFILE_DEFAULT:
         break;
     case PKIX_PROFILE_STRICT:
-        for (unsigned i = 0; i < s->path.count; i++) {
-            enum pkix_lint_place place = i == 0                     ? PKIX_LINT_LEAF
-                                         : i + 1 == s->path.count ? PKIX_LINT_ANCHOR
-                                                                    : PKIX_LINT_INTERMEDIATE;
-
-            *what = pkix_lint(s->path.steps[i].cert, place, s->request->purpose);
-            if (*what != NULL)
-                return PKIX_RULE_VIOLATION;
-        }
-        break;
+        return lint_path(s, failure);
     }
     return PKIX_OK;
 }
@@ -313,12 +338,12 @@ static enum pkix_error as_issuer_error(enum pkix_error error)
 }
 
 /* The candidate has signed the path's last certificate and is on the path now: go on to an anchor. */
-static enum pkix_error complete(struct pkix_search *s, const struct candidate *candidate, const char **what,
+static enum pkix_error complete(struct pkix_search *s, const struct candidate *candidate, struct failure *failure,
                                 bool *noted)
 {
     *noted = false;
     if (candidate->entry != NULL && candidate->entry->trust == PKIX_TRUST_ANCHOR)
-        return check_whole_path(s, what);
+        return check_whole_path(s, failure);
     *noted = true; /* by whatever stopped further up */
     if (counted_intermediates_on(&s->path) > s->limits.intermediates_max || s->path.count + 1 > PKIX_PATH_MAX) {
         *noted = false;
@@ -360,29 +385,34 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate 
 {
     struct pkix_path_step step = {candidate->cert, candidate->entry};
     const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
-    const char *what = NULL;
-    bool noted = false;
     unsigned child_index = s->path.count - 1;
+    struct failure failure = {0};
+    bool noted = false;
     enum pkix_error error;
 
     if ((error = check_limits(s)) != PKIX_OK)
         return error;
     error = check_issuer(s, candidate, &step);
     s->path.steps[s->path.count++] = step;
+    failure = at_end(s);
     if (error != PKIX_OK) {
-        note_tried(s, error, NULL);
+        /* These are about what the issuer has below it. */
+        if (error == PKIX_BAD_SIGNATURE || error == PKIX_NAME_CONSTRAINT_VIOLATION || error == PKIX_TLS_FEATURE_MISSING)
+            failure.culprit = child_index;
+        note_tried(s, error, failure);
         s->path.count--;
         return error;
     }
-    error = complete(s, candidate, &what, &noted);
+    error = complete(s, candidate, &failure, &noted);
     if (error == PKIX_OK) {
         error = s->domain->check_revocation(s->domain->ctx, s, child, step.cert,
-                                            child_index == 0 ? PKIX_ROLE_LEAF : PKIX_ROLE_ISSUER, &what);
+                                            child_index == 0 ? PKIX_ROLE_LEAF : PKIX_ROLE_ISSUER, &failure.what);
+        failure.culprit = child_index;
         s->dead = error != PKIX_OK; /* revoked by this issuer's word: another one for the same name changes nothing */
     }
     if (error != PKIX_OK) {
         if (!noted || s->dead)
-            note_tried(s, error, what);
+            note_tried(s, error, failure);
         s->path.count = child_index + 1;
     }
     return error;
@@ -408,37 +438,46 @@ static enum pkix_error extend(struct pkix_search *s)
     }
     if (candidates->count == 0) {
         recorded = PKIX_UNKNOWN_ISSUER;
-        note_tried(s, recorded, NULL);
+        note_tried(s, recorded, at_end(s));
     }
 out:
     free(candidates);
     return recorded;
 }
 
+/* A leaf that is itself configured as an anchor needs no issuer. */
+static enum pkix_error run_anchored_leaf(struct pkix_search *s, enum pkix_error leaf_error)
+{
+    struct failure failure = {0};
+    enum pkix_error error = leaf_error != PKIX_OK ? leaf_error : check_whole_path(s, &failure);
+
+    if (error != PKIX_OK)
+        note_tried(s, error, failure);
+    return error;
+}
+
+/* Nothing but itself names the leaf's issuer: say so, it is what people look for. */
+static bool is_merely_self_signed(struct pkix_search *s)
+{
+    return pkix_cert_is_self_issued(&s->leaf) && s->tried_count == 1 && s->tried[0].path.count == 1 &&
+           verify_child(s, &s->leaf, s->leaf.spki) == PKIX_OK;
+}
+
 enum pkix_error pkix_search_run(struct pkix_search *s)
 {
     const struct pkix_store_entry *anchor = pkix_store_find_same(&s->store->anchors, &s->leaf);
     struct pkix_path_step leaf = {&s->leaf, anchor};
-    const char *what = NULL;
-    enum pkix_error deferred, error;
+    enum pkix_error leaf_error, error;
 
     s->path = (struct pkix_path){.steps = {leaf}, .count = 1};
-    deferred = check_step(s, &leaf, PKIX_ROLE_LEAF);
-    if (deferred == PKIX_DISTRUSTED || (anchor != NULL && deferred != PKIX_OK)) {
-        note_tried(s, deferred, NULL);
-        return deferred;
+    leaf_error = check_step(s, &leaf, PKIX_ROLE_LEAF);
+    if (anchor != NULL || leaf_error == PKIX_DISTRUSTED)
+        return run_anchored_leaf(s, leaf_error);
+    error = extend(s);
+    if (error == PKIX_OK && leaf_error != PKIX_OK) {
+        s->path.count = 1;
+        note_tried(s, leaf_error, at_end(s));
+        return leaf_error;
     }
-    error = anchor != NULL ? check_whole_path(s, &what) : extend(s);
-    if (error == PKIX_OK && deferred != PKIX_OK)
-        error = deferred;
-    if (error == PKIX_OK || error == deferred || anchor != NULL) {
-        if (error != PKIX_OK)
-            note_tried(s, error, what);
-        return error;
-    }
-    /* Nothing but itself names the leaf's issuer: say so, it is what people look for. */
-    if (error == PKIX_UNKNOWN_ISSUER && pkix_cert_is_self_issued(&s->leaf) && s->tried_count == 1 &&
-        s->tried[0].path.count == 1 && verify_child(s, &s->leaf, s->leaf.spki) == PKIX_OK)
-        error = PKIX_SELF_SIGNED;
-    return error;
+    return error == PKIX_UNKNOWN_ISSUER && is_merely_self_signed(s) ? PKIX_SELF_SIGNED : error;
 }

@@ -40,6 +40,7 @@ struct pkix_tried {
     struct pkix_path path;
     enum pkix_error error;
     const char *what; /* which rule, or NULL; static */
+    unsigned culprit; /* index on the path of the certificate to blame */
 };
 
 struct pkix_signature_memo {

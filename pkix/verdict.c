@@ -76,24 +76,9 @@ static char *explain(const struct pkix_search *s, enum pkix_error error, const s
     return text;
 }
 
-static const struct pkix_cert *last_of(const struct pkix_path *path)
-{
-    return path->steps[path->count - 1].cert;
-}
-
-/* Which certificate of a stopped path is to blame. */
 static const struct pkix_cert *culprit_of(const struct pkix_tried *t)
 {
-    switch ((int)t->error) {
-    case PKIX_BAD_SIGNATURE: /* the candidate's key does not fit the certificate below */
-    case PKIX_NAME_CONSTRAINT_VIOLATION:
-    case PKIX_TLS_FEATURE_MISSING:
-        return t->path.count > 1 && t->what == NULL ? t->path.steps[t->path.count - 2].cert : last_of(&t->path);
-    case PKIX_NAME_MISMATCH:
-    case PKIX_DISTRUSTED_AFTER:
-        return t->path.steps[0].cert;
-    }
-    return last_of(&t->path);
+    return t->path.steps[t->culprit].cert;
 }
 
 /* The stopped path that explains the error best: one that stopped for the same reason, as deep as possible. */
