@@ -203,7 +203,7 @@ static bool network_parse(const char *text, const char *slash, struct config_all
     if (inet_pton(family, address, target->network) != 1)
         *error = base_strdup("a network is ADDRESS/BITS, such as 10.0.0.0/8 or [fd00::/8]");
     free(address);
-    if (*error != NULL || !value_number(slash + 1, 0, target->network_size * 8, &bits, error))
+    if (*error != NULL || !value_number(slash + 1, 0, (uint64_t)target->network_size * 8, &bits, error))
         return false;
     target->prefix_bits = (unsigned)bits;
     if (host_bits_clear(target->network, target->network_size, target->prefix_bits)) {

@@ -74,7 +74,7 @@ static const struct value_word tls_min_words[] = {
 
 /* Milliseconds. No time is 0: what never ends would be a way to hold a connection for ever. */
 enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
-enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, IDLE_MAX_MS = 168 * HOUR };
+enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, DRAIN_MAX_MS = 24 * HOUR, IDLE_MAX_MS = 168 * HOUR };
 
 #define YETT(field)         .section = OPTION_YETT, .offset = offsetof(struct config, field)
 #define MODULE(field)       .section = OPTION_MODULE, .offset = offsetof(struct config_module, field)
@@ -102,7 +102,7 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_LOG_LEVEL] = {"log_level", YETT(log_level), .kind = &option_kind_word, .words = log_level_words,
                           .default_value = "info", .help = "The least important lines that are logged."},
     [OPTION_DRAIN_TIMEOUT] = {"drain_timeout", YETT(drain_timeout_ms), .kind = &option_kind_time, .min = TIMEOUT_MIN_MS,
-                              .max = 24 * HOUR, .default_value = "30s",
+                              .max = DRAIN_MAX_MS, .default_value = "30s",
                               .help = "How long open connections may go on after a stop or reload."},
     [OPTION_HANDSHAKE_QUEUE_MAX] = {"handshake_queue_max", YETT(handshake_queue_max), .kind = &option_kind_number,
                                     .min = 1, .max = 1000000, .default_value = "1024",

@@ -69,7 +69,7 @@ struct config_snapshot *config_snapshot_from_memory(const char *name, struct spa
 /* Read all of `fd`; what is wrong with that goes to *error. */
 static void text_read(int fd, struct snapshot_file *file, char **error)
 {
-    size_t capacity = 16 * 1024;
+    size_t capacity = 16384;
 
     file->text = base_realloc_array(NULL, capacity, 1);
     for (;;) {
@@ -153,14 +153,14 @@ static char *pattern_text(const char *main_name, const char *entry)
 
     if (entry[0] == '/' || slash == NULL)
         return base_strdup(entry);
-    pattern = base_alloc((size_t)(slash - main_name) * 2 + 2 + strlen(entry));
+    pattern = base_alloc((size_t)(slash - main_name) * 2 + 3 + strlen(entry));
     out = pattern;
     for (const char *p = main_name; p <= slash; p++) {
         if (strchr("*?[\\", *p) != NULL)
             *out++ = '\\';
         *out++ = *p;
     }
-    memcpy(out, entry, strlen(entry));
+    memcpy(out, entry, strlen(entry) + 1);
     return pattern;
 }
 
