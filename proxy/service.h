@@ -20,11 +20,14 @@ struct service {
     size_t connect_identity_count;
     struct pkix_store *trust;           /* for servers */
     struct pkix_store *peer_trust;      /* for client certificates */
+    size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
 };
 
 struct services {
     struct service *items; /* same order as config.services */
     size_t count;
+    size_t pool_group_count;
+    struct services_shared *shared; /* what the items borrow: each identity and each store once */
 };
 
 /* NSS (tls_runtime_start) and, where token identities are named, the shim must have been started. NULL with findings.
@@ -36,7 +39,9 @@ void services_destroy(struct services **services);
  * <dirname>/agent-<module>.sock). */
 MUST_CHECK bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
                                        struct config_findings *findings);
-void services_runtime_stop(void);
+
+/* Everything opened must have been destroyed. false: something is still held; *error is a sentence, the caller's. */
+MUST_CHECK bool services_runtime_stop(char **error);
 
 /* The agent socket of a module; owned by the caller. */
 char *service_agent_socket_path(const struct config *config, const struct config_module *module);

@@ -1,0 +1,290 @@
+/* see proxy/access.h */
+#include "proxy/access.h"
+
+#include "starttls/target.h"
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static char fold_ascii(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+static bool same(char a, char b, enum access_fold fold)
+{
+    return fold == ACCESS_CASE_FOLDED ? fold_ascii(a) == fold_ascii(b) : a == b;
+}
+
+/* One way back suffices: a later '*' makes every choice for an earlier one as good as any other. So the time is bounded
+ * by the product of the two lengths. */
+bool access_pattern_matches(const char *pattern, const char *value, enum access_fold fold)
+{
+    const char *after_star = NULL, *retry = NULL;
+
+    while (*value != '\0') {
+        if (*pattern == '*') {
+            after_star = ++pattern;
+            retry = value;
+        } else if (*pattern != '\0' && same(*pattern, *value, fold)) {
+            pattern++;
+            value++;
+        } else if (after_star != NULL) {
+            pattern = after_star;
+            value = ++retry;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}
+
+static bool any_id_matches(const struct pkix_identity *identity, enum pkix_id_type type, const char *pattern,
+                           enum access_fold fold)
+{
+    for (size_t i = 0; i < identity->count; i++)
+        if (identity->ids[i].type == type && access_pattern_matches(pattern, identity->ids[i].value, fold))
+            return true;
+    return false;
+}
+
+static bool any_id_equals(const struct pkix_identity *identity, enum pkix_id_type type, const char *value)
+{
+    for (size_t i = 0; i < identity->count; i++)
+        if (identity->ids[i].type == type && strcmp(identity->ids[i].value, value) == 0)
+            return true;
+    return false;
+}
+
+/* The local part of a mailbox is case-sensitive, its domain is not (RFC 5280 section 7.5). A star stays on its side of
+ * the '@': "*@example.org" is not met by "x@evil.example@example.org" in any other way than by its last domain. */
+static bool email_matches(const char *pattern, const char *email)
+{
+    const char *pattern_at = strrchr(pattern, '@'), *email_at = strrchr(email, '@');
+    char pattern_local[BASE_QUOTE_SIZE], email_local[BASE_QUOTE_SIZE];
+    size_t pattern_len, email_len;
+
+    if (pattern_at == NULL || email_at == NULL)
+        return false;
+    pattern_len = (size_t)(pattern_at - pattern);
+    email_len = (size_t)(email_at - email);
+    if (pattern_len >= sizeof(pattern_local) || email_len >= sizeof(email_local))
+        return false; /* RFC 5321 section 4.5.3.1.1: at most 64 */
+    memcpy(pattern_local, pattern, pattern_len);
+    pattern_local[pattern_len] = '\0';
+    memcpy(email_local, email, email_len);
+    email_local[email_len] = '\0';
+    return access_pattern_matches(pattern_local, email_local, ACCESS_CASE_MATTERS) &&
+           access_pattern_matches(pattern_at + 1, email_at + 1, ACCESS_CASE_FOLDED);
+}
+
+static bool any_email_matches(const struct pkix_identity *identity, const char *pattern)
+{
+    for (size_t i = 0; i < identity->count; i++)
+        if (identity->ids[i].type == PKIX_ID_EMAIL && email_matches(pattern, identity->ids[i].value))
+            return true;
+    return false;
+}
+
+static bool attribute_equals(const struct pkix_identity *identity, const char *attribute, const char *value)
+{
+    if (strcasecmp(attribute, "CN") == 0)
+        return any_id_equals(identity, PKIX_ID_CN, value);
+    if (strcasecmp(attribute, "O") == 0)
+        return any_id_equals(identity, PKIX_ID_O, value);
+    return strcasecmp(attribute, "OU") == 0 && any_id_equals(identity, PKIX_ID_OU, value);
+}
+
+static bool rule_matches(const struct config_allow *rule, const struct pkix_identity *identity)
+{
+    switch (rule->type) {
+    case CONFIG_ALLOW_ANY:
+        return true;
+    case CONFIG_ALLOW_SAN_EMAIL:
+        return any_email_matches(identity, rule->pattern);
+    case CONFIG_ALLOW_SAN_DNS:
+        return any_id_matches(identity, PKIX_ID_DNS, rule->pattern, ACCESS_CASE_FOLDED);
+    case CONFIG_ALLOW_SAN_URI:
+        return any_id_matches(identity, PKIX_ID_URI, rule->pattern, ACCESS_CASE_MATTERS);
+    case CONFIG_ALLOW_CN:
+        return any_id_equals(identity, PKIX_ID_CN, rule->pattern);
+    case CONFIG_ALLOW_DN:
+        return attribute_equals(identity, rule->attribute, rule->pattern);
+    case CONFIG_ALLOW_SHA256:
+        return strcasecmp(identity->sha256, rule->pattern) == 0;
+    case CONFIG_ALLOW_SPKI_SHA256:
+        return strcasecmp(identity->spki_sha256, rule->pattern) == 0;
+    }
+    return false;
+}
+
+bool access_client_allowed(const struct config_service *service, const struct pkix_identity *identity)
+{
+    /* Rules speak of verified certificates: without one, only a service that has none and requires none is open. */
+    if (identity == NULL)
+        return service->allow_count == 0 && service->peer != CONFIG_PEER_REQUIRE;
+    if (service->allow_count == 0)
+        return service->peer != CONFIG_PEER_REQUIRE;
+    for (size_t i = 0; i < service->allow_count; i++)
+        if (rule_matches(&service->allow[i], identity))
+            return true;
+    return false;
+}
+
+/* ---- targets ---- */
+
+/* The bytes of an address; an IPv4-mapped one is the IPv4 address it is. */
+struct address_bytes {
+    uint8_t bytes[16];
+    size_t size;
+    uint16_t port;
+};
+
+static struct address_bytes bytes_of(const struct sockaddr *address)
+{
+    struct address_bytes a = {.size = 0};
+
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+
+        a.size = 4;
+        memcpy(a.bytes, &in->sin_addr, 4);
+        a.port = ntohs(in->sin_port);
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+
+        a.port = ntohs(in6->sin6_port);
+        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
+            a.size = 4;
+            memcpy(a.bytes, in6->sin6_addr.s6_addr + 12, 4);
+        } else {
+            a.size = 16;
+            memcpy(a.bytes, &in6->sin6_addr, 16);
+        }
+    }
+    return a;
+}
+
+static bool in_network(const struct config_allow_target *rule, const uint8_t *address, size_t size)
+{
+    size_t whole = rule->prefix_bits / 8;
+    unsigned rest = rule->prefix_bits % 8;
+
+    if (rule->network_size != size || memcmp(rule->network, address, whole) != 0)
+        return false;
+    return rest == 0 || ((rule->network[whole] ^ address[whole]) >> (8 - rest)) == 0;
+}
+
+static bool rule_has_port(const struct config_allow_target *rule, uint16_t port)
+{
+    return port >= rule->port_first && port <= rule->port_last;
+}
+
+/* "*" is every host; "*.suffix" is every name below suffix, at any depth, and not suffix itself. */
+static bool host_matches(const char *rule, const char *host)
+{
+    size_t rule_len = strlen(rule), host_len = strlen(host);
+
+    if (strcmp(rule, "*") == 0)
+        return true;
+    if (strncmp(rule, "*.", 2) == 0)
+        return host_len > rule_len - 1 && strcasecmp(host + host_len - (rule_len - 1), rule + 1) == 0;
+    return strcasecmp(rule, host) == 0;
+}
+
+bool access_target_allowed(const struct config_service *service, const char *host, uint16_t port)
+{
+    uint8_t address[STARTTLS_ADDRESS_BYTES_MAX];
+    size_t size;
+    bool is_literal = starttls_address_parse(span_of_string(host), address, &size);
+
+    for (size_t i = 0; i < service->allow_target_count; i++) {
+        const struct config_allow_target *rule = &service->allow_target[i];
+
+        if (!rule_has_port(rule, port))
+            continue;
+        if (rule->host != NULL ? host_matches(rule->host, host) : !is_literal || in_network(rule, address, size))
+            return true;
+    }
+    return false;
+}
+
+/* Whether a rule names this very address, as a literal or by a network it is in. */
+static bool rule_names_address(const struct config_allow_target *rule, const struct address_bytes *a)
+{
+    uint8_t literal[STARTTLS_ADDRESS_BYTES_MAX];
+    size_t size;
+
+    if (rule->host == NULL)
+        return in_network(rule, a->bytes, a->size);
+    return starttls_address_parse(span_of_string(rule->host), literal, &size) && size == a->size &&
+           memcmp(literal, a->bytes, size) == 0;
+}
+
+bool access_address_allowed(const struct config_service *service, const char *host, const struct sockaddr *address)
+{
+    struct address_bytes a = bytes_of(address);
+    bool by_name = false;
+
+    for (size_t i = 0; i < service->allow_target_count; i++) {
+        const struct config_allow_target *rule = &service->allow_target[i];
+
+        if (!rule_has_port(rule, a.port))
+            continue;
+        if (rule_names_address(rule, &a))
+            return true;
+        by_name = by_name || (rule->host != NULL && host_matches(rule->host, host));
+    }
+    return by_name && !starttls_address_denied_by_default(a.bytes, a.size);
+}
+
+/* Whether the kernel would let us bind to it: then it is an address of this machine. */
+static bool is_local_address(const struct sockaddr *address)
+{
+    struct sockaddr_storage any_port;
+    socklen_t size = address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool bound;
+
+    if (fd < 0)
+        return true; /* not known: the safe side */
+    memcpy(&any_port, address, size);
+    if (address->sa_family == AF_INET)
+        ((struct sockaddr_in *)(void *)&any_port)->sin_port = 0;
+    else
+        ((struct sockaddr_in6 *)(void *)&any_port)->sin6_port = 0;
+    bound = bind(fd, (const struct sockaddr *)&any_port, size) == 0;
+    close(fd);
+    return bound;
+}
+
+static bool is_wildcard(const struct address_bytes *a)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(a->bytes, zero, a->size) == 0;
+}
+
+bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t listener_count,
+                            const struct sockaddr *address)
+{
+    struct address_bytes target = bytes_of(address);
+
+    for (size_t i = 0; i < listener_count; i++) {
+        struct address_bytes own = bytes_of((const struct sockaddr *)&listeners[i]);
+
+        if (own.size == 0 || own.port != target.port)
+            continue;
+        if (own.size == target.size && memcmp(own.bytes, target.bytes, own.size) == 0)
+            return true;
+        /* A wildcard listener is reached by every address of this machine, and "0.0.0.0" reaches this machine. */
+        if (is_wildcard(&own) || is_wildcard(&target)) {
+            if (is_wildcard(&target) || is_local_address(address))
+                return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,483 @@
+/* see proxy/leg.h */
+#include "proxy/leg.h"
+
+#include "proxy/limits.h"
+#include "proxy/plane.h"
+#include "proxy/session.h"
+#include <stdlib.h>
+
+void leg_init(struct leg *leg, struct session *session, enum leg_side side)
+{
+    *leg = (struct leg){.session = session, .side = side};
+    buffer_init(&leg->received, LIMIT_RECEIVED_MAX);
+    buffer_init(&leg->to_send, LIMIT_TO_SEND_MAX);
+}
+
+/* Whether the engine may be touched here and now. */
+static bool engine_is_ours(const struct leg *leg)
+{
+    return leg->engine != NULL && !leg->on_pool;
+}
+
+/* ---- news from the transport ---- */
+
+static uv_buf_t on_lend(void *owner)
+{
+    struct leg *leg = owner;
+    size_t size = 0;
+    uint8_t *space = NULL;
+
+    if (leg->discarding) {
+        space = leg->session->plane->read_block;
+        size = LIMIT_READ_BLOCK;
+    } else if (leg->engine != NULL) {
+        if (!leg->on_pool)
+            space = tls_engine_records_reserve(leg->engine, &size);
+        leg->lent = space;
+    } else {
+        size_t ceiling = session_is_relaying(leg->session) ? LIMIT_RECEIVED_MAX : LIMIT_HELD_MAX;
+
+        space = leg->session->plane->read_block;
+        size = leg->received.size >= ceiling ? 0 : ceiling - leg->received.size;
+        if (size > LIMIT_READ_BLOCK)
+            size = LIMIT_READ_BLOCK;
+    }
+    return uv_buf_init((char *)space, (unsigned)size);
+}
+
+static void commit_records(struct leg *leg, size_t size)
+{
+    if (leg->first_byte_count == 0) {
+        leg->first_byte_count = size < sizeof(leg->first_bytes) ? size : sizeof(leg->first_bytes);
+        memcpy(leg->first_bytes, leg->lent, leg->first_byte_count);
+    }
+    tls_engine_records_commit(leg->engine, size);
+}
+
+static void on_read(void *owner, ssize_t size)
+{
+    struct leg *leg = owner;
+
+    if (size > 0 && leg->discarding) {
+        leg->session->linger_bytes += (size_t)size;
+    } else if (size > 0) {
+        if (leg->engine != NULL)
+            commit_records(leg, (size_t)size);
+        else
+            leg->fresh = span_of(leg->session->plane->read_block, (size_t)size);
+        session_note_activity(leg->session);
+    } else if (size == UV_EOF) {
+        leg->read_ended = true;
+    } else {
+        leg->read_error = (int)size;
+    }
+    session_step(leg->session);
+}
+
+static void on_writable(void *owner, int error)
+{
+    struct leg *leg = owner;
+
+    if (error != 0)
+        leg->write_error = error;
+    else
+        session_note_activity(leg->session);
+    session_step(leg->session);
+}
+
+static const struct transport_events leg_events = {.lend = on_lend, .on_read = on_read, .on_writable = on_writable};
+
+void leg_attach(struct leg *leg, struct transport *transport)
+{
+    assert(leg->transport == NULL);
+    leg->transport = transport;
+    transport_set_owner(transport, &leg_events, leg);
+}
+
+void leg_close(struct leg *leg, enum transport_close how)
+{
+    transport_close(&leg->transport, how);
+    starttls_machine_destroy(&leg->machine);
+    leg->fresh = span_of(NULL, 0);
+    buffer_wipe(&leg->received);
+    buffer_wipe(&leg->to_send);
+    if (!leg->on_pool)
+        tls_engine_destroy(&leg->engine);
+}
+
+void leg_clear(struct leg *leg)
+{
+    assert(leg->transport == NULL && !leg->on_pool);
+    tls_engine_destroy(&leg->engine);
+}
+
+/* ---- the engine ---- */
+
+void leg_start_tls(struct leg *leg, const struct tls_context *context, const char *name, const char *cache_key)
+{
+    assert(leg->engine == NULL && leg->received.size == 0 && leg->fresh.size == 0 && leg_is_flushed(leg));
+    starttls_machine_destroy(&leg->machine);
+    buffer_wipe(&leg->received);
+    buffer_wipe(&leg->to_send);
+    leg->engine = tls_engine_create(context, name, cache_key);
+    leg->engine_status = TLS_OK;
+}
+
+static void on_pool_done(struct handshake_job *job)
+{
+    struct leg *leg = CONTAINER_OF(job, struct leg, job);
+
+    leg->on_pool = false;
+    leg->engine_status = job->status;
+    session_step(leg->session);
+}
+
+static void submit_step(struct leg *leg)
+{
+    leg->job = (struct handshake_job){
+        .engine = leg->engine, .group = leg->session->service->pool_group, .on_done = on_pool_done};
+    if (handshake_pool_submit(leg->session->plane->pool, &leg->job)) {
+        leg->on_pool = true;
+        leg_set_reading(leg, false);
+    } else {
+        leg->pool_refused = true;
+    }
+}
+
+static void step_engine(struct leg *leg)
+{
+    while (engine_is_ours(leg) && !leg->pool_refused && leg->engine_status != TLS_FAILED &&
+           (tls_engine_wants(leg->engine) & TLS_NEEDS_STEP) != 0) {
+        if (tls_engine_may_block(leg->engine))
+            submit_step(leg);
+        else
+            leg->engine_status = tls_engine_step(leg->engine);
+    }
+    /* The end of the transport comes after all that was in it. */
+    if (engine_is_ours(leg) && (leg->read_ended || leg->read_error != 0) && !leg->end_told && !leg->pool_refused &&
+        leg->engine_status != TLS_FAILED && (tls_engine_wants(leg->engine) & (TLS_NEEDS_STEP | TLS_HAS_PLAINTEXT)) == 0) {
+        leg->end_told = true;
+        leg->engine_status = tls_engine_records_end(leg->engine);
+    }
+}
+
+bool leg_is_on_pool(const struct leg *leg)
+{
+    return leg->on_pool;
+}
+
+/* ---- sending ---- */
+
+/* Plain text that waits goes into the engine as far as that takes it. */
+static void feed_engine(struct leg *leg)
+{
+    while (leg->to_send.size > 0 && leg->engine_status != TLS_FAILED &&
+           (tls_engine_wants(leg->engine) & TLS_WANTS_PLAINTEXT) != 0) {
+        size_t consumed = 0;
+        enum tls_status status = tls_engine_put_plaintext(leg->engine, buffer_span(&leg->to_send), &consumed);
+
+        if (status == TLS_FAILED)
+            leg->engine_status = status;
+        buffer_consume(&leg->to_send, consumed);
+        if (consumed == 0)
+            break;
+    }
+}
+
+/* Bytes for the transport, from the engine or, without TLS, from to_send. */
+static struct span bytes_down(struct leg *leg)
+{
+    if (leg->engine == NULL)
+        return buffer_span(&leg->to_send);
+    feed_engine(leg);
+    return tls_engine_records(leg->engine);
+}
+
+static void flush(struct leg *leg)
+{
+    while (leg->transport != NULL && leg->write_error == 0 && leg->end != LEG_END_DONE && !leg->on_pool &&
+           !transport_is_blocked(leg->transport)) {
+        struct span bytes = bytes_down(leg);
+        ssize_t written;
+
+        if (bytes.size == 0)
+            return;
+        written = transport_write(leg->transport, bytes);
+        if (written < 0)
+            leg->write_error = (int)written;
+        else if (leg->engine != NULL)
+            tls_engine_records_consume(leg->engine, (size_t)written);
+        else
+            buffer_consume(&leg->to_send, (size_t)written);
+    }
+}
+
+bool leg_is_flushed(const struct leg *leg)
+{
+    if (leg->write_error != 0 || leg->transport == NULL || leg->end == LEG_END_DONE)
+        return true; /* nothing that waits will ever go */
+    if (leg->on_pool || leg->to_send.size > 0 || transport_is_blocked(leg->transport))
+        return false;
+    return leg->engine == NULL || (tls_engine_wants(leg->engine) & TLS_HAS_RECORDS) == 0;
+}
+
+/* close_notify after the last plain text, FIN after close_notify: each only when the one before it has gone. */
+static void advance_end(struct leg *leg)
+{
+    if (leg->end == LEG_END_WANTED && leg_is_flushed(leg)) {
+        if (leg->engine != NULL && leg->engine_status != TLS_FAILED && leg->write_error == 0) {
+            tls_engine_close(leg->engine);
+            leg->end = LEG_END_SAID;
+            flush(leg);
+        } else {
+            leg->end = LEG_END_SAID;
+        }
+    }
+    if (leg->end == LEG_END_SAID && leg_is_flushed(leg)) {
+        leg->end = LEG_END_DONE;
+        if (leg->transport != NULL && leg->write_error == 0)
+            transport_shutdown(leg->transport);
+    }
+}
+
+void leg_end(struct leg *leg)
+{
+    if (leg->end == LEG_END_OPEN)
+        leg->end = LEG_END_WANTED;
+    flush(leg);
+    advance_end(leg);
+}
+
+void leg_advance(struct leg *leg)
+{
+    if (leg->transport == NULL)
+        return;
+    step_engine(leg);
+    flush(leg);
+    advance_end(leg);
+}
+
+bool leg_can_take(const struct leg *leg)
+{
+    if (leg->transport == NULL || leg->write_error != 0 || leg->end != LEG_END_OPEN || leg->on_pool ||
+        leg->to_send.size > 0 || transport_is_blocked(leg->transport))
+        return false;
+    return leg->engine == NULL ||
+           (leg->engine_status != TLS_FAILED && (tls_engine_wants(leg->engine) & TLS_WANTS_PLAINTEXT) != 0);
+}
+
+void leg_send(struct leg *leg, struct span bytes)
+{
+    assert(leg->to_send.size == 0);
+    if (leg->engine == NULL && leg->write_error == 0) {
+        ssize_t written = transport_write(leg->transport, bytes);
+
+        if (written < 0)
+            leg->write_error = (int)written;
+        else
+            bytes = span_skip(bytes, (size_t)written);
+    }
+    while (leg->engine != NULL && bytes.size > 0 && leg_can_take(leg)) {
+        size_t consumed = 0;
+        enum tls_status status = tls_engine_put_plaintext(leg->engine, bytes, &consumed);
+
+        if (status == TLS_FAILED)
+            leg->engine_status = status;
+        bytes = span_skip(bytes, consumed);
+        flush(leg);
+        if (consumed == 0)
+            break;
+    }
+    if (leg->write_error == 0 && !buffer_append(&leg->to_send, bytes))
+        base_abort("a leg was sent more than it can take");
+}
+
+void leg_say(struct leg *leg, struct span bytes)
+{
+    size_t room = buffer_room(&leg->to_send);
+
+    if (bytes.size > room)
+        bytes.size = room;
+    if (!buffer_append(&leg->to_send, bytes))
+        base_abort("a buffer refused what it has room for");
+}
+
+void leg_say_machine(struct leg *leg)
+{
+    struct span bytes = starttls_output(leg->machine);
+    size_t room = buffer_room(&leg->to_send);
+    size_t size = bytes.size < room ? bytes.size : room;
+
+    leg_say(leg, span_of(bytes.data, size));
+    starttls_output_consume(leg->machine, size);
+}
+
+/* ---- receiving ---- */
+
+void leg_set_reading(struct leg *leg, bool on)
+{
+    if (leg->transport == NULL)
+        return;
+    if (on && !leg->read_ended && leg->read_error == 0 && !leg->on_pool && leg->engine_status != TLS_FAILED &&
+        (leg->engine == NULL || (tls_engine_wants(leg->engine) & TLS_WANTS_RECORDS) != 0))
+        transport_read_start(leg->transport);
+    else
+        transport_read_stop(leg->transport);
+}
+
+/* Without TLS, what is left says how it ended. */
+static enum leg_take plain_end(const struct leg *leg)
+{
+    if (leg->read_error != 0)
+        return LEG_TAKE_FAILED;
+    return leg->read_ended ? LEG_TAKE_ENDED : LEG_TAKE_OK;
+}
+
+/* Decrypt into `out`. */
+static enum leg_take take_engine(struct leg *leg, uint8_t *out, size_t size, size_t *taken)
+{
+    enum tls_status status;
+
+    *taken = 0;
+    if (!engine_is_ours(leg))
+        return LEG_TAKE_OK;
+    status = tls_engine_take_plaintext(leg->engine, out, size, taken);
+    if (status == TLS_FAILED)
+        leg->engine_status = status;
+    if (*taken > 0 || !engine_is_ours(leg))
+        return LEG_TAKE_OK;
+    if (status == TLS_OK && (leg->read_ended || leg->read_error != 0))
+        step_engine(leg); /* the transport's end can be told now that all is taken */
+    switch (status == TLS_OK ? leg->engine_status : status) {
+    case TLS_OK:
+        return LEG_TAKE_OK;
+    case TLS_CLOSED:
+        return LEG_TAKE_ENDED;
+    case TLS_FAILED:
+        break;
+    }
+    return leg->end_told && leg->read_ended && leg->read_error == 0 ? LEG_TAKE_TRUNCATED : LEG_TAKE_FAILED;
+}
+
+enum leg_take leg_peek(struct leg *leg, struct span *bytes)
+{
+    enum leg_take result = LEG_TAKE_OK;
+
+    leg_keep_fresh(leg);
+    while (leg->engine != NULL && leg->received.size < LIMIT_HELD_MAX) {
+        uint8_t *block = leg->session->plane->relay_block;
+        size_t taken;
+
+        result = take_engine(leg, block, LIMIT_HELD_MAX - leg->received.size, &taken);
+        if (taken == 0)
+            break;
+        if (!buffer_append(&leg->received, span_of(block, taken)))
+            base_abort("a buffer refused what it has room for");
+    }
+    *bytes = buffer_span(&leg->received);
+    if (bytes->size > 0)
+        return LEG_TAKE_OK;
+    return leg->engine == NULL ? plain_end(leg) : result;
+}
+
+void leg_consume(struct leg *leg, size_t size)
+{
+    buffer_consume(&leg->received, size);
+}
+
+enum leg_take leg_take(struct leg *leg, struct span *bytes)
+{
+    enum leg_take result;
+    size_t taken;
+
+    *bytes = buffer_span(&leg->received);
+    if (bytes->size > 0)
+        return LEG_TAKE_OK;
+    if (leg->engine == NULL) {
+        *bytes = leg->fresh;
+        return bytes->size > 0 ? LEG_TAKE_OK : plain_end(leg);
+    }
+    result = take_engine(leg, leg->session->plane->relay_block, LIMIT_RELAY_BLOCK, &taken);
+    *bytes = span_of(leg->session->plane->relay_block, taken);
+    return result;
+}
+
+void leg_return(struct leg *leg, struct span unused)
+{
+    if (leg->received.size > 0)
+        buffer_consume(&leg->received, leg->received.size - unused.size);
+    else if (leg->engine == NULL)
+        leg->fresh = unused;
+    else if (!buffer_append(&leg->received, unused))
+        base_abort("a leg was given back more than it lent");
+}
+
+bool leg_has_left(const struct leg *leg)
+{
+    if (leg->read_error != 0 || leg->write_error != 0)
+        return true;
+    if (leg->engine == NULL)
+        return leg->read_ended && leg->received.size == 0 && leg->fresh.size == 0;
+    if (leg->on_pool || leg->received.size > 0 ||
+        (leg->engine_status != TLS_FAILED &&
+         (tls_engine_wants(leg->engine) & (TLS_NEEDS_STEP | TLS_HAS_PLAINTEXT)) != 0))
+        return false;
+    return leg->engine_status != TLS_OK;
+}
+
+void leg_discard_input(struct leg *leg)
+{
+    leg->discarding = true;
+    if (leg->transport != NULL && !leg->read_ended && leg->read_error == 0)
+        transport_read_start(leg->transport);
+}
+
+void leg_keep_fresh(struct leg *leg)
+{
+    if (leg->fresh.size > 0 && !buffer_append(&leg->received, leg->fresh))
+        base_abort("a leg read more than it may hold");
+    leg->fresh = span_of(NULL, 0);
+}
+
+void leg_trim(struct leg *leg)
+{
+    buffer_trim(&leg->received);
+    buffer_trim(&leg->to_send);
+    if (leg->transport != NULL)
+        transport_trim(leg->transport);
+    if (engine_is_ours(leg))
+        tls_engine_trim(leg->engine);
+}
+
+size_t leg_memory(const struct leg *leg)
+{
+    size_t size = leg->received.capacity + leg->to_send.capacity;
+
+    if (leg->transport != NULL)
+        size += sizeof(*leg->transport) + (leg->transport->wire != NULL ? LIMIT_WIRE_BLOCK : 0);
+    if (engine_is_ours(leg))
+        size += tls_engine_memory(leg->engine);
+    return size;
+}
+
+const char *leg_error_name(const struct leg *leg)
+{
+    if (leg->pool_refused)
+        return "handshake_queue_full";
+    if (engine_is_ours(leg) && tls_engine_error_name(leg->engine)[0] != '\0')
+        return tls_engine_error_name(leg->engine);
+    if (leg->read_error != 0)
+        return uv_err_name(leg->read_error);
+    return leg->write_error != 0 ? uv_err_name(leg->write_error) : "";
+}
+
+const char *leg_error(const struct leg *leg)
+{
+    if (leg->pool_refused)
+        return "too many handshakes wait for the token";
+    if (engine_is_ours(leg) && tls_engine_error(leg->engine)[0] != '\0')
+        return tls_engine_error(leg->engine);
+    if (leg->read_error != 0)
+        return uv_strerror(leg->read_error);
+    return leg->write_error != 0 ? uv_strerror(leg->write_error) : "";
+}

@@ -1,0 +1,56 @@
+/* proxy/limits.h: the ceiling of every buffer and wait of the data plane that is not the administrator's to set.
+ *
+ * Memory of one connection, whatever its two peers do:
+ *
+ *     session, two transports                           LIMIT_SESSION_STRUCTS
+ *   + 2 legs x plain bytes received and not yet taken   LIMIT_RECEIVED_MAX
+ *   + 2 legs x plain bytes to send                      LIMIT_TO_SEND_MAX
+ *   + 2 legs x bytes handed to the kernel's queue       LIMIT_WIRE_BLOCK
+ *   + machine or filter                                 LIMIT_STARTTLS_MAX      (starttls/limits.h)
+ *   + 2 engines' own buffers                            LIMIT_ENGINE_MAX each   (tls_engine_memory())
+ *   = LIMIT_CONNECTION_MAX
+ *
+ * (what NSS itself keeps for a TLS connection comes on top). An idle connection holds none of these but the first line. */
+#ifndef YETT_PROXY_LIMITS_H
+#define YETT_PROXY_LIMITS_H
+
+#include "base/base.h"
+#include "starttls/limits.h"
+#include "tls/limits.h"
+
+enum {
+    /* Per loop, not per connection: what one read or one relay step moves at most. */
+    LIMIT_READ_BLOCK = 64 * 1024,
+    LIMIT_RELAY_BLOCK = 64 * 1024,
+    LIMIT_RELAY_BUDGET = 256 * 1024, /* bytes of one session and direction before other sessions get their turn */
+
+    LIMIT_SESSION_STRUCTS = 4 * 1024,
+    LIMIT_RECEIVED_MAX = 64 * 1024,
+    LIMIT_HELD_MAX = 16 * 1024,     /* of it, before the relay begins: what a client says before it may */
+    LIMIT_TO_SEND_MAX = 72 * 1024,  /* a relay block and the words of a machine */
+    LIMIT_PROXY_HEADER_MAX = 32 * 1024, /* of it; a client certificate is the large part */
+    LIMIT_WIRE_BLOCK = 4 * 1024,
+    LIMIT_STARTTLS_MAX = STARTTLS_OUTPUT_BYTES_MAX + STARTTLS_EARLY_DATA_BYTES_MAX + STARTTLS_HTTP_HEAD_BYTES_MAX,
+    LIMIT_ENGINE_MAX = TLS_RECORDS_IN_MAX + TLS_RECORDS_OUT_MAX + TLS_PLAINTEXT_MAX + TLS_HELLO_KEPT_MAX,
+    LIMIT_CONNECTION_MAX = LIMIT_SESSION_STRUCTS + LIMIT_STARTTLS_MAX +
+                           2 * (LIMIT_RECEIVED_MAX + LIMIT_TO_SEND_MAX + LIMIT_WIRE_BLOCK + LIMIT_ENGINE_MAX),
+
+    LIMIT_LINGER_MS = 2000,         /* after the last words: how long the peer has to read them and go */
+    LIMIT_LINGER_BYTES = 256 * 1024, /* and how much of what it still says is thrown away */
+    LIMIT_IDLE_TRIM_MS = 2000,      /* a connection silent for so long gives its buffers back */
+
+    LIMIT_ACCEPT_BATCH = 32,        /* connections accepted from one listener before the loop goes on */
+    LIMIT_ACCEPT_PAUSE_MS = 500,    /* out of descriptors: tried again when a session ends, or after this */
+    LIMIT_DESCRIPTORS_RESERVED = 64, /* of RLIMIT_NOFILE: for the control socket, libraries, resolving */
+
+    LIMIT_RESOLVER_THREADS = 16,    /* getaddrinfo() calls at a time */
+    LIMIT_RESOLVER_PER_SERVICE = 6, /* of one service: a name server that hangs must leave some to the others */
+    LIMIT_RESOLVER_WAITING = 1024,  /* lookups waiting for a thread */
+    LIMIT_ADDRESSES = 16,           /* of one family of a name that are tried */
+
+    LIMIT_ATTEMPT_DELAY_MS = 250,   /* RFC 8305 section 5: Connection Attempt Delay */
+    LIMIT_RESOLUTION_DELAY_MS = 50, /* RFC 8305 section 3: Resolution Delay */
+    LIMIT_ATTEMPTS = 4,             /* connects of one session under way at a time */
+};
+
+#endif

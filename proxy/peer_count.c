@@ -1,0 +1,171 @@
+/* see proxy/peer_count.h */
+#include "proxy/peer_count.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { PEER_BUCKETS_MIN = 256 /* a power of two */ };
+
+struct peer {
+    struct peer *next;
+    struct peer_key key;
+    size_t service;
+    unsigned connections;
+};
+
+struct peer_count {
+    struct peer **buckets;
+    size_t bucket_count; /* a power of two */
+    size_t peer_count;
+    uint64_t secret[2];
+};
+
+struct peer_count *peer_count_create(void)
+{
+    struct peer_count *p = base_alloc(sizeof(*p));
+
+    p->bucket_count = PEER_BUCKETS_MIN;
+    p->buckets = base_alloc(p->bucket_count * sizeof(struct peer *));
+    if (getrandom(p->secret, sizeof(p->secret), 0) != (ssize_t)sizeof(p->secret))
+        base_abort("the system gives no random bytes");
+    return p;
+}
+
+void peer_count_destroy(struct peer_count **p)
+{
+    if (*p == NULL)
+        return;
+    for (size_t i = 0; i < (*p)->bucket_count; i++)
+        while ((*p)->buckets[i] != NULL) {
+            struct peer *next = (*p)->buckets[i]->next;
+            free((*p)->buckets[i]);
+            (*p)->buckets[i] = next;
+        }
+    free((*p)->buckets);
+    free(*p);
+    *p = NULL;
+}
+
+struct peer_key peer_key_of(const struct sockaddr *address)
+{
+    struct peer_key key = {{0, 0}};
+
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+        key.words[1] = UINT64_C(0xffff00000000) | ntohl(in->sin_addr.s_addr);
+    } else if (address->sa_family == AF_INET6) {
+        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+
+        if (IN6_IS_ADDR_V4MAPPED(in6)) {
+            uint32_t v4;
+            memcpy(&v4, in6->s6_addr + 12, sizeof(v4));
+            key.words[1] = UINT64_C(0xffff00000000) | ntohl(v4);
+        } else {
+            memcpy(&key.words[0], in6->s6_addr, sizeof(key.words[0]));
+            key.words[1] = 1; /* so that ::/64 (::1) is an address like others */
+        }
+    }
+    return key;
+}
+
+static bool is_counted(struct peer_key key)
+{
+    return key.words[0] != 0 || key.words[1] != 0;
+}
+
+/* The finaliser of splitmix64: each input bit changes half of the output bits. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return x ^ (x >> 31);
+}
+
+static struct peer **bucket_of(const struct peer_count *p, size_t service, struct peer_key key)
+{
+    uint64_t hash = mix(mix(mix(key.words[0] ^ p->secret[0]) ^ key.words[1]) ^ p->secret[1] ^ service);
+
+    return &p->buckets[hash & (p->bucket_count - 1)];
+}
+
+/* Where the pointer to the peer is; it points to NULL when there is none. */
+static struct peer **find(const struct peer_count *p, size_t service, struct peer_key key)
+{
+    struct peer **at = bucket_of(p, service, key);
+
+    while (*at != NULL &&
+           ((*at)->service != service || memcmp(&(*at)->key, &key, sizeof(key)) != 0))
+        at = &(*at)->next;
+    return at;
+}
+
+static void grow(struct peer_count *p)
+{
+    struct peer **old = p->buckets;
+    size_t old_count = p->bucket_count;
+
+    p->bucket_count *= 2;
+    p->buckets = base_alloc(p->bucket_count * sizeof(struct peer *));
+    for (size_t i = 0; i < old_count; i++)
+        while (old[i] != NULL) {
+            struct peer *peer = old[i];
+            struct peer **bucket = bucket_of(p, peer->service, peer->key);
+
+            old[i] = peer->next;
+            peer->next = *bucket;
+            *bucket = peer;
+        }
+    free(old);
+}
+
+bool peer_count_add(struct peer_count *p, size_t service, struct peer_key key, unsigned limit)
+{
+    struct peer **at;
+
+    if (!is_counted(key))
+        return true;
+    at = find(p, service, key);
+    if (*at == NULL) {
+        if (p->peer_count >= p->bucket_count) {
+            grow(p);
+            at = find(p, service, key);
+        }
+        *at = base_alloc(sizeof(**at));
+        **at = (struct peer){.key = key, .service = service};
+        p->peer_count++;
+    }
+    if (limit != 0 && (*at)->connections >= limit)
+        return false;
+    (*at)->connections++;
+    return true;
+}
+
+void peer_count_subtract(struct peer_count *p, size_t service, struct peer_key key)
+{
+    struct peer **at;
+    struct peer *peer;
+
+    if (!is_counted(key))
+        return;
+    at = find(p, service, key);
+    peer = *at;
+    assert(peer != NULL && peer->connections > 0);
+    if (--peer->connections > 0)
+        return;
+    *at = peer->next;
+    free(peer);
+    p->peer_count--;
+}
+
+unsigned peer_count_of(const struct peer_count *p, size_t service, struct peer_key key)
+{
+    struct peer *const *at = find(p, service, key);
+
+    return *at == NULL ? 0 : (*at)->connections;
+}
+
+size_t peer_count_addresses(const struct peer_count *p)
+{
+    return p->peer_count;
+}

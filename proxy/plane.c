@@ -1,0 +1,95 @@
+/* see proxy/plane.h */
+#include "proxy/plane.h"
+
+#include "proxy/limits.h"
+#include "proxy/log.h"
+#include "proxy/session.h"
+#include <stdlib.h>
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct plane *p = timer->data;
+
+    wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p);
+    log_flush_suppressed();
+    if (p->session_count == 0)
+        uv_timer_stop(timer); /* an idle worker sleeps */
+}
+
+void plane_session_begins(struct plane *p)
+{
+    if (uv_is_active((uv_handle_t *)&p->wheel_timer))
+        return;
+    wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p); /* it stood still, and is empty */
+    uv_timer_start(&p->wheel_timer, on_tick, WHEEL_TICK_MS, WHEEL_TICK_MS);
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    struct plane *p = idle->data;
+    struct session *s = p->turn.first;
+
+    p->turn.first = NULL;
+    p->turn.last = &p->turn.first;
+    while (s != NULL) {
+        struct session *next = s->turn_next;
+
+        s->in_turn = false;
+        s->turn_next = NULL;
+        session_step(s); /* may want another turn, and may free it */
+        s = next;
+    }
+    if (p->turn.first == NULL)
+        uv_idle_stop(idle);
+}
+
+void plane_continue_later(struct plane *p, struct session *s)
+{
+    if (s->in_turn)
+        return;
+    s->in_turn = true;
+    s->turn_next = NULL;
+    *p->turn.last = s;
+    p->turn.last = &s->turn_next;
+    uv_idle_start(&p->turn_idle, on_turn);
+}
+
+void plane_start(struct plane *p)
+{
+    unsigned threads_max = 8;
+
+    /* A group's threads wait for one token: as many as that may sign at a time. */
+    for (size_t i = 0; i < p->config->module_count; i++)
+        if (p->config->modules[i].sessions_max > threads_max)
+            threads_max = p->config->modules[i].sessions_max;
+    p->pool = handshake_pool_create(
+        p->loop, &(struct handshake_pool_options){.group_count = p->services->pool_group_count,
+                                                  .threads_per_group_max = threads_max,
+                                                  .waiting_per_group_max = p->config->handshake_queue_max});
+    p->resolver = resolver_create(p->loop, p->services->count);
+    p->peers = peer_count_create();
+    wheel_init(&p->wheel, uv_now(p->loop));
+    uv_timer_init(p->loop, &p->wheel_timer);
+    p->wheel_timer.data = p;
+    uv_idle_init(p->loop, &p->turn_idle);
+    p->turn_idle.data = p;
+    p->turn.last = &p->turn.first;
+    p->service_session_count = base_alloc(p->services->count * sizeof(*p->service_session_count));
+    p->read_block = base_alloc(LIMIT_READ_BLOCK);
+    p->relay_block = base_alloc(LIMIT_RELAY_BLOCK);
+}
+
+void plane_stop(struct plane *p)
+{
+    assert(p->sessions_not_freed == 0);
+    handshake_pool_destroy(&p->pool);
+    resolver_destroy(&p->resolver);
+    peer_count_destroy(&p->peers);
+    uv_close((uv_handle_t *)&p->wheel_timer, NULL);
+    uv_close((uv_handle_t *)&p->turn_idle, NULL);
+    base_wipe(p->read_block, LIMIT_READ_BLOCK);
+    base_wipe(p->relay_block, LIMIT_RELAY_BLOCK);
+    free(p->read_block);
+    free(p->relay_block);
+    free(p->service_session_count);
+}

@@ -1,0 +1,57 @@
+/* proxy/plane.h: what all sessions of a worker share. One per process, owned by worker.c; loop's thread only. */
+#ifndef YETT_PROXY_PLANE_H
+#define YETT_PROXY_PLANE_H
+
+#include "proxy/counters.h"
+#include "proxy/handshake_pool.h"
+#include "proxy/peer_count.h"
+#include "proxy/resolve.h"
+#include "proxy/service.h"
+#include "proxy/wheel.h"
+#include <uv.h>
+
+struct session;
+
+/* A session that may do more without waiting for anybody, after the others had their turn. */
+struct plane_turn {
+    struct session *first, **last;
+};
+
+struct plane {
+    uv_loop_t *loop;
+    const struct config *config;
+    struct services *services;
+    struct counters *counters;
+    struct handshake_pool *pool;
+    struct resolver *resolver;
+    struct peer_count *peers;
+    struct wheel wheel;             /* the sessions' deadlines */
+    uv_timer_t wheel_timer;
+    uv_idle_t turn_idle;            /* runs while `turn` has a session */
+    struct plane_turn turn;
+    struct session *sessions;       /* all that are open */
+    size_t session_count;
+    size_t *service_session_count;  /* by service */
+    size_t sessions_not_freed;      /* open ones, and closed ones whose engine is still on the pool */
+    uint32_t slot, generation;      /* in connection ids */
+    uint64_t next_session;
+    const struct sockaddr_storage *own_listeners; /* for http-proxy: nobody connects through us to ourselves */
+    size_t own_listener_count;
+    void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */
+    uint8_t *read_block;            /* LIMIT_READ_BLOCK: lent to plain legs for one read */
+    uint8_t *relay_block;           /* LIMIT_RELAY_BLOCK: plain text between two legs, within one step */
+};
+
+/* Fills the rest of a plane whose loop, config, services, counters, slot and generation are set. */
+void plane_start(struct plane *p);
+
+/* A session is about to be added: time runs while there is one. */
+void plane_session_begins(struct plane *p);
+
+/* Step `s` again after other sessions had their turn. */
+void plane_continue_later(struct plane *p, struct session *s);
+
+/* Every session must have been closed and freed. The loop must run once more, for the handles' closing. */
+void plane_stop(struct plane *p);
+
+#endif

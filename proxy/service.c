@@ -1,0 +1,510 @@
+/* see proxy/service.h */
+#include "proxy/service.h"
+
+#include "tls/runtime.h"
+#include "tokens/shim.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OCSP_STAPLE_BYTES_MAX = 64 * 1024, POOL_GROUP_NAME_MAX = 128 };
+
+struct shared_identity {
+    enum config_identity_type type;
+    const char *value; /* lives with the config */
+    struct tls_identity *identity;
+};
+
+struct shared_store {
+    const struct config_trust *trust; /* lives with the config */
+    size_t trust_count;
+    struct pkix_store *store;
+};
+
+struct services_shared {
+    struct shared_identity *identities;
+    size_t identity_count;
+    struct shared_store *stores;
+    size_t store_count;
+    char **pool_groups; /* their names: a token, or a service */
+    size_t pool_group_count;
+};
+
+/* ---- identities and trust, each opened once ---- */
+
+static enum tls_identity_source source_of(enum config_identity_type type)
+{
+    switch (type) {
+    case CONFIG_IDENTITY_FILE:
+        return TLS_IDENTITY_FILE;
+    case CONFIG_IDENTITY_NSS:
+        return TLS_IDENTITY_DATABASE;
+    case CONFIG_IDENTITY_PKCS11:
+        return TLS_IDENTITY_PKCS11;
+    }
+    base_abort("an identity of no known type");
+}
+
+/* NULL with a finding. */
+static struct tls_identity *open_identity(struct services_shared *shared, const struct config_identity *wanted,
+                                          struct config_findings *findings)
+{
+    struct tls_identity *identity;
+    char *error = NULL;
+
+    for (size_t i = 0; i < shared->identity_count; i++)
+        if (shared->identities[i].type == wanted->type && strcmp(shared->identities[i].value, wanted->value) == 0)
+            return shared->identities[i].identity;
+    if (!tls_identity_open(source_of(wanted->type), wanted->value, &identity, &error)) {
+        config_finding_add(findings, wanted->place, "identity %s: %s", wanted->text, error);
+        free(error);
+        return NULL;
+    }
+    shared->identities =
+        base_realloc_array(shared->identities, shared->identity_count + 1, sizeof(*shared->identities));
+    shared->identities[shared->identity_count++] =
+        (struct shared_identity){.type = wanted->type, .value = wanted->value, .identity = identity};
+    return identity;
+}
+
+static struct tls_identity **open_identities(struct services_shared *shared, const struct config_identity *wanted,
+                                             size_t count, struct config_findings *findings)
+{
+    struct tls_identity **identities = base_alloc(count * sizeof(struct tls_identity *));
+
+    for (size_t i = 0; i < count; i++)
+        identities[i] = open_identity(shared, &wanted[i], findings);
+    return identities;
+}
+
+static bool same_trust(const struct shared_store *s, const struct config_trust *trust, size_t count)
+{
+    if (s->trust_count != count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (s->trust[i].type != trust[i].type ||
+            (trust[i].type == CONFIG_TRUST_PATH && strcmp(s->trust[i].path, trust[i].path) != 0))
+            return false;
+    return true;
+}
+
+static bool add_trust(struct pkix_store *store, const struct config_trust *trust, char **error)
+{
+    switch (trust->type) {
+    case CONFIG_TRUST_MOZILLA:
+        return pkix_store_add_mozilla(store, error);
+    case CONFIG_TRUST_DATABASE:
+        return pkix_store_add_database(store, error);
+    case CONFIG_TRUST_PATH:
+        return pkix_store_add_anchors_path(store, trust->path, error);
+    }
+    base_abort("a trust of no known type");
+}
+
+static struct pkix_store *open_store(struct services_shared *shared, const struct config_trust *trust, size_t count,
+                                     struct config_findings *findings)
+{
+    struct pkix_store *store;
+
+    for (size_t i = 0; i < shared->store_count; i++)
+        if (same_trust(&shared->stores[i], trust, count))
+            return shared->stores[i].store;
+    store = pkix_store_create();
+    for (size_t i = 0; i < count; i++) {
+        char *error = NULL;
+
+        if (!add_trust(store, &trust[i], &error)) {
+            config_finding_add(findings, trust[i].place, "trust: %s", error);
+            free(error);
+        }
+    }
+    shared->stores = base_realloc_array(shared->stores, shared->store_count + 1, sizeof(*shared->stores));
+    shared->stores[shared->store_count++] =
+        (struct shared_store){.trust = trust, .trust_count = count, .store = store};
+    return store;
+}
+
+/* ---- pool groups ---- */
+
+/* What `key` has for a value in a PKCS#11 URI (RFC 7512), as written; false when it has none. */
+static bool uri_attribute(const char *uri, const char *key, char *out, size_t out_size)
+{
+    size_t key_len = strlen(key);
+    const char *at = strchr(uri, ':');
+
+    while (at != NULL) {
+        at++;
+        if (strncmp(at, key, key_len) == 0 && at[key_len] == '=') {
+            snprintf(out, out_size, "%.*s", (int)strcspn(at + key_len + 1, ";?"), at + key_len + 1);
+            return true;
+        }
+        at = strchr(at, ';');
+    }
+    return false;
+}
+
+/* Keys on one token wait for each other and for nobody else. A service without a token has a group of its own. */
+static void name_pool_group(const struct config_service *service, char *out, size_t out_size)
+{
+    const struct {
+        const struct config_identity *items;
+        size_t count;
+    } lists[] = {{service->identity, service->identity_count},
+                 {service->connect_identity, service->connect_identity_count}};
+    char value[POOL_GROUP_NAME_MAX];
+
+    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
+        for (size_t i = 0; i < lists[l].count; i++) {
+            const struct config_identity *identity = &lists[l].items[i];
+
+            if (identity->type != CONFIG_IDENTITY_PKCS11)
+                continue;
+            if (uri_attribute(identity->value, "serial", value, sizeof(value)) ||
+                uri_attribute(identity->value, "token", value, sizeof(value)))
+                snprintf(out, out_size, "token %s", value);
+            else
+                snprintf(out, out_size, "uri %s", identity->value);
+            return;
+        }
+    snprintf(out, out_size, "service %s", service->name);
+}
+
+static size_t pool_group_of(struct services_shared *shared, const struct config_service *service)
+{
+    char name[2 * POOL_GROUP_NAME_MAX];
+
+    name_pool_group(service, name, sizeof(name));
+    for (size_t i = 0; i < shared->pool_group_count; i++)
+        if (strcmp(shared->pool_groups[i], name) == 0)
+            return i;
+    shared->pool_groups =
+        base_realloc_array(shared->pool_groups, shared->pool_group_count + 1, sizeof(*shared->pool_groups));
+    shared->pool_groups[shared->pool_group_count] = base_strdup(name);
+    return shared->pool_group_count++;
+}
+
+/* ---- TLS contexts ---- */
+
+static enum starttls_protocol protocol_of(enum config_protocol protocol)
+{
+    switch (protocol) {
+    case CONFIG_PROTOCOL_TCP:
+        return STARTTLS_TCP;
+    case CONFIG_PROTOCOL_SMTP:
+        return STARTTLS_SMTP;
+    case CONFIG_PROTOCOL_LMTP:
+        return STARTTLS_LMTP;
+    case CONFIG_PROTOCOL_IMAP:
+        return STARTTLS_IMAP;
+    case CONFIG_PROTOCOL_HTTP_PROXY:
+        return STARTTLS_HTTP_CONNECT;
+    }
+    base_abort("a service of no known protocol");
+}
+
+static enum tls_ciphers ciphers_of(enum config_ciphers ciphers)
+{
+    return ciphers == CONFIG_CIPHERS_MODERN ? TLS_CIPHERS_MODERN : TLS_CIPHERS_INTERMEDIATE;
+}
+
+static enum tls_sni sni_of(enum config_sni sni)
+{
+    switch (sni) {
+    case CONFIG_SNI_ANY:
+        return TLS_SNI_ANY;
+    case CONFIG_SNI_KNOWN:
+        return TLS_SNI_KNOWN;
+    case CONFIG_SNI_REQUIRED:
+        return TLS_SNI_REQUIRED;
+    }
+    base_abort("an SNI policy of no known kind");
+}
+
+static enum tls_peer peer_of(enum config_peer peer)
+{
+    switch (peer) {
+    case CONFIG_PEER_NONE:
+        return TLS_PEER_NONE;
+    case CONFIG_PEER_REQUEST:
+        return TLS_PEER_REQUEST;
+    case CONFIG_PEER_REQUIRE:
+        return TLS_PEER_REQUIRE;
+    }
+    base_abort("a peer policy of no known kind");
+}
+
+/* The OCSP response to serve; size 0 with a finding when it cannot be read. The caller frees *data. */
+static size_t read_staple(const struct config_service *service, uint8_t **data, struct config_findings *findings)
+{
+    int fd = open(service->ocsp_staple, O_RDONLY | O_CLOEXEC);
+    ssize_t size = -1;
+
+    *data = base_alloc(OCSP_STAPLE_BYTES_MAX + 1);
+    if (fd >= 0) {
+        size = read(fd, *data, OCSP_STAPLE_BYTES_MAX + 1);
+        close(fd);
+    }
+    if (size < 0)
+        config_finding_add(findings, service->place, "ocsp_staple: %s: %s", service->ocsp_staple, strerror(errno));
+    else if (size == 0 || size > OCSP_STAPLE_BYTES_MAX)
+        config_finding_add(findings, service->place, "ocsp_staple: %s is empty or larger than %d bytes",
+                           service->ocsp_staple, OCSP_STAPLE_BYTES_MAX);
+    else
+        return (size_t)size;
+    return 0;
+}
+
+static void open_server_context(struct service *s, struct config_findings *findings)
+{
+    const struct config_service *config = s->config;
+    const char *protocol_alpn = starttls_protocol_alpn(s->protocol);
+    const char **alpn = base_alloc((config->alpn_count + 1) * sizeof(*alpn));
+    uint8_t *staple = NULL;
+    char *error = NULL;
+    struct tls_server_options options = {
+        .identities = s->identities,
+        .identity_count = s->identity_count,
+        .ciphers = ciphers_of(config->ciphers),
+        .version_min = config->tls_min,
+        .alpn = alpn,
+        .sni = sni_of(config->sni),
+        .peer = peer_of(config->peer),
+        .trust = s->peer_trust,
+        .session_id_context = config->name,
+    };
+
+    if (protocol_alpn != NULL)
+        alpn[options.alpn_count++] = protocol_alpn;
+    for (size_t i = 0; i < config->alpn_count; i++)
+        alpn[options.alpn_count++] = config->alpn[i];
+    options.alpn_ignore = s->protocol == STARTTLS_TCP && options.alpn_count == 0;
+    if (config->ocsp_staple != NULL) {
+        size_t size = read_staple(config, &staple, findings);
+        options.ocsp_staple = span_of(staple, size);
+    }
+    if (!tls_server_context_create(&options, &s->server_context, &error)) {
+        config_finding_add(findings, config->place, "service %s: %s", config->name, error);
+        free(error);
+    }
+    free(staple);
+    free(alpn);
+}
+
+static void open_client_context(struct service *s, struct config_findings *findings)
+{
+    const struct config_service *config = s->config;
+    const char *alpn = starttls_protocol_alpn(s->protocol);
+    char *error = NULL;
+    struct tls_client_options options = {
+        .ciphers = ciphers_of(config->ciphers),
+        .version_min = config->tls_min,
+        .alpn = &alpn,
+        /* An HTTP CONNECT target is whatever the client wants of it: its protocol is not ours to say. */
+        .alpn_count = alpn != NULL && s->protocol != STARTTLS_HTTP_CONNECT ? 1 : 0,
+        .trust = s->trust,
+        .insecure_no_verify = config->insecure_no_verify,
+        .identities = s->connect_identities,
+        .identity_count = s->connect_identity_count,
+    };
+
+    if (!tls_client_context_create(&options, &s->client_context, &error)) {
+        config_finding_add(findings, config->place, "service %s: %s", config->name, error);
+        free(error);
+    }
+}
+
+static void open_service(struct services_shared *shared, struct service *s, struct config_findings *findings)
+{
+    const struct config_service *config = s->config;
+    size_t findings_before = findings->count;
+
+    s->protocol = protocol_of(config->protocol);
+    s->pool_group = pool_group_of(shared, config);
+    if (config->listen_tls != CONFIG_TLS_NONE) {
+        s->identity_count = config->identity_count;
+        s->identities = open_identities(shared, config->identity, config->identity_count, findings);
+        if (config->peer != CONFIG_PEER_NONE)
+            s->peer_trust = open_store(shared, config->peer_trust, config->peer_trust_count, findings);
+        if (findings->count == findings_before)
+            open_server_context(s, findings);
+    }
+    if (config->connect_tls != CONFIG_TLS_NONE) {
+        static const struct config_trust mozilla = {.type = CONFIG_TRUST_MOZILLA};
+
+        s->connect_identity_count = config->connect_identity_count;
+        s->connect_identities =
+            open_identities(shared, config->connect_identity, config->connect_identity_count, findings);
+        if (!config->insecure_no_verify)
+            s->trust = open_store(shared, config->trust_count > 0 ? config->trust : &mozilla,
+                                  config->trust_count > 0 ? config->trust_count : 1, findings);
+        if (findings->count == findings_before)
+            open_client_context(s, findings);
+    }
+}
+
+struct services *services_open(const struct config *config, struct config_findings *findings)
+{
+    struct services *services = base_alloc(sizeof(*services));
+    size_t findings_before = findings->count;
+
+    services->items = base_alloc(config->service_count * sizeof(*services->items));
+    services->count = config->service_count;
+    services->shared = base_alloc(sizeof(*services->shared));
+    for (size_t i = 0; i < config->service_count; i++) {
+        services->items[i].config = &config->services[i];
+        open_service(services->shared, &services->items[i], findings);
+    }
+    services->pool_group_count = services->shared->pool_group_count;
+    if (findings->count > findings_before)
+        services_destroy(&services);
+    return services;
+}
+
+static void destroy_shared(struct services_shared *shared)
+{
+    for (size_t i = 0; i < shared->identity_count; i++)
+        tls_identity_destroy(&shared->identities[i].identity);
+    for (size_t i = 0; i < shared->store_count; i++)
+        pkix_store_destroy(&shared->stores[i].store);
+    for (size_t i = 0; i < shared->pool_group_count; i++)
+        free(shared->pool_groups[i]);
+    free(shared->identities);
+    free(shared->stores);
+    free(shared->pool_groups);
+    free(shared);
+}
+
+void services_destroy(struct services **services)
+{
+    if (*services == NULL)
+        return;
+    for (size_t i = 0; i < (*services)->count; i++) {
+        struct service *s = &(*services)->items[i];
+
+        tls_context_destroy(&s->server_context);
+        tls_context_destroy(&s->client_context);
+        free(s->identities);
+        free(s->connect_identities);
+    }
+    destroy_shared((*services)->shared);
+    free((*services)->items);
+    free(*services);
+    *services = NULL;
+}
+
+/* ---- NSS and the shim ---- */
+
+char *service_agent_socket_path(const struct config *config, const struct config_module *module)
+{
+    char *control = base_strdup(config->control);
+    char *path = base_printf("%s/agent-%s.sock", dirname(control), module->name);
+
+    free(control);
+    return path;
+}
+
+/* A token identity of the configuration, for messages about the shim; NULL when there is none. */
+static const struct config_identity *first_token_identity(const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct config_service *s = &config->services[i];
+
+        for (size_t n = 0; n < s->identity_count; n++)
+            if (s->identity[n].type == CONFIG_IDENTITY_PKCS11)
+                return &s->identity[n];
+        for (size_t n = 0; n < s->connect_identity_count; n++)
+            if (s->connect_identity[n].type == CONFIG_IDENTITY_PKCS11)
+                return &s->connect_identity[n];
+    }
+    return NULL;
+}
+
+static size_t collect_uris(const struct config_identity *identities, size_t count, const char **uris, size_t uri_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool known = identities[i].type != CONFIG_IDENTITY_PKCS11;
+
+        for (size_t n = 0; n < uri_count && !known; n++)
+            known = strcmp(uris[n], identities[i].value) == 0;
+        if (!known)
+            uris[uri_count++] = identities[i].value;
+    }
+    return uri_count;
+}
+
+static bool start_shim(const struct config *config, const struct config_identity *first,
+                       struct config_findings *findings)
+{
+    struct tokens_shim_module *modules = base_alloc(config->module_count * sizeof(*modules));
+    struct tokens_shim_options options = {.modules = modules, .module_count = config->module_count};
+    const char **uris;
+    size_t uri_max = 0;
+    char *error = NULL;
+    bool started;
+
+    for (size_t i = 0; i < config->module_count; i++)
+        modules[i] = (struct tokens_shim_module){.name = config->modules[i].name,
+                                                 .socket_path = service_agent_socket_path(config, &config->modules[i]),
+                                                 .sign_timeout_ms = config->modules[i].sign_timeout_ms};
+    for (size_t i = 0; i < config->service_count; i++)
+        uri_max += config->services[i].identity_count + config->services[i].connect_identity_count;
+    uris = base_alloc(uri_max * sizeof(*uris));
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct config_service *s = &config->services[i];
+
+        options.uri_count = collect_uris(s->identity, s->identity_count, uris, options.uri_count);
+        options.uri_count = collect_uris(s->connect_identity, s->connect_identity_count, uris, options.uri_count);
+    }
+    options.uris = uris;
+    started = tokens_shim_start(&options, &error);
+    if (!started) {
+        config_finding_add(findings, first->place, "%s", error);
+        free(error);
+    }
+    for (size_t i = 0; i < config->module_count; i++)
+        free((char *)(uintptr_t)modules[i].socket_path);
+    free(modules);
+    free(uris);
+    return started;
+}
+
+static bool shim_is_started;
+
+bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
+                            struct config_findings *findings)
+{
+    const struct config_identity *token_identity = first_token_identity(config);
+    const struct tls_runtime_options options = {
+        .database = config->database, .ticket_key = ticket_key, .session_cache = session_cache};
+    char *error = NULL;
+
+    if (!tls_runtime_start(&options, &error)) {
+        struct config_place place = {.file = config->service_count > 0 ? config->services[0].place.file : "yett.conf"};
+
+        config_finding_add(findings, place, "%s", error);
+        free(error);
+        return false;
+    }
+    if (token_identity == NULL)
+        return true;
+    shim_is_started = start_shim(config, token_identity, findings);
+    if (shim_is_started)
+        return true;
+    if (!tls_runtime_stop(&error)) {
+        config_finding_add(findings, token_identity->place, "%s", error);
+        free(error);
+    }
+    return false;
+}
+
+bool services_runtime_stop(char **error)
+{
+    if (shim_is_started)
+        tokens_shim_stop();
+    shim_is_started = false;
+    return tls_runtime_stop(error);
+}

@@ -1,0 +1,149 @@
+/* proxy/session.h: one connection through us: an accepted leg, a connected leg, and who decides.
+ *
+ * The essay on the states is in session.c. Every callback (transport, pool, connector, timer) keeps its news where it
+ * belongs and calls session_step(); only that decides who reads, writes, upgrades and closes.
+ * A session is freed by session_step() itself, at its very end: who called it must not touch the session or its legs
+ * again. Threads: loop only. */
+#ifndef YETT_PROXY_SESSION_H
+#define YETT_PROXY_SESSION_H
+
+#include "pkix/identity.h"
+#include "proxy/connect.h"
+#include "proxy/leg.h"
+#include "proxy/plane.h"
+
+enum session_state {
+    SESSION_CLIENT_NEGOTIATE, /* plain phase with the client: STARTTLS, or a CONNECT request */
+    SESSION_CLIENT_GO_AHEAD,  /* the go-ahead is on its way; nothing else may follow it in plain text */
+    SESSION_CLIENT_TLS,
+    SESSION_CONNECT,          /* resolving and connecting */
+    SESSION_TARGET_VIA,       /* CONNECT through an upstream HTTP proxy */
+    SESSION_TARGET_NEGOTIATE, /* STARTTLS with the target */
+    SESSION_TARGET_TLS,
+    SESSION_TARGET_GREETING,  /* the client has been greeted: the target's own greeting is eaten */
+    SESSION_RELAY,
+    SESSION_LAST_WORDS,       /* what the client is told is on its way; then FIN, and a moment to read it */
+    SESSION_CLOSED,
+    SESSION_STATE_COUNT
+};
+
+enum flow_state {
+    FLOW_OPEN,
+    FLOW_ENDING, /* the source has ended; the rest, and the end, are on their way to the other leg */
+    FLOW_ENDED,
+};
+
+/* One direction of the relay. */
+struct flow {
+    enum flow_state state;
+    bool lost;      /* the sink broke before it had everything */
+    uint64_t bytes; /* plain text received from the source and passed on */
+};
+
+/* How a session ended: the name in the log. X(name) */
+#define SESSION_ENDS(X)                                                                                                \
+    X(none) X(closed) X(client_left) X(quit) X(refused) X(protocol_error) X(tls_failed) X(denied) X(target_failed)     \
+    X(target_tls_failed) X(timeout_handshake) X(timeout_connect) X(timeout_idle) X(timeout_half_close) X(truncated)    \
+    X(reset) X(overload) X(shutdown)
+#define SESSION_END_ENUM(name) SESSION_ENDED_##name,
+enum session_ended { SESSION_ENDS(SESSION_END_ENUM) SESSION_ENDED_COUNT };
+#undef SESSION_END_ENUM
+
+enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
+
+struct session {
+    struct plane *plane;
+    struct session *previous, *next; /* plane->sessions */
+    struct session *turn_next;       /* plane->turn */
+    bool in_turn;
+    struct wheel_entry wheel;
+    const struct service *service;
+    size_t service_index;
+    struct counters_block *counters;
+    char id[SESSION_ID_SIZE];        /* slot.generation.number */
+
+    enum session_state state;
+    struct leg client, target;
+    struct connector *connector;
+    bool connect_done;               /* the connector has told: the target is attached, or ... */
+    enum connect_status connect_status;
+    char *connect_error;             /* ... why not */
+    struct starttls_filter *filter;
+    bool filter_ready;               /* it filters no more, but still holds something back */
+    struct flow from_client, from_target;
+    bool greeted;                    /* the client has a greeting, ours */
+    bool trimmed;                    /* idle, and its buffers given back */
+
+    uint64_t started_ms;             /* of the loop's clock */
+    uint64_t deadline_ms;            /* absolute, of every state but SESSION_RELAY */
+    uint64_t last_activity_ms;
+    size_t linger_bytes;             /* thrown away after the last words */
+
+    struct peer_key peer_key;
+    struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
+    char peer_text[SESSION_PEER_SIZE];
+    struct config_address asked;     /* http-proxy: the target asked for */
+    char *target_host;               /* name of the target under way, for its certificate and CONNECT */
+    uint16_t target_port;
+    char *target_text;               /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
+    char *client_subject;            /* of the verified client certificate; NULL: none */
+    char *client_common_name;        /* its only CN; NULL: none */
+
+    enum session_ended ended;
+    char *ended_reason;              /* a sentence; NULL: none */
+};
+
+/* What a listener knows of a connection it has accepted. */
+struct session_accepted {
+    size_t service_index;
+    int fd; /* the session's from now on */
+    enum transport_type type;
+    struct sockaddr_storage peer;
+};
+
+/* Begins. The limits have been checked and counted (listener.c); session_step() counts down when it ends. */
+void session_start(struct plane *p, const struct session_accepted *accepted);
+
+void session_step(struct session *s);
+static inline bool session_is_relaying(const struct session *s)
+{
+    return s->state == SESSION_RELAY;
+}
+void session_note_activity(struct session *s);
+
+/* The wheel's call: whichever of its deadlines is over. */
+void session_on_due(struct wheel_entry *e, void *context);
+
+/* End now, in the protocol's own words. */
+void session_shut_down(struct session *s);
+
+/* ---- between session.c, session_relay.c and session_report.c ---- */
+
+const char *session_state_name(enum session_state state);
+const char *session_ended_name(enum session_ended ended);
+
+/* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
+void session_note_end(struct session *s, enum session_ended ended, char *reason);
+/* Both transports end now. RESET: the peers must not take it for an orderly end. */
+void session_close(struct session *s, enum transport_close client, enum transport_close target);
+
+/* session_relay.c */
+void session_begin_relay(struct session *s);
+void session_step_relay(struct session *s);
+
+/* session_target.c: names and addresses of the target under way */
+void session_start_connecting(struct session *s);
+bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it has been noted */
+bool session_send_proxy_header(struct session *s); /* false: it is too large */
+void session_start_target_tls(struct session *s);
+
+/* session_report.c */
+void session_report_started(const struct session *s);
+void session_report_tls(struct session *s, struct leg *leg);        /* handshake done */
+void session_report_tls_failed(struct session *s, struct leg *leg); /* counts, and one line with the reason */
+void session_report_ended(const struct session *s);
+/* One line of JSON for "yett connections"; the caller frees it. */
+char *session_to_json(const struct session *s);
+size_t session_memory(const struct session *s);
+
+#endif

@@ -1,0 +1,151 @@
+/* see proxy/session.h: what the log, the counters and "yett connections" are told of a session. */
+#include "proxy/session.h"
+
+#include "pkix/error.h"
+#include "proxy/limits.h"
+#include "proxy/log.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void session_report_started(const struct session *s)
+{
+    if (log_wants(LOG_LEVEL_DEBUG))
+        log_line(LOG_LEVEL_DEBUG, "session_started", log_text("conn", s->id),
+                 log_text("service", s->service->config->name), log_text("client", s->peer_text));
+}
+
+void session_report_tls(struct session *s, struct leg *leg)
+{
+    struct tls_session_info tls = tls_engine_session(leg->engine);
+    bool server = leg->side == LEG_CLIENT;
+
+    counter_add(s->counters, server ? COUNTER_handshakes_server_total : COUNTER_handshakes_client_total, 1);
+    if (tls.resumed)
+        counter_add(s->counters,
+                    server ? COUNTER_handshakes_server_resumed_total : COUNTER_handshakes_client_resumed_total, 1);
+}
+
+/* An error of certificate verification has its name from pkix/error.h. */
+static bool is_verification_error(const char *name)
+{
+    for (int error = PKIX_OK + 1; error < PKIX_ERROR_COUNT; error++)
+        if (strcmp(pkix_error_name((enum pkix_error)error), name) == 0)
+            return true;
+    return false;
+}
+
+/* A peer that spoke something else than TLS is told from one whose TLS is wrong. NULL: it did speak TLS. */
+static const char *spoke_instead(const struct leg *leg)
+{
+    static const struct {
+        const char *start, *what;
+    } table[] = {
+        {"GET ", "the client speaks plain HTTP: it should use https"},
+        {"POST ", "the client speaks plain HTTP: it should use https"},
+        {"HEAD ", "the client speaks plain HTTP: it should use https"},
+        {"PUT ", "the client speaks plain HTTP: it should use https"},
+        {"OPTIONS", "the client speaks plain HTTP: it should use https"},
+        {"CONNECT", "the client speaks plain HTTP: it should use https"},
+        {"HTTP/", "the target speaks plain HTTP"},
+        {"EHLO", "the client speaks plain SMTP: it should use implicit TLS"},
+        {"HELO", "the client speaks plain SMTP: it should use implicit TLS"},
+        {"220", "the target speaks plain SMTP: connect_tls should be starttls"},
+        {"* OK", "the target speaks plain IMAP: connect_tls should be starttls"},
+        {"SSH-", "the peer speaks SSH"},
+        {"PROXY ", "the peer sends a PROXY header, which is not expected here"},
+        {"\r\n\r\n", "the peer sends a PROXY header, which is not expected here"},
+    };
+    struct span first = span_of(leg->first_bytes, leg->first_byte_count);
+
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (span_starts_with_nocase(first, table[i].start))
+            return table[i].what;
+    /* A TLS handshake record is 0x16, an alert 0x15; an SSLv2 hello has its high bit set. */
+    if (first.size > 0 && first.data[0] != 0x16 && first.data[0] != 0x15 && first.data[0] < 0x80)
+        return "what the peer sends is not TLS";
+    return NULL;
+}
+
+void session_report_tls_failed(struct session *s, struct leg *leg)
+{
+    bool server = leg->side == LEG_CLIENT;
+    const char *name = leg_error_name(leg), *instead = spoke_instead(leg);
+
+    counter_add(s->counters,
+                server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
+    if (leg->pool_refused)
+        counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
+    if (is_verification_error(name))
+        counter_add(s->counters, COUNTER_verifications_failed_total, 1);
+    if (!server)
+        counter_add(s->counters, COUNTER_targets_failed_total, 1);
+    log_peer_line(LOG_LEVEL_WARNING, server ? "client_tls_failed" : "target_tls_failed", log_text("conn", s->id),
+                  log_text("service", s->service->config->name), log_text("client", s->peer_text),
+                  log_text("target", s->target_text == NULL ? "-" : s->target_text), log_text("error", name),
+                  log_text("reason", instead != NULL ? instead : leg_error(leg)));
+}
+
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519 resumed", or "none". */
+static const char *describe_tls(const struct leg *leg, char *out, size_t out_size)
+{
+    struct tls_session_info tls;
+
+    if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine)) {
+        snprintf(out, out_size, "none");
+        return out;
+    }
+    tls = tls_engine_session(leg->engine);
+    snprintf(out, out_size, "%s %s %s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "");
+    return out;
+}
+
+void session_report_ended(const struct session *s)
+{
+    char client_tls[128], target_tls[128];
+
+    log_line(LOG_LEVEL_INFO, "session_ended", log_text("conn", s->id), log_text("service", s->service->config->name),
+             log_text("client", s->peer_text), log_text("target", s->target_text == NULL ? "-" : s->target_text),
+             log_text("client_tls", describe_tls(&s->client, client_tls, sizeof(client_tls))),
+             log_text("target_tls", describe_tls(&s->target, target_tls, sizeof(target_tls))),
+             log_text("subject", s->client_subject == NULL ? "-" : s->client_subject),
+             log_number("received_bytes", (int64_t)s->from_client.bytes),
+             log_number("sent_bytes", (int64_t)s->from_target.bytes),
+             log_number("duration_ms", (int64_t)(uv_now(s->plane->loop) - s->started_ms)),
+             log_text("end", session_ended_name(s->ended)),
+             log_text("reason", s->ended_reason == NULL ? "" : s->ended_reason));
+}
+
+size_t session_memory(const struct session *s)
+{
+    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target);
+}
+
+static json_t *leg_to_json(const struct leg *leg)
+{
+    struct tls_session_info tls;
+
+    if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine))
+        return json_null();
+    tls = tls_engine_session(leg->engine);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "version", tls.version, "cipher", tls.cipher, "group", tls.group,
+                     "alpn", tls.alpn, "server_name", tls.server_name, "resumed", (int)tls.resumed);
+}
+
+char *session_to_json(const struct session *s)
+{
+    uint64_t now_ms = uv_now(s->plane->loop);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
+        s->service->config->name, "state", session_state_name(s->state), "client", s->peer_text, "target",
+        s->target_text, "subject", s->client_subject, "client_tls", leg_to_json(&s->client), "target_tls",
+        leg_to_json(&s->target), "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes",
+        (json_int_t)s->from_target.bytes, "age_ms", (json_int_t)(now_ms - s->started_ms), "idle_ms",
+        (json_int_t)(now_ms - s->last_activity_ms), "memory_bytes", (json_int_t)session_memory(s), "memory_bytes_max",
+        (json_int_t)LIMIT_CONNECTION_MAX);
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+    json_decref(object);
+    /* A name that is not UTF-8 cannot be packed; the connection is shown without names then. */
+    return text != NULL ? text : base_printf("{\"id\":\"%s\",\"state\":\"%s\"}", s->id, session_state_name(s->state));
+}

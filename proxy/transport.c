@@ -1,0 +1,180 @@
+/* see proxy/transport.h */
+#include "proxy/transport.h"
+
+#include "proxy/limits.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct transport *transport_create(uv_loop_t *loop, enum transport_type type)
+{
+    struct transport *t = base_alloc(sizeof(*t));
+    int result = type == TRANSPORT_TCP ? uv_tcp_init(loop, &t->io.tcp) : uv_pipe_init(loop, &t->io.pipe, 0);
+
+    assert(result == 0);
+    t->type = type;
+    t->io.handle.data = t;
+    return t;
+}
+
+int transport_open(struct transport *t, int fd)
+{
+    return t->type == TRANSPORT_TCP ? uv_tcp_open(&t->io.tcp, fd) : uv_pipe_open(&t->io.pipe, fd);
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+    struct transport *t = CONTAINER_OF(request, struct transport, request.connect);
+
+    if (t->owner != NULL)
+        t->on_connected(t->owner, status);
+}
+
+int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
+                      void (*on_connected)(void *owner, int error), void *owner)
+{
+    int result;
+
+    t->on_connected = on_connected;
+    t->owner = owner;
+    if (t->type == TRANSPORT_UNIX) {
+        /* libuv would cut a long path and connect to another one. */
+        if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+            return UV_ENAMETOOLONG;
+        uv_pipe_connect(&t->request.connect, &t->io.pipe, path, on_connect);
+        return 0;
+    }
+    result = uv_tcp_connect(&t->request.connect, &t->io.tcp, address, on_connect);
+    if (result == 0) {
+        (void)uv_tcp_nodelay(&t->io.tcp, 1);
+        (void)uv_tcp_keepalive(&t->io.tcp, 1, TRANSPORT_KEEPALIVE_SECONDS);
+    }
+    return result;
+}
+
+void transport_set_owner(struct transport *t, const struct transport_events *events, void *owner)
+{
+    t->events = events;
+    t->owner = owner;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct transport *t = handle->data;
+
+    (void)suggested;
+    *buf = t->events->lend(t->owner);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+    struct transport *t = stream->data;
+
+    (void)buf;
+    if (size == 0)
+        return; /* nothing there after all */
+    if (size == UV_ENOBUFS) {
+        transport_read_stop(t); /* nowhere to put it: who has taken something starts us again */
+        return;
+    }
+    if (size < 0)
+        transport_read_stop(t);
+    t->events->on_read(t->owner, size);
+}
+
+void transport_read_start(struct transport *t)
+{
+    if (!t->reading && uv_read_start(&t->io.stream, on_alloc, on_read) == 0)
+        t->reading = true;
+}
+
+void transport_read_stop(struct transport *t)
+{
+    if (t->reading)
+        uv_read_stop(&t->io.stream);
+    t->reading = false;
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct transport *t = CONTAINER_OF(request, struct transport, request.write);
+
+    t->blocked = false;
+    if (t->owner != NULL)
+        t->events->on_writable(t->owner, status);
+}
+
+ssize_t transport_write(struct transport *t, struct span bytes)
+{
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.size);
+    size_t taken = 0, rest;
+    int result;
+
+    if (t->blocked)
+        return 0;
+    result = uv_try_write(&t->io.stream, &buf, 1);
+    if (result < 0 && result != UV_EAGAIN)
+        return result;
+    if (result > 0)
+        taken = (size_t)result;
+    if (taken == bytes.size)
+        return (ssize_t)taken;
+    /* The kernel's buffer is full. libuv tells of new room only to who has a write waiting, so a block of the rest waits;
+     * what follows stays with the owner and costs nothing here. */
+    rest = bytes.size - taken < LIMIT_WIRE_BLOCK ? bytes.size - taken : LIMIT_WIRE_BLOCK;
+    if (t->wire == NULL)
+        t->wire = base_alloc(LIMIT_WIRE_BLOCK);
+    memcpy(t->wire, bytes.data + taken, rest);
+    buf = uv_buf_init((char *)t->wire, (unsigned)rest);
+    result = uv_write(&t->request.write, &t->io.stream, &buf, 1, on_written);
+    if (result < 0)
+        return result;
+    t->blocked = true;
+    return (ssize_t)(taken + rest);
+}
+
+bool transport_is_blocked(const struct transport *t)
+{
+    return t->blocked;
+}
+
+void transport_trim(struct transport *t)
+{
+    if (t->blocked)
+        return;
+    free(t->wire);
+    t->wire = NULL;
+}
+
+void transport_shutdown(struct transport *t)
+{
+    uv_os_fd_t fd;
+
+    assert(!t->blocked);
+    if (uv_fileno(&t->io.handle, &fd) == 0)
+        (void)shutdown(fd, SHUT_WR); /* fails when the peer has gone: then there is nobody to tell */
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct transport *t = handle->data;
+
+    free(t->wire);
+    free(t);
+}
+
+void transport_close(struct transport **transport, enum transport_close how)
+{
+    struct transport *t = *transport;
+
+    if (t == NULL)
+        return;
+    *transport = NULL;
+    t->owner = NULL;
+    t->reading = false;
+    if (t->type == TRANSPORT_TCP && how == TRANSPORT_CLOSE_RESET && uv_tcp_close_reset(&t->io.tcp, on_closed) == 0)
+        return;
+    uv_close(&t->io.handle, on_closed);
+}
