@@ -31,9 +31,15 @@ struct tokens_shim_options {
 MUST_CHECK bool tokens_shim_start(const struct tokens_shim_options *options, char **error);
 void tokens_shim_stop(void); /* before tls_runtime_stop(); every key and certificate must have been released */
 
-/* The certificate, key and chain of a URI given at start. References are the caller's.
+/* The certificate and key of a URI given at start. References are the caller's. The token's other certificates that
+ * belong above it are in the same slot, where NSS finds them. `cert` may be NULL when only the key is wanted (its
+ * certificate is in a file); otherwise a key without a certificate on the token is an error.
  * *pss says whether the key can make RSA-PSS signatures (true for EC). */
 MUST_CHECK bool tokens_shim_identity(const char *uri, CERTCertificate **cert, SECKEYPrivateKey **key, bool *pss,
                                      char **error);
+
+/* Why the calling thread's last signature through a token failed, as a sentence for the log; "" when it did not. NSS
+ * itself only tells a SEC_ERROR_. Valid until the thread's next signature. */
+const char *tokens_shim_error(void);
 
 #endif
