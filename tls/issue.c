@@ -2,16 +2,16 @@
 #include "tls/issue.h"
 #include "base/nss_scope.h"
 #include "tls/database_internal.h"
+#include "tls/issue_internal.h"
 #include "tls/runtime_internal.h"
 
-#include <arpa/inet.h>
 #include <cryptohi.h>
 #include <secder.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { SERIAL_BYTES = 16, KEY_ID_BYTES = 20, DAY_SECONDS = 86400, BACKDATED_SECONDS = 3600, RSA_BITS_MIN = 2048 };
+enum { SERIAL_BYTES = 16, DAY_SECONDS = 86400, BACKDATED_SECONDS = 3600, RSA_BITS_MIN = 2048 };
 
 static const struct {
     const char *name;
@@ -57,97 +57,6 @@ bool tls_key_type_parse(const char *name, enum tls_key_type *type)
 
 /* Subject alternative names */
 
-static bool is_host_name(const char *text)
-{
-    size_t len = strlen(text), label_len = 0;
-    size_t start = strncmp(text, "*.", 2) == 0 ? 2 : 0;
-
-    if (len - start == 0 || len > 253)
-        return false;
-    for (size_t i = start; i < len; i++) {
-        char c = text[i];
-
-        if (c == '.' ? label_len == 0 || i + 1 == len : label_len == 63)
-            return false;
-        label_len = c == '.' ? 0 : label_len + 1;
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-              c == '.'))
-            return false;
-    }
-    return true;
-}
-
-static bool is_printable(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (*text <= 0x20 || *text >= 0x7f)
-            return false;
-    return true;
-}
-
-static bool is_email(const char *text)
-{
-    const char *at = strchr(text, '@');
-
-    return at != NULL && at != text && is_printable(text) && is_host_name(at + 1);
-}
-
-static bool is_uri(const char *text)
-{
-    const char *colon = strchr(text, ':');
-
-    return colon != NULL && colon != text && colon[1] != '\0' && is_printable(text);
-}
-
-static CERTGeneralName *san_of(PLArenaPool *arena, const char *text, char **error)
-{
-    char quoted[BASE_QUOTE_SIZE];
-    const char *colon = strchr(text, ':');
-    const char *value = colon == NULL ? "" : colon + 1;
-    size_t kind_len = colon == NULL ? 0 : (size_t)(colon - text);
-    struct span kind = span_of(text, kind_len);
-    CERTGeneralName *name = PORT_ArenaZNew(arena, CERTGeneralName);
-    uint8_t address[16];
-    struct span bytes = span_of_string(value);
-    bool valid = false;
-
-    if (name == NULL)
-        base_abort("out of memory (a certificate's names)");
-    PR_INIT_CLIST(&name->l);
-    if (span_equal_nocase(kind, span_of_string("dns"))) {
-        name->type = certDNSName;
-        valid = is_host_name(value);
-    } else if (span_equal_nocase(kind, span_of_string("email"))) {
-        name->type = certRFC822Name;
-        valid = is_email(value);
-    } else if (span_equal_nocase(kind, span_of_string("uri"))) {
-        name->type = certURI;
-        valid = is_uri(value);
-    } else if (span_equal_nocase(kind, span_of_string("ip"))) {
-        bool is_v4 = inet_pton(AF_INET, value, address) == 1;
-
-        name->type = certIPAddress;
-        valid = is_v4 || inet_pton(AF_INET6, value, address) == 1;
-        bytes = span_of(address, is_v4 ? 4 : 16);
-    } else {
-        *error = base_printf("the alternative name %s is not dns:HOST, ip:ADDRESS, email:ADDRESS or uri:URI",
-                             base_quote(text, strlen(text), quoted, sizeof(quoted)));
-        return NULL;
-    }
-    if (!valid) {
-        *error = base_printf("the alternative name %s is not a valid %.*s name",
-                             base_quote(text, strlen(text), quoted, sizeof(quoted)), (int)kind.size,
-                             (const char *)kind.data);
-        return NULL;
-    }
-    name->name.other.data = PORT_ArenaAlloc(arena, bytes.size);
-    if (name->name.other.data == NULL)
-        base_abort("out of memory (a certificate's names)");
-    memcpy(name->name.other.data, bytes.data, bytes.size);
-    name->name.other.len = (unsigned int)bytes.size;
-    return name;
-}
-
 static void note_san(struct plan *plan, CERTGeneralName *name)
 {
     plan->has_host = plan->has_host || name->type == certDNSName || name->type == certIPAddress;
@@ -160,7 +69,7 @@ static bool plan_sans(struct plan *plan, char **error)
         return false;
     }
     for (size_t i = 0; i < plan->options->san_count; i++) {
-        CERTGeneralName *name = san_of(plan->arena, plan->options->sans[i], error);
+        CERTGeneralName *name = tls_issue_name(plan->arena, plan->options->sans[i], error);
 
         if (name == NULL)
             return false;
@@ -390,97 +299,6 @@ static SECKEYPrivateKey *make_key(enum tls_key_type type, SECKEYPublicKey **publ
     return key;
 }
 
-/* Extensions */
-
-static void add_key_id(PLArenaPool *arena, CERTSubjectPublicKeyInfo *spki, SECItem *id)
-{
-    unsigned char digest[32];
-
-    /* RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 of the key. Bit strings count bits. */
-    if (PK11_HashBuf(SEC_OID_SHA256, digest, spki->subjectPublicKey.data,
-                     (PRInt32)((spki->subjectPublicKey.len + 7) / 8)) != SECSuccess ||
-        SECITEM_AllocItem(arena, id, KEY_ID_BYTES) == NULL)
-        base_abort("SHA-256 of a public key failed");
-    memcpy(id->data, digest, KEY_ID_BYTES);
-}
-
-static bool add_basic_constraints(PLArenaPool *arena, void *handle, bool is_ca)
-{
-    CERTBasicConstraints constraints = {.isCA = is_ca, .pathLenConstraint = CERT_UNLIMITED_PATH_CONSTRAINT};
-    SECItem value = {siBuffer, NULL, 0};
-
-    return CERT_EncodeBasicConstraintValue(arena, &constraints, &value) == SECSuccess &&
-           CERT_AddExtension(handle, SEC_OID_X509_BASIC_CONSTRAINTS, &value, PR_TRUE, PR_TRUE) == SECSuccess;
-}
-
-static bool add_key_usage(void *handle, bool is_ca)
-{
-    unsigned char bits = is_ca ? KU_KEY_CERT_SIGN | KU_CRL_SIGN : KU_DIGITAL_SIGNATURE;
-    SECItem value = {siBuffer, &bits, 1};
-
-    return CERT_EncodeAndAddBitStrExtension(handle, SEC_OID_X509_KEY_USAGE, &value, PR_TRUE) == SECSuccess;
-}
-
-static bool add_extended_key_usage(PLArenaPool *arena, void *handle, unsigned use)
-{
-    SECItem *oids[3] = {NULL};
-    SECItem **list = oids, value = {siBuffer, NULL, 0};
-    size_t count = 0;
-
-    if (use & TLS_ISSUE_SERVER)
-        oids[count++] = &SECOID_FindOIDByTag(SEC_OID_EXT_KEY_USAGE_SERVER_AUTH)->oid;
-    if (use & TLS_ISSUE_CLIENT)
-        oids[count++] = &SECOID_FindOIDByTag(SEC_OID_EXT_KEY_USAGE_CLIENT_AUTH)->oid;
-    if (count == 0)
-        return true;
-    return SEC_ASN1EncodeItem(arena, &value, &list, SEC_ASN1_GET(SEC_SequenceOfObjectIDTemplate)) != NULL &&
-           CERT_AddExtension(handle, SEC_OID_X509_EXT_KEY_USAGE, &value, PR_FALSE, PR_TRUE) == SECSuccess;
-}
-
-static bool add_key_identifiers(const struct plan *plan, PLArenaPool *arena, void *handle,
-                                CERTSubjectPublicKeyInfo *spki)
-{
-    SECItem subject_id = {siBuffer, NULL, 0}, found = {siBuffer, NULL, 0}, value = {siBuffer, NULL, 0};
-    CERTAuthKeyID authority = {.authCertIssuer = NULL};
-    bool added;
-
-    add_key_id(arena, spki, &subject_id);
-    if (CERT_EncodeSubjectKeyID(arena, &subject_id, &value) != SECSuccess ||
-        CERT_AddExtension(handle, SEC_OID_X509_SUBJECT_KEY_ID, &value, PR_FALSE, PR_TRUE) != SECSuccess)
-        return false;
-
-    authority.keyID = subject_id;
-    if (plan->issuer != NULL) {
-        if (CERT_FindSubjectKeyIDExtension(plan->issuer, &found) == SECSuccess)
-            authority.keyID = found;
-        else
-            add_key_id(arena, &plan->issuer->subjectPublicKeyInfo, &authority.keyID);
-    }
-    value = (SECItem){siBuffer, NULL, 0};
-    added = CERT_EncodeAuthKeyID(arena, &authority, &value) == SECSuccess &&
-            CERT_AddExtension(handle, SEC_OID_X509_AUTH_KEY_ID, &value, PR_FALSE, PR_TRUE) == SECSuccess;
-    SECITEM_FreeItem(&found, PR_FALSE);
-    return added;
-}
-
-static bool add_extensions(const struct plan *plan, CERTCertificate *cert)
-{
-    bool is_ca = plan->options->use & TLS_ISSUE_CA;
-    SECItem value = {siBuffer, NULL, 0};
-    void *handle = CERT_StartCertExtensions(cert);
-    bool added;
-
-    if (handle == NULL)
-        return false;
-    added = add_basic_constraints(cert->arena, handle, is_ca) && add_key_usage(handle, is_ca) &&
-            add_extended_key_usage(cert->arena, handle, plan->options->use) &&
-            add_key_identifiers(plan, cert->arena, handle, &cert->subjectPublicKeyInfo);
-    if (added && plan->sans != NULL)
-        added = CERT_EncodeAltNameExtension(cert->arena, plan->sans, &value) == SECSuccess &&
-                CERT_AddExtension(handle, SEC_OID_X509_SUBJECT_ALT_NAME, &value, PR_FALSE, PR_TRUE) == SECSuccess;
-    return CERT_FinishExtensions(handle) == SECSuccess && added;
-}
-
 /* Putting it together */
 
 static SECOidTag signature_algorithm(const SECKEYPrivateKey *key)
@@ -517,7 +335,7 @@ static bool sign_cert(const struct plan *plan, CERTCertificateRequest *request, 
         goto out;
     ok = set_serial(cert) && DER_SetUInteger(cert->arena, &cert->version, SEC_CERTIFICATE_VERSION_3) == SECSuccess &&
          SECOID_SetAlgorithmID(cert->arena, &cert->signature, algorithm, NULL) == SECSuccess &&
-         add_extensions(plan, cert) &&
+         tls_issue_add_extensions(cert, plan->options->use, plan->sans, plan->issuer) &&
          SEC_ASN1EncodeItem(plan->arena, &tbs, cert, SEC_ASN1_GET(CERT_CertificateTemplate)) != NULL &&
          SEC_DerSignData(plan->arena, der, tbs.data, (int)tbs.len, signer, algorithm) == SECSuccess;
 
