@@ -15,8 +15,16 @@ bool tls_key_der_split(struct span der, struct span *first, struct span *second)
 {
     struct der reader = der_over(der, DER_SMALL);
 
-    return der_read_whole(&reader, DER_SEQUENCE, first) == PKIX_OK &&
-           der_read_whole(&reader, DER_SEQUENCE, second) == PKIX_OK && der_end(&reader) == PKIX_OK;
+    return der_read_whole(&reader, ASN1_SEQUENCE, first) == PKIX_OK &&
+           der_read_whole(&reader, ASN1_SEQUENCE, second) == PKIX_OK && der_end(&reader) == PKIX_OK;
+}
+
+size_t tls_key_der_element_size(struct span bytes)
+{
+    struct der reader = der_over(bytes, DER_SMALL);
+    struct span whole;
+
+    return der_read_whole(&reader, ASN1_SEQUENCE, &whole) == PKIX_OK ? whole.size : 0;
 }
 
 /* A writer of nested elements, filled from the back to the front, so that lengths are known when they are written. */
@@ -55,22 +63,22 @@ static void prepend_header(struct writer *w, unsigned tag, size_t end)
 /* PrivateKeyInfo ::= SEQUENCE { version 0, AlgorithmIdentifier { algorithm, parameters }, OCTET STRING key } */
 static void wrap(struct span algorithm, struct span parameters, struct span key, uint8_t **pkcs8, size_t *size)
 {
-    static const uint8_t version[] = {DER_INTEGER, 1, 0};
+    static const uint8_t version[] = {ASN1_INTEGER, 1, 0};
     struct writer w = {.size = key.size + algorithm.size + parameters.size + 32};
     size_t end;
 
     w.data = base_alloc(w.size);
     w.start = w.size;
     prepend(&w, key.data, key.size);
-    prepend_header(&w, DER_OCTET_STRING, w.size);
+    prepend_header(&w, ASN1_OCTET_STRING, w.size);
     end = w.start;
     if (parameters.size != 0)
         prepend(&w, parameters.data, parameters.size);
     prepend(&w, algorithm.data, algorithm.size);
-    prepend_header(&w, DER_OID, w.start + algorithm.size);
-    prepend_header(&w, DER_SEQUENCE, end);
+    prepend_header(&w, ASN1_OID, w.start + algorithm.size);
+    prepend_header(&w, ASN1_SEQUENCE, end);
     prepend(&w, version, sizeof(version));
-    prepend_header(&w, DER_SEQUENCE, w.size);
+    prepend_header(&w, ASN1_SEQUENCE, w.size);
     *size = w.size - w.start;
     *pkcs8 = base_memdup(w.data + w.start, *size);
     base_wipe(w.data, w.size);
@@ -85,10 +93,10 @@ static bool sec1_parameters(struct span der, struct span *parameters)
     struct span ignored;
     bool present;
 
-    return der_enter_only(der, DER_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
-           der_read(&key, DER_INTEGER, &ignored) == PKIX_OK && der_read(&key, DER_OCTET_STRING, &ignored) == PKIX_OK &&
-           der_read_optional(&key, DER_CONTEXT_CONSTRUCTED, parameters, &present) == PKIX_OK && present &&
-           parameters->size >= 2 && parameters->data[0] == DER_OID;
+    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
+           der_read(&key, ASN1_INTEGER, &ignored) == PKIX_OK && der_read(&key, ASN1_OCTET_STRING, &ignored) == PKIX_OK &&
+           der_read_optional(&key, ASN1_CONTEXT_CONSTRUCTED, parameters, &present) == PKIX_OK && present &&
+           parameters->size >= 2 && parameters->data[0] == ASN1_OID;
 }
 
 /* Whether these bytes are one SEQUENCE that begins with a small version number. */
@@ -97,13 +105,13 @@ static bool looks_like_key(struct span der)
     struct der key;
     struct span version;
 
-    return der_enter_only(der, DER_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
-           der_read(&key, DER_INTEGER, &version) == PKIX_OK && version.size == 1;
+    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
+           der_read(&key, ASN1_INTEGER, &version) == PKIX_OK && version.size == 1;
 }
 
 bool tls_key_der_to_pkcs8(const char *label, struct span der, uint8_t **pkcs8, size_t *size, char **error)
 {
-    static const uint8_t null[] = {DER_NULL, 0};
+    static const uint8_t null[] = {ASN1_NULL, 0};
     struct span parameters;
 
     if (!looks_like_key(der)) {
@@ -145,7 +153,7 @@ bool tls_key_der_dns_names(struct span san, void (*add)(void *arg, struct span n
 {
     struct der names;
 
-    if (der_enter_only(san, DER_SEQUENCE, DER_SMALL, &names) != PKIX_OK)
+    if (der_enter_only(san, ASN1_SEQUENCE, DER_SMALL, &names) != PKIX_OK)
         return false;
     while (!der_at_end(&names)) {
         unsigned tag;
@@ -153,7 +161,7 @@ bool tls_key_der_dns_names(struct span san, void (*add)(void *arg, struct span n
 
         if (der_read_any(&names, &tag, &value, NULL) != PKIX_OK)
             return false;
-        if (tag == (DER_CONTEXT | SAN_DNS_NAME) && is_host_text(value))
+        if (tag == (ASN1_CONTEXT | SAN_DNS_NAME) && is_host_text(value))
             add(arg, value);
     }
     return true;

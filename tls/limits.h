@@ -18,20 +18,21 @@ enum {
     TLS_HANDSHAKE_ALERTS_MAX = 4,
     TLS_HANDSHAKE_EMPTY_RECORDS_MAX = 32,
 
-    /* A ClientHello kept until it is known whether its ticket is ours (see engine_resume.c). */
+    /* A ClientHello kept until it is known whether its ticket is ours (see server_hooks.c). */
     TLS_HELLO_KEPT_MAX = 16 * 1024,
 
     /* Renegotiations a server may ask of a client engine after the handshake (TLS 1.2). */
     TLS_RENEGOTIATIONS_MAX = 3,
 
-    TLS_CHAIN_LENGTH_MAX = 16,      /* certificates of an identity or a peer that are looked at */
-    TLS_CHAIN_BYTES_MAX = 128 * 1024,
+    TLS_CHAIN_LENGTH_MAX = 16,      /* certificates of an identity after the leaf */
+    TLS_PEER_CERTS_MAX = 33,        /* of a peer that are looked at; pkix_limits_default takes as many */
     TLS_IDENTITY_NAMES_MAX = 1024,  /* DNS names of one identity */
     TLS_HOST_NAME_MAX = 253,
     TLS_ALPN_LIST_MAX = 1024,       /* bytes of a context's list in wire form */
 
     /* Sessions a client context remembers, and how large one may be. */
     TLS_CLIENT_SESSIONS_MAX = 256,
+    TLS_CLIENT_SESSIONS_PER_KEY_MAX = 16,
     TLS_CLIENT_SESSION_BYTES_MAX = 32 * 1024,
 };
 

@@ -136,6 +136,8 @@ bool tls_runtime_start(const struct tls_runtime_options *options, char **error)
         }
         runtime.session_cache = true;
     }
+    if (options->ticket_key.size != 0 && !tls_wrapping_keys_make(error))
+        goto fail;
     return true;
 
 fail:

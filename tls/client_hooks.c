@@ -1,0 +1,152 @@
+/* see tls/engine_internal.h
+ *
+ * A session is offered again only after its peer was verified again, now, with the certificates that verified it the
+ * first time (the session itself keeps only the leaf). If that fails, the handshake is a full one, and its verdict counts.
+ * NSS does not hand out sessions in which a client certificate was used: those are never resumed, so that a card that
+ * was taken out lets nobody in. */
+#include "tls/engine_internal.h"
+#include "tls/key_der.h"
+#include "tls/runtime_internal.h"
+
+#include "base/nss_scope.h"
+
+#include <prerror.h>
+#include <secerr.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* The name too: what was verified for one name is not offered under another. */
+static char *session_key(const struct tls_engine *e)
+{
+    return base_printf("%s %s", e->cache_key, e->name == NULL ? "" : e->name);
+}
+
+static SECStatus PR_CALLBACK keep_session(PRFileDesc *fd, const PRUint8 *token, unsigned size, void *arg)
+{
+    struct tls_engine *e = tls_engine_of(fd);
+    struct span chain = buffer_span(&e->chain);
+    struct tls_session session;
+    char *key;
+
+    (void)arg;
+    if (e->cache_key == NULL || (chain.size == 0 && !e->context->insecure_no_verify))
+        return SECSuccess;
+    session = (struct tls_session){
+        .token = base_memdup(token, size),
+        .token_size = size,
+        .chain = base_memdup(chain.data, chain.size),
+        .chain_size = chain.size,
+    };
+    key = session_key(e);
+    tls_sessions_put(e->context->sessions, key, &session);
+    free(key);
+    return SECSuccess;
+}
+
+/* The certificates of a chain kept as one run of DER. */
+static size_t split_chain(const struct tls_session *session, struct span out[static TLS_PEER_CERTS_MAX])
+{
+    struct span rest = span_of(session->chain, session->chain_size);
+    size_t count = 0;
+
+    while (rest.size >= 4 && count < TLS_PEER_CERTS_MAX) {
+        size_t length = tls_key_der_element_size(rest);
+
+        if (length == 0)
+            return 0;
+        out[count++] = span_of(rest.data, length);
+        rest = span_skip(rest, length);
+    }
+    return count;
+}
+
+static bool still_good(struct tls_engine *e, const struct tls_session *session)
+{
+    struct span chain[TLS_PEER_CERTS_MAX];
+    size_t count;
+
+    if (e->context->insecure_no_verify)
+        return true;
+    count = split_chain(session, chain);
+    return count != 0 && tls_peer_verify(e, TLS_VERDICT_ONLY, chain[0], chain + 1, count - 1, NULL, 0);
+}
+
+static void offer_session(struct tls_engine *e)
+{
+    struct tls_session session = {0};
+    char *key = session_key(e);
+
+    while (e->offered == NULL && tls_sessions_take(e->context->sessions, key, &session)) {
+        if (still_good(e, &session) &&
+            tls_nss_calls()->set_resumption_token(e->fd, session.token, (unsigned)session.token_size) == SECSuccess) {
+            e->offered = base_memdup(&session, sizeof(session));
+            session = (struct tls_session){0};
+        }
+        tls_session_clear(&session);
+    }
+    free(key);
+}
+
+void tls_client_socket_prepare(struct tls_engine *e)
+{
+    if (SSL_SetURL(e->fd, e->name == NULL ? "" : e->name) != SECSuccess)
+        base_abort("out of memory for a server name");
+    if (e->cache_key != NULL)
+        offer_session(e);
+}
+
+/* A ticket of TLS 1.3 was used up by offering it. One of TLS 1.2 may be used again, and often no new one comes. */
+void tls_client_session_settle(struct tls_engine *e)
+{
+    if (e->offered == NULL)
+        return;
+    if (e->info.resumed && e->version == TLS_VERSION_12) {
+        char *key = session_key(e);
+
+        tls_sessions_put(e->context->sessions, key, e->offered);
+        free(key);
+    }
+    tls_session_clear(e->offered);
+    free(e->offered);
+    e->offered = NULL;
+}
+
+static bool names_fit(const struct tls_identity *identity, CERTDistNames *authorities)
+{
+    return authorities == NULL || authorities->nnames == 0 ||
+           NSS_CmpCertChainWCANames(identity->cert, authorities) == SECSuccess;
+}
+
+/* The first identity that is valid now, and that the server can verify: by signature algorithm and by authority. */
+static SECStatus PR_CALLBACK choose_identity(void *arg, PRFileDesc *fd, CERTDistNames *authorities,
+                                             CERTCertificate **cert, SECKEYPrivateKey **key)
+{
+    struct tls_engine *e = tls_engine_of(fd);
+    int64_t now = time(NULL);
+
+    (void)arg;
+    e->cert_wanted = true;
+    for (size_t i = 0; i < e->context->identity_count; i++) {
+        const struct tls_identity *identity = e->context->identities[i];
+
+        if (now < identity->not_before || now > identity->not_after || !SSL_CertIsUsable(fd, identity->cert) ||
+            !names_fit(identity, authorities))
+            continue;
+        *cert = CERT_DupCertificate(identity->cert);
+        *key = SECKEY_CopyPrivateKey(identity->key);
+        if (*cert != NULL && *key != NULL) {
+            e->identity = identity;
+            return SECSuccess;
+        }
+        scope_release_cert(cert);
+        scope_release_private_key(key);
+    }
+    PR_SetError(SEC_ERROR_NO_KEY, 0);
+    return SECFailure; /* to NSS: go on without */
+}
+
+void tls_client_hooks_install(PRFileDesc *model)
+{
+    (void)SSL_GetClientAuthDataHook(model, choose_identity, NULL);
+    (void)tls_nss_calls()->resumption_token_callback(model, keep_session, NULL);
+}

@@ -1,0 +1,191 @@
+/* tls/engine_internal.h: the inside of contexts and engines. Private to tls/.
+ *
+ *   engine.c         the flows: records and plaintext in and out
+ *   handshake.c      one step of the handshake, and what is read off NSS when it is done
+ *   context.c        contexts: the options, made into model sockets once
+ *   server_hooks.c   NSS asks a server: SNI, ALPN, whose ticket is this
+ *   client_hooks.c   NSS asks a client: which certificate, and where to keep a session
+ *   peer_verify.c    NSS asks either: is this peer's certificate good
+ *   sessions.c       the sessions a client context remembers
+ *   sites.c          which identities serve a name
+ *   error.c          names and sentences for all that can go wrong */
+#ifndef YETT_TLS_ENGINE_INTERNAL_H
+#define YETT_TLS_ENGINE_INTERNAL_H
+
+#include "tls/engine.h"
+#include "tls/identity_internal.h"
+#include "tls/limits.h"
+#include "tls/nspr_layer.h"
+
+#include <ssl.h>
+
+enum tls_role { TLS_ROLE_CLIENT, TLS_ROLE_SERVER };
+
+enum { TLS_TOKEN_SIZE = 32 };
+
+/* Alerts that the engine itself sends or looks for (RFC 8446 section 6). */
+enum {
+    TLS_ALERT_CLOSE_NOTIFY = 0,
+    TLS_ALERT_UNEXPECTED_MESSAGE = 10,
+    TLS_ALERT_PROTOCOL_VERSION = 70,
+    TLS_ALERT_UNRECOGNIZED_NAME = 112,
+};
+
+/* The identities served together for one name, at most one of each slot, in a model socket of their own. */
+struct tls_site {
+    const struct tls_identity *slots[TLS_SLOT_COUNT];
+    PRFileDesc *model;
+};
+
+struct tls_site_name {
+    char *name; /* lower case; "*.example.org" stands for one label */
+    size_t site;
+};
+
+struct tls_sessions;
+struct tls_session;
+
+struct tls_context {
+    enum tls_role role;
+    PRFileDesc *model; /* client: the model. Server: that of sites[0], borrowed */
+    const struct pkix_store *trust;
+    const struct tls_identity **identities;
+    size_t identity_count;
+    bool may_block; /* some identity's key is on a token */
+    char **alpn;
+    size_t alpn_count;
+
+    /* servers */
+    struct tls_site *sites; /* [0] is for clients that name nobody, or somebody unknown */
+    size_t site_count;
+    struct tls_site_name *names; /* sorted */
+    size_t name_count;
+    enum tls_sni sni;
+    enum tls_peer peer;
+    bool resumes;
+    uint8_t ticket_token[TLS_TOKEN_SIZE]; /* what every ticket of this context has in it */
+    PRIPv6Addr cache_address;             /* under what its sessions are in the shared cache */
+
+    /* clients */
+    bool insecure_no_verify;
+    struct tls_sessions *sessions;
+};
+
+struct tls_engine {
+    const struct tls_context *context;
+    PRFileDesc *fd; /* NULL until the first step: an accepted connection that sends nothing costs little */
+    struct tls_transport transport;
+    struct buffer plaintext; /* decrypted ahead; only where reading may sign */
+    char *name;
+    char *cache_key;
+
+    bool handshake_done;
+    bool start_checked; /* the first bytes of the peer looked like TLS */
+    bool hello_checked; /* server: the ClientHello was taken */
+    bool flooded;
+    unsigned version;   /* 0x0303 or 0x0304 once the handshake is done */
+    bool stepped;      /* nothing has come since the last step */
+    bool dry;          /* nothing to decrypt until more records come */
+    bool closing;      /* close_notify was sent */
+    bool peer_closed;  /* close_notify was received */
+    bool closed_told;  /* TLS_CLOSED was returned */
+    bool failed;
+    bool failure_told; /* TLS_FAILED was returned */
+    bool foreign_ticket;  /* server: start over, and take no ticket */
+    bool tickets_refused; /* server: has started over */
+    bool name_chosen;     /* server: a site was found for server_name */
+    bool cert_wanted;     /* client: the server asked for a certificate */
+    struct buffer chain; /* client: the leaf and what verified it, DER, one after the other */
+    struct tls_session *offered; /* client: the session offered to the server; NULL: none */
+
+    /* The record layer as seen from outside, to bound a handshake (limits.h). */
+    struct {
+        uint8_t header[5];
+        size_t header_size;
+        size_t body_left;
+        size_t bytes;
+        unsigned records, alerts, empty_records;
+    } seen;
+    unsigned handshakes; /* finished ones: more than one is renegotiation */
+
+    const char *error_name; /* static, or NSS's; "" when there is none */
+    char *error;
+    int alert_sent, alert_received;
+
+    char *server_name;
+    char *alpn;
+    uint8_t *peer_cert;
+    size_t peer_cert_size;
+    const struct tls_identity *identity;
+    bool peer_stapled;
+    struct tls_session_info info;
+};
+
+static inline struct tls_engine *tls_engine_of(PRFileDesc *fd)
+{
+    return CONTAINER_OF(tls_nspr_layer_transport(fd), struct tls_engine, transport);
+}
+
+/* error.c. The first failure stays. `name` is static; `sentence` is taken. All return TLS_FAILED. */
+enum tls_status tls_engine_fail(struct tls_engine *e, const char *name, char *sentence);
+enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code);
+void tls_engine_note_error(struct tls_engine *e, const char *name, char *sentence);
+const char *tls_alert_name(int alert);
+
+/* handshake.c */
+enum tls_status tls_handshake_step(struct tls_engine *e);
+void tls_handshake_drop(struct tls_engine *e);
+
+/* server_hooks.c */
+enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };
+enum tls_alpn_rule { TLS_ALPN_MATCH, TLS_ALPN_IGNORE };
+void tls_server_hooks_install(struct tls_context *context, PRFileDesc *model, enum tls_alpn_rule alpn);
+void tls_server_socket_prepare(struct tls_engine *e);
+void tls_server_ticket_send(struct tls_engine *e);
+
+/* client_hooks.c */
+void tls_client_hooks_install(PRFileDesc *model);
+void tls_client_socket_prepare(struct tls_engine *e);
+void tls_client_session_settle(struct tls_engine *e);
+
+/* peer_verify.c */
+void tls_peer_verify_install(PRFileDesc *model);
+bool tls_is_address(const char *name);
+
+/* Verify a certificate as the peer's, now. With TLS_VERDICT_TELL, a bad verdict becomes the engine's error and NSS's. */
+enum tls_verdict_use { TLS_VERDICT_TELL, TLS_VERDICT_ONLY };
+MUST_CHECK bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf,
+                                const struct span *extras, size_t extras_count, const struct span *stapled,
+                                size_t stapled_count);
+
+/* sessions.c: thread-safe, bounded. */
+struct tls_sessions *tls_sessions_create(void);
+void tls_sessions_destroy(struct tls_sessions **sessions);
+
+/* A session as it is kept: NSS's token, and what verified its peer. */
+struct tls_session {
+    uint8_t *token;
+    size_t token_size;
+    uint8_t *chain; /* the leaf and the certificates above it, DER, one after the other */
+    size_t chain_size;
+};
+void tls_session_clear(struct tls_session *session);
+/* Takes the session. When there are too many, the oldest is dropped. */
+void tls_sessions_put(struct tls_sessions *sessions, const char *key, struct tls_session *session);
+/* Gives the session and forgets it: a ticket is used once (RFC 8446 appendix C.4). */
+MUST_CHECK bool tls_sessions_take(struct tls_sessions *sessions, const char *key, struct tls_session *session);
+
+/* sites.c */
+void tls_sites_build(struct tls_context *context);
+void tls_sites_clear(struct tls_context *context);
+/* The site for a name (lower case), or NULL. */
+const struct tls_site *tls_sites_find(const struct tls_context *context, const char *name);
+
+/* ca_names.c: the names of the anchors, for the server's CertificateRequest. */
+MUST_CHECK bool tls_ca_names_set(PRFileDesc *model, const struct pkix_store *trust, char **error);
+
+/* context.c: a model socket for a site of a server. */
+MUST_CHECK bool tls_site_model_create(struct tls_context *context, const struct tls_server_options *options,
+                                      struct tls_site *site, char **error);
+
+#endif

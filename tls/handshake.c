@@ -1,0 +1,291 @@
+/* see tls/engine_internal.h */
+#include "tls/engine_internal.h"
+
+#include "base/nss_scope.h"
+
+#include <prerror.h>
+#include <secerr.h>
+#include <sslerr.h>
+#include <stdlib.h>
+
+enum {
+    RECORD_ALERT = 21,
+    RECORD_HANDSHAKE = 22,
+    RECORD_MAJOR_VERSION = 3,
+    ALERT_WARNING = 1,
+    ALERT_FATAL = 2,
+    ALPN_SIZE_MAX = 255,
+    START_SIZE = 3, /* bytes that tell TLS from other things */
+    SSL2_LENGTH_BIT = 0x80,
+    SSL2_CLIENT_HELLO = 1,
+};
+
+static void PR_CALLBACK on_alert_received(const PRFileDesc *fd, void *arg, const SSLAlert *alert)
+{
+    struct tls_engine *e = arg;
+
+    (void)fd;
+    /* TLS 1.2 servers warn that they do not know a name, and go on: only what ends the connection counts. */
+    if (alert->description == TLS_ALERT_CLOSE_NOTIFY || alert->level == ALERT_FATAL)
+        e->alert_received = alert->description;
+}
+
+static void PR_CALLBACK on_alert_sent(const PRFileDesc *fd, void *arg, const SSLAlert *alert)
+{
+    struct tls_engine *e = arg;
+
+    (void)fd;
+    if (e->alert_sent <= TLS_ALERT_CLOSE_NOTIFY &&
+        (alert->description == TLS_ALERT_CLOSE_NOTIFY || alert->level == ALERT_FATAL))
+        e->alert_sent = alert->description;
+}
+
+static void PR_CALLBACK on_handshake(PRFileDesc *fd, void *arg)
+{
+    struct tls_engine *e = arg;
+
+    (void)fd;
+    /* Renegotiation costs us more than the server that asks for it. */
+    if (e->version != TLS_VERSION_13 && ++e->handshakes > 1 + TLS_RENEGOTIATIONS_MAX)
+        e->flooded = true;
+}
+
+static void make_socket(struct tls_engine *e)
+{
+    PRFileDesc *layer = tls_nspr_layer_create(&e->transport);
+
+    e->fd = SSL_ImportFD(e->context->model, layer);
+    if (e->fd == NULL || SSL_ResetHandshake(e->fd, e->context->role == TLS_ROLE_SERVER) != SECSuccess ||
+        SSL_AlertReceivedCallback(e->fd, on_alert_received, e) != SECSuccess ||
+        SSL_AlertSentCallback(e->fd, on_alert_sent, e) != SECSuccess ||
+        SSL_HandshakeCallback(e->fd, on_handshake, e) != SECSuccess)
+        base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
+    if (e->context->role == TLS_ROLE_SERVER) {
+        e->transport.keeping = !e->tickets_refused;
+        tls_server_socket_prepare(e);
+    } else {
+        tls_client_socket_prepare(e);
+    }
+}
+
+void tls_handshake_drop(struct tls_engine *e)
+{
+    if (e->fd != NULL)
+        (void)PR_Close(e->fd);
+    e->fd = NULL;
+}
+
+/* In place of what NSS has queued, an alert in the clear: the peer has seen nothing of us yet. */
+static void queue_clear_alert(struct tls_engine *e, int alert)
+{
+    uint8_t record[] = {RECORD_ALERT, RECORD_MAJOR_VERSION, 3, 0, 2, ALERT_FATAL, (uint8_t)alert};
+
+    buffer_release(&e->transport.out);
+    if (buffer_append(&e->transport.out, span_of(record, sizeof(record))))
+        e->alert_sent = alert;
+}
+
+/* Something else than TLS: told by its first bytes, which NSS would wait for more of, or call a bad record. */
+static enum tls_status fail_not_tls(struct tls_engine *e, struct span start)
+{
+    const char *peer = e->context->role == TLS_ROLE_SERVER ? "client" : "server";
+    char quoted[BASE_QUOTE_SIZE];
+
+    if ((start.data[0] & SSL2_LENGTH_BIT) != 0 && start.data[2] == SSL2_CLIENT_HELLO) {
+        queue_clear_alert(e, TLS_ALERT_PROTOCOL_VERSION);
+        return tls_engine_fail(e, "ssl2_hello", base_printf("the %s speaks SSL 2", peer));
+    }
+    if (start.data[0] == RECORD_HANDSHAKE || start.data[0] == RECORD_ALERT) {
+        queue_clear_alert(e, TLS_ALERT_PROTOCOL_VERSION);
+        return tls_engine_fail(e, "bad_record_version",
+                               base_printf("the %s sent a record of version %u.%u", peer, start.data[1], start.data[2]));
+    }
+    queue_clear_alert(e, TLS_ALERT_UNEXPECTED_MESSAGE);
+    return tls_engine_fail(e, "not_tls",
+                           base_printf("the %s does not speak TLS here: it sent %s", peer,
+                                       base_quote(start.data, start.size, quoted, sizeof(quoted))));
+}
+
+static bool looks_like_tls(struct span start)
+{
+    return (start.data[0] == RECORD_HANDSHAKE || start.data[0] == RECORD_ALERT) &&
+           start.data[1] == RECORD_MAJOR_VERSION;
+}
+
+/* What happened to a connection whose transport ended too early. */
+static enum tls_status fail_closed(struct tls_engine *e)
+{
+    return tls_engine_fail(e, "closed_in_handshake",
+                           base_printf("the %s closed the connection during the TLS handshake",
+                                       e->context->role == TLS_ROLE_SERVER ? "client" : "server"));
+}
+
+/* A ticket that is good, but not here: the same ClientHello once more, to a socket that takes no ticket. */
+static bool start_over(struct tls_engine *e)
+{
+    struct tls_transport *t = &e->transport;
+    struct buffer rest = t->in;
+
+    e->foreign_ticket = false;
+    if (!t->keeping || e->tickets_refused)
+        return false;
+    e->tickets_refused = true;
+    tls_handshake_drop(e);
+    buffer_release(&t->out);
+    t->in = t->kept;
+    t->in.size_max = rest.size_max;
+    buffer_init(&t->kept, TLS_HELLO_KEPT_MAX);
+    if (rest.size != 0 && !buffer_append(&t->in, buffer_span(&rest)))
+        base_abort("the kept ClientHello passes the ceiling of its buffer");
+    buffer_release(&rest);
+    e->alert_sent = -1;
+    free(e->server_name);
+    e->server_name = NULL;
+    e->name_chosen = false;
+    make_socket(e);
+    return true;
+}
+
+static char *negotiated_name(PRFileDesc *fd)
+{
+    SCOPED_ITEM name = SSL_GetNegotiatedHostInfo(fd);
+
+    return name == NULL || name->len == 0 ? NULL : base_strndup((const char *)name->data, name->len);
+}
+
+/* NSS has taken the ClientHello and has an answer ready. Without a name in it, NSS has not called our hook: this is the
+ * place to insist on one. (A resumed TLS 1.2 session has the name it began with.) */
+static bool hello_has_name(struct tls_engine *e)
+{
+    e->hello_checked = true;
+    e->transport.keeping = false;
+    buffer_release(&e->transport.kept);
+    if (e->server_name == NULL)
+        e->server_name = negotiated_name(e->fd);
+    return e->server_name != NULL || e->context->sni != TLS_SNI_REQUIRED;
+}
+
+static enum tls_status fail_no_name(struct tls_engine *e)
+{
+    queue_clear_alert(e, TLS_ALERT_UNRECOGNIZED_NAME);
+    return tls_engine_fail(e, "no_server_name", base_strdup("the client did not say which name it wants (SNI)"));
+}
+
+static const char *group_name(SSLNamedGroup group)
+{
+    switch ((int)group) {
+    case ssl_grp_ec_curve25519:
+        return "x25519";
+    case ssl_grp_ec_secp256r1:
+        return "secp256r1";
+    case ssl_grp_ec_secp384r1:
+        return "secp384r1";
+    case ssl_grp_ec_secp521r1:
+        return "secp521r1";
+    }
+    return "";
+}
+
+static void read_channel(struct tls_engine *e)
+{
+    SSLChannelInfo channel = {0};
+    SSLCipherSuiteInfo suite = {0};
+    unsigned char alpn[ALPN_SIZE_MAX];
+    unsigned alpn_size = 0;
+    SSLNextProtoState state;
+
+    if (SSL_GetChannelInfo(e->fd, &channel, sizeof(channel)) != SECSuccess ||
+        SSL_GetCipherSuiteInfo(channel.cipherSuite, &suite, sizeof(suite)) != SECSuccess)
+        base_abort("NSS does not describe a finished handshake");
+    e->version = channel.protocolVersion;
+    if (e->context->role == TLS_ROLE_CLIENT && e->name != NULL && !tls_is_address(e->name))
+        e->server_name = base_strdup(e->name);
+    e->info.version = e->version == TLS_VERSION_13 ? "TLSv1.3" : "TLSv1.2";
+    e->info.cipher = suite.cipherSuiteName;
+    e->info.group = group_name(channel.keaGroup);
+    e->info.resumed = channel.resumed;
+    if (SSL_GetNextProto(e->fd, &state, alpn, &alpn_size, sizeof(alpn)) == SECSuccess &&
+        (state == SSL_NEXT_PROTO_NEGOTIATED || state == SSL_NEXT_PROTO_SELECTED))
+        e->alpn = base_strndup((const char *)alpn, alpn_size);
+}
+
+static void read_certificates(struct tls_engine *e)
+{
+    SCOPED_CERT peer = SSL_PeerCertificate(e->fd);
+    SCOPED_CERT local = e->context->role == TLS_ROLE_SERVER ? SSL_LocalCertificate(e->fd) : NULL;
+
+    if (peer != NULL) {
+        e->peer_cert = base_memdup(peer->derCert.data, peer->derCert.len);
+        e->peer_cert_size = peer->derCert.len;
+    }
+    for (size_t i = 0; local != NULL && i < e->context->identity_count; i++)
+        if (CERT_CompareCerts(e->context->identities[i]->cert, local))
+            e->identity = e->context->identities[i];
+}
+
+static enum tls_status finish(struct tls_engine *e)
+{
+    e->handshake_done = true;
+    e->handshakes = 1;
+    read_channel(e);
+    read_certificates(e);
+    if (e->context->role == TLS_ROLE_SERVER) {
+        if (e->version == TLS_VERSION_13)
+            tls_server_ticket_send(e);
+    } else {
+        tls_client_session_settle(e);
+    }
+    return TLS_OK;
+}
+
+/* What must hold before NSS sees anything of the peer. *wait: not enough has come to say. */
+static enum tls_status check_start(struct tls_engine *e, bool *wait)
+{
+    struct span start = buffer_span(&e->transport.in);
+
+    *wait = false;
+    if (e->flooded)
+        return tls_engine_fail(e, "handshake_flood",
+                               base_strdup("the peer sent far more than a handshake takes, or records of no use"));
+    if (e->start_checked || start.size == 0)
+        return TLS_OK;
+    if (start.size < START_SIZE) {
+        *wait = !e->transport.ended;
+        return e->transport.ended ? fail_closed(e) : TLS_OK;
+    }
+    e->start_checked = true;
+    return looks_like_tls(start) ? TLS_OK : fail_not_tls(e, start);
+}
+
+enum tls_status tls_handshake_step(struct tls_engine *e)
+{
+    bool wait;
+    PRErrorCode code;
+
+    if (check_start(e, &wait) != TLS_OK)
+        return TLS_FAILED;
+    if (wait)
+        return TLS_OK;
+    if (e->fd == NULL)
+        make_socket(e);
+    for (;;) {
+        bool done = SSL_ForceHandshake(e->fd) == SECSuccess;
+
+        code = done ? 0 : PR_GetError();
+        if (e->foreign_ticket) {
+            if (start_over(e))
+                continue;
+            return tls_engine_fail(e, "foreign_session_ticket",
+                                   base_strdup("the client wants to resume a session of another service"));
+        }
+        if (e->context->role == TLS_ROLE_SERVER && !e->hello_checked && e->transport.out.size != 0 &&
+            (done || code == PR_WOULD_BLOCK_ERROR) && !hello_has_name(e))
+            return fail_no_name(e);
+        if (done)
+            return finish(e);
+        break;
+    }
+    if (e->transport.ended && e->transport.in.size == 0 && e->alert_received < 0 && e->alert_sent < 0)
+        return fail_closed(e);
+    return code == PR_WOULD_BLOCK_ERROR ? TLS_OK : tls_engine_fail_nss(e, code);
+}

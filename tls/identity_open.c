@@ -1,0 +1,244 @@
+/* see tls/identity.h: finding a certificate, its key and its chain. */
+#include "tls/identity_internal.h"
+
+#include "base/nss_scope.h"
+#include "tls/key_der.h"
+#include "tls/limits.h"
+#include "tls/pem.h"
+#include "tls/runtime_internal.h"
+#include "tokens/shim.h"
+
+#include <prtime.h>
+#include <secoid.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SHA256_SIZE = 32 };
+
+static void add_chain(struct tls_identity *identity, CERTCertificate *cert)
+{
+    identity->chain = base_realloc_array(identity->chain, identity->chain_length + 1, sizeof(CERTCertificate *));
+    identity->chain[identity->chain_length++] = cert;
+}
+
+/* NSS says no more than SEC_ERROR_INVALID_ARGS, and much later, when a certificate and a key are not a pair. */
+static bool is_pair(struct tls_identity *identity)
+{
+    SCOPED_PUBLIC_KEY public_key = CERT_ExtractPublicKey(identity->cert);
+    uint8_t digest[SHA256_SIZE] = {1};
+    SECItem hash = {.type = siBuffer, .data = digest, .len = sizeof(digest)};
+    SECItem signature = {.type = siBuffer};
+    int size = PK11_SignatureLen(identity->key);
+    bool ok;
+
+    if (public_key == NULL || size <= 0)
+        return false;
+    signature.data = base_alloc((size_t)size);
+    signature.len = (unsigned)size;
+    ok = PK11_Sign(identity->key, &signature, &hash) == SECSuccess &&
+         PK11_Verify(public_key, &signature, &hash, NULL) == SECSuccess;
+    free(signature.data);
+    return ok;
+}
+
+static CERTCertificate *decode_certificate(const struct tls_pem_block *block)
+{
+    SECItem item = {.type = siDERCertBuffer, .data = block->der, .len = (unsigned)block->size};
+
+    return CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &item, NULL, PR_FALSE, PR_TRUE);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+static bool import_block(const struct tls_pem_block *block, SECKEYPrivateKey **key, char **error)
+{
+    uint8_t *pkcs8;
+    size_t size;
+    bool ok;
+
+    if (!tls_key_der_to_pkcs8(block->label, span_of(block->der, block->size), &pkcs8, &size, error))
+        return false;
+    ok = tls_private_key_import(span_of(pkcs8, size), key, error);
+    base_wipe(pkcs8, size);
+    free(pkcs8);
+    return ok;
+}
+
+/* The leaf, the first certificate, and the one private key of the file. */
+static bool read_pair(const struct tls_pem *pem, CERTCertificate **leaf, SECKEYPrivateKey **key, char **error)
+{
+    for (size_t i = 0; i < pem->count; i++) {
+        const struct tls_pem_block *block = &pem->blocks[i];
+
+        if (strcmp(block->label, "CERTIFICATE") == 0 && *leaf == NULL) {
+            *leaf = decode_certificate(block);
+            if (*leaf == NULL)
+                return tls_nss_fail(error, "the certificate cannot be decoded");
+        } else if (ends_with(block->label, "PRIVATE KEY")) {
+            if (*key != NULL) {
+                *error = base_strdup("there is more than one private key");
+                return false;
+            }
+            if (!import_block(block, key, error))
+                return false;
+        }
+    }
+    if (*leaf != NULL && *key != NULL)
+        return true;
+    *error = base_printf("there is no %s", *leaf == NULL ? "certificate" : "private key");
+    return false;
+}
+
+static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity, char **error)
+{
+    bool first = true;
+
+    for (size_t i = 0; i < pem->count; i++) {
+        CERTCertificate *cert;
+
+        if (strcmp(pem->blocks[i].label, "CERTIFICATE") != 0)
+            continue;
+        if (first) {
+            first = false;
+            continue;
+        }
+        if (identity->chain_length == TLS_CHAIN_LENGTH_MAX) {
+            *error = base_printf("there are more than %d certificates after the first", TLS_CHAIN_LENGTH_MAX);
+            return false;
+        }
+        cert = decode_certificate(&pem->blocks[i]);
+        if (cert == NULL)
+            return tls_nss_fail(error, "a certificate of the chain cannot be decoded");
+        add_chain(identity, cert);
+    }
+    return true;
+}
+
+static bool open_pem(const struct tls_pem *pem, struct tls_identity **identity, char **error)
+{
+    SCOPED_CERT leaf = NULL;
+    SCOPED_PRIVATE_KEY key = NULL;
+
+    if (!read_pair(pem, &leaf, &key, error) ||
+        !tls_identity_create(SCOPE_TAKE(leaf), SCOPE_TAKE(key), identity, error))
+        return false;
+    if (!is_pair(*identity)) {
+        *error = base_strdup("the first certificate and the private key do not belong together");
+        return false;
+    }
+    return read_chain(pem, *identity, error);
+}
+
+static bool open_file(const char *path, struct tls_identity **identity, char **error)
+{
+    struct tls_pem pem = {0};
+    char quoted[BASE_QUOTE_SIZE];
+    char *why = NULL;
+    bool ok;
+
+    if (!tls_pem_read_file(path, &pem, error))
+        return false;
+    ok = open_pem(&pem, identity, &why);
+    tls_pem_clear(&pem);
+    if (!ok)
+        *error = base_printf("%s: %s", base_quote(path, strlen(path), quoted, sizeof(quoted)), why);
+    free(why);
+    return ok;
+}
+
+/* The certificates above a leaf that NSS knows, without the root: a peer has that itself. */
+static void find_chain(struct tls_identity *identity)
+{
+    SCOPED_CERT_LIST list = CERT_GetCertChainFromCert(identity->cert, PR_Now(), certUsageSSLServer);
+
+    if (list == NULL)
+        return;
+    for (CERTCertListNode *n = CERT_LIST_HEAD(list); !CERT_LIST_END(n, list); n = CERT_LIST_NEXT(n)) {
+        if (CERT_CompareCerts(n->cert, identity->cert) || n->cert->isRoot ||
+            identity->chain_length == TLS_CHAIN_LENGTH_MAX)
+            continue;
+        add_chain(identity, CERT_DupCertificate(n->cert));
+    }
+}
+
+static bool has_fingerprint(CERTCertificate *cert, const char *hex)
+{
+    uint8_t digest[SHA256_SIZE];
+    char text[SHA256_SIZE * 2 + 1];
+
+    if (PK11_HashBuf(SEC_OID_SHA256, digest, cert->derCert.data, (PRInt32)cert->derCert.len) != SECSuccess)
+        return false;
+    for (size_t i = 0; i < SHA256_SIZE; i++)
+        (void)snprintf(text + i * 2, 3, "%02x", digest[i]);
+    return strcmp(text, hex) == 0;
+}
+
+static bool open_database(const char *hex, struct tls_identity **identity, char **error)
+{
+    SCOPED_CERT_LIST list = PK11_ListCerts(PK11CertListUser, NULL);
+    char quoted[BASE_QUOTE_SIZE];
+
+    for (CERTCertListNode *n = list == NULL ? NULL : CERT_LIST_HEAD(list); n != NULL && !CERT_LIST_END(n, list);
+         n = CERT_LIST_NEXT(n)) {
+        SCOPED_PRIVATE_KEY key = NULL;
+
+        if (!has_fingerprint(n->cert, hex))
+            continue;
+        key = PK11_FindKeyByAnyCert(n->cert, NULL);
+        if (key == NULL)
+            return tls_nss_fail(error, "the private key of the certificate cannot be used");
+        if (!tls_identity_create(CERT_DupCertificate(n->cert), SCOPE_TAKE(key), identity, error))
+            return false;
+        find_chain(*identity);
+        return true;
+    }
+    *error = base_printf("the NSS database has no certificate with a private key and the SHA-256 fingerprint %s",
+                         base_quote(hex, strlen(hex), quoted, sizeof(quoted)));
+    return false;
+}
+
+static bool open_token(const char *uri, struct tls_identity **identity, char **error)
+{
+    CERTCertificate *cert = NULL;
+    SECKEYPrivateKey *key = NULL;
+    bool pss = false;
+
+    if (!tokens_shim_identity(uri, &cert, &key, &pss, error) || !tls_identity_create(cert, key, identity, error))
+        return false;
+    (*identity)->may_block = true;
+    find_chain(*identity);
+    if (!pss) {
+        (*identity)->version_max = TLS_VERSION_12;
+        free((*identity)->warning);
+        (*identity)->warning =
+            base_strdup("the token cannot make RSA-PSS signatures: TLS 1.3 is off where this identity is used");
+    }
+    return true;
+}
+
+bool tls_identity_open(enum tls_identity_source source, const char *value, struct tls_identity **identity,
+                       char **error)
+{
+    bool ok = false;
+
+    *identity = NULL;
+    switch (source) {
+    case TLS_IDENTITY_FILE:
+        ok = open_file(value, identity, error);
+        break;
+    case TLS_IDENTITY_DATABASE:
+        ok = open_database(value, identity, error);
+        break;
+    case TLS_IDENTITY_PKCS11:
+        ok = open_token(value, identity, error);
+        break;
+    }
+    if (!ok)
+        tls_identity_destroy(identity);
+    return ok;
+}

@@ -1,0 +1,29 @@
+/* tls/nspr_layer.h: what NSS thinks is a socket: two buffers. Private to tls/.
+ *
+ * An NSPR I/O layer with a full method table over a *transport*. Reading gives what is in the transport's `in`, then
+ * PR_WOULD_BLOCK_ERROR, or end of file when `ended`; writing appends to `out` up to its ceiling, then
+ * PR_WOULD_BLOCK_ERROR. It is always non-blocking. What NSS has no need of fails with PR_NOT_IMPLEMENTED_ERROR. */
+#ifndef YETT_TLS_NSPR_LAYER_H
+#define YETT_TLS_NSPR_LAYER_H
+
+#include "base/buffer.h"
+
+#include <prio.h>
+
+struct tls_transport {
+    struct buffer in;        /* records from the peer that NSS has not read yet */
+    struct buffer out;       /* records for the peer */
+    struct buffer kept;      /* a copy of what NSS has read, while `keeping` */
+    bool keeping;
+    bool ended;              /* the transport's end was read */
+    PRIPv6Addr peer_address; /* what PR_GetPeerName() says: the key that NSS puts sessions under */
+};
+
+/* A file descriptor over `transport`, which is borrowed until PR_Close(). NULL: one for a model socket, which carries
+ * nothing. Memory or a stop of the process. */
+PRFileDesc *tls_nspr_layer_create(struct tls_transport *transport);
+
+/* The transport under any descriptor that is stacked on such a layer. */
+struct tls_transport *tls_nspr_layer_transport(PRFileDesc *fd);
+
+#endif

@@ -1,0 +1,131 @@
+/* see tls/engine_internal.h
+ *
+ * The verdict is pkix/'s alone. NSS is told its error code, from which it picks the alert (ssl3_SendAlertForCertError);
+ * there is no bad-certificate hook, so a bad verdict is final. */
+#include "tls/engine_internal.h"
+
+#include "base/nss_scope.h"
+
+#include <arpa/inet.h>
+#include <prerror.h>
+#include <secerr.h>
+#include <stdlib.h>
+#include <time.h>
+
+bool tls_is_address(const char *name)
+{
+    uint8_t address[16];
+
+    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+}
+
+static struct pkix_name wanted_name(const struct tls_engine *e, uint8_t address[static 16])
+{
+    if (e->context->role == TLS_ROLE_SERVER || e->name == NULL)
+        return (struct pkix_name){.type = PKIX_NAME_NONE};
+    if (inet_pton(AF_INET, e->name, address) == 1)
+        return (struct pkix_name){.type = PKIX_NAME_IP, .value = span_of(address, 4)};
+    if (inet_pton(AF_INET6, e->name, address) == 1)
+        return (struct pkix_name){.type = PKIX_NAME_IP, .value = span_of(address, 16)};
+    return (struct pkix_name){.type = PKIX_NAME_DNS, .value = span_of_string(e->name)};
+}
+
+/* The chain that verified the peer, for when its session is resumed: leaf first, without the anchor, which is ours. */
+static void keep_chain(struct tls_engine *e, const struct pkix_verdict *verdict, struct span leaf)
+{
+    size_t length = pkix_verdict_path_length(verdict);
+
+    buffer_release(&e->chain);
+    if (!buffer_append(&e->chain, leaf))
+        return;
+    for (size_t i = 1; i + 1 < length; i++)
+        if (!buffer_append(&e->chain, pkix_verdict_path_cert(verdict, i)))
+            buffer_release(&e->chain); /* then the session is not kept either */
+}
+
+bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf, const struct span *extras,
+                     size_t extras_count, const struct span *stapled, size_t stapled_count)
+{
+    uint8_t address[16];
+    struct pkix_request request = {
+        .leaf = leaf,
+        .extras = extras,
+        .extras_count = extras_count,
+        .purpose = e->context->role == TLS_ROLE_SERVER ? PKIX_PURPOSE_CLIENT : PKIX_PURPOSE_SERVER,
+        .profile = PKIX_PROFILE_DEFAULT,
+        .name = wanted_name(e, address),
+        .time = time(NULL), /* of the wall clock: what certificates are about */
+        .any_extended_key_usage = e->context->role == TLS_ROLE_SERVER,
+        .revocation = PKIX_REVOCATION_SOFT,
+        .stapled = stapled,
+        .stapled_count = stapled_count,
+    };
+    struct pkix_verdict *verdict = NULL;
+    enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
+
+    if (error == PKIX_OK) {
+        if (e->context->role == TLS_ROLE_CLIENT)
+            keep_chain(e, verdict, leaf);
+    } else if (use == TLS_VERDICT_TELL) {
+        tls_engine_note_error(e, pkix_error_name(error),
+                              base_printf("the %s certificate is not accepted: %s",
+                                          e->context->role == TLS_ROLE_SERVER ? "client's" : "server's",
+                                          pkix_verdict_detail(verdict)));
+        PR_SetError(pkix_error_nss(error), 0);
+    }
+    pkix_verdict_destroy(&verdict);
+    return error == PKIX_OK;
+}
+
+/* The peer's chain as spans, which live as long as `list`. More than the limit are not looked at. */
+static size_t chain_spans(const CERTCertList *list, struct span out[static TLS_PEER_CERTS_MAX])
+{
+    size_t count = 0;
+
+    for (CERTCertListNode *n = CERT_LIST_HEAD(list); !CERT_LIST_END(n, list) && count < TLS_PEER_CERTS_MAX;
+         n = CERT_LIST_NEXT(n))
+        out[count++] = span_of(n->cert->derCert.data, n->cert->derCert.len);
+    return count;
+}
+
+static size_t staple_spans(PRFileDesc *fd, struct span out[static TLS_PEER_CERTS_MAX])
+{
+    const SECItemArray *stapled = SSL_PeerStapledOCSPResponses(fd);
+    size_t count = 0;
+
+    for (; stapled != NULL && count < stapled->len && count < TLS_PEER_CERTS_MAX; count++)
+        out[count] = span_of(stapled->items[count].data, stapled->items[count].len);
+    return count;
+}
+
+static SECStatus PR_CALLBACK auth_certificate(void *arg, PRFileDesc *fd, PRBool check_signature, PRBool is_server)
+{
+    struct tls_engine *e = tls_engine_of(fd);
+    SCOPED_CERT_LIST list = SSL_PeerCertificateChain(fd);
+    struct span chain[TLS_PEER_CERTS_MAX], stapled[TLS_PEER_CERTS_MAX];
+    size_t count, stapled_count;
+
+    (void)arg;
+    (void)check_signature;
+    (void)is_server;
+    if (list == NULL)
+        return SECFailure;
+    stapled_count = staple_spans(fd, stapled);
+    e->peer_stapled = stapled_count != 0;
+    if (e->context->insecure_no_verify)
+        return SECSuccess;
+    count = chain_spans(list, chain);
+    if (count == 0) {
+        PR_SetError(SEC_ERROR_BAD_DER, 0);
+        return SECFailure;
+    }
+    return tls_peer_verify(e, TLS_VERDICT_TELL, chain[0], chain + 1, count - 1, stapled, stapled_count)
+               ? SECSuccess
+               : SECFailure;
+}
+
+void tls_peer_verify_install(PRFileDesc *model)
+{
+    (void)SSL_AuthCertificateHook(model, auth_certificate, NULL);
+    (void)SSL_BadCertHook(model, NULL, NULL);
+}

@@ -1,0 +1,176 @@
+/* see tls/engine_internal.h
+ *
+ * Whose ticket is it? NSS protects the tickets of all services of a process with one key, so that a client could resume
+ * a session of one service at another, and be taken for somebody whom that one has never verified, or be led to a
+ * service whose certificate it would not have accepted. So:
+ *
+ *   TLS 1.3  Each ticket carries a token (SSL_SendSessionTicket): a hash of the context, and of the name that was asked
+ *            for. NSS shows it to the hello-retry callback, where all that can be said against it is a failed handshake.
+ *            There the engine starts over: it makes a new socket and gives it the same ClientHello (handshake.c), with a
+ *            clock at which every ticket has expired, which NSS answers with a full handshake.
+ *            NSS shows no token in the second ClientHello after a HelloRetryRequest, so tickets expire there as well.
+ *   TLS 1.2  Its tickets cannot carry one, so there are none. Sessions are in the cache that the workers share, under
+ *            the address of the peer, which for NSS is the hash of the context. */
+#include "tls/engine_internal.h"
+#include "tls/runtime_internal.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+/* When every ticket has expired. Far from the ends of PRTime: NSS subtracts. */
+static PRTime PR_CALLBACK time_after_all_tickets(void *arg)
+{
+    (void)arg;
+    return INT64_MAX / 4;
+}
+
+static void make_ticket_token(const struct tls_engine *e, uint8_t token[static TLS_TICKET_TOKEN_SIZE])
+{
+    uint32_t hash = 2166136261u; /* FNV-1a; NSS itself compares the names, but ends the handshake when they differ */
+
+    for (const char *c = e->name_chosen ? e->server_name : ""; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    memcpy(token, e->context->ticket_token, TLS_TOKEN_SIZE);
+    for (size_t i = 0; i < sizeof(hash); i++)
+        token[TLS_TOKEN_SIZE + i] = (uint8_t)(hash >> (8 * i));
+}
+
+static SSLHelloRetryRequestAction PR_CALLBACK check_ticket(PRBool first_hello, const PRUint8 *token, unsigned size,
+                                                           PRUint8 *retry_token, unsigned *retry_size,
+                                                           unsigned retry_size_max, void *arg)
+{
+    struct tls_engine *e = arg;
+    uint8_t wanted[TLS_TICKET_TOKEN_SIZE];
+
+    (void)retry_token;
+    (void)retry_size_max;
+    *retry_size = 0;
+    if (!first_hello)
+        return ssl_hello_retry_accept;
+    make_ticket_token(e, wanted);
+    if (size != 0 && (!e->context->resumes || size != sizeof(wanted) ||
+                      !base_equal_constant_time(token, wanted, sizeof(wanted)))) {
+        e->foreign_ticket = true;
+        return ssl_hello_retry_fail;
+    }
+    (void)tls_nss_calls()->set_time_func(e->fd, time_after_all_tickets, NULL);
+    return ssl_hello_retry_accept;
+}
+
+/* A host name as RFC 6066 section 3 asks: ASCII letters, digits, hyphens, and the underscore that is out there, in labels
+ * of 1 to 63 bytes, without a final dot. NSS leaves this to us. */
+static bool is_host_name(struct span name)
+{
+    size_t label = 0;
+
+    if (name.size == 0 || name.size > TLS_HOST_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t c = name.data[i];
+
+        if (c == '.') {
+            if (label == 0)
+                return false;
+            label = 0;
+        } else if (!(c < 0x80 && isalnum(c)) && c != '-' && c != '_') {
+            return false;
+        } else if (++label > 63) {
+            return false;
+        }
+    }
+    return label != 0;
+}
+
+static bool keep_server_name(struct tls_engine *e, struct span name)
+{
+    char quoted[BASE_QUOTE_SIZE];
+
+    free(e->server_name);
+    e->server_name = NULL;
+    if (!is_host_name(name)) {
+        tls_engine_note_error(e, "bad_server_name",
+                              base_printf("the client asked for %s, which is not a host name",
+                                          base_quote(name.data, name.size, quoted, sizeof(quoted))));
+        return false;
+    }
+    e->server_name = base_strndup((const char *)name.data, name.size);
+    for (char *c = e->server_name; *c != '\0'; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return true;
+}
+
+/* NSS calls this when the client has sent a name. Without one, the default site is served, or require_name() ends it. */
+static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
+{
+    struct tls_engine *e = tls_engine_of(fd);
+    const struct tls_site *site;
+
+    (void)arg;
+    if (count == 0 || !keep_server_name(e, span_of(names[0].data, names[0].len)))
+        return SSL_SNI_SEND_ALERT;
+    site = tls_sites_find(e->context, e->server_name);
+    if (site == NULL) {
+        if (e->context->sni == TLS_SNI_ANY)
+            return SSL_SNI_CURRENT_CONFIG_IS_USED;
+        tls_engine_note_error(e, "unknown_server_name",
+                              base_printf("the client asked for %s, which is not served here", e->server_name));
+        return SSL_SNI_SEND_ALERT;
+    }
+    if (site != &e->context->sites[0] && SSL_ReconfigFD(site->model, fd) == NULL)
+        return SSL_SNI_SEND_ALERT;
+    e->name_chosen = true;
+    return 0; /* the first, and only, name: NSS keeps it, and tells the client that it was looked at */
+}
+
+/* RFC 7301 section 3.2, and alpaca-attack.com: a client that offers only what we do not speak is refused, not served in
+ * the hope that it will notice. Of no length means no_application_protocol to NSS. */
+static SECStatus PR_CALLBACK choose_alpn(void *arg, PRFileDesc *fd, const unsigned char *offered, unsigned size,
+                                         unsigned char *chosen, unsigned *chosen_size, unsigned chosen_size_max)
+{
+    const struct tls_context *context = arg;
+
+    (void)fd;
+    *chosen_size = 0;
+    for (size_t i = 0; i < context->alpn_count; i++) {
+        size_t length = strlen(context->alpn[i]);
+
+        for (unsigned at = 0; at < size && at + 1 + offered[at] <= size; at += 1 + offered[at]) {
+            if (offered[at] != length || length > chosen_size_max ||
+                memcmp(offered + at + 1, context->alpn[i], length) != 0)
+                continue;
+            memcpy(chosen, offered + at + 1, length);
+            *chosen_size = (unsigned)length;
+            return SECSuccess;
+        }
+    }
+    return SECSuccess;
+}
+
+void tls_server_hooks_install(struct tls_context *context, PRFileDesc *model, enum tls_alpn_rule alpn)
+{
+    (void)SSL_SNISocketConfigHook(model, choose_site, NULL);
+    if (alpn == TLS_ALPN_MATCH)
+        (void)SSL_SetNextProtoCallback(model, choose_alpn, context);
+}
+
+void tls_server_socket_prepare(struct tls_engine *e)
+{
+    const struct tls_nss_calls *calls = tls_nss_calls();
+
+    (void)calls->hello_retry_callback(e->fd, check_ticket, e);
+    if (e->tickets_refused)
+        (void)calls->set_time_func(e->fd, time_after_all_tickets, NULL);
+}
+
+void tls_server_ticket_send(struct tls_engine *e)
+{
+    const struct tls_nss_calls *calls = tls_nss_calls();
+    uint8_t token[TLS_TICKET_TOKEN_SIZE];
+
+    (void)calls->set_time_func(e->fd, NULL, NULL);
+    if (!e->context->resumes || tls_runtime_keys()->rsa == NULL)
+        return;
+    make_ticket_token(e, token);
+    /* Without a ticket the connection is just as good. */
+    (void)calls->send_session_ticket(e->fd, token, sizeof(token));
+}

@@ -1,0 +1,122 @@
+/* see tls/engine_internal.h
+ *
+ * NSS has a client cache of its own, but it is one list for the whole process, searched from its front under one lock,
+ * with an entry more for each ticket and no ceiling. This one belongs to a context, so that services do not share
+ * sessions, and is bounded. A target has several sessions, for connections at the same time. Linear search is fine: a context has few targets. */
+#include "tls/engine_internal.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct entry {
+    char *key;
+    struct tls_session session;
+    uint64_t stored; /* counts up with each session stored */
+};
+
+struct tls_sessions {
+    pthread_mutex_t lock;
+    struct entry entries[TLS_CLIENT_SESSIONS_MAX];
+    size_t count;
+    uint64_t stored;
+};
+
+struct tls_sessions *tls_sessions_create(void)
+{
+    struct tls_sessions *sessions = base_alloc(sizeof(*sessions));
+
+    (void)pthread_mutex_init(&sessions->lock, NULL);
+    return sessions;
+}
+
+void tls_session_clear(struct tls_session *session)
+{
+    base_wipe(session->token, session->token_size); /* has the resumption secret in it, wrapped */
+    free(session->token);
+    free(session->chain);
+    *session = (struct tls_session){0};
+}
+
+static void entry_clear(struct entry *entry)
+{
+    tls_session_clear(&entry->session);
+    free(entry->key);
+    *entry = (struct entry){0};
+}
+
+void tls_sessions_destroy(struct tls_sessions **sessions)
+{
+    struct tls_sessions *s = *sessions;
+
+    if (s == NULL)
+        return;
+    *sessions = NULL;
+    for (size_t i = 0; i < s->count; i++)
+        entry_clear(&s->entries[i]);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+/* The oldest entry of a key (NULL: of all), and how many there are. */
+static struct entry *find_oldest(struct tls_sessions *s, const char *key, size_t *count)
+{
+    struct entry *oldest = NULL;
+
+    *count = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        if (key != NULL && strcmp(s->entries[i].key, key) != 0)
+            continue;
+        ++*count;
+        if (oldest == NULL || s->entries[i].stored < oldest->stored)
+            oldest = &s->entries[i];
+    }
+    return oldest;
+}
+
+/* The place for a new entry of a key: a free one, or that of the oldest of this key, or of all. */
+static struct entry *make_place(struct tls_sessions *s, const char *key)
+{
+    size_t count;
+    struct entry *oldest = find_oldest(s, key, &count);
+
+    if (count < TLS_CLIENT_SESSIONS_PER_KEY_MAX) {
+        if (s->count < TLS_CLIENT_SESSIONS_MAX)
+            return &s->entries[s->count++];
+        oldest = find_oldest(s, NULL, &count);
+    }
+    entry_clear(oldest);
+    return oldest;
+}
+
+void tls_sessions_put(struct tls_sessions *s, const char *key, struct tls_session *session)
+{
+    struct entry *entry;
+
+    if (session->token_size > TLS_CLIENT_SESSION_BYTES_MAX || session->chain_size > TLS_CLIENT_SESSION_BYTES_MAX) {
+        tls_session_clear(session);
+        return;
+    }
+    (void)pthread_mutex_lock(&s->lock);
+    entry = make_place(s, key);
+    *entry = (struct entry){.key = base_strdup(key), .session = *session, .stored = ++s->stored};
+    (void)pthread_mutex_unlock(&s->lock);
+    *session = (struct tls_session){0};
+}
+
+bool tls_sessions_take(struct tls_sessions *s, const char *key, struct tls_session *session)
+{
+    struct entry *entry;
+    size_t count;
+
+    (void)pthread_mutex_lock(&s->lock);
+    entry = find_oldest(s, key, &count);
+    if (entry != NULL) {
+        *session = entry->session;
+        free(entry->key);
+        s->count--;
+        *entry = s->entries[s->count];
+        s->entries[s->count] = (struct entry){0};
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return entry != NULL;
+}
