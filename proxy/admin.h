@@ -1,0 +1,31 @@
+/* proxy/admin.h: the admin endpoint: plain HTTP/1.1 for monitoring, on loopback or a Unix socket only.
+ *
+ *   GET /metrics   Prometheus text
+ *   GET /healthz   200 "ok" while connections are accepted, else 503
+ *   GET /status    what `yett status --json` prints
+ *
+ * It only shows; nothing can be changed here. One request a connection. On an IP address the Host field must be a
+ * literal or "localhost": a page in somebody's browser could otherwise read all this under a name that it lets resolve
+ * to 127.0.0.1. Threads: the loop's. */
+#ifndef YETT_PROXY_ADMIN_H
+#define YETT_PROXY_ADMIN_H
+
+#include "config/config.h"
+#include <uv.h>
+
+struct supervisor;
+struct admin;
+
+enum { ADMIN_CLIENTS_MAX = 32, ADMIN_REQUEST_MS_MAX = 5000 };
+
+/* NULL with a sentence in *error. `s` is borrowed, the address copied. */
+struct admin *admin_start(uv_loop_t *loop, const struct config_address *address, struct supervisor *s, char **error);
+void admin_stop(struct admin **admin); /* NULL-safe; memory goes when the loop has run once more */
+
+/* The address it was made for; text and place are not kept. */
+const struct config_address *admin_address(const struct admin *admin);
+
+/* Whether a Host field is a literal or "localhost", with or without a port. Pure. */
+bool admin_host_is_local(struct span host);
+
+#endif

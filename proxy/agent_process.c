@@ -1,0 +1,437 @@
+/* see proxy/agent_process.h */
+#include "proxy/agent_process.h"
+
+#include "proxy/backoff.h"
+#include "proxy/cmd_agent.h"
+#include "proxy/listen_sockets.h"
+#include "proxy/log.h"
+#include "proxy/spawn.h"
+#include "tokens/agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { AGENT_NUMBER_SIZE = 24 };
+
+enum agent_state { AGENT_STARTING, AGENT_READY, AGENT_FAILED, AGENT_STOPPING };
+
+static const char *const state_names[] = {"starting", "ready", "failed", "stopping"};
+static_assert(ARRAY_LEN(state_names) == AGENT_STOPPING + 1, "one name for each state");
+
+struct agent_counts {
+    uint64_t signatures, failures, timeouts, refused, logins;
+};
+
+struct agent_process {
+    uv_loop_t *loop;
+    char *name;
+    char *path;
+    char **environment;
+    size_t environment_count;
+    unsigned sessions_max, queue_max;
+    uint32_t sign_timeout_ms;
+    enum config_pin_type pin_type;
+    char *pin_source;
+
+    int listen_fd;
+    char *socket_path;
+    struct tokens_pin *pin;
+    struct pin_policy policy;
+
+    enum agent_state state;
+    struct child *child; /* NULL: none now */
+    uv_timer_t timer;    /* to start it again; stopping: to kill it */
+    unsigned deaths;     /* in a row, without having been ready */
+    uint64_t restarts;
+    char *reason;        /* what it said last when it failed; NULL: nothing */
+    struct agent_counts now, before; /* of this process, and of those before it */
+
+    void (*on_ended)(void *owner, struct agent_process *a);
+    void *owner;
+};
+
+static void schedule_start(struct agent_process *a);
+
+/* --- talking --- */
+
+static void broken(struct agent_process *a)
+{
+    child_hang_up(a->child);
+    child_kill(a->child, SIGKILL);
+}
+
+static void say(struct agent_process *a, enum tokens_agent_event event, const char *text)
+{
+    struct tokens_agent_message message = {.event = event};
+    bool sent;
+
+    if (a->child == NULL || child_control_fd(a->child) < 0)
+        return;
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    sent = tokens_agent_send(child_control_fd(a->child), &message);
+    base_wipe(&message, sizeof(message));
+    if (!sent)
+        broken(a);
+}
+
+static void on_pin_wanted(struct agent_process *a, const char *label)
+{
+    const char *why = "none is configured (pin = ...)";
+
+    if (a->pin != NULL && pin_policy_give(&a->policy, label, &why)) {
+        say(a, TOKENS_AGENT_PIN, tokens_pin_text(a->pin));
+        return;
+    }
+    log_line(LOG_LEVEL_WARNING, "pin_not_given", log_text("module", a->name), log_text("token", label),
+             log_text("reason", why));
+    say(a, TOKENS_AGENT_PIN_REFUSED, why);
+}
+
+static void on_pin_refused(struct agent_process *a, const char *text, enum pin_standing standing)
+{
+    pin_policy_refused(&a->policy, text, standing);
+    log_line(LOG_LEVEL_ERROR, "pin_refused", log_text("module", a->name), log_text("standing", pin_standing_name(standing)),
+             log_text("reason", text));
+}
+
+static void on_ready(struct agent_process *a, const char *description)
+{
+    if (a->state != AGENT_STARTING)
+        return;
+    a->state = AGENT_READY;
+    a->deaths = 0;
+    free(a->reason);
+    a->reason = NULL;
+    log_line(LOG_LEVEL_INFO, "agent_ready", log_text("module", a->name), log_number("pid", child_pid(a->child)),
+             log_text("description", description));
+}
+
+static void on_failed(struct agent_process *a, const char *why)
+{
+    free(a->reason);
+    a->reason = base_strdup(why);
+    log_line(LOG_LEVEL_ERROR, "agent_failed", log_text("module", a->name), log_number("pid", child_pid(a->child)),
+             log_text("reason", why));
+    if (a->state != AGENT_STOPPING)
+        a->state = AGENT_FAILED;
+}
+
+static void on_token(struct agent_process *a, const char *label, bool gone)
+{
+    pin_policy_token_gone(&a->policy, label, gone);
+    log_line(gone ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, gone ? "token_gone" : "token_back",
+             log_text("module", a->name), log_text("token", label));
+}
+
+static void on_message(struct agent_process *a, const struct tokens_agent_message *message)
+{
+    switch (message->event) {
+    case TOKENS_AGENT_READY:
+        on_ready(a, message->text);
+        return;
+    case TOKENS_AGENT_FAILED:
+        on_failed(a, message->text);
+        return;
+    case TOKENS_AGENT_PIN_WANTED:
+        on_pin_wanted(a, message->text);
+        return;
+    case TOKENS_AGENT_PIN_TRYING:
+        pin_policy_trying(&a->policy, message->text);
+        return;
+    case TOKENS_AGENT_PIN_OK:
+        pin_policy_right(&a->policy, message->text);
+        return;
+    case TOKENS_AGENT_PIN_INCORRECT:
+        on_pin_refused(a, message->text, PIN_STANDING_INCORRECT);
+        return;
+    case TOKENS_AGENT_PIN_LOCKED:
+        on_pin_refused(a, message->text, PIN_STANDING_LOCKED);
+        return;
+    case TOKENS_AGENT_TOKEN_GONE:
+        on_token(a, message->text, true);
+        return;
+    case TOKENS_AGENT_TOKEN_BACK:
+        on_token(a, message->text, false);
+        return;
+    case TOKENS_AGENT_LOG:
+        log_line(LOG_LEVEL_INFO, "agent", log_text("module", a->name), log_text("says", message->text));
+        return;
+    case TOKENS_AGENT_COUNTERS:
+        a->now = (struct agent_counts){.signatures = message->signatures, .failures = message->failures};
+        a->now.timeouts = message->timeouts;
+        a->now.refused = message->refused;
+        a->now.logins = message->logins;
+        return;
+    case TOKENS_AGENT_PIN:
+    case TOKENS_AGENT_PIN_REFUSED:
+    case TOKENS_AGENT_STOP:
+    case TOKENS_AGENT_EVENT_COUNT:
+        break;
+    }
+    broken(a); /* an agent does not say these */
+}
+
+static void on_readable(void *owner, struct child *child)
+{
+    struct agent_process *a = owner;
+    struct tokens_agent_message message;
+
+    while (child_control_fd(child) >= 0) {
+        int got = tokens_agent_receive(child_control_fd(child), &message);
+
+        if (got == 1)
+            on_message(a, &message);
+        else if (got < 0 && errno == EAGAIN)
+            return;
+        else
+            child_hang_up(child);
+    }
+}
+
+static void on_writable(void *owner, struct child *child)
+{
+    (void)owner; /* what an agent is told is little, and never waits */
+    (void)child;
+}
+
+/* --- life and death --- */
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct agent_process *a = handle->data;
+
+    a->on_ended(a->owner, a);
+    for (size_t i = 0; i < a->environment_count; i++)
+        free(a->environment[i]);
+    free(a->environment);
+    tokens_pin_destroy(&a->pin);
+    free(a->pin_source);
+    free(a->reason);
+    free(a->name);
+    free(a->path);
+    free(a->socket_path);
+    free(a);
+}
+
+static void finish(struct agent_process *a)
+{
+    if (a->child == NULL && !uv_is_closing((uv_handle_t *)&a->timer))
+        uv_close((uv_handle_t *)&a->timer, on_timer_closed);
+}
+
+static void fold_counts(struct agent_process *a)
+{
+    a->before.signatures += a->now.signatures;
+    a->before.failures += a->now.failures;
+    a->before.timeouts += a->now.timeouts;
+    a->before.refused += a->now.refused;
+    a->before.logins += a->now.logins;
+    a->now = (struct agent_counts){0};
+}
+
+static void on_exit_reaped(void *owner, struct child *child, int64_t status, int signal_number)
+{
+    struct agent_process *a = owner;
+    char *how = spawn_describe_exit(status, signal_number);
+    int pid = child_pid(child);
+
+    a->child = NULL;
+    fold_counts(a);
+    pin_policy_agent_died(&a->policy);
+    if (a->state == AGENT_STOPPING) {
+        finish(a);
+    } else {
+        log_line(LOG_LEVEL_ERROR, "agent_died", log_text("module", a->name), log_number("pid", pid),
+                 log_text("how", how));
+        a->restarts++;
+        if (a->state == AGENT_READY)
+            a->state = AGENT_STARTING;
+        schedule_start(a);
+    }
+    free(how);
+}
+
+static const struct child_events child_events = {
+    .on_readable = on_readable, .on_writable = on_writable, .on_exit = on_exit_reaped};
+
+static void start(struct agent_process *a)
+{
+    char sessions[AGENT_NUMBER_SIZE], queue[AGENT_NUMBER_SIZE], timeout[AGENT_NUMBER_SIZE];
+    const char *pin_source =
+        pin_policy_is_spent(&a->policy) ? CMD_AGENT_PIN_SOURCE_SPENT : CMD_AGENT_PIN_SOURCE_MAY_BE_TRIED;
+    const char *const arguments[] = {"agent", a->name, a->path, sessions, queue, timeout, pin_source, NULL};
+    const struct spawn_fd listen_fd = {.source = a->listen_fd, .target = CMD_AGENT_LISTEN_FD};
+    struct spawn_options options = {.arguments = arguments, .fds = &listen_fd, .fd_count = 1};
+    char *error = NULL;
+
+    snprintf(sessions, sizeof(sessions), "%u", a->sessions_max);
+    snprintf(queue, sizeof(queue), "%u", a->queue_max);
+    snprintf(timeout, sizeof(timeout), "%u", a->sign_timeout_ms);
+    options.environment = (const char *const *)a->environment;
+    options.environment_count = a->environment_count;
+    a->state = AGENT_STARTING;
+    a->child = child_spawn(a->loop, &options, &child_events, a, &error);
+    if (a->child != NULL)
+        return;
+    a->state = AGENT_FAILED;
+    log_line(LOG_LEVEL_ERROR, "agent_start_failed", log_text("module", a->name), log_text("reason", error));
+    free(error);
+    schedule_start(a);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct agent_process *a = timer->data;
+
+    if (a->state != AGENT_STOPPING)
+        start(a);
+    else if (a->child != NULL)
+        child_kill(a->child, SIGKILL);
+}
+
+static void schedule_start(struct agent_process *a)
+{
+    a->deaths++;
+    uv_timer_start(&a->timer, on_timer, backoff_ms(a->deaths), 0);
+}
+
+struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
+                                           const char *socket_path, struct tokens_pin *pin,
+                                           const struct pin_policy *policy,
+                                           void (*on_ended)(void *owner, struct agent_process *a), void *owner)
+{
+    struct agent_process *a = base_alloc(sizeof(*a));
+
+    a->loop = loop;
+    a->name = base_strdup(module->name);
+    a->path = base_strdup(module->path);
+    a->environment = base_alloc((module->environment_count + 1) * sizeof(*a->environment));
+    for (size_t i = 0; i < module->environment_count; i++)
+        a->environment[i] = base_strdup(module->environment[i]);
+    a->environment_count = module->environment_count;
+    a->sessions_max = module->sessions_max;
+    a->queue_max = module->queue_max;
+    a->sign_timeout_ms = module->sign_timeout_ms;
+    a->pin_type = module->pin_type;
+    a->pin_source = module->pin_source == NULL ? NULL : base_strdup(module->pin_source);
+    a->listen_fd = listen_fd;
+    a->socket_path = base_strdup(socket_path);
+    a->pin = pin;
+    if (policy != NULL) {
+        a->policy = *policy;
+        pin_policy_agent_died(&a->policy); /* as for any other successor: what was under way counts as lost */
+    }
+    a->on_ended = on_ended;
+    a->owner = owner;
+    uv_timer_init(loop, &a->timer);
+    a->timer.data = a;
+    start(a);
+    return a;
+}
+
+void agent_process_stop(struct agent_process *a)
+{
+    if (a->state == AGENT_STOPPING)
+        return;
+    a->state = AGENT_STOPPING;
+    uv_timer_stop(&a->timer);
+    listen_unix_remove(a->listen_fd, a->socket_path);
+    close(a->listen_fd);
+    if (a->child == NULL) {
+        finish(a);
+        return;
+    }
+    say(a, TOKENS_AGENT_STOP, "");
+    uv_timer_start(&a->timer, on_timer, AGENT_PROCESS_STOP_MS, 0);
+}
+
+/* --- what it is --- */
+
+const char *agent_process_name(const struct agent_process *a)
+{
+    return a->name;
+}
+
+const char *agent_process_socket_path(const struct agent_process *a)
+{
+    return a->socket_path;
+}
+
+const struct tokens_pin *agent_process_pin(const struct agent_process *a)
+{
+    return a->pin;
+}
+
+const struct pin_policy *agent_process_policy(const struct agent_process *a)
+{
+    return &a->policy;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+bool agent_process_pin_is_from(const struct agent_process *a, const struct config_module *module)
+{
+    return a->pin_type == module->pin_type && same_text(a->pin_source, module->pin_source);
+}
+
+bool agent_process_is_for(const struct agent_process *a, const struct config_module *module)
+{
+    if (strcmp(a->path, module->path) != 0 || a->sessions_max != module->sessions_max ||
+        a->queue_max != module->queue_max || a->sign_timeout_ms != module->sign_timeout_ms ||
+        !agent_process_pin_is_from(a, module) || a->environment_count != module->environment_count)
+        return false;
+    for (size_t i = 0; i < a->environment_count; i++)
+        if (strcmp(a->environment[i], module->environment[i]) != 0)
+            return false;
+    return true;
+}
+
+void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin)
+{
+    unsigned turned_down = pin_policy_renew(&a->policy);
+
+    tokens_pin_destroy(&a->pin);
+    a->pin = pin;
+    log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name));
+    while (turned_down-- > 0)
+        say(a, TOKENS_AGENT_PIN, tokens_pin_text(a->pin));
+}
+
+static json_t *tokens_status(const struct agent_process *a)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < a->policy.count; i++) {
+        const struct pin_policy_token *t = &a->policy.tokens[i];
+
+        json_array_append_new(list, json_pack("{s:s#, s:b, s:s}", "label", t->label,
+                                              strnlen(t->label, sizeof(t->label)), "present", !t->gone, "pin",
+                                              pin_standing_name(t->standing)));
+    }
+    return list;
+}
+
+json_t *agent_process_status(const struct agent_process *a)
+{
+    const struct agent_counts *n = &a->now, *b = &a->before;
+    json_t *status = json_pack("{s:s, s:s, s:s, s:i}", "name", a->name, "path", a->path, "state",
+                               state_names[a->state], "pid", a->child == NULL ? 0 : child_pid(a->child));
+
+    json_object_set_new(status, "restarts", json_integer((json_int_t)a->restarts));
+    json_object_set_new(status, "pin", json_string(a->pin == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
+    json_object_set_new(status, "signatures", json_integer((json_int_t)(n->signatures + b->signatures)));
+    json_object_set_new(status, "failures", json_integer((json_int_t)(n->failures + b->failures)));
+    json_object_set_new(status, "timeouts", json_integer((json_int_t)(n->timeouts + b->timeouts)));
+    json_object_set_new(status, "refused", json_integer((json_int_t)(n->refused + b->refused)));
+    json_object_set_new(status, "logins", json_integer((json_int_t)(n->logins + b->logins)));
+    json_object_set_new(status, "tokens", tokens_status(a));
+    if (a->reason != NULL)
+        json_object_set_new(status, "reason", json_string(a->reason));
+    return status;
+}

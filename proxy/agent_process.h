@@ -1,0 +1,43 @@
+/* proxy/agent_process.h: the agent of one [module]: its socket, its PIN, and its process, replaced when it dies.
+ * See proxy/agents.h for all of them. Threads: the loop's. */
+#ifndef YETT_PROXY_AGENT_PROCESS_H
+#define YETT_PROXY_AGENT_PROCESS_H
+
+#include "config/config.h"
+#include "proxy/pin_policy.h"
+#include "tokens/pin.h"
+#include <jansson.h>
+#include <uv.h>
+
+enum { AGENT_PROCESS_STOP_MS = 4000 /* then it is killed */ };
+
+struct agent_process;
+
+/* Copies what it needs of `module`. Takes `listen_fd`, listening at `socket_path` (copied), and `pin` (NULL: none).
+ * `policy`: that of the agent whose place it takes, with the same PIN; NULL: a PIN nobody knows about yet.
+ * Starts the process. `on_ended(owner, a)` comes after agent_process_stop(), when all is gone; the struct frees itself
+ * then. */
+struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
+                                           const char *socket_path, struct tokens_pin *pin,
+                                           const struct pin_policy *policy,
+                                           void (*on_ended)(void *owner, struct agent_process *a), void *owner);
+
+/* End it and remove its socket. May be called twice. */
+void agent_process_stop(struct agent_process *a);
+
+const char *agent_process_name(const struct agent_process *a);
+const char *agent_process_socket_path(const struct agent_process *a);
+/* NULL: no PIN. Lent. */
+const struct tokens_pin *agent_process_pin(const struct agent_process *a);
+const struct pin_policy *agent_process_policy(const struct agent_process *a);
+/* Whether `module` says the same as what it was made from. */
+bool agent_process_is_for(const struct agent_process *a, const struct config_module *module);
+/* Whether its PIN comes from the same place. */
+bool agent_process_pin_is_from(const struct agent_process *a, const struct config_module *module);
+
+/* An administrator gave this PIN (takes): whatever the last one did is forgotten. */
+void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin);
+
+json_t *agent_process_status(const struct agent_process *a); /* the caller's reference */
+
+#endif

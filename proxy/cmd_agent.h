@@ -1,0 +1,13 @@
+/* proxy/cmd_agent.h: "yett agent", internal: the token agent process, with what the supervisor passes in arguments. */
+#ifndef YETT_PROXY_CMD_AGENT_H
+#define YETT_PROXY_CMD_AGENT_H
+
+/* The arguments, all of them: NAME PATH SESSIONS_MAX QUEUE_MAX SIGN_TIMEOUT_MS PIN_SOURCE. The listening socket is
+ * CMD_AGENT_LISTEN_FD. */
+enum { CMD_AGENT_LISTEN_FD = 4, CMD_AGENT_ARGUMENTS = 6 };
+#define CMD_AGENT_PIN_SOURCE_MAY_BE_TRIED "pin-source-untried"
+#define CMD_AGENT_PIN_SOURCE_SPENT        "pin-source-spent"
+
+int cmd_agent(int argc, char **argv);
+
+#endif

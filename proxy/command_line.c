@@ -1,0 +1,53 @@
+/* see proxy/command_line.h */
+#include "proxy/command_line.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const char default_config[] = "/etc/yett/yett.conf";
+
+static const struct option long_options[] = {{"config", required_argument, NULL, 'c'},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {"control", required_argument, NULL, COMMAND_CONTROL},
+                                             {"json", no_argument, NULL, COMMAND_JSON},
+                                             {"now", no_argument, NULL, COMMAND_NOW},
+                                             {"live", no_argument, NULL, COMMAND_LIVE},
+                                             {NULL, 0, NULL, 0}};
+
+static bool misused(const char *command, const char *what, int *status)
+{
+    fprintf(stderr, "yett %s: %s; see: yett %s --help\n", command, what, command);
+    *status = COMMAND_USAGE;
+    return false;
+}
+
+bool command_line_parse(struct command_line *c, int argc, char **argv, unsigned allowed, int arguments,
+                        const char *help, int *status)
+{
+    int option;
+
+    *c = (struct command_line){.config_path = default_config};
+    opterr = 0;
+    optind = 1;
+    while ((option = getopt_long(argc, argv, "c:h", long_options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(help, stdout);
+            *status = COMMAND_DONE;
+            return false;
+        }
+        if (option == '?' || option == ':' || (option != 'c' && ((unsigned)option & allowed) == 0))
+            return misused(argv[0], "there is an option that it does not take, or one without its value", status);
+        if (option == 'c') {
+            c->config_path = optarg;
+            continue;
+        }
+        if (option == COMMAND_CONTROL)
+            c->control = optarg;
+        c->options |= (unsigned)option;
+    }
+    c->arguments = argv + optind;
+    c->argument_count = argc - optind;
+    if (c->argument_count != arguments)
+        return misused(argv[0], arguments == 0 ? "it takes no arguments" : "it takes one argument", status);
+    return true;
+}

@@ -1,0 +1,190 @@
+/* see proxy/control_client.h */
+#include "proxy/control_client.h"
+
+#include "base/buffer.h"
+#include "config/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { CONTROL_REPLY_MAX = 256 * 1024 * 1024 };
+
+static const char default_control[] = "/run/yett/control.sock";
+
+/* --- where --- */
+
+/* `line` without white space around it, and without a comment behind it. In place. */
+static char *trim(char *line)
+{
+    char *comment = strstr(line, " ;");
+    size_t size;
+
+    if (comment != NULL)
+        *comment = '\0';
+    while (isspace((unsigned char)*line))
+        line++;
+    size = strlen(line);
+    while (size > 0 && isspace((unsigned char)line[size - 1]))
+        line[--size] = '\0';
+    return line;
+}
+
+/* The value of `line` when it is "control = value". */
+static char *control_value(char *line)
+{
+    char *equals = strchr(line, '=');
+
+    if (equals == NULL)
+        return NULL;
+    *equals = '\0';
+    return strcmp(trim(line), "control") == 0 ? trim(equals + 1) : NULL;
+}
+
+/* What a configuration that does not parse says about its control socket, or the default. It is no second parser: it is
+ * how a running yett is asked and stopped while somebody mends the file. */
+static char *path_from_broken(const char *file)
+{
+    FILE *in = fopen(file, "re");
+    char *line = NULL, *found = NULL;
+    size_t size = 0;
+    bool in_yett = false;
+
+    while (in != NULL && found == NULL && getline(&line, &size, in) >= 0) {
+        char *text = trim(line);
+        char *value;
+
+        if (text[0] == '[')
+            in_yett = strcmp(text, "[yett]") == 0;
+        else if (in_yett && (value = control_value(text)) != NULL)
+            found = base_strdup(value);
+    }
+    if (in != NULL)
+        fclose(in);
+    free(line);
+    return found == NULL ? base_strdup(default_control) : found;
+}
+
+char *control_client_path(const struct command_line *c)
+{
+    struct config_findings findings = {0};
+    struct config_snapshot *snapshot;
+    struct config *config = NULL;
+    char *path;
+
+    if (c->control != NULL)
+        return base_strdup(c->control);
+    snapshot = config_snapshot_read(c->config_path, &findings);
+    if (snapshot != NULL)
+        config = config_parse(snapshot, &findings);
+    path = config != NULL ? base_strdup(config->control) : path_from_broken(c->config_path);
+    config_destroy(&config);
+    config_snapshot_destroy(&snapshot);
+    config_findings_clear(&findings);
+    return path;
+}
+
+/* --- what --- */
+
+/* -1 after having said why. */
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && strlen(path) < sizeof(address.sun_path)) {
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+            return fd;
+        if (errno == ENOENT || errno == ECONNREFUSED)
+            fprintf(stderr, "yett: no yett is running at %s\n", path);
+        else
+            fprintf(stderr, "yett: cannot connect to %s: %s\n", path, strerror(errno));
+    } else {
+        fprintf(stderr, "yett: cannot connect to %s\n", path);
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool send_line(int fd, const json_t *request)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    char *line = base_printf("%s\n", text == NULL ? "" : text);
+    size_t size = strlen(line), sent = 0;
+    ssize_t wrote = 0;
+
+    while (sent < size && (wrote = send(fd, line + sent, size - sent, MSG_NOSIGNAL)) > 0)
+        sent += (size_t)wrote;
+    free(text);
+    free(line);
+    return sent == size;
+}
+
+/* All up to the newline, or to the end. */
+static json_t *receive_line(int fd)
+{
+    struct buffer in;
+    json_t *reply;
+    json_error_t error;
+
+    buffer_init(&in, CONTROL_REPLY_MAX);
+    for (;;) {
+        size_t room;
+        uint8_t *space = buffer_reserve(&in, 65536, &room);
+        ssize_t got = room == 0 ? 0 : recv(fd, space, room, 0);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        buffer_commit(&in, (size_t)got);
+        if (space[got - 1] == '\n')
+            break;
+    }
+    reply = json_loadb((const char *)buffer_span(&in).data, buffer_span(&in).size, 0, &error);
+    buffer_release(&in);
+    return reply;
+}
+
+static void wait_for_end(int fd)
+{
+    char byte;
+    ssize_t got;
+
+    do
+        got = recv(fd, &byte, 1, 0);
+    while (got > 0 || (got < 0 && errno == EINTR));
+}
+
+json_t *control_client_ask(const struct command_line *c, json_t *request, enum control_wait wait)
+{
+    char *path = control_client_path(c);
+    json_t *reply = NULL;
+    int fd = connect_to(path);
+
+    if (fd >= 0) {
+        reply = send_line(fd, request) ? receive_line(fd) : NULL;
+        if (reply == NULL) {
+            fprintf(stderr, "yett: the yett at %s did not answer; it may be stopping, or run as another user\n", path);
+        } else if (!json_is_true(json_object_get(reply, "ok"))) {
+            const char *error = json_string_value(json_object_get(reply, "error"));
+
+            fprintf(stderr, "%s\n", error == NULL ? "yett: refused" : error);
+            json_decref(reply);
+            reply = NULL;
+        } else if (wait == CONTROL_THE_END) {
+            wait_for_end(fd);
+        }
+        close(fd);
+    }
+    json_decref(request);
+    free(path);
+    return reply;
+}

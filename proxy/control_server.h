@@ -1,0 +1,33 @@
+/* proxy/control_server.h: the control socket: where `yett status` and its siblings talk to a running yett.
+ *
+ * A Unix stream socket, mode 0600; besides, a peer that is neither root nor of our own user is turned away. One JSON
+ * object a line, each way; a client's requests are answered in order:
+ *
+ *   {"command": "status"}              {"ok": true, "status": {...}}
+ *   {"command": "connections"}         {"ok": true, "connections": [...], "left_out": 0, "complete": true}
+ *   {"command": "reload"}              {"ok": true}  or  {"ok": false, "error": "FILE:LINE: ...\nFILE:LINE: ..."}
+ *   {"command": "drain"}               {"ok": true}
+ *   {"command": "stop", "now": false}  {"ok": true}; the connection closes when yett has ended
+ *
+ * Threads: the loop's. */
+#ifndef YETT_PROXY_CONTROL_SERVER_H
+#define YETT_PROXY_CONTROL_SERVER_H
+
+#include "base/base.h"
+#include <uv.h>
+
+struct supervisor;
+struct control_server;
+
+enum { CONTROL_CLIENTS_MAX = 32, CONTROL_REQUEST_MAX = 4096 /* bytes of a line */ };
+
+/* The folder of `path` is made (0755) when it is missing. NULL with a sentence in *error: also when another yett answers
+ * there. `s` is borrowed. */
+struct control_server *control_server_start(uv_loop_t *loop, const char *path, struct supervisor *s, char **error);
+/* NULL-safe. Closes all clients and removes the socket; memory goes when the loop has run once more. No request may be
+ * under way any more. */
+void control_server_stop(struct control_server **server);
+
+const char *control_server_path(const struct control_server *server);
+
+#endif

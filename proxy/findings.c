@@ -1,0 +1,33 @@
+/* see proxy/findings.h */
+#include "proxy/findings.h"
+
+#include "proxy/log.h"
+
+#include <stdlib.h>
+
+char *findings_text(const struct config_findings *findings)
+{
+    char *text = base_strdup("");
+
+    for (size_t i = 0; i < findings->count; i++) {
+        const struct config_finding *f = &findings->items[i];
+        const char *separator = i == 0 ? "" : "\n";
+        char *longer = f->line == 0 /* of the whole file, of no line */
+                           ? base_printf("%s%s%s: %s", text, separator, f->file, f->message)
+                           : base_printf("%s%s%s:%u: %s", text, separator, f->file, f->line, f->message);
+
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+void findings_log(const char *event, const char *report)
+{
+    while (*report != '\0') {
+        size_t size = strcspn(report, "\n");
+
+        log_line(LOG_LEVEL_ERROR, event, log_span("reason", span_of(report, size)));
+        report += size + (report[size] == '\n' ? 1 : 0);
+    }
+}

@@ -1,0 +1,13 @@
+/* proxy/findings.h: findings as text, for a terminal, a reply or the log. Threads: any. */
+#ifndef YETT_PROXY_FINDINGS_H
+#define YETT_PROXY_FINDINGS_H
+
+#include "config/config.h"
+
+/* One "FILE:LINE: message" a line, without a newline at the end; owned by the caller. */
+char *findings_text(const struct config_findings *findings);
+
+/* One log line at level error for each line of `report`. */
+void findings_log(const char *event, const char *report);
+
+#endif

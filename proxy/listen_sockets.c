@@ -1,0 +1,442 @@
+/* see proxy/listen_sockets.h */
+#include "proxy/listen_sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum listener_origin { LISTENER_KEPT, LISTENER_NEW /* opened by a preparation that is still undecided */ };
+
+/* One address and its sockets. */
+struct listener {
+    enum config_address_type type;
+    char *host; /* literal, path or systemd's name */
+    uint16_t port;
+    enum listener_origin origin;
+    int *fds;
+    size_t fd_count;
+};
+
+struct passed_socket {
+    char *name;
+    int fd;
+};
+
+struct listen_sockets {
+    struct listener *items;
+    size_t count;
+    struct passed_socket *passed;
+    size_t passed_count;
+};
+
+/* --- Unix sockets --- */
+
+static bool unix_address(const char *path, struct sockaddr_un *address, char **error)
+{
+    if (strlen(path) >= sizeof(address->sun_path)) {
+        *error = base_printf("the path %s is too long for a Unix socket (at most %zu bytes)", path,
+                             sizeof(address->sun_path) - 1);
+        return false;
+    }
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(address->sun_path, path, strlen(path));
+    return true;
+}
+
+/* Make way for a socket at `path`: true when there is nothing, or was only a socket that nobody listens at. */
+static bool unix_clear_stale(const struct sockaddr_un *address, char **error)
+{
+    struct stat info;
+    int fd, result;
+
+    if (lstat(address->sun_path, &info) != 0)
+        return true; /* bind() has the better message for anything but ENOENT */
+    if (!S_ISSOCK(info.st_mode)) {
+        *error = base_printf("%s exists and is not a socket; it is left alone", address->sun_path);
+        return false;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        *error = base_printf("cannot make a socket: %s", strerror(errno));
+        return false;
+    }
+    result = connect(fd, (const struct sockaddr *)address, sizeof(*address));
+    /* EAGAIN: somebody listens and is busy. Only a refusal shows that the file was left behind. */
+    if (result == 0 || errno != ECONNREFUSED) {
+        *error = result == 0 || errno == EAGAIN ? base_printf("another program listens at %s", address->sun_path)
+                                                : base_printf("cannot tell whether another program listens at %s: %s",
+                                                              address->sun_path, strerror(errno));
+        close(fd);
+        return false;
+    }
+    close(fd);
+    if (unlink(address->sun_path) != 0 && errno != ENOENT) {
+        *error = base_printf("cannot remove the stale socket %s: %s", address->sun_path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+int listen_unix(const char *path, unsigned mode, char **error)
+{
+    struct sockaddr_un address;
+    mode_t mask_before;
+    int fd, result;
+
+    if (!unix_address(path, &address, error) || !unix_clear_stale(&address, error))
+        return -1;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        *error = base_printf("cannot make a socket: %s", strerror(errno));
+        return -1;
+    }
+    /* By umask, not by chmod() afterwards: there is no moment at which others could connect. */
+    mask_before = umask(0777 & ~mode);
+    result = bind(fd, (const struct sockaddr *)&address, sizeof(address));
+    umask(mask_before);
+    if (result != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+        *error = base_printf("cannot listen at %s: %s", path, strerror(errno));
+        if (result == 0)
+            unlink(path);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+void listen_unix_remove(int fd, const char *path)
+{
+    struct sockaddr_un address;
+    struct stat info;
+    char *error = NULL;
+    int probe;
+
+    /* A socket's own inode is not that of its file, so whose file it is shows only in who answers. Stop listening
+     * first: if the path still answers afterwards, it is another's by now. */
+    shutdown(fd, SHUT_RDWR);
+    if (!unix_address(path, &address, &error)) {
+        free(error);
+        return;
+    }
+    if (lstat(path, &info) != 0 || !S_ISSOCK(info.st_mode))
+        return;
+    probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (probe < 0)
+        return;
+    if (connect(probe, (const struct sockaddr *)&address, sizeof(address)) != 0 && errno == ECONNREFUSED)
+        unlink(path);
+    close(probe);
+}
+
+/* --- IP sockets --- */
+
+struct inet_address {
+    struct sockaddr_storage storage;
+    socklen_t size;
+};
+
+static bool inet_address(const struct config_address *a, struct inet_address *out, char **error)
+{
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char port[8];
+    int result;
+
+    snprintf(port, sizeof(port), "%u", a->port);
+    result = getaddrinfo(a->host, port, &hints, &found);
+    if (result != 0) {
+        *error = base_printf("%s is not an IP address to listen on (%s)", a->text, gai_strerror(result));
+        return false;
+    }
+    memcpy(&out->storage, found->ai_addr, found->ai_addrlen);
+    out->size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+enum inet_share { INET_ALONE, INET_SHARED };
+
+static int inet_bind(const struct inet_address *address, enum inet_share share)
+{
+    int on = 1, saved;
+    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0)
+        return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        (share == INET_ALONE || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
+        (address->storage.ss_family != AF_INET6 ||
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+        bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0)
+        return fd;
+    saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int listen_inet(const struct config_address *a, char **error)
+{
+    struct inet_address address;
+    int fd;
+
+    if (!inet_address(a, &address, error))
+        return -1;
+    fd = inet_bind(&address, INET_ALONE);
+    if (fd >= 0 && listen(fd, LISTEN_BACKLOG) == 0)
+        return fd;
+    *error = base_printf("cannot listen on %s: %s", a->text, strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static bool open_inet(struct listener *l, const struct config_address *a, size_t wanted, char **error)
+{
+    struct inet_address address;
+    int fd;
+
+    if (l->fd_count > 0)
+        return true;
+    if (!inet_address(a, &address, error))
+        return false;
+    /* SO_REUSEPORT would let us in beside another yett of the same user, and each would get half of the connections:
+     * ask once without it. */
+    fd = inet_bind(&address, INET_ALONE);
+    if (fd < 0) {
+        *error = base_printf("cannot listen on %s: %s", a->text, strerror(errno));
+        return false;
+    }
+    close(fd);
+    while (l->fd_count < wanted) {
+        fd = inet_bind(&address, INET_SHARED);
+        if (fd < 0 || listen(fd, LISTEN_BACKLOG) != 0) {
+            *error = base_printf("cannot listen on %s: %s", a->text, strerror(errno));
+            if (fd >= 0)
+                close(fd);
+            return false;
+        }
+        l->fds = base_realloc_array(l->fds, l->fd_count + 1, sizeof(*l->fds));
+        l->fds[l->fd_count++] = fd;
+    }
+    return true;
+}
+
+/* --- systemd's sockets --- */
+
+static void take_passed(struct listen_sockets *ls)
+{
+    char **names = NULL;
+    int count = sd_listen_fds_with_names(1, &names); /* sets close-on-exec */
+
+    if (count <= 0)
+        return;
+    ls->passed = base_alloc((size_t)count * sizeof(*ls->passed));
+    for (int i = 0; i < count; i++) {
+        ls->passed[ls->passed_count++] =
+            (struct passed_socket){.name = base_strdup(names[i]), .fd = SD_LISTEN_FDS_START + i};
+        free(names[i]);
+    }
+    free(names);
+}
+
+static bool open_passed(const struct listen_sockets *ls, struct listener *l, const struct config_address *a,
+                        char **error)
+{
+    for (size_t i = 0; i < ls->passed_count; i++) {
+        int fd;
+
+        if (strcmp(ls->passed[i].name, a->host) != 0)
+            continue;
+        if (sd_is_socket(ls->passed[i].fd, AF_UNSPEC, SOCK_STREAM, 1) <= 0) {
+            *error = base_printf("what systemd passed as \"%s\" is not a listening stream socket", a->host);
+            return false;
+        }
+        fd = fcntl(ls->passed[i].fd, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
+            *error = base_printf("cannot use the socket systemd passed as \"%s\": %s", a->host, strerror(errno));
+            if (fd >= 0)
+                close(fd);
+            return false;
+        }
+        l->fds = base_realloc_array(l->fds, l->fd_count + 1, sizeof(*l->fds));
+        l->fds[l->fd_count++] = fd;
+    }
+    if (l->fd_count == 0) {
+        *error = base_printf("systemd passed no socket named \"%s\" (FileDescriptorName= in the .socket unit)", a->host);
+        return false;
+    }
+    return true;
+}
+
+/* --- the set --- */
+
+struct listen_sockets *listen_sockets_create(void)
+{
+    struct listen_sockets *ls = base_alloc(sizeof(*ls));
+
+    take_passed(ls);
+    return ls;
+}
+
+static void listener_remove(struct listen_sockets *ls, size_t index)
+{
+    struct listener *l = &ls->items[index];
+
+    for (size_t i = 0; i < l->fd_count; i++) {
+        if (l->type == CONFIG_ADDRESS_UNIX)
+            listen_unix_remove(l->fds[i], l->host);
+        close(l->fds[i]);
+    }
+    free(l->fds);
+    free(l->host);
+    ls->items[index] = ls->items[--ls->count];
+}
+
+void listen_sockets_close(struct listen_sockets *ls)
+{
+    while (ls->count > 0)
+        listener_remove(ls, ls->count - 1);
+}
+
+void listen_sockets_destroy(struct listen_sockets **ls)
+{
+    if (*ls == NULL)
+        return;
+    listen_sockets_close(*ls);
+    for (size_t i = 0; i < (*ls)->passed_count; i++) {
+        close((*ls)->passed[i].fd);
+        free((*ls)->passed[i].name);
+    }
+    free((*ls)->passed);
+    free((*ls)->items);
+    free(*ls);
+    *ls = NULL;
+}
+
+static bool is_at(const struct listener *l, const struct config_address *a)
+{
+    return l->type == a->type && l->port == a->port && strcmp(l->host, a->host) == 0;
+}
+
+static struct listener *find(const struct listen_sockets *ls, const struct config_address *a)
+{
+    for (size_t i = 0; i < ls->count; i++)
+        if (is_at(&ls->items[i], a))
+            return &ls->items[i];
+    return NULL;
+}
+
+static struct listener *find_or_add(struct listen_sockets *ls, const struct config_address *a)
+{
+    struct listener *l = find(ls, a);
+
+    if (l != NULL)
+        return l;
+    ls->items = base_realloc_array(ls->items, ls->count + 1, sizeof(*ls->items));
+    l = &ls->items[ls->count++];
+    *l = (struct listener){.type = a->type, .host = base_strdup(a->host), .origin = LISTENER_NEW};
+    l->port = a->type == CONFIG_ADDRESS_INET ? a->port : 0;
+    return l;
+}
+
+static bool prepare_address(struct listen_sockets *ls, const struct config_address *a, unsigned worker_count,
+                            char **error)
+{
+    struct listener *l = find_or_add(ls, a);
+    int fd;
+
+    switch (a->type) {
+    case CONFIG_ADDRESS_INET:
+        return open_inet(l, a, worker_count, error);
+    case CONFIG_ADDRESS_UNIX:
+        if (l->fd_count > 0)
+            return true;
+        fd = listen_unix(a->host, 0660, error);
+        if (fd < 0)
+            return false;
+        l->fds = base_alloc(sizeof(*l->fds));
+        l->fds[l->fd_count++] = fd;
+        return true;
+    case CONFIG_ADDRESS_SYSTEMD:
+        return l->fd_count > 0 || open_passed(ls, l, a, error);
+    }
+    return false;
+}
+
+bool listen_sockets_prepare(struct listen_sockets *ls, const struct config *config, unsigned worker_count,
+                            struct config_findings *findings)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < ls->count; i++)
+        ls->items[i].origin = LISTENER_KEPT;
+    for (size_t i = 0; i < config->service_count; i++) {
+        const struct config_service *service = &config->services[i];
+
+        for (size_t k = 0; k < service->listen_count; k++) {
+            char *error = NULL;
+
+            if (prepare_address(ls, &service->listen[k], worker_count, &error))
+                continue;
+            config_finding_add(findings, service->listen[k].place, "%s", error);
+            free(error);
+            good = false;
+        }
+    }
+    if (!good)
+        listen_sockets_abandon(ls);
+    return good;
+}
+
+void listen_sockets_abandon(struct listen_sockets *ls)
+{
+    for (size_t i = ls->count; i-- > 0;)
+        if (ls->items[i].origin == LISTENER_NEW)
+            listener_remove(ls, i);
+}
+
+static bool is_named(const struct listener *l, const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        for (size_t k = 0; k < config->services[i].listen_count; k++)
+            if (is_at(l, &config->services[i].listen[k]))
+                return true;
+    return false;
+}
+
+void listen_sockets_commit(struct listen_sockets *ls, const struct config *config)
+{
+    for (size_t i = ls->count; i-- > 0;) {
+        ls->items[i].origin = LISTENER_KEPT;
+        if (!is_named(&ls->items[i], config))
+            listener_remove(ls, i);
+    }
+}
+
+bool listen_socket_is_for(size_t index, size_t socket_count, unsigned slot, unsigned worker_count)
+{
+    return socket_count >= worker_count ? index % worker_count == slot : index == slot % socket_count;
+}
+
+int listen_sockets_next(const struct listen_sockets *ls, const struct config_address *address, unsigned slot,
+                        unsigned worker_count, size_t *cursor)
+{
+    const struct listener *l = find(ls, address);
+
+    while (l != NULL && *cursor < l->fd_count) {
+        size_t index = (*cursor)++;
+
+        if (l->type != CONFIG_ADDRESS_INET || listen_socket_is_for(index, l->fd_count, slot, worker_count))
+            return l->fds[index];
+    }
+    return -1;
+}
