@@ -1,0 +1,191 @@
+"""yett cert and yett token, from the outside: what they make is read by openssl and softhsm2-util."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import TOP, YETT
+from peers import SoftHsm
+
+
+def run(*args, status=0, env=None):
+    """yett ARGS; its standard output. A status other than the wanted one fails the test."""
+    result = subprocess.run([YETT, *map(str, args)], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                            env={**os.environ, **(env or {})}, timeout=120)
+    assert result.returncode == status, f"{args}: {result.returncode}\n{result.stdout}\n{result.stderr}"
+    return result.stdout if status == 0 else result.stderr
+
+
+def openssl(*args):
+    return subprocess.run(["openssl", *map(str, args)], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def cert(folder):
+    """cert(command, ...) in a database of the test's own."""
+    def cert(command, *args, **options):
+        return run("cert", command, "--database", f"sql:{folder}/nss", *args, **options)
+    return cert
+
+
+@pytest.fixture
+def ca(cert, folder):
+    return cert("create", "--ca", "--subject", "CN=test CA", "--out", folder / "ca.pem").strip()
+
+
+def test_create_makes_a_chain_that_openssl_accepts(cert, ca, folder):
+    assert re.fullmatch(r"sha256=[0-9a-f]{64}", ca)
+    for issuer in (ca, folder / "ca.pem"):
+        name = f"server-{'file' if issuer != ca else 'sha256'}"
+        cert("create", "--issuer", issuer, "--subject", "CN=localhost,O=Example", "--san", "dns:localhost", "--san",
+             "ip:::1", "--key-type", "rsa2048", "--out", folder / f"{name}.pem", "--out-key", folder / f"{name}.key")
+        openssl("verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname", "localhost", "-CAfile",
+                folder / "ca.pem", folder / f"{name}.pem")
+        assert openssl("pkey", "-in", folder / f"{name}.key", "-pubout") == \
+            openssl("x509", "-in", folder / f"{name}.pem", "-noout", "-pubkey")
+        assert (folder / f"{name}.key").stat().st_mode & 0o777 == 0o600
+    assert (folder / "nss").stat().st_mode & 0o777 == 0o700
+
+
+def test_create_never_writes_over_a_key(cert, ca, folder):
+    (folder / "key").write_text("mine")
+    error = cert("create", "--issuer", ca, "--client", "--subject", "CN=x", "--out-key", folder / "key", status=1)
+    assert "never written over" in error
+    assert (folder / "key").read_text() == "mine"
+    assert len(json.loads(cert("list", "--json"))) == 1
+
+
+def test_list_show_export_trust_delete(cert, ca, folder):
+    alice = cert("create", "--issuer", ca, "--client", "--subject", "CN=alice", "--san", "email:a@example.org").strip()
+    entries = {"sha256=" + e["sha256"]: e for e in json.loads(cert("list", "--json"))}
+    assert set(entries) == {ca, alice}
+    assert entries[ca]["ca"] and entries[ca]["has_key"] and entries[ca]["trust"] == []
+    assert entries[alice]["names"] == "email:a@example.org" and entries[alice]["issuer"] == "CN=test CA"
+    assert alice in cert("list")
+
+    shown = cert("show", alice)
+    assert "CN=alice" in shown and "-----BEGIN CERTIFICATE-----" in shown
+    assert "CN=test CA" in run("cert", "show", folder / "ca.pem")
+
+    assert cert("export", alice) == shown[shown.index("-----BEGIN"):]
+    cert("export", alice, "--out", folder / "id.pem", "--out-key", folder / "id.pem")
+    both = (folder / "id.pem").read_text()
+    assert both.index("BEGIN CERTIFICATE") < both.index("BEGIN PRIVATE KEY")
+
+    cert("trust", ca, "--server", "--client")
+    trusted = {"sha256=" + e["sha256"]: e["trust"] for e in json.loads(cert("list", "--json"))}
+    assert trusted == {ca: ["server", "client"], alice: []}
+    assert "only the certificate of an authority" in cert("trust", alice, "--client", status=1)
+    cert("trust", ca, "--none")
+    assert json.loads(cert("show", ca, "--json"))["trust"] == []
+
+    assert "private key" in cert("delete", alice, status=1)
+    cert("delete", alice, "--with-key")
+    assert "no certificate" in cert("show", alice, status=1)
+
+
+def test_import_pem_and_pkcs12(cert, authority, folder):
+    leaf = authority.alice
+    fingerprint = "sha256=" + openssl("x509", "-in", leaf.cert, "-noout", "-fingerprint", "-sha256") \
+        .strip().partition("=")[2].replace(":", "").lower()
+    assert fingerprint in cert("import", leaf.cert, "--key", leaf.key)
+    assert json.loads(cert("show", fingerprint, "--json"))["has_key"]
+    cert("delete", fingerprint, "--with-key")
+
+    (folder / "password").write_text("secret\n")
+    openssl("pkcs12", "-export", "-in", leaf.cert, "-inkey", leaf.key, "-passout", f"file:{folder}/password", "-out",
+            folder / "alice.p12")
+    assert "its password is another" in cert("import", folder / "alice.p12", "--pkcs12", status=1)
+    assert json.loads(cert("list", "--json")) == []
+    cert("import", folder / "alice.p12", "--pkcs12", "--pkcs12-password-file", folder / "password")
+    assert json.loads(cert("show", fingerprint, "--json"))["has_key"]
+    cert("export", fingerprint, "--out-key", folder / "out.key")
+    assert openssl("pkey", "-in", folder / "out.key") == openssl("pkey", "-in", leaf.key)
+
+
+def test_database_with_a_password(folder):
+    (folder / "password").write_text("open sesame\n")
+    database = ("--database", f"sql:{folder}/locked")
+    password = ("--password-file", folder / "password")
+    ca = run("cert", "create", *database, *password, "--ca", "--subject", "CN=locked").strip()
+    assert "has a password" in run("cert", "list", *database, status=1)
+    assert ca in run("cert", "list", *database, *password)
+
+
+@pytest.mark.parametrize("args", [
+    ["cert"], ["cert", "nothing"], ["cert", "create"], ["cert", "create", "--nothing"], ["cert", "create", "--days"],
+    ["cert", "create", "--ca", "--subject", "CN=x", "--days", "0"], ["cert", "list", "--ca"], ["cert", "show"],
+    ["cert", "create", "--subject", "CN=x"], ["cert", "trust", "00"], ["token"], ["token", "nothing"],
+    ["token", "list"], ["token", "keygen", "--module", "/x"], ["token", "keygen", "--module", "/x", "--pin", "1234", "u"],
+    ["token", "list", "--module", "/x", "--pin", "env:PIN"],
+])
+def test_wrong_usage_is_told_and_is_2(args):
+    error = run(*args, status=2)
+    assert error.startswith(f"yett {args[0]}") and "--help" in error
+
+
+@pytest.mark.parametrize("command, subcommands", [
+    ("cert", ["create", "list", "show", "import", "export", "trust", "delete"]),
+    ("token", ["list", "init", "keygen", "request", "import"]),
+])
+def test_help_teaches_with_examples(command, subcommands):
+    overview = run(command, "--help")
+    for subcommand in subcommands:
+        assert f"\n  {subcommand} " in overview
+        text = run(command, subcommand, "--help")
+        assert text.startswith(f"yett {command} {subcommand}") and "Example" in text
+        assert all(len(line) <= 120 for line in text.splitlines())
+
+
+@pytest.fixture
+def token(folder):
+    """token(command, ...) on SoftHSM with a token folder of the test's own, empty."""
+    (folder / "tokens").mkdir()
+    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
+    env = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf")}
+    for name in ("pin", "so-pin"):
+        (folder / name).write_text(f"{name}-1234\n")
+        (folder / name).chmod(0o600)
+
+    def token(command, *args, pin=True, **options):
+        pin = ("--pin", f"file:{folder}/pin") if pin else ()
+        return run("token", command, "--module", SoftHsm.module, *pin, *args, env=env, **options)
+    return token
+
+
+@pytest.mark.parametrize("key_type", ["p256", "p384", "rsa2048"])
+def test_a_key_made_on_a_token_gets_its_certificate(cert, ca, token, folder, key_type):
+    token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
+    uri = token("keygen", "--type", key_type, "pkcs11:token=demo;object=alice").strip()
+    assert uri.startswith("pkcs11:") and "object=alice" in uri
+
+    token("request", uri, "--subject", "CN=alice", "--san", "email:alice@example.org", "--out", folder / "alice.csr")
+    text = openssl("req", "-in", folder / "alice.csr", "-verify", "-noout", "-text")
+    assert "CN = alice" in text and "email:alice@example.org" in text
+
+    cert("create", "--issuer", ca, "--client", "--request", folder / "alice.csr", "--out", folder / "alice.pem")
+    openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", folder / "ca.pem", folder / "alice.pem")
+    token("import", "pkcs11:token=demo", folder / "alice.pem")
+    listed = token("list", pin=False)
+    assert "token=demo" in listed and "type=cert" in listed
+    assert json.loads(token("list", "--json", pin=False))
+
+    # A certificate whose key is elsewhere is not for this token.
+    cert("create", "--issuer", ca, "--client", "--subject", "CN=bob", "--out", folder / "bob.pem")
+    token("import", "pkcs11:token=demo", folder / "bob.pem", status=1)
+
+
+def test_a_wrong_pin_is_told(token, folder):
+    token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
+    (folder / "pin").write_text("wrong\n")
+    assert "PIN" in token("keygen", "pkcs11:token=demo;object=alice", status=1)
+
+
+def test_quickstart_checks_out():
+    """Builds if need be, makes its own authority and token, and runs every command it prints."""
+    result = subprocess.run([TOP / "scripts/quickstart", "--check"], capture_output=True, text=True, timeout=600,
+                            stdin=subprocess.DEVNULL)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    assert len(lines) >= 5 and all(line.startswith("ok ") for line in lines), result.stdout
