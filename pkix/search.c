@@ -35,6 +35,7 @@ struct candidates {
     struct candidate list[PKIX_CANDIDATES_MAX];
     size_t count, max;
     struct span wanted_key_id;
+    const struct pkix_search *search;
 };
 
 /* Which rule a path broke, and which of its certificates did. */
@@ -45,11 +46,17 @@ struct failure {
 
 static enum pkix_error extend(struct pkix_search *s);
 
+/* Whether this is an anchor for what is asked: one for servers says nothing about clients. */
+static bool is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry)
+{
+    return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & 1u << s->request->purpose) != 0;
+}
+
 static enum pkix_trust trust_of(const struct pkix_search *s, const struct pkix_path_step *step)
 {
     if (pkix_store_distrusts(s->store, step->cert))
         return PKIX_TRUST_DISTRUSTED;
-    return step->entry == NULL ? PKIX_TRUST_INHERITED : step->entry->trust;
+    return is_anchor(s, step->entry) ? PKIX_TRUST_ANCHOR : PKIX_TRUST_INHERITED;
 }
 
 /* An anchor or a known intermediate among the extras is left out: the store offers it anyway, with its trust. */
@@ -164,7 +171,7 @@ static enum pkix_error verify_child(struct pkix_search *s, const struct pkix_cer
 static void add_candidate(struct candidates *c, const struct pkix_cert *cert, const struct pkix_store_entry *entry,
                           enum pkix_error parse_error)
 {
-    bool anchor = entry != NULL && entry->trust == PKIX_TRUST_ANCHOR;
+    bool anchor = is_anchor(c->search, entry);
     struct span key_id = pkix_cert_subject_key_id(cert);
     enum candidate_rank rank;
 
@@ -196,6 +203,7 @@ static bool is_after(const struct candidate *a, const struct candidate *b)
 /* Everything whose subject is the child's issuer, byte for byte, in order. */
 static void collect_candidates(struct pkix_search *s, const struct pkix_cert *child, struct candidates *c)
 {
+    c->search = s;
     c->count = 0;
     c->max = s->limits.candidates_per_name_max;
     c->wanted_key_id = pkix_cert_authority_key_id(child);
@@ -342,7 +350,7 @@ static enum pkix_error complete(struct pkix_search *s, const struct candidate *c
                                 bool *noted)
 {
     *noted = false;
-    if (candidate->entry != NULL && candidate->entry->trust == PKIX_TRUST_ANCHOR)
+    if (is_anchor(s, candidate->entry))
         return check_whole_path(s, failure);
     *noted = true; /* by whatever stopped further up */
     if (counted_intermediates_on(&s->path) > s->limits.intermediates_max || s->path.count + 1 > PKIX_PATH_MAX) {
@@ -471,7 +479,7 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
 
     s->path = (struct pkix_path){.steps = {leaf}, .count = 1};
     leaf_error = check_step(s, &leaf, PKIX_ROLE_LEAF);
-    if (anchor != NULL || leaf_error == PKIX_DISTRUSTED)
+    if (is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error);
     error = extend(s);
     if (error == PKIX_OK && leaf_error != PKIX_OK) {

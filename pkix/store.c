@@ -123,23 +123,24 @@ static bool check_usable(const struct pkix_cert *cert, enum pkix_error parse_err
 }
 
 struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struct span der, enum pkix_trust trust,
-                                             const char *origin, char **error)
+                                             const char *origin, bool *is_new, char **error)
 {
     struct pkix_store_entry *entry;
     struct pkix_cert cert;
     size_t at;
     const struct pkix_store_entry *same;
+    enum pkix_error parse_error = pkix_cert_read(der, &cert);
 
-    if (!check_usable(&cert, pkix_cert_read(der, &cert), origin, error))
+    if (!check_usable(&cert, parse_error, origin, error))
         return NULL;
     same = pkix_store_find_same(list, &cert);
-    entry = base_alloc(sizeof(*entry));
+    *is_new = same == NULL;
     if (same != NULL) {
-        free(entry);
         for (at = lower_bound(list, same->subject_hash); list->entries[at] != same; at++)
             continue;
         return list->entries[at];
     }
+    entry = base_alloc(sizeof(*entry));
     entry->der = base_memdup(der.data, der.size);
     entry->trust = trust;
     entry->distrust_after = INT64_MAX;
@@ -157,14 +158,32 @@ struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struc
     return entry;
 }
 
+bool pkix_store_trust(struct pkix_store *store, struct span der, const char *origin, char **error)
+{
+    bool is_new;
+    struct pkix_store_entry *entry =
+        pkix_store_list_add(&store->anchors, der, PKIX_TRUST_ANCHOR, origin, &is_new, error);
+
+    if (entry == NULL)
+        return false;
+    entry->purposes = PKIX_FOR_SERVER | PKIX_FOR_CLIENT;
+    entry->distrust_after = INT64_MAX;
+    free(entry->imposed_constraints);
+    entry->imposed_constraints = NULL;
+    entry->imposed_constraints_size = 0;
+    return true;
+}
+
 bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **error)
 {
-    return pkix_store_list_add(&store->anchors, der, PKIX_TRUST_ANCHOR, "trust anchor", error) != NULL;
+    return pkix_store_trust(store, der, "trust anchor", error);
 }
 
 bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error)
 {
-    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, "intermediate", error) != NULL;
+    bool is_new;
+
+    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, "intermediate", &is_new, error) != NULL;
 }
 
 size_t pkix_store_anchor_count(const struct pkix_store *store)

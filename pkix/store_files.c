@@ -6,14 +6,15 @@ static bool add_anchor(void *ctx, struct span der, const char *origin, char **er
 {
     struct pkix_store *store = ctx;
 
-    return pkix_store_list_add(&store->anchors, der, PKIX_TRUST_ANCHOR, origin, error) != NULL;
+    return pkix_store_trust(store, der, origin, error);
 }
 
 static bool add_intermediate(void *ctx, struct span der, const char *origin, char **error)
 {
     struct pkix_store *store = ctx;
+    bool is_new;
 
-    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, origin, error) != NULL;
+    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, origin, &is_new, error) != NULL;
 }
 
 bool pkix_store_add_anchors_path(struct pkix_store *store, const char *path, char **error)

@@ -7,10 +7,13 @@
 #include "pkix/signature_cache.h"
 #include "pkix/store.h"
 
+enum { PKIX_FOR_SERVER = 1u << PKIX_PURPOSE_SERVER, PKIX_FOR_CLIENT = 1u << PKIX_PURPOSE_CLIENT };
+
 struct pkix_store_entry {
     uint8_t *der;
     struct pkix_cert cert; /* its spans borrow `der` */
     enum pkix_trust trust; /* anchor or inherited */
+    unsigned purposes;     /* PKIX_FOR_*: what an anchor is trusted for */
     uint64_t subject_hash;
     int64_t distrust_after;          /* seconds; leaves issued later are refused; INT64_MAX: none */
     uint8_t *imposed_constraints;    /* a NameConstraints value from outside the certificate, or NULL */
@@ -43,9 +46,12 @@ const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list
 /* Whether a distrust rule names the certificate. */
 bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert);
 
-/* Add to a list and return the entry, or the one with the same bytes that is there already; NULL and *error if `der`
- * cannot be an issuer. `origin` is for messages: a file name, a module. */
+/* Add to a list and return the entry, or the one with the same bytes that is there already (*is_new says); NULL and
+ * *error if `der` cannot be an issuer. `origin` is for messages: a file name, a module. */
 struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struct span der, enum pkix_trust trust,
-                                             const char *origin, char **error);
+                                             const char *origin, bool *is_new, char **error);
+
+/* Trust an anchor because somebody named it: for every purpose, without dates or constraints from elsewhere. */
+bool pkix_store_trust(struct pkix_store *store, struct span der, const char *origin, char **error);
 
 #endif

@@ -1,0 +1,170 @@
+/* see pkix/identity.h */
+#include "pkix/identity.h"
+#include "pkix/cert.h"
+#include "pkix/dn.h"
+#include "pkix/names.h"
+#include "pkix/nss_crypto.h"
+#include "pkix/oid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SHA256_SIZE = 32 };
+
+/* `value` is taken; NULL counts as refused. */
+static void add(struct pkix_identity *identity, enum pkix_id_type type, char *value)
+{
+    if (value == NULL || value[0] == '\0' || identity->count == PKIX_IDS_MAX) {
+        free(value);
+        identity->refused++;
+        return;
+    }
+    identity->ids[identity->count++] = (struct pkix_id){type, value};
+}
+
+/* Printable ASCII only: DNS names, mail addresses and URIs are IA5Strings without spaces. */
+static char *printable(struct span value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] <= 0x20 || value.data[i] >= 0x7f)
+            return NULL;
+    return base_strndup(value.size == 0 ? "" : (const char *)value.data, value.size);
+}
+
+static char *dns_text(struct span value)
+{
+    return pkix_dns_id_valid(value, PKIX_DNS_PRESENTED) ? printable(value) : NULL;
+}
+
+static char *email_text(struct span value)
+{
+    struct span local, domain;
+
+    return pkix_email_split(value, &local, &domain) ? printable(value) : NULL;
+}
+
+static char *ip_text(struct span value)
+{
+    char text[PKIX_IP_TEXT_SIZE];
+
+    if (value.size != 4 && value.size != 16)
+        return NULL;
+    pkix_ip_format(value, text);
+    return base_strdup(text);
+}
+
+/* Names of other kinds say nothing that an access rule could ask for, and are neither taken nor counted. */
+static void read_alternative_names(const struct pkix_cert *cert, struct pkix_identity *identity)
+{
+    struct der names;
+    bool present;
+
+    if (pkix_san_enter(cert, &names, &present) != PKIX_OK) {
+        identity->refused++;
+        return;
+    }
+    while (!der_at_end(&names)) {
+        enum pkix_general_name type;
+        struct span value;
+
+        if (pkix_general_name_read(&names, &type, &value) != PKIX_OK) {
+            identity->refused++;
+            return;
+        }
+        switch (type) {
+        case PKIX_GN_DNS:
+            add(identity, PKIX_ID_DNS, dns_text(value));
+            break;
+        case PKIX_GN_EMAIL:
+            add(identity, PKIX_ID_EMAIL, email_text(value));
+            break;
+        case PKIX_GN_URI:
+            add(identity, PKIX_ID_URI, printable(value));
+            break;
+        case PKIX_GN_IP:
+            add(identity, PKIX_ID_IP, ip_text(value));
+            break;
+        case PKIX_GN_OTHER:
+        case PKIX_GN_X400:
+        case PKIX_GN_DIRECTORY:
+        case PKIX_GN_EDI:
+        case PKIX_GN_RID:
+            break;
+        }
+    }
+}
+
+struct subject_counts {
+    struct pkix_identity *identity;
+    unsigned common_names;
+};
+
+/* Of several common names nobody knows which one is meant: none is taken. */
+static bool count_common_name(void *ctx, struct span oid, unsigned tag, struct span value)
+{
+    struct subject_counts *counts = ctx;
+
+    (void)tag;
+    (void)value;
+    counts->common_names += pkix_oid_is(oid, OID_COMMON_NAME) ? 1 : 0;
+    return true;
+}
+
+static bool read_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
+{
+    struct subject_counts *counts = ctx;
+
+    if (pkix_oid_is(oid, OID_COMMON_NAME))
+        add(counts->identity, PKIX_ID_CN, counts->common_names == 1 ? pkix_dn_value_utf8(tag, value) : NULL);
+    else if (pkix_oid_is(oid, OID_ORGANIZATION))
+        add(counts->identity, PKIX_ID_O, pkix_dn_value_utf8(tag, value));
+    else if (pkix_oid_is(oid, OID_ORGANIZATIONAL_UNIT))
+        add(counts->identity, PKIX_ID_OU, pkix_dn_value_utf8(tag, value));
+    return true;
+}
+
+static void read_subject(const struct pkix_cert *cert, struct pkix_identity *identity)
+{
+    struct subject_counts counts = {.identity = identity};
+
+    /* A malformed name is no name at all: nothing is taken from its readable beginning. */
+    if (!pkix_dn_visit(cert->subject, count_common_name, &counts) ||
+        !pkix_dn_visit(cert->subject, read_attribute, &counts))
+        identity->refused++;
+}
+
+static bool hex_digest(struct span data, char out[2 * SHA256_SIZE + 1])
+{
+    uint8_t digest[SHA256_SIZE];
+
+    if (!pkix_nss_digest(PKIX_SHA256, data, digest))
+        return false;
+    for (unsigned i = 0; i < SHA256_SIZE; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+    return true;
+}
+
+bool pkix_identity_read(struct span der, struct pkix_identity *identity)
+{
+    struct pkix_cert cert;
+
+    *identity = (struct pkix_identity){0};
+    if (pkix_cert_read(der, &cert) != PKIX_OK)
+        return false;
+    if (!hex_digest(der, identity->sha256) || !hex_digest(cert.spki, identity->spki_sha256))
+        return false;
+    identity->ids = base_alloc(PKIX_IDS_MAX * sizeof(*identity->ids));
+    read_alternative_names(&cert, identity);
+    read_subject(&cert, identity);
+    identity->subject = pkix_dn_text(cert.subject);
+    return true;
+}
+
+void pkix_identity_clear(struct pkix_identity *identity)
+{
+    for (size_t i = 0; i < identity->count; i++)
+        free(identity->ids[i].value);
+    free(identity->ids);
+    free(identity->subject);
+    *identity = (struct pkix_identity){0};
+}
