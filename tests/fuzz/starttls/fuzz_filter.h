@@ -1,0 +1,102 @@
+/* One fuzzer for every filter. The first byte says how to cut; then come pieces of the two sides: a byte with the side
+ * in its highest bit and the size in the others, and as many bytes. The relay is run with the pieces whole and cut, and
+ * both sides must get the same bytes each time. */
+#ifndef YETT_TESTS_FUZZ_STARTTLS_FILTER_H
+#define YETT_TESTS_FUZZ_STARTTLS_FILTER_H
+
+#include "starttls/limits.h"
+#include "starttls/starttls.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FUZZ_CHECK(condition)                                                                                          \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            base_abort("%s:%d: " #condition, __FILE__, __LINE__);                                                      \
+    } while (0)
+
+struct fuzz_relay {
+    struct starttls_filter *filter;
+    enum starttls_status status;
+    struct buffer got[2]; /* what came out, by the direction it went */
+    size_t taken;
+    uint32_t seed; /* 0: pieces whole */
+};
+
+static inline void fuzz_put(struct fuzz_relay *r, enum starttls_direction direction, struct span bytes)
+{
+    struct buffer out;
+
+    buffer_init(&out, STARTTLS_FILTER_LINE_BYTES_MAX);
+    while (r->status == STARTTLS_NEED_MORE && bytes.size != 0) {
+        size_t piece = bytes.size;
+        size_t consumed;
+
+        if (r->seed != 0) {
+            r->seed = r->seed * 1664525u + 1013904223u;
+            piece = (r->seed >> 16) % 5 + 1;
+        }
+        if (piece > bytes.size)
+            piece = bytes.size;
+        r->status = starttls_filter_put(r->filter, direction, span_of(bytes.data, piece), &consumed, &out);
+        FUZZ_CHECK(consumed <= piece);
+        FUZZ_CHECK(consumed != 0 || out.size != 0 || r->status != STARTTLS_NEED_MORE);
+        FUZZ_CHECK(buffer_append(&r->got[direction], buffer_span(&out)));
+        buffer_consume(&out, out.size);
+        bytes = span_skip(bytes, consumed);
+        r->taken += consumed;
+    }
+    buffer_release(&out);
+}
+
+static inline struct fuzz_relay fuzz_run(enum starttls_protocol protocol, struct span input, uint32_t seed)
+{
+    struct fuzz_relay r = {.filter = starttls_filter_create(protocol), .status = STARTTLS_NEED_MORE, .seed = seed};
+    size_t room = 2 * input.size + 64 * 1024;
+
+    buffer_init(&r.got[0], room);
+    buffer_init(&r.got[1], room);
+    while (input.size != 0 && r.status == STARTTLS_NEED_MORE) {
+        enum starttls_direction direction = (input.data[0] & 0x80) != 0 ? STARTTLS_FROM_SERVER : STARTTLS_FROM_CLIENT;
+        size_t size = input.data[0] & 0x7f;
+
+        input = span_skip(input, 1);
+        if (size > input.size)
+            size = input.size;
+        fuzz_put(&r, direction, span_of(input.data, size));
+        input = span_skip(input, size);
+    }
+    FUZZ_CHECK((starttls_filter_error(r.filter)[0] != '\0') == (r.status == STARTTLS_BROKEN));
+    FUZZ_CHECK(starttls_filter_rest(r.filter, STARTTLS_FROM_CLIENT, &r.got[STARTTLS_FROM_CLIENT]));
+    FUZZ_CHECK(starttls_filter_rest(r.filter, STARTTLS_FROM_SERVER, &r.got[STARTTLS_FROM_SERVER]));
+    starttls_filter_destroy(&r.filter);
+    return r;
+}
+
+/* What the caller checks of the bytes that came out. */
+typedef void fuzz_oracle(struct span to_client, struct span to_server);
+
+static inline int fuzz_filter(enum starttls_protocol protocol, fuzz_oracle *oracle, const uint8_t *data, size_t size)
+{
+    struct fuzz_relay whole, cut;
+
+    if (size < 1)
+        return 0;
+    whole = fuzz_run(protocol, span_of(data + 1, size - 1), 0);
+    cut = fuzz_run(protocol, span_of(data + 1, size - 1), data[0] + 1u);
+    FUZZ_CHECK(whole.status == cut.status);
+    FUZZ_CHECK(whole.status == STARTTLS_BROKEN || whole.taken == cut.taken);
+    for (unsigned i = 0; i < 2; i++) {
+        FUZZ_CHECK(span_equal(buffer_span(&whole.got[i]), buffer_span(&cut.got[i])));
+        buffer_release(&cut.got[i]);
+    }
+    if (whole.status == STARTTLS_NEED_MORE)
+        oracle(buffer_span(&whole.got[STARTTLS_FROM_SERVER]), buffer_span(&whole.got[STARTTLS_FROM_CLIENT]));
+    buffer_release(&whole.got[0]);
+    buffer_release(&whole.got[1]);
+    return 0;
+}
+
+#endif
