@@ -6,6 +6,9 @@ target_compile_options(project_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
   -Wswitch-enum -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith -Wcast-qual
   -fstack-protector-strong -fno-strict-overflow
-  $<$<BOOL:${YETT_WERROR}>:-Werror>
-  $<$<AND:$<NOT:$<CONFIG:Debug>>,$<NOT:$<BOOL:${YETT_SANITIZERS}>>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection>)
+  $<$<BOOL:${YETT_WERROR}>:-Werror>)
+if(NOT YETT_SANITIZERS) # fortified functions hide from the sanitizers what they look for
+  target_compile_options(project_warnings INTERFACE
+    $<$<NOT:$<CONFIG:Debug>>:-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-clash-protection>)
+endif()
 target_link_options(project_warnings INTERFACE LINKER:-z,relro LINKER:-z,now LINKER:-z,noexecstack)
