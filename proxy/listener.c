@@ -42,7 +42,7 @@ static void refuse(struct listener *l, int fd, const struct sockaddr_storage *pe
                   log_text("reason", reason));
     buffer_init(&words, LIMIT_WIRE_BLOCK);
     if (service->config->listen_tls != CONFIG_TLS_IMPLICIT)
-        starttls_failure_text(service->protocol, STARTTLS_FAILURE_OVERLOAD, false, service->config->greeting_name,
+        starttls_failure_text(service->protocol, STARTTLS_FAILURE_OVERLOAD, false, service->greeting_name,
                               &words);
     if (words.size > 0 && send(fd, buffer_span(&words).data, words.size, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
         (void)shutdown(fd, SHUT_WR);

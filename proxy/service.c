@@ -317,12 +317,25 @@ static void open_client_context(struct service *s, struct config_findings *findi
     }
 }
 
+static char *choose_greeting_name(const struct config_service *config)
+{
+    char name[256] = "localhost";
+
+    if (config->greeting_name != NULL)
+        return base_strdup(config->greeting_name);
+    if (gethostname(name, sizeof(name)) != 0)
+        return base_strdup("localhost");
+    name[sizeof(name) - 1] = '\0'; /* gethostname() need not end what it cut */
+    return base_strdup(name);
+}
+
 static void open_service(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
     size_t findings_before = findings->count;
 
     s->protocol = protocol_of(config->protocol);
+    s->greeting_name = choose_greeting_name(config);
     s->pool_group = pool_group_of(shared, config);
     if (config->listen_tls != CONFIG_TLS_NONE) {
         s->identity_count = config->identity_count;
@@ -387,6 +400,7 @@ void services_destroy(struct services **services)
 
         tls_context_destroy(&s->server_context);
         tls_context_destroy(&s->client_context);
+        free(s->greeting_name);
         free(s->identities);
         free(s->connect_identities);
     }

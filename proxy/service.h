@@ -20,6 +20,7 @@ struct service {
     size_t connect_identity_count;
     struct pkix_store *trust;           /* for servers */
     struct pkix_store *peer_trust;      /* for client certificates */
+    char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
 };
 

@@ -147,7 +147,7 @@ static void unlink_session(struct session *s)
     counter_subtract(s->counters, COUNTER_connections_open, 1);
 }
 
-void session_close(struct session *s, enum transport_close client, enum transport_close target)
+void session_end_now(struct session *s, enum transport_close client, enum transport_close target)
 {
     if (s->state == SESSION_CLOSED)
         return;
@@ -202,14 +202,14 @@ static void refuse(struct session *s, enum starttls_failure failure, enum sessio
     leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
     buffer_init(&words, STARTTLS_OUTPUT_BYTES_MAX);
     if (client_can_hear(s))
-        starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->config->greeting_name, &words);
+        starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, &words);
     leg_say(&s->client, buffer_span(&words));
     buffer_release(&words);
     if (leg_is_on_pool(&s->client) || s->client.pool_refused) {
-        session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     } else if (s->client.engine == NULL && s->client.to_send.size == 0 && leg_is_flushed(&s->client)) {
         /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good end. */
-        session_close(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_ORDERLY);
     } else {
         enter(s, SESSION_LAST_WORDS);
     }
@@ -220,7 +220,7 @@ static void step_last_words(struct session *s)
     leg_end(&s->client);
     if (leg_is_on_pool(&s->client) || s->client.write_error != 0 || s->client.read_error != 0 ||
         (s->client.end == LEG_END_DONE && (s->client.read_ended || s->linger_bytes > LIMIT_LINGER_BYTES)))
-        session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     else if (s->client.end == LEG_END_DONE)
         leg_discard_input(&s->client);
 }
@@ -261,7 +261,7 @@ enum machine_end { MACHINE_ENDS_PLAIN, MACHINE_ENDS_WITH_TLS };
 
 static void start_client_machine(struct session *s, enum machine_end end)
 {
-    const struct starttls_options options = {.name = s->service->config->greeting_name,
+    const struct starttls_options options = {.name = s->service->greeting_name,
                                              .upgrade = end == MACHINE_ENDS_WITH_TLS};
 
     s->client.machine = starttls_accept_create(s->service->protocol, &options);
@@ -292,7 +292,7 @@ static void step_client_negotiate(struct session *s)
     case STARTTLS_NEED_MORE:
         if (ended || s->client.write_error != 0) {
             session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-            session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+            session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
         }
         break;
     case STARTTLS_UPGRADE:
@@ -320,7 +320,7 @@ static void step_client_go_ahead(struct session *s)
 {
     if (s->client.write_error != 0) {
         session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-        session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
         return;
     }
     leg_say_machine(&s->client);
@@ -390,7 +390,7 @@ static void fail_target(struct session *s, enum starttls_failure failure, enum s
 
 static void start_target_machine(struct session *s, enum starttls_protocol protocol, enum machine_end end)
 {
-    const struct starttls_options options = {.name = s->service->config->greeting_name,
+    const struct starttls_options options = {.name = s->service->greeting_name,
                                              .upgrade = end == MACHINE_ENDS_WITH_TLS,
                                              .target_host = s->target_host,
                                              .target_port = s->target_port};
@@ -530,7 +530,7 @@ static bool client_is_waiting(struct session *s)
     if (!ended && !leg_has_left(&s->client))
         return true;
     session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-    session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     return false;
 }
 
@@ -643,7 +643,7 @@ static void end_relay(struct session *s, enum session_ended ended, const char *r
     session_note_end(s, ended, base_strdup(reason));
     leg_end(&s->client);
     leg_end(&s->target);
-    session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
 }
 
 static void on_relay_due(struct session *s, uint64_t now_ms)
@@ -656,7 +656,7 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
     if (idle_ms >= limit_ms && half_closed) {
         /* One side has ended long ago and the other never does: what it did not end is not complete. */
         session_note_end(s, SESSION_ENDED_timeout_half_close, base_strdup("the other side did not end in time"));
-        session_close(s, s->from_target.state == FLOW_OPEN ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
+        session_end_now(s, s->from_target.state == FLOW_OPEN ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
                       s->from_client.state == FLOW_OPEN ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
         return;
     }
@@ -700,7 +700,7 @@ static void on_deadline(struct session *s)
                     base_printf("the target was not ready in time (%s)", state_names[s->state]));
         break;
     case SESSION_LAST_WORDS:
-        session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
         break;
     case SESSION_RELAY:
     case SESSION_CLOSED:
@@ -729,7 +729,7 @@ void session_shut_down(struct session *s)
     if (s->state == SESSION_RELAY)
         end_relay(s, SESSION_ENDED_shutdown, "yett is stopping");
     else if (s->state == SESSION_LAST_WORDS)
-        session_close(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     else if (s->state != SESSION_CLOSED)
         refuse(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
     session_step(s);

@@ -125,7 +125,7 @@ const char *session_ended_name(enum session_ended ended);
 /* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
 void session_note_end(struct session *s, enum session_ended ended, char *reason);
 /* Both transports end now. RESET: the peers must not take it for an orderly end. */
-void session_close(struct session *s, enum transport_close client, enum transport_close target);
+void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
 
 /* session_relay.c */
 void session_begin_relay(struct session *s);

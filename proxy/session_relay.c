@@ -60,7 +60,7 @@ void session_begin_relay(struct session *s)
         starttls_machine_destroy(&s->client.machine);
     } else if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS && !s->greeted) {
         buffer_init(&greeting, STARTTLS_OUTPUT_BYTES_MAX);
-        starttls_greeting_text(s->service->protocol, s->service->config->greeting_name, &greeting);
+        starttls_greeting_text(s->service->protocol, s->service->greeting_name, &greeting);
         leg_say(&s->client, buffer_span(&greeting));
         buffer_release(&greeting);
     }
@@ -77,9 +77,9 @@ static void break_relay(struct session *s, enum session_ended ended, char *reaso
 {
     session_note_end(s, ended, reason);
     if (f.source == &s->client)
-        session_close(s, source, TRANSPORT_CLOSE_RESET);
+        session_end_now(s, source, TRANSPORT_CLOSE_RESET);
     else
-        session_close(s, TRANSPORT_CLOSE_RESET, source);
+        session_end_now(s, TRANSPORT_CLOSE_RESET, source);
 }
 
 static const char *side_name(const struct session *s, const struct leg *leg)
@@ -102,6 +102,11 @@ static void on_truncated(struct session *s, struct flow_legs f)
 
 static void on_failed(struct session *s, struct flow_legs f)
 {
+    /* Likewise one that has everything from us and closes without reading our close_notify: the kernel sends RST then. */
+    if (f.source->end == LEG_END_DONE && f.source->read_error == UV_ECONNRESET) {
+        break_relay(s, SESSION_ENDED_closed, NULL, f, TRANSPORT_CLOSE_ORDERLY);
+        return;
+    }
     if (f.source->engine_status == TLS_FAILED && f.source->read_error == 0) {
         leg_advance(f.source); /* its alert goes first */
         break_relay(s, SESSION_ENDED_tls_failed, base_printf("%s: %s", side_name(s, f.source), leg_error(f.source)), f,
@@ -246,6 +251,6 @@ void session_step_relay(struct session *s)
     if (s->state != SESSION_RELAY || s->from_client.state != FLOW_ENDED || s->from_target.state != FLOW_ENDED)
         return;
     session_note_end(s, SESSION_ENDED_closed, NULL);
-    session_close(s, s->from_client.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
+    session_end_now(s, s->from_client.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
                   s->from_target.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
 }

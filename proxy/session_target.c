@@ -52,14 +52,15 @@ static void note_target(struct session *s, const struct connect_result *result)
     bool asked = s->service->protocol == STARTTLS_HTTP_CONNECT;
     const struct config_address *target =
         asked ? &s->asked : &config->connect[config->via == NULL ? result->target : 0];
-    char text[RESOLVE_TEXT_SIZE];
+    const char *name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
+    char address[RESOLVE_TEXT_SIZE] = "";
 
-    if (result->address == NULL)
-        set_target(s, target->type == CONFIG_ADDRESS_INET ? target->host : NULL, target->port,
-                   base_strdup(target->text));
+    if (result->address != NULL)
+        resolve_address_text(result->address, address, sizeof(address));
+    if (address[0] == '\0' || strcmp(address, target->text) == 0)
+        set_target(s, name, target->port, base_strdup(target->text));
     else
-        set_target(s, target->type == CONFIG_ADDRESS_INET ? target->host : NULL, target->port,
-                   base_printf("%s (%s)", target->text, resolve_address_text(result->address, text, sizeof(text))));
+        set_target(s, name, target->port, base_printf("%s (%s)", target->text, address));
 }
 
 static void on_connected(void *context, const struct connect_result *result)

@@ -375,6 +375,7 @@ static bool open_services(struct worker *w, struct config_findings *findings)
     base_wipe(w->ticket_key, w->ticket_key_size);
     free(w->ticket_key);
     w->ticket_key = NULL;
+    w->ticket_key_size = 0;
     if (!started)
         return false;
     w->plane.services = services_open(w->config, findings);
