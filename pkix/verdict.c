@@ -1,5 +1,6 @@
 /* see pkix/verdict.h and pkix/verify.h */
 #include "pkix/verdict.h"
+#include "pkix/describe.h"
 #include "pkix/dn.h"
 #include "pkix/key.h"
 #include "pkix/names.h"
@@ -8,7 +9,7 @@
 
 struct tried_text {
     char *subjects[PKIX_PATH_MAX];
-    size_t count;
+    size_t count, at;
     enum pkix_error error;
     char *detail;
 };
@@ -29,14 +30,6 @@ struct pkix_verdict {
     enum pkix_revocation_status revocation;
 };
 
-static char *date_text(int64_t seconds)
-{
-    struct der_date d;
-
-    der_date_of_seconds(seconds, &d);
-    return base_printf("%04u-%02u-%02uT%02u:%02u:%02uZ", d.year, d.month, d.day, d.hour, d.minute, d.second);
-}
-
 /* "SENTENCE: SUBJECT" with the value that decides. `what` names a rule or a limit, or is NULL. */
 static char *explain(const struct pkix_search *s, enum pkix_error error, const struct pkix_cert *cert, const char *what)
 {
@@ -45,12 +38,12 @@ static char *explain(const struct pkix_search *s, enum pkix_error error, const s
     char key_text[32];
 
     if (error == PKIX_EXPIRED || error == PKIX_EXPIRED_ISSUER) {
-        char *date = date_text(cert->not_after);
+        char *date = pkix_time_text(cert->not_after);
 
         value = base_printf(" (not after %s)", date);
         free(date);
     } else if (error == PKIX_NOT_YET_VALID || error == PKIX_NOT_YET_VALID_ISSUER || error == PKIX_DISTRUSTED_AFTER) {
-        char *date = date_text(error == PKIX_DISTRUSTED_AFTER ? s->leaf.not_before : cert->not_before);
+        char *date = pkix_time_text(error == PKIX_DISTRUSTED_AFTER ? s->leaf.not_before : cert->not_before);
 
         value = base_printf(" (%s %s)", error == PKIX_DISTRUSTED_AFTER ? "leaf not before" : "not before", date);
         free(date);
@@ -143,6 +136,7 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
         const struct pkix_tried *t = &s->tried[i];
 
         v->tried[i].count = t->path.count;
+        v->tried[i].at = t->culprit;
         v->tried[i].error = t->error;
         v->tried[i].detail = explain(s, t->error, culprit_of(t), t->what);
         for (unsigned k = 0; k < t->path.count; k++)
@@ -220,6 +214,12 @@ enum pkix_error pkix_verdict_tried_error(const struct pkix_verdict *v, size_t tr
 {
     assert(tried < v->tried_count);
     return v->tried[tried].error;
+}
+
+size_t pkix_verdict_tried_at(const struct pkix_verdict *v, size_t tried)
+{
+    assert(tried < v->tried_count);
+    return v->tried[tried].at;
 }
 
 const char *pkix_verdict_tried_detail(const struct pkix_verdict *v, size_t tried)

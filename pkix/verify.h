@@ -95,6 +95,7 @@ size_t pkix_verdict_tried_count(const struct pkix_verdict *v);
 size_t pkix_verdict_tried_length(const struct pkix_verdict *v, size_t tried);
 const char *pkix_verdict_tried_subject(const struct pkix_verdict *v, size_t tried, size_t index);
 enum pkix_error pkix_verdict_tried_error(const struct pkix_verdict *v, size_t tried);
+size_t pkix_verdict_tried_at(const struct pkix_verdict *v, size_t tried); /* index of the certificate to blame */
 const char *pkix_verdict_tried_detail(const struct pkix_verdict *v, size_t tried);
 
 enum pkix_revocation_status pkix_verdict_revocation(const struct pkix_verdict *v);

@@ -1,0 +1,456 @@
+/* see proxy/cmd_verify.h */
+#include "proxy/cmd_verify.h"
+#include "pkix/crl.h"
+#include "pkix/describe.h"
+#include "pkix/names.h"
+#include "pkix/pem.h"
+#include "pkix/store.h"
+#include "pkix/verify.h"
+#include "tls/runtime.h"
+
+#include <getopt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { EXIT_VALID = 0, EXIT_NOT_VALID = 1, EXIT_USAGE = 2, CHAIN_MAX = 256, OCSP_FILES_MAX = 32 };
+
+static const char system_roots[] = "/etc/ssl/certs/ca-certificates.crt";
+
+const char cmd_verify_usage[] =
+    "yett verify [options] CHAIN.pem: build and check a path from a certificate to a trust anchor, and explain it.\n"
+    "The first certificate of CHAIN.pem is the peer's; the others help, in any order.\n"
+    "\n"
+    "  --trust FILE           PEM file (or directory) of trust anchors; repeatable\n"
+    "  --roots LIST           mozilla, system or none; default mozilla, none where --trust is given\n"
+    "  --intermediates FILE   PEM file of untrusted issuers; repeatable\n"
+    "  --purpose PURPOSE      server (default) or client\n"
+    "  --profile PROFILE      default, or strict: lint-like rules that real chains may break\n"
+    "  --name NAME            dns:HOST, ip:ADDR or email:ADDR: what the certificate must be good for\n"
+    "  --time TIME            RFC 3339 (2026-01-31T12:00:00Z) or @SECONDS; default now\n"
+    "  --crl FILE             CRLs, PEM or DER; repeatable\n"
+    "  --ocsp FILE            an OCSP response, DER; repeatable\n"
+    "  --revocation MODE      off, soft (default: what is known to be revoked is refused) or hard\n"
+    "  --ev OID               the whole path must carry this policy\n"
+    "  --json                 one object instead of text\n"
+    "\n"
+    "Exit status: 0 valid, 1 not valid, 2 wrong usage or unreadable input.\n"
+    "\n"
+    "  yett verify --name dns:www.example.org chain.pem\n"
+    "  yett verify --trust ca.pem --purpose client --crl ca.crl client.pem\n";
+
+struct options {
+    const char *chain_path, *ev_text;
+    bool json, has_trust;
+    enum { ROOTS_DEFAULT, ROOTS_MOZILLA, ROOTS_SYSTEM, ROOTS_NONE } roots;
+    struct pkix_request request;
+    uint8_t address[16];
+    uint8_t policy[PKIX_OID_SIZE_MAX];
+    size_t policy_size;
+};
+
+/* What the files hold. */
+struct inputs {
+    struct pkix_store *store;
+    struct pkix_crl_set *crls;
+    struct span chain[CHAIN_MAX]; /* owned */
+    size_t chain_count;
+    struct span ocsp[OCSP_FILES_MAX]; /* owned */
+    size_t ocsp_count;
+};
+
+static int misused(const char *sentence, const char *argument)
+{
+    fprintf(stderr, "yett verify: %s%s%s; see yett verify --help\n", sentence, argument == NULL ? "" : ": ",
+            argument == NULL ? "" : argument);
+    return EXIT_USAGE;
+}
+
+/* The time of day, and the difference from UTC. */
+static bool parse_time(const char *text, int64_t *seconds)
+{
+    struct tm tm = {0};
+    const char *rest;
+    char *end, sign, after;
+    int hours, minutes;
+
+    if (text[0] == '@') {
+        *seconds = strtoll(text + 1, &end, 10);
+        return text[1] != '\0' && *end == '\0' && *seconds >= 0;
+    }
+    rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (rest == NULL)
+        return false;
+    *seconds = (int64_t)timegm(&tm);
+    if (strcmp(rest, "Z") == 0 || strcmp(rest, "z") == 0)
+        return true;
+    if (sscanf(rest, "%c%2d:%2d%c", &sign, &hours, &minutes, &after) != 3 || (sign != '+' && sign != '-') ||
+        hours > 23 || hours < 0 || minutes > 59 || minutes < 0)
+        return false;
+    *seconds += (sign == '-' ? 1 : -1) * (int64_t)(hours * 3600 + minutes * 60);
+    return true;
+}
+
+static bool parse_name(const char *text, struct options *o)
+{
+    struct pkix_name *name = &o->request.name;
+    struct span local, domain;
+    size_t size;
+
+    if (strncmp(text, "dns:", 4) == 0) {
+        *name = (struct pkix_name){PKIX_NAME_DNS, span_of_string(text + 4)};
+        return pkix_dns_id_valid(name->value, PKIX_DNS_REFERENCE);
+    }
+    if (strncmp(text, "email:", 6) == 0) {
+        *name = (struct pkix_name){PKIX_NAME_EMAIL, span_of_string(text + 6)};
+        return pkix_email_split(name->value, &local, &domain);
+    }
+    if (strncmp(text, "ip:", 3) != 0 || !pkix_ip_parse(span_of_string(text + 3), o->address, &size))
+        return false;
+    *name = (struct pkix_name){PKIX_NAME_IP, span_of(o->address, size)};
+    return true;
+}
+
+static int choice(const char *text, const char *const *choices, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(text, choices[i]) == 0)
+            return i;
+    return -1;
+}
+
+static bool keep_chain_cert(void *ctx, struct span der, const char *origin, char **error)
+{
+    struct inputs *in = ctx;
+
+    if (in->chain_count == CHAIN_MAX) {
+        *error = base_printf("%s: more than %d certificates", origin, CHAIN_MAX);
+        return false;
+    }
+    in->chain[in->chain_count++] = span_of(base_memdup(der.data, der.size), der.size);
+    return true;
+}
+
+static bool add_ocsp_file(struct inputs *in, const char *path, char **error)
+{
+    uint8_t *data;
+    size_t size;
+
+    if (in->ocsp_count == OCSP_FILES_MAX) {
+        *error = base_printf("%s: more than %d OCSP responses", path, OCSP_FILES_MAX);
+        return false;
+    }
+    if (!pkix_file_read(path, &data, &size, error))
+        return false;
+    in->ocsp[in->ocsp_count++] = span_of(data, size);
+    return true;
+}
+
+static void clear_inputs(struct inputs *in)
+{
+    for (size_t i = 0; i < in->chain_count; i++)
+        free((void *)(uintptr_t)in->chain[i].data);
+    for (size_t i = 0; i < in->ocsp_count; i++)
+        free((void *)(uintptr_t)in->ocsp[i].data);
+    pkix_crl_set_destroy(&in->crls);
+    pkix_store_destroy(&in->store);
+}
+
+enum option_value {
+    OPTION_TRUST = 256,
+    OPTION_ROOTS,
+    OPTION_INTERMEDIATES,
+    OPTION_PURPOSE,
+    OPTION_PROFILE,
+    OPTION_NAME,
+    OPTION_TIME,
+    OPTION_CRL,
+    OPTION_OCSP,
+    OPTION_REVOCATION,
+    OPTION_EV,
+    OPTION_JSON,
+};
+
+static const struct option long_options[] = {
+    {"trust", required_argument, NULL, OPTION_TRUST},
+    {"roots", required_argument, NULL, OPTION_ROOTS},
+    {"intermediates", required_argument, NULL, OPTION_INTERMEDIATES},
+    {"purpose", required_argument, NULL, OPTION_PURPOSE},
+    {"profile", required_argument, NULL, OPTION_PROFILE},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"time", required_argument, NULL, OPTION_TIME},
+    {"crl", required_argument, NULL, OPTION_CRL},
+    {"ocsp", required_argument, NULL, OPTION_OCSP},
+    {"revocation", required_argument, NULL, OPTION_REVOCATION},
+    {"ev", required_argument, NULL, OPTION_EV},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+/* One option that only sets something. False with a sentence in *why when its argument is wrong. */
+static bool take_setting(struct options *o, int option, const char *argument, const char **why)
+{
+    static const char *const roots[] = {"mozilla", "system", "none"}, *const purposes[] = {"server", "client"},
+                             *const profiles[] = {"default", "strict"}, *const modes[] = {"off", "soft", "hard"};
+    int value = 0;
+
+    switch (option) {
+    case OPTION_ROOTS:
+        value = choice(argument, roots, ARRAY_LEN(roots));
+        o->roots = value + ROOTS_MOZILLA;
+        *why = "--roots is mozilla, system or none";
+        break;
+    case OPTION_PURPOSE:
+        value = choice(argument, purposes, ARRAY_LEN(purposes));
+        o->request.purpose = value;
+        *why = "--purpose is server or client";
+        break;
+    case OPTION_PROFILE:
+        value = choice(argument, profiles, ARRAY_LEN(profiles));
+        o->request.profile = value;
+        *why = "--profile is default or strict";
+        break;
+    case OPTION_REVOCATION:
+        value = choice(argument, modes, ARRAY_LEN(modes));
+        o->request.revocation = value;
+        *why = "--revocation is off, soft or hard";
+        break;
+    case OPTION_NAME:
+        value = parse_name(argument, o) ? 0 : -1;
+        *why = "--name is dns:HOST, ip:ADDRESS or email:ADDRESS";
+        break;
+    case OPTION_TIME:
+        value = parse_time(argument, &o->request.time) ? 0 : -1;
+        *why = "--time is like 2026-01-31T12:00:00Z, or @SECONDS";
+        break;
+    case OPTION_EV:
+        value = pkix_oid_parse(argument, o->policy, &o->policy_size) ? 0 : -1;
+        o->ev_text = argument;
+        *why = "--ev is an object identifier like 2.23.140.1.1";
+        break;
+    case OPTION_JSON:
+        o->json = true;
+        break;
+    default:
+        value = -1;
+        *why = "this option is not known";
+    }
+    return value >= 0;
+}
+
+/* One option that names a file. */
+static bool take_file(struct inputs *in, struct options *o, int option, const char *path, char **error)
+{
+    switch (option) {
+    case OPTION_TRUST:
+        o->has_trust = true;
+        return pkix_store_add_anchors_path(in->store, path, error);
+    case OPTION_INTERMEDIATES:
+        return pkix_store_add_intermediates_path(in->store, path, error);
+    case OPTION_CRL:
+        return pkix_crl_set_add_path(in->crls, path, error);
+    case OPTION_OCSP:
+        return add_ocsp_file(in, path, error);
+    }
+    base_abort("option %d", option);
+}
+
+/* Two passes: settings first, so that wrong usage is told before any file is opened. EXIT_VALID to go on. */
+static int read_options(int argc, char **argv, struct options *o)
+{
+    int option;
+    const char *why = NULL;
+
+    *o = (struct options){.request = {.time = (int64_t)time(NULL), .revocation = PKIX_REVOCATION_SOFT}};
+    optind = 0;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+        switch (option) {
+        case 'h':
+            fputs(cmd_verify_usage, stdout);
+            return EXIT_NOT_VALID; /* the caller turns this into success: nothing was verified */
+        case '?':
+            return misused("unknown option, or one without its argument", argv[optind - 1]);
+        case OPTION_TRUST:
+        case OPTION_INTERMEDIATES:
+        case OPTION_CRL:
+        case OPTION_OCSP:
+            break;
+        default:
+            if (!take_setting(o, option, optarg, &why))
+                return misused(why, optarg);
+        }
+    }
+    if (optind + 1 != argc)
+        return misused("exactly one CHAIN.pem is needed", NULL);
+    o->chain_path = argv[optind];
+    o->request.required_policy = span_of(o->policy, o->policy_size);
+    return EXIT_VALID;
+}
+
+static bool read_inputs(int argc, char **argv, struct options *o, struct inputs *in, char **error)
+{
+    int option;
+
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
+        if (option == OPTION_TRUST || option == OPTION_INTERMEDIATES || option == OPTION_CRL || option == OPTION_OCSP)
+            if (!take_file(in, o, option, optarg, error))
+                return false;
+    if (o->roots == ROOTS_DEFAULT)
+        o->roots = o->has_trust ? ROOTS_NONE : ROOTS_MOZILLA;
+    if (o->roots == ROOTS_MOZILLA && !pkix_store_add_mozilla(in->store, error))
+        return false;
+    if (o->roots == ROOTS_SYSTEM && !pkix_store_add_anchors_path(in->store, system_roots, error))
+        return false;
+    if (!pkix_pem_each_path(o->chain_path, "CERTIFICATE", keep_chain_cert, in, error))
+        return false;
+    o->request.leaf = in->chain[0];
+    o->request.extras = in->chain + 1;
+    o->request.extras_count = in->chain_count - 1;
+    o->request.ocsp = in->ocsp;
+    o->request.ocsp_count = in->ocsp_count;
+    o->request.crls = in->crls;
+    return true;
+}
+
+static const char *revocation_text(const struct pkix_verdict *v)
+{
+    switch (pkix_verdict_revocation(v)) {
+    case PKIX_REVOCATION_NOT_CHECKED:
+        return "not_checked";
+    case PKIX_REVOCATION_NOTHING_FOUND:
+        return "nothing_found";
+    case PKIX_REVOCATION_GOOD_OCSP:
+        return "good_ocsp";
+    case PKIX_REVOCATION_GOOD_CRL:
+        return "good_crl";
+    case PKIX_REVOCATION_IS_REVOKED:
+        return "revoked";
+    }
+    base_abort("revocation status");
+}
+
+static json_t *chain_json(const struct pkix_verdict *v)
+{
+    json_t *chain = json_array();
+
+    for (size_t i = 0; i < pkix_verdict_path_length(v); i++) {
+        struct pkix_description d;
+
+        if (pkix_describe(pkix_verdict_path_cert(v, i), &d))
+            json_array_append_new(chain, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "subject", d.subject,
+                                                   "issuer", d.issuer, "serial", d.serial, "not_before", d.not_before,
+                                                   "not_after", d.not_after, "sha256", d.sha256, "key", d.key,
+                                                   "signature", d.signature));
+        pkix_description_clear(&d);
+    }
+    return chain;
+}
+
+static json_t *tried_json(const struct pkix_verdict *v)
+{
+    json_t *tried = json_array();
+
+    for (size_t i = 0; i < pkix_verdict_tried_count(v); i++) {
+        json_t *path = json_array();
+
+        for (size_t k = 0; k < pkix_verdict_tried_length(v, i); k++)
+            json_array_append_new(path, json_string(pkix_verdict_tried_subject(v, i, k)));
+        json_array_append_new(
+            tried, json_pack("{s:o, s:s, s:s, s:s}", "path", path, "error",
+                             pkix_error_name(pkix_verdict_tried_error(v, i)), "at",
+                             pkix_verdict_tried_subject(v, i, pkix_verdict_tried_at(v, i)), "detail",
+                             pkix_verdict_tried_detail(v, i)));
+    }
+    return tried;
+}
+
+static void print_json(const struct options *o, const struct pkix_verdict *v)
+{
+    enum pkix_error error = pkix_verdict_error(v);
+    bool valid = error == PKIX_OK;
+    json_t *object = json_pack("{s:b, s:o, s:s, s:o, s:o, s:s, s:o, s:i}", "valid", valid, "error",
+                               valid ? json_null() : json_string(pkix_error_name(error)), "detail",
+                               pkix_verdict_detail(v), "chain", chain_json(v), "ev",
+                               valid && o->ev_text != NULL ? json_string(o->ev_text) : json_null(), "revocation",
+                               revocation_text(v), "tried", tried_json(v), "signature_checks",
+                               (int)pkix_verdict_signature_checks(v));
+
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(object);
+}
+
+static void print_text(const struct pkix_verdict *v)
+{
+    if (pkix_verdict_error(v) == PKIX_OK)
+        printf("valid; revocation: %s\n", revocation_text(v));
+    else
+        printf("not valid: %s: %s\n", pkix_error_name(pkix_verdict_error(v)), pkix_verdict_detail(v));
+    for (size_t i = 0; i < pkix_verdict_path_length(v); i++) {
+        struct pkix_description d;
+
+        if (pkix_describe(pkix_verdict_path_cert(v, i), &d))
+            printf("%3zu  %s\n     %s to %s, %s, %s, sha256 %s\n", i, d.subject, d.not_before, d.not_after, d.key,
+                   d.signature, d.sha256);
+        pkix_description_clear(&d);
+    }
+    for (size_t i = 0; i < pkix_verdict_tried_count(v); i++) {
+        printf("tried:");
+        for (size_t k = 0; k < pkix_verdict_tried_length(v, i); k++)
+            printf("%s %s", k == 0 ? "" : " <-", pkix_verdict_tried_subject(v, i, k));
+        printf("\n       %s: %s\n", pkix_error_name(pkix_verdict_tried_error(v, i)), pkix_verdict_tried_detail(v, i));
+    }
+    printf("signature checks: %u\n", pkix_verdict_signature_checks(v));
+}
+
+static int verify(const struct options *o, const struct inputs *in)
+{
+    struct pkix_verdict *verdict = NULL;
+    enum pkix_error error = pkix_verify(in->store, &o->request, &verdict);
+
+    if (o->json)
+        print_json(o, verdict);
+    else
+        print_text(verdict);
+    pkix_verdict_destroy(&verdict);
+    return error == PKIX_OK ? EXIT_VALID : EXIT_NOT_VALID;
+}
+
+int cmd_verify(int argc, char **argv)
+{
+    struct tls_runtime_options runtime = {0};
+    struct options options;
+    struct inputs *in;
+    char *error = NULL;
+    int status = read_options(argc, argv, &options);
+
+    if (status != EXIT_VALID)
+        return status == EXIT_NOT_VALID ? EXIT_VALID : status;
+    if (!tls_runtime_start(&runtime, &error)) {
+        fprintf(stderr, "yett verify: %s\n", error);
+        free(error);
+        return EXIT_USAGE;
+    }
+    in = base_alloc(sizeof(*in));
+    in->store = pkix_store_create();
+    in->crls = pkix_crl_set_create();
+    if (read_inputs(argc, argv, &options, in, &error)) {
+        status = verify(&options, in);
+    } else {
+        fprintf(stderr, "yett verify: %s\n", error);
+        free(error);
+        error = NULL;
+        status = EXIT_USAGE;
+    }
+    clear_inputs(in);
+    free(in);
+    if (!tls_runtime_stop(&error)) {
+        fprintf(stderr, "yett verify: %s\n", error);
+        free(error);
+    }
+    return status;
+}
