@@ -248,6 +248,43 @@ static void take_passed(struct listen_sockets *ls)
     free(names);
 }
 
+static bool is_loopback(int fd)
+{
+    union {
+        struct sockaddr_storage storage;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } address;
+    socklen_t size = sizeof(address);
+
+    if (getsockname(fd, (struct sockaddr *)&address.storage, &size) != 0)
+        return false;
+    switch (address.storage.ss_family) {
+    case AF_UNIX:
+        return true;
+    case AF_INET:
+        return ntohl(address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    case AF_INET6:
+        return IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+    default:
+        return false;
+    }
+}
+
+/* The rule that config/ keeps for addresses it can read: no plain text beyond this machine unless somebody says so. */
+static bool may_be_plain(const struct listener *l, const struct config_service *service, const char *name, char **error)
+{
+    if (service->listen_tls != CONFIG_TLS_NONE || service->insecure_plaintext_listen)
+        return true;
+    for (size_t i = 0; i < l->fd_count; i++)
+        if (!is_loopback(l->fds[i])) {
+            *error = base_printf("systemd:%s is not a loopback address: set listen_tls, or insecure_plaintext_listen = yes",
+                                 name);
+            return false;
+        }
+    return true;
+}
+
 static bool open_passed(const struct listen_sockets *ls, struct listener *l, const struct config_address *a,
                         char **error)
 {
@@ -348,8 +385,8 @@ static struct listener *find_or_add(struct listen_sockets *ls, const struct conf
     return l;
 }
 
-static bool prepare_address(struct listen_sockets *ls, const struct config_address *a, unsigned worker_count,
-                            char **error)
+static bool prepare_address(struct listen_sockets *ls, const struct config_service *service,
+                            const struct config_address *a, unsigned worker_count, char **error)
 {
     struct listener *l = find_or_add(ls, a);
     int fd;
@@ -367,7 +404,7 @@ static bool prepare_address(struct listen_sockets *ls, const struct config_addre
         l->fds[l->fd_count++] = fd;
         return true;
     case CONFIG_ADDRESS_SYSTEMD:
-        return l->fd_count > 0 || open_passed(ls, l, a, error);
+        return (l->fd_count > 0 || open_passed(ls, l, a, error)) && may_be_plain(l, service, a->host, error);
     }
     return false;
 }
@@ -385,7 +422,7 @@ bool listen_sockets_prepare(struct listen_sockets *ls, const struct config *conf
         for (size_t k = 0; k < service->listen_count; k++) {
             char *error = NULL;
 
-            if (prepare_address(ls, &service->listen[k], worker_count, &error))
+            if (prepare_address(ls, service, &service->listen[k], worker_count, &error))
                 continue;
             config_finding_add(findings, service->listen[k].place, "%s", error);
             free(error);

@@ -1,0 +1,333 @@
+/* Generations against scripted workers: this program starts itself as "worker" and then does what the variable
+ * YETT_TEST_WORKER says. */
+#include "proxy/generation.h"
+#include "proxy/totals.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- the scripted worker ---- */
+
+static void say(enum worker_event event, const char *text)
+{
+    struct worker_message message = {.event = event};
+
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    if (!worker_send(WORKER_CONTROL_FD, &message, -1))
+        _exit(10);
+}
+
+/* Reads until `event`. Exits when the supervisor's end closes. Counts what else came. */
+static struct worker_message wait_for(enum worker_event event, unsigned counts[WORKER_EVENT_COUNT], int *counters_fd)
+{
+    struct worker_message message;
+    int fd, got;
+
+    while ((got = worker_receive(WORKER_CONTROL_FD, &message, &fd)) == 1) {
+        counts[message.event]++;
+        if (message.event == WORKER_STOP)
+            _exit(0);
+        if (message.event == WORKER_COUNTERS)
+            *counters_fd = fd;
+        else if (fd >= 0)
+            close(fd);
+        if (message.event == event)
+            return message;
+    }
+    _exit(got == 0 ? 0 : 11);
+}
+
+static int worker(void)
+{
+    const char *script = getenv("YETT_TEST_WORKER");
+    unsigned counts[WORKER_EVENT_COUNT] = {0};
+    struct worker_message start;
+    struct counters *counters;
+    int counters_fd = -1;
+
+    if (strcmp(script, "crash") == 0)
+        raise(SIGKILL);
+    start = wait_for(WORKER_START, counts, &counters_fd);
+    if (counts[WORKER_CONFIG] != 1 || counts[WORKER_TICKET_KEY] != 1 || counts[WORKER_COUNTERS] != 1)
+        return 12;
+    if (strcmp(script, "fail") == 0 || (strcmp(script, "fail-second") == 0 && start.slot == 1)) {
+        say(WORKER_FAILED, "t.conf:3: no such key\nt.conf:4: nor this one");
+        return 1;
+    }
+    counters = counters_map(counters_fd, 1);
+    if (counters == NULL)
+        return 13;
+    counter_add(counters_service(counters, 0), COUNTER_connections_total, 7);
+    counter_add(counters_service(counters, 0), COUNTER_connections_open, 1);
+    counter_add(counters_service(counters, 0), COUNTER_client_sent_bytes_total, counts[WORKER_LISTENER]);
+    say(WORKER_READY, "");
+    if (strcmp(script, "deaf") == 0)
+        for (;;)
+            pause();
+    wait_for(WORKER_DRAIN, counts, &counters_fd);
+    say(WORKER_DRAINED, "");
+    return 0;
+}
+
+/* ---- what the generation tells ---- */
+
+struct told {
+    uv_loop_t loop;
+    struct generation_shared shared;
+    unsigned ready, failed, died, gone, ended;
+    char why[256];
+    struct totals totals;
+};
+
+static void on_ready(void *owner, struct generation *g)
+{
+    struct told *t = owner;
+
+    (void)g;
+    t->ready++;
+    uv_stop(&t->loop);
+}
+
+static void on_failed(void *owner, struct generation *g, const char *why)
+{
+    struct told *t = owner;
+
+    assert_int_equal(generation_state(g), GENERATION_STOPPING);
+    t->failed++;
+    snprintf(t->why, sizeof(t->why), "%s", why);
+}
+
+static void on_connection(void *owner, struct generation *g, struct worker_process *w, const char *json)
+{
+    (void)owner;
+    (void)g;
+    (void)w;
+    fail_msg("nobody asked: %s", json);
+}
+
+static void on_connections_end(void *owner, struct worker_process *w)
+{
+    (void)owner;
+    (void)w;
+}
+
+static void on_worker_gone(void *owner, struct generation *g, const struct worker_process *w)
+{
+    struct told *t = owner;
+
+    t->gone++;
+    totals_fold(&t->totals, generation_config(g), worker_process_counters(w));
+}
+
+static void on_worker_died(void *owner, struct generation *g)
+{
+    struct told *t = owner;
+
+    (void)g;
+    t->died++;
+}
+
+static void on_ended(void *owner, struct generation *g)
+{
+    struct told *t = owner;
+
+    (void)g;
+    t->ended++;
+    uv_stop(&t->loop);
+}
+
+static const struct generation_events events = {.on_ready = on_ready,
+                                                .on_failed = on_failed,
+                                                .on_connection = on_connection,
+                                                .on_connections_end = on_connections_end,
+                                                .on_worker_gone = on_worker_gone,
+                                                .on_worker_died = on_worker_died,
+                                                .on_ended = on_ended};
+
+static char folder[] = "/tmp/yett-workers-XXXXXX";
+
+static int set_up(void **state)
+{
+    struct told *t = base_alloc(sizeof(*t));
+
+    assert_int_equal(uv_loop_init(&t->loop), 0);
+    t->shared.sockets = listen_sockets_create();
+    t->shared.ticket_key_fd = memfd_create("key", MFD_CLOEXEC);
+    *state = t;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct told *t = *state;
+
+    assert_int_equal(uv_run(&t->loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&t->loop), 0);
+    listen_sockets_destroy(&t->shared.sockets);
+    close(t->shared.ticket_key_fd);
+    totals_clear(&t->totals);
+    free(t);
+    return 0;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    spawn_reserve_low_fds();
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    return rmdir(folder);
+}
+
+/* Two workers that do what `script` says. */
+static struct generation *start(struct told *t, const char *script)
+{
+    char *text = base_printf("[yett]\nworkers = 2\ndrain_timeout = 1s\n[service a]\nprotocol = tcp\nlisten = unix:%s/a, "
+                             "unix:%s/b\nlisten_tls = none\nconnect = 127.0.0.1:1\nconnect_tls = none\n",
+                             folder, folder);
+    struct config_findings findings = {0};
+    struct config_snapshot *snapshot = config_snapshot_from_memory("t.conf", span_of_string(text));
+    struct config *config = config_parse(snapshot, &findings);
+    int fd = memfd_create("snapshot", MFD_CLOEXEC);
+    struct generation *g;
+    char *error = NULL;
+
+    if (config == NULL)
+        fail_msg("%u: %s", findings.items[0].line, findings.items[0].message);
+    assert_true(config_snapshot_write(snapshot, fd));
+    config_snapshot_destroy(&snapshot);
+    assert_true(listen_sockets_prepare(t->shared.sockets, config, 2, &findings));
+    setenv("YETT_TEST_WORKER", script, 1);
+    g = generation_start(&t->loop, 1, config, fd, &t->shared, &events, t, &error);
+    assert_null(error);
+    free(text);
+    return g;
+}
+
+/* The loop until the next thing that stops it. */
+static void run(struct told *t)
+{
+    uv_run(&t->loop, UV_RUN_DEFAULT);
+}
+
+static void start_all_ready_then_drain(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "good");
+
+    run(t);
+    assert_int_equal(t->ready, 1);
+    assert_int_equal(generation_state(g), GENERATION_CURRENT);
+    generation_drain(g);
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->gone, 2);
+    assert_int_equal(t->died, 0);
+    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 14);
+    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_open), 0);       /* a gauge ends with its worker */
+    assert_int_equal(totals_get(&t->totals, "a", COUNTER_client_sent_bytes_total), 4); /* two listeners each */
+}
+
+static void start_fails_as_a_whole(void **state)
+{
+    struct told *t = *state;
+
+    start(t, "fail-second");
+    run(t);
+    if (t->ended == 0)
+        run(t);
+    assert_int_equal(t->ready, 0);
+    assert_int_equal(t->failed, 1);
+    assert_int_equal(t->ended, 1);
+    assert_string_equal(t->why, "t.conf:3: no such key\nt.conf:4: nor this one");
+}
+
+static void start_fails_when_a_worker_crashes(void **state)
+{
+    struct told *t = *state;
+
+    start(t, "crash");
+    run(t);
+    assert_int_equal(t->ready, 0);
+    assert_int_equal(t->failed, 1);
+    assert_non_null(strstr(t->why, "was killed by signal 9"));
+}
+
+static void died_worker_is_replaced_on_the_same_slot(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "good");
+    int pid;
+
+    run(t);
+    pid = worker_process_pid(generation_worker(g, 1));
+    kill(pid, SIGKILL);
+    while (t->died == 0 || generation_worker(g, 1) == NULL ||
+           worker_process_state(generation_worker(g, 1)) != WORKER_ACCEPTING)
+        uv_run(&t->loop, UV_RUN_ONCE);
+    assert_int_equal(t->died, 1);
+    assert_int_equal(t->ready, 1); /* the generation was ready all the time */
+    assert_int_not_equal(worker_process_pid(generation_worker(g, 1)), pid);
+    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 7); /* what the dead one had counted */
+    generation_drain(g);
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 21);
+}
+
+static void deaf_workers_are_killed_in_the_end(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "deaf");
+
+    run(t);
+    generation_stop(g);
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->gone, 2);
+}
+
+static void environment_is_ours_without_the_service_managers(void **state)
+{
+    char *inherited[] = {(char[]){"A=1"}, (char[]){"NOTIFY_SOCKET=/x"}, (char[]){"B=2"}, (char[]){"LISTEN_FDS=1"},
+                         (char[]){"CREDENTIALS_DIRECTORY=/c"}, (char[]){"BB=3"}, NULL};
+    const char *added[] = {"B=20", "C=30"};
+    const char *const want[] = {"A=1", "BB=3", "B=20", "C=30"};
+    char **got = spawn_environment_create(inherited, added, ARRAY_LEN(added));
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(want); i++)
+        assert_string_equal(got[i], want[i]);
+    assert_null(got[ARRAY_LEN(want)]);
+    spawn_environment_destroy(&got);
+    assert_null(got);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(start_all_ready_then_drain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(start_fails_as_a_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(start_fails_when_a_worker_crashes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(died_worker_is_replaced_on_the_same_slot, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(deaf_workers_are_killed_in_the_end, set_up, tear_down),
+        cmocka_unit_test(environment_is_ours_without_the_service_managers),
+    };
+
+    if (argc > 1 && strcmp(argv[1], "worker") == 0)
+        return worker();
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
