@@ -54,7 +54,10 @@ bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed)
 {
     const uint8_t *end;
     bool complete;
+    size_t reserved;
 
+    if (line->size == 0) /* all of it at once: growing would leave copies behind */
+        (void)buffer_reserve(line, line->size_max, &reserved);
     if (bytes.size > buffer_room(line))
         bytes.size = buffer_room(line);
     end = bytes.size == 0 ? NULL : memchr(bytes.data, '\n', bytes.size);
@@ -62,6 +65,12 @@ bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed)
     *consumed = complete ? (size_t)(end - bytes.data) + 1 : bytes.size;
     filter_append(line, span_of(bytes.data, *consumed));
     return complete;
+}
+
+void filter_line_forget(struct buffer *line)
+{
+    if (line->size == 0)
+        buffer_wipe(line);
 }
 
 struct span filter_line_text(struct span line)
@@ -97,7 +106,7 @@ size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out)
 bool filter_move(struct buffer *from, struct buffer *out)
 {
     buffer_consume(from, filter_pass(buffer_span(from), UINT64_MAX, out));
-    buffer_trim(from);
+    filter_line_forget(from);
     return from->size == 0;
 }
 

@@ -33,6 +33,9 @@ const struct filter_class *filter_class_of(enum starttls_protocol protocol);
  * `line` is full or the bytes are used up. */
 MUST_CHECK bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed);
 
+/* Wipe and free the storage of a line that has been let through: it may have held a password. */
+void filter_line_forget(struct buffer *line);
+
 /* A line without its CRLF or LF. Filters take LF alone as the end of a line, since many a server does, and what a
  * server takes for a command must not pass a filter unseen; they change no line end. */
 struct span filter_line_text(struct span line);

@@ -113,8 +113,7 @@ static enum starttls_status check_request_line(struct starttls_http *h, struct s
     struct span target = span_of(rest.data, second == NULL ? rest.size : (size_t)(second - rest.data));
     struct span version = second == NULL ? span_of(NULL, 0) : span_skip(rest, target.size + 1);
 
-    if (!is_token(method) || target.size == 0 || has_control(target) ||
-        memchr(target.data, '\t', target.size) != NULL)
+    if (!is_token(method) || target.size == 0 || has_control(target) || memchr(target.data, '\t', target.size) != NULL)
         return broken(h, 400, "the client's request line is not one", line);
     if (second == NULL)
         return broken(h, 505, "the client speaks HTTP/0.9", line);

@@ -167,8 +167,7 @@ static void connect_start(struct starttls_machine *m)
     connect_enter(m, CONNECT_GREETING);
 }
 
-static enum starttls_status on_greeting(struct starttls_machine *m, struct span tag, struct span word,
-                                        struct span line)
+static enum starttls_status on_greeting(struct starttls_machine *m, struct span tag, struct span word, struct span line)
 {
     if (!imap_word_is(tag, "*"))
         return machine_broken_by(m, "the server's greeting is not one", line);

@@ -219,8 +219,7 @@ static enum starttls_status on_server_line(struct imap_filter *i, struct buffer 
     return status;
 }
 
-static enum starttls_status put_server_line(struct imap_filter *i, struct span bytes, size_t *taken,
-                                            struct buffer *out)
+static enum starttls_status put_server_line(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
 {
     *taken = 0;
     if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
@@ -257,7 +256,7 @@ static enum starttls_status put_from_server(struct starttls_filter *f, struct sp
         if (taken == 0)
             break;
     }
-    buffer_trim(&i->line);
+    filter_line_forget(&i->line);
     return status;
 }
 
@@ -392,7 +391,7 @@ static enum starttls_status put_from_client(struct starttls_filter *f, struct sp
         if (taken == 0)
             break;
     }
-    buffer_trim(&i->command);
+    filter_line_forget(&i->command);
     return status;
 }
 

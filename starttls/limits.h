@@ -22,7 +22,7 @@ enum {
     STARTTLS_SMTP_COMMAND_BYTES_MAX = 1024,
     STARTTLS_SMTP_REPLY_BYTES_MAX = 2048,
     STARTTLS_SMTP_REPLY_LINES_MAX = 100,
-    STARTTLS_SMTP_HELLO_BYTES_MAX = 255,     /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
+    STARTTLS_SMTP_HELLO_BYTES_MAX = 255,      /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
     STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet */
 
     /* IMAP. */

@@ -29,8 +29,8 @@ struct machine_class {
     enum starttls_status (*on_bytes)(struct starttls_machine *m, struct span bytes, size_t *consumed);
     /* Last words to a peer whose line is at fault; NULL: none. The machine is BROKEN in any case. */
     void (*on_fault)(struct starttls_machine *m, enum line_status fault);
-    void (*on_hinge)(struct starttls_machine *m, enum hinge hinge);     /* NULL where nothing upgrades */
-    void (*on_target_connected)(struct starttls_machine *m);            /* NULL where STARTTLS_TARGET is never given */
+    void (*on_hinge)(struct starttls_machine *m, enum hinge hinge); /* NULL where nothing upgrades */
+    void (*on_target_connected)(struct starttls_machine *m);        /* NULL where STARTTLS_TARGET is never given */
     void (*clear)(struct starttls_machine *m); /* frees and wipes what the subclass owns; may be NULL */
 };
 
@@ -44,9 +44,9 @@ struct starttls_machine {
     size_t bytes_taken;
     struct line_reader line;
     struct buffer out;
-    bool output_lost;    /* more was said than the output takes */
-    char *error;         /* NULL while nothing is wrong */
-    char *target_host;   /* with STARTTLS_TARGET */
+    bool output_lost;  /* more was said than the output takes */
+    char *error;       /* NULL while nothing is wrong */
+    char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;
     struct buffer early; /* bytes that came with or after the request for a target */
 };

@@ -165,8 +165,7 @@ static void put_ssl(struct header *h, const struct starttls_proxy_tls *tls)
     put_u8(h, TYPE_SSL);
     length_offset = h->bytes.size;
     put_u16(h, 0);
-    put_u8(h, CLIENT_SSL | (tls->client_cert_on_connection ? CLIENT_CERT_CONN : 0) |
-                  (has_cert ? CLIENT_CERT_SESS : 0));
+    put_u8(h, CLIENT_SSL | (tls->client_cert_on_connection ? CLIENT_CERT_CONN : 0) | (has_cert ? CLIENT_CERT_SESS : 0));
     put(h, verify, sizeof(verify));
     put_tlv(h, SUBTYPE_SSL_VERSION, tls->version);
     put_tlv(h, SUBTYPE_SSL_CIPHER, tls->cipher);

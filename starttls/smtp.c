@@ -11,8 +11,14 @@
 #include "starttls/machine.h"
 
 enum accept_state { ACCEPT_GREETED, ACCEPT_HELLO, ACCEPT_UPGRADE, ACCEPT_CLOSED, ACCEPT_STATE_COUNT };
-enum connect_state { CONNECT_GREETING, CONNECT_EHLO, CONNECT_STARTTLS, CONNECT_UPGRADE, CONNECT_READY,
-                     CONNECT_STATE_COUNT };
+enum connect_state {
+    CONNECT_GREETING,
+    CONNECT_EHLO,
+    CONNECT_STARTTLS,
+    CONNECT_UPGRADE,
+    CONNECT_READY,
+    CONNECT_STATE_COUNT
+};
 
 static const char *const accept_names[] = {"SMTP_GREETED", "SMTP_HELLO", "SMTP_UPGRADE", "SMTP_CLOSED"};
 static const char *const connect_names[] = {"SMTP_GREETING", "SMTP_EHLO", "SMTP_STARTTLS", "SMTP_UPGRADE",
@@ -102,7 +108,8 @@ static enum starttls_status on_starttls(struct starttls_machine *m, struct span 
     if (!m->options.upgrade)
         return refuse_command(m, "454 4.7.0 TLS is not available now");
     if (m->state != ACCEPT_HELLO)
-        return refuse_command(m, m->protocol == STARTTLS_LMTP ? "503 5.5.1 Say LHLO first" : "503 5.5.1 Say EHLO first");
+        return refuse_command(m,
+                              m->protocol == STARTTLS_LMTP ? "503 5.5.1 Say LHLO first" : "503 5.5.1 Say EHLO first");
     accept_enter(m, ACCEPT_UPGRADE);
     return STARTTLS_UPGRADE;
 }

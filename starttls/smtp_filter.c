@@ -30,8 +30,8 @@ struct smtp_filter {
     /* From the server. */
     struct buffer held; /* the line before, when it is not the last of its reply */
     struct buffer line;
-    bool in_reply;      /* a line of this reply has been seen */
-    bool answered;      /* a whole reply has been seen */
+    bool in_reply; /* a line of this reply has been seen */
+    bool answered; /* a whole reply has been seen */
     bool offers_chunking;
 
     /* From the client. */
@@ -100,6 +100,33 @@ static void pop_command(struct smtp_filter *s, unsigned code)
     s->pending_count--;
 }
 
+/* ---- words ---- */
+
+/* Peers differ in what they take for space, and some stop at a NUL; whatever one of them might skip or stop at is no
+ * part of a word. */
+static bool is_space(uint8_t c)
+{
+    return c <= ' ';
+}
+
+static struct span take_word(struct span *line)
+{
+    size_t start = 0, end;
+
+    while (start < line->size && is_space(line->data[start]))
+        start++;
+    for (end = start; end < line->size && !is_space(line->data[end]); end++)
+        ;
+    struct span word = span_of(line->size == 0 ? NULL : line->data + start, end - start);
+    *line = span_skip(*line, end);
+    return word;
+}
+
+static bool is_word(struct span word, const char *wanted)
+{
+    return span_equal_nocase(word, span_of_string(wanted));
+}
+
 /* ---- server to client ---- */
 
 static unsigned reply_code(struct span line)
@@ -114,21 +141,21 @@ static unsigned reply_code(struct span line)
     return code;
 }
 
-/* The keyword of a reply line, after "250-" or "250 ". */
+/* Whether a reply line's keyword, after "250-" or "250 ", is this one. */
 static bool offers(struct span line, const char *keyword)
 {
-    struct span parameters;
-    bool has_parameters;
+    struct span text = span_skip(line, line.size < 4 ? line.size : 4);
 
-    return line.size > 4 &&
-           span_equal_nocase(text_word(span_skip(line, 4), &parameters, &has_parameters), span_of_string(keyword));
+    return is_word(take_word(&text), keyword);
 }
 
 static enum starttls_status on_intermediate_reply(struct smtp_filter *s, unsigned code)
 {
     if (s->pending_count != 1 || s->state != CLIENT_COMMAND || s->command.size != 0)
-        return filter_broken(&s->f, "the client did not wait for the %u reply that came: what it said could be taken "
-                                    "for commands or for data", code);
+        return filter_broken(&s->f,
+                             "the client did not wait for the %u reply that came: what it said could be taken "
+                             "for commands or for data",
+                             code);
     if (code == 354) {
         s->state = CLIENT_DATA;
         s->end_of_data = DATA_LINE_START;
@@ -164,8 +191,8 @@ static enum starttls_status on_reply_line(struct smtp_filter *s, struct buffer *
     struct span text = filter_line_text(line);
     unsigned code = reply_code(text);
     bool is_last = code == 0 || text.size < 4 || text.data[3] != '-';
-    bool is_offer = code == 250 && s->in_reply &&
-                    (offers(text, "STARTTLS") || offers(text, "XCLIENT") || offers(text, "XFORWARD"));
+    bool is_offer =
+        code == 250 && s->in_reply && (offers(text, "STARTTLS") || offers(text, "XCLIENT") || offers(text, "XFORWARD"));
 
     if (code == 250 && s->in_reply && offers(text, "CHUNKING"))
         s->offers_chunking = true;
@@ -197,35 +224,11 @@ static enum starttls_status put_from_server(struct starttls_filter *f, struct sp
         else if (buffer_room(&s->line) == 0)
             status = filter_broken_by(f, "the server sent a reply line that is too long", buffer_span(&s->line));
     }
-    buffer_trim(&s->line);
+    filter_line_forget(&s->line);
     return status;
 }
 
 /* ---- client to server ---- */
-
-/* Servers differ in what they take for space; whatever one of them might skip or stop at is none of the verb. */
-static bool is_space(uint8_t c)
-{
-    return c <= ' ';
-}
-
-static struct span take_word(struct span *line)
-{
-    size_t start = 0, end;
-
-    while (start < line->size && is_space(line->data[start]))
-        start++;
-    for (end = start; end < line->size && !is_space(line->data[end]); end++)
-        ;
-    struct span word = span_of(line->size == 0 ? NULL : line->data + start, end - start);
-    *line = span_skip(*line, end);
-    return word;
-}
-
-static bool is_verb(struct span word, const char *verb)
-{
-    return span_equal_nocase(word, span_of_string(verb));
-}
 
 /* "BDAT size [LAST]". False when the size is none; then the server will say so and read no chunk. */
 static bool parse_chunk(struct span arguments, uint64_t *size, enum command *command)
@@ -240,7 +243,7 @@ static bool parse_chunk(struct span arguments, uint64_t *size, enum command *com
             return false;
         *size = *size * 10 + (uint64_t)(number.data[i] - '0');
     }
-    *command = is_verb(take_word(&arguments), "LAST") ? COMMAND_MESSAGE : COMMAND_OTHER;
+    *command = is_word(take_word(&arguments), "LAST") ? COMMAND_MESSAGE : COMMAND_OTHER;
     return true;
 }
 
@@ -258,14 +261,14 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
         return filter_broken_by(&s->f, "the client speaks HTTP", arguments);
     s->spoke = true;
     verb = take_word(&arguments);
-    is_refused = is_verb(verb, "STARTTLS") || is_verb(verb, "XCLIENT") || is_verb(verb, "XFORWARD");
-    if (!is_complete && (is_refused || is_verb(verb, "BDAT") || arguments.size == 0))
+    is_refused = is_word(verb, "STARTTLS") || is_word(verb, "XCLIENT") || is_word(verb, "XFORWARD");
+    if (!is_complete && (is_refused || is_word(verb, "BDAT") || arguments.size == 0))
         return filter_broken_by(&s->f, "the client sent a command line that is too long", line);
-    if (is_verb(verb, "MAIL"))
+    if (is_word(verb, "MAIL"))
         command = COMMAND_MAIL;
-    if (is_verb(verb, "RCPT"))
+    if (is_word(verb, "RCPT"))
         command = COMMAND_RCPT;
-    if (is_verb(verb, "BDAT") && s->offers_chunking && parse_chunk(arguments, &s->chunk_left, &command))
+    if (is_word(verb, "BDAT") && s->offers_chunking && parse_chunk(arguments, &s->chunk_left, &command))
         s->state = s->chunk_left == 0 ? CLIENT_COMMAND : CLIENT_CHUNK;
     if (!push_command(s, command))
         return filter_broken(&s->f, "the client gave more than %d commands without waiting for a reply",
@@ -384,7 +387,7 @@ static enum starttls_status put_from_client(struct starttls_filter *f, struct sp
         if (taken == 0)
             break;
     }
-    buffer_trim(&s->command);
+    filter_line_forget(&s->command);
     return status;
 }
 

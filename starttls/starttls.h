@@ -14,8 +14,14 @@
 
 #include "base/buffer.h"
 
-enum starttls_protocol { STARTTLS_TCP, STARTTLS_SMTP, STARTTLS_LMTP, STARTTLS_IMAP, STARTTLS_HTTP_CONNECT,
-                         STARTTLS_PROTOCOL_COUNT };
+enum starttls_protocol {
+    STARTTLS_TCP,
+    STARTTLS_SMTP,
+    STARTTLS_LMTP,
+    STARTTLS_IMAP,
+    STARTTLS_HTTP_CONNECT,
+    STARTTLS_PROTOCOL_COUNT
+};
 
 enum starttls_status {
     STARTTLS_NEED_MORE, /* waits for bytes from its peer */
@@ -34,9 +40,9 @@ enum starttls_failure {
     STARTTLS_FAILURE_TARGET_REFUSED,  /* not allowed to go there, or not allowed in */
     STARTTLS_FAILURE_TARGET_DOWN,     /* no target answered */
     STARTTLS_FAILURE_TARGET_TIMEOUT,
-    STARTTLS_FAILURE_TARGET_TLS,      /* target refuses or strips TLS, bad chain, wrong name */
-    STARTTLS_FAILURE_SHUTDOWN,        /* we are stopping */
-    STARTTLS_FAILURE_TIMEOUT,         /* the client took too long */
+    STARTTLS_FAILURE_TARGET_TLS, /* target refuses or strips TLS, bad chain, wrong name */
+    STARTTLS_FAILURE_SHUTDOWN,   /* we are stopping */
+    STARTTLS_FAILURE_TIMEOUT,    /* the client took too long */
     STARTTLS_FAILURE_COUNT
 };
 
@@ -57,10 +63,12 @@ struct starttls_options {
 
 /* The machine that faces a client. Its greeting, where the protocol has one, is output at once.
  * `protocol` MUST NOT be STARTTLS_TCP. */
-struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol, const struct starttls_options *options);
+struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol,
+                                                const struct starttls_options *options);
 
 /* The machine that faces a server. */
-struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol, const struct starttls_options *options);
+struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol,
+                                                 const struct starttls_options *options);
 
 void starttls_machine_destroy(struct starttls_machine **m); /* wipes its buffers */
 

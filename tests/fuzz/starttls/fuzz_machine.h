@@ -31,8 +31,8 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
 {
     const struct starttls_options options = {
         .name = "proxy.test", .upgrade = upgrade, .target_host = "host.test", .target_port = 443};
-    struct starttls_machine *m =
-        side == FUZZ_ACCEPTED ? starttls_accept_create(protocol, &options) : starttls_connect_create(protocol, &options);
+    struct starttls_machine *m = side == FUZZ_ACCEPTED ? starttls_accept_create(protocol, &options)
+                                                       : starttls_connect_create(protocol, &options);
     struct fuzz_result r = {.status = STARTTLS_NEED_MORE};
 
     /* Nothing is taken out before the end: how the caller sends must not matter either. */

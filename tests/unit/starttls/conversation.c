@@ -94,8 +94,8 @@ static void run_and_compare(const struct conversation *row, size_t first, size_t
     struct result r = run(row, first, size);
 
     if (!matches(row, &r)) {
-        print_error("%s (first piece %zu, others %zu): got %s, %zu of %zu bytes taken, error \"%s\"\n", row->name, first,
-                    size, status_names[r.status], r.consumed, row->input.size, r.error);
+        print_error("%s (first piece %zu, others %zu): got %s, %zu of %zu bytes taken, error \"%s\"\n", row->name,
+                    first, size, status_names[r.status], r.consumed, row->input.size, r.error);
         print_error("want %s, %zu left, error \"%s\"\n", status_names[row->want], row->want_left,
                     row->want_error == NULL ? "" : row->want_error);
         print_error("got output:\n%.*s\nwant output:\n%s\n", (int)r.output.size,

@@ -11,7 +11,10 @@ enum side { ACCEPTED, CONNECTED };
 enum upgrade { PLAIN, UPGRADE };
 
 /* The bytes of a string literal, NULs included. */
-#define BYTES(literal) {(const uint8_t *)(literal), sizeof(literal) - 1}
+#define BYTES(literal)                                                                                                 \
+    {                                                                                                                  \
+        (const uint8_t *)(literal), sizeof(literal) - 1                                                                \
+    }
 
 struct conversation {
     const char *name; /* what the row shows; printed when it fails */
@@ -20,10 +23,10 @@ struct conversation {
     enum upgrade upgrade;
     struct span input;
     enum starttls_status want;
-    const char *want_output;    /* all of it, greeting included */
-    const char *want_error;     /* a part of the error sentence; NULL: there must be none */
-    const char *target;         /* connected HTTP CONNECT: the host to ask for (port 443) */
-    size_t want_left;           /* bytes at the end of the input that must not be taken */
+    const char *want_output; /* all of it, greeting included */
+    const char *want_error;  /* a part of the error sentence; NULL: there must be none */
+    const char *target;      /* connected HTTP CONNECT: the host to ask for (port 443) */
+    size_t want_left;        /* bytes at the end of the input that must not be taken */
 };
 
 void conversation_check(const struct conversation *row);

@@ -25,16 +25,20 @@ static void accept_gives_the_target(void **state)
         uint16_t want_port;
     } rows[] = {
         {{"name", HTTP_ACCEPT, .input = BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443\r\n\r\n")},
-         "host.test", 443},
+         "host.test",
+         443},
         {{"1.0 without Host", HTTP_ACCEPT, .input = BYTES("CONNECT host.test:1 HTTP/1.0\r\n\r\n")}, "host.test", 1},
         {{"1.0 with Host", HTTP_ACCEPT, .input = BYTES("CONNECT h:65535 HTTP/1.0\r\nHost:h\r\n\r\n")}, "h", 65535},
         {{"Host without port, other case, trailing dot", HTTP_ACCEPT,
           .input = BYTES("CONNECT Host.Test.:443 HTTP/1.1\r\nhOST: HOST.test \r\nX: y\r\nEmpty:\r\nZ: \t\r\n\r\n")},
-         "host.test", 443},
+         "host.test",
+         443},
         {{"IPv4", HTTP_ACCEPT, .input = BYTES("CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: 192.0.2.1:443\r\n\r\n")},
-         "192.0.2.1", 443},
+         "192.0.2.1",
+         443},
         {{"IPv6", HTTP_ACCEPT, .input = BYTES("CONNECT [2001:DB8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n")},
-         "2001:db8::1", 443},
+         "2001:db8::1",
+         443},
     };
 
     (void)state;
@@ -84,7 +88,8 @@ static void accept_refuses_everything_but_a_plain_connect(void **state)
         {"another Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: other.test:443\r\n\r\n"), R400, "Host"},
         {"another Host's port", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:25\r\n\r\n"), R400, "Host"},
         {"empty Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost:\r\n\r\n"), R400, "Host"},
-        {"two hosts in one Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443, a\r\n\r\n"), R400, "Host"},
+        {"two hosts in one Host", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost: host.test:443, a\r\n\r\n"), R400,
+         "Host"},
         {"HTTP/0.9", BYTES("CONNECT host.test:443\r\n"), R505, "0.9"},
         {"HTTP/2.0", BYTES("CONNECT host.test:443 HTTP/2.0\r\n"), R505, "version"},
         {"HTTP/9.9", BYTES("CONNECT host.test:443 HTTP/9.9\r\n"), R505, "version"},
@@ -97,8 +102,10 @@ static void accept_refuses_everything_but_a_plain_connect(void **state)
         {"folded field", BYTES(GOOD "X: y\r\n z\r\n"), R400, "folded"},
         {"field folded with a tab", BYTES(GOOD "X: y\r\n\tz\r\n"), R400, "folded"},
         {"first field folded", BYTES("CONNECT host.test:443 HTTP/1.1\r\n Host: x\r\n"), R400, "folded"},
-        {"space before the colon", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost : host.test:443\r\n"), R400, "proper name"},
-        {"tab before the colon", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost\t: host.test:443\r\n"), R400, "proper name"},
+        {"space before the colon", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost : host.test:443\r\n"), R400,
+         "proper name"},
+        {"tab before the colon", BYTES("CONNECT host.test:443 HTTP/1.1\r\nHost\t: host.test:443\r\n"), R400,
+         "proper name"},
         {"no colon", BYTES(GOOD "X\r\n"), R400, "proper name"},
         {"no name", BYTES(GOOD ": x\r\n"), R400, "proper name"},
         {"two spaces before the target", BYTES("CONNECT  host.test:443 HTTP/1.1\r\n"), R400, "request line"},
@@ -137,7 +144,10 @@ static void accept_refuses_everything_but_a_plain_connect(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct conversation row = {.name = rows[i].name, HTTP_ACCEPT, .input = rows[i].input, .want = STARTTLS_BROKEN,
+        struct conversation row = {.name = rows[i].name,
+                                   HTTP_ACCEPT,
+                                   .input = rows[i].input,
+                                   .want = STARTTLS_BROKEN,
                                    .want_output = rows[i].want_output,
                                    .want_error = rows[i].want_error == NULL ? "" : rows[i].want_error};
         struct starttls_machine *m = conversation_create(&row);
@@ -282,8 +292,8 @@ static void connect_opens_the_tunnel(void **state)
         {"C8 lengths mean nothing in 2xx", HTTP_CONNECT,
          .input = BYTES("HTTP/1.1 204 x\r\nContent-Length: 5\r\nVia: x\r\n\r\n"), .want = STARTTLS_READY,
          .want_output = ASK},
-        {"the target speaks first", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\n\r\n220 mx"), .want = STARTTLS_READY,
-         .want_output = ASK, .want_left = 6},
+        {"the target speaks first", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\n\r\n220 mx"),
+         .want = STARTTLS_READY, .want_output = ASK, .want_left = 6},
         {"TLS comes next", HTTP_CONNECT, .upgrade = UPGRADE, .input = BYTES("HTTP/1.1 200 OK\r\n\r\n"),
          .want = STARTTLS_UPGRADE, .want_output = ASK},
         {"interim responses", HTTP_CONNECT,
@@ -291,7 +301,8 @@ static void connect_opens_the_tunnel(void **state)
                         "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
          .want = STARTTLS_READY, .want_output = ASK},
         {"IPv6", .protocol = STARTTLS_HTTP_CONNECT, .side = CONNECTED, .target = "2001:db8::1", .input = BYTES(""),
-         .want = STARTTLS_NEED_MORE, .want_output = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n"},
+         .want = STARTTLS_NEED_MORE,
+         .want_output = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n"},
     };
 
     (void)state;
@@ -301,8 +312,8 @@ static void connect_opens_the_tunnel(void **state)
 static void connect_refuses_all_else(void **state)
 {
     static const struct conversation rows[] = {
-        {"407", HTTP_CONNECT, .input = BYTES("HTTP/1.1 407 x\r\nContent-Length: 3\r\n\r\nabc"), .want = STARTTLS_REFUSED,
-         .want_output = ASK, .want_error = "407", .want_left = 3},
+        {"407", HTTP_CONNECT, .input = BYTES("HTTP/1.1 407 x\r\nContent-Length: 3\r\n\r\nabc"),
+         .want = STARTTLS_REFUSED, .want_output = ASK, .want_error = "407", .want_left = 3},
         {"C8 301", HTTP_CONNECT, .input = BYTES("HTTP/1.1 301 x\r\nLocation: http://x/\r\n\r\n"),
          .want = STARTTLS_REFUSED, .want_output = ASK, .want_error = "301"},
         {"C8 101", HTTP_CONNECT, .input = BYTES("HTTP/1.1 101 x\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
@@ -321,14 +332,14 @@ static void connect_refuses_all_else(void **state)
          .want_output = ASK, .want_error = "status line"},
         {"code of four digits", HTTP_CONNECT, .input = BYTES("HTTP/1.1 2000 OK\r\n"), .want = STARTTLS_BROKEN,
          .want_output = ASK, .want_error = "status line"},
-        {"two spaces", HTTP_CONNECT, .input = BYTES("HTTP/1.1  200 OK\r\n"), .want = STARTTLS_BROKEN, .want_output = ASK,
-         .want_error = "status line"},
+        {"two spaces", HTTP_CONNECT, .input = BYTES("HTTP/1.1  200 OK\r\n"), .want = STARTTLS_BROKEN,
+         .want_output = ASK, .want_error = "status line"},
         {"bare LF", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\n"), .want = STARTTLS_BROKEN, .want_output = ASK,
          .want_error = "LF"},
         {"folded field", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\nX: y\r\n z\r\n"), .want = STARTTLS_BROKEN,
          .want_output = ASK, .want_error = "folded"},
-        {"space before the colon", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\nX : y\r\n"), .want = STARTTLS_BROKEN,
-         .want_output = ASK, .want_error = "proper name"},
+        {"space before the colon", HTTP_CONNECT, .input = BYTES("HTTP/1.1 200 OK\r\nX : y\r\n"),
+         .want = STARTTLS_BROKEN, .want_output = ASK, .want_error = "proper name"},
     };
 
     (void)state;
@@ -338,9 +349,14 @@ static void connect_refuses_all_else(void **state)
 /* C8: bytes before the target's TLS. */
 static void connect_refuses_bytes_before_tls(void **state)
 {
-    static const struct conversation row = {
-        "C8", HTTP_CONNECT, .upgrade = UPGRADE, .input = BYTES("HTTP/1.1 200 OK\r\n\r\nabc"), .want = STARTTLS_BROKEN,
-        .want_output = ASK, .want_error = "plain text", .want_left = 3};
+    static const struct conversation row = {"C8",
+                                            HTTP_CONNECT,
+                                            .upgrade = UPGRADE,
+                                            .input = BYTES("HTTP/1.1 200 OK\r\n\r\nabc"),
+                                            .want = STARTTLS_BROKEN,
+                                            .want_output = ASK,
+                                            .want_error = "plain text",
+                                            .want_left = 3};
 
     (void)state;
     conversation_check_early(&row, row.input.size - 3);
@@ -356,8 +372,12 @@ static void connect_has_limits(void **state)
     assert_true(buffer_printf(&head, "HTTP/1.1 200 OK\r\n"));
     while (head.size < 64 * 1024)
         assert_true(buffer_printf(&head, "X-A: %01000d\r\n", 7));
-    const struct conversation row = {"C8", HTTP_CONNECT, .input = buffer_span(&head), .want = STARTTLS_BROKEN,
-                                     .want_output = ASK, .want_error = "too long",
+    const struct conversation row = {"C8",
+                                     HTTP_CONNECT,
+                                     .input = buffer_span(&head),
+                                     .want = STARTTLS_BROKEN,
+                                     .want_output = ASK,
+                                     .want_error = "too long",
                                      .want_left = head.size - 17 - 17 * 1007};
     conversation_check(&row);
     buffer_release(&head);

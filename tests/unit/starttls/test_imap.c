@@ -34,7 +34,8 @@ static void accept_answers_the_plain_phase_itself(void **state)
          .input = BYTES("a LOGIN user pass\r\nb AUTHENTICATE PLAIN\r\nc authenticate PLAIN AGEAYg==\r\nd LOGIN\r\n"),
          .want = STARTTLS_NEED_MORE, .want_output = GREETING "a " PRIVACY "b " PRIVACY "c " PRIVACY "d " PRIVACY},
         {"everything else is unknown", IMAP_ACCEPT,
-         .input = BYTES("a SELECT x\r\nb NOOP x\r\nc CAPABILITY \r\nd ID\r\ne  NOOP\r\nf\r\n"), .want = STARTTLS_NEED_MORE,
+         .input = BYTES("a SELECT x\r\nb NOOP x\r\nc CAPABILITY \r\nd ID\r\ne  NOOP\r\nf\r\n"),
+         .want = STARTTLS_NEED_MORE,
          .want_output = GREETING "a " UNKNOWN "b " UNKNOWN "c " UNKNOWN "d " UNKNOWN "e " UNKNOWN
                                  "f BAD A command is missing\r\n"},
         {"I9 bad tags are not repeated", IMAP_ACCEPT,
@@ -72,10 +73,14 @@ static void accept_starts_tls(void **state)
 /* I1, I2, I4: CVE-2011-0411. */
 static void accept_refuses_plain_text_after_starttls(void **state)
 {
-    static const struct conversation row = {
-        "I1 a command", IMAP_ACCEPT, .input = BYTES("a STARTTLS\r\nb LOGIN x y\r\n"), .want = STARTTLS_BROKEN,
-        .want_output = GREETING "a BAD Nothing may follow STARTTLS before TLS\r\n* BYE Closing\r\n",
-        .want_error = "plain text", .want_left = 13};
+    static const struct conversation row = {"I1 a command",
+                                            IMAP_ACCEPT,
+                                            .input = BYTES("a STARTTLS\r\nb LOGIN x y\r\n"),
+                                            .want = STARTTLS_BROKEN,
+                                            .want_output = GREETING
+                                            "a BAD Nothing may follow STARTTLS before TLS\r\n* BYE Closing\r\n",
+                                            .want_error = "plain text",
+                                            .want_left = 13};
 
     (void)state;
     conversation_check_early(&row, 12);
@@ -115,7 +120,8 @@ static void accept_refuses_lines_that_two_parsers_could_read_differently(void **
          .want_output = GREETING "* BAD A line has a CR without LF\r\n* BYE Closing\r\n", .want_error = "CR",
          .want_left = 11},
         {"I5 NUL", IMAP_ACCEPT, .input = BYTES("a STARTTLS\0\r\n"), .want = STARTTLS_BROKEN,
-         .want_output = GREETING "* BAD A line has a NUL byte\r\n* BYE Closing\r\n", .want_error = "NUL", .want_left = 2},
+         .want_output = GREETING "* BAD A line has a NUL byte\r\n* BYE Closing\r\n", .want_error = "NUL",
+         .want_left = 2},
         {"X3 HTTP", IMAP_ACCEPT, .input = BYTES("POST /a HTTP/1.1\r\n"), .want = STARTTLS_BROKEN,
          .want_output = GREETING "* BYE This is not an HTTP server\r\n", .want_error = "HTTP"},
         {"a tag may be GET", IMAP_ACCEPT, .input = BYTES("GET NOOP\r\n"), .want = STARTTLS_NEED_MORE,
@@ -141,8 +147,9 @@ static void accept_has_limits(void **state)
         {"refused commands", IMAP_ACCEPT,
          .input = BYTES("a X\r\na X\r\na X\r\na X\r\na X\r\na X\r\na X\r\na X\r\na X\r\na X\r\na X\r\n"),
          .want = STARTTLS_BROKEN,
-         .want_output = GREETING "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN
-                                 "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "* BYE Too many refused commands\r\n",
+         .want_output =
+             GREETING "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN
+                      "a " UNKNOWN "a " UNKNOWN "a " UNKNOWN "* BYE Too many refused commands\r\n",
          .want_error = "10 commands", .want_left = 5},
         {"all", IMAP_ACCEPT, .input = span_of(line, STARTTLS_ACCEPTED_BYTES_MAX + 1), .want = STARTTLS_BROKEN,
          .want_output = GREETING "* BAD A line goes past what may be said before TLS\r\n* BYE Closing\r\n",
@@ -163,10 +170,12 @@ static void accept_has_limits(void **state)
 static void connect_upgrades(void **state)
 {
     static const struct conversation rows[] = {
-        {"short", IMAP_CONNECT, .input = BYTES("* OK hello\r\nS1 OK go\r\n"), .want = STARTTLS_UPGRADE, .want_output = ASK},
+        {"short", IMAP_CONNECT, .input = BYTES("* OK hello\r\nS1 OK go\r\n"), .want = STARTTLS_UPGRADE,
+         .want_output = ASK},
         {"R6 what is said before TLS is dropped", IMAP_CONNECT,
-         .input = BYTES("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello\r\n* OK [ALERT] call me\r\n* 3 EXISTS\r\n"
-                        "* CAPABILITY IMAP4rev1\r\n* LIST () \"/\" x\r\n* NO [REFERRAL imap://evil/] x\r\nS1 OK go\r\n"),
+         .input =
+             BYTES("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello\r\n* OK [ALERT] call me\r\n* 3 EXISTS\r\n"
+                   "* CAPABILITY IMAP4rev1\r\n* LIST () \"/\" x\r\n* NO [REFERRAL imap://evil/] x\r\nS1 OK go\r\n"),
          .want = STARTTLS_UPGRADE, .want_output = ASK},
         {"nothing to upgrade", .protocol = STARTTLS_IMAP, .side = CONNECTED, .upgrade = PLAIN,
          .input = BYTES("* ok hello\r\n* early"), .want = STARTTLS_READY, .want_output = "", .want_left = 7},
@@ -226,9 +235,13 @@ static void connect_never_goes_on_in_clear(void **state)
 /* R1. */
 static void connect_refuses_bytes_after_the_go_ahead(void **state)
 {
-    static const struct conversation row = {
-        "R1", IMAP_CONNECT, .input = BYTES("* OK x\r\nS1 OK go\r\n* OK [ALERT] x\r\n"), .want = STARTTLS_BROKEN,
-        .want_output = ASK, .want_error = "plain text", .want_left = 16};
+    static const struct conversation row = {"R1",
+                                            IMAP_CONNECT,
+                                            .input = BYTES("* OK x\r\nS1 OK go\r\n* OK [ALERT] x\r\n"),
+                                            .want = STARTTLS_BROKEN,
+                                            .want_output = ASK,
+                                            .want_error = "plain text",
+                                            .want_left = 16};
 
     (void)state;
     conversation_check_early(&row, row.input.size - 16);

@@ -7,7 +7,10 @@
 
 #define C STARTTLS_FROM_CLIENT
 #define S STARTTLS_FROM_SERVER
-#define SAME(direction, literal) {direction, BYTES(literal), BYTES(literal)}
+#define SAME(direction, literal)                                                                                       \
+    {                                                                                                                  \
+        direction, BYTES(literal), BYTES(literal)                                                                      \
+    }
 
 /* R13. */
 static void server_capabilities_offer_no_second_tls(void **state)
@@ -17,7 +20,8 @@ static void server_capabilities_offer_no_second_tls(void **state)
         struct step step;
     } rows[] = {
         {"untagged",
-         {S, BYTES("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n"), BYTES("* CAPABILITY IMAP4rev1 LOGINDISABLED\r\n")}},
+         {S, BYTES("* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n"),
+          BYTES("* CAPABILITY IMAP4rev1 LOGINDISABLED\r\n")}},
         {"last, any case", {S, BYTES("* capability IMAP4rev1 starttls\r\n"), BYTES("* capability IMAP4rev1\r\n")}},
         {"twice", {S, BYTES("* CAPABILITY STARTTLS A STARTTLS\r\n"), BYTES("* CAPABILITY A\r\n")}},
         {"greeting",
@@ -53,7 +57,8 @@ static void client_starttls_reaches_no_server(void **state)
         {"STARTTLS", {C, BYTES("a STARTTLS\r\n"), BYTES("a REFUSED-STARTTLS\r\n")}},
         {"any case, spaces, arguments", {C, BYTES(" a  starttls x\r\n"), BYTES("a REFUSED-STARTTLS\r\n")}},
         {"LF alone", {C, BYTES("a NOOP\na STARTTLS\n"), BYTES("a NOOP\na REFUSED-STARTTLS\r\n")}},
-        {"behind others", {C, BYTES("a NOOP\r\nb STARTTLS\r\nc NOOP\r\n"), BYTES("a NOOP\r\nb REFUSED-STARTTLS\r\nc NOOP\r\n")}},
+        {"behind others",
+         {C, BYTES("a NOOP\r\nb STARTTLS\r\nc NOOP\r\n"), BYTES("a NOOP\r\nb REFUSED-STARTTLS\r\nc NOOP\r\n")}},
         {"behind a login", {C, BYTES("a LOGIN x y\r\nb STARTTLS\r\n"), BYTES("a LOGIN x y\r\nb REFUSED-STARTTLS\r\n")}},
         {"not in a literal",
          {C, BYTES("a LOGIN {14+}\r\nb STARTTLS\r\nxy {14+}\r\nc STARTTLS\r\nxy\r\nd STARTTLS\r\n"),
@@ -85,18 +90,26 @@ static void login_ends_the_filter(void **state)
         {S, BYTES("c OK [CAPABILITY B STARTTLS] in\r\n* CAPABILITY STARTTLS\r\n"), BYTES("c OK [CAPABILITY B] in\r\n")},
     };
     static const struct step literals[] = {
-        SAME(C, "a LOGIN {12}\r\n"), SAME(S, "+ go\r\n"), SAME(C, "b STARTTLS\r\n {12}\r\n"), SAME(S, "+\r\n"),
-        SAME(C, "c STARTTLS\r\n\r\n"), SAME(S, "* OK x\r\na OK in\r\n"),
+        SAME(C, "a LOGIN {12}\r\n"),        SAME(S, "+ go\r\n"),
+        SAME(C, "b STARTTLS\r\n {12}\r\n"), SAME(S, "+\r\n"),
+        SAME(C, "c STARTTLS\r\n\r\n"),      SAME(S, "* OK x\r\na OK in\r\n"),
     };
     static const struct step refused_literal[] = {
-        SAME(C, "a LOGIN {999999}\r\n"), SAME(S, "a BAD too long\r\n"),
+        SAME(C, "a LOGIN {999999}\r\n"),
+        SAME(S, "a BAD too long\r\n"),
         {C, BYTES("b STARTTLS\r\n"), BYTES("b REFUSED-STARTTLS\r\n")},
     };
     static const struct step authenticate[] = {
-        SAME(C, "a AUTHENTICATE LOGIN\r\n"), SAME(S, "+ VXNlcg==\r\n"), SAME(C, "b STARTTLS\r\n"),
-        SAME(S, "+ UGFzcw==\r\n"),           SAME(C, "c STARTTLS\r\n"), SAME(S, "a NO wrong\r\n"),
+        SAME(C, "a AUTHENTICATE LOGIN\r\n"),
+        SAME(S, "+ VXNlcg==\r\n"),
+        SAME(C, "b STARTTLS\r\n"),
+        SAME(S, "+ UGFzcw==\r\n"),
+        SAME(C, "c STARTTLS\r\n"),
+        SAME(S, "a NO wrong\r\n"),
         {C, BYTES("d STARTTLS\r\n"), BYTES("d REFUSED-STARTTLS\r\n")},
-        SAME(S, "d BAD unknown\r\n"),        SAME(C, "e authenticate PLAIN AGEAYg==\r\n"), SAME(S, "e ok in\r\n"),
+        SAME(S, "d BAD unknown\r\n"),
+        SAME(C, "e authenticate PLAIN AGEAYg==\r\n"),
+        SAME(S, "e ok in\r\n"),
     };
     static const struct step other_tags[] = {
         SAME(C, "a LOGIN x y\r\nb NOOP\r\n"),
@@ -118,15 +131,17 @@ static void login_ends_the_filter(void **state)
 static void what_could_be_data_or_commands_ends_the_session(void **state)
 {
     static const struct step literal[] = {SAME(C, "a LOGIN {3}\r\nb NOOP\r\n"), {S, BYTES("+ go\r\n"), BYTES("")}};
-    static const struct step partial[] = {SAME(C, "a LOGIN {3}\r\n"), {C, BYTES("b"), BYTES("")}, {S, BYTES("+ go\r\n"), BYTES("")}};
+    static const struct step partial[] = {
+        SAME(C, "a LOGIN {3}\r\n"), {C, BYTES("b"), BYTES("")}, {S, BYTES("+ go\r\n"), BYTES("")}};
     static const struct step auth[] = {SAME(C, "a AUTHENTICATE X\r\nb NOOP\r\n"), {S, BYTES("+\r\n"), BYTES("")}};
     static const struct step unasked[] = {SAME(C, "a LOGIN x y\r\n"), {S, BYTES("+\r\n"), BYTES("")}};
     static const struct step preauth[] = {{S, BYTES("* PREAUTH [CAPABILITY STARTTLS] in\r\n"), BYTES("")}};
     static const struct step sizeless[] = {{C, BYTES("a LOGIN {}\r\n"), BYTES("")}};
     static const struct step server_sizeless[] = {{S, BYTES("* X {99999999999}\r\n"), BYTES("")}};
     static const struct step logins[] = {
-        {C, BYTES("a LOGIN x y\r\nb LOGIN x y\r\nc LOGIN x y\r\nd LOGIN x y\r\ne LOGIN x y\r\nf LOGIN x y\r\n"
-                  "g LOGIN x y\r\nh LOGIN x y\r\ni LOGIN x y\r\n"),
+        {C,
+         BYTES("a LOGIN x y\r\nb LOGIN x y\r\nc LOGIN x y\r\nd LOGIN x y\r\ne LOGIN x y\r\nf LOGIN x y\r\n"
+               "g LOGIN x y\r\nh LOGIN x y\r\ni LOGIN x y\r\n"),
          BYTES("a LOGIN x y\r\nb LOGIN x y\r\nc LOGIN x y\r\nd LOGIN x y\r\ne LOGIN x y\r\nf LOGIN x y\r\n"
                "g LOGIN x y\r\nh LOGIN x y\r\n")}};
     static const struct step http[] = {{C, BYTES("GET /a HTTP/1.1\r\n"), BYTES("")}};
@@ -136,7 +151,8 @@ static void what_could_be_data_or_commands_ends_the_session(void **state)
         {"AUTHENTICATE", STARTTLS_IMAP, STEPS(auth), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
         {"nobody asked", STARTTLS_IMAP, STEPS(unasked), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
         {"PREAUTH", STARTTLS_IMAP, STEPS(preauth), .want = STARTTLS_BROKEN, .want_error = "PREAUTH"},
-        {"client's literal without a size", STARTTLS_IMAP, STEPS(sizeless), .want = STARTTLS_BROKEN, .want_error = "literal"},
+        {"client's literal without a size", STARTTLS_IMAP, STEPS(sizeless), .want = STARTTLS_BROKEN,
+         .want_error = "literal"},
         {"server's literal without a size", STARTTLS_IMAP, STEPS(server_sizeless), .want = STARTTLS_BROKEN,
          .want_error = "literal"},
         {"too many logins", STARTTLS_IMAP, STEPS(logins), .want = STARTTLS_BROKEN, .want_error = "more than 8 logins"},
@@ -169,8 +185,8 @@ static void lines_have_limits(void **state)
         bool passes = rows[i].want == STARTTLS_NEED_MORE;
         const struct step step = {rows[i].direction, span_of(line, rows[i].size),
                                   passes ? span_of(line, rows[i].size) : span_of("", 0)};
-        const struct relay relay = {rows[i].name, STARTTLS_IMAP, .steps = &step, .step_count = 1, .want = rows[i].want,
-                                    .want_error = passes ? NULL : "too long"};
+        const struct relay relay = {rows[i].name,    STARTTLS_IMAP,        .steps = &step,
+                                    .step_count = 1, .want = rows[i].want, .want_error = passes ? NULL : "too long"};
 
         memset(line, 'x', rows[i].size);
         memcpy(line, rows[i].start, strlen(rows[i].start));

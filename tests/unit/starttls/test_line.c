@@ -10,7 +10,7 @@ static void put_gives_the_same_lines_for_each_cut(void **state)
         const char *name;
         struct span input;
         enum line_text text;
-        enum line_status want; /* the last one that is not LINE_COMPLETE */
+        enum line_status want;  /* the last one that is not LINE_COMPLETE */
         const char *want_lines; /* joined by "|" */
         size_t want_consumed;
     } rows[] = {

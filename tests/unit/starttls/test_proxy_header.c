@@ -36,8 +36,8 @@ static void v1_writes_canonical_addresses(void **state)
         {"::", "1::", "PROXY TCP6 :: 1:: 56324 443\r\n"},
         {"1:0:0:2:0:0:0:3", "1:0:0:2:3:0:0:4", "PROXY TCP6 1:0:0:2::3 1::2:3:0:0:4 56324 443\r\n"},
         {"1:0:2:3:4:5:6:7", "0:1:2:3:4:5:6:0", "PROXY TCP6 1:0:2:3:4:5:6:7 0:1:2:3:4:5:6:0 56324 443\r\n"},
-        {"ABCD:ef01:2345:6789:abcd:ef01:2345:6789", "0:0:1::",
-         "PROXY TCP6 abcd:ef01:2345:6789:abcd:ef01:2345:6789 0:0:1:: 56324 443\r\n"},
+        {"ABCD:ef01:2345:6789:abcd:ef01:2345:6789",
+         "0:0:1::", "PROXY TCP6 abcd:ef01:2345:6789:abcd:ef01:2345:6789 0:0:1:: 56324 443\r\n"},
         {"::ffff:192.0.2.1", "2001:db8::1", "PROXY TCP6 ::ffff:c000:201 2001:db8::1 56324 443\r\n"},
         {NULL, NULL, "PROXY UNKNOWN\r\n"},
     };
@@ -65,13 +65,17 @@ static void v2_writes_addresses(void **state)
         const char *source, *destination;
         struct span want;
     } rows[] = {
-        {"192.0.2.1", "10.0.0.1",
+        {"192.0.2.1",
+         "10.0.0.1",
          {(const uint8_t *)SIGNATURE "\x21\x11\x00\x0c\xc0\x00\x02\x01\x0a\x00\x00\x01\xdc\x04\x01\xbb", 28}},
-        {"::ffff:192.0.2.1", "::ffff:10.0.0.1",
+        {"::ffff:192.0.2.1",
+         "::ffff:10.0.0.1",
          {(const uint8_t *)SIGNATURE "\x21\x11\x00\x0c\xc0\x00\x02\x01\x0a\x00\x00\x01\xdc\x04\x01\xbb", 28}},
-        {"2001:db8::1", "::2",
+        {"2001:db8::1",
+         "::2",
          {(const uint8_t *)SIGNATURE "\x21\x21\x00\x24\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
-                                     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\xdc\x04\x01\xbb", 52}},
+                                     "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x02\xdc\x04\x01\xbb",
+          52}},
         {NULL, NULL, {(const uint8_t *)SIGNATURE "\x21\x00\x00\x00", 16}},
     };
 
@@ -99,21 +103,30 @@ static void v2_writes_what_tls_learnt(void **state)
         {"TLS, and nothing known", {.is_tls = true}, {(const uint8_t *)"\x20\x00\x05\x01\x00\x00\x00\x01", 8}},
         {"ALPN and authority",
          {.alpn = {(const uint8_t *)"imap", 4}, .authority = {(const uint8_t *)"a.test", 6}},
-         {(const uint8_t *)"\x01\x00\x04imap\x02\x00\x06" "a.test", 16}},
+         {(const uint8_t *)"\x01\x00\x04imap\x02\x00\x06"
+                           "a.test",
+          16}},
         {"version and cipher",
          {.is_tls = true, .version = {(const uint8_t *)"TLSv1.3", 7}, .cipher = {(const uint8_t *)"C", 1}},
-         {(const uint8_t *)"\x20\x00\x13\x01\x00\x00\x00\x01\x21\x00\x07TLSv1.3\x23\x00\x01" "C", 22}},
+         {(const uint8_t *)"\x20\x00\x13\x01\x00\x00\x00\x01\x21\x00\x07TLSv1.3\x23\x00\x01"
+                           "C",
+          22}},
         {"a verified certificate",
-         {.is_tls = true, .client_cert_on_connection = true, .client_cert_is_verified = true,
-          .client_common_name = {(const uint8_t *)"\xc3\xa4", 2}, .client_cert = {(const uint8_t *)"\x30\x01\x00", 3}},
+         {.is_tls = true,
+          .client_cert_on_connection = true,
+          .client_cert_is_verified = true,
+          .client_common_name = {(const uint8_t *)"\xc3\xa4", 2},
+          .client_cert = {(const uint8_t *)"\x30\x01\x00", 3}},
          {(const uint8_t *)"\x20\x00\x10\x07\x00\x00\x00\x00\x22\x00\x02\xc3\xa4\x28\x00\x03\x30\x01\x00", 19}},
         {"one that is not verified",
-         {.is_tls = true, .client_cert_on_connection = true}, {(const uint8_t *)"\x20\x00\x05\x07\x00\x00\x00\x01", 8}},
+         {.is_tls = true, .client_cert_on_connection = true},
+         {(const uint8_t *)"\x20\x00\x05\x07\x00\x00\x00\x01", 8}},
         {"a resumed session's",
          {.is_tls = true, .client_cert_in_session = true, .client_cert_is_verified = true},
          {(const uint8_t *)"\x20\x00\x05\x05\x00\x00\x00\x00", 8}},
         {"verified without a certificate is not verified",
-         {.is_tls = true, .client_cert_is_verified = true}, {(const uint8_t *)"\x20\x00\x05\x01\x00\x00\x00\x01", 8}},
+         {.is_tls = true, .client_cert_is_verified = true},
+         {(const uint8_t *)"\x20\x00\x05\x01\x00\x00\x00\x01", 8}},
     };
 
     (void)state;
@@ -175,10 +188,8 @@ static void v2_local_has_no_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(v1_writes_canonical_addresses),
-        cmocka_unit_test(v2_writes_addresses),
-        cmocka_unit_test(v2_writes_what_tls_learnt),
-        cmocka_unit_test(v2_is_whole_or_not_at_all),
+        cmocka_unit_test(v1_writes_canonical_addresses), cmocka_unit_test(v2_writes_addresses),
+        cmocka_unit_test(v2_writes_what_tls_learnt),     cmocka_unit_test(v2_is_whole_or_not_at_all),
         cmocka_unit_test(v2_local_has_no_addresses),
     };
 

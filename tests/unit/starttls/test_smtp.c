@@ -23,7 +23,8 @@ static void accept_answers_the_plain_phase_itself(void **state)
          .want_output = GREETING HELLO},
         {"EHLO twice and an address literal", SMTP_ACCEPT, .input = BYTES("EHLO [192.0.2.1]\r\nehlo x \r\n"),
          .want = STARTTLS_NEED_MORE, .want_output = GREETING HELLO HELLO},
-        {"EHLO without a name", SMTP_ACCEPT, .input = BYTES("EHLO\r\nEHLO \r\nEHLO a b\r\n"), .want = STARTTLS_NEED_MORE,
+        {"EHLO without a name", SMTP_ACCEPT, .input = BYTES("EHLO\r\nEHLO \r\nEHLO a b\r\n"),
+         .want = STARTTLS_NEED_MORE,
          .want_output = GREETING "501 5.5.4 A host name is needed\r\n501 5.5.4 A host name is needed\r\n"
                                  "501 5.5.4 A host name is needed\r\n"},
         {"HELO has no extensions, and no STARTTLS", SMTP_ACCEPT, .input = BYTES("HELO a\r\nSTARTTLS\r\n"),
@@ -40,7 +41,8 @@ static void accept_answers_the_plain_phase_itself(void **state)
          .want_output = GREETING "500 5.5.1 This is not LMTP\r\n"},
         {"no identity: not offered, and 454", .protocol = STARTTLS_SMTP, .side = ACCEPTED, .upgrade = PLAIN,
          .input = BYTES("EHLO a\r\nSTARTTLS\r\nMAIL FROM:<>\r\n"), .want = STARTTLS_NEED_MORE,
-         .want_output = GREETING "250-proxy.test\r\n250 ENHANCEDSTATUSCODES\r\n454 4.7.0 TLS is not available now\r\n" MUST},
+         .want_output =
+             GREETING "250-proxy.test\r\n250 ENHANCEDSTATUSCODES\r\n454 4.7.0 TLS is not available now\r\n" MUST},
     };
 
     (void)state;
@@ -65,9 +67,10 @@ static void accept_starts_tls(void **state)
          .want_output = GREETING HELLO MUST GO_AHEAD},
         {"LMTP", .protocol = STARTTLS_LMTP, .side = ACCEPTED, .upgrade = UPGRADE,
          .input = BYTES("EHLO a\r\nHELO a\r\nSTARTTLS\r\nLHLO a\r\nSTARTTLS\r\n"), .want = STARTTLS_UPGRADE,
-         .want_output = "220 proxy.test LMTP\r\n500 5.5.1 This is LMTP: say LHLO\r\n500 5.5.1 This is LMTP: say LHLO\r\n"
-                        "503 5.5.1 Say LHLO first\r\n250-proxy.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n"
-                        "250 STARTTLS\r\n" GO_AHEAD},
+         .want_output =
+             "220 proxy.test LMTP\r\n500 5.5.1 This is LMTP: say LHLO\r\n500 5.5.1 This is LMTP: say LHLO\r\n"
+             "503 5.5.1 Say LHLO first\r\n250-proxy.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n"
+             "250 STARTTLS\r\n" GO_AHEAD},
     };
 
     (void)state;
@@ -82,15 +85,21 @@ static void accept_refuses_plain_text_after_starttls(void **state)
         size_t hinge;
     } rows[] = {
         {{"I1 a command", SMTP_ACCEPT, .input = BYTES("EHLO a\r\nSTARTTLS\r\nRSET\r\n"), .want = STARTTLS_BROKEN,
-          .want_output = GREETING HELLO EARLY, .want_error = "plain text", .want_left = 6}, 18},
+          .want_output = GREETING HELLO EARLY, .want_error = "plain text", .want_left = 6},
+         18},
         {{"one byte", SMTP_ACCEPT, .input = BYTES("EHLO a\r\nSTARTTLS\r\nR"), .want = STARTTLS_BROKEN,
-          .want_output = GREETING HELLO EARLY, .want_error = "1 bytes of plain text", .want_left = 1}, 18},
-        {{"I4 a ClientHello", SMTP_ACCEPT, .input = BYTES("EHLO a\r\nSTARTTLS\r\n\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"),
-          .want = STARTTLS_BROKEN, .want_output = GREETING HELLO EARLY, .want_error = "plain text", .want_left = 10}, 18},
+          .want_output = GREETING HELLO EARLY, .want_error = "1 bytes of plain text", .want_left = 1},
+         18},
+        {{"I4 a ClientHello", SMTP_ACCEPT,
+          .input = BYTES("EHLO a\r\nSTARTTLS\r\n\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00"), .want = STARTTLS_BROKEN,
+          .want_output = GREETING HELLO EARLY, .want_error = "plain text", .want_left = 10},
+         18},
         {{"LMTP", .protocol = STARTTLS_LMTP, .side = ACCEPTED, .upgrade = UPGRADE,
           .input = BYTES("LHLO a\r\nSTARTTLS\r\nLHLO b\r\n"), .want = STARTTLS_BROKEN,
           .want_output = "220 proxy.test LMTP\r\n250-proxy.test\r\n250-PIPELINING\r\n250-ENHANCEDSTATUSCODES\r\n"
-                         "250 STARTTLS\r\n" EARLY, .want_error = "plain text", .want_left = 8}, 18},
+                         "250 STARTTLS\r\n" EARLY,
+          .want_error = "plain text", .want_left = 8},
+         18},
     };
 
     (void)state;
@@ -110,9 +119,11 @@ static void accept_refuses_lines_that_two_parsers_could_read_differently(void **
         {"I5 NUL", SMTP_ACCEPT, .input = BYTES("EHLO a\r\nSTARTTLS\0\r\n"), .want = STARTTLS_BROKEN,
          .want_output = GREETING HELLO "500 5.5.2 A line has a NUL byte\r\n", .want_error = "NUL", .want_left = 2},
         {"not ASCII", SMTP_ACCEPT, .input = BYTES("EHLO \xc3\xa4\r\n"), .want = STARTTLS_BROKEN,
-         .want_output = GREETING "500 5.5.2 A line has a byte that is not ASCII\r\n", .want_error = "ASCII", .want_left = 3},
-        {"X3 HTTP", SMTP_ACCEPT, .input = BYTES("POST / HTTP/1.1\r\nHost: x\r\n\r\nSTARTTLS\r\n"), .want = STARTTLS_BROKEN,
-         .want_output = GREETING "500 5.5.1 This is not an HTTP server\r\n", .want_error = "HTTP", .want_left = 21},
+         .want_output = GREETING "500 5.5.2 A line has a byte that is not ASCII\r\n", .want_error = "ASCII",
+         .want_left = 3},
+        {"X3 HTTP", SMTP_ACCEPT, .input = BYTES("POST / HTTP/1.1\r\nHost: x\r\n\r\nSTARTTLS\r\n"),
+         .want = STARTTLS_BROKEN, .want_output = GREETING "500 5.5.1 This is not an HTTP server\r\n",
+         .want_error = "HTTP", .want_left = 21},
         {"X1 TLS to the plain port", SMTP_ACCEPT, .input = BYTES("\x16\x03\x01\x02\x00"), .want = STARTTLS_BROKEN,
          .want_output = GREETING "500 5.5.2 A line has a NUL byte\r\n", .want_error = "NUL"},
     };
@@ -160,7 +171,10 @@ static void accept_has_limits(void **state)
 static void accept_refuses_a_line_one_byte_too_long(void **state)
 {
     struct span line = repeated("A", STARTTLS_SMTP_COMMAND_BYTES_MAX + 1);
-    const struct conversation row = {"line", SMTP_ACCEPT, .input = line, .want = STARTTLS_BROKEN,
+    const struct conversation row = {"line",
+                                     SMTP_ACCEPT,
+                                     .input = line,
+                                     .want = STARTTLS_BROKEN,
                                      .want_output = GREETING "500 5.5.2 A line is too long\r\n",
                                      .want_error = "too long"};
 
@@ -193,8 +207,8 @@ static void accept_breaks_when_nobody_reads_its_output(void **state)
 static void connect_upgrades(void **state)
 {
     static const struct conversation rows[] = {
-        {"short", SMTP_CONNECT, .input = BYTES("220 mx\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n"), .want = STARTTLS_UPGRADE,
-         .want_output = EHLO STARTTLS},
+        {"short", SMTP_CONNECT, .input = BYTES("220 mx\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n"),
+         .want = STARTTLS_UPGRADE, .want_output = EHLO STARTTLS},
         {"greeting of several lines, any case, parameters", SMTP_CONNECT,
          .input = BYTES("220-mx\r\n220-\r\n220 hello\r\n250-mx\r\n250-starttls now\r\n250 SIZE\r\n220\r\n"),
          .want = STARTTLS_UPGRADE, .want_output = EHLO STARTTLS},
@@ -260,9 +274,14 @@ static void connect_never_goes_on_in_clear(void **state)
 /* R1: a TLS server never speaks first, so these bytes are not TLS. */
 static void connect_refuses_bytes_after_the_go_ahead(void **state)
 {
-    static const struct conversation row = {
-        "R1", SMTP_CONNECT, .input = BYTES("220 mx\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n"),
-        .want = STARTTLS_BROKEN, .want_output = EHLO STARTTLS, .want_error = "plain text", .want_left = 14};
+    static const struct conversation row = {"R1",
+                                            SMTP_CONNECT,
+                                            .input =
+                                                BYTES("220 mx\r\n250-mx\r\n250 STARTTLS\r\n220 go\r\n250 injected\r\n"),
+                                            .want = STARTTLS_BROKEN,
+                                            .want_output = EHLO STARTTLS,
+                                            .want_error = "plain text",
+                                            .want_left = 14};
 
     (void)state;
     conversation_check_early(&row, row.input.size - 14);
@@ -272,10 +291,11 @@ static void connect_has_limits(void **state)
 {
     struct span long_line = repeated("220 aaaa", 25 * 1024); /* R9: 200 KiB */
     struct span many = repeated("220-\r\n", STARTTLS_SMTP_REPLY_LINES_MAX + 1);
-    struct span much = repeated("220-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
-                                STARTTLS_SMTP_REPLY_LINES_MAX);
+    struct span much =
+        repeated("220-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+                 STARTTLS_SMTP_REPLY_LINES_MAX);
     const struct conversation rows[] = {
         {"R9 line", SMTP_CONNECT, .input = long_line, .want = STARTTLS_BROKEN, .want_output = "",
          .want_error = "too long", .want_left = long_line.size - STARTTLS_SMTP_REPLY_BYTES_MAX - 1},

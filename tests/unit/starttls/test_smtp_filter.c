@@ -7,7 +7,10 @@
 
 #define C STARTTLS_FROM_CLIENT
 #define S STARTTLS_FROM_SERVER
-#define SAME(direction, literal) {direction, BYTES(literal), BYTES(literal)}
+#define SAME(direction, literal)                                                                                       \
+    {                                                                                                                  \
+        direction, BYTES(literal), BYTES(literal)                                                                      \
+    }
 
 /* R13. */
 static void server_replies_offer_no_second_tls(void **state)
@@ -23,6 +26,8 @@ static void server_replies_offer_no_second_tls(void **state)
          {S, BYTES("250-mx\r\n250-XCLIENT NAME ADDR\r\n250-A\r\n250-starttls\r\n250-XFORWARD NAME\r\n250 StartTLS\r\n"),
           BYTES("250-mx\r\n250 A\r\n")}},
         {"all of them", {S, BYTES("250-mx\r\n250-XCLIENT\r\n250-XFORWARD\r\n250 STARTTLS\r\n"), BYTES("250 mx\r\n")}},
+        {"whatever ends or precedes the word",
+         {S, BYTES("250-mx\r\n250-XCLIENT\0?\r\n250- \tXFORWARD\tx\r\n250 STARTTLS\r \r\n"), BYTES("250 mx\r\n")}},
         {"never the first line", SAME(S, "250-STARTTLS\r\n250 SIZE\r\n")},
         {"never a single line", SAME(S, "250 STARTTLS\r\n250 XCLIENT\r\n")},
         {"only the whole word", SAME(S, "250-mx\r\n250-STARTTLSX\r\n250-X STARTTLS\r\n250 XCLIENTS\r\n")},
@@ -53,10 +58,12 @@ static void client_commands_for_tls_or_another_address_reach_no_server(void **st
         {"STARTTLS", {C, BYTES("STARTTLS\r\n"), BYTES("REFUSED-STARTTLS\r\n")}},
         {"any case, with arguments", {C, BYTES("startTls now please\r\n"), BYTES("REFUSED-startTls\r\n")}},
         {"spaces before it", {C, BYTES(" \tSTARTTLS\r\n"), BYTES("REFUSED-STARTTLS\r\n")}},
-        {"tab or NUL after it", {C, BYTES("XCLIENT\tADDR=1\r\nXFORWARD\0x\r\n"), BYTES("REFUSED-XCLIENT\r\nREFUSED-XFORWARD\r\n")}},
+        {"tab or NUL after it",
+         {C, BYTES("XCLIENT\tADDR=1\r\nXFORWARD\0x\r\n"), BYTES("REFUSED-XCLIENT\r\nREFUSED-XFORWARD\r\n")}},
         {"LF alone", {C, BYTES("NOOP\nSTARTTLS\n"), BYTES("NOOP\nREFUSED-STARTTLS\r\n")}},
         {"among others",
-         {C, BYTES("EHLO a\r\nXCLIENT ADDR=192.0.2.1\r\nMAIL FROM:<>\r\n"), BYTES("EHLO a\r\nREFUSED-XCLIENT\r\nMAIL FROM:<>\r\n")}},
+         {C, BYTES("EHLO a\r\nXCLIENT ADDR=192.0.2.1\r\nMAIL FROM:<>\r\n"),
+          BYTES("EHLO a\r\nREFUSED-XCLIENT\r\nMAIL FROM:<>\r\n")}},
         {"only the whole word", SAME(C, "STARTTLSX\r\nXSTARTTLS\r\nNOOP STARTTLS\r\n")},
         {"empty lines and odd bytes", SAME(C, "\r\n\r\n\xff\r\n")},
     };
@@ -94,8 +101,12 @@ static void messages_pass_unchanged(void **state)
         {C, BYTES("BDAT 10\r\nSTARTTLS\r\n"), BYTES("BDAT 10\r\nREFUSED-STARTTLS\r\n")},
     };
     static const struct step auth[] = {
-        SAME(C, "AUTH LOGIN\r\n"), SAME(S, "334 VXNlcg==\r\n"), SAME(C, "STARTTLS\r\n"),
-        SAME(S, "334 UGFzcw==\r\n"), SAME(C, "XCLIENT\r\n"),    SAME(S, "235 ok\r\n"),
+        SAME(C, "AUTH LOGIN\r\n"),
+        SAME(S, "334 VXNlcg==\r\n"),
+        SAME(C, "STARTTLS\r\n"),
+        SAME(S, "334 UGFzcw==\r\n"),
+        SAME(C, "XCLIENT\r\n"),
+        SAME(S, "235 ok\r\n"),
         {C, BYTES("STARTTLS\r\n"), BYTES("REFUSED-STARTTLS\r\n")},
     };
     static const struct step refused_data[] = {
@@ -109,12 +120,15 @@ static void messages_pass_unchanged(void **state)
     };
     /* A server that ends the message where we do not: what follows are commands, to it and so to us. */
     static const struct step other_end[] = {
-        SAME(C, "DATA\r\n"), SAME(S, "354 go\r\n"), SAME(C, "a\n.\n"), SAME(S, "250 queued\r\n"),
+        SAME(C, "DATA\r\n"),
+        SAME(S, "354 go\r\n"),
+        SAME(C, "a\n.\n"),
+        SAME(S, "250 queued\r\n"),
         {C, BYTES("XCLIENT x\r\n"), BYTES("REFUSED-XCLIENT\r\n")},
     };
     static const struct step early_client[] = {
-        SAME(C, "EHLO a\r\n"), SAME(S, "220 mx\r\n250 mx\r\n"), SAME(C, "DATA\r\n"), SAME(S, "354 go\r\n"),
-        SAME(C, "STARTTLS\r\n.\r\n"),
+        SAME(C, "EHLO a\r\n"), SAME(S, "220 mx\r\n250 mx\r\n"), SAME(C, "DATA\r\n"),
+        SAME(S, "354 go\r\n"), SAME(C, "STARTTLS\r\n.\r\n"),
     };
     static const struct relay relays[] = {
         {"DATA", STARTTLS_SMTP, STEPS(data)},
@@ -190,15 +204,17 @@ static void http_ends_the_session(void **state)
         {"POST", {C, BYTES("POST /x HTTP/1.0\r\n"), BYTES("")}, STARTTLS_BROKEN},
         {"HTTP/2", {C, BYTES("PRI * HTTP/2.0\r\n"), BYTES("")}, STARTTLS_BROKEN},
         {"HTTP/0.9", {C, BYTES("get /\r\n"), BYTES("")}, STARTTLS_BROKEN},
-        {"only the first line", {C, BYTES("NOOP\r\nGET / HTTP/1.1\r\n"), BYTES("NOOP\r\nGET / HTTP/1.1\r\n")}, STARTTLS_NEED_MORE},
+        {"only the first line",
+         {C, BYTES("NOOP\r\nGET / HTTP/1.1\r\n"), BYTES("NOOP\r\nGET / HTTP/1.1\r\n")},
+         STARTTLS_NEED_MORE},
         {"a verb that begins so", {C, BYTES("GETTER x\r\n"), BYTES("GETTER x\r\n")}, STARTTLS_NEED_MORE},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        const struct relay relay = {rows[i].name, STARTTLS_SMTP, .steps = &rows[i].step, .step_count = 1,
-                                    .want = rows[i].want,
-                                    .want_error = rows[i].want == STARTTLS_BROKEN ? "HTTP" : NULL};
+        const struct relay relay = {
+            rows[i].name,    STARTTLS_SMTP,        .steps = &rows[i].step,
+            .step_count = 1, .want = rows[i].want, .want_error = rows[i].want == STARTTLS_BROKEN ? "HTTP" : NULL};
 
         relay_check(&relay);
     }
@@ -243,8 +259,8 @@ static void lines_have_limits(void **state)
         bool passes = rows[i].want == STARTTLS_NEED_MORE;
         const struct step step = {rows[i].direction, span_of_string(rows[i].input),
                                   passes ? span_of_string(rows[i].input) : span_of("", 0)};
-        const struct relay relay = {rows[i].name, STARTTLS_SMTP, .steps = &step, .step_count = 1, .want = rows[i].want,
-                                    .want_error = rows[i].want_error};
+        const struct relay relay = {rows[i].name,    STARTTLS_SMTP,        .steps = &step,
+                                    .step_count = 1, .want = rows[i].want, .want_error = rows[i].want_error};
 
         relay_check(&relay);
         free(rows[i].input);
@@ -278,7 +294,8 @@ static void rest_gives_what_was_held_back(void **state)
     (void)state;
     buffer_init(&out, 64 * 1024);
     buffer_init(&small, 5);
-    assert_int_equal(starttls_filter_put(f, S, span_of_string("250-mx\r\n250 ST"), &consumed, &out), STARTTLS_NEED_MORE);
+    assert_int_equal(starttls_filter_put(f, S, span_of_string("250-mx\r\n250 ST"), &consumed, &out),
+                     STARTTLS_NEED_MORE);
     assert_int_equal(starttls_filter_put(f, C, span_of_string("QU"), &consumed, &out), STARTTLS_NEED_MORE);
     assert_int_equal(out.size, 0);
     assert_false(starttls_filter_rest(f, S, &small));
