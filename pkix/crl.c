@@ -68,26 +68,36 @@ size_t pkix_crl_set_count(const struct pkix_crl_set *set)
     return set->count;
 }
 
-/* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. */
-static enum pkix_error check_usable(const struct pkix_crl *crl, const struct pkix_cert *issuer, int64_t time,
+static enum pkix_error check_signer(const struct pkix_crl *crl, const struct pkix_cert *signer,
                                     pkix_verify_statement *verify, void *ctx)
 {
     enum pkix_error error;
+
+    if (pkix_check_key_usage(signer, PKIX_KU_CRL_SIGN) != PKIX_OK)
+        return PKIX_CRL_UNUSABLE;
+    error = verify(ctx, &crl->outer, signer->spki);
+    return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_CRL_BAD_SIGNATURE;
+}
+
+/* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. */
+static enum pkix_error check_usable(const struct pkix_crl *crl, const struct pkix_cert *const *signers,
+                                    size_t signer_count, int64_t time, pkix_verify_statement *verify, void *ctx)
+{
+    enum pkix_error error = PKIX_REVOCATION_UNKNOWN;
 
     if (time < crl->info.this_update)
         return PKIX_CRL_NOT_YET_VALID;
     if (time > crl->info.next_update)
         return PKIX_CRL_EXPIRED;
-    if (pkix_check_key_usage(issuer, PKIX_KU_CRL_SIGN) != PKIX_OK)
-        return PKIX_CRL_UNUSABLE;
-    error = verify(ctx, &crl->outer, issuer->spki);
-    return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_CRL_BAD_SIGNATURE;
+    for (size_t i = 0; i < signer_count && error != PKIX_OK && error != PKIX_LIMIT_EXCEEDED; i++)
+        error = check_signer(crl, signers[i], verify, ctx);
+    return error;
 }
 
 /* All CRLs that fit are asked: one that lists the certificate is enough, whatever the others say. */
 enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert, bool is_ca,
-                                   const struct pkix_cert *issuer, int64_t time, pkix_verify_statement *verify,
-                                   void *ctx)
+                                   const struct pkix_cert *const *signers, size_t signer_count, int64_t time,
+                                   pkix_verify_statement *verify, void *ctx)
 {
     enum pkix_error result = PKIX_REVOCATION_UNKNOWN;
 
@@ -97,9 +107,11 @@ enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct 
 
         if (!span_equal(crl->info.issuer, cert->issuer) || !pkix_crl_covers(crl, cert, is_ca))
             continue;
-        error = check_usable(crl, issuer, time, verify, ctx);
+        error = check_usable(crl, signers, signer_count, time, verify, ctx);
         if (error == PKIX_OK && pkix_crl_lists(crl, cert->serial))
             return PKIX_REVOKED;
+        if (error == PKIX_LIMIT_EXCEEDED)
+            return error;
         if (error == PKIX_OK || result == PKIX_REVOCATION_UNKNOWN)
             result = error;
     }

@@ -28,13 +28,15 @@ size_t pkix_crl_set_count(const struct pkix_crl_set *set);
 /* How a CRL's signature is verified; PKIX_OK or why not. */
 typedef enum pkix_error pkix_verify_statement(void *ctx, const struct pkix_signed *statement, struct span spki);
 
-/* What the set says about a certificate. `is_ca`: whether it is an authority's, for CRLs of one kind only.
+/* What the set says about a certificate. `is_ca`: whether it is an authority's, for CRLs of one kind only. `signers`:
+ * certificates of the certificate's issuer that have been verified, the one that signed it first: an authority that
+ * has changed its key may sign its CRLs with either.
  * PKIX_OK: in none of at least one CRL that fits. PKIX_REVOKED. Otherwise nothing is known, and why:
  * PKIX_REVOCATION_UNKNOWN (there is none), PKIX_CRL_EXPIRED, PKIX_CRL_NOT_YET_VALID, PKIX_CRL_BAD_SIGNATURE,
  * PKIX_CRL_UNUSABLE (issuer may not sign CRLs), PKIX_LIMIT_EXCEEDED. */
 MUST_CHECK enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert, bool is_ca,
-                                              const struct pkix_cert *issuer, int64_t time,
-                                              pkix_verify_statement *verify, void *ctx);
+                                              const struct pkix_cert *const *signers, size_t signer_count,
+                                              int64_t time, pkix_verify_statement *verify, void *ctx);
 
 /* For listings: issuer as text is pkix_dn_text() of this. */
 struct pkix_crl_info {

@@ -60,12 +60,32 @@ static struct statement ask_responses(struct pkix_search *s, const struct pkix_c
     return result;
 }
 
-static struct statement ask_crls(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer,
-                                 enum pkix_role role)
+/* Which kind of CRL would list the certificate: what it says of itself counts, not what it is used for. */
+static bool is_authority(const struct pkix_cert *cert)
 {
+    struct span value;
+    bool is_ca = false;
+    int path_length;
+
+    return pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value) &&
+           pkix_read_basic_constraints(value, &is_ca, &path_length) == PKIX_OK && is_ca;
+}
+
+/* The path is complete now: authorities of the issuer's name on it have been verified, whatever their keys. */
+static struct statement ask_crls(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer)
+{
+    const struct pkix_cert *signers[PKIX_PATH_MAX + 1] = {issuer};
+    size_t count = 1;
+
     if (s->request->crls == NULL)
         return (struct statement){.error = PKIX_REVOCATION_UNKNOWN};
-    return (struct statement){.error = pkix_crl_set_check(s->request->crls, cert, role == PKIX_ROLE_ISSUER, issuer,
+    for (unsigned i = 1; i < s->path.count; i++) {
+        const struct pkix_cert *other = s->path.steps[i].cert;
+
+        if (other != issuer && other != cert && span_equal(other->subject, cert->issuer))
+            signers[count++] = other;
+    }
+    return (struct statement){.error = pkix_crl_set_check(s->request->crls, cert, is_authority(cert), signers, count,
                                                           s->request->time, verify_statement, s),
                               .present = true};
 }
@@ -97,7 +117,7 @@ enum pkix_error pkix_revocation_check(struct pkix_search *s, const struct pkix_c
         return PKIX_OK;
     staple = ask_staple(s, cert, issuer);
     response = ask_responses(s, cert, issuer);
-    crl = ask_crls(s, cert, issuer, role);
+    crl = ask_crls(s, cert, issuer);
     if (staple.error == PKIX_LIMIT_EXCEEDED || response.error == PKIX_LIMIT_EXCEEDED ||
         crl.error == PKIX_LIMIT_EXCEEDED)
         return PKIX_LIMIT_EXCEEDED;
