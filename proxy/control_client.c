@@ -6,9 +6,11 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -153,14 +155,22 @@ static json_t *receive_line(int fd)
     return reply;
 }
 
-static void wait_for_end(int fd)
+/* A descriptor of the process at the other end. -1 when it cannot be had. */
+static int peer_process(int fd)
 {
-    char byte;
-    ssize_t got;
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
 
-    do
-        got = recv(fd, &byte, 1, 0);
-    while (got > 0 || (got < 0 && errno == EINTR));
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? pidfd_open(peer.pid, 0) : -1;
+}
+
+/* Until the process is gone; where that cannot be seen, until it has closed the connection, which is shortly before. */
+static void wait_for_end(int fd, int process)
+{
+    struct pollfd end = {.fd = process >= 0 ? process : fd, .events = POLLIN};
+
+    while (poll(&end, 1, -1) < 0 && errno == EINTR)
+        ;
 }
 
 json_t *control_client_ask(const struct command_line *c, json_t *request, enum control_wait wait)
@@ -170,6 +180,8 @@ json_t *control_client_ask(const struct command_line *c, json_t *request, enum c
     int fd = connect_to(path);
 
     if (fd >= 0) {
+        int process = wait == CONTROL_THE_END ? peer_process(fd) : -1;
+
         reply = send_line(fd, request) ? receive_line(fd) : NULL;
         if (reply == NULL) {
             fprintf(stderr, "yett: the yett at %s did not answer; it may be stopping, or run as another user\n", path);
@@ -180,8 +192,10 @@ json_t *control_client_ask(const struct command_line *c, json_t *request, enum c
             json_decref(reply);
             reply = NULL;
         } else if (wait == CONTROL_THE_END) {
-            wait_for_end(fd);
+            wait_for_end(fd, process);
         }
+        if (process >= 0)
+            close(process);
         close(fd);
     }
     json_decref(request);

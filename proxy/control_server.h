@@ -7,7 +7,7 @@
  *   {"command": "connections"}         {"ok": true, "connections": [...], "left_out": 0, "complete": true}
  *   {"command": "reload"}              {"ok": true}  or  {"ok": false, "error": "FILE:LINE: ...\nFILE:LINE: ..."}
  *   {"command": "drain"}               {"ok": true}
- *   {"command": "stop", "now": false}  {"ok": true}; the connection closes when yett has ended
+ *   {"command": "stop", "now": false}  {"ok": true}; the connection closes shortly before yett has ended
  *
  * Threads: the loop's. */
 #ifndef YETT_PROXY_CONTROL_SERVER_H

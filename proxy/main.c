@@ -1,9 +1,10 @@
 /* yett: one binary; which command it is goes by the first argument. */
+#include "proxy/cmd_agent.h"
 #include "proxy/cmd_cert.h"
 #include "proxy/cmd_token.h"
+#include "proxy/cmd_verify.h"
 #include "proxy/command_line.h"
 #include "proxy/commands.h"
-#include "proxy/cmd_agent.h"
 #include "proxy/version.h"
 #include "proxy/worker.h"
 
@@ -31,6 +32,7 @@ static const struct command commands[] = {
     {"stop", cmd_stop, "end it"},
     {"cert", cmd_cert, "certificates and keys in the NSS database"},
     {"token", cmd_token, "PKCS#11 modules, tokens and their keys"},
+    {"verify", cmd_verify, "build and check a certificate path, and explain it"},
     {"version", cmd_version, "print versions"},
     {"help", run_help, "print this"},
     {"worker", run_worker, NULL},
