@@ -9,7 +9,7 @@ bool imap_is_tag(struct span tag)
     for (size_t i = 0; i < tag.size; i++) {
         uint8_t c = tag.data[i];
 
-        if (c <= ' ' || c > '~' || memchr("(){%*\"\\+", c, 8) != NULL)
+        if (c <= ' ' || c > '~' || strchr("(){%*\"\\+", c) != NULL)
             return false;
     }
     return true;

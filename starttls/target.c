@@ -42,14 +42,12 @@ static bool is_numeric(struct span label)
 
 static bool is_name(struct span host)
 {
-    struct span label = span_of(host.data, 0);
-
     if (host.size == 0 || host.size > STARTTLS_HOST_BYTES_MAX)
         return false;
     while (host.size != 0) {
         const uint8_t *dot = memchr(host.data, '.', host.size);
+        struct span label = span_of(host.data, dot == NULL ? host.size : (size_t)(dot - host.data));
 
-        label = span_of(host.data, dot == NULL ? host.size : (size_t)(dot - host.data));
         if (!is_label(label))
             return false;
         if (dot == NULL)

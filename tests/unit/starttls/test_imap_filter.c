@@ -67,6 +67,7 @@ static void client_starttls_reaches_no_server(void **state)
         {"a literal nobody waited for",
          {C, BYTES("a LOGIN {12}\r\nb STARTTLS\r\n"), BYTES("a LOGIN {12}\r\nb REFUSED-STARTTLS\r\n")}},
         {"not as an argument", SAME(C, "a STARTTLSX\r\na NOOP STARTTLS\r\nSTARTTLS NOOP\r\n")},
+        {"X1 a tag may be GET, later", SAME(C, "a NOOP\r\nGET / HTTP/1.1\r\n")},
         {"bad tags are the server's to refuse", SAME(C, "+ STARTTLS\r\n* STARTTLS\r\n\"\r\n\r\n")},
         {"bytes of any kind", SAME(C, "a \xff\x00\r\n")},
     };
@@ -90,14 +91,22 @@ static void login_ends_the_filter(void **state)
         {S, BYTES("c OK [CAPABILITY B STARTTLS] in\r\n* CAPABILITY STARTTLS\r\n"), BYTES("c OK [CAPABILITY B] in\r\n")},
     };
     static const struct step literals[] = {
-        SAME(C, "a LOGIN {12}\r\n"),        SAME(S, "+ go\r\n"),
-        SAME(C, "b STARTTLS\r\n {12}\r\n"), SAME(S, "+\r\n"),
-        SAME(C, "c STARTTLS\r\n\r\n"),      SAME(S, "* OK x\r\na OK in\r\n"),
+        SAME(C, "a LOGIN {12}\r\n"),
+        SAME(S, "+ go\r\n"),
+        SAME(C, "b STARTTLS\r\n {12}\r\n"),
+        SAME(S, "+\r\n"),
+        SAME(C, "c STARTTLS\r\n d STARTTLS\r\n"),
+        SAME(S, "* OK x\r\na OK in\r\n"),
     };
     static const struct step refused_literal[] = {
         SAME(C, "a LOGIN {999999}\r\n"),
         SAME(S, "a BAD too long\r\n"),
         {C, BYTES("b STARTTLS\r\n"), BYTES("b REFUSED-STARTTLS\r\n")},
+    };
+    static const struct step bad_tag[] = {
+        SAME(C, "a NOOP\r\n+ X {12}\r\n"),
+        SAME(S, "a OK x\r\n+ go\r\n"),
+        SAME(C, "b STARTTLS\r\n\r\n"),
     };
     static const struct step authenticate[] = {
         SAME(C, "a AUTHENTICATE LOGIN\r\n"),
@@ -119,6 +128,7 @@ static void login_ends_the_filter(void **state)
         {"LOGIN", STARTTLS_IMAP, STEPS(login), .want = STARTTLS_READY, .want_left = 23},
         {"LOGIN with literals", STARTTLS_IMAP, STEPS(literals), .want = STARTTLS_READY},
         {"a refused literal", STARTTLS_IMAP, STEPS(refused_literal)},
+        {"a literal of a command without a tag", STARTTLS_IMAP, STEPS(bad_tag)},
         {"AUTHENTICATE", STARTTLS_IMAP, STEPS(authenticate), .want = STARTTLS_READY},
         {"other tags", STARTTLS_IMAP, STEPS(other_tags)},
     };
@@ -134,6 +144,8 @@ static void what_could_be_data_or_commands_ends_the_session(void **state)
     static const struct step partial[] = {
         SAME(C, "a LOGIN {3}\r\n"), {C, BYTES("b"), BYTES("")}, {S, BYTES("+ go\r\n"), BYTES("")}};
     static const struct step auth[] = {SAME(C, "a AUTHENTICATE X\r\nb NOOP\r\n"), {S, BYTES("+\r\n"), BYTES("")}};
+    static const struct step after_refusal[] = {SAME(C, "a LOGIN {3}\r\n"),
+                                                {S, BYTES("a BAD no\r\n+ go\r\n"), BYTES("a BAD no\r\n")}};
     static const struct step unasked[] = {SAME(C, "a LOGIN x y\r\n"), {S, BYTES("+\r\n"), BYTES("")}};
     static const struct step preauth[] = {{S, BYTES("* PREAUTH [CAPABILITY STARTTLS] in\r\n"), BYTES("")}};
     static const struct step sizeless[] = {{C, BYTES("a LOGIN {}\r\n"), BYTES("")}};
@@ -149,6 +161,8 @@ static void what_could_be_data_or_commands_ends_the_session(void **state)
         {"literal", STARTTLS_IMAP, STEPS(literal), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
         {"a part of a line", STARTTLS_IMAP, STEPS(partial), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
         {"AUTHENTICATE", STARTTLS_IMAP, STEPS(auth), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
+        {"after a refusal", STARTTLS_IMAP, STEPS(after_refusal), .want = STARTTLS_BROKEN,
+         .want_error = "nobody who waits"},
         {"nobody asked", STARTTLS_IMAP, STEPS(unasked), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
         {"PREAUTH", STARTTLS_IMAP, STEPS(preauth), .want = STARTTLS_BROKEN, .want_error = "PREAUTH"},
         {"client's literal without a size", STARTTLS_IMAP, STEPS(sizeless), .want = STARTTLS_BROKEN,
@@ -221,6 +235,23 @@ static void rest_gives_what_was_held_back(void **state)
     starttls_filter_destroy(&f);
 }
 
+static void rest_gives_nothing_of_a_broken_session(void **state)
+{
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct buffer out;
+    size_t consumed;
+
+    (void)state;
+    buffer_init(&out, 64 * 1024);
+    assert_int_equal(starttls_filter_put(f, C, span_of_string("a STAR"), &consumed, &out), STARTTLS_NEED_MORE);
+    assert_int_equal(starttls_filter_put(f, S, span_of_string("* PREAUTH x\r\n"), &consumed, &out), STARTTLS_BROKEN);
+    assert_true(starttls_filter_rest(f, C, &out));
+    assert_true(starttls_filter_rest(f, S, &out));
+    assert_int_equal(out.size, 0);
+    buffer_release(&out);
+    starttls_filter_destroy(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -230,6 +261,7 @@ int main(void)
         cmocka_unit_test(what_could_be_data_or_commands_ends_the_session),
         cmocka_unit_test(lines_have_limits),
         cmocka_unit_test(rest_gives_what_was_held_back),
+        cmocka_unit_test(rest_gives_nothing_of_a_broken_session),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,8 +85,8 @@ static void messages_pass_unchanged(void **state)
         SAME(C, "MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n"),
         SAME(S, "250 ok\r\n250 ok\r\n354 go\r\n"),
         SAME(C, "STARTTLS\r\n\r\nXCLIENT x\r\n..\r\n.x\r\n\n.\nSTARTTLS\n\r.\r\nSTARTTLS\r\n.\r"),
-        SAME(C, "\n"),
-        SAME(S, "250 queued\r\n"),
+        {C, BYTES("\nSTARTTLS\r\n"), BYTES("\nREFUSED-STARTTLS\r\n")},
+        SAME(S, "250 queued\r\n502 what\r\n"),
         {C, BYTES("STARTTLS\r\nMAIL FROM:<a>\r\n"), BYTES("REFUSED-STARTTLS\r\nMAIL FROM:<a>\r\n")},
     };
     static const struct step bdat[] = {
@@ -127,8 +127,8 @@ static void messages_pass_unchanged(void **state)
         {C, BYTES("XCLIENT x\r\n"), BYTES("REFUSED-XCLIENT\r\n")},
     };
     static const struct step early_client[] = {
-        SAME(C, "EHLO a\r\n"), SAME(S, "220 mx\r\n250 mx\r\n"), SAME(C, "DATA\r\n"),
-        SAME(S, "354 go\r\n"), SAME(C, "STARTTLS\r\n.\r\n"),
+        SAME(C, "EHLO a\r\n"), SAME(S, "220 mx\r\n"), SAME(C, "DATA\r\n"),
+        SAME(S, "250 mx\r\n"), SAME(S, "354 go\r\n"), SAME(C, "STARTTLS\r\n.\r\n"),
     };
     static const struct relay relays[] = {
         {"DATA", STARTTLS_SMTP, STEPS(data)},
@@ -153,13 +153,13 @@ static void lmtp_replies_are_counted_by_recipient(void **state)
         SAME(S, "250 mx\r\n"),
         SAME(C, "MAIL FROM:<a>\r\nRCPT TO:<b>\r\nRCPT TO:<c>\r\nRCPT TO:<d>\r\nDATA\r\n"),
         SAME(S, "250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n"),
-        SAME(C, "x\r\n.\r\n"),
-        SAME(S, "250 b\r\n250 d\r\n"),
-        SAME(C, "MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n"),
-        SAME(S, "250 ok\r\n250 ok\r\n354 go\r\n"),
+        SAME(C, "x\r\n.\r\nMAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n"),
+        SAME(S, "250 b\r\n250 d\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
         SAME(C, "STARTTLS\r\n.\r\n"),
         SAME(S, "250 b\r\n"),
-        {C, BYTES("STARTTLS\r\n"), BYTES("REFUSED-STARTTLS\r\n")},
+        {C, BYTES("STARTTLS\r\nDATA\r\n"), BYTES("REFUSED-STARTTLS\r\nDATA\r\n")},
+        SAME(S, "502 what\r\n354 go\r\n"),
+        SAME(C, "STARTTLS\r\n.\r\n"),
     };
     static const struct relay relay = {"LMTP", STARTTLS_LMTP, STEPS(steps)};
 
