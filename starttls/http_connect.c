@@ -139,20 +139,21 @@ static void accept_target_connected(struct starttls_machine *m)
 
 static void connect_start(struct starttls_machine *m)
 {
-    const char *host = m->options.target_host;
+    struct span host = span_of_string(m->options.target_host == NULL ? "" : m->options.target_host);
     enum starttls_host_kind kind;
-    const char *open, *close;
+    char *authority;
 
-    assert(host != NULL && m->options.target_port != 0);
-    kind = starttls_host_kind(span_of_string(host));
+    if (host.size > 1 && host.data[host.size - 1] == '.')
+        host.size--;
+    kind = starttls_host_kind(host);
     /* It may come from an application: nothing outside the grammar is written into a header. */
-    assert(kind != STARTTLS_HOST_INVALID);
-    open = kind == STARTTLS_HOST_IPV6 ? "[" : "";
-    close = kind == STARTTLS_HOST_IPV6 ? "]" : "";
+    assert(kind != STARTTLS_HOST_INVALID && m->options.target_port != 0);
+    authority = base_printf(kind == STARTTLS_HOST_IPV6 ? "[%.*s]:%u" : "%.*s:%u", (int)host.size,
+                            (const char *)host.data, m->options.target_port);
     http_of(m)->head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
     m->state = CONNECT_RESPONSE;
-    machine_say(m, "CONNECT %s%s%s:%u HTTP/1.1\r\nHost: %s%s%s:%u\r\n\r\n", open, host, close, m->options.target_port,
-                open, host, close, m->options.target_port);
+    machine_say(m, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n", authority, authority);
+    free(authority);
 }
 
 static enum starttls_status on_response(struct http_machine *h)

@@ -105,9 +105,10 @@ static enum starttls_status put_line(struct starttls_machine *m, struct span byt
 static enum starttls_status pass_hinge(struct starttls_machine *m, size_t bytes_left)
 {
     m->class->on_hinge(m, bytes_left == 0 ? HINGE_CLEAN : HINGE_EARLY);
-    if (bytes_left != 0)
-        return machine_broken(m, "%zu bytes of plain text came together with the switch to TLS", bytes_left);
-    return STARTTLS_UPGRADE;
+    if (bytes_left == 0)
+        return STARTTLS_UPGRADE;
+    m->was_injected = true;
+    return machine_broken(m, "%zu bytes of plain text came together with the switch to TLS", bytes_left);
 }
 
 /* One step: a line, or what is left of the bytes. */
@@ -166,6 +167,11 @@ void starttls_output_consume(struct starttls_machine *m, size_t size)
 const char *starttls_error(const struct starttls_machine *m)
 {
     return m->error == NULL ? "" : m->error;
+}
+
+bool starttls_was_injected(const struct starttls_machine *m)
+{
+    return m->was_injected;
 }
 
 const char *starttls_state_name(const struct starttls_machine *m)

@@ -44,7 +44,8 @@ struct starttls_machine {
     size_t bytes_taken;
     struct line_reader line;
     struct buffer out;
-    bool output_lost;  /* more was said than the output takes */
+    bool output_lost; /* more was said than the output takes */
+    bool was_injected;
     char *error;       /* NULL while nothing is wrong */
     char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;

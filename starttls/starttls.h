@@ -57,7 +57,8 @@ struct starttls_options {
                        * HTTP CONNECT, connected side: true when TLS to the target comes next, so that the tunnel ends
                        * with STARTTLS_UPGRADE and its hinge rule; false: with STARTTLS_READY, and bytes that are left
                        * are the target's first ones. Without meaning on HTTP CONNECT's accepted side */
-    const char *target_host; /* HTTP CONNECT, connected side: what to ask for; borrowed */
+    const char *target_host; /* HTTP CONNECT, connected side: what to ask for; borrowed. MUST be a host by
+                              * starttls_host_kind(), or one with a trailing dot; the port MUST NOT be 0 */
     uint16_t target_port;
 };
 
@@ -84,6 +85,9 @@ void starttls_output_consume(struct starttls_machine *m, size_t size);
 
 /* One sentence about what the peer did, or "" when nothing is wrong. Peer text in it is quoted and clipped. */
 const char *starttls_error(const struct starttls_machine *m);
+
+/* Whether the machine broke off because bytes came together with the switch to TLS (an injection, CVE-2011-0411). */
+bool starttls_was_injected(const struct starttls_machine *m);
 
 /* For logs: the name of the state, such as "SMTP_EHLO". */
 const char *starttls_state_name(const struct starttls_machine *m);

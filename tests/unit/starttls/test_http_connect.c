@@ -300,6 +300,8 @@ static void connect_opens_the_tunnel(void **state)
          .input = BYTES("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 x\r\nLink: y\r\n\r\nHTTP/1.1 100 x\r\n\r\n"
                         "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 100 x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"),
          .want = STARTTLS_READY, .want_output = ASK},
+        {"trailing dot", .protocol = STARTTLS_HTTP_CONNECT, .side = CONNECTED, .target = "host.test.",
+         .input = BYTES(""), .want = STARTTLS_NEED_MORE, .want_output = ASK},
         {"IPv6", .protocol = STARTTLS_HTTP_CONNECT, .side = CONNECTED, .target = "2001:db8::1", .input = BYTES(""),
          .want = STARTTLS_NEED_MORE,
          .want_output = "CONNECT [2001:db8::1]:443 HTTP/1.1\r\nHost: [2001:db8::1]:443\r\n\r\n"},
