@@ -42,15 +42,15 @@ void tokens_module_unload(struct tokens_module **module)
     *module = NULL;
 }
 
-/* see tokens/module.h */
+/* Not p11_kit_module_initialize(): for a module loaded unmanaged it passes no arguments, which means "one thread only",
+ * and SoftHSM for one believes it. see tokens/module.h */
 CK_RV tokens_module_initialize(struct tokens_module *module)
 {
-    CK_RV rv = p11_kit_module_initialize(module->p11);
+    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
+    CK_RV rv = module->p11->C_Initialize(&args);
 
     if (rv == CKR_CANT_LOCK) {
-        /* No arguments: "will not be called by several threads at once". We see to that. */
         rv = module->p11->C_Initialize(NULL);
-        module->by_hand = rv == CKR_OK;
         module->serialise = true;
     }
     module->initialized = rv == CKR_OK;
@@ -60,14 +60,10 @@ CK_RV tokens_module_initialize(struct tokens_module *module)
 /* see tokens/module.h */
 CK_RV tokens_module_finalize(struct tokens_module *module)
 {
-    CK_RV rv;
-
     if (!module->initialized)
         return CKR_OK;
-    rv = module->by_hand ? module->p11->C_Finalize(NULL) : p11_kit_module_finalize(module->p11);
     module->initialized = false;
-    module->by_hand = false;
-    return rv;
+    return module->p11->C_Finalize(NULL);
 }
 
 #define CKR_ENTRY(name)                                                                                                \

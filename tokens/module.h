@@ -14,7 +14,6 @@ struct tokens_module {
     CK_FUNCTION_LIST *p11;
     char *path;
     bool initialized;
-    bool by_hand;   /* initialised without p11-kit, because it said CKR_CANT_LOCK */
     bool serialise; /* only one call at a time */
 };
 

@@ -152,6 +152,11 @@ static bool find_everywhere(struct finder *finder, struct known *known, char **e
     char quoted[BASE_QUOTE_SIZE];
     bool ambiguous = false;
 
+    if (strstr(known->uri, "pin-value") != NULL) {
+        /* Not sent anywhere, and not quoted back: there is a PIN in it. */
+        *error = base_strdup("a PKCS#11 URI with pin-value is not accepted: a PIN does not belong in a URI");
+        return false;
+    }
     for (size_t i = 0; i < finder->options->module_count; i++)
         ambiguous = find_in(finder, i, known->uri, known) == FOUND_AMBIGUOUS || ambiguous;
     if (ambiguous || known->frame == NULL)
