@@ -9,6 +9,7 @@
 #include "tls/engine_internal.h"
 
 #include <prerror.h>
+#include <sslerr.h>
 #include <stdlib.h>
 
 enum { RECORD_HEADER_SIZE = 5, RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_ALERT = 21 };
@@ -158,6 +159,10 @@ static enum tls_status decrypt(struct tls_engine *e, uint8_t *out, size_t size, 
         }
         if (n == 0)
             return on_read_end(e);
+        /* A client of TLS 1.2 was told no_renegotiation, a warning: the connection goes on, unless it insists. */
+        if (code == SSL_ERROR_RENEGOTIATION_NOT_ALLOWED && e->context->role == TLS_ROLE_SERVER &&
+            ++e->handshakes <= 1 + TLS_RENEGOTIATIONS_MAX)
+            continue;
         if (code != PR_WOULD_BLOCK_ERROR)
             return tls_engine_fail_nss(e, code);
         /* NSS says so too after a record without data; there may be more records behind it. */

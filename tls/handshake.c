@@ -61,6 +61,9 @@ static void make_socket(struct tls_engine *e)
         SSL_HandshakeCallback(e->fd, on_handshake, e) != SECSuccess)
         base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
     if (e->context->role == TLS_ROLE_SERVER) {
+        /* SSL_ImportFD() leaves out the names for a CertificateRequest; this copies them too. */
+        if (e->context->peer != TLS_PEER_NONE && SSL_ReconfigFD(e->context->model, e->fd) == NULL)
+            base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
         e->transport.keeping = !e->tickets_refused;
         tls_server_socket_prepare(e);
     } else {

@@ -162,6 +162,8 @@ void tls_identity_destroy(struct tls_identity **identity)
         CERT_DestroyCertificate(i->chain[n]);
     for (size_t n = 0; n < i->name_count; n++)
         free(i->names[n]);
+    if (i->in_slot != NULL)
+        (void)PK11_DestroyGenericObject(i->in_slot);
     scope_release_cert(&i->cert);
     scope_release_private_key(&i->key);
     free(i->chain);

@@ -6,6 +6,7 @@
 
 #include <certt.h>
 #include <keythi.h>
+#include <pk11pub.h>
 
 enum { TLS_VERSION_12 = 0x0303, TLS_VERSION_13 = 0x0304 };
 
@@ -26,6 +27,7 @@ struct tls_identity {
     size_t chain_length;
     enum tls_key_slot slot;
     unsigned version_max; /* 0x0303 for an RSA key that cannot do PSS */
+    PK11GenericObject *in_slot; /* the leaf, for NSS to find beside its key; NULL: it is on a token */
     bool may_block;
     int64_t not_before, not_after; /* seconds since 1970 */
     char **names;                  /* DNS names of the certificate, lower case */

@@ -119,6 +119,34 @@ static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity,
     return true;
 }
 
+/* Whether a client certificate suits a server, NSS tells (SSL_CertIsUsable) of certificates that it finds in a slot. */
+static bool put_in_slot(struct tls_identity *identity, char **error)
+{
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    CK_OBJECT_CLASS class = CKO_CERTIFICATE;
+    CK_CERTIFICATE_TYPE type = CKC_X_509;
+    CK_BBOOL no = CK_FALSE;
+    CERTCertificate *cert = identity->cert;
+    CK_ATTRIBUTE template[] = {
+        {CKA_CLASS, &class, sizeof(class)},
+        {CKA_TOKEN, &no, sizeof(no)},
+        {CKA_CERTIFICATE_TYPE, &type, sizeof(type)},
+        {CKA_SUBJECT, cert->derSubject.data, cert->derSubject.len},
+        {CKA_ISSUER, cert->derIssuer.data, cert->derIssuer.len},
+        {CKA_SERIAL_NUMBER, cert->serialNumber.data, cert->serialNumber.len},
+        {CKA_VALUE, cert->derCert.data, cert->derCert.len},
+    };
+
+    SCOPED_SLOT found = NULL;
+
+    if (slot != NULL)
+        identity->in_slot = PK11_CreateManagedGenericObject(slot, template, ARRAY_LEN(template), PR_FALSE);
+    /* NSS notes in the certificate where it found it: here, and not in two handshakes at once. */
+    return identity->in_slot != NULL && PK11_FindObjectForCert(cert, NULL, &found) != CK_INVALID_HANDLE
+               ? true
+               : tls_nss_fail(error, "NSS does not take the certificate");
+}
+
 static bool open_pem(const struct tls_pem *pem, struct tls_identity **identity, char **error)
 {
     SCOPED_CERT leaf = NULL;
@@ -131,7 +159,7 @@ static bool open_pem(const struct tls_pem *pem, struct tls_identity **identity, 
         *error = base_strdup("the first certificate and the private key do not belong together");
         return false;
     }
-    return read_chain(pem, *identity, error);
+    return put_in_slot(*identity, error) && read_chain(pem, *identity, error);
 }
 
 static bool open_file(const char *path, struct tls_identity **identity, char **error)

@@ -21,7 +21,7 @@ enum {
     /* A ClientHello kept until it is known whether its ticket is ours (see server_hooks.c). */
     TLS_HELLO_KEPT_MAX = 16 * 1024,
 
-    /* Renegotiations a server may ask of a client engine after the handshake (TLS 1.2). */
+    /* Renegotiations that a server may ask of a client engine, or that a client may try with a server (TLS 1.2). */
     TLS_RENEGOTIATIONS_MAX = 3,
 
     TLS_CHAIN_LENGTH_MAX = 16,      /* certificates of an identity after the leaf */

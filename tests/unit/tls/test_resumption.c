@@ -1,0 +1,364 @@
+/* tls/server_hooks.c, tls/client_hooks.c, tls/sessions.c: who may resume what, where, and for how long. */
+#include "tls_pair.h"
+#include "tls_raw.h"
+
+#include "tls/engine_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct test_certs *certs;
+    struct pkix_store *store;
+    struct tls_identity *ec, *rsa, *ec12, *rsa12, *wild;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = base_alloc(sizeof(*f));
+
+    test_tls_start(TEST_CACHE_SHARED);
+    f->certs = test_certs_create();
+    f->store = test_certs_store(f->certs);
+    f->ec = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org", "b.example.org"}});
+    f->rsa = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"},
+                                                               .key = TEST_KEY_RSA,
+                                                               .issuer = TEST_ISSUER_INTERMEDIATE});
+    f->ec12 = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}});
+    f->ec12->version_max = 0x0303;
+    f->rsa12 = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}, .key = TEST_KEY_RSA});
+    f->rsa12->version_max = 0x0303;
+    f->wild = test_certs_identity(f->certs, &(struct test_leaf){.names = {"*.example.org"}});
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    tls_identity_destroy(&f->ec);
+    tls_identity_destroy(&f->rsa);
+    tls_identity_destroy(&f->ec12);
+    tls_identity_destroy(&f->rsa12);
+    tls_identity_destroy(&f->wild);
+    pkix_store_destroy(&f->store);
+    test_certs_destroy(&f->certs);
+    free(f);
+    test_tls_stop();
+    return 0;
+}
+
+static struct tls_context *server_of(struct tls_identity *const *identity, const char *service)
+{
+    return test_server(&(struct tls_server_options){
+        .identities = identity, .identity_count = 1, .version_min = 0x0303, .session_id_context = service});
+}
+
+static struct tls_context *client_of(const struct fixture *f)
+{
+    return test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+}
+
+/* One connection, with a byte each way so that tickets arrive; whether both sides say it was resumed. */
+static bool connect_once(const struct tls_context *client, const struct tls_context *server, const char *name,
+                         const char *key)
+{
+    struct test_pair p;
+    bool resumed;
+
+    test_pair_init(&p, client, name, key, server);
+    test_pair_handshake(&p);
+    test_pair_send(&p, p.client, p.server, span_of_string("x"));
+    test_pair_send(&p, p.server, p.client, span_of_string("y"));
+    resumed = tls_engine_session(p.client).resumed;
+    assert_int_equal(tls_engine_session(p.server).resumed, resumed);
+    assert_true(span_equal(tls_engine_session(p.client).peer_cert,
+                           tls_identity_leaf(tls_engine_session(p.server).identity)));
+    assert_string_equal(tls_engine_session(p.server).server_name, name);
+    test_pair_close(&p);
+    test_pair_clear(&p);
+    return resumed;
+}
+
+static void resume_tls13(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_identity *identities[] = {f->ec, f->rsa};
+
+    for (size_t i = 0; i < ARRAY_LEN(identities); i++) {
+        struct tls_context *server = server_of(&identities[i], "one"), *client = client_of(f);
+
+        assert_false(connect_once(client, server, "a.example.org", "key"));
+        for (int n = 0; n < 3; n++)
+            assert_true(connect_once(client, server, "a.example.org", "key"));
+        assert_false(connect_once(client, server, "a.example.org", "another key"));
+        assert_false(connect_once(client, server, "a.example.org", NULL));
+        tls_context_destroy(&client);
+        tls_context_destroy(&server);
+    }
+}
+
+/* Client contexts do not share sessions. */
+static void client_contexts_are_apart(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(&f->ec, "one"), *first = client_of(f), *second = client_of(f);
+
+    assert_false(connect_once(first, server, "a.example.org", "key"));
+    assert_false(connect_once(second, server, "a.example.org", "key"));
+    assert_true(connect_once(first, server, "a.example.org", "key"));
+    tls_context_destroy(&first);
+    tls_context_destroy(&second);
+    tls_context_destroy(&server);
+}
+
+/* A ticket of one service, offered to another, gets a full handshake there, and is good at home afterwards. */
+static void foreign_ticket_gets_full_handshake(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *one = server_of(&f->ec, "one"), *two = server_of(&f->ec, "two");
+    struct tls_context *again = server_of(&f->ec, "one"); /* as in another worker, or after a reload */
+    struct tls_context *client = client_of(f);
+
+    assert_false(connect_once(client, one, "a.example.org", "key"));
+    assert_true(connect_once(client, again, "a.example.org", "key"));
+    assert_false(connect_once(client, two, "a.example.org", "key"));
+    assert_true(connect_once(client, two, "a.example.org", "key"));
+    assert_false(connect_once(client, one, "a.example.org", "key"));
+    tls_context_destroy(&client);
+    tls_context_destroy(&one);
+    tls_context_destroy(&two);
+    tls_context_destroy(&again);
+}
+
+/* In pieces: the ClientHello is whole again when the engine starts over. */
+static void foreign_ticket_in_pieces(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *one = server_of(&f->ec, "one"), *two = server_of(&f->ec, "two"), *client = client_of(f);
+    struct test_pair p;
+
+    assert_false(connect_once(client, one, "a.example.org", "key"));
+    test_pair_init(&p, client, "a.example.org", "key", two);
+    p.piece_max = 10;
+    test_pair_handshake(&p);
+    assert_false(tls_engine_session(p.server).resumed);
+    assert_int_equal(tls_engine_alert_sent(p.server), -1);
+    test_pair_send(&p, p.client, p.server, span_of_string("x"));
+    test_pair_clear(&p);
+    tls_context_destroy(&client);
+    tls_context_destroy(&one);
+    tls_context_destroy(&two);
+}
+
+/* A service that asks for client certificates resumes nothing, and takes no ticket of a service that asks for none. */
+static void client_auth_never_resumes(void **state)
+{
+    static const enum tls_peer peers[] = {TLS_PEER_REQUEST, TLS_PEER_REQUIRE};
+    struct fixture *f = *state;
+    struct tls_identity *identity = test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT});
+    struct tls_context *open = server_of(&f->ec, "one");
+
+    for (size_t i = 0; i < ARRAY_LEN(peers); i++) {
+        struct tls_context *closed = test_server(&(struct tls_server_options){.identities = &f->ec,
+                                                                            .identity_count = 1,
+                                                                            .version_min = 0x0303,
+                                                                            .session_id_context = "one",
+                                                                            .peer = peers[i],
+                                                                            .trust = f->store});
+        struct tls_context *client = test_client(&(struct tls_client_options){
+            .version_min = 0x0303, .trust = f->store, .identities = &identity, .identity_count = 1});
+
+        assert_false(connect_once(client, open, "a.example.org", "key"));
+        assert_false(connect_once(client, closed, "a.example.org", "key"));
+        assert_false(connect_once(client, closed, "a.example.org", "key"));
+        tls_context_destroy(&client);
+        tls_context_destroy(&closed);
+    }
+    tls_context_destroy(&open);
+    tls_identity_destroy(&identity);
+}
+
+/* A session that began under one name is not resumed under another: NSS alone would end the handshake. Clients do not
+ * do this, so the name is changed in the session that ours keeps. */
+static void other_name_gets_full_handshake(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(&f->wild, "one"), *client = client_of(f);
+    struct tls_session session = {0};
+    uint8_t *name;
+
+    assert_false(connect_once(client, server, "a.example.org", "key"));
+    assert_true(tls_sessions_take(client->sessions, "key a.example.org", &session));
+    name = memmem(session.token, session.token_size, "a.example.org", 13);
+    assert_non_null(name);
+    *name = 'b';
+    tls_sessions_put(client->sessions, "key b.example.org", &session);
+    assert_false(connect_once(client, server, "b.example.org", "key"));
+    assert_false(tls_sessions_take(client->sessions, "key a.example.org", &session));
+    assert_true(connect_once(client, server, "b.example.org", "key"));
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
+}
+
+/* TLS 1.2: by session id, from the shared cache, and by service. */
+static void resume_tls12_from_shared_cache(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_identity *identities[] = {f->ec12, f->rsa12};
+
+    for (size_t i = 0; i < ARRAY_LEN(identities); i++) {
+        struct tls_context *one = server_of(&identities[i], "one"), *two = server_of(&identities[i], "two");
+        const struct {
+            const struct tls_context *server;
+            bool resumed;
+        } steps[] = {{one, false}, {one, true}, {one, true}, {two, false}, {two, true}, {one, false}};
+
+        for (size_t n = 0; n < ARRAY_LEN(steps); n++) {
+            struct tls_engine *e = tls_engine_create(steps[n].server, NULL, NULL);
+            struct test_raw raw;
+
+            test_raw_init(&raw, TEST_RAW_CLIENT, NULL, 0x0303);
+            assert_int_equal(SSL_SetURL(raw.fd, "a.example.org"), SECSuccess);
+            assert_int_equal(SSL_SetSockPeerID(raw.fd, i == 0 ? "ec" : "rsa"), SECSuccess);
+            assert_true(test_raw_handshake(&raw, e));
+            if (tls_engine_session(e).resumed != steps[n].resumed)
+                fail_msg("identity %zu step %zu: resumed %d", i, n, tls_engine_session(e).resumed);
+            assert_string_equal(tls_engine_session(e).version, "TLSv1.2");
+            assert_string_equal(tls_engine_session(e).server_name, "a.example.org");
+            test_raw_clear(&raw);
+            tls_engine_destroy(&e);
+        }
+        tls_context_destroy(&one);
+        tls_context_destroy(&two);
+    }
+    SSL_ClearSessionCache();
+}
+
+/* A client engine against a TLS 1.2 server that gives tickets; the ticket is used again. */
+static void client_resumes_tls12(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *client = client_of(f);
+
+    for (int n = 0; n < 3; n++) {
+        struct tls_engine *e = tls_engine_create(client, "a.example.org", "key");
+        struct test_raw raw;
+
+        test_raw_init(&raw, TEST_RAW_SERVER, f->ec, 0x0303);
+        assert_true(test_raw_handshake(&raw, e));
+        assert_string_equal(tls_engine_session(e).version, "TLSv1.2");
+        assert_int_equal(tls_engine_session(e).resumed, n != 0);
+        test_raw_clear(&raw);
+        tls_engine_destroy(&e);
+    }
+    tls_context_destroy(&client);
+}
+
+/* The verdict is asked again: a session whose peer is not good any more is not offered, and the full handshake that
+ * takes its place fails for the same reason. */
+static void resumption_verifies_again(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(&f->rsa, "one"), *client = client_of(f), *strict;
+    struct pkix_store *nobody = pkix_store_create();
+    struct tls_session session = {0};
+    char *error = NULL;
+    struct test_pair p;
+
+    assert_true(pkix_store_add_anchor(nobody, tls_identity_leaf(f->wild), &error));
+    assert_false(connect_once(client, server, "a.example.org", "key"));
+    assert_true(tls_sessions_take(client->sessions, "key a.example.org", &session));
+    /* The same session, in the hands of a context that trusts somebody else. */
+    strict = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = nobody});
+    tls_sessions_put(strict->sessions, "key a.example.org", &session);
+    test_pair_init(&p, strict, "a.example.org", "key", server);
+    test_pair_run(&p);
+    assert_int_equal(p.client_status, TLS_FAILED);
+    assert_string_equal(tls_engine_error_name(p.client), "unknown_issuer");
+    assert_false(tls_sessions_take(strict->sessions, "key a.example.org", &session));
+    test_pair_clear(&p);
+    tls_context_destroy(&strict);
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
+    pkix_store_destroy(&nobody);
+}
+
+static struct tls_session make_session(size_t size)
+{
+    return (struct tls_session){.token = base_alloc(size), .token_size = size, .chain = base_alloc(1), .chain_size = 1};
+}
+
+static void sessions_are_bounded(void **state)
+{
+    struct tls_sessions *sessions = tls_sessions_create();
+    struct tls_session session;
+    size_t count = 0;
+    char key[32];
+
+    (void)state;
+    for (int i = 0; i < TLS_CLIENT_SESSIONS_MAX * 2; i++) {
+        (void)snprintf(key, sizeof(key), "%d", i);
+        session = make_session(10);
+        tls_sessions_put(sessions, key, &session);
+        assert_null(session.token);
+    }
+    assert_false(tls_sessions_take(sessions, "0", &session));
+    for (int i = 0; i < TLS_CLIENT_SESSIONS_MAX * 2; i++) {
+        (void)snprintf(key, sizeof(key), "%d", i);
+        if (tls_sessions_take(sessions, key, &session)) {
+            count++;
+            tls_session_clear(&session);
+        }
+    }
+    assert_int_equal(count, TLS_CLIENT_SESSIONS_MAX);
+    tls_sessions_destroy(&sessions);
+}
+
+static void sessions_of_a_key_are_bounded(void **state)
+{
+    struct tls_sessions *sessions = tls_sessions_create();
+    struct tls_session session = make_session(TLS_CLIENT_SESSION_BYTES_MAX + 1);
+    int count = 0;
+
+    (void)state;
+    tls_sessions_put(sessions, "key", &session); /* too large: not kept */
+    assert_null(session.token);
+    assert_false(tls_sessions_take(sessions, "key", &session));
+    for (int i = 0; i < TLS_CLIENT_SESSIONS_PER_KEY_MAX * 2; i++) {
+        session = make_session((size_t)i + 1);
+        tls_sessions_put(sessions, "key", &session);
+    }
+    while (tls_sessions_take(sessions, "key", &session)) {
+        /* oldest first; the older half made way */
+        assert_int_equal(session.token_size, TLS_CLIENT_SESSIONS_PER_KEY_MAX + ++count);
+        tls_session_clear(&session);
+    }
+    assert_int_equal(count, TLS_CLIENT_SESSIONS_PER_KEY_MAX);
+    tls_sessions_destroy(&sessions);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resume_tls13),
+        cmocka_unit_test(client_contexts_are_apart),
+        cmocka_unit_test(foreign_ticket_gets_full_handshake),
+        cmocka_unit_test(foreign_ticket_in_pieces),
+        cmocka_unit_test(client_auth_never_resumes),
+        cmocka_unit_test(other_name_gets_full_handshake),
+        cmocka_unit_test(resume_tls12_from_shared_cache),
+        cmocka_unit_test(client_resumes_tls12),
+        cmocka_unit_test(resumption_verifies_again),
+        cmocka_unit_test(sessions_are_bounded),
+        cmocka_unit_test(sessions_of_a_key_are_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
