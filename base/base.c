@@ -136,6 +136,22 @@ const char *base_quote(const void *text, size_t size, char *out, size_t out_size
     return out;
 }
 
+/* LeakSanitizer's, where the program has it. */
+extern void __lsan_disable(void) __attribute__((weak));
+extern void __lsan_enable(void) __attribute__((weak));
+
+void base_leak_check_pause(void)
+{
+    if (__lsan_disable != NULL)
+        __lsan_disable();
+}
+
+void base_leak_check_resume(void)
+{
+    if (__lsan_enable != NULL)
+        __lsan_enable();
+}
+
 uint64_t base_now_ms(void)
 {
     struct timespec now;

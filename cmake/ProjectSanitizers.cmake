@@ -7,6 +7,9 @@ if(YETT_SANITIZERS)
   target_compile_options(project_sanitizers INTERFACE
     -fsanitize=${YETT_SANITIZERS} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(project_sanitizers INTERFACE -fsanitize=${YETT_SANITIZERS})
+  # Options and suppressions are part of each program: the sandbox of a worker would not let it read a file of them.
+  target_sources(project_sanitizers INTERFACE
+    $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${PROJECT_SOURCE_DIR}/tests/sanitizers/defaults.c>)
 endif()
 if(YETT_FUZZ)
   target_compile_options(project_sanitizers INTERFACE -fsanitize=fuzzer-no-link)

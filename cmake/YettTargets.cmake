@@ -18,7 +18,6 @@ function(yett_unit_test name)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} PkgConfig::CMOCKA project_warnings project_sanitizers)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
-  yett_sanitizer_environment(${name})
 endfunction()
 
 # yett_fuzz_target(NAME SOURCE file.c [LIBS lib...])
@@ -38,14 +37,4 @@ function(yett_fuzz_target name)
   endif()
   add_test(NAME ${name} COMMAND ${replay})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
-  yett_sanitizer_environment(${name})
-endfunction()
-
-# Suppressions name the foreign bug they stand for; see tests/sanitizers/.
-function(yett_sanitizer_environment name)
-  set_property(TEST ${name} APPEND PROPERTY ENVIRONMENT
-    "ASAN_OPTIONS=detect_leaks=1:abort_on_error=0"
-    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/lsan.supp:print_suppressions=0"
-    "UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
-    "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/sanitizers/tsan.supp:halt_on_error=1:second_deadlock_stack=1")
 endfunction()

@@ -130,7 +130,13 @@ bool tls_runtime_start(const struct tls_runtime_options *options, char **error)
     if (options->ticket_key.size != 0 && !tls_runtime_keys_import(options->ticket_key, &runtime.keys, error))
         goto fail;
     if (options->session_cache != NULL) {
-        if (SSL_InheritMPServerSIDCache(options->session_cache) != SECSuccess) {
+        SECStatus joined;
+
+        /* NSPR's PR_ImportFileMapFromString() keeps the PRFileDesc of the inherited descriptor and nobody closes it. */
+        base_leak_check_pause();
+        joined = SSL_InheritMPServerSIDCache(options->session_cache);
+        base_leak_check_resume();
+        if (joined != SECSuccess) {
             (void)tls_nss_fail(error, "cannot join the session cache");
             goto fail;
         }

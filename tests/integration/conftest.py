@@ -22,7 +22,7 @@ sys.path.insert(0, str(TOP / "tests/certs"))
 from authority import Authority  # noqa: E402
 from peers import SoftHsm, EchoServer, ended, free_port, wait_until  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("YETT_BUILD", TOP / "build/release"))
+BUILD = pathlib.Path(os.environ.get("YETT_BUILD", TOP / "build/release")).resolve()
 YETT = BUILD / "proxy/yett"
 SWARM = BUILD / "tests/tools/swarm"
 SLOW_TOKEN = BUILD / "tests/modules/slow-token.so"
@@ -155,7 +155,7 @@ def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="yett-"))
     path.chmod(0o755)
     yield path
-    shutil.rmtree(path, ignore_errors=True)
+    os.environ.get("YETT_KEEP") or shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def authority():
     ca.alice = ca.client("alice")
     ca.bob = ca.client("bob")
     yield ca
-    shutil.rmtree(path, ignore_errors=True)
+    os.environ.get("YETT_KEEP") or shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture

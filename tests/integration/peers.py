@@ -103,8 +103,13 @@ class Process:
 
 
 class Postfix(Process):
-    """Postfix receiving mail for *@example.org into maildirs under folder/mail. Plain SMTP only: TLS is yett's."""
+    """Postfix receiving mail for alice and bob@example.org into maildirs under folder/mail. Plain SMTP, or demanding
+    STARTTLS of its own when given a certificate."""
     name = "postfix"
+
+    def __init__(self, folder, certificate=None):
+        super().__init__(folder)
+        self.certificate = certificate
 
     def start(self):
         for d in ("etc", "queue", "data", "mail"):
@@ -112,7 +117,11 @@ class Postfix(Process):
         os.chmod(self.folder, 0o755)
         shutil.chown(self.folder / "data", "postfix")
         shutil.chown(self.folder / "mail", "nobody", "nogroup")
-        (self.folder / "etc/main.cf").write_text(f"""\
+        tls = ""
+        if self.certificate:
+            tls = (f"smtpd_tls_cert_file = {self.certificate.chain}\nsmtpd_tls_key_file = {self.certificate.key}\n"
+                   "smtpd_tls_security_level = encrypt\nsmtpd_tls_loglevel = 1\nsmtpd_tls_received_header = yes\n")
+        (self.folder / "etc/main.cf").write_text(tls + f"""\
 compatibility_level = 3.6
 queue_directory = {self.folder}/queue
 data_directory = {self.folder}/data
@@ -132,7 +141,6 @@ virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_minimum_uid = 100
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_upstream_proxy_protocol =
 maillog_file = {self.folder}/mail.log
 maillog_file_prefixes = /
 alias_maps =
@@ -143,6 +151,7 @@ alias_database =
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
+tlsmgr unix - - n 1000? 1 tlsmgr
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
 trace unix - - n - 0 bounce
@@ -327,8 +336,9 @@ class SoftHsm:
     def settings(self, name="token", module=None, **environment):
         """The [module] section for yett."""
         env = {**self.environment, **environment}
-        lines = "".join(f"environment = {k}={v}\n" for k, v in env.items())
-        return f"[module {name}]\npath = {module or self.module}\npin = file:{self.pin_file}\n{lines}"
+        variables = ", ".join(f"{k}={v}" for k, v in env.items())
+        return (f"[module {name}]\npath = {module or self.module}\npin = file:{self.pin_file}\n"
+                f"environment = {variables}\n")
 
 
 class EchoServer:

@@ -1,0 +1,157 @@
+"""Token agents: kept, replaced, and given their PIN by the rules."""
+import os
+import pathlib
+
+from conftest import PATIENCE, SLOW_TOKEN, Yett
+from peers import ended, wait_until
+from test_process_reload import echoes
+
+
+def logins(counts):
+    """How often the module was told to log in: it writes a line for each call."""
+    return counts.read_text().splitlines().count("C_Login")
+
+
+def service(port, target, uri):
+    return (f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\nidentity = {uri}\n"
+            f"connect = 127.0.0.1:{target}\nconnect_tls = none\n")
+
+
+def module(running):
+    return running.status()["modules"][0]
+
+
+def test_an_agent_lives_across_reloads(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(token.settings() + service(port, echo.port, uri))
+    agent = module(running)["pid"]
+    for _ in range(3):
+        running.command("reload")
+        assert echoes(port, authority)
+    assert module(running)["pid"] == agent
+    assert module(running)["pin"] == "right"
+
+
+def test_a_killed_agent_is_replaced_with_one_more_login(yett, authority, token, folder, echo, port):
+    uri = token.put(authority.localhost, "server")
+    counts = folder / "counts"
+    running = yett(token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_COUNT_FILE=counts)
+                   + service(port, echo.port, uri))
+    assert echoes(port, authority)
+    for restarts in range(1, 4):
+        agent = module(running)["pid"]
+        os.kill(agent, 9)
+        wait_until(lambda: module(running)["pid"] not in (0, agent) and module(running)["state"] == "ready",
+                   "another agent", 20 * PATIENCE)
+        assert echoes(port, authority)
+        assert module(running)["restarts"] == restarts
+        assert module(running)["logins"] <= restarts + 1
+    assert module(running)["pin"] == "right"
+    assert len(running.log_lines("agent_died")) == 3
+
+
+def test_a_changed_section_restarts_the_agent(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(token.settings() + service(port, echo.port, uri))
+    agent = module(running)["pid"]
+    running.configure(token.settings().replace("pin =", "sessions_max = 2\npin =") + service(port, echo.port, uri))
+    running.command("reload")
+    assert echoes(port, authority)
+    assert module(running)["pid"] != agent
+    wait_until(lambda: ended(agent), "the old agent to end")
+    socket = running.folder / "agent-token.sock"
+    assert sorted(p.name for p in running.folder.glob("agent-*")) == [socket.name]
+    assert socket.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_bad_changed_section_leaves_the_agent(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    good = token.settings() + service(port, echo.port, uri)
+    running = yett(good)
+    agent = module(running)["pid"]
+    running.configure(good.replace(token.module, "/nowhere.so"))
+    assert running.command("reload", check=False).returncode == 1
+    assert module(running)["pid"] == agent
+    assert echoes(port, authority)
+    running.command("reload", check=False)
+    running.configure(good)
+    running.command("reload")
+    assert module(running)["pid"] == agent
+    assert echoes(port, authority)
+    assert [p.name for p in running.folder.glob("agent-*")] == ["agent-token.sock"]
+
+
+def test_a_module_that_is_no_longer_named_loses_its_agent(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(token.settings() + service(port, echo.port, uri))
+    agent = module(running)["pid"]
+    running.configure(service(port, echo.port, f"file:{authority.localhost.pem}"))
+    running.command("reload")
+    assert echoes(port, authority)
+    assert running.status()["modules"] == []
+    wait_until(lambda: ended(agent), "the agent to end")
+    assert not list(running.folder.glob("agent-*"))
+
+
+def test_a_wrong_pin_costs_one_try_whatever_happens(yett, authority, token, folder, echo, port):
+    """A right PIN is changed to a wrong one: one try by the reload, none by more reloads or dying agents, one by another
+    PIN."""
+    uri = token.put(authority.localhost, "server")
+    counts = folder / "counts"
+    good = (token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_COUNT_FILE=counts)
+            + service(port, echo.port, uri))
+    running = yett(good)
+    assert logins(counts) == 1
+    token.pin_file.write_text("999999\n")
+    running.configure(good.replace("pin =", "sessions_max = 2\npin ="))
+    assert running.command("reload", check=False).returncode == 1  # the new agent is refused: nothing changes
+    assert echoes(port, authority)
+    tried = logins(counts)
+    assert tried <= 2
+    assert "999999" not in running.log()
+    token.pin_file.write_text("123456\n")
+    running.command("reload")
+    assert echoes(port, authority)
+    assert logins(counts) <= tried + 1
+
+
+def test_the_pin_is_in_no_environment_or_command_line(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    settings = token.settings().replace(f"file:{token.pin_file}", "env:TOKEN_PIN")
+    running = yett(settings + service(port, echo.port, uri), environment={"TOKEN_PIN": "123456"})
+    assert echoes(port, authority)
+    for pid in [module(running)["pid"], *running.workers().values()]:
+        process = pathlib.Path(f"/proc/{pid}")
+        assert b"123456" not in (process / "cmdline").read_bytes()
+        assert b"123456" not in (process / "environ").read_bytes()
+    agent = module(running)["pid"]
+    running.command("reload")  # the variable is gone by now; the PIN is not
+    assert module(running)["pid"] == agent
+    os.kill(agent, 9)
+    wait_until(lambda: module(running)["pid"] not in (0, agent) and echoes(port, authority), "another agent")
+
+
+def test_check_opens_identities_on_tokens(authority, token, folder, echo, port):
+    uri = token.put(authority.localhost, "server")
+    one = Yett(folder / "y", token.settings() + service(port, echo.port, uri),
+               environment={"XDG_RUNTIME_DIR": str(folder)})
+    result = one.command("check", check=False)
+    assert (result.returncode, result.stdout) == (0, f"{one.config}: good, 1 service\n"), result.stderr
+    one.configure(token.settings() + service(port, echo.port, uri.replace("server", "nobody")))
+    result = one.command("check", check=False)
+    line = next(i for i, x in enumerate(one.config.read_text().splitlines(), 1) if x.startswith("identity"))
+    assert result.returncode == 1
+    assert result.stdout.startswith(f"{one.config}:{line}: "), result.stdout
+    assert not list(folder.glob("yett-check-*"))
+
+
+def test_check_beside_a_running_yett_spends_no_login(yett, authority, token, folder, echo, port):
+    uri = token.put(authority.localhost, "server")
+    counts = folder / "counts"
+    running = yett(token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_COUNT_FILE=counts)
+                   + service(port, echo.port, uri))
+    before = logins(counts)
+    result = running.command("check")
+    assert "asking the running yett for module token" in result.stderr
+    assert logins(counts) == before
+    assert echoes(port, authority)
