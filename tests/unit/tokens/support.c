@@ -154,7 +154,7 @@ void test_key_create(struct tokens_module *module, const char *token, const char
     if (cert) {
         if (!tokens_request(module, key_uri, "CN=unused", NULL, 0, pin, &request, &size, &error))
             fail_msg("%s", error);
-        test_cert_write(&out, request_spki(span_of(request, size)), label, "Test CA", serial++, "450101000000Z");
+        test_cert_write(&out, request_spki(span_of(request, size)), label, "TestCA", serial++, "450101000000Z");
         if (!tokens_import_certificate(module, uri, buffer_span(&out), pin, &cert_uri, &error))
             fail_msg("%s", error);
     }
@@ -323,6 +323,19 @@ void test_agent_wait(struct test_agent *agent, enum tokens_agent_event event, si
 
         fail_msg("event %d came %zu times, want %zu (%s)", (int)event, got, count, why);
     }
+}
+
+void test_agent_wait_refused(struct test_agent *agent, uint64_t refused)
+{
+    pthread_mutex_lock(&agent->mutex);
+    for (size_t seen = 0; !agent->ended;) {
+        while (seen < agent->event_count && agent->events[seen].refused < refused)
+            seen++;
+        if (seen < agent->event_count)
+            break;
+        pthread_cond_wait(&agent->changed, &agent->mutex);
+    }
+    pthread_mutex_unlock(&agent->mutex);
 }
 
 const char *test_agent_text(struct test_agent *agent, enum tokens_agent_event event)

@@ -71,6 +71,7 @@ void test_agent_send_pin(struct test_agent *agent, const char *pin);
 /* How often an event came; wait until it came `count` times (gives up after 20 s and fails). */
 size_t test_agent_events(struct test_agent *agent, enum tokens_agent_event event);
 void test_agent_wait(struct test_agent *agent, enum tokens_agent_event event, size_t count);
+void test_agent_wait_refused(struct test_agent *agent, uint64_t refused); /* TOKENS_AGENT_COUNTERS */
 const char *test_agent_text(struct test_agent *agent, enum tokens_agent_event event); /* of the last one */
 
 /* Lines of slow-token's count file that are `function`. */

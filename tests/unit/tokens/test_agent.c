@@ -1,0 +1,645 @@
+/* The agent against a token that misbehaves: slow-token.so in front of SoftHSM. No NSS: requests go over the wire. */
+#include "support.h"
+#include "tokens/agent_client.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { THREADS = 8, CALL_MS = 10000 };
+
+#define EC_URI "pkcs11:token=one;object=ec"
+
+static struct test_store store;
+static char *count_file, *gone_file, *hang_file, *pin_state;
+
+/* Every test starts from these, and sets what it needs. */
+static const char *const knobs[] = {
+    "YETT_TEST_NEEDS_FINALIZE", "YETT_TEST_SESSIONS_MAX",  "YETT_TEST_HIDE_MECHANISMS", "YETT_TEST_ABORT_AT",
+    "YETT_TEST_HANG_AT",        "YETT_TEST_LOSE_AT",       "YETT_TEST_PIN_TRIES",       "YETT_TEST_KEY_PAD_PIN",
+    "YETT_TEST_CONTEXT_PIN",    "YETT_TEST_CANT_LOCK",     "YETT_TEST_HANG_FILE",
+};
+
+static int group_setup(void **state)
+{
+    struct tokens_module *module;
+
+    (void)state;
+    test_store_create(&store);
+    count_file = test_store_path(&store, "calls");
+    gone_file = test_store_path(&store, "gone");
+    hang_file = test_store_path(&store, "hang");
+    pin_state = test_store_path(&store, "pin");
+    module = test_module_load();
+    test_token_create(module, "one");
+    test_key_create(module, "one", "ec", TOKENS_KEY_P256, true);
+    test_key_create(module, "one", "TestCA", TOKENS_KEY_P256, true);
+    test_token_create(module, "two");
+    test_key_create(module, "two", "other", TOKENS_KEY_P256, true);
+    tokens_module_unload(&module);
+    setenv("YETT_TEST_COUNT_FILE", count_file, 1);
+    setenv("YETT_TEST_GONE_FILE", gone_file, 1);
+    setenv("YETT_TEST_PIN_STATE", pin_state, 1);
+    return 0;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    test_store_destroy(&store);
+    free(count_file);
+    free(gone_file);
+    free(hang_file);
+    free(pin_state);
+    return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(knobs); i++)
+        unsetenv(knobs[i]);
+    setenv("YETT_TEST_SIGN_DELAY_MS", "0", 1);
+    unlink(count_file);
+    unlink(gone_file);
+    unlink(hang_file);
+    unlink(pin_state);
+    return 0;
+}
+
+static const struct test_agent_options plain = {.sessions = 4, .queue = 64, .timeout_ms = 10000, .pin = TEST_PIN};
+
+/* A request and what came of it. */
+struct call {
+    enum agent_client_status status;
+    struct tokens_wire_reply reply;
+    uint8_t *frame;
+};
+
+static struct call find(struct agent_client *client, const char *uri)
+{
+    struct tokens_wire_request request = {.type = TOKENS_WIRE_FIND, .uri = span_of_string(uri)};
+    struct call call;
+
+    call.status = agent_client_call(client, &request, CALL_MS, &call.reply, &call.frame);
+    return call;
+}
+
+static uint64_t find_tag(struct agent_client *client, const char *uri)
+{
+    struct tokens_wire_identity identity;
+    struct call call = find(client, uri);
+    uint64_t tag;
+
+    assert_int_equal(call.status, AGENT_CLIENT_OK);
+    if (call.reply.type != TOKENS_WIRE_FOUND)
+        fail_msg("%.*s", (int)call.reply.text.size, (const char *)call.reply.text.data);
+    assert_int_equal(tokens_wire_identity_decode(call.reply.identity, &identity), TOKENS_WIRE_OK);
+    tag = tokens_wire_key_tag(identity.spki);
+    free(call.frame);
+    return tag;
+}
+
+static struct call sign(struct agent_client *client, const char *uri, uint64_t tag)
+{
+    static const uint8_t digest[32] = {7};
+    struct tokens_wire_request request = {.type = TOKENS_WIRE_SIGN,
+                                          .uri = span_of_string(uri),
+                                          .key_tag = tag,
+                                          .mechanism = TOKENS_WIRE_ECDSA,
+                                          .data = span_of(digest, sizeof(digest))};
+    struct call call;
+
+    call.status = agent_client_call(client, &request, CALL_MS, &call.reply, &call.frame);
+    return call;
+}
+
+static void expect_signed(struct call call)
+{
+    assert_int_equal(call.status, AGENT_CLIENT_OK);
+    if (call.reply.type != TOKENS_WIRE_SIGNED)
+        fail_msg("%.*s", (int)call.reply.text.size, (const char *)call.reply.text.data);
+    assert_int_equal(call.reply.signature.size, 64);
+    free(call.frame);
+}
+
+static void expect_failed(struct call call, enum tokens_wire_failure want, const char *text)
+{
+    assert_int_equal(call.status, AGENT_CLIENT_OK);
+    assert_int_equal(call.reply.type, TOKENS_WIRE_FAILED);
+    if (call.reply.failure != want || memmem(call.reply.text.data, call.reply.text.size, text, strlen(text)) == NULL)
+        fail_msg("got %d \"%.*s\", want %d with \"%s\"", (int)call.reply.failure, (int)call.reply.text.size,
+                 (const char *)call.reply.text.data, (int)want, text);
+    free(call.frame);
+}
+
+/* An agent, a client, and the EC key's tag. */
+struct world {
+    struct test_agent agent;
+    struct agent_client *client;
+    uint64_t tag;
+};
+
+static void world_start(struct world *world, const struct test_agent_options *options)
+{
+    test_agent_start(&world->agent, &store, options);
+    world->client = agent_client_create(world->agent.socket_path);
+}
+
+static void world_stop(struct world *world, int status)
+{
+    agent_client_destroy(&world->client);
+    test_agent_stop(&world->agent, status);
+    test_agent_clear(&world->agent);
+}
+
+struct signer {
+    pthread_t thread;
+    struct world *world;
+    struct call call;
+};
+
+static void *signer_main(void *data)
+{
+    struct signer *signer = data;
+
+    signer->call = sign(signer->world->client, EC_URI, signer->world->tag);
+    return NULL;
+}
+
+static void sign_at_once(struct world *world, struct signer *signers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        signers[i].world = world;
+        assert_int_equal(pthread_create(&signers[i].thread, NULL, signer_main, &signers[i]), 0);
+    }
+    for (size_t i = 0; i < count; i++)
+        pthread_join(signers[i].thread, NULL);
+}
+
+static void find_gives_certificate_and_chain_and_asks_no_pin_of_other_tokens(void **state)
+{
+    struct tokens_wire_identity identity;
+    struct world world;
+    struct call call;
+
+    (void)state;
+    world_start(&world, &plain);
+    call = find(world.client, "pkcs11:object=ec");
+    assert_int_equal(call.status, AGENT_CLIENT_OK);
+    assert_int_equal(call.reply.type, TOKENS_WIRE_FOUND);
+    assert_int_equal(tokens_wire_identity_decode(call.reply.identity, &identity), TOKENS_WIRE_OK);
+    assert_int_equal(identity.key_type, TOKENS_WIRE_KEY_EC);
+    assert_int_equal(identity.mechanisms, 1 << TOKENS_WIRE_ECDSA);
+    assert_true(identity.cert.size > 0);
+    assert_int_equal(identity.chain_count, 1); /* "TestCA" */
+    assert_true(span_equal(identity.token_label, span_of_string("one")));
+    free(call.frame);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    assert_string_equal(test_agent_text(&world.agent, TOKENS_AGENT_PIN_WANTED), "one");
+    world_stop(&world, 0);
+}
+
+static void find_lists_candidates(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_start(&world, &plain);
+    expect_failed(find(world.client, "pkcs11:token=one;type=private"), TOKENS_WIRE_AMBIGUOUS, "object=TestCA");
+    expect_failed(find(world.client, "pkcs11:token=one;object=x"), TOKENS_WIRE_NOT_FOUND, "object=ec");
+    expect_failed(find(world.client, "pkcs11:token=three"), TOKENS_WIRE_GONE, "token=two");
+    expect_failed(find(world.client, "pkcs11:token=one;object=ec?module-name=foo"), TOKENS_WIRE_GONE, "no token");
+    expect_failed(find(world.client, "http://x"), TOKENS_WIRE_BAD_URI, "scheme");
+    world.tag = find_tag(world.client, "pkcs11:token=one;object=ec?module-name=slow-token");
+    world_stop(&world, 0);
+}
+
+static void pin_that_is_wrong_is_tried_once_until_an_administrator_gives_one(void **state)
+{
+    struct test_agent_options options = plain;
+    struct world world;
+
+    (void)state;
+    options.pin = "9999";
+    world_start(&world, &options);
+    for (unsigned i = 0; i < 5; i++)
+        expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
+    assert_int_equal(test_count(count_file, "C_Login"), 1);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_TRYING), 1);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_INCORRECT), 1);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    test_agent_send_pin(&world.agent, TEST_PIN);
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
+    world.tag = find_tag(world.client, EC_URI);
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    assert_int_equal(test_count(count_file, "C_Login"), 2);
+    world_stop(&world, 0);
+}
+
+static void pin_refused_by_the_supervisor_fails_requests_at_once(void **state)
+{
+    struct test_agent_options options = plain;
+    struct world world;
+
+    (void)state;
+    options.pin = NULL;
+    world_start(&world, &options);
+    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
+    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    assert_int_equal(test_count(count_file, "C_Login"), 0);
+    test_agent_send_pin(&world.agent, TEST_PIN);
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
+    world.tag = find_tag(world.client, EC_URI);
+    world_stop(&world, 0);
+}
+
+static void pin_is_not_tried_when_one_try_is_left(void **state)
+{
+    struct world world;
+    FILE *file = fopen(pin_state, "we");
+
+    (void)state;
+    assert_non_null(file);
+    fputs("1\n", file);
+    fclose(file);
+    setenv("YETT_TEST_PIN_TRIES", "3", 1);
+    world_start(&world, &plain);
+    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
+    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
+    assert_int_equal(test_count(count_file, "C_Login"), 0);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_LOCKED), 1);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 0);
+    test_agent_send_pin(&world.agent, TEST_PIN);
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
+    world.tag = find_tag(world.client, EC_URI);
+    world_stop(&world, 0);
+}
+
+static void pin_that_is_locked_is_said_by_name(void **state)
+{
+    struct world world;
+    FILE *file = fopen(pin_state, "we");
+
+    (void)state;
+    assert_non_null(file);
+    fputs("0\n", file);
+    fclose(file);
+    setenv("YETT_TEST_PIN_TRIES", "3", 1);
+    world_start(&world, &plain);
+    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "locked");
+    assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_PIN_LOCKED), "CKF_USER_PIN_LOCKED"));
+    assert_int_equal(test_count(count_file, "C_Login"), 0);
+    world_stop(&world, 0);
+}
+
+static void key_pad_needs_no_pin(void **state)
+{
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_KEY_PAD_PIN", TEST_PIN, 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 0);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_OK), 1);
+    world_stop(&world, 0);
+}
+
+static void always_authenticate_logs_in_for_each_signature(void **state)
+{
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_CONTEXT_PIN", TEST_PIN, 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    for (unsigned i = 0; i < 3; i++)
+        expect_signed(sign(world.client, EC_URI, world.tag));
+    assert_int_equal(test_count(count_file, "C_Login(context)"), 3);
+    assert_int_equal(test_count(count_file, "C_Login"), 1);
+    world_stop(&world, 0);
+}
+
+static void pin_source_of_a_uri_is_read_once(void **state)
+{
+    struct test_agent_options options = plain;
+    struct world world;
+    char *path = test_store_path(&store, "pin-file");
+    char *uri = base_printf("%s?pin-source=file:%s", EC_URI, path);
+    FILE *file;
+
+    (void)state;
+    options.pin = NULL;
+    test_file_create(path);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    fputs("7777\n", file);
+    fclose(file);
+    world_start(&world, &options);
+    expect_failed(find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
+    expect_failed(find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
+    assert_int_equal(test_count(count_file, "C_Login"), 1);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_INCORRECT), 1);
+    world_stop(&world, 0);
+    unlink(count_file);
+    file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(TEST_PIN "\n", file);
+    fclose(file);
+    world_start(&world, &options);
+    world.tag = find_tag(world.client, uri);
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_OK), 1);
+    world_stop(&world, 0);
+    free(uri);
+    free(path);
+}
+
+static void token_with_a_single_session_serves_all(void **state)
+{
+    struct signer signers[THREADS];
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_SESSIONS_MAX", "1", 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    sign_at_once(&world, signers, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        expect_signed(signers[i].call);
+    world_stop(&world, 0);
+}
+
+static void module_that_cannot_lock_is_called_by_one_thread_at_a_time(void **state)
+{
+    struct signer signers[THREADS];
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_CANT_LOCK", "1", 1);
+    setenv("YETT_TEST_SIGN_DELAY_MS", "5", 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    sign_at_once(&world, signers, THREADS);
+    for (size_t i = 0; i < THREADS; i++)
+        expect_signed(signers[i].call);
+    assert_int_equal(test_count(count_file, "C_Sign"), THREADS);
+    assert_int_equal(test_count(count_file, "CONCURRENT"), 0);
+    world_stop(&world, 0);
+}
+
+static void queue_that_is_full_refuses_and_counts(void **state)
+{
+    struct test_agent_options options = {.sessions = 1, .queue = 2, .timeout_ms = 10000, .pin = TEST_PIN};
+    struct signer signers[THREADS];
+    struct world world;
+    size_t done = 0, refused = 0;
+
+    (void)state;
+    setenv("YETT_TEST_HANG_FILE", hang_file, 1);
+    world_start(&world, &options);
+    world.tag = find_tag(world.client, EC_URI);
+    test_file_create(hang_file); /* no signature ends before all requests are there */
+    for (size_t i = 0; i < THREADS; i++) {
+        signers[i].world = &world;
+        assert_int_equal(pthread_create(&signers[i].thread, NULL, signer_main, &signers[i]), 0);
+    }
+    test_agent_wait_refused(&world.agent, THREADS - 3);
+    unlink(hang_file);
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(signers[i].thread, NULL);
+        if (signers[i].call.reply.type == TOKENS_WIRE_SIGNED) {
+            expect_signed(signers[i].call);
+            done++;
+        } else {
+            expect_failed(signers[i].call, TOKENS_WIRE_QUEUE_FULL, "queue_max");
+            refused++;
+        }
+    }
+    assert_int_equal(done, 3); /* one in its place, two waiting */
+    assert_int_equal(refused, THREADS - 3);
+    world_stop(&world, 0);
+}
+
+static void signature_that_hangs_loses_its_place_and_others_go_on(void **state)
+{
+    struct test_agent_options options = {.sessions = 2, .queue = 16, .timeout_ms = 3000, .pin = TEST_PIN};
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_HANG_AT", "1", 1);
+    world_start(&world, &options);
+    world.tag = find_tag(world.client, EC_URI);
+    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "no answer from token \"one\"");
+    for (unsigned i = 0; i < 5; i++)
+        expect_signed(sign(world.client, EC_URI, world.tag));
+    world_stop(&world, 0);
+}
+
+static void token_that_hangs_for_good_ends_the_agent_and_not_the_others_before(void **state)
+{
+    struct test_agent_options options = {.sessions = 1, .queue = 16, .timeout_ms = 1000, .pin = TEST_PIN};
+    struct world world;
+    uint64_t other;
+
+    (void)state;
+    setenv("YETT_TEST_HANG_AT", "1", 1);
+    world_start(&world, &options);
+    world.tag = find_tag(world.client, EC_URI);
+    other = find_tag(world.client, "pkcs11:token=two;object=other");
+    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "no answer");
+    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "hangs");
+    expect_signed(sign(world.client, "pkcs11:token=two;object=other", other));
+    test_agent_wait(&world.agent, TOKENS_AGENT_FAILED, 1);
+    assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_FAILED), "token one hangs"));
+    world_stop(&world, 1);
+}
+
+static void session_that_was_dropped_is_opened_again_and_the_signature_made(void **state)
+{
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_LOSE_AT", "3", 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    for (unsigned i = 0; i < 5; i++)
+        expect_signed(sign(world.client, EC_URI, world.tag));
+    assert_int_equal(test_count(count_file, "C_Sign"), 6);
+    assert_int_equal(test_count(count_file, "C_Login"), 2); /* the kept PIN, once more */
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    world_stop(&world, 0);
+}
+
+static void module_that_recovers_only_by_finalize_is_finalized(void **state)
+{
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_NEEDS_FINALIZE", "1", 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    test_file_create(gone_file);
+    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_GONE, "one");
+    test_agent_wait(&world.agent, TOKENS_AGENT_TOKEN_GONE, 1);
+    unlink(gone_file);
+    test_agent_wait(&world.agent, TOKENS_AGENT_TOKEN_BACK, 1);
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    assert_true(test_count(count_file, "C_Finalize") >= 1);
+    world_stop(&world, 0);
+}
+
+static void key_that_is_not_the_one_found_at_first_does_not_sign(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_start(&world, &plain);
+    expect_failed(sign(world.client, EC_URI, 12345), TOKENS_WIRE_KEY_CHANGED, "another key");
+    assert_int_equal(test_count(count_file, "C_Sign"), 0);
+    world_stop(&world, 0);
+}
+
+static void module_that_crashes_fails_one_request_and_the_next_agent_goes_on(void **state)
+{
+    struct world world;
+    struct call call;
+
+    (void)state;
+    setenv("YETT_TEST_ABORT_AT", "1", 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    {
+        struct signer signer = {.world = &world};
+
+        assert_int_equal(pthread_create(&signer.thread, NULL, signer_main, &signer), 0);
+        pthread_mutex_lock(&world.agent.mutex);
+        while (!world.agent.ended)
+            pthread_cond_wait(&world.agent.changed, &world.agent.mutex);
+        pthread_mutex_unlock(&world.agent.mutex);
+        test_agent_kill(&world.agent, SIGKILL);
+        unsetenv("YETT_TEST_ABORT_AT");
+        test_agent_restart(&world.agent, &plain);
+        pthread_join(signer.thread, NULL);
+        call = signer.call;
+    }
+    expect_signed(call); /* sent again, once, to the new agent */
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    world_stop(&world, 0);
+}
+
+static void nonsense_ends_the_connection_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } table[] = {
+        {"\x00\x00\x00\x00", 4},
+        {"\xff\xff\xff\xff", 4},
+        {"\x00\x00\x00\x05\x09\x00\x00\x00\x01", 9},
+        {"GET / HTTP/1.0\r\n\r\n", 18},
+    };
+    struct world world;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    (void)state;
+    world_start(&world, &plain);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", world.agent.socket_path);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        char byte;
+
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(send(fd, table[i].bytes, table[i].size, MSG_NOSIGNAL), table[i].size);
+        assert_true(recv(fd, &byte, 1, 0) <= 0);
+        close(fd);
+    }
+    world.tag = find_tag(world.client, EC_URI);
+    world_stop(&world, 0);
+}
+
+static void sigterm_ends_it_and_no_core_is_ever_written(void **state)
+{
+    struct world world;
+    char path[64], line[128];
+    bool zero = false;
+    FILE *file;
+
+    (void)state;
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    snprintf(path, sizeof(path), "/proc/%d/limits", (int)world.agent.pid);
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        long soft = -1, hard = -1;
+
+        if (sscanf(line, "Max core file size %ld %ld", &soft, &hard) == 2)
+            zero = soft == 0 && hard == 0;
+    }
+    fclose(file);
+    assert_true(zero);
+    kill(world.agent.pid, SIGTERM);
+    world_stop(&world, 0);
+}
+
+static void module_that_does_not_load_is_told(void **state)
+{
+    int pair[2];
+    struct tokens_agent_message message;
+    struct tokens_agent_options direct = {.module_name = "none", .module_path = "/nonexistent.so", .sessions_max = 1};
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    direct.control_fd = pair[1];
+    direct.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(tokens_agent_main(&direct), 1);
+    assert_int_equal(tokens_agent_receive(pair[0], &message), 1);
+    assert_int_equal(message.event, TOKENS_AGENT_FAILED);
+    assert_non_null(strstr(message.text, "/nonexistent.so"));
+    close(pair[0]);
+    close(pair[1]);
+    close(direct.listen_fd);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(find_gives_certificate_and_chain_and_asks_no_pin_of_other_tokens),
+        TEST(find_lists_candidates),
+        TEST(pin_that_is_wrong_is_tried_once_until_an_administrator_gives_one),
+        TEST(pin_refused_by_the_supervisor_fails_requests_at_once),
+        TEST(pin_is_not_tried_when_one_try_is_left),
+        TEST(pin_that_is_locked_is_said_by_name),
+        TEST(key_pad_needs_no_pin),
+        TEST(always_authenticate_logs_in_for_each_signature),
+        TEST(pin_source_of_a_uri_is_read_once),
+        TEST(token_with_a_single_session_serves_all),
+        TEST(module_that_cannot_lock_is_called_by_one_thread_at_a_time),
+        TEST(queue_that_is_full_refuses_and_counts),
+        TEST(signature_that_hangs_loses_its_place_and_others_go_on),
+        TEST(token_that_hangs_for_good_ends_the_agent_and_not_the_others_before),
+        TEST(session_that_was_dropped_is_opened_again_and_the_signature_made),
+        TEST(module_that_recovers_only_by_finalize_is_finalized),
+        TEST(key_that_is_not_the_one_found_at_first_does_not_sign),
+        TEST(module_that_crashes_fails_one_request_and_the_next_agent_goes_on),
+        TEST(nonsense_ends_the_connection_and_nothing_else),
+        TEST(sigterm_ends_it_and_no_core_is_ever_written),
+        TEST(module_that_does_not_load_is_told),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
