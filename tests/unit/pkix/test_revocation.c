@@ -1,0 +1,428 @@
+/* OCSP, CRLs and must-staple within a verification: pkix/ocsp.h, pkix/crl.h, pkix/revocation.h. */
+#include "scene.h"
+#include "pkix/ocsp.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static const char host[] = "www.example.com";
+
+struct chain {
+    struct span root, ca, leaf, serial;
+};
+
+static struct chain make_chain(void)
+{
+    struct cert_spec root = builder_authority("root", 0, "root", 0), ca = builder_authority("ca", 1, "root", 0),
+                     leaf = builder_server(host, 2, "ca", 1);
+    struct chain chain = {.root = builder_cert(&root), .ca = builder_cert(&ca)};
+
+    chain.serial = builder_bytes("\x12\x34\x56", 3);
+    leaf.serial = chain.serial;
+    chain.leaf = builder_cert(&leaf);
+    return chain;
+}
+
+static struct scene scene_of(const struct chain *chain, enum pkix_revocation revocation)
+{
+    struct scene scene = scene_server(chain->leaf, host, chain->root);
+
+    scene_add_extra(&scene, chain->ca);
+    scene.request.revocation = revocation;
+    return scene;
+}
+
+/* What a staple does in soft mode. */
+static void staple_table(void **state)
+{
+    struct chain chain = make_chain();
+    struct cert_spec delegate = builder_client("responder", 5, "ca", 1), other_delegate;
+    const struct {
+        const char *what;
+        enum pkix_error want;
+    } table[] = {
+        {"good", PKIX_OK},
+        {"good-by-key", PKIX_OK},
+        {"revoked", PKIX_REVOKED},
+        {"good-then-revoked", PKIX_REVOKED}, /* CVE-2026-3832 */
+        {"revoked-then-good", PKIX_REVOKED},
+        {"unknown", PKIX_OCSP_UNKNOWN_CERT},
+        {"old", PKIX_OK},                    /* passed over */
+        {"old-revoked", PKIX_REVOKED},
+        {"eleven-days", PKIX_OK},
+        {"future", PKIX_OCSP_FUTURE},
+        {"other-cert", PKIX_OK},             /* CVE-2020-8286: not a statement about this one */
+        {"try-later", PKIX_OK},
+        {"forged", PKIX_OCSP_BAD_SIGNATURE},
+        {"garbage", PKIX_OCSP_MALFORMED},
+        {"critical", PKIX_UNKNOWN_CRITICAL_EXTENSION},
+        {"delegate", PKIX_OK},
+        {"delegate-revoked", PKIX_REVOKED},
+        {"delegate-without-eku", PKIX_OK},   /* not a statement: passed over */
+        {"delegate-of-other-ca", PKIX_OK},
+        {"delegate-is-ca", PKIX_OK},
+    };
+
+    (void)state;
+    delegate.eku = builder_oid(OID_OCSP_SIGNING);
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
+        const char *what = table[i].what;
+        struct ocsp_spec spec = builder_ocsp_about(chain.leaf, chain.ca, "ca", 1);
+        struct scene scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+
+        if (strstr(what, "by-key") != NULL)
+            spec.responder = NULL;
+        if (strstr(what, "revoked") != NULL)
+            spec.statuses[0] = OCSP_REVOKED;
+        if (strcmp(what, "good-then-revoked") == 0) {
+            spec.statuses[0] = OCSP_GOOD;
+            spec.statuses[1] = OCSP_REVOKED;
+            spec.status_count = 2;
+        }
+        if (strcmp(what, "revoked-then-good") == 0)
+            spec.status_count = 2;
+        if (strcmp(what, "unknown") == 0)
+            spec.statuses[0] = OCSP_UNKNOWN;
+        if (strncmp(what, "old", 3) == 0) {
+            spec.this_update = builder_now - 9 * BUILDER_DAY;
+            spec.next_update = builder_now - 2 * BUILDER_DAY;
+        }
+        if (strcmp(what, "eleven-days") == 0) {
+            spec.this_update = builder_now - 12 * BUILDER_DAY;
+            spec.next_update = builder_now + BUILDER_DAY;
+        }
+        if (strcmp(what, "future") == 0)
+            spec.this_update = spec.next_update = builder_now + 2 * BUILDER_DAY;
+        spec.other_serial = strcmp(what, "other-cert") == 0;
+        spec.critical_extension = strcmp(what, "critical") == 0;
+        if (strcmp(what, "try-later") == 0)
+            spec.response_status = 3;
+        if (strcmp(what, "forged") == 0)
+            spec.signer = 9;
+        if (strncmp(what, "delegate", 8) == 0) {
+            other_delegate = delegate;
+            if (strcmp(what, "delegate-without-eku") == 0)
+                other_delegate.eku = builder_oid(OID_SERVER_AUTH);
+            if (strcmp(what, "delegate-of-other-ca") == 0)
+                other_delegate.signer = 9;
+            if (strcmp(what, "delegate-is-ca") == 0)
+                other_delegate.ca = BUILDER_CA;
+            spec.delegate = builder_cert(&other_delegate);
+            spec.responder = "responder";
+            spec.signer = 5;
+        }
+        scene.staples[0] = strcmp(what, "garbage") == 0 ? span_of("garbage", 7) : builder_ocsp(&spec);
+        if (scene_verify(&scene) != table[i].want)
+            fail_msg("%s: %s", what, scene.detail);
+    }
+}
+
+static void hard_mode_wants_a_good_statement_for_every_certificate(void **state)
+{
+    struct chain chain = make_chain();
+    struct crl_spec of_root = builder_crl_of("root", 0), of_ca = builder_crl_of("ca", 1);
+    struct ocsp_spec about_leaf = builder_ocsp_about(chain.leaf, chain.ca, "ca", 1);
+    struct scene scene = scene_of(&chain, PKIX_REVOCATION_HARD);
+
+    (void)state;
+    assert_verdict(&scene, PKIX_REVOCATION_UNKNOWN);
+    scene.crls[scene.crl_count++] = builder_crl(&of_root);
+    assert_verdict(&scene, PKIX_REVOCATION_UNKNOWN);
+    scene.staples[0] = builder_ocsp(&about_leaf);
+    assert_verdict(&scene, PKIX_OK);
+    scene.staples[0] = span_of(NULL, 0);
+    scene.crls[scene.crl_count++] = builder_crl(&of_ca);
+    assert_verdict(&scene, PKIX_OK);
+}
+
+/* What a CRL of the leaf's issuer does in hard mode. */
+static void crl_table(void **state)
+{
+    struct chain chain = make_chain();
+    struct crl_spec of_root = builder_crl_of("root", 0);
+    struct span root_crl = builder_crl(&of_root);
+    const struct {
+        const char *what;
+        enum pkix_error want;
+    } table[] = {
+        {"not-listed", PKIX_OK},
+        {"listed", PKIX_REVOKED},
+        {"listed-with-leading-zeros", PKIX_REVOKED},
+        {"listed-with-reason", PKIX_REVOKED},
+        {"expired", PKIX_REVOCATION_UNKNOWN},
+        {"early", PKIX_REVOCATION_UNKNOWN},
+        {"no-next-update", PKIX_REVOCATION_UNKNOWN},
+        {"forged", PKIX_REVOCATION_UNKNOWN},
+        {"no-number", PKIX_REVOCATION_UNKNOWN},
+        {"critical-number", PKIX_REVOCATION_UNKNOWN},
+        {"delta", PKIX_REVOCATION_UNKNOWN},
+        {"unknown-critical", PKIX_REVOCATION_UNKNOWN},
+        {"entry-of-another-issuer", PKIX_REVOCATION_UNKNOWN},
+        {"for-users", PKIX_OK},
+        {"for-authorities", PKIX_REVOCATION_UNKNOWN},
+        {"indirect", PKIX_REVOCATION_UNKNOWN},
+        {"some-reasons", PKIX_REVOCATION_UNKNOWN},
+        {"other-issuer", PKIX_REVOCATION_UNKNOWN},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
+        const char *what = table[i].what;
+        struct crl_spec spec = builder_crl_of("ca", 1);
+        struct scene scene = scene_of(&chain, PKIX_REVOCATION_HARD);
+        struct span scope = span_of(NULL, 0);
+
+        if (strncmp(what, "listed", 6) == 0) {
+            spec.serials[0] = builder_bytes("\x01", 1);
+            spec.serials[1] = chain.serial;
+            spec.serial_count = 2;
+        }
+        if (strcmp(what, "listed-with-leading-zeros") == 0)
+            spec.serials[1] = builder_join(span_of("\0\0", 2), chain.serial);
+        if (strcmp(what, "listed-with-reason") == 0)
+            spec.entry_extensions = builder_extension(OID_REASON_CODE, false, builder_bytes("\x0a\x01\x01", 3));
+        if (strcmp(what, "expired") == 0)
+            spec.next_update = builder_now - 1;
+        if (strcmp(what, "early") == 0)
+            spec.this_update = builder_now + 1;
+        if (strcmp(what, "no-next-update") == 0)
+            spec.next_update = 0;
+        if (strcmp(what, "forged") == 0)
+            spec.signer = 9;
+        spec.no_number = strcmp(what, "no-number") == 0;
+        spec.critical_number = strcmp(what, "critical-number") == 0;
+        if (strcmp(what, "delta") == 0)
+            spec.extensions[spec.extension_count++] =
+                builder_extension(OID_DELTA_CRL_INDICATOR, true, builder_integer(1));
+        if (strcmp(what, "unknown-critical") == 0)
+            spec.extensions[spec.extension_count++] = builder_extension(OID_POLICY_MAPPINGS, true, span_of("x", 1));
+        if (strcmp(what, "entry-of-another-issuer") == 0) {
+            spec.serials[0] = builder_bytes("\x01", 1);
+            spec.serial_count = 1;
+            spec.entry_extensions = builder_extension(OID_CERTIFICATE_ISSUER, true, span_of("x", 1));
+        }
+        if (strcmp(what, "for-users") == 0)
+            scope = builder_tlv(0x81, span_of("\xff", 1), builder_end);
+        if (strcmp(what, "for-authorities") == 0)
+            scope = builder_tlv(0x82, span_of("\xff", 1), builder_end);
+        if (strcmp(what, "some-reasons") == 0)
+            scope = builder_tlv(0x83, span_of("\x01\x40", 2), builder_end);
+        if (strcmp(what, "indirect") == 0)
+            scope = builder_tlv(0x84, span_of("\xff", 1), builder_end);
+        if (scope.size != 0)
+            spec.extensions[spec.extension_count++] = builder_extension(
+                OID_ISSUING_DISTRIBUTION_POINT, true, builder_tlv(ASN1_SEQUENCE, scope, builder_end));
+        if (strcmp(what, "other-issuer") == 0)
+            spec.issuer = "somebody else";
+        scene.crls[scene.crl_count++] = root_crl;
+        scene.crls[scene.crl_count++] = builder_crl(&spec);
+        if (scene_verify(&scene) != table[i].want)
+            fail_msg("%s: %s", what, scene.detail);
+    }
+}
+
+static struct span point_of(struct span general_names)
+{
+    return builder_tlv(0xa0, builder_tlv(0xa0, general_names, builder_end), builder_end);
+}
+
+/* GHSA-pwjx-qhcg-rvj4: a CRL that fits the second name of the second point fits. */
+static void crl_is_matched_by_any_name_of_any_point(void **state)
+{
+    struct chain chain = make_chain();
+    struct cert_spec leaf = builder_server(host, 2, "ca", 1);
+    struct crl_spec spec = builder_crl_of("ca", 1);
+    struct span points = builder_tlv(
+        ASN1_SEQUENCE, builder_tlv(ASN1_SEQUENCE, point_of(builder_general_name(0x86, "http://a/1.crl")), builder_end),
+        builder_tlv(ASN1_SEQUENCE,
+                    point_of(builder_join(builder_general_name(0x86, "http://a/2.crl"),
+                                          builder_general_name(0x86, "http://b/2.crl"))),
+                    builder_end),
+        builder_end);
+    struct scene scene;
+
+    (void)state;
+    leaf.serial = chain.serial;
+    builder_add_extension(&leaf, OID_CRL_DISTRIBUTION_POINTS, false, points);
+    spec.serials[spec.serial_count++] = chain.serial;
+    spec.extensions[spec.extension_count++] =
+        builder_extension(OID_ISSUING_DISTRIBUTION_POINT, true,
+                          builder_tlv(ASN1_SEQUENCE, point_of(builder_general_name(0x86, "http://b/2.crl")), builder_end));
+    chain.leaf = builder_cert(&leaf);
+    scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+    scene.crls[scene.crl_count++] = builder_crl(&spec);
+    assert_verdict(&scene, PKIX_REVOKED);
+}
+
+static void crl_needs_an_issuer_that_may_sign_crls(void **state)
+{
+    struct chain chain = make_chain();
+    struct cert_spec ca = builder_authority("ca", 1, "root", 0);
+    struct crl_spec spec = builder_crl_of("ca", 1);
+    struct scene scene;
+
+    (void)state;
+    ca.key_usage = BUILDER_KU_CERT_SIGN;
+    chain.ca = builder_cert(&ca);
+    spec.serials[spec.serial_count++] = chain.serial;
+    scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+    scene.crls[scene.crl_count++] = builder_crl(&spec);
+    assert_verdict(&scene, PKIX_OK); /* no statement */
+    scene.request.revocation = PKIX_REVOCATION_HARD;
+    assert_verdict(&scene, PKIX_REVOCATION_UNKNOWN);
+}
+
+static void revoked_intermediate_is_refused_and_another_one_taken(void **state)
+{
+    struct chain chain = make_chain();
+    struct cert_spec second = builder_authority("ca", 1, "root2", 8), root2 = builder_authority("root2", 8, "root2", 8);
+    struct crl_spec spec = builder_crl_of("root", 0);
+    struct pkix_cert ca;
+    struct scene scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+
+    (void)state;
+    assert_int_equal(pkix_cert_read(chain.ca, &ca), PKIX_OK);
+    spec.serials[spec.serial_count++] = ca.serial;
+    scene.crls[scene.crl_count++] = builder_crl(&spec);
+    assert_verdict(&scene, PKIX_REVOKED);
+    scene_add_extra(&scene, builder_cert(&second));
+    scene_add_anchor(&scene, builder_cert(&root2));
+    assert_verdict(&scene, PKIX_OK);
+}
+
+static void crl_of_a_hundred_thousand_entries_is_searched_by_halves(void **state)
+{
+    enum { ENTRIES = 100000 };
+    uint8_t *list = base_alloc(ENTRIES * 22), *at = list;
+    struct span tbs, der, number = builder_extension(OID_CRL_NUMBER, false, builder_integer(1));
+    struct pkix_crl_info info;
+
+    (void)state;
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        const uint8_t entry[] = {0x30, 0x14, 0x02, 0x03, (uint8_t)(1 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i, 0x17,
+                                 0x0d, '2', '5', '0', '1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z'};
+
+        memcpy(at, entry, sizeof(entry));
+        at += sizeof(entry);
+    }
+    tbs = builder_tlv(ASN1_SEQUENCE, builder_integer(1), builder_ecdsa_sha256(), builder_name("ca"),
+                      builder_time(builder_now), builder_time(builder_now + BUILDER_DAY),
+                      builder_tlv(ASN1_SEQUENCE, span_of(list, (size_t)(at - list)), builder_end),
+                      builder_tlv(0xa0, builder_tlv(ASN1_SEQUENCE, number, builder_end), builder_end), builder_end);
+    free(list);
+    der = builder_signed(tbs, builder_ecdsa_sha256(), builder_sign(tbs, 1));
+    assert_int_equal(pkix_crl_info_read(der, &info), PKIX_OK);
+    assert_int_equal(info.revoked_count, ENTRIES);
+}
+
+static struct span must_staple(void)
+{
+    return builder_tlv(ASN1_SEQUENCE, builder_integer(5), builder_end);
+}
+
+static void must_staple_wants_a_good_staple(void **state)
+{
+    struct chain chain = make_chain();
+    struct cert_spec leaf = builder_server(host, 2, "ca", 1);
+    struct ocsp_spec spec;
+    struct scene scene;
+
+    (void)state;
+    builder_add_extension(&leaf, OID_TLS_FEATURE, false, must_staple());
+    chain.leaf = builder_cert(&leaf);
+    spec = builder_ocsp_about(chain.leaf, chain.ca, "ca", 1);
+    scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+    assert_verdict(&scene, PKIX_TLS_FEATURE_MISSING);
+    scene.staples[0] = builder_ocsp(&spec);
+    assert_verdict(&scene, PKIX_OK);
+    spec.next_update = spec.this_update = builder_now - 5 * BUILDER_DAY;
+    scene.staples[0] = builder_ocsp(&spec);
+    assert_verdict(&scene, PKIX_TLS_FEATURE_MISSING);
+    scene.request.revocation = PKIX_REVOCATION_OFF;
+    assert_verdict(&scene, PKIX_OK);
+}
+
+static void must_staple_of_an_issuer_binds_its_leaves(void **state)
+{
+    struct chain chain = make_chain();
+    struct cert_spec ca = builder_authority("ca", 1, "root", 0);
+    struct scene scene;
+
+    (void)state;
+    builder_add_extension(&ca, OID_TLS_FEATURE, false, must_staple());
+    chain.ca = builder_cert(&ca);
+    scene = scene_of(&chain, PKIX_REVOCATION_OFF);
+    assert_verdict(&scene, PKIX_TLS_FEATURE_MISSING);
+}
+
+static void ocsp_request_is_what_responders_expect(void **state)
+{
+    struct chain chain = make_chain();
+    struct pkix_cert cert, issuer;
+    uint8_t request[PKIX_OCSP_REQUEST_SIZE_MAX];
+    size_t size = 0;
+    struct der d;
+
+    (void)state;
+    assert_int_equal(pkix_cert_read(chain.leaf, &cert), PKIX_OK);
+    assert_int_equal(pkix_cert_read(chain.ca, &issuer), PKIX_OK);
+    assert_true(pkix_ocsp_request_write(&cert, &issuer, request, &size));
+    d = der_over(span_of(request, size), DER_SMALL);
+    for (unsigned level = 0; level < 5; level++) {
+        struct der inner;
+
+        assert_int_equal(der_enter(&d, ASN1_SEQUENCE, &inner), PKIX_OK);
+        assert_true(der_at_end(&d));
+        d = inner;
+    }
+    assert_memory_equal(request + size - 3, chain.serial.data, 3);
+}
+
+static void urls_are_found_and_filtered(void **state)
+{
+    struct cert_spec leaf = builder_server(host, 2, "ca", 1);
+    struct pkix_cert cert;
+
+    (void)state;
+    builder_add_extension(
+        &leaf, OID_AUTHORITY_INFO_ACCESS, false,
+        builder_tlv(ASN1_SEQUENCE,
+                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_CA_ISSUERS),
+                                builder_general_name(0x86, "http://issuers.example/"), builder_end),
+                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
+                                builder_general_name(0x86, "http://bad\r\nHost: x/"), builder_end),
+                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
+                                builder_general_name(0x86, "http://ocsp.example/"), builder_end),
+                    builder_end));
+    builder_add_extension(&leaf, OID_CRL_DISTRIBUTION_POINTS, false,
+                          builder_tlv(ASN1_SEQUENCE,
+                                      builder_tlv(ASN1_SEQUENCE,
+                                                  point_of(builder_join(
+                                                      builder_general_name(0x86, "ldap://crl.example/"),
+                                                      builder_general_name(0x86, "http://crl.example/"))),
+                                                  builder_end),
+                                      builder_end));
+    assert_int_equal(pkix_cert_read(builder_cert(&leaf), &cert), PKIX_OK);
+    assert_true(span_equal(pkix_cert_ocsp_url(&cert), span_of_string("http://ocsp.example/")));
+    assert_true(span_equal(pkix_cert_crl_url(&cert), span_of_string("http://crl.example/")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(staple_table),
+        cmocka_unit_test(hard_mode_wants_a_good_statement_for_every_certificate),
+        cmocka_unit_test(crl_table),
+        cmocka_unit_test(crl_is_matched_by_any_name_of_any_point),
+        cmocka_unit_test(crl_needs_an_issuer_that_may_sign_crls),
+        cmocka_unit_test(revoked_intermediate_is_refused_and_another_one_taken),
+        cmocka_unit_test(crl_of_a_hundred_thousand_entries_is_searched_by_halves),
+        cmocka_unit_test(must_staple_wants_a_good_staple),
+        cmocka_unit_test(must_staple_of_an_issuer_binds_its_leaves),
+        cmocka_unit_test(ocsp_request_is_what_responders_expect),
+        cmocka_unit_test(urls_are_found_and_filtered),
+    };
+
+    return cmocka_run_group_tests(tests, builder_start, builder_stop);
+}
