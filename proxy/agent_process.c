@@ -28,6 +28,7 @@ struct agent_counts {
 struct agent_process {
     uv_loop_t *loop;
     char *name;
+    char *where; /* "FILE:LINE" of its section */
     char *path;
     char **environment;
     size_t environment_count;
@@ -49,7 +50,7 @@ struct agent_process {
     char *reason;        /* what it said last when it failed; NULL: nothing */
     struct agent_counts now, before; /* of this process, and of those before it */
 
-    void (*on_ended)(void *owner, struct agent_process *a);
+    const struct agent_events *events;
     void *owner;
 };
 
@@ -111,12 +112,18 @@ static void on_ready(struct agent_process *a, const char *description)
 
 static void on_failed(struct agent_process *a, const char *why)
 {
+    char *report;
+
     free(a->reason);
     a->reason = base_strdup(why);
     log_line(LOG_LEVEL_ERROR, "agent_failed", log_text("module", a->name), log_number("pid", child_pid(a->child)),
              log_text("reason", why));
-    if (a->state != AGENT_STOPPING)
-        a->state = AGENT_FAILED;
+    if (a->state == AGENT_STOPPING)
+        return;
+    a->state = AGENT_FAILED;
+    report = base_printf("%s: module %s: %s", a->where, a->name, why);
+    a->events->on_failed(a->owner, a, report);
+    free(report);
 }
 
 static void on_token(struct agent_process *a, const char *label, bool gone)
@@ -203,7 +210,7 @@ static void on_timer_closed(uv_handle_t *handle)
 {
     struct agent_process *a = handle->data;
 
-    a->on_ended(a->owner, a);
+    a->events->on_ended(a->owner, a);
     for (size_t i = 0; i < a->environment_count; i++)
         free(a->environment[i]);
     free(a->environment);
@@ -211,6 +218,7 @@ static void on_timer_closed(uv_handle_t *handle)
     free(a->pin_source);
     free(a->reason);
     free(a->name);
+    free(a->where);
     free(a->path);
     free(a->socket_path);
     free(a);
@@ -300,13 +308,14 @@ static void schedule_start(struct agent_process *a)
 
 struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
                                            const char *socket_path, struct tokens_pin *pin,
-                                           const struct pin_policy *policy,
-                                           void (*on_ended)(void *owner, struct agent_process *a), void *owner)
+                                           const struct pin_policy *policy, const struct agent_events *events,
+                                           void *owner)
 {
     struct agent_process *a = base_alloc(sizeof(*a));
 
     a->loop = loop;
     a->name = base_strdup(module->name);
+    a->where = base_printf("%s:%u", module->place.file, module->place.line);
     a->path = base_strdup(module->path);
     a->environment = base_alloc((module->environment_count + 1) * sizeof(*a->environment));
     for (size_t i = 0; i < module->environment_count; i++)
@@ -324,7 +333,7 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
         a->policy = *policy;
         pin_policy_agent_died(&a->policy); /* as for any other successor: what was under way counts as lost */
     }
-    a->on_ended = on_ended;
+    a->events = events;
     a->owner = owner;
     uv_timer_init(loop, &a->timer);
     a->timer.data = a;

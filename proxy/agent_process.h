@@ -13,14 +13,20 @@ enum { AGENT_PROCESS_STOP_MS = 4000 /* then it is killed */ };
 
 struct agent_process;
 
+struct agent_events {
+    /* It says that it cannot go on. `report`: "FILE:LINE: module NAME: why". It may be stopped here. */
+    void (*on_failed)(void *owner, struct agent_process *a, const char *report);
+    /* After agent_process_stop(), when all is gone; the struct frees itself then. */
+    void (*on_ended)(void *owner, struct agent_process *a);
+};
+
 /* Copies what it needs of `module`. Takes `listen_fd`, listening at `socket_path` (copied), and `pin` (NULL: none).
  * `policy`: that of the agent whose place it takes, with the same PIN; NULL: a PIN nobody knows about yet.
- * Starts the process. `on_ended(owner, a)` comes after agent_process_stop(), when all is gone; the struct frees itself
- * then. */
+ * Starts the process. */
 struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
                                            const char *socket_path, struct tokens_pin *pin,
-                                           const struct pin_policy *policy,
-                                           void (*on_ended)(void *owner, struct agent_process *a), void *owner);
+                                           const struct pin_policy *policy, const struct agent_events *events,
+                                           void *owner);
 
 /* End it and remove its socket. May be called twice. */
 void agent_process_stop(struct agent_process *a);

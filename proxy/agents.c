@@ -19,7 +19,7 @@ struct candidate {
 
 struct agents {
     uv_loop_t *loop;
-    void (*on_empty)(void *owner);
+    const struct agents_events *events;
     void *owner;
     bool stopping;
     bool emptied;
@@ -30,11 +30,11 @@ struct agents {
     size_t candidate_count;
 };
 
-struct agents *agents_create(uv_loop_t *loop, void (*on_empty)(void *owner), void *owner)
+struct agents *agents_create(uv_loop_t *loop, const struct agents_events *events, void *owner)
 {
     struct agents *a = base_alloc(sizeof(*a));
 
-    *a = (struct agents){.loop = loop, .on_empty = on_empty, .owner = owner};
+    *a = (struct agents){.loop = loop, .events = events, .owner = owner};
     return a;
 }
 
@@ -54,7 +54,7 @@ static void check_empty(struct agents *a)
     if (!a->stopping || a->alive > 0 || a->emptied)
         return;
     a->emptied = true;
-    a->on_empty(a->owner);
+    a->events->on_empty(a->owner);
 }
 
 static void on_ended(void *owner, struct agent_process *ended)
@@ -65,6 +65,20 @@ static void on_ended(void *owner, struct agent_process *ended)
     a->alive--;
     check_empty(a);
 }
+
+static void on_failed(void *owner, struct agent_process *failed, const char *report)
+{
+    struct agents *a = owner;
+
+    for (size_t i = 0; i < a->candidate_count; i++) {
+        if (a->candidates[i].agent != failed)
+            continue;
+        a->events->on_candidate_failed(a->owner, report);
+        return;
+    }
+}
+
+static const struct agent_events agent_events = {.on_failed = on_failed, .on_ended = on_ended};
 
 static struct agent_process *find(const struct agents *a, const char *name)
 {
@@ -208,7 +222,7 @@ static bool start_candidate(struct agents *a, const struct config *config, const
         policy = agent_process_policy(old);
     candidate = candidate_add(a);
     candidate->replaces = old;
-    candidate->agent = agent_process_create(a->loop, module, fd, path, pin, policy, on_ended, a);
+    candidate->agent = agent_process_create(a->loop, module, fd, path, pin, policy, &agent_events, a);
     a->alive++;
     free(path);
     return true;

@@ -16,8 +16,16 @@
 
 struct agents;
 
-/* `on_empty(owner)` is called when the last agent has ended after agents_stop(). */
-struct agents *agents_create(uv_loop_t *loop, void (*on_empty)(void *owner), void *owner);
+struct agents_events {
+    /* An agent whose preparation is still undecided cannot do its work: the module cannot be loaded, above all. `report`
+     * is "FILE:LINE: module NAME: why". Abandoning, or stopping all, is what one does then. */
+    void (*on_candidate_failed)(void *owner, const char *report);
+    /* The last agent has ended after agents_stop(). */
+    void (*on_empty)(void *owner);
+};
+
+/* `events` and `owner` are borrowed. */
+struct agents *agents_create(uv_loop_t *loop, const struct agents_events *events, void *owner);
 void agents_destroy(struct agents **a); /* after on_empty, or when none was ever started */
 
 enum agents_prompt { AGENTS_PROMPT_NEVER, AGENTS_PROMPT_ON_TERMINAL };

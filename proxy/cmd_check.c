@@ -45,6 +45,7 @@ struct check_agents {
     uv_async_t stop;
     uv_thread_t thread;
     struct agents *agents;
+    char *failed; /* what an agent said that cannot do its work; NULL: none did */
     char **links;
     size_t link_count;
 };
@@ -130,10 +131,22 @@ static void on_stop(uv_async_t *async)
     uv_close((uv_handle_t *)async, NULL);
 }
 
+/* Without it, what waits for the agent is refused, and says so at once. */
+static void on_candidate_failed(void *owner, const char *report)
+{
+    struct check_agents *a = owner;
+
+    if (a->failed == NULL)
+        a->failed = base_strdup(report);
+    agents_stop(a->agents);
+}
+
 static void on_empty(void *owner)
 {
     (void)owner; /* the loop ends by itself */
 }
+
+static const struct agents_events agents_events = {.on_candidate_failed = on_candidate_failed, .on_empty = on_empty};
 
 static void run_loop(void *data)
 {
@@ -156,10 +169,8 @@ static bool agents_begin(struct check_agents *a, struct config *config, struct c
         uv_loop_init(&a->loop);
         uv_async_init(&a->loop, &a->stop, on_stop);
         a->stop.data = a;
-        a->agents = agents_create(&a->loop, on_empty, a);
+        a->agents = agents_create(&a->loop, &agents_events, a);
         good = agents_prepare(a->agents, &others, AGENTS_PROMPT_ON_TERMINAL, findings);
-        if (good)
-            agents_commit(a->agents, &others);
         free(others.modules);
         uv_thread_create(&a->thread, run_loop, a);
     }
@@ -242,10 +253,16 @@ static struct config *load(const char *path, struct config_findings *findings)
     return config;
 }
 
-static int report(const char *path, const struct config *config, const struct config_findings *findings)
+/* `failed`: the reason for all that waited for an agent in vain, said instead of them; or NULL. */
+static int report(const char *path, const struct config *config, const struct config_findings *findings,
+                  const char *failed)
 {
     char *text;
 
+    if (failed != NULL) {
+        printf("%s\n", failed);
+        return COMMAND_FAILED;
+    }
     if (config != NULL && findings->count == 0) {
         printf("%s: good, %zu service%s\n", path, config->service_count, config->service_count == 1 ? "" : "s");
         return COMMAND_DONE;
@@ -275,7 +292,8 @@ int cmd_check(int argc, char **argv)
             open_services(config, &findings);
         agents_end(&agents);
     }
-    status = report(line.config_path, config, &findings);
+    status = report(line.config_path, config, &findings, agents.failed);
+    free(agents.failed);
     config_destroy(&config);
     config_findings_clear(&findings);
     return status;

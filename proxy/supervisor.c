@@ -19,7 +19,7 @@ static void close_everything(struct supervisor *s)
     session_cache_destroy(&s->session_cache);
 }
 
-static void on_agents_gone(void *owner)
+void supervisor_agents_gone(void *owner)
 {
     struct supervisor *s = owner;
 
@@ -136,7 +136,7 @@ static bool prepare(struct supervisor *s)
 
     spawn_reserve_low_fds();
     s->sockets = listen_sockets_create();
-    s->agents = agents_create(&s->loop, on_agents_gone, s);
+    s->agents = agents_create(&s->loop, &supervisor_agents_events, s);
     uv_timer_init(&s->loop, &s->gather_timer);
     s->gather_timer.data = s;
     signals_init(s);

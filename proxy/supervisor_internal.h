@@ -75,10 +75,12 @@ struct supervisor {
 };
 
 /* supervisor.c */
+void supervisor_agents_gone(void *owner);
 void supervisor_go_on(struct supervisor *s); /* after something has ended: is a stop complete, can a reload begin? */
 
 /* supervisor_reload.c */
 extern const struct generation_events supervisor_generation_events;
+extern const struct agents_events supervisor_agents_events;
 void supervisor_reload_start(struct supervisor *s);
 void supervisor_reload_cancel(struct supervisor *s); /* stopping: nobody waits any longer */
 /* The configuration that is in force, or NULL. */

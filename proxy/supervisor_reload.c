@@ -210,6 +210,22 @@ static void on_failed(void *owner, struct generation *g, const char *why)
     finish(s, RELOAD_BAD, why);
 }
 
+/* Sooner than the workers, which wait for it, would say so, and with the reason. */
+static void on_agent_failed(void *owner, const char *report)
+{
+    struct supervisor *s = owner;
+    struct generation *g = s->next;
+
+    if (g == NULL)
+        return;
+    abandon(s);
+    generation_stop(g);
+    finish(s, RELOAD_BAD, report);
+}
+
+const struct agents_events supervisor_agents_events = {.on_candidate_failed = on_agent_failed,
+                                                       .on_empty = supervisor_agents_gone};
+
 static void on_connection(void *owner, struct generation *g, struct worker_process *w, const char *json)
 {
     supervisor_gather_item(owner, g, w, json);
