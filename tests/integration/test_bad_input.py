@@ -69,22 +69,29 @@ HELLOS = {
 }
 
 
+# Correct as far as they go: the server answers, and waits for what never comes.
+GOOD_SO_FAR = ("no extensions", "64 KiB hello")
+
+
 @pytest.mark.parametrize("name", HELLOS)
 def test_hello(service, name):
     answer = send(service.port, HELLOS[name])
     assert b"HTTP/" not in answer
-    service.wait_for_counter("handshakes_server_failed_total")
-    lines = [x for x in service.log_lines() if x.get("conn") and x.get("level") in ("warning", "error")]
-    assert len(lines) == 1, lines
-    if name not in ("an alert first",):
-        assert answer == b"" or answer[0] == 21, answer[:100]
+    if name in GOOD_SO_FAR:
+        service.wait_for_counter("timeouts_handshake_total")
+    else:
+        service.wait_for_counter("handshakes_server_failed_total")
+        assert answer == b"" or answer[0] == 21, answer[:100]  # nothing, or an alert
+    ends = service.log_lines("session_ended")
+    assert len(ends) == 1 and ends[0]["reason"], ends
 
 
 def test_random_bytes(service):
     source = random.Random(7)
     for _ in range(200):
         send(service.port, source.randbytes(source.randrange(1, 5000)))
-    service.wait_for_counter("handshakes_server_failed_total", 200)
+    wait_until(lambda: service.counter("handshakes_server_failed_total") + service.counter("timeouts_handshake_total")
+               >= 200, "all of them to be counted")
     assert len(service.log()) < 200000  # bounded: the rate of such lines is limited
 
 
@@ -205,7 +212,7 @@ def test_a_tls_target_that_says_nothing(yett, authority, port):
         running = yett(f"[service out]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
                        f"connect = localhost:{silent.port}\nconnect_tls = implicit\ntrust = file:{authority.cert}\n"
                        "handshake_timeout = 2s\n")
-        with connect(port) as s:
+        with connect(port) as s, contextlib.suppress(ConnectionResetError):
             assert s.recv(100) == b""
         running.wait_for_counter("timeouts_handshake_total")
 
@@ -257,8 +264,8 @@ def test_running_out_of_descriptors_pauses_accepting(yett, authority, echo, port
                    settings="workers = 1\n")
     worker = running.workers()[0]
     used = len(os.listdir(f"/proc/{worker}/fd"))
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 20, used + 20))
-    waiting = [connect(port) for _ in range(60)]
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 94, used + 94))  # 64 of them are reserved
+    waiting = [connect(port) for _ in range(100)]
     running.wait_for_counter("accept_paused_total")
     for s in waiting:
         s.close()
