@@ -43,8 +43,8 @@ void wheel_advance(struct wheel *w, uint64_t now_ms, void (*on_due)(struct wheel
     uint64_t last = now_ms / WHEEL_TICK_MS;
 
     /* After a long sleep one turn is enough: every slot is then called once. */
-    if (last > w->tick + WHEEL_SLOTS - 1)
-        w->tick = last - (WHEEL_SLOTS - 1);
+    if (last > w->tick + WHEEL_SLOTS)
+        w->tick = last - WHEEL_SLOTS;
     while (w->tick < last) {
         struct wheel_entry *head = &w->slots[++w->tick % WHEEL_SLOTS];
 

@@ -504,6 +504,7 @@ int worker_main(void)
     run_loop(&w, &error);
     services_destroy(&w.plane.services);
     stopped = stop_services();
+    sandbox_allow_inspection();
     if (error != NULL)
         return fail(&w, error);
     (void)say(WORKER_DRAINED, ""); /* without a supervisor there is nobody to tell */

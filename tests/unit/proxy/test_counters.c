@@ -1,0 +1,95 @@
+#include "proxy/counters.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static void both_ends_see_the_same_numbers(void **state)
+{
+    int fd;
+    struct counters *ours = counters_create(3, &fd), *workers = counters_map(fd, 3);
+
+    (void)state;
+    assert_non_null(ours);
+    assert_non_null(workers);
+    counter_add(counters_service(workers, 1), COUNTER_connections_total, 5);
+    counter_add(counters_service(workers, 1), COUNTER_connections_open, 2);
+    counter_subtract(counters_service(workers, 1), COUNTER_connections_open, 1);
+    assert_int_equal(counters_read(ours, 1, COUNTER_connections_total), 5);
+    assert_int_equal(counters_read(ours, 1, COUNTER_connections_open), 1);
+    assert_int_equal(counters_read(ours, 0, COUNTER_connections_total), 0);
+    assert_int_equal(counters_read(ours, 2, COUNTER_connections_total), 0);
+    counters_destroy(&workers);
+    counters_destroy(&ours);
+    close(fd);
+}
+
+static void numbers_outlive_the_workers_end(void **state)
+{
+    int fd;
+    struct counters *ours = counters_create(1, &fd), *workers = counters_map(fd, 1);
+
+    (void)state;
+    counter_add(counters_service(workers, 0), COUNTER_truncations_total, 1);
+    counters_destroy(&workers);
+    close(fd);
+    assert_int_equal(counters_read(ours, 0, COUNTER_truncations_total), 1);
+    counters_destroy(&ours);
+}
+
+static void the_shared_memory_cannot_be_resized(void **state)
+{
+    int fd;
+    struct counters *ours = counters_create(1, &fd);
+
+    (void)state;
+    assert_int_equal(ftruncate(fd, 0), -1);
+    assert_int_equal(ftruncate(fd, 1 << 20), -1);
+    counters_destroy(&ours);
+    close(fd);
+}
+
+static void map_refuses_what_does_not_fit(void **state)
+{
+    int fd, empty = memfd_create("empty", MFD_CLOEXEC);
+    struct counters *ours = counters_create(2, &fd);
+
+    (void)state;
+    assert_null(counters_map(fd, 3));
+    assert_null(counters_map(fd, 1));
+    assert_null(counters_map(fd, SIZE_MAX));
+    assert_null(counters_map(empty, 2));
+    assert_null(counters_map(-1, 2));
+    counters_destroy(&ours);
+    close(fd);
+    close(empty);
+}
+
+static void every_counter_has_a_name_a_help_and_the_right_ending(void **state)
+{
+    (void)state;
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        const char *name = counter_name((enum counter)i);
+        bool ends_in_total = strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0;
+
+        assert_true(strlen(counter_help((enum counter)i)) > 0);
+        if (ends_in_total == counter_is_gauge((enum counter)i))
+            fail_msg("%s", name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_ends_see_the_same_numbers),
+        cmocka_unit_test(numbers_outlive_the_workers_end),
+        cmocka_unit_test(the_shared_memory_cannot_be_resized),
+        cmocka_unit_test(map_refuses_what_does_not_fit),
+        cmocka_unit_test(every_counter_has_a_name_a_help_and_the_right_ending),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
