@@ -299,7 +299,6 @@ static bool hash_context(struct tls_context *context, const struct tls_server_op
     SCOPED_PK11_CONTEXT hash = PK11_CreateDigestContext(SEC_OID_SHA256);
     uint8_t settings[] = {(uint8_t)options->sni, (uint8_t)options->peer, (uint8_t)options->ciphers,
                           (uint8_t)options->version_min};
-    uint8_t unique[TLS_TOKEN_SIZE];
     unsigned size = 0;
 
     if (hash == NULL || PK11_DigestBegin(hash) != SECSuccess)
@@ -308,20 +307,27 @@ static bool hash_context(struct tls_context *context, const struct tls_server_op
     (void)PK11_DigestOp(hash, settings, sizeof(settings));
     for (size_t i = 0; i < context->alpn_count; i++)
         hash_text(hash, context->alpn[i]);
-    for (size_t i = 0; i < context->identity_count; i++) {
+    for (size_t i = 0; i < context->identity_count; i++)
         (void)PK11_DigestOp(hash, context->identities[i]->cert->derCert.data,
                             context->identities[i]->cert->derCert.len);
-        /* NSS cannot unwrap another worker's wrapping key with an RSA-PSS certificate (ssl_UnwrapSymWrappingKey has no
-         * case for it), and a handshake with its ticket would end in internal_error: so these tickets stay here. */
-        if (context->identities[i]->slot == TLS_SLOT_RSA_PSS &&
-            (PK11_GenerateRandom(unique, sizeof(unique)) != SECSuccess ||
-             PK11_DigestOp(hash, unique, sizeof(unique)) != SECSuccess))
-            return tls_nss_fail(error, "cannot make a random number");
-    }
     if (PK11_DigestFinal(hash, context->ticket_token, &size, sizeof(context->ticket_token)) != SECSuccess ||
         size != sizeof(context->ticket_token))
         return tls_nss_fail(error, "cannot hash the settings of the service");
     memcpy(&context->cache_address, context->ticket_token, sizeof(context->cache_address));
+    return true;
+}
+
+/* Who asks for client certificates gets one each time: a resumed session is not asked for it again, and NSS keeps only
+ * the leaf of the first one, which cannot be verified without the rest.
+ * RSA-PSS certificates: NSS has no way to unwrap the wrapping key that another worker has put into the shared cache
+ * (ssl_UnwrapSymWrappingKey), so that there are no sessions but in the worker that was first. */
+static bool may_resume(const struct tls_context *context)
+{
+    if (context->peer != TLS_PEER_NONE)
+        return false;
+    for (size_t i = 0; i < context->identity_count; i++)
+        if (context->identities[i]->slot == TLS_SLOT_RSA_PSS)
+            return false;
     return true;
 }
 
@@ -335,9 +341,7 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
                        options->alpn_count);
     c->sni = options->sni;
     c->peer = options->peer;
-    /* A resumed session is not asked for a certificate again, and NSS keeps only the leaf of the first one, so that it
-     * cannot be verified again. Who asks for client certificates gets them each time: no session resumes. */
-    c->resumes = options->peer == TLS_PEER_NONE;
+    c->resumes = may_resume(c);
     tls_sites_build(c);
     if (!hash_context(c, options, error))
         goto fail;

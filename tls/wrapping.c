@@ -19,20 +19,18 @@
 
 enum { DIGITAL_SIGNATURE_BIT = 0x80, KEY_USAGE_UNUSED_BITS = 7, EXCHANGES_MAX = 16, DAY_SECONDS = 86400 };
 
-/* What libssl tells apart (ssl_wrap_key_auth_type): an RSA key that may encrypt, one that may only sign, RSA-PSS, and
- * ECDSA on each curve alike. */
+/* What libssl tells apart (ssl_wrap_key_auth_type): an RSA key that may encrypt, one that may only sign, and ECDSA on
+ * each curve alike. RSA-PSS certificates do not resume (context.c). */
 enum key_usage { USAGE_ANY, USAGE_SIGN };
 
 struct kind {
     bool ec;
     enum key_usage usage;
-    SECOidTag key_algorithm; /* SEC_OID_UNKNOWN: as the key says */
 };
 
 static const struct kind kinds[] = {
     {.ec = false, .usage = USAGE_ANY},
     {.ec = false, .usage = USAGE_SIGN},
-    {.ec = false, .usage = USAGE_SIGN, .key_algorithm = SEC_OID_PKCS1_RSA_PSS_SIGNATURE},
     {.ec = true, .usage = USAGE_SIGN},
 };
 
@@ -52,7 +50,7 @@ static bool add_key_usage(CERTCertificate *cert)
     return CERT_FinishExtensions(extensions) == SECSuccess;
 }
 
-static CERTCertificate *describe(const struct kind *kind, SECKEYPublicKey *public_key)
+static CERTCertificate *describe(SECKEYPublicKey *public_key)
 {
     SCOPED_SPKI spki = SECKEY_CreateSubjectPublicKeyInfo(public_key);
     PRTime now = PR_Now();
@@ -61,16 +59,10 @@ static CERTCertificate *describe(const struct kind *kind, SECKEYPublicKey *publi
     CERTCertificateRequest *request = NULL;
     CERTCertificate *cert = NULL;
 
-    if (spki != NULL && kind->key_algorithm != SEC_OID_UNKNOWN) {
-        if (SECOID_SetAlgorithmID(spki->arena, &spki->algorithm, kind->key_algorithm, NULL) != SECSuccess)
-            goto out;
-        spki->algorithm.parameters = (SECItem){0}; /* absent, any hash (RFC 4055 section 3.1); NSS puts NULL */
-    }
     if (spki != NULL && name != NULL)
         request = CERT_CreateCertificateRequest(name, spki, NULL);
     if (request != NULL && validity != NULL)
         cert = CERT_CreateCertificate(1, name, validity, request);
-out:
     if (request != NULL)
         CERT_DestroyCertificateRequest(request);
     if (validity != NULL)
@@ -97,7 +89,7 @@ static bool make_identity(const struct kind *kind, struct tls_identity **identit
 {
     SECKEYPrivateKey *key = kind->ec ? tls_runtime_keys()->ec : tls_runtime_keys()->rsa;
     SCOPED_PUBLIC_KEY public_key = SECKEY_ConvertToPublicKey(key);
-    SCOPED_CERT unsigned_cert = public_key == NULL ? NULL : describe(kind, public_key);
+    SCOPED_CERT unsigned_cert = public_key == NULL ? NULL : describe(public_key);
     SCOPED_PRIVATE_KEY copy = SECKEY_CopyPrivateKey(key);
     CERTCertificate *cert = NULL;
 
