@@ -6,6 +6,7 @@
 #define YETT_TESTS_CERT_BUILDER_H
 
 #include "base/span.h"
+#include "pkix/der.h"
 #include "pkix/oid.h"
 
 int builder_start(void **state);

@@ -1,0 +1,59 @@
+/* One certificate: parsed, checked in every place, linted, described, asked for its names. */
+#include "fuzz_support.h"
+#include "pkix/check.h"
+#include "pkix/describe.h"
+#include "pkix/identity.h"
+#include "pkix/lint.h"
+#include "pkix/names.h"
+#include "pkix/ocsp.h"
+
+#include <stdlib.h>
+
+static void check_everywhere(const struct pkix_cert *cert)
+{
+    static const uint8_t policy[] = {0x67, 0x81, 0x0c, 0x01, 0x01};
+
+    for (int role = PKIX_ROLE_LEAF; role <= PKIX_ROLE_ISSUER; role++) {
+        for (int usage = PKIX_USAGE_SERVER; usage <= PKIX_USAGE_OCSP_SIGNER; usage++) {
+            struct pkix_check check = {.role = (enum pkix_role)role,
+                                       .trust = role == PKIX_ROLE_LEAF ? PKIX_TRUST_INHERITED : PKIX_TRUST_ANCHOR,
+                                       .usage = (enum pkix_usage)usage,
+                                       .time = 1767225600};
+
+            (void)!pkix_check_certificate(cert, &check);
+            check.required_policy = span_of(policy, sizeof(policy));
+            (void)!pkix_check_certificate(cert, &check);
+        }
+    }
+    (void)pkix_lint(cert, PKIX_LINT_LEAF, PKIX_LINT_SIGNED_BY_ANOTHER, PKIX_PURPOSE_SERVER);
+    (void)pkix_lint(cert, PKIX_LINT_ANCHOR, PKIX_LINT_SIGNED_BY_ITSELF, PKIX_PURPOSE_CLIENT);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct pkix_name name = {PKIX_NAME_DNS, span_of_string("www.example.com")};
+    struct pkix_identity identity;
+    struct pkix_description description;
+    struct pkix_cert cert;
+    bool must_staple;
+
+    fuzz_start_nss();
+    if (pkix_cert_read(span_of(data, size), &cert) == PKIX_OK) {
+        check_everywhere(&cert);
+        (void)!pkix_name_check(&cert, &name);
+        (void)!pkix_check_tls_feature_of_leaf(&cert, &must_staple);
+        (void)pkix_cert_ocsp_url(&cert);
+        (void)pkix_cert_crl_url(&cert);
+        free(pkix_names_text(&cert));
+    }
+    if (!pkix_identity_read(span_of(data, size), &identity))
+        assert(identity.count == 0);
+    for (size_t i = 0; i < identity.count; i++)
+        for (const char *c = identity.ids[i].value; *c != '\0'; c++)
+            assert((unsigned char)*c >= 0x20 && *c != 0x7f);
+    pkix_identity_clear(&identity);
+    if (!pkix_describe(span_of(data, size), &description))
+        assert(description.subject == NULL);
+    pkix_description_clear(&description);
+    return 0;
+}
