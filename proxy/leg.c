@@ -464,10 +464,10 @@ const char *leg_error_name(const struct leg *leg)
 {
     if (leg->pool_refused)
         return "handshake_queue_full";
+    if (leg->read_error != 0)
+        return uv_err_name(leg->read_error); /* what the engine says then is only that its records ended */
     if (engine_is_ours(leg) && tls_engine_error_name(leg->engine)[0] != '\0')
         return tls_engine_error_name(leg->engine);
-    if (leg->read_error != 0)
-        return uv_err_name(leg->read_error);
     return leg->write_error != 0 ? uv_err_name(leg->write_error) : "";
 }
 
@@ -475,9 +475,9 @@ const char *leg_error(const struct leg *leg)
 {
     if (leg->pool_refused)
         return "too many handshakes wait for the token";
-    if (engine_is_ours(leg) && tls_engine_error(leg->engine)[0] != '\0')
-        return tls_engine_error(leg->engine);
     if (leg->read_error != 0)
         return uv_strerror(leg->read_error);
+    if (engine_is_ours(leg) && tls_engine_error(leg->engine)[0] != '\0')
+        return tls_engine_error(leg->engine);
     return leg->write_error != 0 ? uv_strerror(leg->write_error) : "";
 }

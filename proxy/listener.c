@@ -22,6 +22,7 @@ struct listener {
     uv_poll_t poll;
     uv_timer_t pause_timer;
     bool paused;
+    bool pause_said; /* one line and one count for a shortage, however often it is tried again */
     unsigned handles_open; /* of poll and pause_timer, while closing */
 };
 
@@ -76,6 +77,9 @@ static void pause_accepting(struct listener *l, const char *reason)
     l->paused = true;
     uv_poll_stop(&l->poll);
     uv_timer_start(&l->pause_timer, on_pause_over, LIMIT_ACCEPT_PAUSE_MS, 0);
+    if (l->pause_said)
+        return;
+    l->pause_said = true;
     counter_add(counters_service(l->plane->counters, l->service_index), COUNTER_accept_paused_total, 1);
     log_peer_line(LOG_LEVEL_WARNING, "accept_paused",
                   log_text("service", l->plane->services->items[l->service_index].config->name),
@@ -125,6 +129,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         }
         fd = accept4(l->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
+            l->pause_said = false;
             take(l, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
