@@ -268,8 +268,8 @@ enum tls_status tls_engine_records_end(struct tls_engine *e)
         return tell_failure(e);
     e->transport.ended = true;
     e->stepped = false;
-    if (!e->handshake_done)
-        return tls_engine_step(e);
+    if (!e->handshake_done) /* what is held may be an alert, or all that is missing: a step will see */
+        return e->transport.in.size == 0 ? tls_handshake_closed(e) : TLS_OK;
     if (e->peer_closed)
         return e->plaintext.size == 0 ? TLS_CLOSED : TLS_OK;
     if (!e->dry || reads_in_steps(e)) {
@@ -286,6 +286,11 @@ struct span tls_engine_records(const struct tls_engine *e)
 
 void tls_engine_records_consume(struct tls_engine *e, size_t size)
 {
+    /* NSS may have had more to write than there was room for, and waits to be called again. */
+    if (size != 0 && buffer_room(&e->transport.out) == 0) {
+        e->stepped = false;
+        e->dry = false;
+    }
     buffer_consume(&e->transport.out, size);
 }
 

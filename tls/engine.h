@@ -8,7 +8,11 @@
  *     transport <--take_records- [ engine ] <--put_plaintext--- application
  *
  * Caveats: no 0-RTT, no renegotiation by a peer of a server, no compression. NSS types do not show: another record
- * layer can go in behind this header.
+ * layer can go in behind this header. Certificates are verified against the wall clock of the machine.
+ * Resumption: a client verifies the certificates of a session again before it offers it, and offers none in which it
+ * used a certificate of its own; it resumes by ticket only. A server that asks for client certificates resumes nothing,
+ * nor does one with an RSA-PSS certificate. TLS 1.3 resumes by ticket, TLS 1.2 from the cache of tls/runtime.h. Sessions
+ * are good only for the service, the identities and the name they were made for.
  * Threads: one thread at a time per engine; different engines are independent. tls_engine_step() is the only call that
  * may block, and only while tls_engine_may_block(): then call it on a handshake thread. All others never block.
  * Errors are sticky: after TLS_FAILED every call says so again; records already queued (the alert) can still be taken. */
@@ -95,14 +99,16 @@ uint8_t *tls_engine_records_reserve(struct tls_engine *e, size_t *size);
 void tls_engine_records_commit(struct tls_engine *e, size_t size);
 
 /* The transport's end was read. Without a preceding close_notify this is truncation: TLS_FAILED after a finished
- * handshake (RFC 8446 section 6.1), connection closed during one. */
+ * handshake (RFC 8446 section 6.1), connection closed during one. TLS_OK while records are held that may end in
+ * close_notify: go on as tls_engine_wants() says, until take_plaintext() or step() tells. */
 MUST_CHECK enum tls_status tls_engine_records_end(struct tls_engine *e);
 
 /* Records for the peer, valid until the next call on the engine; then how many were sent. */
 struct span tls_engine_records(const struct tls_engine *e);
 void tls_engine_records_consume(struct tls_engine *e, size_t size);
 
-/* Plaintext for the peer: takes at most plaintext.size bytes, says how many in *consumed; produces records. */
+/* Plaintext for the peer: takes at most plaintext.size bytes, says how many in *consumed; produces records. Takes none
+ * before the handshake is done, after tls_engine_close(), or while records are not taken. */
 MUST_CHECK enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct span plaintext, size_t *consumed);
 
 /* Plaintext from the peer: copies at most `size` bytes to `out`, *taken says how many (0: none now). Decrypts on demand

@@ -135,6 +135,8 @@ const char *tls_alert_name(int alert);
 /* handshake.c */
 enum tls_status tls_handshake_step(struct tls_engine *e);
 void tls_handshake_drop(struct tls_engine *e);
+/* The transport ended too early. */
+enum tls_status tls_handshake_closed(struct tls_engine *e);
 
 /* server_hooks.c */
 enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };

@@ -115,8 +115,7 @@ static bool looks_like_tls(struct span start)
            start.data[1] == RECORD_MAJOR_VERSION;
 }
 
-/* What happened to a connection whose transport ended too early. */
-static enum tls_status fail_closed(struct tls_engine *e)
+enum tls_status tls_handshake_closed(struct tls_engine *e)
 {
     return tls_engine_fail(e, "closed_in_handshake",
                            base_printf("the %s closed the connection during the TLS handshake",
@@ -254,7 +253,7 @@ static enum tls_status check_start(struct tls_engine *e, bool *wait)
         return TLS_OK;
     if (start.size < START_SIZE) {
         *wait = !e->transport.ended;
-        return e->transport.ended ? fail_closed(e) : TLS_OK;
+        return e->transport.ended ? tls_handshake_closed(e) : TLS_OK;
     }
     e->start_checked = true;
     return looks_like_tls(start) ? TLS_OK : fail_not_tls(e, start);
@@ -289,6 +288,6 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
         break;
     }
     if (e->transport.ended && e->transport.in.size == 0 && e->alert_received < 0 && e->alert_sent < 0)
-        return fail_closed(e);
+        return tls_handshake_closed(e);
     return code == PR_WOULD_BLOCK_ERROR ? TLS_OK : tls_engine_fail_nss(e, code);
 }

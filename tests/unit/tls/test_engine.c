@@ -1,7 +1,7 @@
 /* tls/engine.c: the flows, over two small rings and in small pieces. */
 #include "tls_pair.h"
 
-#include "tls/limits.h"
+#include "tls/engine_internal.h"
 #include "tls/runtime.h"
 
 #include <setjmp.h>
@@ -279,6 +279,39 @@ static void engine_altered_record(void **state)
     test_pair_clear(&p);
 }
 
+/* The server's flight does not fit its buffer: NSS goes on when there is room again. */
+static void engine_handshake_through_small_output(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    init(&p, f);
+    p.server->transport.out.size_max = 300;
+    test_pair_handshake(&p);
+    p.server->transport.out.size_max = TLS_RECORDS_OUT_MAX;
+    test_pair_send(&p, p.server, p.client, span_of_string("x"));
+    test_pair_clear(&p);
+}
+
+/* The end of the transport is told with the last records: what they say counts. */
+static void engine_end_with_last_records(void **state)
+{
+    static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
+    struct fixture *f = *state;
+    struct test_pair p;
+    size_t room;
+
+    init(&p, f);
+    assert_int_equal(tls_engine_step(p.client), TLS_OK);
+    memcpy(tls_engine_records_reserve(p.client, &room), alert, sizeof(alert));
+    tls_engine_records_commit(p.client, sizeof(alert));
+    assert_int_equal(tls_engine_records_end(p.client), TLS_OK);
+    assert_true((tls_engine_wants(p.client) & TLS_NEEDS_STEP) != 0);
+    assert_int_equal(tls_engine_step(p.client), TLS_FAILED);
+    assert_string_equal(tls_engine_error_name(p.client), "alert_received_handshake_failure");
+    test_pair_clear(&p);
+}
+
 static void engine_end_in_handshake(void **state)
 {
     struct fixture *f = *state;
@@ -367,6 +400,8 @@ int main(void)
         cmocka_unit_test(engine_truncation),
         cmocka_unit_test(engine_truncated_record),
         cmocka_unit_test(engine_altered_record),
+        cmocka_unit_test(engine_handshake_through_small_output),
+        cmocka_unit_test(engine_end_with_last_records),
         cmocka_unit_test(engine_end_in_handshake),
         cmocka_unit_test(engine_trim_gives_buffers_back),
         cmocka_unit_test(engine_session_is_described),

@@ -257,6 +257,12 @@ static const struct authority *issuer_of(const struct test_certs *certs, enum te
     return NULL;
 }
 
+CERTCertificate *test_certs_for_key(struct test_certs *certs, const struct test_leaf *leaf, SECKEYPublicKey *key)
+{
+    return make_cert(certs, leaf->subject == NULL ? "CN=leaf,O=yett" : leaf->subject, key, NULL,
+                     issuer_of(certs, leaf->issuer), leaf);
+}
+
 /* The parts of a leaf's file. */
 static void make_leaf(struct test_certs *certs, const struct test_leaf *leaf, char **cert_text, char **key_text)
 {

@@ -6,6 +6,9 @@
 #include "pkix/store.h"
 #include "tls/identity.h"
 
+#include <certt.h>
+#include <keythi.h>
+
 enum test_key { TEST_KEY_P256, TEST_KEY_P384, TEST_KEY_RSA, TEST_KEY_RSA_PSS, TEST_KEY_RSA_1024 };
 enum test_use { TEST_USE_SERVER, TEST_USE_CLIENT };
 enum test_issuer { TEST_ISSUER_ROOT, TEST_ISSUER_INTERMEDIATE, TEST_ISSUER_OTHER /* trusted by nobody */ };
@@ -36,6 +39,9 @@ const char *test_certs_mismatch(struct test_certs *certs);
 
 /* A file with these PEM texts. */
 const char *test_certs_file(struct test_certs *certs, const char *text);
+
+/* A certificate as the leaf says for a key that is elsewhere; the reference is the caller's. */
+CERTCertificate *test_certs_for_key(struct test_certs *certs, const struct test_leaf *leaf, SECKEYPublicKey *key);
 
 struct span test_certs_root(const struct test_certs *certs);
 
