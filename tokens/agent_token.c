@@ -117,38 +117,55 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
         pool_login(agent, token);
 }
 
-/* Slots and what is in them, asked without the lock; a token that cannot be read now counts as not there. */
-static CK_RV slots_read(struct agent *agent, CK_SLOT_ID **slots, CK_TOKEN_INFO **infos, size_t *count)
+/* A slot that has something in it, as it was found. */
+struct slot_seen {
+    CK_SLOT_ID slot;
+    CK_RV rv; /* of C_GetTokenInfo() */
+    CK_TOKEN_INFO info;
+};
+
+/* Asked without the lock. */
+static CK_RV slots_read(struct agent *agent, struct slot_seen **seen, size_t *count)
 {
-    size_t readable = 0;
-    CK_RV rv = tokens_slots(agent->module, slots, count);
+    CK_SLOT_ID *slots;
+    CK_RV rv = tokens_slots(agent->module, &slots, count);
 
-    *infos = base_alloc(*count * sizeof(**infos));
+    *seen = base_alloc(*count * sizeof(**seen));
     for (size_t i = 0; i < *count; i++) {
-        CK_TOKEN_INFO *info = &(*infos)[readable];
-
-        if (agent->module->p11->C_GetTokenInfo((*slots)[i], info) == CKR_OK &&
-            (info->flags & CKF_TOKEN_INITIALIZED) != 0)
-            (*slots)[readable++] = (*slots)[i];
+        (*seen)[i].slot = slots[i];
+        (*seen)[i].rv = agent->module->p11->C_GetTokenInfo(slots[i], &(*seen)[i].info);
     }
-    *count = readable;
+    free(slots);
     return rv;
+}
+
+/* A token that is there but does not answer just now (busy, say) is not gone. agent->mutex held. */
+static void slot_unreadable(struct agent *agent, const struct slot_seen *seen)
+{
+    if (session_is_gone(seen->rv))
+        return;
+    for (struct token *t = agent->tokens; t != NULL; t = t->next)
+        if (!t->gone && t->slot == seen->slot)
+            t->seen_round = agent->round;
 }
 
 /* see tokens/agent_internal.h */
 CK_RV tokens_refresh(struct agent *agent)
 {
-    CK_SLOT_ID *slots;
-    CK_TOKEN_INFO *infos;
+    struct slot_seen *seen;
     size_t count, lost_count = 0;
     struct session *lost[AGENT_TOKENS_MAX];
     size_t lost_sizes[AGENT_TOKENS_MAX];
-    CK_RV rv = slots_read(agent, &slots, &infos, &count);
+    CK_RV rv = slots_read(agent, &seen, &count);
 
     pthread_mutex_lock(&agent->mutex);
     agent->round++;
-    for (size_t i = 0; i < count; i++)
-        token_seen(agent, slots[i], &infos[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (seen[i].rv != CKR_OK)
+            slot_unreadable(agent, &seen[i]);
+        else if ((seen[i].info.flags & CKF_TOKEN_INITIALIZED) != 0)
+            token_seen(agent, seen[i].slot, &seen[i].info);
+    }
     for (struct token *t = agent->tokens; t != NULL; t = t->next) {
         if (t->gone || t->seen_round == agent->round)
             continue;
@@ -162,8 +179,7 @@ CK_RV tokens_refresh(struct agent *agent)
     pthread_mutex_unlock(&agent->mutex);
     for (size_t i = 0; i < lost_count; i++)
         sessions_close(agent, lost[i], lost_sizes[i]);
-    free(infos);
-    free(slots);
+    free(seen);
     return rv;
 }
 

@@ -23,7 +23,7 @@ void test_store_create(struct test_store *store)
     char *conf, *tokens;
     FILE *file;
 
-    snprintf(store->directory, sizeof(store->directory), "/tmp/yett-tokens-XXXXXX");
+    snprintf(store->directory, sizeof(store->directory), "/tmp/tokens-test-XXXXXX");
     assert_non_null(mkdtemp(store->directory));
     tokens = test_store_path(store, "tokens");
     conf = test_store_path(store, "softhsm2.conf");
@@ -124,7 +124,7 @@ void test_cert_write(struct buffer *out, struct span spki, const char *subject, 
 }
 
 /* The SubjectPublicKeyInfo out of a request: version, subject, spki. RFC 2986 section 4.1 */
-static struct span request_spki(struct span der)
+struct span test_request_spki(struct span der)
 {
     struct span request, info, content, spki;
     uint8_t tag;
@@ -154,7 +154,7 @@ void test_key_create(struct tokens_module *module, const char *token, const char
     if (cert) {
         if (!tokens_request(module, key_uri, "CN=unused", NULL, 0, pin, &request, &size, &error))
             fail_msg("%s", error);
-        test_cert_write(&out, request_spki(span_of(request, size)), label, "TestCA", serial++, "450101000000Z");
+        test_cert_write(&out, test_request_spki(span_of(request, size)), label, "TestCA", serial++, "450101000000Z");
         if (!tokens_import_certificate(module, uri, buffer_span(&out), pin, &cert_uri, &error))
             fail_msg("%s", error);
     }
@@ -323,6 +323,12 @@ void test_agent_wait(struct test_agent *agent, enum tokens_agent_event event, si
 
         fail_msg("event %d came %zu times, want %zu (%s)", (int)event, got, count, why);
     }
+}
+
+void test_agent_expect(struct test_agent *agent, enum tokens_agent_event event, size_t count)
+{
+    test_agent_wait(agent, event, count);
+    assert_int_equal(test_agent_events(agent, event), count);
 }
 
 void test_agent_wait_refused(struct test_agent *agent, uint64_t refused)

@@ -36,6 +36,9 @@ void test_key_create(struct tokens_module *module, const char *token, const char
 void test_cert_write(struct buffer *out, struct span spki, const char *subject, const char *issuer, uint8_t serial,
                      const char *not_after);
 
+/* The SubjectPublicKeyInfo in a PKCS#10 request. */
+struct span test_request_spki(struct span der);
+
 /* An agent process, the socket it listens on, and a thread that plays the supervisor. */
 struct test_agent {
     char *socket_path;
@@ -72,6 +75,7 @@ void test_agent_send_pin(struct test_agent *agent, const char *pin);
 size_t test_agent_events(struct test_agent *agent, enum tokens_agent_event event);
 void test_agent_wait(struct test_agent *agent, enum tokens_agent_event event, size_t count);
 void test_agent_wait_refused(struct test_agent *agent, uint64_t refused); /* TOKENS_AGENT_COUNTERS */
+void test_agent_expect(struct test_agent *agent, enum tokens_agent_event event, size_t count); /* no more, either */
 const char *test_agent_text(struct test_agent *agent, enum tokens_agent_event event); /* of the last one */
 
 /* Lines of slow-token's count file that are `function`. */

@@ -202,7 +202,7 @@ static void find_gives_certificate_and_chain_and_asks_no_pin_of_other_tokens(voi
     assert_int_equal(identity.chain_count, 1); /* "TestCA" */
     assert_true(span_equal(identity.token_label, span_of_string("one")));
     free(call.frame);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     assert_string_equal(test_agent_text(&world.agent, TOKENS_AGENT_PIN_WANTED), "one");
     world_stop(&world, 0);
 }
@@ -233,9 +233,9 @@ static void pin_that_is_wrong_is_tried_once_until_an_administrator_gives_one(voi
     for (unsigned i = 0; i < 5; i++)
         expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
     assert_int_equal(test_count(count_file, "C_Login"), 1);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_TRYING), 1);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_INCORRECT), 1);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_TRYING, 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_INCORRECT, 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
     world.tag = find_tag(world.client, EC_URI);
@@ -254,7 +254,7 @@ static void pin_refused_by_the_supervisor_fails_requests_at_once(void **state)
     world_start(&world, &options);
     expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
     expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     assert_int_equal(test_count(count_file, "C_Login"), 0);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
@@ -276,7 +276,7 @@ static void pin_is_not_tried_when_one_try_is_left(void **state)
     expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
     expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
     assert_int_equal(test_count(count_file, "C_Login"), 0);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_LOCKED), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_LOCKED, 1);
     assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 0);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
@@ -296,6 +296,7 @@ static void pin_that_is_locked_is_said_by_name(void **state)
     setenv("YETT_TEST_PIN_TRIES", "3", 1);
     world_start(&world, &plain);
     expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "locked");
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_LOCKED, 1);
     assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_PIN_LOCKED), "CKF_USER_PIN_LOCKED"));
     assert_int_equal(test_count(count_file, "C_Login"), 0);
     world_stop(&world, 0);
@@ -311,7 +312,7 @@ static void key_pad_needs_no_pin(void **state)
     world.tag = find_tag(world.client, EC_URI);
     expect_signed(sign(world.client, EC_URI, world.tag));
     assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 0);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_OK), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_OK, 1);
     world_stop(&world, 0);
 }
 
@@ -349,7 +350,7 @@ static void pin_source_of_a_uri_is_read_once(void **state)
     expect_failed(find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
     expect_failed(find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
     assert_int_equal(test_count(count_file, "C_Login"), 1);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_INCORRECT), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_INCORRECT, 1);
     world_stop(&world, 0);
     unlink(count_file);
     file = fopen(path, "we");
@@ -358,7 +359,7 @@ static void pin_source_of_a_uri_is_read_once(void **state)
     fclose(file);
     world_start(&world, &options);
     world.tag = find_tag(world.client, uri);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_OK), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_OK, 1);
     world_stop(&world, 0);
     free(uri);
     free(path);
@@ -412,6 +413,9 @@ static void queue_that_is_full_refuses_and_counts(void **state)
     for (size_t i = 0; i < THREADS; i++) {
         signers[i].world = &world;
         assert_int_equal(pthread_create(&signers[i].thread, NULL, signer_main, &signers[i]), 0);
+        /* The first has its place before the others come and wait. */
+        while (test_count(count_file, "C_Sign") == 0)
+            usleep(1000);
     }
     test_agent_wait_refused(&world.agent, THREADS - 3);
     unlink(hang_file);
@@ -476,7 +480,7 @@ static void session_that_was_dropped_is_opened_again_and_the_signature_made(void
         expect_signed(sign(world.client, EC_URI, world.tag));
     assert_int_equal(test_count(count_file, "C_Sign"), 6);
     assert_int_equal(test_count(count_file, "C_Login"), 2); /* the kept PIN, once more */
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     world_stop(&world, 0);
 }
 

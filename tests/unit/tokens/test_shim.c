@@ -179,8 +179,8 @@ static void identity_signs_with_every_key_and_verifies(void **state)
     assert_int_equal(test_count(count_file, "C_DecryptInit"), 0);
     assert_int_equal(test_count(count_file, "C_DeriveKey"), 0);
     assert_int_equal(test_count(count_file, "C_CopyObject"), 0);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_TRYING), 1);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_OK), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_TRYING, 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_OK, 1);
     world_stop(&world);
 }
 
@@ -328,7 +328,7 @@ static void agent_killed_under_load_is_replaced_without_a_failure(void **state)
     setenv("YETT_TEST_SIGN_DELAY_MS", "10", 1);
     world_start(&world);
     assert_int_equal(sign_in_threads(&world, kill_and_restart), 0);
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_TRYING), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_TRYING, 1);
     world_stop(&world);
     setenv("YETT_TEST_SIGN_DELAY_MS", "0", 1);
 }
@@ -354,7 +354,7 @@ static void sign_fails_cleanly_while_the_token_is_out_and_works_when_it_is_back(
     assert_true(sign_plain(key, public_key));
     assert_string_equal(tokens_shim_error(), "");
     /* The PIN was kept, and asked for once. */
-    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     SECKEY_DestroyPublicKey(SCOPE_TAKE(public_key));
     SECKEY_DestroyPrivateKey(SCOPE_TAKE(key));
     CERT_DestroyCertificate(SCOPE_TAKE(cert));
