@@ -1,8 +1,8 @@
 /* see tls/engine_internal.h
  *
  * libssl takes the names for a CertificateRequest from certificates only, and of a trust store we have the names. So
- * each is put into a certificate that has nothing else to say: libssl copies its subject and looks at nothing more. They
- * must not live on: NSS would find them when it looks for the issuers of a client certificate of ours. */
+ * each is put into a certificate that has nothing else to say: libssl copies its subject and looks at nothing more.
+ * They must not live on: NSS would find them when it looks for the issuers of a client certificate of ours. */
 #include "tls/engine_internal.h"
 #include "tls/runtime_internal.h"
 
@@ -16,9 +16,13 @@ enum { NAMES_BYTES_MAX = 60 * 1024 /* RFC 8446 allows 2^16-1 for all of them */,
 /* Fixed parts, each a whole element. */
 static const uint8_t version_and_serial[] = {0xa0, 0x03, 0x02, 0x01, 0x02, 0x02};
 static const uint8_t algorithm[] = {0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
-static const uint8_t validity[] = "\x30\x1e\x17\x0d" "700101000000Z" "\x17\x0d" "700101000000Z";
-static const uint8_t public_key[] = {0x30, 0x1c, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08,
-                                     0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x05, 0x00, 0x04, 0x00, 0x00, 0x00};
+static const uint8_t validity[] = "\x30\x1e\x17\x0d"
+                                  "700101000000Z"
+                                  "\x17\x0d"
+                                  "700101000000Z";
+static const uint8_t public_key[] = {0x30, 0x1c, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce,
+                                     0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+                                     0x03, 0x01, 0x07, 0x03, 0x05, 0x00, 0x04, 0x00, 0x00, 0x00};
 static const uint8_t signature[] = {0x03, 0x02, 0x00, 0x00};
 
 static bool append_header(struct buffer *out, unsigned tag, size_t size)
@@ -38,7 +42,8 @@ static bool append_header(struct buffer *out, unsigned tag, size_t size)
 /* The serial number tells the certificates apart: NSS keeps one of each issuer and serial number. */
 static bool append_body(struct buffer *out, struct span name, uint32_t serial)
 {
-    uint8_t number[] = {5, 1, (uint8_t)(serial >> 24), (uint8_t)(serial >> 16), (uint8_t)(serial >> 8), (uint8_t)serial};
+    uint8_t number[] = {
+        5, 1, (uint8_t)(serial >> 24), (uint8_t)(serial >> 16), (uint8_t)(serial >> 8), (uint8_t)serial};
 
     return buffer_append(out, span_of(version_and_serial, sizeof(version_and_serial))) &&
            buffer_append(out, span_of(number, sizeof(number))) &&

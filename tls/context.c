@@ -36,10 +36,10 @@ static const SSLNamedGroup groups[] = {
 /* The schemes with RSA-PSS come first, so that they can be left out where a token cannot make them. */
 enum { PSS_SCHEMES = 6 };
 static const SSLSignatureScheme schemes[] = {
-    ssl_sig_rsa_pss_rsae_sha256, ssl_sig_rsa_pss_rsae_sha384, ssl_sig_rsa_pss_rsae_sha512,
-    ssl_sig_rsa_pss_pss_sha256,  ssl_sig_rsa_pss_pss_sha384,  ssl_sig_rsa_pss_pss_sha512,
+    ssl_sig_rsa_pss_rsae_sha256,    ssl_sig_rsa_pss_rsae_sha384,    ssl_sig_rsa_pss_rsae_sha512,
+    ssl_sig_rsa_pss_pss_sha256,     ssl_sig_rsa_pss_pss_sha384,     ssl_sig_rsa_pss_pss_sha512,
     ssl_sig_ecdsa_secp256r1_sha256, ssl_sig_ecdsa_secp384r1_sha384, ssl_sig_ecdsa_secp521r1_sha512,
-    ssl_sig_rsa_pkcs1_sha256, ssl_sig_rsa_pkcs1_sha384, ssl_sig_rsa_pkcs1_sha512,
+    ssl_sig_rsa_pkcs1_sha256,       ssl_sig_rsa_pkcs1_sha384,       ssl_sig_rsa_pkcs1_sha512,
 };
 
 struct option {
@@ -72,8 +72,8 @@ static const struct option client_options[] = {
     {SSL_HANDSHAKE_AS_CLIENT, PR_TRUE},
     {SSL_HANDSHAKE_AS_SERVER, PR_FALSE},
     {SSL_ENABLE_SESSION_TICKETS, PR_TRUE},
-    /* Some TLS 1.2 servers ask for a client certificate in a second handshake (IIS); safe with the extension of RFC 5746.
-     * Not demanded in the first handshake: a server that never renegotiates may be without it. */
+    /* Some TLS 1.2 servers ask for a client certificate in a second handshake (IIS); safe with the extension of RFC
+     * 5746. Not demanded in the first handshake: a server that never renegotiates may be without it. */
     {SSL_ENABLE_RENEGOTIATION, SSL_RENEGOTIATE_REQUIRES_XTN},
     {SSL_REQUIRE_SAFE_NEGOTIATION, PR_FALSE},
     {SSL_REQUEST_CERTIFICATE, PR_FALSE},
@@ -246,9 +246,8 @@ static bool add_identity(PRFileDesc *model, const struct tls_identity *identity,
     SECItemArray responses = {.items = &response, .len = 1};
     SECItem items[TLS_CHAIN_LENGTH_MAX + 1];
     CERTCertificateList chain = {.certs = items, .len = (int)identity->chain_length + 1};
-    SSLExtraServerCertData extra = {.authType = ssl_auth_null,
-                                    .certChain = &chain,
-                                    .stapledOCSPResponses = staple.size == 0 ? NULL : &responses};
+    SSLExtraServerCertData extra = {
+        .authType = ssl_auth_null, .certChain = &chain, .stapledOCSPResponses = staple.size == 0 ? NULL : &responses};
     SECStatus status;
 
     items[0] = identity->cert->derCert;
@@ -273,9 +272,9 @@ bool tls_site_model_create(struct tls_context *context, const struct tls_server_
     for (size_t i = 0; i < TLS_SLOT_COUNT; i++) {
         const struct tls_identity *identity = site->slots[i];
 
-        if (identity != NULL && !add_identity(site->model, identity,
-                                              identity == context->identities[0] ? options->ocsp_staple : no_staple,
-                                              error))
+        if (identity != NULL &&
+            !add_identity(site->model, identity, identity == context->identities[0] ? options->ocsp_staple : no_staple,
+                          error))
             return false;
     }
     if (context->peer != TLS_PEER_NONE && !tls_ca_names_set(site->model, context->trust, error))

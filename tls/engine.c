@@ -4,8 +4,8 @@
  *     take_records <--- transport.out <--- NSS <---- put_plaintext
  *
  * NSS pulls from `in` and pushes to `out` through the layer of nspr_layer.c, whenever one of its functions is called:
- * SSL_ForceHandshake() in a step, PR_Read() in take_plaintext(), PR_Write() in put_plaintext(). Plaintext is put only when
- * `out` has room for the whole record, so that PR_Write() never ends half way. */
+ * SSL_ForceHandshake() in a step, PR_Read() in take_plaintext(), PR_Write() in put_plaintext(). Plaintext is put only
+ * when `out` has room for the whole record, so that PR_Write() never ends half way. */
 #include "tls/engine_internal.h"
 
 #include <prerror.h>

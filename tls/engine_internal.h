@@ -83,19 +83,19 @@ struct tls_engine {
     bool start_checked; /* the first bytes of the peer looked like TLS */
     bool hello_checked; /* server: the ClientHello was taken */
     bool flooded;
-    unsigned version;   /* 0x0303 or 0x0304 once the handshake is done */
-    bool stepped;      /* nothing has come since the last step */
-    bool dry;          /* nothing to decrypt until more records come */
-    bool closing;      /* close_notify was sent */
-    bool peer_closed;  /* close_notify was received */
-    bool closed_told;  /* TLS_CLOSED was returned */
+    unsigned version; /* 0x0303 or 0x0304 once the handshake is done */
+    bool stepped;     /* nothing has come since the last step */
+    bool dry;         /* nothing to decrypt until more records come */
+    bool closing;     /* close_notify was sent */
+    bool peer_closed; /* close_notify was received */
+    bool closed_told; /* TLS_CLOSED was returned */
     bool failed;
-    bool failure_told; /* TLS_FAILED was returned */
-    bool foreign_ticket;  /* server: start over, and take no ticket */
-    bool tickets_refused; /* server: has started over */
-    bool name_chosen;     /* server: a site was found for server_name */
-    bool cert_wanted;     /* client: the server asked for a certificate */
-    struct buffer chain; /* client: the leaf and what verified it, DER, one after the other */
+    bool failure_told;           /* TLS_FAILED was returned */
+    bool foreign_ticket;         /* server: start over, and take no ticket */
+    bool tickets_refused;        /* server: has started over */
+    bool name_chosen;            /* server: a site was found for server_name */
+    bool cert_wanted;            /* client: the server asked for a certificate */
+    struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
     struct tls_session *offered; /* client: the session offered to the server; NULL: none */
 
     /* The record layer as seen from outside, to bound a handshake (limits.h). */
@@ -154,7 +154,8 @@ void tls_client_session_settle(struct tls_engine *e);
 void tls_peer_verify_install(PRFileDesc *model);
 bool tls_is_address(const char *name);
 
-/* Verify a certificate as the peer's, now. With TLS_VERDICT_TELL, a bad verdict becomes the engine's error and NSS's. */
+/* Verify a certificate as the peer's, now. With TLS_VERDICT_TELL, a bad verdict becomes the engine's error and NSS's.
+ */
 enum tls_verdict_use { TLS_VERDICT_TELL, TLS_VERDICT_ONLY };
 MUST_CHECK bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf,
                                 const struct span *extras, size_t extras_count, const struct span *stapled,

@@ -1,7 +1,7 @@
 /* see tls/engine_internal.h
  *
- * Every failure has a name and a sentence an administrator can act on. NSS's own texts are used where nothing better can
- * be said; what is read often has a sentence of ours. */
+ * Every failure has a name and a sentence an administrator can act on. NSS's own texts are used where nothing better
+ * can be said; what is read often has a sentence of ours. */
 #include "tls/engine_internal.h"
 #include "tls/runtime.h"
 
@@ -18,7 +18,10 @@ struct alert {
 };
 
 /* RFC 8446 section 6, and those of RFC 5246 that TLS 1.2 peers still send. */
-#define ALERT(number, name, meaning) {number, name, "alert_received_" name, meaning}
+#define ALERT(number, name, meaning)                                                                                   \
+    {                                                                                                                  \
+        number, name, "alert_received_" name, meaning                                                                  \
+    }
 static const struct alert alerts[] = {
     ALERT(0, "close_notify", "it closed the connection"),
     ALERT(10, "unexpected_message", "it got a message that does not belong there"),
@@ -131,11 +134,12 @@ static enum tls_status fail_alert(struct tls_engine *e)
     const struct alert *alert = find_alert(e->alert_received);
 
     if (alert == NULL)
-        return tls_engine_fail(e, "alert_received_unknown",
-                               base_printf("the peer ended the connection with the unknown alert %d", e->alert_received));
-    return tls_engine_fail(e, alert->received,
-                           base_printf("the peer ended the connection with the alert %s: %s", alert->name,
-                                       alert->meaning));
+        return tls_engine_fail(
+            e, "alert_received_unknown",
+            base_printf("the peer ended the connection with the unknown alert %d", e->alert_received));
+    return tls_engine_fail(
+        e, alert->received,
+        base_printf("the peer ended the connection with the alert %s: %s", alert->name, alert->meaning));
 }
 
 enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)

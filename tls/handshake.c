@@ -100,8 +100,9 @@ static enum tls_status fail_not_tls(struct tls_engine *e, struct span start)
     }
     if (start.data[0] == RECORD_HANDSHAKE || start.data[0] == RECORD_ALERT) {
         queue_clear_alert(e, TLS_ALERT_PROTOCOL_VERSION);
-        return tls_engine_fail(e, "bad_record_version",
-                               base_printf("the %s sent a record of version %u.%u", peer, start.data[1], start.data[2]));
+        return tls_engine_fail(
+            e, "bad_record_version",
+            base_printf("the %s sent a record of version %u.%u", peer, start.data[1], start.data[2]));
     }
     queue_clear_alert(e, TLS_ALERT_UNEXPECTED_MESSAGE);
     return tls_engine_fail(e, "not_tls",

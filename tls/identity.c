@@ -57,8 +57,8 @@ static bool read_curve(SECKEYPublicKey *key, enum tls_key_slot *slot)
     }
     /* Curves of the same size that TLS does not have (secp256k1, brainpool) are refused by their OID. */
     return key->u.ec.DEREncodedParams.len > 2 &&
-           SECOID_FindOIDTag(&(SECItem){.data = key->u.ec.DEREncodedParams.data + 2,
-                                        .len = key->u.ec.DEREncodedParams.len - 2}) ==
+           SECOID_FindOIDTag(
+               &(SECItem){.data = key->u.ec.DEREncodedParams.data + 2, .len = key->u.ec.DEREncodedParams.len - 2}) ==
                (*slot == TLS_SLOT_P256   ? SEC_OID_ANSIX962_EC_PRIME256V1
                 : *slot == TLS_SLOT_P384 ? SEC_OID_SECG_EC_SECP384R1
                                          : SEC_OID_SECG_EC_SECP521R1);

@@ -26,7 +26,7 @@ struct tls_identity {
     CERTCertificate **chain; /* what follows the leaf; NSS finds them in memory by subject as long as they are held */
     size_t chain_length;
     enum tls_key_slot slot;
-    unsigned version_max; /* 0x0303 for an RSA key that cannot do PSS */
+    unsigned version_max;       /* 0x0303 for an RSA key that cannot do PSS */
     PK11GenericObject *in_slot; /* the leaf, for NSS to find beside its key; NULL: it is on a token */
     bool may_block;
     int64_t not_before, not_after; /* seconds since 1970 */

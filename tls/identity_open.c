@@ -152,8 +152,7 @@ static bool open_pem(const struct tls_pem *pem, struct tls_identity **identity, 
     SCOPED_CERT leaf = NULL;
     SCOPED_PRIVATE_KEY key = NULL;
 
-    if (!read_pair(pem, &leaf, &key, error) ||
-        !tls_identity_create(SCOPE_TAKE(leaf), SCOPE_TAKE(key), identity, error))
+    if (!read_pair(pem, &leaf, &key, error) || !tls_identity_create(SCOPE_TAKE(leaf), SCOPE_TAKE(key), identity, error))
         return false;
     if (!is_pair(*identity)) {
         *error = base_strdup("the first certificate and the private key do not belong together");
@@ -249,8 +248,7 @@ static bool open_token(const char *uri, struct tls_identity **identity, char **e
     return true;
 }
 
-bool tls_identity_open(enum tls_identity_source source, const char *value, struct tls_identity **identity,
-                       char **error)
+bool tls_identity_open(enum tls_identity_source source, const char *value, struct tls_identity **identity, char **error)
 {
     bool ok = false;
 

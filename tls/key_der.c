@@ -94,7 +94,8 @@ static bool sec1_parameters(struct span der, struct span *parameters)
     bool present;
 
     return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &key) == PKIX_OK &&
-           der_read(&key, ASN1_INTEGER, &ignored) == PKIX_OK && der_read(&key, ASN1_OCTET_STRING, &ignored) == PKIX_OK &&
+           der_read(&key, ASN1_INTEGER, &ignored) == PKIX_OK &&
+           der_read(&key, ASN1_OCTET_STRING, &ignored) == PKIX_OK &&
            der_read_optional(&key, ASN1_CONTEXT_CONSTRUCTED, parameters, &present) == PKIX_OK && present &&
            parameters->size >= 2 && parameters->data[0] == ASN1_OID;
 }

@@ -12,8 +12,8 @@ MUST_CHECK bool tls_key_der_split(struct span der, struct span *first, struct sp
 /* The size of the element that `bytes` begin with, a SEQUENCE; 0 when there is none. */
 size_t tls_key_der_element_size(struct span bytes);
 
-/* The key of a PEM block as PKCS#8. `label` is "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY". Returns false, with
- * a sentence without file name in *error, for others and for malformed ones. The caller wipes and frees *pkcs8. */
+/* The key of a PEM block as PKCS#8. `label` is "PRIVATE KEY", "RSA PRIVATE KEY" or "EC PRIVATE KEY". Returns false,
+ * with a sentence without file name in *error, for others and for malformed ones. The caller wipes and frees *pkcs8. */
 MUST_CHECK bool tls_key_der_to_pkcs8(const char *label, struct span der, uint8_t **pkcs8, size_t *size, char **error);
 
 /* The DNS names of a DER-encoded subject alternative name extension (its value, a GeneralNames), in order; names that

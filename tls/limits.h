@@ -8,8 +8,9 @@ enum {
     TLS_RECORD_OVERHEAD_MAX = 5 + 256,
     TLS_RECORDS_IN_MAX = 32 * 1024,  /* records from the peer that NSS has not read yet */
     TLS_RECORDS_OUT_MAX = 64 * 1024, /* records for the peer that the transport has not taken yet */
-    TLS_RECORDS_OUT_SPARE = 4096,    /* kept free of plaintext, for alerts and key updates; reading stops when it is used */
-    TLS_PLAINTEXT_MAX = 16 * 1024,   /* decrypted ahead, only by engines whose reads may sign */
+    TLS_RECORDS_OUT_SPARE =
+        4096, /* kept free of plaintext, for alerts and key updates; reading stops when it is used */
+    TLS_PLAINTEXT_MAX = 16 * 1024, /* decrypted ahead, only by engines whose reads may sign */
 
     /* What a peer may make us work through before the handshake is done. NSS itself bounds a message (128 KiB - 1), but
      * not how many records or warning alerts come. One byte a record is legal, so the record limit is generous. */
@@ -24,11 +25,11 @@ enum {
     /* Renegotiations that a server may ask of a client engine, or that a client may try with a server (TLS 1.2). */
     TLS_RENEGOTIATIONS_MAX = 3,
 
-    TLS_CHAIN_LENGTH_MAX = 16,      /* certificates of an identity after the leaf */
-    TLS_PEER_CERTS_MAX = 33,        /* of a peer that are looked at; pkix_limits_default takes as many */
-    TLS_IDENTITY_NAMES_MAX = 1024,  /* DNS names of one identity */
+    TLS_CHAIN_LENGTH_MAX = 16,     /* certificates of an identity after the leaf */
+    TLS_PEER_CERTS_MAX = 33,       /* of a peer that are looked at; pkix_limits_default takes as many */
+    TLS_IDENTITY_NAMES_MAX = 1024, /* DNS names of one identity */
     TLS_HOST_NAME_MAX = 253,
-    TLS_ALPN_LIST_MAX = 1024,       /* bytes of a context's list in wire form */
+    TLS_ALPN_LIST_MAX = 1024, /* bytes of a context's list in wire form */
 
     /* Sessions a client context remembers, and how large one may be. */
     TLS_CLIENT_SESSIONS_MAX = 256,

@@ -11,9 +11,9 @@
 #include <prio.h>
 
 struct tls_transport {
-    struct buffer in;        /* records from the peer that NSS has not read yet */
-    struct buffer out;       /* records for the peer */
-    struct buffer kept;      /* a copy of what NSS has read, while `keeping` */
+    struct buffer in;   /* records from the peer that NSS has not read yet */
+    struct buffer out;  /* records for the peer */
+    struct buffer kept; /* a copy of what NSS has read, while `keeping` */
     bool keeping;
     bool ended;              /* the transport's end was read */
     PRIPv6Addr peer_address; /* what PR_GetPeerName() says: the key that NSS puts sessions under */

@@ -119,9 +119,8 @@ static SECStatus PR_CALLBACK auth_certificate(void *arg, PRFileDesc *fd, PRBool 
         PR_SetError(SEC_ERROR_BAD_DER, 0);
         return SECFailure;
     }
-    return tls_peer_verify(e, TLS_VERDICT_TELL, chain[0], chain + 1, count - 1, stapled, stapled_count)
-               ? SECSuccess
-               : SECFailure;
+    return tls_peer_verify(e, TLS_VERDICT_TELL, chain[0], chain + 1, count - 1, stapled, stapled_count) ? SECSuccess
+                                                                                                        : SECFailure;
 }
 
 void tls_peer_verify_install(PRFileDesc *model)

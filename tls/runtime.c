@@ -95,8 +95,7 @@ static bool open_nss(const struct tls_runtime_options *options, char **error)
         flags |= NSS_INIT_NOCERTDB | NSS_INIT_READONLY | NSS_INIT_FORCEOPEN;
     else if (!options->database_writable)
         flags |= NSS_INIT_READONLY;
-    runtime.nss =
-        NSS_InitContext(options->database == NULL ? "" : options->database, "", "", SECMOD_DB, NULL, flags);
+    runtime.nss = NSS_InitContext(options->database == NULL ? "" : options->database, "", "", SECMOD_DB, NULL, flags);
     if (runtime.nss != NULL)
         return true;
     what = options->database == NULL

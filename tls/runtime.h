@@ -8,10 +8,10 @@
 #include "base/span.h"
 
 struct tls_runtime_options {
-    const char *database;       /* "sql:/path", opened read-only unless database_writable; NULL: none */
-    bool database_writable;     /* for yett cert */
-    struct span ticket_key;     /* what tls_ticket_key_generate() gave; size 0: none (clients only) */
-    const char *session_cache;  /* what tls_session_cache_create() gave, with its descriptor inherited; NULL: none */
+    const char *database;      /* "sql:/path", opened read-only unless database_writable; NULL: none */
+    bool database_writable;    /* for yett cert */
+    struct span ticket_key;    /* what tls_ticket_key_generate() gave; size 0: none (clients only) */
+    const char *session_cache; /* what tls_session_cache_create() gave, with its descriptor inherited; NULL: none */
 };
 
 /* Names an NSS or NSPR error: "SEC_ERROR_BAD_DATABASE (the text NSS has for it)". Owned by the caller. */

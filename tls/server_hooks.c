@@ -5,12 +5,12 @@
  * service whose certificate it would not have accepted. So:
  *
  *   TLS 1.3  Each ticket carries a token (SSL_SendSessionTicket): a hash of the context, and of the name that was asked
- *            for. NSS shows it to the hello-retry callback, where all that can be said against it is a failed handshake.
- *            There the engine starts over: it makes a new socket and gives it the same ClientHello (handshake.c), with a
- *            clock at which every ticket has expired, which NSS answers with a full handshake.
- *            NSS shows no token in the second ClientHello after a HelloRetryRequest, so tickets expire there as well.
- *   TLS 1.2  Its tickets cannot carry one, so there are none. Sessions are in the cache that the workers share, under
- *            the address of the peer, which for NSS is the hash of the context. */
+ *            for. NSS shows it to the hello-retry callback, where all that can be said against it is a failed
+ * handshake. There the engine starts over: it makes a new socket and gives it the same ClientHello (handshake.c), with
+ * a clock at which every ticket has expired, which NSS answers with a full handshake. NSS shows no token in the second
+ * ClientHello after a HelloRetryRequest, so tickets expire there as well. TLS 1.2  Its tickets cannot carry one, so
+ * there are none. Sessions are in the cache that the workers share, under the address of the peer, which for NSS is the
+ * hash of the context. */
 #include "tls/engine_internal.h"
 #include "tls/runtime_internal.h"
 
@@ -48,8 +48,8 @@ static SSLHelloRetryRequestAction PR_CALLBACK check_ticket(PRBool first_hello, c
     if (!first_hello)
         return ssl_hello_retry_accept;
     make_ticket_token(e, wanted);
-    if (size != 0 && (!e->context->resumes || size != sizeof(wanted) ||
-                      !base_equal_constant_time(token, wanted, sizeof(wanted)))) {
+    if (size != 0 &&
+        (!e->context->resumes || size != sizeof(wanted) || !base_equal_constant_time(token, wanted, sizeof(wanted)))) {
         e->foreign_ticket = true;
         return ssl_hello_retry_fail;
     }
@@ -57,8 +57,8 @@ static SSLHelloRetryRequestAction PR_CALLBACK check_ticket(PRBool first_hello, c
     return ssl_hello_retry_accept;
 }
 
-/* A host name as RFC 6066 section 3 asks: ASCII letters, digits, hyphens, and the underscore that is out there, in labels
- * of 1 to 63 bytes, without a final dot. NSS leaves this to us. */
+/* A host name as RFC 6066 section 3 asks: ASCII letters, digits, hyphens, and the underscore that is out there, in
+ * labels of 1 to 63 bytes, without a final dot. NSS leaves this to us. */
 static bool is_host_name(struct span name)
 {
     size_t label = 0;
@@ -99,7 +99,8 @@ static bool keep_server_name(struct tls_engine *e, struct span name)
     return true;
 }
 
-/* NSS calls this when the client has sent a name. Without one, the default site is served, or require_name() ends it. */
+/* NSS calls this when the client has sent a name. Without one, the default site is served, or require_name() ends it.
+ */
 static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
 {
     struct tls_engine *e = tls_engine_of(fd);

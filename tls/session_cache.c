@@ -10,8 +10,8 @@
 
 enum { SESSION_SECONDS = 3600 * 12 /* no session resumes later than this; NSS's most is a day */ };
 
-/* NSS gives the descriptor of the cache's memory in SSL_INHERITANCE, but not those of its locks. So all of them are made
- * to be one range: every number below it is taken while NSS opens them. */
+/* NSS gives the descriptor of the cache's memory in SSL_INHERITANCE, but not those of its locks. So all of them are
+ * made to be one range: every number below it is taken while NSS opens them. */
 struct placeholders {
     int *fds;
     size_t count;

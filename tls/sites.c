@@ -1,8 +1,8 @@
 /* see tls/engine_internal.h
  *
  * A *site* is the set of identities served for a name: for each kind of key the first identity, in configuration order,
- * whose certificate has that name; one with the exact name goes before one with a wildcard. Names with the same set share
- * a site. All is found out once per context; a handshake looks its name up in a sorted list. */
+ * whose certificate has that name; one with the exact name goes before one with a wildcard. Names with the same set
+ * share a site. All is found out once per context; a handshake looks its name up in a sorted list. */
 #include "tls/engine_internal.h"
 
 #include <stdlib.h>

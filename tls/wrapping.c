@@ -1,11 +1,12 @@
 /* see tls/runtime_internal.h
  *
  * A server key on a token, and session tickets. To keep the secret of a session, libssl wraps it with a symmetric key,
- * and that key with the *server's private key*: by RSA decryption, or by ECDH with its signing key (ssl3_GetWrappingKey).
- * A token that only signs can do neither, and libssl would try again for each session, and fail to resume any. But it
- * makes that key once in a process for each authentication type, and then uses it for all servers of the type. So here,
- * before anyone else, an identity in memory of each type completes a handshake with itself. The keys are the same in all
- * workers (tls_ticket_key_generate()), so that each can unwrap what it finds in the session cache that they share. */
+ * and that key with the *server's private key*: by RSA decryption, or by ECDH with its signing key
+ * (ssl3_GetWrappingKey). A token that only signs can do neither, and libssl would try again for each session, and fail
+ * to resume any. But it makes that key once in a process for each authentication type, and then uses it for all servers
+ * of the type. So here, before anyone else, an identity in memory of each type completes a handshake with itself. The
+ * keys are the same in all workers (tls_ticket_key_generate()), so that each can unwrap what it finds in the session
+ * cache that they share. */
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
@@ -55,7 +56,8 @@ static CERTCertificate *describe(SECKEYPublicKey *public_key)
     SCOPED_SPKI spki = SECKEY_CreateSubjectPublicKeyInfo(public_key);
     PRTime now = PR_Now();
     CERTName *name = CERT_AsciiToName("CN=yett session keys");
-    CERTValidity *validity = CERT_CreateValidity(now - DAY_SECONDS * PR_USEC_PER_SEC, now + DAY_SECONDS * PR_USEC_PER_SEC);
+    CERTValidity *validity =
+        CERT_CreateValidity(now - DAY_SECONDS * PR_USEC_PER_SEC, now + DAY_SECONDS * PR_USEC_PER_SEC);
     CERTCertificateRequest *request = NULL;
     CERTCertificate *cert = NULL;
 
@@ -118,7 +120,8 @@ static bool shake_hands(struct tls_engine *client, struct tls_engine *server, ch
 {
     for (int i = 0; i < EXCHANGES_MAX; i++) {
         if (tls_engine_step(client) != TLS_OK || tls_engine_step(server) != TLS_OK) {
-            *error = base_printf("cannot make the session keys: %s%s", tls_engine_error(client), tls_engine_error(server));
+            *error =
+                base_printf("cannot make the session keys: %s%s", tls_engine_error(client), tls_engine_error(server));
             return false;
         }
         move_records(client, server);

@@ -74,9 +74,12 @@ static void versions_and_suites(void **state)
         const char *version; /* NULL: refused */
         const char *cipher;
     } cases[] = {
-        {0x0303, 0x0303, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
-        {0x0304, 0x0303, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
-        {0x0303, 0x0304, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
+        {0x0303, 0x0303, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3",
+         "TLS_AES_128_GCM_SHA256"},
+        {0x0304, 0x0303, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3",
+         "TLS_AES_128_GCM_SHA256"},
+        {0x0303, 0x0304, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3",
+         "TLS_AES_128_GCM_SHA256"},
         {0x0303, 0x0303, TLS_CIPHERS_MODERN, TLS_CIPHERS_INTERMEDIATE, f->ec, "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
         {0x0303, 0x0303, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_MODERN, f->ec, "TLSv1.3", "TLS_AES_128_GCM_SHA256"},
         {0x0303, 0x0303, TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_INTERMEDIATE, f->rsa12, "TLSv1.2",
@@ -90,9 +93,9 @@ static void versions_and_suites(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tls_identity *identity = cases[i].identity;
         struct tls_context *server = test_server(&(struct tls_server_options){.identities = &identity,
-                                                                             .identity_count = 1,
-                                                                             .version_min = cases[i].server_min,
-                                                                             .ciphers = cases[i].server_ciphers});
+                                                                              .identity_count = 1,
+                                                                              .version_min = cases[i].server_min,
+                                                                              .ciphers = cases[i].server_ciphers});
         struct tls_context *client = test_client(&(struct tls_client_options){
             .version_min = cases[i].client_min, .ciphers = cases[i].client_ciphers, .trust = f->store});
         struct test_pair p;
@@ -122,11 +125,10 @@ static void capped_identity_cannot_be_modern(void **state)
     struct tls_context *context = NULL;
     char *error = NULL;
 
-    assert_false(tls_server_context_create(&(struct tls_server_options){.identities = &f->rsa12,
-                                                                        .identity_count = 1,
-                                                                        .version_min = 0x0303,
-                                                                        .ciphers = TLS_CIPHERS_MODERN},
-                                           &context, &error));
+    assert_false(tls_server_context_create(
+        &(struct tls_server_options){
+            .identities = &f->rsa12, .identity_count = 1, .version_min = 0x0303, .ciphers = TLS_CIPHERS_MODERN},
+        &context, &error));
     assert_non_null(strstr(error, "RSA-PSS"));
     free(error);
 }
@@ -138,7 +140,8 @@ static void context_bad_version(void **state)
     char *error = NULL;
 
     assert_false(tls_server_context_create(
-        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0302}, &context, &error));
+        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0302}, &context,
+        &error));
     assert_non_null(strstr(error, "0x0302"));
     assert_null(context);
     free(error);
@@ -209,7 +212,7 @@ static void sni(void **state)
     struct tls_identity *identities[] = {f->ec, f->wild, f->other};
     const struct {
         enum tls_sni policy;
-        const char *name;              /* NULL: none is sent */
+        const char *name;                /* NULL: none is sent */
         const struct tls_identity *want; /* NULL: refused */
         const char *error;
     } cases[] = {
@@ -235,9 +238,9 @@ static void sni(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tls_context *server = test_server(&(struct tls_server_options){.identities = identities,
-                                                                             .identity_count = ARRAY_LEN(identities),
-                                                                             .version_min = 0x0303,
-                                                                             .sni = cases[i].policy});
+                                                                              .identity_count = ARRAY_LEN(identities),
+                                                                              .version_min = 0x0303,
+                                                                              .sni = cases[i].policy});
         struct test_pair p;
 
         test_pair_init(&p, client, cases[i].name, NULL, server);
@@ -263,8 +266,8 @@ static void sni(void **state)
 static void address_is_not_sent_as_name(void **state)
 {
     struct fixture *f = *state;
-    struct tls_context *server = test_server(
-        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
+    struct tls_context *server =
+        test_server(&(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
     struct tls_context *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
     struct test_pair p;
 
@@ -369,9 +372,9 @@ static void feed(struct tls_engine *e, const void *data, size_t size)
 static void not_tls(void **state)
 {
     static const uint8_t ssl2_hello[] = {0x80, 0x2e, 1, 0, 2, 0, 0x15, 0, 0, 0, 0x10, 1, 0, 0x80, 3, 0};
-    static const uint8_t ssl3_hello[] = {0x16, 3, 0, 0, 45, 1, 0, 0, 41, 3, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,
-                                         15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 0, 0, 2, 0,
-                                         10, 1, 0};
+    static const uint8_t ssl3_hello[] = {0x16, 3,  0,  0,  45, 1,  0,  0,  41, 3,  0,  1,  2,  3,  4,  5,  6,
+                                         7,    8,  9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23,
+                                         24,   25, 26, 27, 28, 29, 30, 31, 32, 0,  0,  2,  0,  10, 1,  0};
     static const uint8_t garbage[] = "\x01\x02\x03\x04garbage garbage garbage";
     static const uint8_t version4[] = {0x16, 4, 1, 0, 4, 1, 0, 0, 0};
     static const uint8_t broken_hello[] = {0x16, 3, 1, 0, 6, 1, 0, 0, 2, 3, 3};
@@ -390,8 +393,8 @@ static void not_tls(void **state)
         {broken_hello, sizeof(broken_hello), "SSL_ERROR_RX_MALFORMED_CLIENT_HELLO", 47 /* NSS; it should be 50 */},
     };
     struct fixture *f = *state;
-    struct tls_context *server = test_server(
-        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
+    struct tls_context *server =
+        test_server(&(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tls_engine *e = tls_engine_create(server, NULL, NULL);
@@ -430,8 +433,8 @@ static void handshake_flood(void **state)
     static const uint8_t empty[] = {22, 3, 3, 0, 0};
     const struct span floods[] = {span_of(warning, sizeof(warning)), span_of(empty, sizeof(empty))};
     struct fixture *f = *state;
-    struct tls_context *server = test_server(
-        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
+    struct tls_context *server =
+        test_server(&(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
 
     for (size_t i = 0; i < ARRAY_LEN(floods); i++) {
         struct tls_engine *e = tls_engine_create(server, NULL, NULL);
@@ -453,10 +456,10 @@ static void handshake_flood(void **state)
 static uint8_t *make_hello(size_t size, size_t record_size, size_t *total)
 {
     static const uint8_t extensions[] = {
-        0, 10, 0, 4, 0, 2, 0, 23,          /* supported_groups: secp256r1 */
-        0, 11, 0, 2, 1, 0,                 /* ec_point_formats */
-        0, 13, 0, 4, 0, 2, 4, 3,           /* signature_algorithms: ecdsa_secp256r1_sha256 */
-        0, 21,                             /* padding */
+        0, 10, 0, 4, 0, 2, 0, 23, /* supported_groups: secp256r1 */
+        0, 11, 0, 2, 1, 0,        /* ec_point_formats */
+        0, 13, 0, 4, 0, 2, 4, 3,  /* signature_algorithms: ecdsa_secp256r1_sha256 */
+        0, 21,                    /* padding */
     };
     size_t padding = size - (4 + 2 + 32 + 1 + 4 + 2 + 2 + sizeof(extensions) + 2);
     size_t extensions_size = sizeof(extensions) + 2 + padding;
@@ -498,8 +501,8 @@ static void large_client_hello(void **state)
         size_t size, record_size;
     } cases[] = {{300, 300}, {300, 1}, {4000, 1}, {16000, 16384}, {40000, 16384}, {65536, 16384}};
     struct fixture *f = *state;
-    struct tls_context *server = test_server(
-        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
+    struct tls_context *server =
+        test_server(&(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tls_engine *e = tls_engine_create(server, NULL, NULL);
@@ -520,8 +523,8 @@ static void large_client_hello(void **state)
 static void endless_client_hello(void **state)
 {
     struct fixture *f = *state;
-    struct tls_context *server = test_server(
-        &(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
+    struct tls_context *server =
+        test_server(&(struct tls_server_options){.identities = &f->ec, .identity_count = 1, .version_min = 0x0303});
     struct tls_engine *e = tls_engine_create(server, NULL, NULL);
     static uint8_t record[5 + 16000] = {22, 3, 1, 16000 >> 8, 16000 & 0xff, 1, 0x02, 0, 0};
 

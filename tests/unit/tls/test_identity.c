@@ -111,8 +111,10 @@ static void open_refuses(void **state)
     char *two_keys = base_printf("%s%s%s", cert, key, key);
     char *junk_cert = base_printf("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n%s", key);
     char *junk_key = base_printf("%s-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", cert);
-    char *strange_key = base_printf("%s-----BEGIN DSA PRIVATE KEY-----\nMAMCAQA=\n-----END DSA PRIVATE KEY-----\n", cert);
-    char *no_curve = base_printf("%s-----BEGIN EC PRIVATE KEY-----\nMAYCAQEEAQE=\n-----END EC PRIVATE KEY-----\n", cert);
+    char *strange_key =
+        base_printf("%s-----BEGIN DSA PRIVATE KEY-----\nMAMCAQA=\n-----END DSA PRIVATE KEY-----\n", cert);
+    char *no_curve =
+        base_printf("%s-----BEGIN EC PRIVATE KEY-----\nMAYCAQEEAQE=\n-----END EC PRIVATE KEY-----\n", cert);
     char *long_chain = base_printf("%s%s", cert, key);
 
     for (int i = 0; i < TLS_CHAIN_LENGTH_MAX + 1; i++) {
@@ -243,12 +245,8 @@ static void open_database_misses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(open_describes),
-        cmocka_unit_test(open_reads_chain),
-        cmocka_unit_test(open_refuses),
-        cmocka_unit_test(open_takes_pkcs1),
-        cmocka_unit_test(open_takes_sec1),
-        cmocka_unit_test(open_database_misses),
+        cmocka_unit_test(open_describes),   cmocka_unit_test(open_reads_chain), cmocka_unit_test(open_refuses),
+        cmocka_unit_test(open_takes_pkcs1), cmocka_unit_test(open_takes_sec1),  cmocka_unit_test(open_database_misses),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -149,15 +149,15 @@ static void client_certificates(void **state)
             struct tls_identity *identity = cases[i].leaf == NULL ? NULL : test_certs_identity(f->certs, cases[i].leaf);
             struct tls_context *server =
                 test_server(&(struct tls_server_options){.identities = version == 0x0303 ? &f->server12 : &f->server,
-                                                        .identity_count = 1,
-                                                        .version_min = 0x0303,
-                                                        .peer = cases[i].peer,
-                                                        .trust = f->store});
+                                                         .identity_count = 1,
+                                                         .version_min = 0x0303,
+                                                         .peer = cases[i].peer,
+                                                         .trust = f->store});
             struct tls_context *client =
                 test_client(&(struct tls_client_options){.version_min = 0x0303,
-                                                        .trust = f->store,
-                                                        .identities = &identity,
-                                                        .identity_count = identity == NULL ? 0 : 1});
+                                                         .trust = f->store,
+                                                         .identities = &identity,
+                                                         .identity_count = identity == NULL ? 0 : 1});
             bool asked = cases[i].peer != TLS_PEER_NONE && identity != NULL;
             bool good_case = cases[i].error[0] == '\0';
             struct test_pair p;
@@ -193,14 +193,15 @@ static void client_certificates(void **state)
     }
 }
 
-/* The identity is chosen by the authorities the server names, then by order; one that is not valid now is passed over. */
+/* The identity is chosen by the authorities the server names, then by order; one that is not valid now is passed over.
+ */
 static void client_identity_is_chosen(void **state)
 {
     struct fixture *f = *state;
     struct tls_identity *other =
         test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT, .issuer = TEST_ISSUER_OTHER});
-    struct tls_identity *expired = test_certs_identity(
-        f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT, .days_from = -20, .days_to = -10});
+    struct tls_identity *expired =
+        test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT, .days_from = -20, .days_to = -10});
     struct tls_identity *good = test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT});
     struct tls_identity *second = test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT});
     struct tls_identity *all[] = {other, expired, good, second};
@@ -210,10 +211,10 @@ static void client_identity_is_chosen(void **state)
     for (unsigned version = 0x0303; version <= 0x0304; version++) {
         struct tls_context *server =
             test_server(&(struct tls_server_options){.identities = version == 0x0303 ? &f->server12 : &f->server,
-                                                    .identity_count = 1,
-                                                    .version_min = 0x0303,
-                                                    .peer = TLS_PEER_REQUIRE,
-                                                    .trust = f->store});
+                                                     .identity_count = 1,
+                                                     .version_min = 0x0303,
+                                                     .peer = TLS_PEER_REQUIRE,
+                                                     .trust = f->store});
         struct test_pair p;
 
         test_pair_init(&p, client, "a.example.org", NULL, server);
@@ -272,8 +273,8 @@ static void server_refuses_renegotiation(void **state)
 {
     SSLAlert alert = {0};
     struct fixture *f = *state;
-    struct tls_context *server =
-        test_server(&(struct tls_server_options){.identities = &f->server12, .identity_count = 1, .version_min = 0x0303});
+    struct tls_context *server = test_server(
+        &(struct tls_server_options){.identities = &f->server12, .identity_count = 1, .version_min = 0x0303});
     struct tls_engine *e = tls_engine_create(server, NULL, NULL);
     struct test_raw raw;
     uint8_t data[8];
@@ -387,10 +388,8 @@ static void staple_is_served(void **state)
 {
     static const uint8_t response[] = {0x30, 3, 0x0a, 1, 6}; /* OCSPResponse: unauthorized */
     struct fixture *f = *state;
-    struct tls_context *server = test_server(&(struct tls_server_options){.identities = &f->server,
-                                                                         .identity_count = 1,
-                                                                         .version_min = 0x0303,
-                                                                         .ocsp_staple = span_of(response, 5)});
+    struct tls_context *server = test_server(&(struct tls_server_options){
+        .identities = &f->server, .identity_count = 1, .version_min = 0x0303, .ocsp_staple = span_of(response, 5)});
     struct tls_context *client =
         test_client(&(struct tls_client_options){.version_min = 0x0303, .insecure_no_verify = true});
     struct test_pair p;

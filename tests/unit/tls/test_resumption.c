@@ -26,9 +26,9 @@ static int setup(void **state)
     f->certs = test_certs_create();
     f->store = test_certs_store(f->certs);
     f->ec = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org", "b.example.org"}});
-    f->rsa = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"},
-                                                               .key = TEST_KEY_RSA,
-                                                               .issuer = TEST_ISSUER_INTERMEDIATE});
+    f->rsa = test_certs_identity(
+        f->certs,
+        &(struct test_leaf){.names = {"a.example.org"}, .key = TEST_KEY_RSA, .issuer = TEST_ISSUER_INTERMEDIATE});
     f->ec12 = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}});
     f->ec12->version_max = 0x0303;
     f->rsa12 = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}, .key = TEST_KEY_RSA});
@@ -78,8 +78,8 @@ static bool connect_once(const struct tls_context *client, const struct tls_cont
     test_pair_send(&p, p.server, p.client, span_of_string("y"));
     resumed = tls_engine_session(p.client).resumed;
     assert_int_equal(tls_engine_session(p.server).resumed, resumed);
-    assert_true(span_equal(tls_engine_session(p.client).peer_cert,
-                           tls_identity_leaf(tls_engine_session(p.server).identity)));
+    assert_true(
+        span_equal(tls_engine_session(p.client).peer_cert, tls_identity_leaf(tls_engine_session(p.server).identity)));
     assert_string_equal(tls_engine_session(p.server).server_name, name);
     test_pair_close(&p);
     test_pair_clear(&p);
@@ -167,11 +167,11 @@ static void client_auth_never_resumes(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(peers); i++) {
         struct tls_context *closed = test_server(&(struct tls_server_options){.identities = &f->ec,
-                                                                            .identity_count = 1,
-                                                                            .version_min = 0x0303,
-                                                                            .session_id_context = "one",
-                                                                            .peer = peers[i],
-                                                                            .trust = f->store});
+                                                                              .identity_count = 1,
+                                                                              .version_min = 0x0303,
+                                                                              .session_id_context = "one",
+                                                                              .peer = peers[i],
+                                                                              .trust = f->store});
         struct tls_context *client = test_client(&(struct tls_client_options){
             .version_min = 0x0303, .trust = f->store, .identities = &identity, .identity_count = 1});
 

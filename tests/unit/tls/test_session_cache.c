@@ -60,8 +60,8 @@ static bool receive(int fd, struct tls_engine *e)
     return true;
 }
 
-/* One connection: handshake, then one byte back to say whether it was resumed, then to the client's close, and ours: the
- * next connection comes over the same socket. */
+/* One connection: handshake, then one byte back to say whether it was resumed, then to the client's close, and ours:
+ * the next connection comes over the same socket. */
 static bool serve(int fd, const struct tls_context *context)
 {
     struct tls_engine *e = tls_engine_create(context, NULL, NULL);
@@ -111,15 +111,13 @@ static int worker_main(const char *identity_path, const char *inherit, unsigned 
     if (!read_key(key, &size))
         return 2;
     options.ticket_key = span_of(key, size);
-    if (!tls_runtime_start(&options, &error) ||
-        !tls_identity_open(TLS_IDENTITY_FILE, identity_path, &identity, &error))
+    if (!tls_runtime_start(&options, &error) || !tls_identity_open(TLS_IDENTITY_FILE, identity_path, &identity, &error))
         goto fail;
     identity->version_max = version;
-    if (!tls_server_context_create(&(struct tls_server_options){.identities = &identity,
-                                                                .identity_count = 1,
-                                                                .version_min = 0x0303,
-                                                                .session_id_context = "service"},
-                                   &context, &error))
+    if (!tls_server_context_create(
+            &(struct tls_server_options){
+                .identities = &identity, .identity_count = 1, .version_min = 0x0303, .session_id_context = "service"},
+            &context, &error))
         goto fail;
     while (serve(WORKER_SOCKET, context))
         continue;
@@ -153,8 +151,8 @@ static int move_up(int fd)
 static void spawn(struct worker *w, const char *identity, const char *inherit, int key_fd, unsigned version)
 {
     char number[8];
-    char *argv[] = {(char[]){"test_session_cache"}, (char[]){"worker"}, base_strdup(identity), base_strdup(inherit),
-                    number, NULL};
+    char *argv[] = {
+        (char[]){"test_session_cache"}, (char[]){"worker"}, base_strdup(identity), base_strdup(inherit), number, NULL};
     posix_spawn_file_actions_t actions;
     int pair[2];
 
@@ -293,7 +291,8 @@ static void resume_in_any_worker(void **state)
     struct fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct tls_context *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+        struct tls_context *client =
+            test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
         const char *identity =
             test_certs_leaf(f->certs, &(struct test_leaf){.names = {"a.example.org"}, .key = cases[i].key});
         struct worker workers[WORKERS];

@@ -32,10 +32,10 @@ static int setup(void **state)
     f->open = test_server(
         &(struct tls_server_options){.identities = &f->server_identity, .identity_count = 1, .version_min = 0x0303});
     f->closed = test_server(&(struct tls_server_options){.identities = &f->server_identity,
-                                                        .identity_count = 1,
-                                                        .version_min = 0x0303,
-                                                        .peer = TLS_PEER_REQUIRE,
-                                                        .trust = f->store});
+                                                         .identity_count = 1,
+                                                         .version_min = 0x0303,
+                                                         .peer = TLS_PEER_REQUIRE,
+                                                         .trust = f->store});
     f->client = test_client(&(struct tls_client_options){
         .version_min = 0x0303, .trust = f->store, .identities = &f->client_identity, .identity_count = 1});
     *state = f;
@@ -86,7 +86,8 @@ static void *work(void *arg)
         uint8_t byte;
         size_t n;
 
-        test_pair_init(&p, w->fixture->client, "a.example.org", "key", i % 3 == 0 ? w->fixture->closed : w->fixture->open);
+        test_pair_init(&p, w->fixture->client, "a.example.org", "key",
+                       i % 3 == 0 ? w->fixture->closed : w->fixture->open);
         test_pair_run(&p);
         if (tls_engine_handshake_done(p.client) && tls_engine_handshake_done(p.server) && exchange(&p)) {
             (void)!tls_engine_take_plaintext(p.client, &byte, 1, &n); /* the ticket */

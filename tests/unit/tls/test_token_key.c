@@ -1,6 +1,6 @@
 /* tls/wrapping.c, tls/ticket_key.c: a server key on a token (SoftHSM) that signs, and neither decrypts nor derives.
- * NSS would use it to protect sessions; without the keys made beforehand, none resumes. This program has no other server
- * key: one in memory would do in its place. */
+ * NSS would use it to protect sessions; without the keys made beforehand, none resumes. This program has no other
+ * server key: one in memory would do in its place. */
 #include "tls_pair.h"
 
 #include "base/nss_scope.h"
@@ -48,8 +48,11 @@ static void run(char *const argv[])
 
 static void make_token(struct fixture *f)
 {
-    char *const argv[] = {(char[]){SOFTHSM_UTIL}, (char[]){"--init-token"}, (char[]){"--free"}, (char[]){"--label"},
-                          (char[]){"yett"}, (char[]){"--so-pin"}, (char[]){PIN}, (char[]){"--pin"}, (char[]){PIN}, NULL};
+    char *const argv[] = {(char[]){SOFTHSM_UTIL}, (char[]){"--init-token"},
+                          (char[]){"--free"},     (char[]){"--label"},
+                          (char[]){"yett"},       (char[]){"--so-pin"},
+                          (char[]){PIN},          (char[]){"--pin"},
+                          (char[]){PIN},          NULL};
     char path[64];
     FILE *file;
 

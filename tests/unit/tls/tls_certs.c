@@ -144,8 +144,8 @@ static CERTCertificate *make_cert(struct test_certs *certs, const char *subject,
 
     assert_true(name != NULL && issuer_name != NULL && validity != NULL && spki != NULL);
     if (leaf != NULL && leaf->key == TEST_KEY_RSA_PSS) {
-        assert_int_equal(
-            SECOID_SetAlgorithmID(spki->arena, &spki->algorithm, SEC_OID_PKCS1_RSA_PSS_SIGNATURE, NULL), SECSuccess);
+        assert_int_equal(SECOID_SetAlgorithmID(spki->arena, &spki->algorithm, SEC_OID_PKCS1_RSA_PSS_SIGNATURE, NULL),
+                         SECSuccess);
         spki->algorithm.parameters = (SECItem){0};
     }
     request = CERT_CreateCertificateRequest(name, spki, NULL);
@@ -158,9 +158,9 @@ static CERTCertificate *make_cert(struct test_certs *certs, const char *subject,
         add_leaf_extensions(cert, leaf);
     assert_int_equal(SECOID_SetAlgorithmID(cert->arena, &cert->signature, algorithm, NULL), SECSuccess);
     assert_non_null(SEC_ASN1EncodeItem(cert->arena, &body, cert, SEC_ASN1_GET(CERT_CertificateTemplate)));
-    assert_int_equal(SEC_DerSignData(cert->arena, &whole, body.data, (int)body.len,
-                                     issuer == NULL ? key : issuer->key, algorithm),
-                     SECSuccess);
+    assert_int_equal(
+        SEC_DerSignData(cert->arena, &whole, body.data, (int)body.len, issuer == NULL ? key : issuer->key, algorithm),
+        SECSuccess);
     made = CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &whole, NULL, PR_FALSE, PR_TRUE);
     assert_non_null(made);
     CERT_DestroyCertificate(cert);
@@ -288,8 +288,7 @@ const char *test_certs_leaf(struct test_certs *certs, const struct test_leaf *le
     const char *path;
 
     make_leaf(certs, leaf, &cert_text, &key_text);
-    chain_text =
-        leaf->issuer == TEST_ISSUER_INTERMEDIATE ? encode_cert(certs->intermediate.cert) : base_strdup("");
+    chain_text = leaf->issuer == TEST_ISSUER_INTERMEDIATE ? encode_cert(certs->intermediate.cert) : base_strdup("");
     all = base_printf("%s%s%s", cert_text, chain_text, key_text);
     path = test_certs_file(certs, all);
     free(cert_text);

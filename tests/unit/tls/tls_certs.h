@@ -15,8 +15,8 @@ enum test_issuer { TEST_ISSUER_ROOT, TEST_ISSUER_INTERMEDIATE, TEST_ISSUER_OTHER
 
 /* A leaf. All zero: P-256, for a server, from the root, valid now. */
 struct test_leaf {
-    const char *subject;   /* "CN=..."; NULL: "CN=leaf" */
-    const char *names[4];  /* DNS names; "ip:1.2.3.4" for an address; the first may be NULL */
+    const char *subject;  /* "CN=..."; NULL: "CN=leaf" */
+    const char *names[4]; /* DNS names; "ip:1.2.3.4" for an address; the first may be NULL */
     enum test_key key;
     enum test_use use;
     enum test_issuer issuer;

@@ -12,8 +12,8 @@ void test_tls_stop(void);
 
 struct test_pair {
     struct tls_engine *client, *server;
-    size_t ring_size;  /* bytes under way at most, each way */
-    size_t piece_max;  /* bytes moved at a time: 1..piece_max, by turns; 0: all there is */
+    size_t ring_size; /* bytes under way at most, each way */
+    size_t piece_max; /* bytes moved at a time: 1..piece_max, by turns; 0: all there is */
     unsigned turn;
     uint64_t to_server_bytes, to_client_bytes;
     size_t memory_max; /* the most either engine held */
