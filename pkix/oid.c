@@ -6,10 +6,14 @@ struct oid_row {
     const char *contents;
 };
 
-#define OID_ROW(id, row_size, row_contents)                                                                            \
-    [id] = {row_size, row_contents + 0 * sizeof(char[sizeof(row_contents) - 1 == (row_size) ? 1 : -1])},
+#define OID_ROW(id, row_size, row_contents) [id] = {row_size, row_contents},
 static const struct oid_row rows[] = {PKIX_OID_LIST(OID_ROW)};
 #undef OID_ROW
+
+#define OID_SIZE(id, row_size, row_contents)                                                                           \
+    static_assert(sizeof(row_contents) - 1 == (row_size), "the size of " #id " is that of its contents");
+PKIX_OID_LIST(OID_SIZE)
+#undef OID_SIZE
 
 static_assert(ARRAY_LEN(rows) == PKIX_OID_COUNT, "one row for each object identifier");
 
