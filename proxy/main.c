@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 struct command {
     const char *name;
@@ -19,6 +20,7 @@ struct command {
 };
 
 static int run_worker(int argc, char **argv);
+static int run_agent(int argc, char **argv);
 static int run_help(int argc, char **argv);
 
 static const struct command commands[] = {
@@ -36,7 +38,7 @@ static const struct command commands[] = {
     {"version", cmd_version, "print versions"},
     {"help", run_help, "print this"},
     {"worker", run_worker, NULL},
-    {"agent", cmd_agent, NULL},
+    {"agent", run_agent, NULL},
 };
 
 /* A terminal's Ctrl-C and a service manager's SIGTERM reach the whole group. When children end is for the supervisor to
@@ -53,8 +55,16 @@ static int run_worker(int argc, char **argv)
 {
     (void)argc;
     (void)argv;
+    prctl(PR_SET_NAME, "yett-worker"); /* else ps shows the name it was started by, /proc/self/exe */
     leave_signals_to_supervisor();
     return worker_main();
+}
+
+/* An agent sees to its signals itself. */
+static int run_agent(int argc, char **argv)
+{
+    prctl(PR_SET_NAME, "yett-agent");
+    return cmd_agent(argc, argv);
 }
 
 static void print_commands(FILE *out)

@@ -138,3 +138,19 @@ def test_counters_never_go_back(yett, authority, echo, port):
         running.command("reload")
     wait_until(lambda: running.counter("connections_open") == 0, "no session")
     assert running.counter("connections_total") == 5
+
+
+def test_a_reload_waits_while_too_many_old_workers_drain(yett, authority, echo, port):
+    """Each generation keeps a connection; how many generations there are at once has a limit, and nothing is cut for it
+    before its drain_timeout."""
+    running = yett(service(port, echo.port, authority.localhost), settings="workers = 1\ndrain_timeout = 3s\n")
+    held = []
+    for _ in range(10):
+        held.append(Held(port, authority))
+        running.command("reload")
+        assert held[-1].echo()
+        assert len({w["generation"] for w in running.status()["workers"]}) <= 8
+    assert running.status()["generation"] == 11
+    assert running.log_lines("reload_waits")
+    for h in held:
+        h.close()
