@@ -207,6 +207,41 @@ static void other_name_gets_full_handshake(void **state)
     tls_context_destroy(&server);
 }
 
+/* NSS does not show the token of a ticket in the second ClientHello, after a HelloRetryRequest: no ticket is taken
+ * then, be it ours or not, and the handshake is a full one. */
+static void no_ticket_after_hello_retry(void **state)
+{
+    static const SSLNamedGroup retry[] = {ssl_grp_ffdhe_2048, ssl_grp_ec_curve25519};
+    static const SSLNamedGroup direct[] = {ssl_grp_ec_curve25519};
+    struct fixture *f = *state;
+    struct tls_context *one = server_of(&f->ec, "one"), *two = server_of(&f->ec, "two");
+    const struct {
+        const struct tls_context *server;
+        bool retry, resumed;
+    } steps[] = {{one, true, false}, {one, false, true}, {one, true, false}, {two, true, false}, {two, false, true}};
+
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        struct tls_engine *e = tls_engine_create(steps[i].server, NULL, NULL);
+        struct test_raw raw;
+        char data[8];
+
+        test_raw_init(&raw, TEST_RAW_CLIENT, NULL, 0x0304);
+        assert_int_equal(SSL_NamedGroupConfig(raw.fd, steps[i].retry ? retry : direct, steps[i].retry ? 2 : 1),
+                         SECSuccess);
+        assert_int_equal(SSL_SetURL(raw.fd, "a.example.org"), SECSuccess);
+        assert_int_equal(SSL_SetSockPeerID(raw.fd, "retry"), SECSuccess);
+        assert_true(test_raw_handshake(&raw, e));
+        (void)test_raw_read(&raw, data, sizeof(data)); /* the ticket */
+        if (tls_engine_session(e).resumed != steps[i].resumed)
+            fail_msg("step %zu: resumed %d", i, tls_engine_session(e).resumed);
+        test_raw_clear(&raw);
+        tls_engine_destroy(&e);
+    }
+    SSL_ClearSessionCache();
+    tls_context_destroy(&one);
+    tls_context_destroy(&two);
+}
+
 /* TLS 1.2: by session id, from the shared cache, and by service. */
 static void resume_tls12_from_shared_cache(void **state)
 {
@@ -353,6 +388,7 @@ int main(void)
         cmocka_unit_test(foreign_ticket_in_pieces),
         cmocka_unit_test(client_auth_never_resumes),
         cmocka_unit_test(other_name_gets_full_handshake),
+        cmocka_unit_test(no_ticket_after_hello_retry),
         cmocka_unit_test(resume_tls12_from_shared_cache),
         cmocka_unit_test(client_resumes_tls12),
         cmocka_unit_test(resumption_verifies_again),
