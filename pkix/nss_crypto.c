@@ -87,7 +87,7 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
     CK_RSA_PKCS_PSS_PARAMS pss;
     SECItem signature = item_of(statement->signature), data = item_of(statement->data);
     SECItem params = {.type = siBuffer, .data = NULL, .len = 0};
-    CK_MECHANISM_TYPE mechanism;
+    CK_MECHANISM_TYPE mechanism = CKM_INVALID_MECHANISM;
     enum pkix_error error;
 
     if ((error = pkix_algorithm_read(statement->algorithm, &algorithm)) != PKIX_OK ||

@@ -206,7 +206,7 @@ static enum pkix_error match_cert_id(const struct ocsp *o, struct der *single, b
     struct der id;
     struct span name_hash, issuer_key_hash, serial;
     uint8_t digest_of_name[PKIX_DIGEST_SIZE_MAX];
-    enum pkix_digest digest;
+    enum pkix_digest digest = PKIX_SHA1;
     bool known;
 
     *matches = false;
