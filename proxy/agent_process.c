@@ -39,7 +39,8 @@ struct agent_process {
 
     int listen_fd;
     char *socket_path;
-    struct tokens_pin *pin;
+    struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
+    struct tokens_pin *login; /* from an administrator since; NULL: none */
     struct pin_policy policy;
 
     enum agent_state state;
@@ -78,12 +79,20 @@ static void say(struct agent_process *a, enum tokens_agent_event event, const ch
         broken(a);
 }
 
+/* The PIN in use, or NULL. */
+static const struct tokens_pin *pin_in_use(const struct agent_process *a)
+{
+    return a->login != NULL ? a->login : a->pin;
+}
+
 static void on_pin_wanted(struct agent_process *a, const char *label)
 {
     const char *why = "none is configured (pin = ...)";
 
-    if (a->pin != NULL && pin_policy_give(&a->policy, label, &why)) {
-        say(a, TOKENS_AGENT_PIN, tokens_pin_text(a->pin));
+    if (pin_in_use(a) == NULL) {
+        pin_policy_missing(&a->policy, label);
+    } else if (pin_policy_give(&a->policy, label, &why)) {
+        say(a, TOKENS_AGENT_PIN, tokens_pin_text(pin_in_use(a)));
         return;
     }
     log_line(LOG_LEVEL_WARNING, "pin_not_given", log_text("module", a->name), log_text("token", label),
@@ -215,6 +224,7 @@ static void on_timer_closed(uv_handle_t *handle)
         free(a->environment[i]);
     free(a->environment);
     tokens_pin_destroy(&a->pin);
+    tokens_pin_destroy(&a->login);
     free(a->pin_source);
     free(a->reason);
     free(a->name);
@@ -306,9 +316,23 @@ static void schedule_start(struct agent_process *a)
     uv_timer_start(&a->timer, on_timer, backoff_ms(a->deaths), 0);
 }
 
+static void take_over(struct agent_process *a, const struct agent_process *before)
+{
+    char *error = NULL;
+
+    a->policy = before->policy;
+    pin_policy_agent_died(&a->policy); /* as for any other successor: what was under way counts as lost */
+    if (before->login == NULL)
+        return;
+    a->login = tokens_pin_copy(tokens_pin_text(before->login), strlen(tokens_pin_text(before->login)), &error);
+    if (a->login == NULL)
+        log_line(LOG_LEVEL_WARNING, "pin_lost", log_text("module", a->name), log_text("reason", error));
+    free(error);
+}
+
 struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
                                            const char *socket_path, struct tokens_pin *pin,
-                                           const struct pin_policy *policy, const struct agent_events *events,
+                                           const struct agent_process *before, const struct agent_events *events,
                                            void *owner)
 {
     struct agent_process *a = base_alloc(sizeof(*a));
@@ -329,10 +353,8 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->listen_fd = listen_fd;
     a->socket_path = base_strdup(socket_path);
     a->pin = pin;
-    if (policy != NULL) {
-        a->policy = *policy;
-        pin_policy_agent_died(&a->policy); /* as for any other successor: what was under way counts as lost */
-    }
+    if (before != NULL)
+        take_over(a, before);
     a->events = events;
     a->owner = owner;
     uv_timer_init(loop, &a->timer);
@@ -374,11 +396,6 @@ const struct tokens_pin *agent_process_pin(const struct agent_process *a)
     return a->pin;
 }
 
-const struct pin_policy *agent_process_policy(const struct agent_process *a)
-{
-    return &a->policy;
-}
-
 static bool same_text(const char *a, const char *b)
 {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
@@ -401,15 +418,28 @@ bool agent_process_is_for(const struct agent_process *a, const struct config_mod
     return true;
 }
 
-void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin)
+static void renew(struct agent_process *a)
 {
     unsigned turned_down = pin_policy_renew(&a->policy);
 
+    log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name), log_number("tokens", turned_down));
+    while (pin_in_use(a) != NULL && turned_down-- > 0)
+        say(a, TOKENS_AGENT_PIN, tokens_pin_text(pin_in_use(a)));
+}
+
+void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin)
+{
+    tokens_pin_destroy(&a->login);
     tokens_pin_destroy(&a->pin);
     a->pin = pin;
-    log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name));
-    while (turned_down-- > 0)
-        say(a, TOKENS_AGENT_PIN, tokens_pin_text(a->pin));
+    renew(a);
+}
+
+void agent_process_login(struct agent_process *a, struct tokens_pin *pin)
+{
+    tokens_pin_destroy(&a->login);
+    a->login = pin;
+    renew(a);
 }
 
 static json_t *tokens_status(const struct agent_process *a)
@@ -433,7 +463,7 @@ json_t *agent_process_status(const struct agent_process *a)
                                state_names[a->state], "pid", a->child == NULL ? 0 : child_pid(a->child));
 
     json_object_set_new(status, "restarts", json_integer((json_int_t)a->restarts));
-    json_object_set_new(status, "pin", json_string(a->pin == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
+    json_object_set_new(status, "pin", json_string(pin_in_use(a) == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
     json_object_set_new(status, "signatures", json_integer((json_int_t)(n->signatures + b->signatures)));
     json_object_set_new(status, "failures", json_integer((json_int_t)(n->failures + b->failures)));
     json_object_set_new(status, "timeouts", json_integer((json_int_t)(n->timeouts + b->timeouts)));

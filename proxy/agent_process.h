@@ -21,11 +21,12 @@ struct agent_events {
 };
 
 /* Copies what it needs of `module`. Takes `listen_fd`, listening at `socket_path` (copied), and `pin` (NULL: none).
- * `policy`: that of the agent whose place it takes, with the same PIN; NULL: a PIN nobody knows about yet.
+ * `before`: the agent whose place it takes, when that has the same PIN: what is known of the PIN, and one that an
+ * administrator gave, are taken over. NULL: a PIN nobody knows about yet.
  * Starts the process. */
 struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
                                            const char *socket_path, struct tokens_pin *pin,
-                                           const struct pin_policy *policy, const struct agent_events *events,
+                                           const struct agent_process *before, const struct agent_events *events,
                                            void *owner);
 
 /* End it and remove its socket. May be called twice. */
@@ -33,16 +34,18 @@ void agent_process_stop(struct agent_process *a);
 
 const char *agent_process_name(const struct agent_process *a);
 const char *agent_process_socket_path(const struct agent_process *a);
-/* NULL: no PIN. Lent. */
+/* The PIN as it was read from where the configuration says; NULL: none. Lent. */
 const struct tokens_pin *agent_process_pin(const struct agent_process *a);
-const struct pin_policy *agent_process_policy(const struct agent_process *a);
 /* Whether `module` says the same as what it was made from. */
 bool agent_process_is_for(const struct agent_process *a, const struct config_module *module);
 /* Whether its PIN comes from the same place. */
 bool agent_process_pin_is_from(const struct agent_process *a, const struct config_module *module);
 
-/* An administrator gave this PIN (takes): whatever the last one did is forgotten. */
+/* There is another PIN (takes) where the configuration says: whatever the last one did is forgotten. */
 void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin);
+
+/* An administrator gives this PIN (takes): used instead of the configured one until that changes. */
+void agent_process_login(struct agent_process *a, struct tokens_pin *pin);
 
 json_t *agent_process_status(const struct agent_process *a); /* the caller's reference */
 

@@ -210,7 +210,7 @@ static bool start_candidate(struct agents *a, const struct config *config, const
 {
     char *path = service_agent_socket_path(config, module);
     int fd = old == NULL ? listen_unix(path, 0600, error) : socket_take_over(path, error);
-    const struct pin_policy *policy = NULL;
+    const struct agent_process *before;
     struct candidate *candidate;
 
     if (fd < 0) {
@@ -218,11 +218,10 @@ static bool start_candidate(struct agents *a, const struct config *config, const
         free(path);
         return false;
     }
-    if (old != NULL && same_pin(agent_process_pin(old), pin))
-        policy = agent_process_policy(old);
+    before = old != NULL && same_pin(agent_process_pin(old), pin) ? old : NULL;
     candidate = candidate_add(a);
     candidate->replaces = old;
-    candidate->agent = agent_process_create(a->loop, module, fd, path, pin, policy, &agent_events, a);
+    candidate->agent = agent_process_create(a->loop, module, fd, path, pin, before, &agent_events, a);
     a->alive++;
     free(path);
     return true;
@@ -317,6 +316,20 @@ void agents_commit(struct agents *a, const struct config *config)
         agent_process_stop(a->items[i]);
         a->items[i] = a->items[--a->count];
     }
+}
+
+bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error)
+{
+    struct agent_process *agent = find(a, name);
+    char quoted[BASE_QUOTE_SIZE];
+
+    if (agent != NULL) {
+        agent_process_login(agent, pin);
+        return true;
+    }
+    tokens_pin_destroy(&pin);
+    *error = base_printf("there is no module %s", base_quote(name, strlen(name), quoted, sizeof(quoted)));
+    return false;
 }
 
 void agents_stop(struct agents *a)

@@ -11,6 +11,7 @@
 #define YETT_PROXY_AGENTS_H
 
 #include "config/config.h"
+#include "tokens/pin.h"
 #include <jansson.h>
 #include <uv.h>
 
@@ -36,6 +37,9 @@ MUST_CHECK bool agents_prepare(struct agents *a, const struct config *config, en
                                struct config_findings *findings);
 void agents_commit(struct agents *a, const struct config *config);
 void agents_abandon(struct agents *a);
+
+/* An administrator gives the PIN (takes) for the module called `name`. False with a sentence in *error. */
+MUST_CHECK bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error);
 
 /* End all, in order; those that do not end in time are killed. */
 void agents_stop(struct agents *a);

@@ -2,6 +2,12 @@
 #include "proxy/commands.h"
 
 #include "proxy/control_client.h"
+#include "tokens/pin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #define COMMON_OPTIONS                                                                                                 \
     "  -c, --config FILE   the configuration the running yett was started with; default /etc/yett/yett.conf\n"         \
@@ -35,6 +41,15 @@ static const char stop_help[] =
     "\n" COMMON_OPTIONS "  --now               do not wait for sessions: close them\n"
     "\n"
     "Exit status: 0 / 1 / 2.\n";
+
+static const char login_help[] =
+    "Usage: yett token login [-c FILE] MODULE\n"
+    "\n"
+    "Gives the running yett the PIN of a [module MODULE]: asked for on the terminal, or the first line of standard\n"
+    "input. It is tried once for each token that waits for a PIN, and is used instead of the configured one until that\n"
+    "changes and is reloaded. \"yett status\" tells what the token said.\n"
+    "\n" COMMON_OPTIONS "\n"
+    "Exit status: 0 handed on, 1 not, 2 wrong usage.\n";
 
 static int ask(const struct command_line *line, json_t *request, enum control_wait wait)
 {
@@ -75,4 +90,47 @@ int cmd_stop(int argc, char **argv)
         return status;
     return ask(&line, json_pack("{s:s, s:b}", "command", "stop", "now", (line.options & COMMAND_NOW) != 0),
                CONTROL_THE_END);
+}
+
+/* The PIN, with echo off where there is a terminal. NULL after having said why. */
+static struct tokens_pin *read_pin(const char *module)
+{
+    struct tokens_pin *pin;
+    char line[TOKENS_PIN_MAX + 2];
+    char *error = NULL, *question;
+
+    if (isatty(STDIN_FILENO)) {
+        question = base_printf("PIN of [module %s]: ", module);
+        pin = tokens_pin_read(TOKENS_PIN_PROMPT, NULL, question, &error);
+        free(question);
+    } else {
+        setvbuf(stdin, NULL, _IONBF, 0); /* nothing of it may stay in a buffer */
+        pin = fgets(line, sizeof(line), stdin) == NULL ? NULL : tokens_pin_copy(line, strcspn(line, "\r\n"), &error);
+        base_wipe(line, sizeof(line));
+    }
+    if (pin == NULL)
+        fprintf(stderr, "yett token login: %s\n", error == NULL ? "no PIN was given" : error);
+    free(error);
+    return pin;
+}
+
+int cmd_token_login(int argc, char **argv)
+{
+    struct command_line line;
+    struct tokens_pin *pin;
+    json_t *reply;
+    int status;
+
+    if (!command_line_parse(&line, argc, argv, COMMAND_CONTROL, 1, login_help, &status))
+        return status;
+    pin = read_pin(line.arguments[0]);
+    if (pin == NULL)
+        return COMMAND_FAILED;
+    reply = control_client_ask_with_secret(
+        &line, json_pack("{s:s, s:s}", "command", "login", "module", line.arguments[0]), tokens_pin_text(pin));
+    tokens_pin_destroy(&pin);
+    if (reply == NULL)
+        return COMMAND_FAILED;
+    json_decref(reply);
+    return COMMAND_DONE;
 }

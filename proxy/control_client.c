@@ -115,18 +115,26 @@ static int connect_to(const char *path)
     return -1;
 }
 
-static bool send_line(int fd, const json_t *request)
+static bool send_line(int fd, const char *text)
 {
-    char *text = json_dumps(request, JSON_COMPACT);
-    char *line = base_printf("%s\n", text == NULL ? "" : text);
+    char *line = base_printf("%s\n", text);
     size_t size = strlen(line), sent = 0;
     ssize_t wrote = 0;
 
     while (sent < size && (wrote = send(fd, line + sent, size - sent, MSG_NOSIGNAL)) > 0)
         sent += (size_t)wrote;
-    free(text);
-    free(line);
+    base_wipe_string(&line);
     return sent == size;
+}
+
+/* `secret` may be NULL. */
+static bool send_request(int fd, const json_t *request, const char *secret)
+{
+    char *text = json_dumps(request, JSON_COMPACT);
+    bool sent = text != NULL && send_line(fd, text) && (secret == NULL || send_line(fd, secret));
+
+    free(text);
+    return sent;
 }
 
 /* All up to the newline, or to the end. */
@@ -173,7 +181,7 @@ static void wait_for_end(int fd, int process)
         ;
 }
 
-json_t *control_client_ask(const struct command_line *c, json_t *request, enum control_wait wait)
+static json_t *ask(const struct command_line *c, json_t *request, const char *secret, enum control_wait wait)
 {
     char *path = control_client_path(c);
     json_t *reply = NULL;
@@ -182,7 +190,7 @@ json_t *control_client_ask(const struct command_line *c, json_t *request, enum c
     if (fd >= 0) {
         int process = wait == CONTROL_THE_END ? peer_process(fd) : -1;
 
-        reply = send_line(fd, request) ? receive_line(fd) : NULL;
+        reply = send_request(fd, request, secret) ? receive_line(fd) : NULL;
         if (reply == NULL) {
             fprintf(stderr, "yett: the yett at %s did not answer; it may be stopping, or run as another user\n", path);
         } else if (!json_is_true(json_object_get(reply, "ok"))) {
@@ -201,4 +209,14 @@ json_t *control_client_ask(const struct command_line *c, json_t *request, enum c
     json_decref(request);
     free(path);
     return reply;
+}
+
+json_t *control_client_ask(const struct command_line *c, json_t *request, enum control_wait wait)
+{
+    return ask(c, request, NULL, wait);
+}
+
+json_t *control_client_ask_with_secret(const struct command_line *c, json_t *request, const char *secret)
+{
+    return ask(c, request, secret, CONTROL_ANSWER);
 }

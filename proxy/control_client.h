@@ -19,4 +19,7 @@ char *control_client_path(const struct command_line *c);
  * the answer was no. The reply is the caller's reference. */
 json_t *control_client_ask(const struct command_line *c, json_t *request, enum control_wait wait);
 
+/* The same for a request that a secret line follows; the secret stays the caller's. */
+json_t *control_client_ask_with_secret(const struct command_line *c, json_t *request, const char *secret);
+
 #endif

@@ -17,6 +17,7 @@ struct control_client {
     uv_pipe_t pipe;
     uv_write_t write;
     char *reply; /* being written */
+    char *login_module; /* the next line is its PIN; NULL: it is a request */
     bool busy;   /* a request is under way: no more is read */
     size_t size;
     char line[CONTROL_REQUEST_MAX];
@@ -39,6 +40,8 @@ static void on_client_closed(uv_handle_t *handle)
     struct control_client *c = handle->data;
 
     free(c->reply);
+    free(c->login_module);
+    base_wipe(c->line, sizeof(c->line));
     free(c);
 }
 
@@ -137,6 +140,12 @@ static void do_command(struct control_client *c, const char *command, const json
     } else if (strcmp(command, "drain") == 0) {
         supervisor_drain(s);
         answer(c, json_pack("{s:b}", "ok", true));
+    } else if (strcmp(command, "login") == 0) {
+        const char *module = json_string_value(json_object_get(request, "module"));
+
+        c->login_module = base_strdup(module == NULL ? "" : module);
+        c->busy = false;
+        take_requests(c);
     } else if (strcmp(command, "stop") == 0) {
         bool now = json_is_true(json_object_get(request, "now"));
 
@@ -145,6 +154,20 @@ static void do_command(struct control_client *c, const char *command, const json
     } else {
         answer_error(c, "unknown command");
     }
+}
+
+static void do_login(struct control_client *c, const char *pin, size_t size)
+{
+    char *error = NULL;
+
+    c->busy = true;
+    if (supervisor_login(c->server->supervisor, c->login_module, span_of(pin, size), &error))
+        answer(c, json_pack("{s:b}", "ok", true));
+    else
+        answer_error(c, error);
+    free(error);
+    free(c->login_module);
+    c->login_module = NULL;
 }
 
 static void do_request(struct control_client *c, const char *line, size_t size)
@@ -180,7 +203,12 @@ static void take_requests(struct control_client *c)
     memcpy(line, c->line, size);
     c->size -= size + 1;
     memmove(c->line, end + 1, c->size);
-    do_request(c, line, size);
+    base_wipe(c->line + c->size, size + 1);
+    if (c->login_module != NULL)
+        do_login(c, line, size);
+    else
+        do_request(c, line, size);
+    base_wipe(line, size);
 }
 
 /* --- the server --- */

@@ -6,6 +6,8 @@
  *   {"command": "status"}              {"ok": true, "status": {...}}
  *   {"command": "connections"}         {"ok": true, "connections": [...], "left_out": 0, "complete": true}
  *   {"command": "reload"}              {"ok": true}  or  {"ok": false, "error": "FILE:LINE: ...\nFILE:LINE: ..."}
+ *   {"command": "login", "module": "hsm"}, and the PIN as a line of its own (never in JSON, so that it can be wiped)
+ *                                      {"ok": true}: it was handed on; "status" tells what the token said
  *   {"command": "drain"}               {"ok": true}
  *   {"command": "stop", "now": false}  {"ok": true}; the connection closes shortly before yett has ended
  *

@@ -21,6 +21,7 @@ struct command {
 
 static int run_worker(int argc, char **argv);
 static int run_agent(int argc, char **argv);
+static int run_token(int argc, char **argv);
 static int run_help(int argc, char **argv);
 
 static const struct command commands[] = {
@@ -33,7 +34,7 @@ static const struct command commands[] = {
     {"drain", cmd_drain, "take it out of service, and let sessions end"},
     {"stop", cmd_stop, "end it"},
     {"cert", cmd_cert, "certificates and keys in the NSS database"},
-    {"token", cmd_token, "PKCS#11 modules, tokens and their keys"},
+    {"token", run_token, "PKCS#11 modules, tokens and their keys"},
     {"verify", cmd_verify, "build and check a certificate path, and explain it"},
     {"version", cmd_version, "print versions"},
     {"help", run_help, "print this"},
@@ -65,6 +66,14 @@ static int run_agent(int argc, char **argv)
 {
     prctl(PR_SET_NAME, "yett-agent");
     return cmd_agent(argc, argv);
+}
+
+/* Of the token commands, "login" alone is for the running yett; the others open the module themselves. */
+static int run_token(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "login") == 0)
+        return cmd_token_login(argc - 1, argv + 1);
+    return cmd_token(argc, argv);
 }
 
 static void print_commands(FILE *out)

@@ -55,10 +55,19 @@ bool pin_policy_give(struct pin_policy *p, const char *label, const char **why)
             *why = "the token's PIN is locked or at its last try; an administrator has to see to it";
             break;
         }
-    if (*why != NULL)
-        return false;
-    t->given = true;
-    return true;
+    if (*why == NULL)
+        t->given = true;
+    else if (t != NULL)
+        t->turned_away = true;
+    return *why == NULL;
+}
+
+void pin_policy_missing(struct pin_policy *p, const char *label)
+{
+    struct pin_policy_token *t = find_or_add(p, label);
+
+    if (t != NULL)
+        t->turned_away = true;
 }
 
 void pin_policy_trying(struct pin_policy *p, const char *label)
@@ -140,7 +149,7 @@ void pin_policy_agent_died(struct pin_policy *p)
             if (!t->ever_right)
                 t->standing = PIN_STANDING_UNKNOWN;
         }
-        t->trying = t->given = false;
+        t->trying = t->given = t->turned_away = false;
     }
 }
 
@@ -152,9 +161,10 @@ unsigned pin_policy_renew(struct pin_policy *p)
         struct pin_policy_token *t = &p->tokens[i];
 
         t->deaths = 0;
-        if (t->standing == PIN_STANDING_RIGHT || t->standing == PIN_STANDING_UNTRIED)
+        if (t->standing <= PIN_STANDING_RIGHT && !t->turned_away)
             continue;
         t->standing = PIN_STANDING_UNTRIED;
+        t->turned_away = false;
         t->given = true;
         turned_down++;
     }

@@ -31,6 +31,7 @@ struct pin_policy_token {
     bool ever_right;
     bool given;      /* to the agent that lives now */
     bool trying;
+    bool turned_away; /* the agent that lives now asked for it in vain */
     bool gone;       /* the token is not there now */
     unsigned deaths; /* of agents in a row while trying */
 };
@@ -42,6 +43,9 @@ struct pin_policy {
 
 /* May the PIN be given for this token? If not, *why is a sentence (a constant). If so, it counts as given. */
 MUST_CHECK bool pin_policy_give(struct pin_policy *p, const char *label, const char **why);
+
+/* No PIN is there to be given for this token. */
+void pin_policy_missing(struct pin_policy *p, const char *label);
 
 /* What the agent says. `text` of a refusal is a sentence with the label in double quotes; where it names none, the
  * refusal is taken to be for every token that is being tried. */

@@ -73,6 +73,13 @@ void supervisor_drain(struct supervisor *s)
         listen_sockets_close(s->sockets);
 }
 
+bool supervisor_login(struct supervisor *s, const char *module, struct span pin, char **error)
+{
+    struct tokens_pin *copy = tokens_pin_copy((const char *)pin.data, pin.size, error);
+
+    return copy != NULL && agents_login(s->agents, module, copy, error);
+}
+
 bool supervisor_is_in_service(const struct supervisor *s)
 {
     return s->state == SUPERVISOR_RUNNING && s->current != NULL;

@@ -11,7 +11,7 @@
 #ifndef YETT_PROXY_SUPERVISOR_H
 #define YETT_PROXY_SUPERVISOR_H
 
-#include "base/base.h"
+#include "base/span.h"
 #include <jansson.h>
 
 struct supervisor;
@@ -34,6 +34,10 @@ void supervisor_drain(struct supervisor *s);
 
 /* End the process; a second call with SUPERVISOR_STOP_NOW cuts the first one short. */
 void supervisor_stop(struct supervisor *s, enum supervisor_stop how);
+
+/* An administrator gives the PIN of a module: it is tried, once, for each token that waits for one. False with a sentence
+ * in *error. `pin` stays the caller's to wipe. */
+MUST_CHECK bool supervisor_login(struct supervisor *s, const char *module, struct span pin, char **error);
 
 /* What `yett status --json` prints; the caller's reference. */
 json_t *supervisor_status(const struct supervisor *s);

@@ -1,8 +1,9 @@
 """Token agents: kept, replaced, and given their PIN by the rules."""
 import os
 import pathlib
+import subprocess
 
-from conftest import PATIENCE, SLOW_TOKEN, Yett
+from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett
 from peers import ended, wait_until
 from test_process_reload import echoes
 
@@ -113,6 +114,26 @@ def test_a_wrong_pin_costs_one_try_whatever_happens(yett, authority, token, fold
     running.command("reload")
     assert echoes(port, authority)
     assert logins(counts) <= tried + 1
+
+
+def test_login_gives_the_pin_that_was_not_configured(yett, authority, token, folder, echo, port):
+    """The token is first needed when it is: a service that uses it comes with a reload, which waits for no PIN."""
+    uri = token.put(authority.localhost, "server")
+    counts = folder / "counts"
+    settings = token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_COUNT_FILE=counts)
+    running = yett(settings.replace(f"pin = file:{token.pin_file}\n", "")
+                   + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    login = [str(YETT), "token", "login", "-c", str(running.config)]
+    assert subprocess.run([*login, "nobody"], input="1\n", text=True, capture_output=True).returncode == 1
+    assert subprocess.run([*login, "token"], input="", text=True, capture_output=True).returncode == 1
+    given = subprocess.run([*login, "token"], input="123456\n", text=True, capture_output=True)
+    assert given.returncode == 0, given.stderr
+    running.configure(settings.replace(f"pin = file:{token.pin_file}\n", "") + service(port, echo.port, uri))
+    running.command("reload")
+    assert echoes(port, authority)
+    assert logins(counts) == 1
+    assert module(running)["pin"] == "right"
+    assert "123456" not in running.log()
 
 
 def test_the_pin_is_in_no_environment_or_command_line(yett, authority, token, echo, port):

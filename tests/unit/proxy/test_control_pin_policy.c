@@ -167,6 +167,21 @@ static void renew_gives_one_more_try(void **state)
     assert_true(give(&p, "Bad"));
 }
 
+static void renew_serves_who_asked_in_vain(void **state)
+{
+    struct pin_policy p = {0};
+
+    (void)state;
+    pin_policy_missing(&p, "Mail"); /* no PIN was configured */
+    assert_int_equal(pin_policy_renew(&p), 1);
+    assert_int_equal(pin_policy_renew(&p), 0); /* given: nobody waits any more */
+    pin_policy_trying(&p, "Mail");
+    pin_policy_right(&p, "Mail");
+    assert_int_equal(pin_policy_renew(&p), 0);
+    pin_policy_agent_died(&p);
+    assert_true(give(&p, "Mail"));
+}
+
 static void too_many_tokens_get_nothing(void **state)
 {
     struct pin_policy p = {0};
@@ -208,6 +223,7 @@ int main(void)
         cmocka_unit_test(refused_names_its_token),
         cmocka_unit_test(refused_without_name_is_for_all_tried),
         cmocka_unit_test(renew_gives_one_more_try),
+        cmocka_unit_test(renew_serves_who_asked_in_vain),
         cmocka_unit_test(too_many_tokens_get_nothing),
         cmocka_unit_test(long_labels_are_told_apart_up_to_their_size),
     };
