@@ -4,7 +4,21 @@
 #include "proxy/limits.h"
 #include "proxy/log.h"
 #include "proxy/session.h"
+#include <malloc.h>
 #include <stdlib.h>
+
+/* What idle connections gave back lies in holes between what NSS keeps for them; glibc returns such pages only when
+ * asked. That walks the heap, so it is asked now and then, and only after a fair number. */
+static void return_pages(struct plane *p)
+{
+    uint64_t now_ms = uv_now(p->loop);
+
+    if (p->trimmed_count < LIMIT_TRIMMED_BATCH || now_ms - p->pages_returned_ms < LIMIT_RETURN_PAGES_MS)
+        return;
+    malloc_trim(0);
+    p->trimmed_count = 0;
+    p->pages_returned_ms = now_ms;
+}
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -12,7 +26,8 @@ static void on_tick(uv_timer_t *timer)
 
     wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p);
     log_flush_suppressed();
-    if (p->session_count == 0)
+    return_pages(p);
+    if (p->session_count == 0 && p->trimmed_count < LIMIT_TRIMMED_BATCH)
         uv_timer_stop(timer); /* an idle worker sleeps */
 }
 
@@ -52,6 +67,11 @@ void plane_continue_later(struct plane *p, struct session *s)
     *p->turn.last = s;
     p->turn.last = &s->turn_next;
     uv_idle_start(&p->turn_idle, on_turn);
+}
+
+void plane_note_trimmed(struct plane *p)
+{
+    p->trimmed_count++;
 }
 
 void plane_start(struct plane *p)

@@ -38,6 +38,8 @@ struct plane {
     const struct sockaddr_storage *own_listeners; /* for http-proxy: nobody connects through us to ourselves */
     size_t own_listener_count;
     void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */
+    unsigned trimmed_count;         /* since pages last went back to the system ... */
+    uint64_t pages_returned_ms;     /* ... which was then */
     uint8_t *read_block;            /* LIMIT_READ_BLOCK: lent to plain legs for one read */
     uint8_t *relay_block;           /* LIMIT_RELAY_BLOCK: plain text between two legs, within one step */
 };
@@ -50,6 +52,9 @@ void plane_session_begins(struct plane *p);
 
 /* Step `s` again after other sessions had their turn. */
 void plane_continue_later(struct plane *p, struct session *s);
+
+/* A session has given its buffers back, or has ended: after some of them, the pages go back to the system too. */
+void plane_note_trimmed(struct plane *p);
 
 /* Every session must have been closed and freed. The loop must run once more, for the handles' closing. */
 void plane_stop(struct plane *p);

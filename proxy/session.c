@@ -142,6 +142,7 @@ static void unlink_session(struct session *s)
     if (s->next != NULL)
         s->next->previous = s->previous;
     p->session_count--;
+    plane_note_trimmed(p);
     p->service_session_count[s->service_index]--;
     peer_count_subtract(p->peers, s->service_index, s->peer_key);
     counter_subtract(s->counters, COUNTER_connections_open, 1);
@@ -668,6 +669,7 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
     if (!s->trimmed && idle_ms >= LIMIT_IDLE_TRIM_MS) {
         leg_trim(&s->client);
         leg_trim(&s->target);
+        plane_note_trimmed(s->plane);
         s->trimmed = true;
     }
     wheel_set(&s->plane->wheel, &s->wheel,
@@ -778,7 +780,9 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
     struct transport *transport = transport_create(p->loop, accepted->type);
     socklen_t local_size = sizeof(s->local);
 
-    if (getsockname(accepted->fd, (struct sockaddr *)&s->local, &local_size) != 0)
+    s->local.ss_family = AF_UNSPEC;
+    if (config->send_proxy != CONFIG_SEND_PROXY_NONE &&
+        getsockname(accepted->fd, (struct sockaddr *)&s->local, &local_size) != 0)
         s->local.ss_family = AF_UNSPEC;
     if (transport_open(transport, accepted->fd) != 0)
         base_abort("the loop does not take an accepted descriptor");

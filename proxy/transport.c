@@ -2,7 +2,8 @@
 #include "proxy/transport.h"
 
 #include "proxy/limits.h"
-#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,24 @@ static void on_connect(uv_connect_t *request, int status)
         t->on_connected(t->owner, status);
 }
 
+/* Three calls; uv_tcp_keepalive() would make five of them. */
+static void set_tcp_options(const struct transport *t)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, TRANSPORT_KEEPALIVE_SECONDS},
+    };
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&t->io.handle, &fd) != 0)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(options); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
                       void (*on_connected)(void *owner, int error), void *owner)
 {
@@ -47,10 +66,8 @@ int transport_connect(struct transport *t, const struct sockaddr *address, const
         return 0;
     }
     result = uv_tcp_connect(&t->request.connect, &t->io.tcp, address, on_connect);
-    if (result == 0) {
-        (void)uv_tcp_nodelay(&t->io.tcp, 1);
-        (void)uv_tcp_keepalive(&t->io.tcp, 1, TRANSPORT_KEEPALIVE_SECONDS);
-    }
+    if (result == 0)
+        set_tcp_options(t);
     return result;
 }
 
