@@ -373,6 +373,15 @@ static const char *serve(struct agent *agent)
     }
 }
 
+/* Some are inside the module for good: nobody will ever join them. */
+static void detach_threads(struct agent *agent)
+{
+    for (unsigned i = 0; i < agent->thread_count; i++)
+        pthread_detach(agent->threads[i]);
+    if (agent->watcher_started)
+        pthread_detach(agent->watcher);
+}
+
 /* Signatures under way may finish; what waits is dropped. false: a thread does not come back. */
 static bool stop_threads(struct agent *agent)
 {
@@ -540,6 +549,7 @@ int tokens_agent_main(const struct tokens_agent_options *options)
                           hanging[0] == '\0' ? "a look-up" : "token ", hanging);
     tell_counters(agent);
     if (hanging != NULL || !stop_threads(agent)) {
+        detach_threads(agent);
         wipe_pins(agent);
         _exit(hanging != NULL ? 1 : 0);
     }

@@ -29,6 +29,10 @@ MUST_CHECK bool tokens_keygen(struct tokens_module *module, const char *token_ur
 MUST_CHECK bool tokens_init(struct tokens_module *module, const char *label, const struct tokens_pin *so_pin,
                             const struct tokens_pin *pin, char **error);
 
+/* Change the user PIN of exactly one token (C_SetPIN in user mode). A token that refuses gets its code told. */
+MUST_CHECK bool tokens_set_pin(struct tokens_module *module, const char *token_uri, const struct tokens_pin *pin,
+                               const struct tokens_pin *new_pin, char **error);
+
 /* A PKCS#10 request (DER, owned by the caller) for the key the URI names, signed on the token. subject: RFC 4514 text
  * ("CN=Alice,O=Example"); sans: "dns:HOST", "email:ADDR", "ip:ADDR", "uri:URI". */
 MUST_CHECK bool tokens_request(struct tokens_module *module, const char *key_uri, const char *subject,

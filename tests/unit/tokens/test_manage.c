@@ -212,6 +212,24 @@ static void errors_name_what_is_the_matter(void **state)
     tokens_pin_destroy(&wrong);
 }
 
+static void set_pin_changes_it_and_says_why_not(void **state)
+{
+    struct tokens_pin *other = test_pin("567890"), *shorter = test_pin("12");
+    char *error = NULL;
+
+    (void)state;
+    assert_true(tokens_set_pin(module, "pkcs11:token=manage", pin, other, &error));
+    assert_false(tokens_set_pin(module, "pkcs11:token=manage", pin, other, &error));
+    expect_in(error, "CKR_PIN_INCORRECT");
+    free(error);
+    assert_false(tokens_set_pin(module, "pkcs11:token=manage", other, shorter, &error));
+    expect_in(error, "CKR_PIN_LEN_RANGE");
+    free(error);
+    assert_true(tokens_set_pin(module, "pkcs11:token=manage", other, pin, &error));
+    tokens_pin_destroy(&other);
+    tokens_pin_destroy(&shorter);
+}
+
 static void list_shows_tokens_and_objects_as_uris_in_both_forms(void **state)
 {
     char *text = list(false), *json = list(true);
@@ -233,6 +251,7 @@ int main(void)
         cmocka_unit_test(keygen_starts_nss_by_itself),
         cmocka_unit_test(import_gives_the_certificate_the_id_of_its_key_once),
         cmocka_unit_test(import_refuses_what_belongs_to_no_key),
+        cmocka_unit_test(set_pin_changes_it_and_says_why_not),
         cmocka_unit_test(errors_name_what_is_the_matter),
         cmocka_unit_test(list_shows_tokens_and_objects_as_uris_in_both_forms),
     };

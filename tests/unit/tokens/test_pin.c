@@ -165,34 +165,37 @@ static void read_prompt_needs_a_terminal(void **state)
     expect_error(TOKENS_PIN_NONE, NULL, "no PIN is configured");
 }
 
-static bool is_locked(const void *address)
+/* Whether the mapping at an address has a flag of /proc/PID/smaps: "lo" locked, "dd" not dumped, "dc" not forked. */
+static bool has_flag(const void *address, const char *flag)
 {
     FILE *file = fopen("/proc/self/smaps", "re");
-    char line[256];
-    unsigned long start, end, locked;
+    char line[512];
+    unsigned long start, end;
     bool inside = false, found = false;
 
     assert_non_null(file);
     while (fgets(line, sizeof(line), file) != NULL) {
         if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
             inside = (unsigned long)address >= start && (unsigned long)address < end;
-        else if (inside && sscanf(line, "Locked: %lu kB", &locked) == 1)
-            found = found || locked > 0;
-        else if (inside && strncmp(line, "VmFlags:", 8) == 0)
-            found = found || strstr(line, " lo") != NULL;
+        else if (inside && strncmp(line, "VmFlags:", strlen("VmFlags:")) == 0)
+            found = strstr(line, flag) != NULL;
     }
     fclose(file);
     return found;
 }
 
-static void copy_keeps_the_pin_in_locked_memory(void **state)
+static void copy_keeps_the_pin_in_memory_of_its_own(void **state)
 {
     char *error = NULL;
     struct tokens_pin *pin = tokens_pin_copy("5678", 4, &error);
 
     (void)state;
     assert_non_null(pin);
-    assert_true(is_locked(tokens_pin_text(pin)));
+    assert_true(has_flag(tokens_pin_text(pin), " dd"));
+    assert_true(has_flag(tokens_pin_text(pin), " dc"));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(has_flag(tokens_pin_text(pin), " lo")); /* the sanitizers make mlock() do nothing */
+#endif
     tokens_pin_destroy(&pin);
     tokens_pin_destroy(&pin);
     assert_null(tokens_pin_copy("56\00078", 5, &error));
@@ -210,7 +213,7 @@ int main(void)
         cmocka_unit_test(read_credential_stays_in_its_directory),
         cmocka_unit_test(read_environment_takes_the_variable_away),
         cmocka_unit_test(read_prompt_needs_a_terminal),
-        cmocka_unit_test(copy_keeps_the_pin_in_locked_memory),
+        cmocka_unit_test(copy_keeps_the_pin_in_memory_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
