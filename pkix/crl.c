@@ -40,7 +40,8 @@ bool pkix_crl_set_add(struct pkix_crl_set *set, struct span der, const char *ori
     enum pkix_error status = pkix_crl_read(span_of(entry.der, der.size), &entry.crl);
 
     if (status != PKIX_OK) {
-        *error = base_printf("%s: %s (%s)", origin, pkix_error_sentence(status), pkix_error_name(status));
+        *error = base_printf("%s: %s: %s", origin, pkix_error_name(status),
+                             entry.crl.why != NULL ? entry.crl.why : pkix_error_sentence(status));
         pkix_crl_clear(&entry.crl);
         free(entry.der);
         return false;

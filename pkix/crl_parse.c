@@ -61,7 +61,7 @@ static enum pkix_error read_flag(struct der *d, unsigned tag, bool *flag)
 }
 
 /* IssuingDistributionPoint, RFC 5280 section 5.2.5. */
-static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scope)
+static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scope, const char **why)
 {
     struct der d;
     struct span reasons;
@@ -84,7 +84,17 @@ static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scop
         return error;
     if (!der_at_end(&d))
         return PKIX_CRL_MALFORMED;
-    return has_reasons || indirect || scope->only_attribute ? PKIX_CRL_UNUSABLE : PKIX_OK;
+    *why = has_reasons                ? "it is for some reasons only"
+           : indirect                 ? "it is indirect: it lists certificates of other issuers"
+           : scope->only_attribute ? "it is for attribute certificates"
+                                      : NULL;
+    return *why != NULL ? PKIX_CRL_UNUSABLE : PKIX_OK;
+}
+
+static enum pkix_error unusable(struct pkix_crl *crl, const char *why)
+{
+    crl->why = why;
+    return PKIX_CRL_UNUSABLE;
 }
 
 static enum pkix_error read_extension(struct der *list, struct span *oid, bool *critical, struct span *value)
@@ -112,25 +122,27 @@ static enum pkix_error read_list_extensions(struct der *list, struct pkix_crl *c
             struct der d = der_over(value, DER_LARGE);
 
             if (critical || crl->info.number.size != 0)
-                return PKIX_CRL_UNUSABLE;
+                return unusable(crl, "its CRL number is critical or there twice");
             if (der_read_integer(&d, &crl->info.number) != PKIX_OK || !der_at_end(&d) ||
                 (crl->info.number.data[0] & 0x80) != 0)
                 return PKIX_CRL_MALFORMED;
         } else if (pkix_oid_is(oid, OID_ISSUING_DISTRIBUTION_POINT)) {
             if (crl->scope.present)
                 return PKIX_CRL_MALFORMED;
-            if ((error = read_scope(value, &crl->scope)) != PKIX_OK)
+            if ((error = read_scope(value, &crl->scope, &crl->why)) != PKIX_OK)
                 return error;
-        } else if (critical || pkix_oid_is(oid, OID_DELTA_CRL_INDICATOR)) {
-            return PKIX_CRL_UNUSABLE;
+        } else if (pkix_oid_is(oid, OID_DELTA_CRL_INDICATOR)) {
+            return unusable(crl, "it is a delta CRL");
+        } else if (critical) {
+            return unusable(crl, "it has an unknown critical extension");
         }
     }
-    return crl->info.number.size == 0 ? PKIX_CRL_UNUSABLE : PKIX_OK;
+    return crl->info.number.size == 0 ? unusable(crl, "it has no CRL number (RFC 5280 section 5.2.3)") : PKIX_OK;
 }
 
 /* Whatever the reason, an entry revokes. A critical extension that is not understood could say otherwise (section
  * 5.3), for instance whose certificate is meant: then the whole list is not used. */
-static enum pkix_error check_entry_extensions(struct der *entry)
+static enum pkix_error check_entry_extensions(struct pkix_crl *crl, struct der *entry)
 {
     struct der list;
 
@@ -147,7 +159,7 @@ static enum pkix_error check_entry_extensions(struct der *entry)
             return error;
         if (pkix_oid_is(oid, OID_CERTIFICATE_ISSUER) ||
             (critical && !pkix_oid_is(oid, OID_REASON_CODE) && !pkix_oid_is(oid, OID_INVALIDITY_DATE)))
-            return PKIX_CRL_UNUSABLE;
+            return unusable(crl, "an entry has an extension that is not understood");
     }
     return PKIX_OK;
 }
@@ -165,7 +177,7 @@ static enum pkix_error read_entries(struct der list, struct pkix_crl *crl)
         if (der_enter(&list, ASN1_SEQUENCE, &entry) != PKIX_OK || der_read(&entry, ASN1_INTEGER, &serial) != PKIX_OK ||
             serial.size == 0 || der_read_time(&entry, &when) != PKIX_OK)
             return PKIX_CRL_MALFORMED;
-        if ((error = check_entry_extensions(&entry)) != PKIX_OK)
+        if ((error = check_entry_extensions(crl, &entry)) != PKIX_OK)
             return error;
         if (crl->serial_count == capacity) {
             capacity = capacity == 0 ? 64 : 2 * capacity;
@@ -191,7 +203,7 @@ enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
     if (pkix_signed_read(der, DER_LARGE, &crl->outer, &tbs) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
     if (!der_next_is(&tbs, ASN1_INTEGER))
-        return PKIX_CRL_UNUSABLE; /* version 1: no extensions, so no number */
+        return unusable(crl, "it is of version 1: it has no CRL number");
     if (der_read_small(&tbs, ASN1_INTEGER, &version) != PKIX_OK || version != CRL_VERSION_2 ||
         der_read(&tbs, ASN1_SEQUENCE, &inner_algorithm) != PKIX_OK ||
         der_read_whole(&tbs, ASN1_SEQUENCE, &crl->info.issuer) != PKIX_OK ||
@@ -200,13 +212,13 @@ enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
     if (!span_equal(inner_algorithm, crl->outer.algorithm))
         return PKIX_CRL_MALFORMED;
     if (!der_next_is(&tbs, ASN1_UTC_TIME) && !der_next_is(&tbs, ASN1_GENERALIZED_TIME))
-        return PKIX_CRL_UNUSABLE; /* section 5.1.2.5: nextUpdate is required */
+        return unusable(crl, "it does not say when the next one comes (RFC 5280 section 5.1.2.5)");
     if (der_read_time(&tbs, &crl->info.next_update) != PKIX_OK || crl->info.next_update < crl->info.this_update)
         return PKIX_CRL_MALFORMED;
     if (der_next_is(&tbs, ASN1_SEQUENCE) && der_enter(&tbs, ASN1_SEQUENCE, &entries) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
     if (der_at_end(&tbs))
-        return PKIX_CRL_UNUSABLE;
+        return unusable(crl, "it has no CRL number (RFC 5280 section 5.2.3)");
     if (der_enter(&tbs, TAG_CRL_EXTENSIONS, &wrapper) != PKIX_OK || !der_at_end(&tbs) ||
         der_enter(&wrapper, ASN1_SEQUENCE, &extensions) != PKIX_OK || !der_at_end(&wrapper))
         return PKIX_CRL_MALFORMED;

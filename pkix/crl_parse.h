@@ -17,6 +17,7 @@ struct pkix_crl {
     struct pkix_crl_scope scope;
     struct span *serials; /* sorted; contents without needless leading octets; owned */
     size_t serial_count;
+    const char *why; /* after PKIX_CRL_UNUSABLE: what it has or lacks; static */
 };
 
 /* Spans borrow `der`. Clear with pkix_crl_clear(), also after a failure. */

@@ -471,6 +471,13 @@ static bool is_merely_self_signed(struct pkix_search *s)
            verify_child(s, &s->leaf, s->leaf.spki) == PKIX_OK;
 }
 
+/* A leaf whose issuer is out of date as well: the nearer reason is told. */
+static bool is_same_date_error(enum pkix_error of_leaf, enum pkix_error of_issuer)
+{
+    return (of_leaf == PKIX_EXPIRED && of_issuer == PKIX_EXPIRED_ISSUER) ||
+           (of_leaf == PKIX_NOT_YET_VALID && of_issuer == PKIX_NOT_YET_VALID_ISSUER);
+}
+
 enum pkix_error pkix_search_run(struct pkix_search *s)
 {
     const struct pkix_store_entry *anchor = pkix_store_find_same(&s->store->anchors, &s->leaf);
@@ -482,7 +489,7 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
     if (is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error);
     error = extend(s);
-    if (error == PKIX_OK && leaf_error != PKIX_OK) {
+    if ((error == PKIX_OK && leaf_error != PKIX_OK) || is_same_date_error(leaf_error, error)) {
         s->path.count = 1;
         note_tried(s, leaf_error, at_end(s));
         return leaf_error;

@@ -30,6 +30,17 @@ struct pkix_verdict {
     enum pkix_revocation_status revocation;
 };
 
+static char *name_text(const struct pkix_name *name)
+{
+    char quoted[BASE_QUOTE_SIZE], ip[PKIX_IP_TEXT_SIZE];
+
+    if (name->type == PKIX_NAME_IP) {
+        pkix_ip_format(name->value, ip);
+        return base_strdup(ip);
+    }
+    return base_strdup(base_quote(name->value.data, name->value.size, quoted, sizeof(quoted)));
+}
+
 /* "SENTENCE: SUBJECT" with the value that decides. `what` names a rule or a limit, or is NULL. */
 static char *explain(const struct pkix_search *s, enum pkix_error error, const struct pkix_cert *cert, const char *what)
 {
@@ -54,8 +65,10 @@ static char *explain(const struct pkix_search *s, enum pkix_error error, const s
         free(issuer);
     } else if (error == PKIX_NAME_MISMATCH) {
         char *names = pkix_names_text(cert);
+        char *wanted = name_text(&s->request->name);
 
-        value = base_printf(" (it is for %s)", names[0] == '\0' ? "no name" : names);
+        value = base_printf(" (it is for %s; asked for %s)", names[0] == '\0' ? "no name" : names, wanted);
+        free(wanted);
         free(names);
     } else if (error == PKIX_WEAK_KEY && pkix_key_read(cert->spki, &key) == PKIX_WEAK_KEY) {
         value = base_printf(" (%s)", pkix_key_text(&key, key_text, sizeof(key_text)));
@@ -85,17 +98,17 @@ static const struct pkix_tried *best_tried(const struct pkix_search *s, enum pki
     return best;
 }
 
-static char *detail_of(const struct pkix_search *s, enum pkix_error error, const char *what)
+static char *detail_of(const struct pkix_search *s, enum pkix_error error)
 {
     const struct pkix_tried *best = best_tried(s, error);
     char *text;
 
     if (error == PKIX_OK)
         return base_printf("%s", pkix_error_sentence(error));
-    if (best != NULL && what == NULL)
+    if (best != NULL)
         text = explain(s, error, culprit_of(best), best->what);
     else
-        text = explain(s, error, &s->leaf, what);
+        text = explain(s, error, &s->leaf, NULL);
     /* Several issuers failed differently: the most advanced one's reason helps most. */
     if (error == PKIX_UNKNOWN_ISSUER && s->tried_count > 0 && best == NULL) {
         const struct pkix_tried *t = &s->tried[0];
@@ -115,12 +128,12 @@ static char *detail_of(const struct pkix_search *s, enum pkix_error error, const
     return text;
 }
 
-struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_error error, const char *what)
+struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_error error)
 {
     struct pkix_verdict *v = base_alloc(sizeof(*v));
 
     v->error = error;
-    v->detail = detail_of(s, error, what);
+    v->detail = detail_of(s, error);
     v->signature_checks = s->signature_checks;
     v->revocation = s->revocation;
     if (error == PKIX_OK) {

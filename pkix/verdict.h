@@ -5,7 +5,7 @@
 #include "pkix/search.h"
 
 /* A verdict that owns all it says; nothing of the search or the request is kept. */
-struct pkix_verdict *pkix_verdict_create(const struct pkix_search *search, enum pkix_error error, const char *what);
+struct pkix_verdict *pkix_verdict_create(const struct pkix_search *search, enum pkix_error error);
 
 /* For a leaf that could not be read. */
 struct pkix_verdict *pkix_verdict_create_unread(enum pkix_error error);

@@ -53,16 +53,13 @@ static enum pkix_error check_must_staple(const struct pkix_search *s)
 }
 
 /* What is asked of the leaf when there is a good path. */
-static enum pkix_error check_leaf_claims(const struct pkix_search *s, const char **what)
+static enum pkix_error check_leaf_claims(const struct pkix_search *s)
 {
     enum pkix_error error = check_must_staple(s);
 
     if (error != PKIX_OK || s->request->name.type == PKIX_NAME_NONE)
         return error;
-    error = pkix_name_check(&s->leaf, &s->request->name);
-    if (error != PKIX_OK)
-        *what = "not the name asked for";
-    return error;
+    return pkix_name_check(&s->leaf, &s->request->name);
 }
 
 enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_request *request,
@@ -74,12 +71,10 @@ enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_re
     if (error != PKIX_OK) {
         *verdict = pkix_verdict_create_unread(error);
     } else {
-        const char *what = NULL;
-
         error = pkix_search_run(search);
         if (error == PKIX_OK)
-            error = check_leaf_claims(search, &what);
-        *verdict = pkix_verdict_create(search, error, what);
+            error = check_leaf_claims(search);
+        *verdict = pkix_verdict_create(search, error);
     }
     free(search);
     return error;

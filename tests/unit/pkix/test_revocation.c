@@ -222,6 +222,28 @@ static void crl_table(void **state)
     }
 }
 
+static void crl_that_is_not_used_says_why(void **state)
+{
+    struct crl_spec without_number = builder_crl_of("ca", 1), without_next = builder_crl_of("ca", 1);
+    struct pkix_crl_set *set = pkix_crl_set_create();
+    char *error = NULL;
+
+    (void)state;
+    without_number.no_number = true;
+    assert_false(pkix_crl_set_add(set, builder_crl(&without_number), "a.crl", &error));
+    assert_string_equal(error, "a.crl: crl_unusable: it has no CRL number (RFC 5280 section 5.2.3)");
+    free(error);
+    without_next.next_update = 0;
+    assert_false(pkix_crl_set_add(set, builder_crl(&without_next), "b.crl", &error));
+    assert_non_null(strstr(error, "b.crl: crl_unusable: it does not say when the next one comes"));
+    free(error);
+    assert_false(pkix_crl_set_add(set, span_of("x", 1), "c.crl", &error));
+    assert_string_equal(error, "c.crl: crl_malformed: the CRL is malformed");
+    free(error);
+    assert_int_equal(pkix_crl_set_count(set), 0);
+    pkix_crl_set_destroy(&set);
+}
+
 static struct span point_of(struct span general_names)
 {
     return builder_tlv(0xa0, builder_tlv(0xa0, general_names, builder_end), builder_end);
@@ -414,6 +436,7 @@ int main(void)
         cmocka_unit_test(staple_table),
         cmocka_unit_test(hard_mode_wants_a_good_statement_for_every_certificate),
         cmocka_unit_test(crl_table),
+        cmocka_unit_test(crl_that_is_not_used_says_why),
         cmocka_unit_test(crl_is_matched_by_any_name_of_any_point),
         cmocka_unit_test(crl_needs_an_issuer_that_may_sign_crls),
         cmocka_unit_test(revoked_intermediate_is_refused_and_another_one_taken),

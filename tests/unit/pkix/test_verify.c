@@ -227,6 +227,31 @@ static void verify_ranks_unknown_issuer_above_the_leafs_own_problems(void **stat
     assert_verdict(&scene, PKIX_EXPIRED);
 }
 
+static void verify_tells_the_leafs_date_when_its_issuer_is_out_of_date_too(void **state)
+{
+    struct scene scene = usual();
+
+    (void)state;
+    scene.request.time = builder_now + 10 * (int64_t)BUILDER_YEAR;
+    assert_verdict(&scene, PKIX_EXPIRED);
+    scene.request.time = builder_now - 10 * (int64_t)BUILDER_YEAR;
+    assert_verdict(&scene, PKIX_NOT_YET_VALID);
+}
+
+static void verify_explains_with_the_values_that_decide(void **state)
+{
+    struct scene scene = usual();
+
+    (void)state;
+    scene.request.name.value = span_of_string("other.example.org");
+    assert_verdict(&scene, PKIX_NAME_MISMATCH);
+    assert_non_null(strstr(scene.detail, "(it is for \"www.example.com\"; asked for \"other.example.org\")"));
+    scene = usual();
+    scene.request.time = builder_now + 10 * (int64_t)BUILDER_YEAR;
+    assert_verdict(&scene, PKIX_EXPIRED);
+    assert_non_null(strstr(scene.detail, "CN=www.example.com (not after 2027-01-01T00:00:00Z)"));
+}
+
 static void distrust_leaf(struct pkix_store *store)
 {
     pkix_store_distrust_subject_key(store, builder_name(host), builder_spki(2));
@@ -394,6 +419,8 @@ int main(void)
         cmocka_unit_test(verify_says_what_is_wrong_with_the_leaf),
         cmocka_unit_test(verify_says_what_is_wrong_with_an_issuer),
         cmocka_unit_test(verify_ranks_unknown_issuer_above_the_leafs_own_problems),
+        cmocka_unit_test(verify_tells_the_leafs_date_when_its_issuer_is_out_of_date_too),
+        cmocka_unit_test(verify_explains_with_the_values_that_decide),
         cmocka_unit_test(verify_tells_distrust_of_the_leaf_before_anything_else),
         cmocka_unit_test(verify_backtracks_from_an_issuer_that_leads_nowhere),
         cmocka_unit_test(verify_keeps_the_leaf_of_an_anchor),
