@@ -304,8 +304,8 @@ static nfds_t poll_set(struct agent *agent, struct pollfd *set)
     set[POLL_CONTROL] = (struct pollfd){.fd = agent->options.control_fd, .events = POLLIN};
     set[POLL_SIGNAL] = (struct pollfd){.fd = agent->signal_fd, .events = POLLIN};
     set[POLL_WAKE] = (struct pollfd){.fd = agent->wake_fd, .events = POLLIN};
-    set[POLL_LISTEN] = (struct pollfd){.fd = agent->conn_count < AGENT_CONNS_MAX ? agent->options.listen_fd : -1,
-                                       .events = POLLIN};
+    set[POLL_LISTEN] =
+        (struct pollfd){.fd = agent->conn_count < AGENT_CONNS_MAX ? agent->options.listen_fd : -1, .events = POLLIN};
     for (size_t i = 0; i < agent->conn_count; i++) {
         struct conn *conn = agent->conns[i];
 

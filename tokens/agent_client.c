@@ -28,7 +28,7 @@ struct waiter {
 struct agent_client {
     struct sockaddr_un address;
     pthread_mutex_t mutex;
-    int fd;         /* -1: none. Closed only by the leader, or when there is none */
+    int fd; /* -1: none. Closed only by the leader, or when there is none */
     bool has_leader;
     uint32_t next_id;
     struct waiter *waiters;

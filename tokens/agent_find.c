@@ -18,7 +18,7 @@ struct search {
     CK_OBJECT_CLASS class; /* of the URI */
     bool any_class;
     size_t matches;
-    char *candidates; /* for the error sentence */
+    char *candidates;       /* for the error sentence */
     struct identity *found; /* the first match */
 };
 
@@ -211,22 +211,22 @@ static struct identity *identity_read(struct search *search, struct token *token
     identity->uri = base_strdup(search->text);
     identity->generation = session->generation;
     if (!tokens_key_read(module, session->handle, handle, &identity->key, &error)) {
-        fail(failure, TOKENS_WIRE_REFUSED, CKR_KEY_HANDLE_INVALID, "%s on token \"%s\": %s", search->text,
-                   token->label, error);
+        fail(failure, TOKENS_WIRE_REFUSED, CKR_KEY_HANDLE_INVALID, "%s on token \"%s\": %s", search->text, token->label,
+             error);
         goto out;
     }
     identity->key_tag = tokens_wire_key_tag(tokens_bytes_span(&identity->key.spki));
     mechanisms = mechanisms_of(identity, slot);
     if (mechanisms == 0) {
         fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID,
-                   "%s on token \"%s\": the token has no mechanism to sign with this key", search->text, token->label);
+             "%s on token \"%s\": the token has no mechanism to sign with this key", search->text, token->label);
         goto out;
     }
     (void)tokens_cert_list_read(module, session->handle, &certs);
     cert = tokens_cert_for_key(module, session->handle, &certs, &identity->key, by_cert ? search->uri : NULL);
     if (!identity_encode(identity, mechanisms, cert, &certs))
         fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "%s on token \"%s\": key or label is too large",
-                   search->text, token->label);
+             search->text, token->label);
 out:
     tokens_cert_list_clear(&certs);
     free(error);
@@ -325,7 +325,7 @@ static bool read_uri(struct search *search, struct failure *failure)
     if (!search->any_class && search->class != CKO_PRIVATE_KEY && search->class != CKO_CERTIFICATE &&
         search->class != CKO_PUBLIC_KEY) {
         fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s: the type of an identity is private or cert",
-                   search->text);
+             search->text);
         return false;
     }
     return true;
@@ -543,8 +543,8 @@ enum outcome identity_refind(struct identity *identity, const struct session *se
     CK_OBJECT_HANDLE *keys;
     size_t count;
     bool found = false;
-    CK_RV rv = tokens_objects(agent->module, session->handle, wanted, identity->key.id.size == 0 ? 1 : 2, &keys,
-                              &count);
+    CK_RV rv =
+        tokens_objects(agent->module, session->handle, wanted, identity->key.id.size == 0 ? 1 : 2, &keys, &count);
 
     if (rv != CKR_OK)
         return fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,

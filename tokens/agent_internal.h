@@ -10,9 +10,9 @@
  * The words: a *job* is one request; a *place* is the right to be working on a token (token->running of them are
  * taken); a job whose deadline passes while it is worked on is *abandoned*: its client is told, and its thread, place
  * and session stay taken until the module comes back from the call.
- * Locks, in this order: agent->module_lock (read side around every use of the module; write side to re-initialise it, or
- * always when the module cannot lock), token->login_lock, agent->mutex (all that is not said to be constant; never held
- * across a call of the module), conn->mutex. A session is taken and given back inside one stay in the module. */
+ * Locks, in this order: agent->module_lock (read side around every use of the module; write side to re-initialise it,
+ * or always when the module cannot lock), token->login_lock, agent->mutex (all that is not said to be constant; never
+ * held across a call of the module), conn->mutex. A session is taken and given back inside one stay in the module. */
 #ifndef YETT_TOKENS_AGENT_INTERNAL_H
 #define YETT_TOKENS_AGENT_INTERNAL_H
 
@@ -42,9 +42,9 @@ enum {
 
 struct conn {
     int fd;
-    unsigned refs;  /* main thread's, and one for each job; under agent->mutex */
-    unsigned jobs;  /* in flight; under agent->mutex */
-    bool closed;    /* under mutex */
+    unsigned refs;    /* main thread's, and one for each job; under agent->mutex */
+    unsigned jobs;    /* in flight; under agent->mutex */
+    bool closed;      /* under mutex */
     struct buffer in; /* main thread only */
     pthread_mutex_t mutex;
     struct buffer out; /* under mutex */
@@ -85,14 +85,14 @@ struct token {
     enum pin_state pin_state;
     struct tokens_pin *pin;         /* the one in use; under login_lock */
     struct tokens_pin *pin_offered; /* came since; under agent->mutex */
-    bool final_try_allowed; /* an administrator gave the PIN, knowing */
-    char *pin_text;         /* why not */
+    bool final_try_allowed;         /* an administrator gave the PIN, knowing */
+    char *pin_text;                 /* why not */
 
     struct job *queue_first, *queue_last;
     size_t queued; /* in the queue or parked */
     unsigned running;
-    unsigned abandoned;      /* of those running */
-    uint64_t hanging_since;  /* when the last place was lost; 0: there are places */
+    unsigned abandoned;     /* of those running */
+    uint64_t hanging_since; /* when the last place was lost; 0: there are places */
 };
 
 /* A URI that was found once. Constant but for key.handle and generation; one that was found different gets a new struct
@@ -102,10 +102,10 @@ struct identity {
     char *uri;
     struct token *token;
     struct tokens_key key;
-    unsigned generation;     /* of the token when key.handle was found */
+    unsigned generation; /* of the token when key.handle was found */
     uint64_t key_tag;
-    bool pss_raw;            /* RSA-PSS only by padding it here */
-    struct buffer encoded;   /* tokens_wire_identity */
+    bool pss_raw;          /* RSA-PSS only by padding it here */
+    struct buffer encoded; /* tokens_wire_identity */
 };
 
 enum job_type { JOB_FIND, JOB_SIGN, JOB_LOGIN };
@@ -121,7 +121,7 @@ struct job {
     uint64_t deadline_ms;
     struct token *token;      /* whose place it has, or waits for; NULL: a look-up comes first */
     struct token *parked_for; /* PARKED: whose PIN it waits for */
-    bool abandoned;        /* the deadline passed while running */
+    bool abandoned;           /* the deadline passed while running */
     char *uri;
     uint64_t key_tag;
     enum tokens_wire_mechanism mechanism;
@@ -135,14 +135,14 @@ struct agent {
     struct tokens_agent_options options;
     struct tokens_module *module;
     pthread_rwlock_t module_lock;
-    int wake_fd;    /* eventfd: wakes the main thread */
+    int wake_fd; /* eventfd: wakes the main thread */
     int signal_fd;
 
     pthread_mutex_t mutex;
-    pthread_cond_t work;    /* a job is ready, or stopping; CLOCK_MONOTONIC as all */
-    pthread_cond_t idle;    /* a session came back, or a thread ended */
+    pthread_cond_t work; /* a job is ready, or stopping; CLOCK_MONOTONIC as all */
+    pthread_cond_t idle; /* a session came back, or a thread ended */
     struct token *tokens;
-    unsigned round; /* of looks at all slots */
+    unsigned round;            /* of looks at all slots */
     struct token *next_served; /* where the round over the tokens goes on */
     struct identity *identities;
     size_t identity_count;
@@ -194,14 +194,14 @@ void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wir
 void conn_unref(struct agent *agent, struct conn *conn); /* agent->mutex held */
 
 /* agent_pool.c. All with agent->mutex held, but for the thread itself. */
-void pool_submit(struct agent *agent, struct job *job);  /* takes; to job->token's queue, or the look-ups' */
+void pool_submit(struct agent *agent, struct job *job);      /* takes; to job->token's queue, or the look-ups' */
 void pool_login(struct agent *agent, struct token *token);   /* submits a job that just logs in */
 void pool_requeue(struct agent *agent, struct token *token); /* its parked jobs */
 void pool_cancel(struct agent *agent, struct conn *conn);    /* its jobs that wait */
 void pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text);
 bool pool_has_room(const struct agent *agent, const struct token *token);
 uint64_t pool_expire(struct agent *agent, uint64_t now_ms); /* answers the late ones; gives the next deadline, or 0 */
-bool token_hangs(const struct token *token); /* no place is left that would come free */
+bool token_hangs(const struct token *token);                /* no place is left that would come free */
 /* What hung for longer than a whole sign_timeout_ms: "" for the look-ups; NULL: nothing. */
 const char *pool_hanging(const struct agent *agent, uint64_t now_ms);
 void *thread_main(void *agent);
@@ -213,8 +213,8 @@ void job_destroy(struct agent *agent, struct job *job);
 void module_enter(struct agent *agent); /* around every use of the module */
 void module_leave(struct agent *agent);
 CK_RV tokens_refresh(struct agent *agent); /* module entered: look at all slots, learn and miss tokens */
-MUST_CHECK enum outcome session_take(struct token *token, uint64_t deadline_ms, struct session *session,
-                                     bool *fresh, struct failure *failure);
+MUST_CHECK enum outcome session_take(struct token *token, uint64_t deadline_ms, struct session *session, bool *fresh,
+                                     struct failure *failure);
 void session_give(struct token *token, const struct session *session);
 void session_close(struct token *token, const struct session *session); /* it is in some state of its own */
 void session_lost(struct token *token, const struct session *session);  /* the others are no better: close all */
@@ -226,9 +226,9 @@ void *watcher_main(void *agent);
 /* agent_login.c. Module entered. */
 MUST_CHECK enum outcome login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
 MUST_CHECK enum outcome login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
-void login_take_pin(struct agent *agent, const char *pin); /* main thread */
-void login_refused(struct agent *agent, const char *why);               /* main thread */
-void login_offer(struct token *token, struct tokens_pin *pin);          /* takes; from a pin-source; agent->mutex held */
+void login_take_pin(struct agent *agent, const char *pin);     /* main thread */
+void login_refused(struct agent *agent, const char *why);      /* main thread */
+void login_offer(struct token *token, struct tokens_pin *pin); /* takes; from a pin-source; agent->mutex held */
 
 /* agent_find.c */
 /* agent->mutex held. key_tag 0: any key. NULL: not found yet */

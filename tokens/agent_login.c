@@ -147,14 +147,15 @@ static enum outcome pin_ready(struct token *token, CK_FLAGS flags, struct failur
         break;
     case PIN_NOT_GIVEN:
     case PIN_SPENT:
-        outcome = not_logged_in(token, CKR_USER_NOT_LOGGED_IN,
-                                token->pin_text == NULL ? "no PIN" : token->pin_text, failure);
+        outcome =
+            not_logged_in(token, CKR_USER_NOT_LOGGED_IN, token->pin_text == NULL ? "no PIN" : token->pin_text, failure);
         break;
     }
     pthread_mutex_unlock(&agent->mutex);
     if (spend_it) {
-        spend(token, TOKENS_AGENT_PIN_LOCKED,
-              "CKF_USER_PIN_FINAL_TRY: one wrong PIN more locks the token, so none is tried until an administrator logs in");
+        spend(
+            token, TOKENS_AGENT_PIN_LOCKED,
+            "CKF_USER_PIN_FINAL_TRY: one wrong PIN more locks the token, so none is tried until an administrator logs in");
         return not_logged_in(token, CKR_USER_NOT_LOGGED_IN, "CKF_USER_PIN_FINAL_TRY", failure);
     }
     return outcome;
@@ -254,8 +255,8 @@ enum outcome login_context(struct token *token, CK_SESSION_HANDLE session, struc
     pthread_mutex_lock(&token->login_lock);
     rv = agent->module->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
-        outcome = fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not answer: %s", token->label,
-                       tokens_ckr_name(rv));
+        outcome =
+            fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
     else if ((info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         outcome = pin_pad_ready(token, failure);
     else

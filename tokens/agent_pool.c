@@ -178,8 +178,9 @@ bool token_hangs(const struct token *token)
 
 static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
 {
-    char *text = base_printf("no answer from %s%s%s within its deadline", job->token != NULL ? "token \"" : "the module",
-                             job->token != NULL ? job->token->label : "", job->token != NULL ? "\"" : "");
+    char *text =
+        base_printf("no answer from %s%s%s within its deadline", job->token != NULL ? "token \"" : "the module",
+                    job->token != NULL ? job->token->label : "", job->token != NULL ? "\"" : "");
 
     job->abandoned = true;
     pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, text);
@@ -223,8 +224,7 @@ uint64_t pool_expire(struct agent *agent, uint64_t now_ms)
             drop_waiting(agent, job);
             break;
         case JOB_PARKED:
-            pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, CKR_USER_NOT_LOGGED_IN,
-                               "the token waits for its PIN");
+            pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, CKR_USER_NOT_LOGGED_IN, "the token waits for its PIN");
             drop_waiting(agent, job);
             break;
         }
@@ -326,8 +326,8 @@ static void run(struct agent *agent, struct job *job, struct result *result)
         pthread_mutex_lock(&agent->mutex);
         result->identity = identity_get(agent, job->uri, job->key_tag);
         pthread_mutex_unlock(&agent->mutex);
-        result->outcome = identity_sign(result->identity, job, result->signature, &result->signature_size,
-                                        &result->failure);
+        result->outcome =
+            identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
     }
     module_leave(agent);
     if (job->token == NULL && job->type == JOB_SIGN && result->outcome == OUTCOME_OK &&

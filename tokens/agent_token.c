@@ -197,8 +197,7 @@ enum outcome session_take(struct token *token, uint64_t deadline_ms, struct sess
         CK_RV rv;
 
         if (token->gone) {
-            outcome = fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "token \"%s\" is not there",
-                           token->label);
+            outcome = fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "token \"%s\" is not there", token->label);
             break;
         }
         if (token->idle_count != 0) {

@@ -26,7 +26,7 @@ enum tokens_der_tag {
 MUST_CHECK bool tokens_der_read(struct span *rest, uint8_t *tag, struct span *content, struct span *whole);
 
 struct tokens_der_cert {
-    struct span serial;  /* whole elements, as PKCS#11 has them */
+    struct span serial; /* whole elements, as PKCS#11 has them */
     struct span issuer;
     struct span subject;
     struct span spki;

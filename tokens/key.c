@@ -96,8 +96,7 @@ static void take_spki(struct tokens_key *key, struct span spki)
         tokens_bytes_set(&key->exponent, exponent);
         break;
     case TOKENS_WIRE_KEY_EC:
-        if (bits.size == 0 ||
-            (key->ec_params.size != 0 && !span_equal(parameters, tokens_bytes_span(&key->ec_params))))
+        if (bits.size == 0 || (key->ec_params.size != 0 && !span_equal(parameters, tokens_bytes_span(&key->ec_params))))
             return;
         tokens_bytes_set(&key->ec_params, parameters);
         tokens_bytes_set(&point, bits);
@@ -171,8 +170,7 @@ bool tokens_key_read(const struct tokens_module *module, CK_SESSION_HANDLE sessi
     struct tokens_bytes spki = {0};
 
     *key = (struct tokens_key){.handle = handle};
-    if (!tokens_attribute_ulong(module, session, handle, CKA_KEY_TYPE, &type) ||
-        (type != CKK_RSA && type != CKK_EC)) {
+    if (!tokens_attribute_ulong(module, session, handle, CKA_KEY_TYPE, &type) || (type != CKK_RSA && type != CKK_EC)) {
         *error = base_strdup("the key is neither an RSA nor an EC key");
         return false;
     }

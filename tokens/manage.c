@@ -69,8 +69,8 @@ bool tokens_set_pin(struct tokens_module *module, const char *token_uri, const s
 }
 
 static const struct key_type {
-    CK_ULONG bits;      /* RSA; 0: EC */
-    uint8_t oid[12];    /* EC: the curve, whole DER element */
+    CK_ULONG bits;   /* RSA; 0: EC */
+    uint8_t oid[12]; /* EC: the curve, whole DER element */
     size_t oid_size;
 } key_types[] = {
     [TOKENS_KEY_RSA_2048] = {.bits = 2048},
@@ -93,18 +93,17 @@ static CK_RV generate(struct manage_session *session, const struct key_type *typ
     CK_MECHANISM mechanism = {.mechanism = bits != 0 ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN};
     CK_ATTRIBUTE public_template[8] = {
         {CKA_TOKEN, &yes, sizeof(yes)}, {CKA_VERIFY, &yes, sizeof(yes)}, {CKA_PRIVATE, &no, sizeof(no)}};
-    CK_ATTRIBUTE private_template[10] = {
-        {CKA_TOKEN, &yes, sizeof(yes)},     {CKA_PRIVATE, &yes, sizeof(yes)},    {CKA_SENSITIVE, &yes, sizeof(yes)},
-        {CKA_EXTRACTABLE, &no, sizeof(no)}, {CKA_SIGN, &yes, sizeof(yes)},       {CKA_DECRYPT, &no, sizeof(no)},
-        {CKA_UNWRAP, &no, sizeof(no)},      {CKA_DERIVE, &no, sizeof(no)}};
+    CK_ATTRIBUTE private_template[10] = {{CKA_TOKEN, &yes, sizeof(yes)},     {CKA_PRIVATE, &yes, sizeof(yes)},
+                                         {CKA_SENSITIVE, &yes, sizeof(yes)}, {CKA_EXTRACTABLE, &no, sizeof(no)},
+                                         {CKA_SIGN, &yes, sizeof(yes)},      {CKA_DECRYPT, &no, sizeof(no)},
+                                         {CKA_UNWRAP, &no, sizeof(no)},      {CKA_DERIVE, &no, sizeof(no)}};
     CK_ULONG public_count = 3, private_count = 8;
 
     if (bits != 0) {
         public_template[public_count++] = (CK_ATTRIBUTE){CKA_MODULUS_BITS, &bits, sizeof(bits)};
         public_template[public_count++] = (CK_ATTRIBUTE){CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent)};
     } else {
-        public_template[public_count++] =
-            (CK_ATTRIBUTE){CKA_EC_PARAMS, (void *)(uintptr_t)type->oid, type->oid_size};
+        public_template[public_count++] = (CK_ATTRIBUTE){CKA_EC_PARAMS, (void *)(uintptr_t)type->oid, type->oid_size};
     }
     if (label != NULL) {
         public_template[public_count++] = *label;
@@ -194,8 +193,8 @@ static bool find_key_of_cert(struct manage_session *session, struct span cert, s
         char *why = NULL;
 
         tokens_key_clear(key);
-        found = tokens_key_read(session->module, session->handle, keys[i], key, &why) &&
-                tokens_key_matches_cert(key, cert);
+        found =
+            tokens_key_read(session->module, session->handle, keys[i], key, &why) && tokens_key_matches_cert(key, cert);
         free(why);
     }
     free(keys);

@@ -1,6 +1,6 @@
-/* tokens/manage_crypto.h: the few things "yett token" needs NSS for: SHA-1 for a CKA_ID, SHA-2 for a request's signature,
- * names and addresses as text. Apart from manage.c because NSS's PKCS#11 header and p11-kit's exclude each other.
- * NSS is started without a database when nobody has started it. */
+/* tokens/manage_crypto.h: the few things "yett token" needs NSS for: SHA-1 for a CKA_ID, SHA-2 for a request's
+ * signature, names and addresses as text. Apart from manage.c because NSS's PKCS#11 header and p11-kit's exclude each
+ * other. NSS is started without a database when nobody has started it. */
 #ifndef YETT_TOKENS_MANAGE_CRYPTO_H
 #define YETT_TOKENS_MANAGE_CRYPTO_H
 

@@ -10,12 +10,9 @@ static const struct {
     CK_FLAGS flag;
     const char *name;
 } flag_names[] = {
-    {CKF_WRITE_PROTECTED, "write-protected"},
-    {CKF_LOGIN_REQUIRED, "login-required"},
-    {CKF_PROTECTED_AUTHENTICATION_PATH, "key-pad"},
-    {CKF_USER_PIN_COUNT_LOW, "pin-count-low"},
-    {CKF_USER_PIN_FINAL_TRY, "pin-final-try"},
-    {CKF_USER_PIN_LOCKED, "pin-locked"},
+    {CKF_WRITE_PROTECTED, "write-protected"},       {CKF_LOGIN_REQUIRED, "login-required"},
+    {CKF_PROTECTED_AUTHENTICATION_PATH, "key-pad"}, {CKF_USER_PIN_COUNT_LOW, "pin-count-low"},
+    {CKF_USER_PIN_FINAL_TRY, "pin-final-try"},      {CKF_USER_PIN_LOCKED, "pin-locked"},
 };
 
 /* Labels come from the token: the encoding of a URI keeps control bytes out of the terminal. */

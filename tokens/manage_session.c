@@ -67,7 +67,8 @@ static bool login(struct manage_session *session, const struct tokens_pin *pin, 
         return false;
     }
     if ((session->info.flags & CKF_USER_PIN_FINAL_TRY) != 0 && !key_pad) {
-        *error = base_strdup("CKF_USER_PIN_FINAL_TRY: one wrong PIN more locks the token; unblock it with its own tool");
+        *error =
+            base_strdup("CKF_USER_PIN_FINAL_TRY: one wrong PIN more locks the token; unblock it with its own tool");
         return false;
     }
     if (key_pad)

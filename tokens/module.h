@@ -41,8 +41,8 @@ void tokens_bytes_clear(struct tokens_bytes *bytes);
 enum { TOKENS_ATTRIBUTE_MAX = 65536, TOKENS_OBJECTS_MAX = 512, TOKENS_SLOTS_MAX = 256 };
 
 /* One attribute of an object; false when the object has it not, or will not tell. *value is replaced. */
-MUST_CHECK bool tokens_attribute(const struct tokens_module *module, CK_SESSION_HANDLE session,
-                                 CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, struct tokens_bytes *value);
+MUST_CHECK bool tokens_attribute(const struct tokens_module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object,
+                                 CK_ATTRIBUTE_TYPE type, struct tokens_bytes *value);
 MUST_CHECK bool tokens_attribute_ulong(const struct tokens_module *module, CK_SESSION_HANDLE session,
                                        CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type, CK_ULONG *value);
 /* false also when it cannot be read */
@@ -67,7 +67,8 @@ bool tokens_uri_matches_token(const struct tokens_module *module, P11KitUri *uri
 char *tokens_uri_format(const struct tokens_module *module, const CK_TOKEN_INFO *info, CK_SESSION_HANDLE session,
                         CK_OBJECT_HANDLE object);
 
-/* Parse a URI that names a token or what is on it. NULL with a sentence: not a URI, unknown attributes, or a PIN in it. */
+/* Parse a URI that names a token or what is on it. NULL with a sentence: not a URI, unknown attributes, or a PIN in it.
+ */
 P11KitUri *tokens_uri_parse(const char *text, char **error);
 
 #endif

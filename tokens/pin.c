@@ -19,8 +19,7 @@ struct tokens_pin {
 
 static struct tokens_pin *pin_allocate(char **error)
 {
-    struct tokens_pin *pin =
-        mmap(NULL, sizeof(*pin), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct tokens_pin *pin = mmap(NULL, sizeof(*pin), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (pin == MAP_FAILED) {
         *error = base_printf("cannot get memory for a PIN: %s", strerror(errno));

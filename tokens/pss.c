@@ -117,8 +117,8 @@ bool tokens_pss_encode(enum tokens_wire_hash hash, size_t salt_size, struct span
     uint8_t *h;
     struct span parts[] = {span_of(padding1, sizeof(padding1)), digest, span_of(salt, salt_size)};
 
-    if (hash_size == 0 || digest.size != hash_size || salt_size > sizeof(salt) ||
-        em_size < hash_size + salt_size + 2 || !random_bytes(salt, salt_size))
+    if (hash_size == 0 || digest.size != hash_size || salt_size > sizeof(salt) || em_size < hash_size + salt_size + 2 ||
+        !random_bytes(salt, salt_size))
         return false;
     memset(out, 0, modulus_size);
     db_size = em_size - hash_size - 1;

@@ -13,7 +13,7 @@ void tokens_pss_stop(void);
 
 /* Pad `digest` for an RSA key whose modulus has `modulus_bits` bits into `out`, of (modulus_bits + 7) / 8 bytes.
  * MGF1 and digest use the same hash. false: the key is too small for hash and salt, or no random salt. */
-MUST_CHECK bool tokens_pss_encode(enum tokens_wire_hash hash, size_t salt_size, struct span digest,
-                                  size_t modulus_bits, uint8_t *out);
+MUST_CHECK bool tokens_pss_encode(enum tokens_wire_hash hash, size_t salt_size, struct span digest, size_t modulus_bits,
+                                  uint8_t *out);
 
 #endif

@@ -347,15 +347,14 @@ bool tokens_shim_identity(const char *uri, CERTCertificate **cert, SECKEYPrivate
                         (unsigned)known->identity.cert.size};
         found_cert = PK11_FindCertFromDERCertItem(known->slot, &der, NULL);
         if (found_cert == NULL) {
-            *error = base_printf("NSS does not take the certificate of %s (%s)", quoted,
-                                 PR_ErrorToName(PR_GetError()));
+            *error = base_printf("NSS does not take the certificate of %s (%s)", quoted, PR_ErrorToName(PR_GetError()));
             return false;
         }
         *cert = SCOPE_TAKE(found_cert);
     }
     *key = SCOPE_TAKE(found_key);
-    *pss = known->identity.key_type == TOKENS_WIRE_KEY_EC ||
-           (known->identity.mechanisms & 1U << TOKENS_WIRE_RSA_PSS) != 0;
+    *pss =
+        known->identity.key_type == TOKENS_WIRE_KEY_EC || (known->identity.mechanisms & 1U << TOKENS_WIRE_RSA_PSS) != 0;
     return true;
 }
 

@@ -1,8 +1,9 @@
 /* yett-shim.so: the PKCS#11 module that NSS loads. See tokens/shim.h and tokens/shim_internal.h
  *
  * One slot for each identity, with fixed numbers; no login, no slot events, nothing that ever changes while it is
- * loaded. Everything is answered from memory, but for C_Sign(), which asks the agent. What is not listed in the table at
- * the end answers CKR_FUNCTION_NOT_SUPPORTED. One lock around the session table, never held while an agent is asked. */
+ * loaded. Everything is answered from memory, but for C_Sign(), which asks the agent. What is not listed in the table
+ * at the end answers CKR_FUNCTION_NOT_SUPPORTED. One lock around the session table, never held while an agent is asked.
+ */
 #include "tokens/agent_client.h"
 #include "tokens/shim_internal.h"
 #include "tokens/shim_objects.h"
@@ -532,8 +533,7 @@ static CK_RV ask_agent(const struct slot *slot, const struct tokens_wire_request
 {
     struct tokens_wire_reply reply;
     uint8_t *frame;
-    enum agent_client_status status =
-        agent_client_call(slot->client, request, slot->timeout_ms, &reply, &frame);
+    enum agent_client_status status = agent_client_call(slot->client, request, slot->timeout_ms, &reply, &frame);
     CK_RV rv = CKR_OK;
 
     last_error[0] = '\0';
@@ -602,11 +602,11 @@ static CK_RV shim_sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG d
         return CKR_FUNCTION_NOT_SUPPORTED;                                                                             \
     }
 
-#define SESSION CK_SESSION_HANDLE s __attribute__((unused))
-#define IN_BYTES(n)  unsigned char *in##n __attribute__((unused)), CK_ULONG in_size##n __attribute__((unused))
-#define OUT_BYTES unsigned char *out __attribute__((unused)), CK_ULONG *out_size __attribute__((unused))
-#define MECHANISM CK_MECHANISM *m __attribute__((unused))
-#define OBJECT(n) CK_OBJECT_HANDLE o##n __attribute__((unused))
+#define SESSION       CK_SESSION_HANDLE s __attribute__((unused))
+#define IN_BYTES(n)   unsigned char *in##n __attribute__((unused)), CK_ULONG in_size##n __attribute__((unused))
+#define OUT_BYTES     unsigned char *out __attribute__((unused)), CK_ULONG *out_size __attribute__((unused))
+#define MECHANISM     CK_MECHANISM *m __attribute__((unused))
+#define OBJECT(n)     CK_OBJECT_HANDLE o##n __attribute__((unused))
 #define ATTRIBUTES(n) CK_ATTRIBUTE *a##n __attribute__((unused)), CK_ULONG a_count##n __attribute__((unused))
 #define NEW_OBJECT(n) CK_OBJECT_HANDLE *new##n __attribute__((unused))
 

@@ -8,8 +8,8 @@
 static void add(struct shim_object *object, CK_ATTRIBUTE_TYPE type, struct span value)
 {
     assert(object->count < SHIM_ATTRIBUTES_MAX);
-    object->attributes[object->count++] = (CK_ATTRIBUTE){
-        .type = type, .pValue = base_memdup(value.data, value.size), .ulValueLen = (CK_ULONG)value.size};
+    object->attributes[object->count++] =
+        (CK_ATTRIBUTE){.type = type, .pValue = base_memdup(value.data, value.size), .ulValueLen = (CK_ULONG)value.size};
 }
 
 static void add_bool(struct shim_object *object, CK_ATTRIBUTE_TYPE type, CK_BBOOL value)
@@ -53,8 +53,8 @@ static void add_public_half(struct shim_object *object, const struct tokens_wire
     }
 }
 
-static void build_private_key(struct shim_objects *objects, const struct tokens_wire_identity *identity,
-                              struct span id, struct span subject)
+static void build_private_key(struct shim_objects *objects, const struct tokens_wire_identity *identity, struct span id,
+                              struct span subject)
 {
     struct shim_object *key = begin(objects, CKO_PRIVATE_KEY, identity->label);
 
@@ -73,8 +73,8 @@ static void build_private_key(struct shim_objects *objects, const struct tokens_
     add_bool(key, CKA_ALWAYS_AUTHENTICATE, CK_FALSE); /* the agent sees to it */
 }
 
-static void build_public_key(struct shim_objects *objects, const struct tokens_wire_identity *identity,
-                             struct span id, struct span subject)
+static void build_public_key(struct shim_objects *objects, const struct tokens_wire_identity *identity, struct span id,
+                             struct span subject)
 {
     struct shim_object *key = begin(objects, CKO_PUBLIC_KEY, identity->label);
 

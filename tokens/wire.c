@@ -149,8 +149,8 @@ static bool sign_fields_fit(const struct tokens_wire_request *request)
     case TOKENS_WIRE_RSA_PKCS1:
         return request->hash == TOKENS_WIRE_HASH_NONE && request->salt_size == 0 && request->data.size != 0;
     case TOKENS_WIRE_RSA_PSS:
-        return request->hash != TOKENS_WIRE_HASH_NONE &&
-               request->data.size == tokens_wire_hash_size(request->hash) && request->salt_size <= 64;
+        return request->hash != TOKENS_WIRE_HASH_NONE && request->data.size == tokens_wire_hash_size(request->hash) &&
+               request->salt_size <= 64;
     }
     return false;
 }

@@ -2,10 +2,10 @@
  *
  * A *frame* is a 4-byte big-endian size and that many bytes of *payload*: one byte type, four bytes request id, then
  * the fields of the type. Requests carry all the agent needs (the identity by its URI, never by a handle), so that a
- * request can be sent again to an agent that was started in place of another. Replies carry the request's id and come in
- * any order. Both ends run under the same user; still every size is bounded, and what does not parse ends the connection.
- * Spans in decoded structs point into the payload.
- * What it does not do: move bytes, allocate, know PKCS#11 headers (mechanisms have their own numbers here). */
+ * request can be sent again to an agent that was started in place of another. Replies carry the request's id and come
+ * in any order. Both ends run under the same user; still every size is bounded, and what does not parse ends the
+ * connection. Spans in decoded structs point into the payload. What it does not do: move bytes, allocate, know PKCS#11
+ * headers (mechanisms have their own numbers here). */
 #ifndef YETT_TOKENS_WIRE_H
 #define YETT_TOKENS_WIRE_H
 
@@ -110,7 +110,8 @@ MUST_CHECK enum tokens_wire_status tokens_wire_frame(struct span bytes, size_t p
 /* Payload to struct. OK or BAD; BAD when anything is out of its bounds or left over. */
 MUST_CHECK enum tokens_wire_status tokens_wire_request_decode(struct span payload, struct tokens_wire_request *request);
 MUST_CHECK enum tokens_wire_status tokens_wire_reply_decode(struct span payload, struct tokens_wire_reply *reply);
-MUST_CHECK enum tokens_wire_status tokens_wire_identity_decode(struct span bytes, struct tokens_wire_identity *identity);
+MUST_CHECK enum tokens_wire_status tokens_wire_identity_decode(struct span bytes,
+                                                               struct tokens_wire_identity *identity);
 
 /* Append a whole frame (identity: only its bytes). false, with nothing appended, when a field passes its bound or
  * `out` has no room. A text that is too long is clipped. */

@@ -16,7 +16,8 @@
  *   YETT_TEST_PIN_STATE        file that keeps the tries left, so that they survive the process
  *   YETT_TEST_KEY_PAD_PIN      the token has a key pad, and this is what is typed on it
  *   YETT_TEST_CONTEXT_PIN      private keys are CKA_ALWAYS_AUTHENTICATE, and this is the PIN for it
- *   YETT_TEST_CANT_LOCK        set: CKR_CANT_LOCK when asked to lock; calls at the same time are counted as CONCURRENT */
+ *   YETT_TEST_CANT_LOCK        set: CKR_CANT_LOCK when asked to lock; calls at the same time are counted as CONCURRENT
+ */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
@@ -343,8 +344,8 @@ static CK_RV slow_get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 {
     if (token_is_gone())
         return CKR_DEVICE_REMOVED;
-    if (settings.context_pin != NULL && n == 1 && wanted->type == CKA_ALWAYS_AUTHENTICATE &&
-        wanted->pValue != NULL && wanted->ulValueLen >= sizeof(CK_BBOOL)) {
+    if (settings.context_pin != NULL && n == 1 && wanted->type == CKA_ALWAYS_AUTHENTICATE && wanted->pValue != NULL &&
+        wanted->ulValueLen >= sizeof(CK_BBOOL)) {
         *(CK_BBOOL *)wanted->pValue = CK_TRUE;
         wanted->ulValueLen = sizeof(CK_BBOOL);
         return CKR_OK;

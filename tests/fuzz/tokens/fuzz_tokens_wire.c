@@ -38,8 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             buffer_release(&out);
             if (reply.type == TOKENS_WIRE_FOUND &&
                 tokens_wire_identity_decode(reply.identity, &identity) == TOKENS_WIRE_OK) {
-                if (!tokens_wire_identity_encode(&identity, &out) ||
-                    !span_equal(buffer_span(&out), reply.identity))
+                if (!tokens_wire_identity_encode(&identity, &out) || !span_equal(buffer_span(&out), reply.identity))
                     abort();
                 buffer_release(&out);
             }

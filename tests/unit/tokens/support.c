@@ -220,7 +220,8 @@ static void spawn(struct test_agent *agent, const struct test_agent_options *opt
     test_agent_wait(agent, TOKENS_AGENT_READY, 1);
 }
 
-void test_agent_start(struct test_agent *agent, const struct test_store *store, const struct test_agent_options *options)
+void test_agent_start(struct test_agent *agent, const struct test_store *store,
+                      const struct test_agent_options *options)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 

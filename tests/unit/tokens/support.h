@@ -62,7 +62,8 @@ struct test_agent_options {
 };
 
 /* Makes the listening socket and starts an agent on it; waits for READY. */
-void test_agent_start(struct test_agent *agent, const struct test_store *store, const struct test_agent_options *options);
+void test_agent_start(struct test_agent *agent, const struct test_store *store,
+                      const struct test_agent_options *options);
 /* Another agent on the same socket, after the first has ended or was killed. */
 void test_agent_restart(struct test_agent *agent, const struct test_agent_options *options);
 void test_agent_kill(struct test_agent *agent, int signal); /* and waits for it */
@@ -76,7 +77,7 @@ size_t test_agent_events(struct test_agent *agent, enum tokens_agent_event event
 void test_agent_wait(struct test_agent *agent, enum tokens_agent_event event, size_t count);
 void test_agent_wait_refused(struct test_agent *agent, uint64_t refused); /* TOKENS_AGENT_COUNTERS */
 void test_agent_expect(struct test_agent *agent, enum tokens_agent_event event, size_t count); /* no more, either */
-const char *test_agent_text(struct test_agent *agent, enum tokens_agent_event event); /* of the last one */
+const char *test_agent_text(struct test_agent *agent, enum tokens_agent_event event);          /* of the last one */
 
 /* Lines of slow-token's count file that are `function`. */
 size_t test_count(const char *path, const char *function);

@@ -22,9 +22,9 @@ static char *count_file, *gone_file, *hang_file, *pin_state;
 
 /* Every test starts from these, and sets what it needs. */
 static const char *const knobs[] = {
-    "YETT_TEST_NEEDS_FINALIZE", "YETT_TEST_SESSIONS_MAX",  "YETT_TEST_HIDE_MECHANISMS", "YETT_TEST_ABORT_AT",
-    "YETT_TEST_HANG_AT",        "YETT_TEST_LOSE_AT",       "YETT_TEST_PIN_TRIES",       "YETT_TEST_KEY_PAD_PIN",
-    "YETT_TEST_CONTEXT_PIN",    "YETT_TEST_CANT_LOCK",     "YETT_TEST_HANG_FILE",
+    "YETT_TEST_NEEDS_FINALIZE", "YETT_TEST_SESSIONS_MAX", "YETT_TEST_HIDE_MECHANISMS", "YETT_TEST_ABORT_AT",
+    "YETT_TEST_HANG_AT",        "YETT_TEST_LOSE_AT",      "YETT_TEST_PIN_TRIES",       "YETT_TEST_KEY_PAD_PIN",
+    "YETT_TEST_CONTEXT_PIN",    "YETT_TEST_CANT_LOCK",    "YETT_TEST_HANG_FILE",
 };
 
 static int group_setup(void **state)

@@ -20,10 +20,10 @@ static void read_takes_one_element_or_nothing(void **state)
         {"\x04\x84\x00\x00\x00\x01x", 7, true, 1, 0},
         {"\x02", 1, false, 0, 0},
         {"\x02\x02\x05", 3, false, 0, 0},
-        {"\x04\x80", 2, false, 0, 0},              /* indefinite */
+        {"\x04\x80", 2, false, 0, 0}, /* indefinite */
         {"\x04\x85\x00\x00\x00\x00\x00", 7, false, 0, 0},
         {"\x04\x84\xff\xff\xff\xff", 6, false, 0, 0},
-        {"\x1f\x81\x00\x00", 4, false, 0, 0},      /* long-form tag */
+        {"\x1f\x81\x00\x00", 4, false, 0, 0}, /* long-form tag */
     };
 
     (void)state;
@@ -75,11 +75,8 @@ static void unsigned_keeps_numbers_positive_and_short(void **state)
         const char *want;
         size_t want_size;
     } table[] = {
-        {"\x01", 1, "\x02\x01\x01", 3},
-        {"\x80", 1, "\x02\x02\x00\x80", 4},
-        {"\x00\x00\x7f", 3, "\x02\x01\x7f", 3},
-        {"\x00", 1, "\x02\x01\x00", 3},
-        {"", 0, "\x02\x01\x00", 3},
+        {"\x01", 1, "\x02\x01\x01", 3}, {"\x80", 1, "\x02\x02\x00\x80", 4}, {"\x00\x00\x7f", 3, "\x02\x01\x7f", 3},
+        {"\x00", 1, "\x02\x01\x00", 3}, {"", 0, "\x02\x01\x00", 3},
     };
 
     (void)state;

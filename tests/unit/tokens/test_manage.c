@@ -63,9 +63,9 @@ static void verify_request(const uint8_t *der, size_t size)
     memset(&signed_data, 0, sizeof(signed_data));
     memset(&request, 0, sizeof(request));
     assert_int_equal(SEC_ASN1DecodeItem(arena, &signed_data, SEC_ASN1_GET(CERT_SignedDataTemplate), &item), SECSuccess);
-    assert_int_equal(SEC_ASN1DecodeItem(arena, &request, SEC_ASN1_GET(CERT_CertificateRequestTemplate),
-                                        &signed_data.data),
-                     SECSuccess);
+    assert_int_equal(
+        SEC_ASN1DecodeItem(arena, &request, SEC_ASN1_GET(CERT_CertificateRequestTemplate), &signed_data.data),
+        SECSuccess);
     key = SECKEY_ExtractPublicKey(&request.subjectPublicKeyInfo);
     assert_non_null(key);
     assert_int_equal(CERT_VerifySignedDataWithPublicKey(&signed_data, key, NULL), SECSuccess);
@@ -77,7 +77,9 @@ static void keygen_request_and_import_work_for_each_type(void **state)
         enum tokens_key_type type;
         const char *label;
     } table[] = {
-        {TOKENS_KEY_RSA_2048, "rsa2048"}, {TOKENS_KEY_P256, "p256"}, {TOKENS_KEY_P384, "p384"},
+        {TOKENS_KEY_RSA_2048, "rsa2048"},
+        {TOKENS_KEY_P256, "p256"},
+        {TOKENS_KEY_P384, "p384"},
         {TOKENS_KEY_P521, "p521"},
     };
     static const char *const sans[] = {"dns:mail.example.org", "email:a@example.org", "ip:192.0.2.1", "ip:2001:db8::1",
@@ -195,7 +197,8 @@ static void errors_name_what_is_the_matter(void **state)
     assert_false(tokens_request(module, "pkcs11:token=manage;type=private", "CN=a", NULL, 0, pin, &der, &size, &error));
     expect_in(error, "private keys match");
     free(error);
-    assert_false(tokens_request(module, "pkcs11:token=manage;object=alone", "no name", NULL, 0, pin, &der, &size, &error));
+    assert_false(
+        tokens_request(module, "pkcs11:token=manage;object=alone", "no name", NULL, 0, pin, &der, &size, &error));
     expect_in(error, "not a subject");
     free(error);
     {

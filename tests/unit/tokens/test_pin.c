@@ -69,14 +69,10 @@ static void read_file_takes_private_files_only(void **state)
         mode_t mode;
         const char *want, *error;
     } table[] = {
-        {"5678\n", 0600, "5678", NULL},
-        {"5678", 0400, "5678", NULL},
-        {"5678\r\n", 0600, "5678", NULL},
-        {" 56 78 \n", 0600, " 56 78 ", NULL},
-        {"5678\n", 0640, NULL, "mode 0640"},
-        {"5678\n", 0604, NULL, "mode 0604"},
-        {"\n", 0600, NULL, "empty"},
-        {"5678\n5678\n", 0600, NULL, "more than one line"},
+        {"5678\n", 0600, "5678", NULL},      {"5678", 0400, "5678", NULL},
+        {"5678\r\n", 0600, "5678", NULL},    {" 56 78 \n", 0600, " 56 78 ", NULL},
+        {"5678\n", 0640, NULL, "mode 0640"}, {"5678\n", 0604, NULL, "mode 0604"},
+        {"\n", 0600, NULL, "empty"},         {"5678\n5678\n", 0600, NULL, "more than one line"},
     };
 
     (void)state;

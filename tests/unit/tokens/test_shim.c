@@ -65,11 +65,8 @@ static bool shim_start(struct world *world, const char *const *names, size_t cou
 {
     struct tokens_shim_module module = {
         .name = "test", .socket_path = world->agent.socket_path, .sign_timeout_ms = 10000};
-    struct tokens_shim_options options = {.library_path = TEST_SHIM,
-                                          .modules = &module,
-                                          .module_count = 1,
-                                          .uris = names,
-                                          .uri_count = count};
+    struct tokens_shim_options options = {
+        .library_path = TEST_SHIM, .modules = &module, .module_count = 1, .uris = names, .uri_count = count};
 
     return tokens_shim_start(&options, error);
 }
@@ -136,8 +133,7 @@ static bool sign_plain(SECKEYPrivateKey *key, SECKEYPublicKey *public_key)
 
 static bool sign_pss(SECKEYPrivateKey *key, SECKEYPublicKey *public_key, CK_MECHANISM_TYPE hash_type, unsigned size)
 {
-    CK_RSA_PKCS_PSS_PARAMS pss = {
-        hash_type, hash_type == CKM_SHA256 ? CKG_MGF1_SHA256 : CKG_MGF1_SHA384, size};
+    CK_RSA_PKCS_PSS_PARAMS pss = {hash_type, hash_type == CKM_SHA256 ? CKG_MGF1_SHA256 : CKG_MGF1_SHA384, size};
     SECItem parameters = {siBuffer, (unsigned char *)&pss, sizeof(pss)};
     SECItem hash = {siBuffer, (unsigned char *)(uintptr_t)digest, size};
     uint8_t bytes[512];
@@ -252,9 +248,8 @@ static void *signer_main(void *data)
 
     for (unsigned i = 0; i < SIGNATURES_EACH; i++) {
         size_t which = i % ARRAY_LEN(uris);
-        bool good = i % 2 == 0 && which == 1
-                        ? sign_pss(signer->keys[which], signer->public_keys[which], CKM_SHA256, 32)
-                        : sign_plain(signer->keys[which], signer->public_keys[which]);
+        bool good = i % 2 == 0 && which == 1 ? sign_pss(signer->keys[which], signer->public_keys[which], CKM_SHA256, 32)
+                                             : sign_plain(signer->keys[which], signer->public_keys[which]);
 
         if (good)
             signer->good++;

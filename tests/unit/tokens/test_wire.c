@@ -125,14 +125,10 @@ static void frame_waits_for_all_and_refuses_too_much(void **state)
         size_t size;
         enum tokens_wire_status want;
     } table[] = {
-        {"", 0, TOKENS_WIRE_MORE},
-        {"\0\0\0", 3, TOKENS_WIRE_MORE},
-        {"\0\0\0\2x", 5, TOKENS_WIRE_MORE},
-        {"\0\0\0\2xy", 6, TOKENS_WIRE_OK},
-        {"\0\0\0\2xyz", 7, TOKENS_WIRE_OK},
-        {"\0\0\0\0", 4, TOKENS_WIRE_BAD},
-        {"\0\0\0\x11", 4, TOKENS_WIRE_BAD},
-        {"\xff\xff\xff\xff", 4, TOKENS_WIRE_BAD},
+        {"", 0, TOKENS_WIRE_MORE},          {"\0\0\0", 3, TOKENS_WIRE_MORE},
+        {"\0\0\0\2x", 5, TOKENS_WIRE_MORE}, {"\0\0\0\2xy", 6, TOKENS_WIRE_OK},
+        {"\0\0\0\2xyz", 7, TOKENS_WIRE_OK}, {"\0\0\0\0", 4, TOKENS_WIRE_BAD},
+        {"\0\0\0\x11", 4, TOKENS_WIRE_BAD}, {"\xff\xff\xff\xff", 4, TOKENS_WIRE_BAD},
     };
 
     (void)state;
