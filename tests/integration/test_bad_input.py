@@ -212,7 +212,7 @@ def test_a_tls_target_that_says_nothing(yett, authority, port):
         running = yett(f"[service out]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
                        f"connect = localhost:{silent.port}\nconnect_tls = implicit\ntrust = file:{authority.cert}\n"
                        "handshake_timeout = 2s\n")
-        with connect(port) as s, contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionResetError), connect(port) as s:
             assert s.recv(100) == b""
         running.wait_for_counter("timeouts_handshake_total")
 

@@ -128,6 +128,6 @@ def test_an_upstream_proxy_that_refuses_is_a_failed_target(yett, authority, port
     running = yett(proxy(upstream, "*:443") + f"[service out]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\n"
                    f"listen_tls = none\nconnect = localhost:{free_port()}\nconnect_tls = implicit\n"
                    f"trust = file:{authority.cert}\nvia = 127.0.0.1:{upstream}\n")
-    with connect(port) as s, contextlib.suppress(ConnectionResetError):
+    with contextlib.suppress(ConnectionResetError), connect(port) as s:
         assert s.recv(100) == b""
     running.wait_for_counter("negotiations_failed_total", service="out")
