@@ -5,7 +5,8 @@
  *
  * Ranking, when several things are wrong: distrust of any certificate on the path, then revocation of an issuer and
  * problems of issuers, then an unknown issuer, then problems of the leaf itself, then revocation of the leaf, then its
- * name. Where all issuers of one certificate fail alike that error is told, otherwise PKIX_UNKNOWN_ISSUER. */
+ * name. Where all issuers of one certificate fail alike that error is told, otherwise PKIX_UNKNOWN_ISSUER; but an issuer
+ * that is distrusted, and then a path that only lacks a pinned key, are told whatever else was tried. */
 #ifndef YETT_PKIX_ERROR_H
 #define YETT_PKIX_ERROR_H
 
@@ -29,6 +30,8 @@
     X(PKIX_DISTRUSTED_ISSUER, "distrusted_issuer", SEC_ERROR_UNTRUSTED_ISSUER, "an issuer is marked as distrusted")    \
     X(PKIX_DISTRUSTED_AFTER, "distrusted_after", SEC_ERROR_UNTRUSTED_ISSUER,                                           \
       "the certificate was issued after its root stopped being trusted")                                               \
+    X(PKIX_PIN_MISMATCH, "pin_mismatch", SEC_ERROR_APPLICATION_CALLBACK_ERROR,                                         \
+      "no certificate of the path has a pinned public key")                                                            \
     X(PKIX_EXPIRED, "expired", SEC_ERROR_EXPIRED_CERTIFICATE, "the certificate has expired")                           \
     X(PKIX_EXPIRED_ISSUER, "expired_issuer", SEC_ERROR_EXPIRED_ISSUER_CERTIFICATE, "an issuer has expired")            \
     X(PKIX_NOT_YET_VALID, "not_yet_valid", SEC_ERROR_EXPIRED_CERTIFICATE, "the certificate is not valid yet")          \

@@ -11,6 +11,7 @@
 #include "pkix/search.h"
 #include "pkix/constraints.h"
 #include "pkix/lint.h"
+#include "pkix/nss_crypto.h"
 
 #include <stdlib.h>
 
@@ -318,13 +319,42 @@ static enum pkix_error lint_path(struct pkix_search *s, struct failure *failure)
     return PKIX_OK;
 }
 
-/* What only a whole path shows: a root that is trusted for older leaves only, and the strict profile's rules. */
+static bool is_pinned(const struct pkix_request *request, const struct pkix_cert *cert)
+{
+    struct pkix_pin pin;
+
+    if (!pkix_nss_digest(PKIX_SHA256, cert->spki, pin.sha256))
+        return false;
+    for (size_t i = 0; i < request->pin_count; i++)
+        if (memcmp(&request->pins[i], &pin, sizeof(pin)) == 0)
+            return true;
+    return false;
+}
+
+/* RFC 7469 section 2.6: one key of the validated chain is enough. Here and not afterwards, since a cross-signed issuer may
+ * lead to another path that has one. */
+static enum pkix_error check_pins(const struct pkix_search *s, struct failure *failure)
+{
+    if (s->request->pin_count == 0)
+        return PKIX_OK;
+    for (unsigned i = 0; i < s->path.count; i++)
+        if (is_pinned(s->request, s->path.steps[i].cert))
+            return PKIX_OK;
+    failure->culprit = 0;
+    return PKIX_PIN_MISMATCH;
+}
+
+/* What only a whole path shows: a root that is trusted for older leaves only, pinned keys, and the strict profile's
+ * rules. */
 static enum pkix_error check_whole_path(struct pkix_search *s, struct failure *failure)
 {
     const struct pkix_path_step *anchor = &s->path.steps[s->path.count - 1];
+    enum pkix_error error;
 
     if (anchor->entry != NULL && s->leaf.not_before > anchor->entry->distrust_after)
         return PKIX_DISTRUSTED_AFTER;
+    if ((error = check_pins(s, failure)) != PKIX_OK)
+        return error;
     switch (s->request->profile) {
     case PKIX_PROFILE_DEFAULT:
         break;
@@ -370,6 +400,14 @@ static enum pkix_error check_limits(struct pkix_search *s)
     return PKIX_OK;
 }
 
+/* A distrusted certificate that merely has the issuer's name says nothing about the child. */
+static enum pkix_error distrusted(struct pkix_search *s, const struct pkix_cert *child, const struct pkix_cert *issuer)
+{
+    enum pkix_error error = verify_child(s, child, issuer->spki);
+
+    return error == PKIX_OK ? PKIX_DISTRUSTED_ISSUER : error;
+}
+
 /* All that can be said about one issuer of the path's last certificate before its own issuers are looked for. */
 static enum pkix_error check_issuer(struct pkix_search *s, const struct candidate *candidate,
                                     const struct pkix_path_step *step)
@@ -384,7 +422,7 @@ static enum pkix_error check_issuer(struct pkix_search *s, const struct candidat
     if ((error = check_constraints(s, candidate)) != PKIX_OK ||
         (error = pkix_check_tls_feature_of_issuer(child, step->cert)) != PKIX_OK ||
         (error = check_step(s, step, PKIX_ROLE_ISSUER)) != PKIX_OK)
-        return as_issuer_error(error);
+        return error == PKIX_DISTRUSTED ? distrusted(s, child, step->cert) : as_issuer_error(error);
     return verify_child(s, child, step->cert->spki);
 }
 
@@ -426,6 +464,18 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate 
     return error;
 }
 
+/* What two issuers' failures come to (pkix/error.h). Distrust is never hidden: it is somebody's decision, and the reason
+ * why the rest did not matter. A pin that does not match was the last thing asked of a path that was good. */
+static enum pkix_error both_failed(enum pkix_error a, enum pkix_error b)
+{
+    static const enum pkix_error told_first[] = {PKIX_DISTRUSTED_ISSUER, PKIX_PIN_MISMATCH};
+
+    for (size_t i = 0; i < ARRAY_LEN(told_first); i++)
+        if (a == told_first[i] || b == told_first[i])
+            return told_first[i];
+    return a == b ? a : PKIX_UNKNOWN_ISSUER;
+}
+
 /* All issuers of the path's last certificate. */
 static enum pkix_error extend(struct pkix_search *s)
 {
@@ -442,7 +492,7 @@ static enum pkix_error extend(struct pkix_search *s)
             recorded = error;
             goto out;
         }
-        recorded = recorded == PKIX_OK || recorded == error ? error : PKIX_UNKNOWN_ISSUER;
+        recorded = recorded == PKIX_OK ? error : both_failed(recorded, error);
     }
     if (candidates->count == 0) {
         recorded = PKIX_UNKNOWN_ISSUER;

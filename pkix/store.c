@@ -2,22 +2,9 @@
 #include "pkix/store.h"
 #include "pkix/dn.h"
 #include "pkix/key.h"
-#include "pkix/nss_crypto.h"
 #include "pkix/store_internal.h"
 
 #include <stdlib.h>
-
-enum distrust_kind { DISTRUST_SHA256, DISTRUST_ISSUER_SERIAL, DISTRUST_SUBJECT_KEY, DISTRUST_SAME };
-
-struct pkix_store_distrust {
-    enum distrust_kind kind;
-    uint8_t *first; /* the digest, the issuer, the subject or the certificate */
-    size_t first_size;
-    uint8_t *second; /* the serial number or the public key */
-    size_t second_size;
-};
-
-enum { SHA256_SIZE = 32 };
 
 struct pkix_store *pkix_store_create(void)
 {
@@ -43,11 +30,7 @@ void pkix_store_destroy(struct pkix_store **store)
         return;
     clear_list(&(*store)->anchors);
     clear_list(&(*store)->intermediates);
-    for (size_t i = 0; i < (*store)->distrust_count; i++) {
-        free((*store)->distrusts[i].first);
-        free((*store)->distrusts[i].second);
-    }
-    free((*store)->distrusts);
+    pkix_store_distrust_clear(*store);
     pkix_signature_cache_destroy(&(*store)->signatures);
     free(*store);
     *store = NULL;
@@ -55,7 +38,7 @@ void pkix_store_destroy(struct pkix_store **store)
 
 /* FNV-1a. It only spreads names over the list: whoever makes names collide slows down the administrator's own list, and
  * peers' names are looked up, never put in. */
-static uint64_t hash_of(struct span name)
+uint64_t pkix_store_hash(struct span name)
 {
     uint64_t hash = 0xcbf29ce484222325u;
 
@@ -83,7 +66,7 @@ static size_t lower_bound(const struct pkix_store_list *list, uint64_t hash)
 void pkix_store_find(const struct pkix_store_list *list, struct span subject,
                      bool (*visit)(void *ctx, const struct pkix_store_entry *entry), void *ctx)
 {
-    uint64_t hash = hash_of(subject);
+    uint64_t hash = pkix_store_hash(subject);
 
     for (size_t i = lower_bound(list, hash); i < list->count && list->entries[i]->subject_hash == hash; i++)
         if (span_equal(list->entries[i]->cert.subject, subject) && !visit(ctx, list->entries[i]))
@@ -92,7 +75,7 @@ void pkix_store_find(const struct pkix_store_list *list, struct span subject,
 
 const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list *list, const struct pkix_cert *cert)
 {
-    uint64_t hash = hash_of(cert->subject);
+    uint64_t hash = pkix_store_hash(cert->subject);
 
     for (size_t i = lower_bound(list, hash); i < list->count && list->entries[i]->subject_hash == hash; i++)
         if (span_equal(list->entries[i]->cert.der, cert->der))
@@ -146,7 +129,7 @@ struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struc
     entry->distrust_after = INT64_MAX;
     if (pkix_cert_read(span_of(entry->der, der.size), &entry->cert) != PKIX_OK)
         base_abort("a certificate reads differently the second time");
-    entry->subject_hash = hash_of(entry->cert.subject);
+    entry->subject_hash = pkix_store_hash(entry->cert.subject);
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
         list->entries = base_realloc_array(list->entries, list->capacity, sizeof(*list->entries));
@@ -195,74 +178,4 @@ struct span pkix_store_anchor_subject(const struct pkix_store *store, size_t ind
 {
     assert(index < store->anchors.count);
     return store->anchors.entries[index]->cert.subject;
-}
-
-static void add_distrust(struct pkix_store *store, enum distrust_kind kind, struct span first, struct span second)
-{
-    if (store->distrust_count == store->distrust_capacity) {
-        store->distrust_capacity = store->distrust_capacity == 0 ? 16 : 2 * store->distrust_capacity;
-        store->distrusts = base_realloc_array(store->distrusts, store->distrust_capacity, sizeof(*store->distrusts));
-    }
-    store->distrusts[store->distrust_count++] = (struct pkix_store_distrust){
-        .kind = kind,
-        .first = base_memdup(first.data, first.size),
-        .first_size = first.size,
-        .second = second.size == 0 ? NULL : base_memdup(second.data, second.size),
-        .second_size = second.size,
-    };
-}
-
-void pkix_store_distrust_sha256(struct pkix_store *store, const uint8_t digest[32])
-{
-    add_distrust(store, DISTRUST_SHA256, span_of(digest, SHA256_SIZE), span_of(NULL, 0));
-}
-
-void pkix_store_distrust_issuer_serial(struct pkix_store *store, struct span issuer, struct span serial)
-{
-    add_distrust(store, DISTRUST_ISSUER_SERIAL, issuer, serial);
-}
-
-void pkix_store_distrust_subject_key(struct pkix_store *store, struct span subject, struct span spki)
-{
-    add_distrust(store, DISTRUST_SUBJECT_KEY, subject, spki);
-}
-
-void pkix_store_distrust_certificate(struct pkix_store *store, struct span der)
-{
-    add_distrust(store, DISTRUST_SAME, der, span_of(NULL, 0));
-}
-
-bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert)
-{
-    uint8_t digest[SHA256_SIZE];
-    bool has_digest = false;
-
-    for (size_t i = 0; i < store->distrust_count; i++) {
-        const struct pkix_store_distrust *rule = &store->distrusts[i];
-        struct span first = span_of(rule->first, rule->first_size), second = span_of(rule->second, rule->second_size);
-
-        switch (rule->kind) {
-        case DISTRUST_SHA256:
-            /* A digest that cannot be made is a reason to distrust, not to trust. */
-            if (!has_digest && !pkix_nss_digest(PKIX_SHA256, cert->der, digest))
-                return true;
-            has_digest = true;
-            if (span_equal(first, span_of(digest, sizeof(digest))))
-                return true;
-            break;
-        case DISTRUST_ISSUER_SERIAL:
-            if (span_equal(first, cert->issuer) && span_equal(second, cert->serial))
-                return true;
-            break;
-        case DISTRUST_SUBJECT_KEY:
-            if (span_equal(first, cert->subject) && span_equal(second, cert->spki))
-                return true;
-            break;
-        case DISTRUST_SAME:
-            if (span_equal(first, cert->der))
-                return true;
-            break;
-        }
-    }
-    return false;
 }

@@ -29,11 +29,12 @@ MUST_CHECK bool pkix_store_add_anchor(struct pkix_store *store, struct span der,
 MUST_CHECK bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error);
 
 /* Never on any path, whatever else says it is good (non-deferrable: no other error hides it). By the SHA-256 of the
- * certificate, by issuer name and serial number, or by subject name and public key, as Mozilla's OneCRL does; the
- * spans are copied: whole names, the INTEGER's contents, the whole SubjectPublicKeyInfo. */
+ * certificate, by issuer name and serial number, or by subject name and public key (or its SHA-256), as Mozilla's
+ * OneCRL does; the spans are copied: whole names, the INTEGER's contents, the whole SubjectPublicKeyInfo. */
 void pkix_store_distrust_sha256(struct pkix_store *store, const uint8_t digest[32]);
 void pkix_store_distrust_issuer_serial(struct pkix_store *store, struct span issuer, struct span serial);
 void pkix_store_distrust_subject_key(struct pkix_store *store, struct span subject, struct span spki);
+void pkix_store_distrust_subject_key_sha256(struct pkix_store *store, struct span subject, const uint8_t digest[32]);
 void pkix_store_distrust_certificate(struct pkix_store *store, struct span der);
 
 size_t pkix_store_anchor_count(const struct pkix_store *store);

@@ -31,8 +31,10 @@ struct pkix_store_distrust;
 struct pkix_store {
     struct pkix_store_list anchors;
     struct pkix_store_list intermediates;
-    struct pkix_store_distrust *distrusts;
+    struct pkix_store_distrust *distrusts; /* store_distrust.c */
     size_t distrust_count, distrust_capacity;
+    uint32_t *distrust_buckets; /* NULL while there are no rules */
+    unsigned distrust_kinds;    /* bits of the kinds there are */
     struct pkix_signature_cache *signatures;
 };
 
@@ -43,8 +45,12 @@ void pkix_store_find(const struct pkix_store_list *list, struct span subject,
 /* The entry with these very bytes, or NULL. */
 const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list *list, const struct pkix_cert *cert);
 
-/* Whether a distrust rule names the certificate. */
+/* A hash that spreads names over a table: no defence against somebody who makes them collide. */
+uint64_t pkix_store_hash(struct span name);
+
+/* Whether a distrust rule names the certificate. Its cost does not grow with the number of rules. */
 bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert);
+void pkix_store_distrust_clear(struct pkix_store *store);
 
 /* Add to a list and return the entry, or the one with the same bytes that is there already (*is_new says); NULL and
  * *error if `der` cannot be an issuer. `origin` is for messages: a file name, a module. */

@@ -40,6 +40,11 @@ struct pkix_name {
     struct span value;
 };
 
+/* The SHA-256 of a SubjectPublicKeyInfo. */
+struct pkix_pin {
+    uint8_t sha256[32];
+};
+
 struct pkix_limits {
     unsigned signature_checks_max;    /* 100 */
     unsigned path_steps_max;          /* 5000 */
@@ -67,6 +72,8 @@ struct pkix_request {
     size_t ocsp_count;
     const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
     struct span required_policy;   /* DER-encoded OID contents; size 0: any */
+    const struct pkix_pin *pins;   /* some certificate of the path, anchor included, has one of these keys (as RFC 7469 */
+    size_t pin_count;              /* section 2.6 has it); 0: any key will do */
     const struct pkix_limits *limits; /* NULL: pkix_limits_default */
 };
 

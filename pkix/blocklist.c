@@ -1,0 +1,205 @@
+/* see pkix/blocklist.h */
+#include "pkix/blocklist.h"
+#include "base/nss_scope.h"
+#include "pkix/der.h"
+#include "pkix/pem.h"
+#include "pkix/store_internal.h"
+
+#include <nssb64.h>
+#include <stdlib.h>
+
+enum { SHA256_SIZE = 32, SERIAL_SIZE_MAX = 64 };
+
+struct reading {
+    struct pkix_store *store;
+    pkix_blocklist_problem *problem;
+    void *ctx;
+    unsigned line, rules, problems;
+};
+
+static void tell(struct reading *r, unsigned line, const char *sentence)
+{
+    if (r->problems < PKIX_BLOCKLIST_PROBLEMS_MAX)
+        r->problem(r->ctx, line, sentence);
+    else if (r->problems == PKIX_BLOCKLIST_PROBLEMS_MAX)
+        r->problem(r->ctx, line, "there are more bad lines");
+    r->problems++;
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* All of `text`: pairs of digits, at most `max` bytes; an odd first digit stands alone. 0 when it is not hexadecimal. */
+static size_t decode_hex(const char *text, uint8_t *out, size_t max)
+{
+    size_t digits = strlen(text), size = 0;
+
+    if (digits == 0 || digits > 2 * max)
+        return 0;
+    for (size_t i = 0; i < digits; i++) {
+        int digit = hex_digit(text[i]);
+        bool begins = (digits - i) % 2 == 0 || i == 0;
+
+        if (digit < 0)
+            return 0;
+        if (begins)
+            out[size++] = (uint8_t)digit;
+        else
+            out[size - 1] = (uint8_t)(out[size - 1] << 4 | digit);
+    }
+    return size;
+}
+
+static bool decode_sha256(const char *text, uint8_t digest[SHA256_SIZE])
+{
+    return strlen(text) == 2 * (size_t)SHA256_SIZE && decode_hex(text, digest, SHA256_SIZE) == SHA256_SIZE;
+}
+
+/* A whole Name, with nothing behind it: what else is there could never match, and is a mistake. */
+static bool is_name(struct span der)
+{
+    struct der contents;
+
+    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &contents) == PKIX_OK;
+}
+
+/* NSS passes over what is not base64; here it is a mistake. */
+static SECItem *decode_name(const char *base64)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    size_t size = strlen(base64);
+    SECItem *item = NULL;
+
+    if (size != 0 && strspn(base64, alphabet) == size)
+        item = NSSBase64_DecodeBuffer(NULL, NULL, base64, (unsigned)size);
+    if (item != NULL && !is_name(span_of(item->data, item->len))) {
+        SECITEM_FreeItem(item, PR_TRUE);
+        item = NULL;
+    }
+    return item;
+}
+
+/* Both forms of the INTEGER: with the zero byte that a set first bit needs, and without. */
+static void add_serial(struct pkix_store *store, struct span issuer, const uint8_t *serial, size_t size)
+{
+    uint8_t padded[1 + SERIAL_SIZE_MAX] = {0};
+
+    while (size > 1 && serial[0] == 0) {
+        serial++;
+        size--;
+    }
+    pkix_store_distrust_issuer_serial(store, issuer, span_of(serial, size));
+    if ((serial[0] & 0x80) == 0)
+        return;
+    memcpy(padded + 1, serial, size);
+    pkix_store_distrust_issuer_serial(store, issuer, span_of(padded, size + 1));
+}
+
+/* NULL, or what is wrong. */
+static const char *add_issuer_serial(struct pkix_store *store, const char *name, const char *serial_text)
+{
+    uint8_t serial[SERIAL_SIZE_MAX];
+    SCOPED_ITEM issuer = decode_name(name);
+    size_t size = decode_hex(serial_text, serial, sizeof(serial));
+
+    if (issuer == NULL)
+        return "issuer-serial: the issuer is not a DER name in base64";
+    if (size == 0)
+        return "issuer-serial: the serial number is not hexadecimal, or longer than 64 bytes";
+    add_serial(store, span_of(issuer->data, issuer->len), serial, size);
+    return NULL;
+}
+
+static const char *add_subject_spki(struct pkix_store *store, const char *name, const char *digest_text)
+{
+    uint8_t digest[SHA256_SIZE];
+    SCOPED_ITEM subject = decode_name(name);
+
+    if (subject == NULL)
+        return "subject-spki: the subject is not a DER name in base64";
+    if (!decode_sha256(digest_text, digest))
+        return "subject-spki: after the subject stands the SHA-256 of the public key, 64 hexadecimal digits";
+    pkix_store_distrust_subject_key_sha256(store, span_of(subject->data, subject->len), digest);
+    return NULL;
+}
+
+static const char *add_line(struct pkix_store *store, char *kind)
+{
+    char *first = kind, *second;
+    uint8_t digest[SHA256_SIZE];
+
+    strsep(&first, ":");
+    second = first;
+    if (second != NULL)
+        strsep(&second, ":");
+    if (strcmp(kind, "sha256") == 0) {
+        if (first == NULL || second != NULL || !decode_sha256(first, digest))
+            return "sha256: must be followed by 64 hexadecimal digits";
+        pkix_store_distrust_sha256(store, digest);
+        return NULL;
+    }
+    if (strcmp(kind, "issuer-serial") == 0)
+        return second == NULL ? "must be issuer-serial:NAME:SERIAL" : add_issuer_serial(store, first, second);
+    if (strcmp(kind, "subject-spki") == 0)
+        return second == NULL ? "must be subject-spki:NAME:SHA256" : add_subject_spki(store, first, second);
+    return "a rule begins with issuer-serial:, subject-spki: or sha256:";
+}
+
+static void take_line(struct reading *r, char *line)
+{
+    const char *sentence;
+    size_t size;
+
+    line[strcspn(line, "#")] = '\0';
+    line += strspn(line, " \t\r");
+    for (size = strlen(line); size > 0 && strchr(" \t\r", line[size - 1]) != NULL; size--)
+        line[size - 1] = '\0';
+    if (size == 0)
+        return;
+    if (r->rules == PKIX_BLOCKLIST_RULES_MAX) {
+        tell(r, r->line, "is one rule too many: they may be 100000");
+        r->rules++;
+        return;
+    }
+    if (r->rules > PKIX_BLOCKLIST_RULES_MAX)
+        return;
+    sentence = add_line(r->store, line);
+    if (sentence != NULL)
+        tell(r, r->line, sentence);
+    else
+        r->rules++;
+}
+static_assert(PKIX_BLOCKLIST_RULES_MAX == 100000, "a sentence says so");
+
+bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path, pkix_blocklist_problem *problem,
+                                   void *ctx)
+{
+    struct reading r = {.store = store, .problem = problem, .ctx = ctx};
+    uint8_t *data;
+    size_t size;
+    char *error = NULL, *text, *rest, *line;
+
+    if (!pkix_file_read(path, &data, &size, &error)) {
+        size_t prefix = strlen(path) + 2; /* "PATH: " is for who tells it to say */
+
+        problem(ctx, 0, strncmp(error, path, prefix - 2) == 0 && strlen(error) > prefix ? error + prefix : error);
+        free(error);
+        return false;
+    }
+    if (memchr(data, '\0', size) != NULL)
+        tell(&r, 0, "is not text: it has a NUL in it");
+    text = base_strndup(size == 0 ? "" : (const char *)data, size);
+    free(data);
+    for (rest = text; r.problems <= PKIX_BLOCKLIST_PROBLEMS_MAX && (line = strsep(&rest, "\n")) != NULL;) {
+        r.line++;
+        take_line(&r, line);
+    }
+    free(text);
+    return r.problems == 0;
+}

@@ -1,0 +1,137 @@
+/* see pkix/store.h and pkix/store_internal.h: what is distrusted by name or fingerprint
+ *
+ * A rule is found by a hash of what it names, whatever their number: a list of a whole PKI's revoked authorities
+ * (Mozilla's OneCRL has more than a thousand) is asked for each certificate that a peer has us look at. */
+#include "pkix/nss_crypto.h"
+#include "pkix/store_internal.h"
+
+#include <stdlib.h>
+
+enum distrust_kind {
+    DISTRUST_SHA256,
+    DISTRUST_ISSUER_SERIAL,
+    DISTRUST_SUBJECT_KEY,
+    DISTRUST_SUBJECT_KEY_SHA256,
+    DISTRUST_SAME,
+};
+
+struct pkix_store_distrust {
+    enum distrust_kind kind;
+    uint8_t *first; /* the digest, the issuer, the subject or the certificate */
+    size_t first_size;
+    uint8_t *second; /* the serial number, the public key or its digest; NULL: none */
+    size_t second_size;
+    uint32_t next; /* of its bucket: index + 1; 0: the last */
+};
+
+enum { SHA256_SIZE = 32, BUCKET_COUNT = 4096 };
+
+static size_t bucket_of(enum distrust_kind kind, struct span first, struct span second)
+{
+    uint64_t hash = pkix_store_hash(first) * 31 + pkix_store_hash(second) + kind;
+
+    return (size_t)((hash ^ hash >> 32) % BUCKET_COUNT);
+}
+
+static void add_rule(struct pkix_store *store, enum distrust_kind kind, struct span first, struct span second)
+{
+    uint32_t *bucket;
+
+    if (store->distrust_buckets == NULL)
+        store->distrust_buckets = base_alloc(BUCKET_COUNT * sizeof(*store->distrust_buckets));
+    if (store->distrust_count == store->distrust_capacity) {
+        store->distrust_capacity = store->distrust_capacity == 0 ? 16 : 2 * store->distrust_capacity;
+        store->distrusts = base_realloc_array(store->distrusts, store->distrust_capacity, sizeof(*store->distrusts));
+    }
+    bucket = &store->distrust_buckets[bucket_of(kind, first, second)];
+    store->distrusts[store->distrust_count++] = (struct pkix_store_distrust){
+        .kind = kind,
+        .first = base_memdup(first.data, first.size),
+        .first_size = first.size,
+        .second = second.size == 0 ? NULL : base_memdup(second.data, second.size),
+        .second_size = second.size,
+        .next = *bucket,
+    };
+    *bucket = (uint32_t)store->distrust_count;
+    store->distrust_kinds |= 1u << kind;
+}
+
+static bool has_rule(const struct pkix_store *store, enum distrust_kind kind, struct span first, struct span second)
+{
+    uint32_t at = store->distrust_buckets[bucket_of(kind, first, second)];
+
+    for (; at != 0; at = store->distrusts[at - 1].next) {
+        const struct pkix_store_distrust *rule = &store->distrusts[at - 1];
+
+        if (rule->kind == kind && span_equal(span_of(rule->first, rule->first_size), first) &&
+            span_equal(span_of(rule->second, rule->second_size), second))
+            return true;
+    }
+    return false;
+}
+
+void pkix_store_distrust_clear(struct pkix_store *store)
+{
+    for (size_t i = 0; i < store->distrust_count; i++) {
+        free(store->distrusts[i].first);
+        free(store->distrusts[i].second);
+    }
+    free(store->distrusts);
+    free(store->distrust_buckets);
+}
+
+void pkix_store_distrust_sha256(struct pkix_store *store, const uint8_t digest[32])
+{
+    add_rule(store, DISTRUST_SHA256, span_of(digest, SHA256_SIZE), span_of(NULL, 0));
+}
+
+void pkix_store_distrust_issuer_serial(struct pkix_store *store, struct span issuer, struct span serial)
+{
+    add_rule(store, DISTRUST_ISSUER_SERIAL, issuer, serial);
+}
+
+void pkix_store_distrust_subject_key(struct pkix_store *store, struct span subject, struct span spki)
+{
+    add_rule(store, DISTRUST_SUBJECT_KEY, subject, spki);
+}
+
+void pkix_store_distrust_subject_key_sha256(struct pkix_store *store, struct span subject, const uint8_t digest[32])
+{
+    add_rule(store, DISTRUST_SUBJECT_KEY_SHA256, subject, span_of(digest, SHA256_SIZE));
+}
+
+void pkix_store_distrust_certificate(struct pkix_store *store, struct span der)
+{
+    add_rule(store, DISTRUST_SAME, der, span_of(NULL, 0));
+}
+
+static bool has_rule_for(const struct pkix_store *store, enum distrust_kind kind, const struct pkix_cert *cert)
+{
+    const struct span none = span_of(NULL, 0);
+    uint8_t digest[SHA256_SIZE];
+
+    switch (kind) {
+    case DISTRUST_SHA256:
+        /* A digest that cannot be made is a reason to distrust, not to trust. */
+        return !pkix_nss_digest(PKIX_SHA256, cert->der, digest) ||
+               has_rule(store, kind, span_of(digest, sizeof(digest)), none);
+    case DISTRUST_ISSUER_SERIAL:
+        return has_rule(store, kind, cert->issuer, cert->serial);
+    case DISTRUST_SUBJECT_KEY:
+        return has_rule(store, kind, cert->subject, cert->spki);
+    case DISTRUST_SUBJECT_KEY_SHA256:
+        return !pkix_nss_digest(PKIX_SHA256, cert->spki, digest) ||
+               has_rule(store, kind, cert->subject, span_of(digest, sizeof(digest)));
+    case DISTRUST_SAME:
+        return has_rule(store, kind, cert->der, none);
+    }
+    base_abort("a distrust rule of no known kind");
+}
+
+bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert)
+{
+    for (unsigned kind = DISTRUST_SHA256; kind <= DISTRUST_SAME; kind++)
+        if ((store->distrust_kinds & 1u << kind) != 0 && has_rule_for(store, (enum distrust_kind)kind, cert))
+            return true;
+    return false;
+}
