@@ -117,6 +117,15 @@ static bool names_fit(const struct tls_identity *identity, CERTDistNames *author
            NSS_CmpCertChainWCANames(identity->cert, authorities) == SECSuccess;
 }
 
+/* NSS 3.87 loses a reference to our certificate with each ticket but the first of a TLS 1.3 connection: it hands out no
+ * session with a client certificate, fills the next ticket into the same one, and overwrites the reference there
+ * (tls13_HandleNewSessionTicket(), ssl3_FillInCachedSID()). A certificate on a token then holds its slot for ever, and
+ * NSS does not shut down. Without a cache it does not look at tickets, which are of no use here anyway. */
+static bool take_no_tickets(PRFileDesc *fd)
+{
+    return SSL_OptionSet(fd, SSL_NO_CACHE, PR_TRUE) == SECSuccess;
+}
+
 /* The first identity that is valid now, and that the server can verify: by signature algorithm and by authority. */
 static SECStatus PR_CALLBACK choose_identity(void *arg, PRFileDesc *fd, CERTDistNames *authorities,
                                              CERTCertificate **cert, SECKEYPrivateKey **key)
@@ -134,7 +143,7 @@ static SECStatus PR_CALLBACK choose_identity(void *arg, PRFileDesc *fd, CERTDist
             continue;
         *cert = CERT_DupCertificate(identity->cert);
         *key = SECKEY_CopyPrivateKey(identity->key);
-        if (*cert != NULL && *key != NULL) {
+        if (*cert != NULL && *key != NULL && take_no_tickets(fd)) {
             e->identity = identity;
             return SECSuccess;
         }
