@@ -513,7 +513,6 @@ static void describe_reads_a_certificate_of_elsewhere(void **state)
 static void unlock_minds_the_password(void **state)
 {
     char *database = base_printf("sql:%s", dir), *error = NULL;
-    const struct tls_runtime_options options = {.database = database, .database_writable = true};
 
     (void)state;
     assert_false(tls_database_unlock("none is set", &error));
@@ -527,10 +526,9 @@ static void unlock_minds_the_password(void **state)
     free(database);
     database = base_printf("sql:%s/locked", dir);
     for (int round = 0; round < 2; round++) {
-        struct tls_runtime_options locked = options;
+        const struct tls_runtime_options locked = {.database = database, .database_writable = true};
         struct tls_issued issued;
 
-        locked.database = database;
         assert_true(tls_runtime_start(&locked, &error));
         if (round == 1) {
             assert_false(tls_database_unlock(NULL, &error));
