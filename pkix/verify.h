@@ -50,7 +50,7 @@ struct pkix_limits {
     unsigned path_steps_max;          /* 5000 */
     unsigned name_comparisons_max;    /* 250000 */
     unsigned candidates_per_name_max; /* 64 */
-    unsigned extras_max;              /* 64 certificates from the peer */
+    unsigned extras_max;              /* 48 certificates from the peer */
     size_t extras_bytes_max;          /* 128 KiB */
     unsigned intermediates_max;       /* 6: between leaf and anchor */
     unsigned wall_ms_max;             /* 2000; 0: none */
