@@ -31,7 +31,7 @@
     X(timeouts_handshake_total, COUNTER, "Sessions ended by the handshake timeout")                                    \
     X(timeouts_idle_total, COUNTER, "Sessions ended by the idle timeout")                                              \
     X(handshake_queue_refused_total, COUNTER, "Handshakes refused because the handshake pool's queue was full")       \
-    X(handshake_queue_waiting, GAUGE, "Handshakes waiting for the pool now")                                           \
+    X(handshake_queue_waiting, GAUGE, "Handshake steps given to the pool and not back yet")                                           \
     X(client_received_bytes_total, COUNTER, "Application bytes received from clients")                                \
     X(client_sent_bytes_total, COUNTER, "Application bytes sent to clients")
 

@@ -129,6 +129,7 @@ static void on_pool_done(struct handshake_job *job)
 
     leg->on_pool = false;
     leg->engine_status = job->status;
+    counter_subtract(leg->session->counters, COUNTER_handshake_queue_waiting, 1);
     session_step(leg->session);
 }
 
@@ -138,6 +139,7 @@ static void submit_step(struct leg *leg)
         .engine = leg->engine, .group = leg->session->service->pool_group, .on_done = on_pool_done};
     if (handshake_pool_submit(leg->session->plane->pool, &leg->job)) {
         leg->on_pool = true;
+        counter_add(leg->session->counters, COUNTER_handshake_queue_waiting, 1);
         leg_set_reading(leg, false);
     } else {
         leg->pool_refused = true;

@@ -135,15 +135,18 @@ static bool receive_until_start(struct worker *w, char **error)
 
 /* ---- the end ---- */
 
+/* Twice: first each peer is told in its protocol's words, then who would linger for them is closed too. */
 static void close_all_sessions(struct worker *w)
 {
-    struct session *s = w->plane.sessions;
+    for (unsigned round = 0; round < 2; round++) {
+        struct session *s = w->plane.sessions;
 
-    while (s != NULL) {
-        struct session *next = s->next;
+        while (s != NULL) {
+            struct session *next = s->next;
 
-        session_shut_down(s); /* takes at most itself out of the list */
-        s = next;
+            session_shut_down(s); /* takes at most itself out of the list */
+            s = next;
+        }
     }
 }
 
