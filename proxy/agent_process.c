@@ -48,7 +48,7 @@ struct agent_process {
     uv_timer_t timer;    /* to start it again; stopping: to kill it */
     unsigned deaths;     /* in a row, without having been ready */
     uint64_t restarts;
-    char *reason;        /* what it said last when it failed; NULL: nothing */
+    char *reason;                    /* what it said last when it failed; NULL: nothing */
     struct agent_counts now, before; /* of this process, and of those before it */
 
     const struct agent_events *events;
@@ -103,8 +103,8 @@ static void on_pin_wanted(struct agent_process *a, const char *label)
 static void on_pin_refused(struct agent_process *a, const char *text, enum pin_standing standing)
 {
     pin_policy_refused(&a->policy, text, standing);
-    log_line(LOG_LEVEL_ERROR, "pin_refused", log_text("module", a->name), log_text("standing", pin_standing_name(standing)),
-             log_text("reason", text));
+    log_line(LOG_LEVEL_ERROR, "pin_refused", log_text("module", a->name),
+             log_text("standing", pin_standing_name(standing)), log_text("reason", text));
 }
 
 static void on_ready(struct agent_process *a, const char *description)
@@ -138,8 +138,8 @@ static void on_failed(struct agent_process *a, const char *why)
 static void on_token(struct agent_process *a, const char *label, bool gone)
 {
     pin_policy_token_gone(&a->policy, label, gone);
-    log_line(gone ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, gone ? "token_gone" : "token_back",
-             log_text("module", a->name), log_text("token", label));
+    log_line(gone ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, gone ? "token_gone" : "token_back", log_text("module", a->name),
+             log_text("token", label));
 }
 
 static void on_message(struct agent_process *a, const struct tokens_agent_message *message)
@@ -449,9 +449,9 @@ static json_t *tokens_status(const struct agent_process *a)
     for (size_t i = 0; i < a->policy.count; i++) {
         const struct pin_policy_token *t = &a->policy.tokens[i];
 
-        json_array_append_new(list, json_pack("{s:s#, s:b, s:s}", "label", t->label,
-                                              strnlen(t->label, sizeof(t->label)), "present", !t->gone, "pin",
-                                              pin_standing_name(t->standing)));
+        json_array_append_new(list,
+                              json_pack("{s:s#, s:b, s:s}", "label", t->label, strnlen(t->label, sizeof(t->label)),
+                                        "present", !t->gone, "pin", pin_standing_name(t->standing)));
     }
     return list;
 }
@@ -459,11 +459,12 @@ static json_t *tokens_status(const struct agent_process *a)
 json_t *agent_process_status(const struct agent_process *a)
 {
     const struct agent_counts *n = &a->now, *b = &a->before;
-    json_t *status = json_pack("{s:s, s:s, s:s, s:i}", "name", a->name, "path", a->path, "state",
-                               state_names[a->state], "pid", a->child == NULL ? 0 : child_pid(a->child));
+    json_t *status = json_pack("{s:s, s:s, s:s, s:i}", "name", a->name, "path", a->path, "state", state_names[a->state],
+                               "pid", a->child == NULL ? 0 : child_pid(a->child));
 
     json_object_set_new(status, "restarts", json_integer((json_int_t)a->restarts));
-    json_object_set_new(status, "pin", json_string(pin_in_use(a) == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
+    json_object_set_new(status, "pin",
+                        json_string(pin_in_use(a) == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
     json_object_set_new(status, "signatures", json_integer((json_int_t)(n->signatures + b->signatures)));
     json_object_set_new(status, "failures", json_integer((json_int_t)(n->failures + b->failures)));
     json_object_set_new(status, "timeouts", json_integer((json_int_t)(n->timeouts + b->timeouts)));

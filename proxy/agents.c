@@ -23,7 +23,7 @@ struct agents {
     void *owner;
     bool stopping;
     bool emptied;
-    size_t alive; /* agents that have not ended, of whatever standing */
+    size_t alive;                 /* agents that have not ended, of whatever standing */
     struct agent_process **items; /* in force */
     size_t count;
     struct candidate *candidates;
@@ -114,8 +114,8 @@ static struct tokens_pin *copy_pin(const struct agent_process *old, char **error
     return tokens_pin_copy(text, strlen(text), error);
 }
 
-/* The PIN that `module` names, as it is now. *pin stays NULL where none is named. An environment variable or a prompt is
- * read once; later it is what `old` (the agent of that name, or NULL) has. */
+/* The PIN that `module` names, as it is now. *pin stays NULL where none is named. An environment variable or a prompt
+ * is read once; later it is what `old` (the agent of that name, or NULL) has. */
 static bool read_pin(const struct config_module *module, const struct agent_process *old, enum agents_prompt prompt,
                      struct tokens_pin **pin, char **error)
 {

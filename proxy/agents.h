@@ -18,8 +18,8 @@
 struct agents;
 
 struct agents_events {
-    /* An agent whose preparation is still undecided cannot do its work: the module cannot be loaded, above all. `report`
-     * is "FILE:LINE: module NAME: why". Abandoning, or stopping all, is what one does then. */
+    /* An agent whose preparation is still undecided cannot do its work: the module cannot be loaded, above all.
+     * `report` is "FILE:LINE: module NAME: why". Abandoning, or stopping all, is what one does then. */
     void (*on_candidate_failed)(void *owner, const char *report);
     /* The last agent has ended after agents_stop(). */
     void (*on_empty)(void *owner);

@@ -1,6 +1,7 @@
 /* proxy/backoff.h: how long to wait before a process that died is started again.
  *
- * The first death is answered at once; a process that dies again before it was ever ready waits longer each time. Pure. */
+ * The first death is answered at once; a process that dies again before it was ever ready waits longer each time. Pure.
+ */
 #ifndef YETT_PROXY_BACKOFF_H
 #define YETT_PROXY_BACKOFF_H
 

@@ -1,9 +1,9 @@
 /* see proxy/commands.h
  *
- * What a worker opens at its start is opened here in the same way (services_open()). Where that needs token agents, those
- * of a running yett are asked; for a module that has none, one is started for as long as the check takes, on a loop and
- * a thread of its own, since opening an identity waits for it. All sockets are in a folder of the check's own, with
- * links to those of the running yett. */
+ * What a worker opens at its start is opened here in the same way (services_open()). Where that needs token agents,
+ * those of a running yett are asked; for a module that has none, one is started for as long as the check takes, on a
+ * loop and a thread of its own, since opening an identity waits for it. All sockets are in a folder of the check's own,
+ * with links to those of the running yett. */
 #include "proxy/commands.h"
 
 #include "proxy/agents.h"
@@ -203,7 +203,8 @@ static struct config_place config_head(const struct config *config)
     return (struct config_place){.file = config->files[0]};
 }
 
-/* A ticket key like a worker's: NSS asks more of an identity on a token without one. NSS is started for it and stopped. */
+/* A ticket key like a worker's: NSS asks more of an identity on a token without one. NSS is started for it and stopped.
+ */
 static bool ticket_key_make(const struct config *config, uint8_t **der, size_t *size, struct config_findings *findings)
 {
     const struct tls_runtime_options options = {0};

@@ -27,19 +27,19 @@ static const char status_help[] =
     "\n" COMMON_OPTIONS "\n"
     "Exit status: 0 / 1 / 2; 1 also when no yett is running.\n";
 
-static const char connections_help[] =
-    "Usage: yett connections [-c FILE] [--json]\n"
-    "\n"
-    "Lists the sessions of the running yett, those of draining workers included.\n"
-    "\n" COMMON_OPTIONS "\n"
-    "Exit status: 0 / 1 / 2.\n";
+static const char connections_help[] = "Usage: yett connections [-c FILE] [--json]\n"
+                                       "\n"
+                                       "Lists the sessions of the running yett, those of draining workers included.\n"
+                                       "\n" COMMON_OPTIONS "\n"
+                                       "Exit status: 0 / 1 / 2.\n";
 
-static const char show_help[] = "Usage: yett show [-c FILE] CONNECTION\n"
-                                "\n"
-                                "Prints all that is known about one session as JSON. CONNECTION is its id, as in the log "
-                                "and in\n\"yett connections\".\n"
-                                "\n" COMMON_OPTIONS "\n"
-                                "Exit status: 0 / 1 / 2; 1 also when there is no such session.\n";
+static const char show_help[] =
+    "Usage: yett show [-c FILE] CONNECTION\n"
+    "\n"
+    "Prints all that is known about one session as JSON. CONNECTION is its id, as in the log "
+    "and in\n\"yett connections\".\n"
+    "\n" COMMON_OPTIONS "\n"
+    "Exit status: 0 / 1 / 2; 1 also when there is no such session.\n";
 
 static void print_json(const json_t *object)
 {
@@ -104,7 +104,8 @@ int cmd_show(int argc, char **argv)
     if (reply == NULL)
         return COMMAND_FAILED;
     status = COMMAND_FAILED;
-    json_array_foreach(json_object_get(reply, "connections"), i, connection) {
+    json_array_foreach(json_object_get(reply, "connections"), i, connection)
+    {
         const char *id = json_string_value(json_object_get(connection, "id"));
 
         if (id == NULL || strcmp(id, line.arguments[0]) != 0)

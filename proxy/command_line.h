@@ -17,8 +17,9 @@ struct command_line {
     int argument_count;
 };
 
-/* argv[0] is the command's name. False when the command is over: *status is the exit status then (help was asked for, or
- * the usage was wrong, which has been said). `allowed`: bits of enum command_option; `arguments`: how many it takes. */
+/* argv[0] is the command's name. False when the command is over: *status is the exit status then (help was asked for,
+ * or the usage was wrong, which has been said). `allowed`: bits of enum command_option; `arguments`: how many it takes.
+ */
 MUST_CHECK bool command_line_parse(struct command_line *c, int argc, char **argv, unsigned allowed, int arguments,
                                    const char *help, int *status);
 

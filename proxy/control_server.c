@@ -16,9 +16,9 @@ struct control_client {
     struct control_server *server;
     uv_pipe_t pipe;
     uv_write_t write;
-    char *reply; /* being written */
+    char *reply;        /* being written */
     char *login_module; /* the next line is its PIN; NULL: it is a request */
-    bool busy;   /* a request is under way: no more is read */
+    bool busy;          /* a request is under way: no more is read */
     size_t size;
     char line[CONTROL_REQUEST_MAX];
 };

@@ -23,8 +23,8 @@ struct control_server;
 
 enum { CONTROL_CLIENTS_MAX = 32, CONTROL_REQUEST_MAX = 4096 /* bytes of a line */ };
 
-/* The folder of `path` is made (0755) when it is missing. NULL with a sentence in *error: also when another yett answers
- * there. `s` is borrowed. */
+/* The folder of `path` is made (0755) when it is missing. NULL with a sentence in *error: also when another yett
+ * answers there. `s` is borrowed. */
 struct control_server *control_server_start(uv_loop_t *loop, const char *path, struct supervisor *s, char **error);
 /* NULL-safe. Closes all clients and removes the socket; memory goes when the loop has run once more. No request may be
  * under way any more. */

@@ -206,17 +206,16 @@ static void died(struct slot *slot, const struct worker_process *w, const char *
     g->events->on_worker_died(g->owner, g);
 }
 
-static void on_gone(void *owner, struct worker_process *w, const char *how, bool clean)
+static void on_gone(void *owner, struct worker_process *w, const char *how, enum worker_farewell farewell)
 {
     struct slot *slot = owner;
     struct generation *g = slot->generation;
-    bool expected = worker_process_state(w) == WORKER_STOPPING || (worker_process_state(w) == WORKER_DRAINING && clean);
     char *why;
 
     slot->worker = NULL;
     g->events->on_connections_end(g->owner, w);
     g->events->on_worker_gone(g->owner, g, w);
-    if (!expected)
+    if (farewell == WORKER_DIED)
         died(slot, w, how);
     switch (g->state) {
     case GENERATION_STARTING:

@@ -35,15 +35,16 @@ struct generation_events {
 
 /* What all workers of all generations are given. */
 struct generation_shared {
-    struct listen_sockets *sockets;   /* borrowed */
-    int ticket_key_fd;                /* memfd; borrowed */
-    const char *session_cache;        /* see worker_process.h */
+    struct listen_sockets *sockets; /* borrowed */
+    int ticket_key_fd;              /* memfd; borrowed */
+    const char *session_cache;      /* see worker_process.h */
     const struct spawn_fd *cache_fds;
     size_t cache_fd_count;
 };
 
 /* Takes `config` and `snapshot_fd`. With a sentence in *error (owned by the caller) when a process cannot even be
- * started: then it is STOPPING already, and on_ended comes. `shared`, `events` and `owner` are borrowed while it lives. */
+ * started: then it is STOPPING already, and on_ended comes. `shared`, `events` and `owner` are borrowed while it lives.
+ */
 struct generation *generation_start(uv_loop_t *loop, uint32_t number, struct config *config, int snapshot_fd,
                                     const struct generation_shared *shared, const struct generation_events *events,
                                     void *owner, char **error);

@@ -173,8 +173,7 @@ static int inet_bind(const struct inet_address *address, enum inet_share share)
         return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         (share == INET_ALONE || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
-        (address->storage.ss_family != AF_INET6 ||
-         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+        (address->storage.ss_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
         bind(fd, (const struct sockaddr *)&address->storage, address->size) == 0)
         return fd;
     saved = errno;
@@ -278,8 +277,8 @@ static bool may_be_plain(const struct listener *l, const struct config_service *
         return true;
     for (size_t i = 0; i < l->fd_count; i++)
         if (!is_loopback(l->fds[i])) {
-            *error = base_printf("systemd:%s is not a loopback address: set listen_tls, or insecure_plaintext_listen = yes",
-                                 name);
+            *error = base_printf(
+                "systemd:%s is not a loopback address: set listen_tls, or insecure_plaintext_listen = yes", name);
             return false;
         }
     return true;
@@ -308,7 +307,8 @@ static bool open_passed(const struct listen_sockets *ls, struct listener *l, con
         l->fds[l->fd_count++] = fd;
     }
     if (l->fd_count == 0) {
-        *error = base_printf("systemd passed no socket named \"%s\" (FileDescriptorName= in the .socket unit)", a->host);
+        *error =
+            base_printf("systemd passed no socket named \"%s\" (FileDescriptorName= in the .socket unit)", a->host);
         return false;
     }
     return true;
@@ -329,8 +329,12 @@ static void listener_remove(struct listen_sockets *ls, size_t index)
     struct listener *l = &ls->items[index];
 
     for (size_t i = 0; i < l->fd_count; i++) {
+        /* Workers have duplicates until they have heard of it: shut down, it is over for all at once. A socket of systemd's
+         * is not ours to end. */
         if (l->type == CONFIG_ADDRESS_UNIX)
             listen_unix_remove(l->fds[i], l->host);
+        else if (l->type == CONFIG_ADDRESS_INET)
+            shutdown(l->fds[i], SHUT_RDWR);
         close(l->fds[i]);
     }
     free(l->fds);

@@ -1,10 +1,11 @@
 /* proxy/listen_sockets.h: the listening sockets, opened once and kept across generations.
  *
- * An IP address has one SO_REUSEPORT socket per worker slot: the kernel spreads connections over them. A Unix address or
- * a socket handed over by systemd has what there is, shared by all workers. Once a socket is open it stays open while
- * its address stays configured: connections wait in its queue while workers come and go. So a configuration with fewer
- * workers has the sockets dealt out over the workers it has, and one with more workers has workers that share: a socket
- * added to a group gets connections at once, and could not be closed again without cutting them if the reload failed.
+ * An IP address has one SO_REUSEPORT socket per worker slot: the kernel spreads connections over them. A Unix address
+ * or a socket handed over by systemd has what there is, shared by all workers. Once a socket is open it stays open
+ * while its address stays configured: connections wait in its queue while workers come and go. So a configuration with
+ * fewer workers has the sockets dealt out over the workers it has, and one with more workers has workers that share: a
+ * socket added to a group gets connections at once, and could not be closed again without cutting them if the reload
+ * failed.
  *
  * A new configuration is *prepared* (what is missing is opened), then either *committed* (what is no longer named is
  * closed) or *abandoned* (what the preparation opened is closed again).

@@ -88,22 +88,23 @@ static void print_commands(FILE *out)
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (commands[i].summary != NULL)
             fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n"
-          "\"yett COMMAND --help\" tells more about each. The configuration is /etc/yett/yett.conf unless -c FILE says\n"
-          "otherwise.\n"
-          "\n"
-          "To begin with: write a service into yett.conf, look it over, run it, and watch it:\n"
-          "\n"
-          "  [service imaps]\n"
-          "  listen     = 0.0.0.0:993\n"
-          "  listen_tls = implicit\n"
-          "  identity   = file:/etc/yett/mail.pem\n"
-          "  connect    = 127.0.0.1:143\n"
-          "\n"
-          "  yett check -c yett.conf\n"
-          "  yett run -c yett.conf\n"
-          "  yett status -c yett.conf\n",
-          out);
+    fputs(
+        "\n"
+        "\"yett COMMAND --help\" tells more about each. The configuration is /etc/yett/yett.conf unless -c FILE says\n"
+        "otherwise.\n"
+        "\n"
+        "To begin with: write a service into yett.conf, look it over, run it, and watch it:\n"
+        "\n"
+        "  [service imaps]\n"
+        "  listen     = 0.0.0.0:993\n"
+        "  listen_tls = implicit\n"
+        "  identity   = file:/etc/yett/mail.pem\n"
+        "  connect    = 127.0.0.1:143\n"
+        "\n"
+        "  yett check -c yett.conf\n"
+        "  yett run -c yett.conf\n"
+        "  yett status -c yett.conf\n",
+        out);
 }
 
 static int run_help(int argc, char **argv)

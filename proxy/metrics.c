@@ -99,14 +99,12 @@ static void print_modules(FILE *out, const json_t *modules)
         return;
     for (size_t m = 0; m < ARRAY_LEN(module_metrics); m++) {
         print_head(out, module_metrics[m].name, module_metrics[m].help, false);
-        json_array_foreach(modules, i, module)
-            print_labelled(out, module_metrics[m].name, "module", text_of(module, "name"),
-                           number_of(module, module_metrics[m].key));
+        json_array_foreach(modules, i, module) print_labelled(
+            out, module_metrics[m].name, "module", text_of(module, "name"), number_of(module, module_metrics[m].key));
     }
     print_head(out, "module_ready", "Whether the module's agent is ready", true);
-    json_array_foreach(modules, i, module)
-        print_labelled(out, "module_ready", "module", text_of(module, "name"),
-                       strcmp(text_of(module, "state"), "ready") == 0);
+    json_array_foreach(modules, i, module) print_labelled(out, "module_ready", "module", text_of(module, "name"),
+                                                          strcmp(text_of(module, "state"), "ready") == 0);
 }
 
 static void print_workers(FILE *out, const json_t *workers)
@@ -119,8 +117,7 @@ static void print_workers(FILE *out, const json_t *workers)
         size_t i;
         json_t *worker;
 
-        json_array_foreach(workers, i, worker)
-            count += strcmp(text_of(worker, "state"), states[s]) == 0;
+        json_array_foreach(workers, i, worker) count += strcmp(text_of(worker, "state"), states[s]) == 0;
         print_labelled(out, "workers", "state", states[s], count);
     }
 }

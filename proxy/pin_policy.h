@@ -20,7 +20,7 @@ enum {
 enum pin_standing {
     PIN_STANDING_UNTRIED,
     PIN_STANDING_RIGHT,
-    PIN_STANDING_UNKNOWN,   /* an agent died while trying it */
+    PIN_STANDING_UNKNOWN, /* an agent died while trying it */
     PIN_STANDING_INCORRECT,
     PIN_STANDING_LOCKED
 };
@@ -29,11 +29,11 @@ struct pin_policy_token {
     char label[PIN_POLICY_LABEL_SIZE];
     enum pin_standing standing;
     bool ever_right;
-    bool given;      /* to the agent that lives now */
+    bool given; /* to the agent that lives now */
     bool trying;
     bool turned_away; /* the agent that lives now asked for it in vain */
-    bool gone;       /* the token is not there now */
-    unsigned deaths; /* of agents in a row while trying */
+    bool gone;        /* the token is not there now */
+    unsigned deaths;  /* of agents in a row while trying */
 };
 
 struct pin_policy {
@@ -59,8 +59,8 @@ void pin_policy_agent_died(struct pin_policy *p);
  * turned down, and counts it as given for them. */
 unsigned pin_policy_renew(struct pin_policy *p);
 
-/* Whether a PIN of this module was refused, or lost with an agent: then those that the agent finds by itself (pin-source
- * in a URI) are not tried either. */
+/* Whether a PIN of this module was refused, or lost with an agent: then those that the agent finds by itself
+ * (pin-source in a URI) are not tried either. */
 bool pin_policy_is_spent(const struct pin_policy *p);
 
 /* The worst standing of all tokens: what an administrator has to know. */

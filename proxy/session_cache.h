@@ -1,8 +1,8 @@
 /* proxy/session_cache.h: what TLS sessions need to be resumed on any worker and across reloads: NSS's shared session
  * cache and the ticket key, made once by the supervisor.
  *
- * The cache is a mapped file and a set of locks; each lock is a pipe with one byte in it while it is free. NSS finds all
- * of them in a worker by their descriptor numbers, so each worker inherits all of them under the same numbers, and
+ * The cache is a mapped file and a set of locks; each lock is a pipe with one byte in it while it is free. NSS finds
+ * all of them in a worker by their descriptor numbers, so each worker inherits all of them under the same numbers, and
  * nobody else does. A worker that is killed between taking and giving back a lock takes the byte along, and everybody
  * else would wait (NSS's own remedy comes after half a minute, and a waiting worker is a loop that stands still):
  * session_cache_repair() finds such locks and puts their bytes back.

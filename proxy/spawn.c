@@ -22,7 +22,7 @@ struct child {
 };
 
 /* What a service manager addresses to the process it started. */
-static const char *const own_variables[] = {"NOTIFY_SOCKET", "WATCHDOG_PID",  "WATCHDOG_USEC",       "LISTEN_PID",
+static const char *const own_variables[] = {"NOTIFY_SOCKET", "WATCHDOG_PID",   "WATCHDOG_USEC",        "LISTEN_PID",
                                             "LISTEN_FDS",    "LISTEN_FDNAMES", "CREDENTIALS_DIRECTORY"};
 
 static size_t name_length(const char *variable)

@@ -20,10 +20,10 @@ struct spawn_fd {
 };
 
 struct spawn_options {
-    const char *const *arguments;     /* what follows "yett", such as {"worker", NULL} */
-    const char *const *environment;   /* "NAME=value", added to or replacing ours; may be NULL when the count is 0 */
+    const char *const *arguments;   /* what follows "yett", such as {"worker", NULL} */
+    const char *const *environment; /* "NAME=value", added to or replacing ours; may be NULL when the count is 0 */
     size_t environment_count;
-    const struct spawn_fd *fds;       /* beyond stdio and the control socket */
+    const struct spawn_fd *fds; /* beyond stdio and the control socket */
     size_t fd_count;
 };
 

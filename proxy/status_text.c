@@ -53,7 +53,8 @@ static char *joined(const json_t *list)
     size_t i;
     json_t *item;
 
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         char *longer = base_printf("%s%s%s", text, i == 0 ? "" : ", ", json_string_value(item));
 
         free(text);
@@ -82,7 +83,8 @@ static void print_services(const json_t *services, FILE *out)
 
     fprintf(out, "\n%-20s %8s %10s %12s %8s %12s %12s  %s\n", "SERVICE", "OPEN", "TOTAL", "HANDSHAKES", "FAILED",
             "RECEIVED", "SENT", "LISTENS AT");
-    json_array_foreach(services, i, s) {
+    json_array_foreach(services, i, s)
+    {
         const json_t *c = json_object_get(s, "counters");
         char received[STATUS_BYTES_SIZE], sent[STATUS_BYTES_SIZE];
         char *listen = joined(json_object_get(s, "listen"));
@@ -104,8 +106,10 @@ static void print_modules(const json_t *modules, FILE *out)
 
     if (json_array_size(modules) == 0)
         return;
-    fprintf(out, "\n%-20s %8s %-9s %-10s %11s %9s  %s\n", "MODULE", "PID", "STATE", "PIN", "SIGNATURES", "FAILURES", "PATH");
-    json_array_foreach(modules, i, m) {
+    fprintf(out, "\n%-20s %8s %-9s %-10s %11s %9s  %s\n", "MODULE", "PID", "STATE", "PIN", "SIGNATURES", "FAILURES",
+            "PATH");
+    json_array_foreach(modules, i, m)
+    {
         size_t k;
         json_t *token;
 
@@ -144,7 +148,8 @@ void status_text_print_connections(const json_t *reply, FILE *out)
     if (json_array_size(connections) > 0)
         fprintf(out, "%-14s %-16s %-18s %-24s %-30s %10s %12s %12s  %s\n", "CONNECTION", "SERVICE", "STATE", "CLIENT",
                 "TARGET", "AGE", "RECEIVED", "SENT", "SUBJECT");
-    json_array_foreach(connections, i, c) {
+    json_array_foreach(connections, i, c)
+    {
         char age[STATUS_DURATION_SIZE], received[STATUS_BYTES_SIZE], sent[STATUS_BYTES_SIZE];
         char quoted[BASE_QUOTE_SIZE];
         const char *subject = text_of(c, "subject"); /* a peer's words: not for a terminal as they are */

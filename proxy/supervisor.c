@@ -184,6 +184,7 @@ int supervisor_run(const char *config_path)
     if (status != 0)
         log_line(LOG_LEVEL_ERROR, "loop_not_empty", log_text("reason", uv_strerror(status)));
     if (s.exit_status == 0)
-        log_line(LOG_LEVEL_INFO, "stopped", log_number("uptime_seconds", (int64_t)((base_now_ms() - s.started_ms) / 1000)));
+        log_line(LOG_LEVEL_INFO, "stopped",
+                 log_number("uptime_seconds", (int64_t)((base_now_ms() - s.started_ms) / 1000)));
     return s.exit_status;
 }

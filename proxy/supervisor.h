@@ -35,8 +35,8 @@ void supervisor_drain(struct supervisor *s);
 /* End the process; a second call with SUPERVISOR_STOP_NOW cuts the first one short. */
 void supervisor_stop(struct supervisor *s, enum supervisor_stop how);
 
-/* An administrator gives the PIN of a module: it is tried, once, for each token that waits for one. False with a sentence
- * in *error. `pin` stays the caller's to wipe. */
+/* An administrator gives the PIN of a module: it is tried, once, for each token that waits for one. False with a
+ * sentence in *error. `pin` stays the caller's to wipe. */
 MUST_CHECK bool supervisor_login(struct supervisor *s, const char *module, struct span pin, char **error);
 
 /* What `yett status --json` prints; the caller's reference. */

@@ -93,11 +93,11 @@ static json_t *service_status(const struct supervisor *s, const struct config_se
 {
     static const char *const tls_modes[] = {"none", "implicit", "starttls"};
     json_t *counters = json_object();
-    json_t *status = json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", service->name, "protocol",
-                               config_protocol_name(service->protocol), "listen_tls", tls_modes[service->listen_tls],
-                               "connect_tls", tls_modes[service->connect_tls], "listen",
-                               addresses(service->listen, service->listen_count), "connect",
-                               addresses(service->connect, service->connect_count));
+    json_t *status =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", service->name, "protocol",
+                  config_protocol_name(service->protocol), "listen_tls", tls_modes[service->listen_tls], "connect_tls",
+                  tls_modes[service->connect_tls], "listen", addresses(service->listen, service->listen_count),
+                  "connect", addresses(service->connect, service->connect_count));
 
     for (enum counter which = 0; which < COUNTER_COUNT; which++)
         json_object_set_new(counters, counter_name(which), integer(count_of(s, service->name, which)));
@@ -206,7 +206,8 @@ static void ask_all(struct supervisor *s)
         for (unsigned k = 0; k < generation_worker_count(s->generations[i]); k++) {
             struct worker_process *w = generation_worker(s->generations[i], k);
 
-            if (w == NULL || (worker_process_state(w) != WORKER_ACCEPTING && worker_process_state(w) != WORKER_DRAINING))
+            if (w == NULL ||
+                (worker_process_state(w) != WORKER_ACCEPTING && worker_process_state(w) != WORKER_DRAINING))
                 continue;
             s->gather_from =
                 base_realloc_array(s->gather_from, s->gather_from_count + 1, sizeof(struct worker_process *));

@@ -19,6 +19,8 @@ struct waiting {
 struct worker_process {
     struct child *child;
     enum worker_state state;
+    bool failed; /* it has said so */
+    bool killed; /* by us */
     uint32_t slot;
     uint32_t generation;
     uint64_t started_ms;
@@ -105,11 +107,11 @@ static void on_message(struct worker_process *w, const struct worker_message *me
         }
         return;
     case WORKER_FAILED:
+        w->failed = true;
         w->events->on_failed(w->owner, w, message->text);
         return;
     case WORKER_DRAINED:
-        w->state = WORKER_STOPPING;
-        return;
+        return; /* how it ends after that is what counts */
     case WORKER_CONNECTIONS_ITEM:
         w->events->on_connection(w->owner, w, message->text);
         return;
@@ -158,9 +160,11 @@ static void on_exit_reaped(void *owner, struct child *child, int64_t status, int
 {
     struct worker_process *w = owner;
     char *how = spawn_describe_exit(status, signal_number);
+    bool told = w->state == WORKER_DRAINING || w->state == WORKER_STOPPING;
+    bool clean = status == 0 && signal_number == 0;
 
     (void)child;
-    w->events->on_gone(w->owner, w, how, status == 0 && signal_number == 0);
+    w->events->on_gone(w->owner, w, how, w->failed || w->killed || (told && clean) ? WORKER_ENDED : WORKER_DIED);
     free(how);
     while (w->waiting != NULL)
         waiting_pop(w);
@@ -176,7 +180,8 @@ struct worker_process *worker_process_spawn(uv_loop_t *loop, const struct worker
 {
     static const char *const arguments[] = {"worker", NULL};
     struct worker_process *w = base_alloc(sizeof(*w));
-    char *inheritance = options->session_cache == NULL ? NULL : base_printf("SSL_INHERITANCE=%s", options->session_cache);
+    char *inheritance =
+        options->session_cache == NULL ? NULL : base_printf("SSL_INHERITANCE=%s", options->session_cache);
     const char *environment[] = {inheritance};
     struct spawn_options spawn = {.arguments = arguments,
                                   .environment = environment,
@@ -242,6 +247,7 @@ void worker_process_stop(struct worker_process *w)
 
 void worker_process_kill(struct worker_process *w)
 {
+    w->killed = true;
     w->state = WORKER_STOPPING;
     child_kill(w->child, SIGKILL);
 }

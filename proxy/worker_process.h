@@ -12,6 +12,11 @@
 
 enum worker_state { WORKER_STARTING, WORKER_ACCEPTING, WORKER_DRAINING, WORKER_STOPPING };
 
+enum worker_farewell {
+    WORKER_ENDED, /* as it was told to, or after it had said why it failed */
+    WORKER_DIED,
+};
+
 struct worker_process;
 
 struct worker_events {
@@ -20,19 +25,20 @@ struct worker_events {
     void (*on_connection)(void *owner, struct worker_process *w, const char *json);
     void (*on_connections_end)(void *owner, struct worker_process *w);
     /* `how`: a sentence such as "was killed by signal 9 (Killed)". The counters can be read here for the last time. */
-    void (*on_gone)(void *owner, struct worker_process *w, const char *how, bool clean);
+    void (*on_gone)(void *owner, struct worker_process *w, const char *how, enum worker_farewell farewell);
 };
 
 struct worker_options {
     uint32_t slot;
     uint32_t generation;
     size_t service_count;
-    const char *session_cache;          /* SSL_INHERITANCE text; NULL: none */
-    const struct spawn_fd *cache_fds;   /* what the session cache needs, under the same numbers */
+    const char *session_cache;        /* SSL_INHERITANCE text; NULL: none */
+    const struct spawn_fd *cache_fds; /* what the session cache needs, under the same numbers */
     size_t cache_fd_count;
 };
 
-/* NULL with a sentence in *error. Follow with worker_process_give() for each thing it needs and worker_process_begin(). */
+/* NULL with a sentence in *error. Follow with worker_process_give() for each thing it needs and worker_process_begin().
+ */
 struct worker_process *worker_process_spawn(uv_loop_t *loop, const struct worker_options *options,
                                             const struct worker_events *events, void *owner, char **error);
 
@@ -40,8 +46,8 @@ struct worker_process *worker_process_spawn(uv_loop_t *loop, const struct worker
 void worker_process_give(struct worker_process *w, enum worker_event event, uint32_t service, uint32_t address, int fd);
 void worker_process_begin(struct worker_process *w); /* WORKER_START */
 void worker_process_drain(struct worker_process *w);
-void worker_process_stop(struct worker_process *w);  /* everything closed now */
-void worker_process_kill(struct worker_process *w);  /* for one that does not listen */
+void worker_process_stop(struct worker_process *w); /* everything closed now */
+void worker_process_kill(struct worker_process *w); /* for one that does not listen */
 void worker_process_list_connections(struct worker_process *w);
 
 enum worker_state worker_process_state(const struct worker_process *w);

@@ -92,8 +92,11 @@ static char *printed(void (*print)(const json_t *, FILE *), const json_t *object
 static void status_text_names_what_matters(void **state)
 {
     static const char *const wanted[] = {"yett 1.2.3, process 42, running for 1 h 2 min, generation 7",
-                                         "2 workers have died, 1 reloads were refused", "draining", "1.5 KiB",
-                                         "127.0.0.1:1, [::1]:1", "token \"Mail\": gone, PIN right"};
+                                         "2 workers have died, 1 reloads were refused",
+                                         "draining",
+                                         "1.5 KiB",
+                                         "127.0.0.1:1, [::1]:1",
+                                         "token \"Mail\": gone, PIN right"};
     json_t *object = status();
     char *text = printed(status_text_print, object);
 
@@ -127,7 +130,7 @@ static void duration_has_two_units(void **state)
     static const struct {
         uint64_t seconds;
         const char *want;
-    } cases[] = {{0, "0 s"},           {59, "59 s"},         {60, "1 min 0 s"},     {3599, "59 min 59 s"},
+    } cases[] = {{0, "0 s"},          {59, "59 s"},           {60, "1 min 0 s"}, {3599, "59 min 59 s"},
                  {3600, "1 h 0 min"}, {86399, "23 h 59 min"}, {90000, "1 d 1 h"}};
     char got[STATUS_DURATION_SIZE];
 
@@ -154,9 +157,17 @@ static void admin_host_is_a_literal_or_localhost(void **state)
     static const struct {
         const char *host;
         bool want;
-    } cases[] = {{"127.0.0.1:9180", true},      {"127.0.0.1", true},  {"localhost:9180", true}, {"LOCALHOST", true},
-                 {"[::1]:9180", true},          {"", false},          {"evil.example", false},  {"evil.example:9180", false},
-                 {"127.0.0.1.evil.example", false}, {"localhost.evil.example", false}, {":9180", false}};
+    } cases[] = {{"127.0.0.1:9180", true},
+                 {"127.0.0.1", true},
+                 {"localhost:9180", true},
+                 {"LOCALHOST", true},
+                 {"[::1]:9180", true},
+                 {"", false},
+                 {"evil.example", false},
+                 {"evil.example:9180", false},
+                 {"127.0.0.1.evil.example", false},
+                 {"localhost.evil.example", false},
+                 {":9180", false}};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)

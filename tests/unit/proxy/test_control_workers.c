@@ -64,6 +64,7 @@ static int worker(void)
         return 1;
     }
     counters = counters_map(counters_fd, 1);
+    close(counters_fd);
     if (counters == NULL)
         return 13;
     counter_add(counters_service(counters, 0), COUNTER_connections_total, 7);
@@ -75,7 +76,8 @@ static int worker(void)
             pause();
     wait_for(WORKER_DRAIN, counts, &counters_fd);
     say(WORKER_DRAINED, "");
-    return 0;
+    counters_destroy(&counters);
+    return strcmp(script, "bad-end") == 0 ? 3 : 0;
 }
 
 /* ---- what the generation tells ---- */
@@ -195,9 +197,10 @@ static int remove_folder(void **state)
 /* Two workers that do what `script` says. */
 static struct generation *start(struct told *t, const char *script)
 {
-    char *text = base_printf("[yett]\nworkers = 2\ndrain_timeout = 1s\n[service a]\nprotocol = tcp\nlisten = unix:%s/a, "
-                             "unix:%s/b\nlisten_tls = none\nconnect = 127.0.0.1:1\nconnect_tls = none\n",
-                             folder, folder);
+    char *text =
+        base_printf("[yett]\nworkers = 2\ndrain_timeout = 1s\n[service a]\nprotocol = tcp\nlisten = unix:%s/a, "
+                    "unix:%s/b\nlisten_tls = none\nconnect = 127.0.0.1:1\nconnect_tls = none\n",
+                    folder, folder);
     struct config_findings findings = {0};
     struct config_snapshot *snapshot = config_snapshot_from_memory("t.conf", span_of_string(text));
     struct config *config = config_parse(snapshot, &findings);
@@ -237,7 +240,7 @@ static void start_all_ready_then_drain(void **state)
     assert_int_equal(t->gone, 2);
     assert_int_equal(t->died, 0);
     assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 14);
-    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_open), 0);       /* a gauge ends with its worker */
+    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_open), 0); /* a gauge ends with its worker */
     assert_int_equal(totals_get(&t->totals, "a", COUNTER_client_sent_bytes_total), 4); /* two listeners each */
 }
 
@@ -300,10 +303,27 @@ static void deaf_workers_are_killed_in_the_end(void **state)
     assert_int_equal(t->gone, 2);
 }
 
+static void drained_worker_that_ends_badly_has_died(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "bad-end");
+
+    run(t);
+    generation_drain(g);
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->died, 2);
+}
+
 static void environment_is_ours_without_the_service_managers(void **state)
 {
-    char *inherited[] = {(char[]){"A=1"}, (char[]){"NOTIFY_SOCKET=/x"}, (char[]){"B=2"}, (char[]){"LISTEN_FDS=1"},
-                         (char[]){"CREDENTIALS_DIRECTORY=/c"}, (char[]){"BB=3"}, NULL};
+    char *inherited[] = {(char[]){"A=1"},
+                         (char[]){"NOTIFY_SOCKET=/x"},
+                         (char[]){"B=2"},
+                         (char[]){"LISTEN_FDS=1"},
+                         (char[]){"CREDENTIALS_DIRECTORY=/c"},
+                         (char[]){"BB=3"},
+                         NULL};
     const char *added[] = {"B=20", "C=30"};
     const char *const want[] = {"A=1", "BB=3", "B=20", "C=30"};
     char **got = spawn_environment_create(inherited, added, ARRAY_LEN(added));
@@ -324,6 +344,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(start_fails_when_a_worker_crashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(died_worker_is_replaced_on_the_same_slot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deaf_workers_are_killed_in_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(drained_worker_that_ends_badly_has_died, set_up, tear_down),
         cmocka_unit_test(environment_is_ours_without_the_service_managers),
     };
 
