@@ -36,7 +36,7 @@ struct ocsp {
 
     enum cert_status status;
     bool current; /* of the statement that counts */
-    int64_t valid_until;
+    int64_t this_update, valid_until;
 };
 
 /* OCSPResponse up to the signed part. */
@@ -271,7 +271,7 @@ static enum pkix_error read_cert_status(struct der *single, enum cert_status *st
 }
 
 /* thisUpdate and nextUpdate: until when the statement may be believed. */
-static enum pkix_error read_updates(const struct ocsp *o, struct der *single, int64_t *until)
+static enum pkix_error read_updates(const struct ocsp *o, struct der *single, int64_t *from, int64_t *until)
 {
     struct der wrapper;
     int64_t this_update, next_update;
@@ -280,6 +280,7 @@ static enum pkix_error read_updates(const struct ocsp *o, struct der *single, in
         return PKIX_OCSP_MALFORMED;
     if (this_update > o->time + SLOP_SECONDS)
         return PKIX_OCSP_FUTURE;
+    *from = this_update;
     *until = this_update + SECONDS_PER_DAY;
     if (der_next_is(single, TAG_EXPLICIT_0)) {
         if (der_enter(single, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
@@ -297,14 +298,14 @@ static enum pkix_error read_updates(const struct ocsp *o, struct der *single, in
 static enum pkix_error read_single(struct ocsp *o, struct der single)
 {
     enum cert_status status = STATUS_NONE;
-    int64_t until;
+    int64_t from, until;
     bool matches;
     enum pkix_error error;
 
     if ((error = match_cert_id(o, &single, &matches)) != PKIX_OK || !matches)
         return error;
     if ((error = read_cert_status(&single, &status)) != PKIX_OK ||
-        (error = read_updates(o, &single, &until)) != PKIX_OK ||
+        (error = read_updates(o, &single, &from, &until)) != PKIX_OK ||
         (error = refuse_critical_extensions(&single, TAG_EXPLICIT_1)) != PKIX_OK)
         return error;
     if (!der_at_end(&single))
@@ -312,6 +313,7 @@ static enum pkix_error read_single(struct ocsp *o, struct der single)
     /* Of several statements the worst counts, good only when nothing else is said (CVE-2026-3832). */
     if (status > o->status || (status == o->status && until > o->valid_until)) {
         o->status = status;
+        o->this_update = from;
         o->valid_until = until;
         o->current = o->time <= until;
     }
@@ -338,19 +340,15 @@ static enum pkix_error read_statements(struct ocsp *o, struct der *data)
     return der_at_end(data) ? PKIX_OK : PKIX_OCSP_MALFORMED;
 }
 
-enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert, const struct pkix_cert *issuer,
-                                int64_t time, pkix_verify_statement *verify, void *ctx, int64_t *valid_until)
+static enum pkix_error judge(struct ocsp *o, struct span response)
 {
-    struct ocsp o = {.cert = cert, .issuer = issuer, .time = time, .verify = verify, .ctx = ctx};
     struct der data;
     enum pkix_error error;
 
-    *valid_until = 0;
-    if ((error = read_response(&o, response, &data)) != PKIX_OK || (error = verify_response(&o, &data)) != PKIX_OK ||
-        (error = read_statements(&o, &data)) != PKIX_OK)
+    if ((error = read_response(o, response, &data)) != PKIX_OK || (error = verify_response(o, &data)) != PKIX_OK ||
+        (error = read_statements(o, &data)) != PKIX_OK)
         return error;
-    *valid_until = o.valid_until;
-    switch (o.status) {
+    switch (o->status) {
     case STATUS_NONE:
         return PKIX_OCSP_OTHER_CERT;
     case STATUS_UNKNOWN:
@@ -360,5 +358,30 @@ enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *ce
     case STATUS_GOOD:
         break;
     }
-    return o.current ? PKIX_OK : PKIX_OCSP_OLD;
+    return o->current ? PKIX_OK : PKIX_OCSP_OLD;
+}
+
+enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                                int64_t time, pkix_verify_statement *verify, void *ctx,
+                                struct pkix_statement *statement)
+{
+    struct ocsp o = {.cert = cert, .issuer = issuer, .time = time, .verify = verify, .ctx = ctx};
+
+    *statement = (struct pkix_statement){.error = judge(&o, response)};
+    if (statement->error == PKIX_OK || statement->error == PKIX_REVOKED || statement->error == PKIX_OCSP_OLD ||
+        statement->error == PKIX_OCSP_UNKNOWN_CERT) {
+        statement->this_update = o.this_update;
+        statement->valid_until = o.valid_until;
+    }
+    return statement->error;
+}
+
+enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                                int64_t time, pkix_verify_statement *verify, void *ctx, int64_t *valid_until)
+{
+    struct pkix_statement statement;
+    enum pkix_error error = pkix_ocsp_judge(response, cert, issuer, time, verify, ctx, &statement);
+
+    *valid_until = statement.valid_until;
+    return error;
 }

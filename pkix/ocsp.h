@@ -8,6 +8,7 @@
 
 #include "pkix/cert.h"
 #include "pkix/crl.h" /* pkix_verify_statement */
+#include "pkix/verify.h"
 
 enum {
     PKIX_OCSP_REQUEST_SIZE_MAX = 160,
@@ -22,6 +23,12 @@ enum {
 MUST_CHECK enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert,
                                            const struct pkix_cert *issuer, int64_t time,
                                            pkix_verify_statement *verify, void *ctx, int64_t *valid_until);
+
+/* The same, with all that is to be remembered of it. Returns statement->error. */
+MUST_CHECK enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *cert,
+                                           const struct pkix_cert *issuer, int64_t time,
+                                           pkix_verify_statement *verify, void *ctx,
+                                           struct pkix_statement *statement);
 
 /* A request about one certificate, SHA-1 CertID, no extensions. False when the serial number is too long. */
 MUST_CHECK bool pkix_ocsp_request_write(const struct pkix_cert *cert, const struct pkix_cert *issuer,

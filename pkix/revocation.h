@@ -8,7 +8,9 @@
  * longer than this: a statement would not be younger than the certificate. */
 enum { PKIX_SHORT_LIFE_DAYS = 10 };
 
-/* PKIX_OK, PKIX_REVOKED, PKIX_REVOCATION_UNKNOWN (hard) or an error of a stapled response that must not be passed over.
+/* PKIX_OK, PKIX_REVOKED, PKIX_OCSP_UNKNOWN_CERT (a responder that was asked does not know the certificate),
+ * PKIX_REVOCATION_UNKNOWN (hard), PKIX_LIMIT_EXCEEDED, or an error of a stapled response that must not be passed over.
+ * The request's source of evidence is asked last, when nothing else says anything (Gecko's order, without CRLite).
  * Notes in the search what was learnt about the leaf. *what is a static explanation. */
 MUST_CHECK enum pkix_error pkix_revocation_check(struct pkix_search *search, const struct pkix_cert *cert,
                                                  const struct pkix_cert *issuer, enum pkix_role role,

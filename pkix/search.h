@@ -82,6 +82,8 @@ struct pkix_search {
     struct pkix_tried tried[PKIX_TRIED_MAX];
     unsigned tried_count;
     enum pkix_revocation_status revocation; /* of the leaf */
+    bool leaf_was_asked_about; /* its status was fetched, not shown by the peer */
+    unsigned evidence_asked;
 };
 
 /* Parse the leaf and the extras. Returns the leaf's parse error. `search` is large: keep it on the heap. */

@@ -47,7 +47,7 @@ static enum pkix_error check_must_staple(const struct pkix_search *s)
     if (s->request->revocation == PKIX_REVOCATION_OFF || s->request->purpose != PKIX_PURPOSE_SERVER)
         return PKIX_OK;
     error = pkix_check_tls_feature_of_leaf(&s->leaf, &must_staple);
-    if (error == PKIX_OK && must_staple && s->revocation != PKIX_REVOCATION_GOOD_OCSP)
+    if (error == PKIX_OK && must_staple && (s->revocation != PKIX_REVOCATION_GOOD_OCSP || s->leaf_was_asked_about))
         error = PKIX_TLS_FEATURE_MISSING;
     return error;
 }

@@ -56,6 +56,56 @@ struct pkix_limits {
     unsigned wall_ms_max;             /* 2000; 0: none */
 };
 
+/* What an OCSP responder said of a certificate, judged: PKIX_OK (good), PKIX_REVOKED, PKIX_OCSP_UNKNOWN_CERT, or why
+ * the response says nothing. The times are in seconds since 1970 and 0 where nothing was said. */
+struct pkix_statement {
+    enum pkix_error error;
+    int64_t this_update, valid_until;
+};
+
+/* Evidence from outside. When neither staples nor the request's responses and CRLs say anything of a certificate, the
+ * source is asked; it has sockets and a clock, which pkix/ has not. It is asked only about certificates of a path whose
+ * signatures have been verified up to an anchor, so that nobody can make us fetch with a certificate he made himself;
+ * with soft revocation about the leaf only, never about a leaf that lives less than ten days, and at most
+ * PKIX_EVIDENCE_ASKED_MAX times in a verification. The time it takes does not count for wall_ms_max. */
+enum { PKIX_EVIDENCE_ASKED_MAX = 4, PKIX_EVIDENCE_KEY_SIZE = 32 };
+
+enum pkix_waiting { PKIX_MAY_WAIT, PKIX_MUST_NOT_WAIT };
+
+struct pkix_evidence_question {
+    uint8_t key[PKIX_EVIDENCE_KEY_SIZE]; /* names the certificate in caches: SHA-256 of issuer and serial */
+    struct span issuer;       /* DER of the issuer's certificate */
+    struct span serial;       /* of the certificate: contents of the INTEGER */
+    struct span ocsp_url;     /* see pkix_cert_ocsp_url(); size 0: none */
+    struct span crl_url;      /* see pkix_cert_crl_url(); size 0: none */
+    struct span ocsp_request; /* an OCSPRequest for it; size 0: none can be made */
+    int64_t time;             /* of the request */
+    enum pkix_revocation revocation;
+    enum pkix_waiting waiting;
+};
+
+enum pkix_evidence_kind {
+    PKIX_EVIDENCE_NONE,      /* nothing can be learnt */
+    PKIX_EVIDENCE_STATEMENT, /* it is known from before */
+    PKIX_EVIDENCE_RESPONSE,  /* here is a response: it is judged, and the source told with settle() */
+    PKIX_EVIDENCE_NOT_NOW,   /* only by waiting, with PKIX_MUST_NOT_WAIT: the certificate is not accepted */
+};
+
+struct pkix_evidence {
+    enum pkix_evidence_kind kind;
+    struct pkix_statement statement; /* STATEMENT */
+    uint8_t *response;               /* RESPONSE: from base_alloc(); pkix frees it */
+    size_t response_size;
+    const char *why; /* NONE: static, such as "its OCSP responder did not answer in time"; NULL: nothing to say */
+};
+
+/* Called from any thread that verifies; they MUST be thread-safe. ask() keeps a deadline of its own. */
+struct pkix_evidence_source {
+    void *ctx;
+    void (*ask)(void *ctx, const struct pkix_evidence_question *question, struct pkix_evidence *evidence);
+    void (*settle)(void *ctx, const struct pkix_evidence_question *question, const struct pkix_statement *statement);
+};
+
 struct pkix_request {
     struct span leaf;              /* DER; borrowed until pkix_verify() returns */
     const struct span *extras;     /* DER each; may be NULL when extras_count is 0 */
@@ -71,6 +121,8 @@ struct pkix_request {
     const struct span *ocsp;         /* OCSP responses from files or fetched, in any order */
     size_t ocsp_count;
     const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
+    const struct pkix_evidence_source *evidence; /* NULL: none */
+    enum pkix_waiting evidence_waiting;
     struct span required_policy;   /* DER-encoded OID contents; size 0: any */
     const struct pkix_pin *pins;   /* some certificate of the path, anchor included, has one of these keys (as RFC 7469 */
     size_t pin_count;              /* section 2.6 has it); 0: any key will do */
