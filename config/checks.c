@@ -238,6 +238,28 @@ static void verification(struct check_context *c)
                  "connect_tls: with %s it needs verify_name, the name in the server's certificate", s->connect[i].text);
 }
 
+/* Whether anybody's certificate is verified at all. */
+static bool verifies(const struct config_service *s)
+{
+    return (s->connect_tls != CONFIG_TLS_NONE && !s->insecure_no_verify) || s->peer != CONFIG_PEER_NONE;
+}
+
+static void revocation(struct check_context *c)
+{
+    static const enum option_id all[] = {OPTION_REVOCATION, OPTION_CRL, OPTION_OCSP_FETCH, OPTION_OCSP_TIMEOUT};
+    static const enum option_id fetching[] = {OPTION_OCSP_TIMEOUT};
+    const struct config_service *s = c->service;
+
+    if (!verifies(s)) {
+        useless_find(c, all, ARRAY_LEN(all), "no certificate is verified here: needs connect_tls, or peer");
+        return;
+    }
+    if (s->revocation == CONFIG_REVOCATION_OFF)
+        useless_find(c, all + 1, ARRAY_LEN(all) - 1, "does nothing with revocation = off");
+    else if (!s->ocsp_fetch)
+        useless_find(c, fetching, ARRAY_LEN(fetching), "does nothing with ocsp_fetch = no");
+}
+
 /* Mail servers relay for their own machine (Postfix: mynetworks). All the world's mail that comes through a proxy
  * comes from there, unless the server is told otherwise: an open relay. */
 static void smtp_loopback_relay(struct check_context *c)
@@ -309,6 +331,10 @@ static void dependent_defaults(struct check_context *c)
     if (!given(c, OPTION_HANDSHAKE_TIMEOUT) &&
         (s->listen_tls == CONFIG_TLS_STARTTLS || s->connect_tls == CONFIG_TLS_STARTTLS))
         s->handshake_timeout_ms = 60000;
+    if (!given(c, OPTION_OCSP_TIMEOUT) && s->revocation == CONFIG_REVOCATION_HARD)
+        s->ocsp_timeout_ms = 10000; /* what is not answered is refused: be patient */
+    if (s->revocation == CONFIG_REVOCATION_OFF || !verifies(s))
+        s->ocsp_fetch = false;
     if (!given(c, OPTION_IDLE_TIMEOUT) && s->protocol == CONFIG_PROTOCOL_SMTP)
         s->idle_timeout_ms = 600000; /* RFC 5321 section 4.5.3.2.6: ten minutes for the end of the data */
 }
@@ -336,6 +362,9 @@ static const struct {
     {via, BIT(OPTION_VIA) | BIT(OPTION_CONNECT)},
     {verification,
      BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) | BIT(OPTION_INSECURE_NO_VERIFY)},
+    {revocation,
+     BIT(OPTION_REVOCATION) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) |
+         BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH)},
     {smtp_loopback_relay,
      BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) | BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},

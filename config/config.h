@@ -38,6 +38,7 @@ enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
 enum config_ciphers { CONFIG_CIPHERS_INTERMEDIATE, CONFIG_CIPHERS_MODERN };
 enum config_send_proxy { CONFIG_SEND_PROXY_NONE, CONFIG_SEND_PROXY_V1, CONFIG_SEND_PROXY_V2, CONFIG_SEND_PROXY_V2_TLS };
 enum config_sni { CONFIG_SNI_ANY, CONFIG_SNI_KNOWN, CONFIG_SNI_REQUIRED };
+enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG, CONFIG_LOG_JOURNAL };
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
@@ -95,6 +96,15 @@ struct config_trust {
     struct config_place place;
 };
 
+/* crl = file:PATH, stored */
+enum config_crl_type { CONFIG_CRL_PATH /* a PEM or DER file, or a directory of them */,
+                       CONFIG_CRL_STORED /* the folder [yett] crl_directory */ };
+struct config_crl {
+    enum config_crl_type type;
+    char *path; /* NULL when stored */
+    struct config_place place;
+};
+
 enum config_pin_type { CONFIG_PIN_NONE, CONFIG_PIN_FILE, CONFIG_PIN_CREDENTIAL, CONFIG_PIN_ENV, CONFIG_PIN_PROMPT };
 
 /* [module NAME]: a PKCS#11 module, in a process of its own */
@@ -140,6 +150,13 @@ struct config_service {
     struct config_address *via;      /* upstream HTTP proxy to CONNECT through; NULL: none */
     bool insecure_no_verify;
 
+    /* Of servers' and of clients' certificates alike, wherever they are verified. */
+    enum config_revocation revocation; /* default soft */
+    struct config_crl *crl;
+    size_t crl_count;
+    bool ocsp_fetch;                 /* ask the responders that certificates name; default yes, no with revocation off */
+    uint32_t ocsp_timeout_ms;        /* for one certificate, waiting included; 2000 with soft, 10000 with hard */
+
     struct config_allow_target *allow_target;
     size_t allow_target_count;
 
@@ -166,6 +183,7 @@ struct config {
     char *control;             /* default /run/yett/control.sock */
     struct config_address *admin; /* NULL: off; loopback or unix only */
     char *database;            /* "sql:/path", or NULL: none */
+    char *crl_directory;       /* where yett crl keeps CRLs; default /var/lib/yett/crls */
     enum config_log log;
     enum config_log_format log_format;
     int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */

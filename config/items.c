@@ -186,6 +186,36 @@ void item_trust_clear(void *item)
     free(trust->path);
 }
 
+bool item_crl_parse(const char *text, void *item, char **error)
+{
+    struct config_crl *crl = item;
+    const char *path = after(text, "file:");
+    char *quoted;
+
+    if (strcmp(text, "stored") == 0) {
+        crl->type = CONFIG_CRL_STORED;
+        return true;
+    }
+    if (path == NULL && strchr(text, '/') != NULL)
+        path = text;
+    if (path != NULL && *path != '\0') {
+        crl->type = CONFIG_CRL_PATH;
+        crl->path = base_strdup(path);
+        return true;
+    }
+    quoted = value_quote(text);
+    *error = base_printf("must be file:PATH or stored, not %s", quoted);
+    free(quoted);
+    return false;
+}
+
+void item_crl_clear(void *item)
+{
+    struct config_crl *crl = item;
+
+    free(crl->path);
+}
+
 bool item_text_parse(const char *text, void *item, char **error)
 {
     char **out = item;

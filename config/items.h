@@ -23,6 +23,9 @@ void item_allow_target_clear(void *item);
 MUST_CHECK bool item_trust_parse(const char *text, void *item, char **error); /* struct config_trust */
 void item_trust_clear(void *item);
 
+MUST_CHECK bool item_crl_parse(const char *text, void *item, char **error); /* struct config_crl */
+void item_crl_clear(void *item);
+
 MUST_CHECK bool item_text_parse(const char *text, void *item, char **error); /* char * */
 void item_text_clear(void *item);
 

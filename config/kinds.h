@@ -19,6 +19,7 @@ extern const struct option_kind option_kind_identity_list;
 extern const struct option_kind option_kind_allow_list;
 extern const struct option_kind option_kind_allow_target_list;
 extern const struct option_kind option_kind_trust_list;
+extern const struct option_kind option_kind_crl_list;
 extern const struct option_kind option_kind_text_list;
 extern const struct option_kind option_kind_environment_list;
 

@@ -59,6 +59,11 @@ static const struct value_word peer_words[] = {{"none", CONFIG_PEER_NONE, VALUE_
                                                {"require", CONFIG_PEER_REQUIRE, VALUE_WORD_READY},
                                                {.name = NULL}};
 
+static const struct value_word revocation_words[] = {{"off", CONFIG_REVOCATION_OFF, VALUE_WORD_READY},
+                                                     {"soft", CONFIG_REVOCATION_SOFT, VALUE_WORD_READY},
+                                                     {"hard", CONFIG_REVOCATION_HARD, VALUE_WORD_READY},
+                                                     {.name = NULL}};
+
 static const struct value_word send_proxy_words[] = {{"none", CONFIG_SEND_PROXY_NONE, VALUE_WORD_READY},
                                                      {"v1", CONFIG_SEND_PROXY_V1, VALUE_WORD_READY},
                                                      {"v2", CONFIG_SEND_PROXY_V2, VALUE_WORD_READY},
@@ -74,6 +79,7 @@ static const struct value_word tls_min_words[] = {
 
 /* Milliseconds. No time is 0: what never ends would be a way to hold a connection for ever. */
 enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+enum { OCSP_TIMEOUT_MAX_MS = MINUTE };
 enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, DRAIN_MAX_MS = 24 * HOUR, IDLE_MAX_MS = 168 * HOUR };
 
 #define YETT(field)         .section = OPTION_YETT, .offset = offsetof(struct config, field)
@@ -95,6 +101,8 @@ const struct option config_options[OPTION_COUNT] = {
                       .help = "Where /metrics, /healthz and /status are served: a loopback address or unix:PATH."},
     [OPTION_DATABASE] = {"database", YETT(database), .kind = &option_kind_database, .default_text = "none",
                          .help = "The NSS database with certificates, keys and trust."},
+    [OPTION_CRL_DIRECTORY] = {"crl_directory", YETT(crl_directory), .kind = &option_kind_text,
+                              .default_value = "/var/lib/yett/crls", .help = "Where yett crl keeps CRLs."},
     [OPTION_LOG] = {"log", YETT(log), .kind = &option_kind_word, .words = log_words, .default_value = "stderr",
                     .help = "Where log lines go."},
     [OPTION_LOG_FORMAT] = {"log_format", YETT(log_format), .kind = &option_kind_word, .words = log_format_words,
@@ -157,6 +165,17 @@ const struct option config_options[OPTION_COUNT] = {
                             .help = "The name the server's certificate must have."},
     [OPTION_TRUST] = {"trust", SERVICE_LIST(trust), .kind = &option_kind_trust_list, .default_value = "mozilla",
                       .help = "Who may have issued the server's certificate."},
+    [OPTION_REVOCATION] = {"revocation", SERVICE(revocation), .kind = &option_kind_word, .words = revocation_words,
+                           .default_value = "soft",
+                           .help = "What is done about revoked certificates, and about those of which nothing is known."},
+    [OPTION_CRL] = {"crl", SERVICE_LIST(crl), .kind = &option_kind_crl_list, .default_text = "none",
+                    .help = "Certificate revocation lists."},
+    [OPTION_OCSP_FETCH] = {"ocsp_fetch", SERVICE(ocsp_fetch), .kind = &option_kind_flag, .words = flag_words,
+                           .default_value = "yes", .help = "Ask the OCSP responder that a certificate names."},
+    [OPTION_OCSP_TIMEOUT] = {"ocsp_timeout", SERVICE(ocsp_timeout_ms), .kind = &option_kind_time, .min = TIMEOUT_MIN_MS,
+                             .max = OCSP_TIMEOUT_MAX_MS, .default_value = "2s",
+                             .default_text = "2s, with revocation hard 10s",
+                             .help = "For asking about one certificate."},
     [OPTION_VIA] = {"via", SERVICE(via), .kind = &option_kind_address, .default_text = "none",
                     .help = "An HTTP proxy through which to reach the server."},
     [OPTION_SEND_PROXY] = {"send_proxy", SERVICE(send_proxy), .kind = &option_kind_word, .words = send_proxy_words,

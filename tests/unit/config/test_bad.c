@@ -301,6 +301,24 @@ static void servers_are_checked(void **state)
          "f:6: insecure_no_verify: needs connect_tls = implicit or starttls\n"},
         {TCP "connect_tls = implicit\nverify_name = a.example\ninsecure_no_verify = yes\n",
          "f:5: verify_name: nothing is verified with insecure_no_verify = yes; keep one\n"},
+        {TCP "revocation = hard\ncrl = stored\nocsp_fetch = no\nocsp_timeout = 1s\n",
+         "f:4: revocation: no certificate is verified here: needs connect_tls, or peer\n"
+         "f:5: crl: no certificate is verified here: needs connect_tls, or peer\n"
+         "f:6: ocsp_fetch: no certificate is verified here: needs connect_tls, or peer\n"
+         "f:7: ocsp_timeout: no certificate is verified here: needs connect_tls, or peer\n"},
+        {TCP "connect_tls = implicit\ninsecure_no_verify = yes\nrevocation = soft\n",
+         "f:6: revocation: no certificate is verified here: needs connect_tls, or peer\n"},
+        {TCP "connect_tls = implicit\nrevocation = off\ncrl = stored\nocsp_fetch = yes\n",
+         "f:6: crl: does nothing with revocation = off\n"
+         "f:7: ocsp_fetch: does nothing with revocation = off\n"},
+        {TCP "connect_tls = implicit\nocsp_fetch = no\nocsp_timeout = 1s\n",
+         "f:6: ocsp_timeout: does nothing with ocsp_fetch = no\n"},
+        {TCP "connect_tls = implicit\nrevocation = medium\n",
+         "f:5: revocation: must be one of off, soft, hard, not \"medium\"\n"},
+        {TCP "connect_tls = implicit\ncrl = mine\n", "f:5: crl: must be file:PATH or stored, not \"mine\"\n"},
+        {TCP "connect_tls = implicit\ncrl = file:\n", "f:5: crl: must be file:PATH or stored, not \"file:\"\n"},
+        {TCP "connect_tls = implicit\nocsp_timeout = 2m\n",
+         "f:5: ocsp_timeout: must be from 10ms to 1m, not \"2m\"\n"},
         {TCP "connect_tls = implicit\ntrust = mozilla, database\n", "f:5: trust: database needs [yett] database\n"},
         {"[service s]\nlisten = 127.0.0.1:1\nconnect = unix:/s\nconnect_tls = implicit\n",
          "f:4: connect_tls: with unix:/s it needs verify_name, the name in the server's certificate\n"},

@@ -52,6 +52,10 @@ static void defaults_are_those_of_the_header(void **state)
     assert_int_equal(s->trust[0].type, CONFIG_TRUST_MOZILLA);
     assert_null(s->via);
     assert_false(s->insecure_no_verify);
+    assert_int_equal(s->revocation, CONFIG_REVOCATION_SOFT);
+    assert_int_equal(s->crl_count, 0);
+    assert_false(s->ocsp_fetch); /* nobody is verified here */
+    assert_int_equal(s->ocsp_timeout_ms, 2000);
     assert_int_equal(s->allow_target_count, 0);
     assert_int_equal(s->ciphers, CONFIG_CIPHERS_INTERMEDIATE);
     assert_int_equal(s->tls_min, 0x0303);
@@ -301,6 +305,61 @@ static void timeouts_depend_on_the_protocol(void **state)
     }
 }
 
+static void revocation_is_read(void **state)
+{
+#define CONNECTS "connect_tls = implicit\n"
+#define ASKS     "listen_tls = implicit\nidentity = file:/x\npeer = request\npeer_trust = file:/ca\n"
+    static const struct {
+        const char *options;
+        enum config_revocation mode;
+        bool fetch;
+        unsigned timeout_ms;
+    } cases[] = {
+        {CONNECTS, CONFIG_REVOCATION_SOFT, true, 2000},
+        {ASKS, CONFIG_REVOCATION_SOFT, true, 2000},
+        {"", CONFIG_REVOCATION_SOFT, false, 2000},
+        {CONNECTS "insecure_no_verify = yes\n", CONFIG_REVOCATION_SOFT, false, 2000},
+        {CONNECTS "insecure_no_verify = yes\n" ASKS, CONFIG_REVOCATION_SOFT, true, 2000},
+        {CONNECTS "revocation = off\n", CONFIG_REVOCATION_OFF, false, 2000},
+        {CONNECTS "revocation = hard\n", CONFIG_REVOCATION_HARD, true, 10000},
+        {CONNECTS "revocation = hard\nocsp_timeout = 3s\n", CONFIG_REVOCATION_HARD, true, 3000},
+        {ASKS "revocation = hard\nocsp_fetch = no\n", CONFIG_REVOCATION_HARD, false, 10000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *text = base_printf("[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n%s", cases[i].options);
+        struct config *c = testing_parse_good(text);
+
+        assert_int_equal(c->services[0].revocation, cases[i].mode);
+        assert_int_equal(c->services[0].ocsp_fetch, cases[i].fetch);
+        assert_int_equal(c->services[0].ocsp_timeout_ms, cases[i].timeout_ms);
+        config_destroy(&c);
+        free(text);
+    }
+#undef CONNECTS
+#undef ASKS
+}
+
+static void crls_are_read(void **state)
+{
+    struct config *c =
+        testing_parse_good("[yett]\ncrl_directory = /srv/crls\n[service s]\nlisten = 127.0.0.1:1\n"
+                           "connect = 127.0.0.1:2\nconnect_tls = implicit\ncrl = file:/a.pem, stored, /b.crl\n");
+    const struct config_service *s = &c->services[0];
+
+    (void)state;
+    assert_string_equal(c->crl_directory, "/srv/crls");
+    assert_int_equal(s->crl_count, 3);
+    assert_int_equal(s->crl[0].type, CONFIG_CRL_PATH);
+    assert_string_equal(s->crl[0].path, "/a.pem");
+    assert_int_equal(s->crl[1].type, CONFIG_CRL_STORED);
+    assert_null(s->crl[1].path);
+    assert_string_equal(s->crl[2].path, "/b.crl");
+    assert_int_equal(s->crl[2].place.line, 7);
+    config_destroy(&c);
+}
+
 /* What looks like a mistake next door, and is none. */
 static void harmless_neighbours_are_good(void **state)
 {
@@ -346,6 +405,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_those_of_the_header),
+        cmocka_unit_test(revocation_is_read),
+        cmocka_unit_test(crls_are_read),
         cmocka_unit_test(process_and_module_options_are_read),
         cmocka_unit_test(service_options_are_read),
         cmocka_unit_test(insecure_options_and_alpn_are_read),
