@@ -136,7 +136,10 @@ static void on_pool_done(struct handshake_job *job)
 static void submit_step(struct leg *leg)
 {
     leg->job = (struct handshake_job){
-        .engine = leg->engine, .group = leg->session->service->pool_group, .on_done = on_pool_done};
+        .engine = leg->engine,
+        .group = tls_engine_may_fetch(leg->engine) ? leg->session->service->fetch_group
+                                                   : leg->session->service->pool_group,
+        .on_done = on_pool_done};
     if (handshake_pool_submit(leg->session->plane->pool, &leg->job)) {
         leg->on_pool = true;
         counter_add(leg->session->counters, COUNTER_handshake_queue_waiting, 1);
@@ -476,7 +479,7 @@ const char *leg_error_name(const struct leg *leg)
 const char *leg_error(const struct leg *leg)
 {
     if (leg->pool_refused)
-        return "too many handshakes wait for the token";
+        return "too many handshakes wait for the token, or for OCSP responders";
     if (leg->read_error != 0)
         return uv_strerror(leg->read_error);
     if (engine_is_ours(leg) && tls_engine_error(leg->engine)[0] != '\0')

@@ -1,6 +1,7 @@
 /* see proxy/service.h */
 #include "proxy/service.h"
 
+#include "proxy/revocation.h"
 #include "tls/runtime.h"
 #include "tokens/shim.h"
 #include <errno.h>
@@ -30,7 +31,8 @@ struct services_shared {
     size_t identity_count;
     struct shared_store *stores;
     size_t store_count;
-    char **pool_groups; /* their names: a token, or a service */
+    struct revocation *revocation;
+    char **pool_groups; /* their names: a token, a service, or a service that asks responders */
     size_t pool_group_count;
 };
 
@@ -173,11 +175,8 @@ static void name_pool_group(const struct config_service *service, char *out, siz
     snprintf(out, out_size, "service %s", service->name);
 }
 
-static size_t pool_group_of(struct services_shared *shared, const struct config_service *service)
+static size_t pool_group_named(struct services_shared *shared, const char *name)
 {
-    char name[2 * POOL_GROUP_NAME_MAX];
-
-    name_pool_group(service, name, sizeof(name));
     for (size_t i = 0; i < shared->pool_group_count; i++)
         if (strcmp(shared->pool_groups[i], name) == 0)
             return i;
@@ -185,6 +184,23 @@ static size_t pool_group_of(struct services_shared *shared, const struct config_
         base_realloc_array(shared->pool_groups, shared->pool_group_count + 1, sizeof(*shared->pool_groups));
     shared->pool_groups[shared->pool_group_count] = base_strdup(name);
     return shared->pool_group_count++;
+}
+
+static size_t pool_group_of(struct services_shared *shared, const struct config_service *service)
+{
+    char name[2 * POOL_GROUP_NAME_MAX];
+
+    name_pool_group(service, name, sizeof(name));
+    return pool_group_named(shared, name);
+}
+
+/* Steps that may ask a responder wait for it among themselves: a token is nobody's to hold up, nor another service. */
+static size_t fetch_group_of(struct services_shared *shared, const struct config_service *service)
+{
+    char name[2 * POOL_GROUP_NAME_MAX];
+
+    snprintf(name, sizeof(name), "revocation %s", service->name);
+    return pool_group_named(shared, name);
 }
 
 /* ---- TLS contexts ---- */
@@ -258,7 +274,7 @@ static size_t read_staple(const struct config_service *service, uint8_t **data, 
     return 0;
 }
 
-static void open_server_context(struct service *s, struct config_findings *findings)
+static void open_server_context(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
     const char *protocol_alpn = starttls_protocol_alpn(s->protocol);
@@ -282,6 +298,9 @@ static void open_server_context(struct service *s, struct config_findings *findi
     for (size_t i = 0; i < config->alpn_count; i++)
         alpn[options.alpn_count++] = config->alpn[i];
     options.alpn_ignore = s->protocol == STARTTLS_TCP && options.alpn_count == 0;
+    if (config->peer != CONFIG_PEER_NONE)
+        options.revocation =
+            revocation_open(shared->revocation, config, config->peer_trust, config->peer_trust_count, findings);
     if (config->ocsp_staple != NULL) {
         size_t size = read_staple(config, &staple, findings);
         options.ocsp_staple = span_of(staple, size);
@@ -294,7 +313,7 @@ static void open_server_context(struct service *s, struct config_findings *findi
     free(alpn);
 }
 
-static void open_client_context(struct service *s, struct config_findings *findings)
+static void open_client_context(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
     const char *alpn = starttls_protocol_alpn(s->protocol);
@@ -311,6 +330,8 @@ static void open_client_context(struct service *s, struct config_findings *findi
         .identity_count = s->connect_identity_count,
     };
 
+    if (!config->insecure_no_verify)
+        options.revocation = revocation_open(shared->revocation, config, config->trust, config->trust_count, findings);
     if (!tls_client_context_create(&options, &s->client_context, &error)) {
         config_finding_add(findings, config->place, "service %s: %s", config->name, error);
         free(error);
@@ -337,13 +358,14 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->protocol = protocol_of(config->protocol);
     s->greeting_name = choose_greeting_name(config);
     s->pool_group = pool_group_of(shared, config);
+    s->fetch_group = config->ocsp_fetch ? fetch_group_of(shared, config) : s->pool_group;
     if (config->listen_tls != CONFIG_TLS_NONE) {
         s->identity_count = config->identity_count;
         s->identities = open_identities(shared, config->identity, config->identity_count, findings);
         if (config->peer != CONFIG_PEER_NONE)
             s->peer_trust = open_store(shared, config->peer_trust, config->peer_trust_count, findings);
         if (findings->count == findings_before)
-            open_server_context(s, findings);
+            open_server_context(shared, s, findings);
     }
     if (config->connect_tls != CONFIG_TLS_NONE) {
         static const struct config_trust mozilla = {.type = CONFIG_TRUST_MOZILLA};
@@ -355,7 +377,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
             s->trust = open_store(shared, config->trust_count > 0 ? config->trust : &mozilla,
                                   config->trust_count > 0 ? config->trust_count : 1, findings);
         if (findings->count == findings_before)
-            open_client_context(s, findings);
+            open_client_context(shared, s, findings);
     }
 }
 
@@ -367,6 +389,7 @@ struct services *services_open(const struct config *config, struct config_findin
     services->items = base_alloc(config->service_count * sizeof(*services->items));
     services->count = config->service_count;
     services->shared = base_alloc(sizeof(*services->shared));
+    services->shared->revocation = revocation_create(config);
     for (size_t i = 0; i < config->service_count; i++) {
         services->items[i].config = &config->services[i];
         open_service(services->shared, &services->items[i], findings);
@@ -383,6 +406,7 @@ static void destroy_shared(struct services_shared *shared)
         tls_identity_destroy(&shared->identities[i].identity);
     for (size_t i = 0; i < shared->store_count; i++)
         pkix_store_destroy(&shared->stores[i].store);
+    revocation_destroy(&shared->revocation);
     for (size_t i = 0; i < shared->pool_group_count; i++)
         free(shared->pool_groups[i]);
     free(shared->identities);

@@ -22,6 +22,7 @@ struct service {
     struct pkix_store *peer_trust;      /* for client certificates */
     char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
+    size_t fetch_group;                 /* the same, for steps that may ask an OCSP responder */
 };
 
 struct services {

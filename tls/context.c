@@ -212,6 +212,7 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
     c = context_create(TLS_ROLE_CLIENT, options->trust, options->identities, options->identity_count, options->alpn,
                        options->alpn_count);
     c->insecure_no_verify = options->insecure_no_verify;
+    c->revocation = options->revocation;
     c->sessions = tls_sessions_create();
     c->model = model_create(error);
     if (c->model != NULL && set_options(c->model, common_options, ARRAY_LEN(common_options), error) &&
@@ -340,6 +341,7 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
                        options->alpn_count);
     c->sni = options->sni;
     c->peer = options->peer;
+    c->revocation = options->revocation;
     c->resumes = may_resume(c);
     tls_sites_build(c);
     if (!hash_context(c, options, error))

@@ -66,9 +66,22 @@ static bool reads_in_steps(const struct tls_engine *e)
     return e->context->role == TLS_ROLE_CLIENT && e->context->may_block && e->version == TLS_VERSION_12;
 }
 
+/* Only the step that reads the peer's certificate asks: a client's first step has nothing to read, and a server is not
+ * shown a certificate in the step that reads the ClientHello. */
+bool tls_engine_may_fetch(const struct tls_engine *e)
+{
+    const struct tls_context *c = e->context;
+
+    if (c->revocation.evidence == NULL || e->failed || e->handshake_done || e->peer_judged ||
+        e->transport.in.size == 0)
+        return false;
+    return c->role == TLS_ROLE_CLIENT ? !c->insecure_no_verify : c->peer != TLS_PEER_NONE && e->hello_checked;
+}
+
 bool tls_engine_may_block(const struct tls_engine *e)
 {
-    return !e->failed && (e->handshake_done ? reads_in_steps(e) : e->context->may_block);
+    return !e->failed &&
+           (e->handshake_done ? reads_in_steps(e) : e->context->may_block || tls_engine_may_fetch(e));
 }
 
 static bool takes_records(const struct tls_engine *e)

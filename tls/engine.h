@@ -10,7 +10,8 @@
  * Caveats: no 0-RTT, no renegotiation by a peer of a server, no compression. NSS types do not show: another record
  * layer can go in behind this header. Certificates are verified against the wall clock of the machine.
  * Resumption: a client verifies the certificates of a session again before it offers it, and offers none in which it
- * used a certificate of its own; it resumes by ticket only. A server that asks for client certificates resumes nothing,
+ * used a certificate of its own; it resumes by ticket only. (The verification before an offer takes no waiting: a session
+ * of which nothing is known without asking is not offered.) A server that asks for client certificates resumes nothing,
  * nor does one with an RSA-PSS certificate. TLS 1.3 resumes by ticket, TLS 1.2 from the cache of tls/runtime.h. Sessions
  * are good only for the service, the identities and the name they were made for.
  * Threads: one thread at a time per engine; different engines are independent. tls_engine_step() is the only call that
@@ -42,6 +43,14 @@ enum tls_ciphers { TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_MODERN }; /* Mozilla's 
 enum tls_sni { TLS_SNI_ANY, TLS_SNI_KNOWN, TLS_SNI_REQUIRED };
 enum tls_peer { TLS_PEER_NONE, TLS_PEER_REQUEST, TLS_PEER_REQUIRE };
 
+/* How a peer's certificates are checked for revocation. Staples are looked at unless it is off (the leaf's only: NSS 3.87
+ * does not hand out the others that TLS 1.3 has). All is borrowed while the context lives. */
+struct tls_revocation {
+    enum pkix_revocation mode;
+    const struct pkix_crl_set *crls;             /* pkix/crl.h; NULL: none */
+    const struct pkix_evidence_source *evidence; /* NULL: nothing is fetched */
+};
+
 struct tls_server_options {
     struct tls_identity *const *identities; /* borrowed while the context lives; at least one */
     size_t identity_count;
@@ -53,6 +62,7 @@ struct tls_server_options {
     enum tls_sni sni;
     enum tls_peer peer;
     const struct pkix_store *trust;   /* for client certificates; borrowed; needed unless peer is NONE */
+    struct tls_revocation revocation; /* of client certificates */
     struct span ocsp_staple;          /* DER response for the first identity; copied; size 0: none */
     const char *session_id_context;   /* service name: tickets of one service are not good for another */
 };
@@ -63,6 +73,7 @@ struct tls_client_options {
     const char *const *alpn;
     size_t alpn_count;
     const struct pkix_store *trust;   /* borrowed; needed unless insecure_no_verify */
+    struct tls_revocation revocation;
     bool insecure_no_verify;
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
     size_t identity_count;
@@ -89,6 +100,10 @@ unsigned tls_engine_wants(const struct tls_engine *e);
 /* Whether the next tls_engine_step() may wait for a token or for revocation. May change as the handshake goes on
  * (a server with software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
 bool tls_engine_may_block(const struct tls_engine *e);
+
+/* Whether it may wait for the context's source of evidence: then it may wait for somebody's server, and should not hold
+ * up those that wait for a token. Implies tls_engine_may_block(). */
+bool tls_engine_may_fetch(const struct tls_engine *e);
 
 /* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */
 MUST_CHECK enum tls_status tls_engine_step(struct tls_engine *e);

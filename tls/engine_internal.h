@@ -49,6 +49,7 @@ struct tls_context {
     enum tls_role role;
     PRFileDesc *model; /* client: the model. Server: that of sites[0], borrowed */
     const struct pkix_store *trust;
+    struct tls_revocation revocation;
     const struct tls_identity **identities;
     size_t identity_count;
     bool may_block; /* some identity's key is on a token */
@@ -84,6 +85,7 @@ struct tls_engine {
     bool hello_checked; /* server: the ClientHello was taken */
     bool flooded;
     unsigned version; /* 0x0303 or 0x0304 once the handshake is done */
+    bool peer_judged; /* the verdict on the peer's certificate was asked for */
     bool stepped;     /* nothing has come since the last step */
     bool dry;         /* nothing to decrypt until more records come */
     bool closing;     /* close_notify was sent */

@@ -56,9 +56,13 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .name = wanted_name(e, address),
         .time = time(NULL), /* of the wall clock: what certificates are about */
         .any_extended_key_usage = e->context->role == TLS_ROLE_SERVER,
-        .revocation = PKIX_REVOCATION_SOFT,
+        .revocation = e->context->revocation.mode,
         .stapled = stapled,
         .stapled_count = stapled_count,
+        .crls = e->context->revocation.crls,
+        .evidence = e->context->revocation.evidence,
+        /* Before a session is offered, and when a TLS 1.2 server renegotiates, nothing may block. */
+        .evidence_waiting = use == TLS_VERDICT_TELL && !e->handshake_done ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
     };
     struct pkix_verdict *verdict = NULL;
     enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
@@ -112,6 +116,7 @@ static SECStatus PR_CALLBACK auth_certificate(void *arg, PRFileDesc *fd, PRBool 
         return SECFailure;
     stapled_count = staple_spans(fd, stapled);
     e->peer_stapled = stapled_count != 0;
+    e->peer_judged = true;
     if (e->context->insecure_no_verify)
         return SECSuccess;
     count = chain_spans(list, chain);

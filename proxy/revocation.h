@@ -1,0 +1,24 @@
+/* proxy/revocation.h: what the services of a process know of revoked certificates.
+ *
+ * CRLs are read once at start, each set shared by the services that name the same files; a reload starts new workers,
+ * which read them again. Below tls/ nobody knows where a CRL came from.
+ * Threads: opened and destroyed by one thread; what tls/ borrows is immutable or locks for itself. */
+#ifndef YETT_PROXY_REVOCATION_H
+#define YETT_PROXY_REVOCATION_H
+
+#include "config/config.h"
+#include "tls/engine.h"
+
+struct revocation;
+
+/* `config` must outlive it. */
+struct revocation *revocation_create(const struct config *config);
+void revocation_destroy(struct revocation **r); /* after the last TLS context that uses it */
+
+/* How a service checks the certificates of one of its sides, whose anchors are `trust`. Findings where a CRL cannot be
+ * read. What the result points to lives with `r`. */
+struct tls_revocation revocation_open(struct revocation *r, const struct config_service *service,
+                                      const struct config_trust *trust, size_t trust_count,
+                                      struct config_findings *findings);
+
+#endif
