@@ -260,6 +260,19 @@ static void revocation(struct check_context *c)
         useless_find(c, fetching, ARRAY_LEN(fetching), "does nothing with ocsp_fetch = no");
 }
 
+/* A pin that nobody is held to would be trusted to protect. */
+static void pins(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+
+    if (!given(c, OPTION_PIN_SPKI_SHA256) || s->peer != CONFIG_PEER_NONE)
+        return;
+    if (s->connect_tls == CONFIG_TLS_NONE)
+        FIND(c, OPTION_PIN_SPKI_SHA256, "pin_spki_sha256: needs connect_tls = implicit or starttls, or peer");
+    else if (s->insecure_no_verify)
+        FIND(c, OPTION_PIN_SPKI_SHA256, "pin_spki_sha256: nothing is verified with insecure_no_verify = yes; keep one");
+}
+
 /* Mail servers relay for their own machine (Postfix: mynetworks). All the world's mail that comes through a proxy
  * comes from there, unless the server is told otherwise: an open relay. */
 static void smtp_loopback_relay(struct check_context *c)
@@ -365,6 +378,8 @@ static const struct {
     {revocation,
      BIT(OPTION_REVOCATION) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) |
          BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH)},
+    {pins,
+     BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_INSECURE_NO_VERIFY)},
     {smtp_loopback_relay,
      BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) | BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},

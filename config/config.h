@@ -160,6 +160,9 @@ struct config_service {
     struct config_allow_target *allow_target;
     size_t allow_target_count;
 
+    char **pin_spki_sha256;          /* 64 digits each; one of these keys is on the path of every verified peer */
+    size_t pin_spki_sha256_count;    /* 0: any path will do */
+
     enum config_ciphers ciphers;
     unsigned tls_min;                /* 0x0303 or 0x0304 */
     char **alpn;                     /* of the listening side beyond the protocol's own; tcp only */
@@ -189,6 +192,7 @@ struct config {
     int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */
     uint32_t drain_timeout_ms; /* 30000 */
     unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
+    char *blocklist;           /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */
     struct config_module *modules;
     size_t module_count;
     struct config_service *services;

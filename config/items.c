@@ -232,6 +232,11 @@ void item_text_clear(void *item)
     free(*text);
 }
 
+bool item_sha256_parse(const char *text, void *item, char **error)
+{
+    return value_sha256(text, item, error);
+}
+
 bool item_environment_parse(const char *text, void *item, char **error)
 {
     enum { VARIABLE_MAX = 255 };

@@ -29,6 +29,8 @@ void item_crl_clear(void *item);
 MUST_CHECK bool item_text_parse(const char *text, void *item, char **error); /* char * */
 void item_text_clear(void *item);
 
+MUST_CHECK bool item_sha256_parse(const char *text, void *item, char **error); /* char *, 64 digits, lower case */
+
 MUST_CHECK bool item_environment_parse(const char *text, void *item, char **error); /* char *, "NAME=value" */
 
 /* pin = file:PATH | credential:NAME | env:NAME | prompt */

@@ -108,6 +108,18 @@ static bool text_parse(const struct option *o, void *target, struct config_place
     return true;
 }
 
+static bool file_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    static const char prefix[] = "file:";
+    size_t size = strlen(prefix);
+
+    if (strncmp(text, prefix, size) != 0 || text[size] == '\0') {
+        *error = base_strdup("must be file:PATH");
+        return false;
+    }
+    return text_parse(o, target, place, text + size, error);
+}
+
 static bool host_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
 {
     char *host;
@@ -270,6 +282,7 @@ DEFINE_LIST(allow_target, "HOST:PORTS", PLACED(config_allow_target), item_allow_
 DEFINE_LIST(trust, "TRUST", PLACED(config_trust), item_trust_parse, item_trust_clear);
 DEFINE_LIST(crl, "CRL", PLACED(config_crl), item_crl_parse, item_crl_clear);
 DEFINE_LIST(text, "TEXT", sizeof(char *), NO_PLACE, item_text_parse, item_text_clear);
+DEFINE_LIST(sha256, "HEX", sizeof(char *), NO_PLACE, item_sha256_parse, item_text_clear);
 DEFINE_LIST(environment, "NAME=VALUE", sizeof(char *), NO_PLACE, item_environment_parse, item_text_clear);
 
 const struct option_kind option_kind_number = {"NUMBER", number_parse, nothing_clear};
@@ -277,6 +290,7 @@ const struct option_kind option_kind_time = {"TIME", time_parse, nothing_clear};
 const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
 const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
 const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};
+const struct option_kind option_kind_file = {"file:PATH", file_parse, text_clear};
 const struct option_kind option_kind_host = {"HOST", host_parse, text_clear};
 const struct option_kind option_kind_database = {"sql:PATH", database_parse, text_clear};
 const struct option_kind option_kind_socket_path = {"PATH", socket_path_parse, text_clear};

@@ -9,6 +9,7 @@ extern const struct option_kind option_kind_time;        /* uint32_t, millisecon
 extern const struct option_kind option_kind_word;        /* an enum, int or unsigned */
 extern const struct option_kind option_kind_flag;        /* bool */
 extern const struct option_kind option_kind_text;        /* char * */
+extern const struct option_kind option_kind_file;        /* char *: the PATH of file:PATH */
 extern const struct option_kind option_kind_host;        /* char *: a host name or address literal */
 extern const struct option_kind option_kind_database;    /* char *: sql:PATH */
 extern const struct option_kind option_kind_socket_path; /* char *: fits into a sockaddr_un */
@@ -21,6 +22,7 @@ extern const struct option_kind option_kind_allow_target_list;
 extern const struct option_kind option_kind_trust_list;
 extern const struct option_kind option_kind_crl_list;
 extern const struct option_kind option_kind_text_list;
+extern const struct option_kind option_kind_sha256_list; /* char *: 64 digits, lower case */
 extern const struct option_kind option_kind_environment_list;
 
 #endif

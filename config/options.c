@@ -115,6 +115,8 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_HANDSHAKE_QUEUE_MAX] = {"handshake_queue_max", YETT(handshake_queue_max), .kind = &option_kind_number,
                                     .min = 1, .max = 1000000, .default_value = "1024",
                                     .help = "Handshakes of one worker that may wait for a thread."},
+    [OPTION_BLOCKLIST] = {"blocklist", YETT(blocklist), .kind = &option_kind_file, .default_text = "none",
+                          .help = "Certificates that are never accepted, of servers, clients and authorities."},
 
     [OPTION_PATH] = {"path", MODULE(path), .kind = &option_kind_text, .need = OPTION_REQUIRED,
                      .help = "The PKCS#11 module's shared object."},
@@ -183,6 +185,9 @@ const struct option config_options[OPTION_COUNT] = {
                            .help = "The PROXY header that tells the server who the client is."},
     [OPTION_ALLOW_TARGET] = {"allow_target", SERVICE_LIST(allow_target), .kind = &option_kind_allow_target_list,
                              .default_text = "none", .help = "Where clients of an http-proxy may go."},
+    [OPTION_PIN_SPKI_SHA256] = {"pin_spki_sha256", SERVICE_LIST(pin_spki_sha256), .kind = &option_kind_sha256_list,
+                                .default_text = "none",
+                                .help = "Public keys of which one must be on the path of every verified peer."},
     [OPTION_CIPHERS] = {"ciphers", SERVICE(ciphers), .kind = &option_kind_word, .words = ciphers_words,
                         .default_value = "intermediate", .help = "The cipher suites, on both sides."},
     [OPTION_TLS_MIN] = {"tls_min", SERVICE(tls_min), .kind = &option_kind_word, .words = tls_min_words,

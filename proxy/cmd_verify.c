@@ -1,5 +1,6 @@
 /* see proxy/cmd_verify.h */
 #include "proxy/cmd_verify.h"
+#include "pkix/blocklist.h"
 #include "pkix/crl.h"
 #include "pkix/describe.h"
 #include "pkix/names.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { EXIT_VALID = 0, EXIT_NOT_VALID = 1, EXIT_USAGE = 2, CHAIN_MAX = 256, OCSP_FILES_MAX = 32 };
+enum { EXIT_VALID = 0, EXIT_NOT_VALID = 1, EXIT_USAGE = 2, CHAIN_MAX = 256, OCSP_FILES_MAX = 32, PINS_MAX = 32 };
 
 static const char system_roots[] = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -32,6 +33,8 @@ const char cmd_verify_usage[] =
     "  --crl FILE             CRLs, PEM or DER; repeatable\n"
     "  --ocsp FILE            an OCSP response, DER; repeatable\n"
     "  --revocation MODE      off, soft (default: what is known to be revoked is refused) or hard\n"
+    "  --blocklist FILE       certificates that are never accepted, as the setting blocklist has them\n"
+    "  --pin HEX              SHA-256 of a public key, one of which the path must have; repeatable\n"
     "  --ev OID               the whole path must carry this policy\n"
     "  --json                 one object instead of text\n"
     "\n"
@@ -48,6 +51,7 @@ struct options {
     uint8_t address[16];
     uint8_t policy[PKIX_OID_SIZE_MAX];
     size_t policy_size;
+    struct pkix_pin pins[PINS_MAX];
 };
 
 /* What the files hold. */
@@ -169,6 +173,8 @@ enum option_value {
     OPTION_OCSP,
     OPTION_REVOCATION,
     OPTION_EV,
+    OPTION_BLOCKLIST,
+    OPTION_PIN,
     OPTION_JSON,
 };
 
@@ -184,10 +190,30 @@ static const struct option long_options[] = {
     {"ocsp", required_argument, NULL, OPTION_OCSP},
     {"revocation", required_argument, NULL, OPTION_REVOCATION},
     {"ev", required_argument, NULL, OPTION_EV},
+    {"blocklist", required_argument, NULL, OPTION_BLOCKLIST},
+    {"pin", required_argument, NULL, OPTION_PIN},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
+
+static bool add_pin(const char *text, struct options *o)
+{
+    struct pkix_pin *pin = &o->pins[o->request.pin_count];
+    unsigned byte;
+
+    if (o->request.pin_count == PINS_MAX || strlen(text) != 2 * sizeof(pin->sha256) ||
+        strspn(text, "0123456789abcdefABCDEF") != strlen(text))
+        return false;
+    for (size_t i = 0; i < sizeof(pin->sha256); i++) {
+        if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+            return false;
+        pin->sha256[i] = (uint8_t)byte;
+    }
+    o->request.pins = o->pins;
+    o->request.pin_count++;
+    return true;
+}
 
 /* One option that only sets something. False with a sentence in *why when its argument is wrong. */
 static bool take_setting(struct options *o, int option, const char *argument, const char **why)
@@ -230,6 +256,10 @@ static bool take_setting(struct options *o, int option, const char *argument, co
         o->ev_text = argument;
         *why = "--ev is an object identifier like 2.23.140.1.1";
         break;
+    case OPTION_PIN:
+        value = add_pin(argument, o) ? 0 : -1;
+        *why = "--pin is 64 hexadecimal digits, at most 32 times";
+        break;
     case OPTION_JSON:
         o->json = true;
         break;
@@ -238,6 +268,25 @@ static bool take_setting(struct options *o, int option, const char *argument, co
         *why = "this option is not known";
     }
     return value >= 0;
+}
+
+static void on_blocklist_problem(void *ctx, unsigned line, const char *sentence)
+{
+    char **error = ctx;
+
+    if (*error == NULL)
+        *error = line == 0 ? base_strdup(sentence) : base_printf("line %u: %s", line, sentence);
+}
+
+static bool add_blocklist(struct pkix_store *store, const char *path, char **error)
+{
+    char *problem = NULL;
+
+    if (pkix_store_add_blocklist_path(store, path, on_blocklist_problem, &problem))
+        return true;
+    *error = base_printf("%s: %s", path, problem);
+    free(problem);
+    return false;
 }
 
 /* One option that names a file. */
@@ -253,6 +302,8 @@ static bool take_file(struct inputs *in, struct options *o, int option, const ch
         return pkix_crl_set_add_path(in->crls, path, error);
     case OPTION_OCSP:
         return add_ocsp_file(in, path, error);
+    case OPTION_BLOCKLIST:
+        return add_blocklist(in->store, path, error);
     }
     base_abort("option %d", option);
 }
@@ -277,6 +328,7 @@ static int read_options(int argc, char **argv, struct options *o)
         case OPTION_INTERMEDIATES:
         case OPTION_CRL:
         case OPTION_OCSP:
+        case OPTION_BLOCKLIST:
             break;
         default:
             if (!take_setting(o, option, optarg, &why))
@@ -296,7 +348,8 @@ static bool read_inputs(int argc, char **argv, struct options *o, struct inputs 
 
     optind = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
-        if (option == OPTION_TRUST || option == OPTION_INTERMEDIATES || option == OPTION_CRL || option == OPTION_OCSP)
+        if (option == OPTION_TRUST || option == OPTION_INTERMEDIATES || option == OPTION_CRL || option == OPTION_OCSP ||
+            option == OPTION_BLOCKLIST)
             if (!take_file(in, o, option, optarg, error))
                 return false;
     if (o->roots == ROOTS_DEFAULT)

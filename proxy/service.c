@@ -1,6 +1,7 @@
 /* see proxy/service.h */
 #include "proxy/service.h"
 
+#include "pkix/blocklist.h"
 #include "proxy/revocation.h"
 #include "tls/runtime.h"
 #include "tokens/shim.h"
@@ -27,6 +28,7 @@ struct shared_store {
 };
 
 struct services_shared {
+    const char *blocklist; /* lives with the config; NULL: none */
     struct shared_identity *identities;
     size_t identity_count;
     struct shared_store *stores;
@@ -107,6 +109,38 @@ static bool add_trust(struct pkix_store *store, const struct config_trust *trust
     base_abort("a trust of no known type");
 }
 
+struct blocklist_findings {
+    const char *path;
+    struct config_findings *findings;
+};
+
+static void on_blocklist_problem(void *ctx, unsigned line, const char *sentence)
+{
+    struct blocklist_findings *to = ctx;
+    struct config_place place = {.file = to->path, .line = line};
+
+    if (to->findings != NULL)
+        config_finding_add(to->findings, place, "%s", sentence);
+}
+
+/* `findings` NULL: they have been told. */
+static bool add_blocklist(struct pkix_store *store, const char *path, struct config_findings *findings)
+{
+    struct blocklist_findings to = {.path = path, .findings = findings};
+
+    return path == NULL || pkix_store_add_blocklist_path(store, path, on_blocklist_problem, &to);
+}
+
+/* Told once, however many stores there are, and also where there is none. */
+static bool check_blocklist(const char *path, struct config_findings *findings)
+{
+    struct pkix_store *store = pkix_store_create();
+    bool good = add_blocklist(store, path, findings);
+
+    pkix_store_destroy(&store);
+    return good;
+}
+
 static struct pkix_store *open_store(struct services_shared *shared, const struct config_trust *trust, size_t count,
                                      struct config_findings *findings)
 {
@@ -124,6 +158,7 @@ static struct pkix_store *open_store(struct services_shared *shared, const struc
             free(error);
         }
     }
+    (void)!add_blocklist(store, shared->blocklist, NULL); /* check_blocklist() has told what is wrong with it */
     shared->stores = base_realloc_array(shared->stores, shared->store_count + 1, sizeof(*shared->stores));
     shared->stores[shared->store_count++] =
         (struct shared_store){.trust = trust, .trust_count = count, .store = store};
@@ -290,6 +325,8 @@ static void open_server_context(struct services_shared *shared, struct service *
         .sni = sni_of(config->sni),
         .peer = peer_of(config->peer),
         .trust = s->peer_trust,
+        .pins = s->pins,
+        .pin_count = config->pin_spki_sha256_count,
         .session_id_context = config->name,
     };
 
@@ -325,6 +362,8 @@ static void open_client_context(struct services_shared *shared, struct service *
         /* An HTTP CONNECT target is whatever the client wants of it: its protocol is not ours to say. */
         .alpn_count = alpn != NULL && s->protocol != STARTTLS_HTTP_CONNECT ? 1 : 0,
         .trust = s->trust,
+        .pins = s->pins,
+        .pin_count = config->pin_spki_sha256_count,
         .insecure_no_verify = config->insecure_no_verify,
         .identities = s->connect_identities,
         .identity_count = s->connect_identity_count,
@@ -350,6 +389,22 @@ static char *choose_greeting_name(const struct config_service *config)
     return base_strdup(name);
 }
 
+/* Of 64 digits each, lower case. */
+static struct pkix_pin *read_pins(const struct config_service *config)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct pkix_pin *pins = base_alloc(config->pin_spki_sha256_count * sizeof(*pins));
+
+    for (size_t i = 0; i < config->pin_spki_sha256_count; i++) {
+        const char *hex = config->pin_spki_sha256[i];
+
+        for (size_t n = 0; n < sizeof(pins[i].sha256); n++)
+            pins[i].sha256[n] =
+                (uint8_t)((strchr(digits, hex[2 * n]) - digits) << 4 | (strchr(digits, hex[2 * n + 1]) - digits));
+    }
+    return pins;
+}
+
 static void open_service(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
@@ -359,6 +414,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->greeting_name = choose_greeting_name(config);
     s->pool_group = pool_group_of(shared, config);
     s->fetch_group = config->ocsp_fetch ? fetch_group_of(shared, config) : s->pool_group;
+    s->pins = read_pins(config);
     if (config->listen_tls != CONFIG_TLS_NONE) {
         s->identity_count = config->identity_count;
         s->identities = open_identities(shared, config->identity, config->identity_count, findings);
@@ -390,6 +446,8 @@ struct services *services_open(const struct config *config, struct config_findin
     services->count = config->service_count;
     services->shared = base_alloc(sizeof(*services->shared));
     services->shared->revocation = revocation_create(config);
+    if (check_blocklist(config->blocklist, findings))
+        services->shared->blocklist = config->blocklist;
     for (size_t i = 0; i < config->service_count; i++) {
         services->items[i].config = &config->services[i];
         open_service(services->shared, &services->items[i], findings);
@@ -425,6 +483,7 @@ void services_destroy(struct services **services)
         tls_context_destroy(&s->server_context);
         tls_context_destroy(&s->client_context);
         free(s->greeting_name);
+        free(s->pins);
         free(s->identities);
         free(s->connect_identities);
     }

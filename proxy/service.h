@@ -20,6 +20,7 @@ struct service {
     size_t connect_identity_count;
     struct pkix_store *trust;           /* for servers */
     struct pkix_store *peer_trust;      /* for client certificates */
+    struct pkix_pin *pins;              /* of servers and of clients */
     char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
     size_t fetch_group;                 /* the same, for steps that may ask an OCSP responder */

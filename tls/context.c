@@ -213,6 +213,8 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
                        options->alpn_count);
     c->insecure_no_verify = options->insecure_no_verify;
     c->revocation = options->revocation;
+    c->pins = options->pins;
+    c->pin_count = options->pin_count;
     c->sessions = tls_sessions_create();
     c->model = model_create(error);
     if (c->model != NULL && set_options(c->model, common_options, ARRAY_LEN(common_options), error) &&
@@ -342,6 +344,8 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
     c->sni = options->sni;
     c->peer = options->peer;
     c->revocation = options->revocation;
+    c->pins = options->pins;
+    c->pin_count = options->pin_count;
     c->resumes = may_resume(c);
     tls_sites_build(c);
     if (!hash_context(c, options, error))

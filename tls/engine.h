@@ -63,6 +63,8 @@ struct tls_server_options {
     enum tls_peer peer;
     const struct pkix_store *trust;   /* for client certificates; borrowed; needed unless peer is NONE */
     struct tls_revocation revocation; /* of client certificates */
+    const struct pkix_pin *pins;      /* of clients' paths (pkix/verify.h); borrowed while the context lives */
+    size_t pin_count;
     struct span ocsp_staple;          /* DER response for the first identity; copied; size 0: none */
     const char *session_id_context;   /* service name: tickets of one service are not good for another */
 };
@@ -75,6 +77,8 @@ struct tls_client_options {
     const struct pkix_store *trust;   /* borrowed; needed unless insecure_no_verify */
     struct tls_revocation revocation;
     bool insecure_no_verify;
+    const struct pkix_pin *pins;      /* of servers' paths; borrowed while the context lives */
+    size_t pin_count;
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
     size_t identity_count;
 };

@@ -50,6 +50,8 @@ struct tls_context {
     PRFileDesc *model; /* client: the model. Server: that of sites[0], borrowed */
     const struct pkix_store *trust;
     struct tls_revocation revocation;
+    const struct pkix_pin *pins;
+    size_t pin_count;
     const struct tls_identity **identities;
     size_t identity_count;
     bool may_block; /* some identity's key is on a token */

@@ -63,6 +63,8 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .evidence = e->context->revocation.evidence,
         /* Before a session is offered, and when a TLS 1.2 server renegotiates, nothing may block. */
         .evidence_waiting = use == TLS_VERDICT_TELL && !e->handshake_done ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
+        .pins = e->context->pins,
+        .pin_count = e->context->pin_count,
     };
     struct pkix_verdict *verdict = NULL;
     enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);

@@ -16,6 +16,7 @@ static void expect_all(const struct bad_case *cases, size_t count)
 #define TCP  "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n"
 #define TLS  "[service s]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nlisten_tls = implicit\nidentity = file:/x\n"
 #define SMTP "[service s]\nprotocol = smtp\nlisten = 127.0.0.1:1\n"
+#define PIN  "pin_spki_sha256 = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 #define WEB  "[service s]\nprotocol = http-proxy\nlisten = 127.0.0.1:1\n"
 
 static void structure_is_checked(void **state)
@@ -87,6 +88,10 @@ static void values_are_checked(void **state)
          "f:2: database: must be sql:PATH, the folder of an NSS database such as sql:/var/lib/yett/nss\n"},
         {"[yett]\ndatabase = dbm:/x\n" TCP,
          "f:2: database: must be sql:PATH, the folder of an NSS database such as sql:/var/lib/yett/nss\n"},
+        {"[yett]\nblocklist = /etc/yett/blocklist\n" TCP, "f:2: blocklist: must be file:PATH\n"},
+        {"[yett]\nblocklist = file:\n" TCP, "f:2: blocklist: must be file:PATH\n"},
+        {TLS "pin_spki_sha256 = abc\n",
+         "f:6: pin_spki_sha256: must be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons\n"},
         {"[yett]\nadmin = 0.0.0.0:9180\n" TCP,
          "f:2: admin: must be a loopback address such as 127.0.0.1:9180, or unix:PATH\n"},
         {"[yett]\nadmin = systemd:admin\n" TCP,
@@ -299,6 +304,10 @@ static void servers_are_checked(void **state)
          "f:4: verify_name: needs connect_tls = implicit or starttls\n"
          "f:5: trust: needs connect_tls = implicit or starttls\n"
          "f:6: insecure_no_verify: needs connect_tls = implicit or starttls\n"},
+        {TCP PIN,
+         "f:4: pin_spki_sha256: needs connect_tls = implicit or starttls, or peer\n"},
+        {TCP "connect_tls = implicit\n" PIN "insecure_no_verify = yes\n",
+         "f:5: pin_spki_sha256: nothing is verified with insecure_no_verify = yes; keep one\n"},
         {TCP "connect_tls = implicit\nverify_name = a.example\ninsecure_no_verify = yes\n",
          "f:5: verify_name: nothing is verified with insecure_no_verify = yes; keep one\n"},
         {TCP "revocation = hard\ncrl = stored\nocsp_fetch = no\nocsp_timeout = 1s\n",

@@ -13,6 +13,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_string_equal(c->control, "/run/yett/control.sock");
     assert_null(c->admin);
     assert_null(c->database);
+    assert_null(c->blocklist);
     assert_int_equal(c->log, CONFIG_LOG_STDERR);
     assert_int_equal(c->log_format, CONFIG_LOG_LOGFMT);
     assert_int_equal(c->log_level, 2);
@@ -66,6 +67,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_false(s->insecure_plaintext_connect);
     assert_false(s->insecure_smtp_loopback_relay);
     assert_null(s->ocsp_staple);
+    assert_int_equal(s->pin_spki_sha256_count, 0);
     assert_int_equal(s->connect_timeout_ms, 10000);
     assert_int_equal(s->handshake_timeout_ms, 30000);
     assert_int_equal(s->idle_timeout_ms, 1800000);
@@ -88,6 +90,7 @@ static void process_and_module_options_are_read(void **state)
                                           "log_level = debug\n"
                                           "drain_timeout = 2m\n"
                                           "handshake_queue_max = 7\n"
+                                          "blocklist = file:/etc/yett/blocklist\n"
                                           "include = a.conf, b/*.conf\n"
                                           "[module hsm-1.a_b]\n"
                                           "path = /usr/lib/softhsm/libsofthsm2.so\n"
@@ -114,6 +117,7 @@ static void process_and_module_options_are_read(void **state)
     assert_int_equal(c->log_level, 3);
     assert_int_equal(c->drain_timeout_ms, 120000);
     assert_int_equal(c->handshake_queue_max, 7);
+    assert_string_equal(c->blocklist, "/etc/yett/blocklist");
     assert_int_equal(c->include_count, 2);
     assert_string_equal(c->include[1], "b/*.conf");
 
@@ -166,7 +170,8 @@ static void service_options_are_read(void **state)
         "greeting_name = mx.example.org\n"
         "send_proxy = v2-tls\n"
         "connect_timeout = 1\nhandshake_timeout = 2s\nidle_timeout = 3m\nhalf_close_timeout = 4h\n"
-        "connections_max = 5\nconnections_per_address_max = 0\n");
+        "connections_max = 5\nconnections_per_address_max = 0\n"
+        "pin_spki_sha256 = " HEX_64 ", " "00:1122" "33445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF" "\n");
     const struct config_service *s = c->services;
     static const struct {
         enum config_allow_type type;
@@ -200,6 +205,9 @@ static void service_options_are_read(void **state)
     assert_string_equal(s->identity[2].text, "nss:sha256=" HEX_64);
     assert_int_equal(s->sni, CONFIG_SNI_REQUIRED);
     assert_string_equal(s->ocsp_staple, "/etc/yett/ocsp.der");
+    assert_int_equal(s->pin_spki_sha256_count, 2);
+    assert_string_equal(s->pin_spki_sha256[0], HEX_64);
+    assert_string_equal(s->pin_spki_sha256[1], HEX_64);
     assert_int_equal(s->peer, CONFIG_PEER_REQUIRE);
     assert_int_equal(s->peer_trust_count, 3);
     assert_string_equal(s->peer_trust[0].path, "/etc/yett/ca.pem");
