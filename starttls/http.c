@@ -344,6 +344,101 @@ struct span starttls_http_field(const struct starttls_http *h, const char *name,
     return value;
 }
 
+/* ---- the body of a response ---- */
+
+struct starttls_http_body {
+    http_parser parser;
+    struct buffer bytes;
+    enum starttls_status status;
+    bool is_whole, is_too_long;
+    const char *error;
+};
+
+static int on_body(http_parser *p, const char *at, size_t size)
+{
+    struct starttls_http_body *b = p->data;
+
+    b->is_too_long = !buffer_append(&b->bytes, span_of(at, size));
+    return b->is_too_long ? 1 : 0;
+}
+
+static int on_body_end(http_parser *p)
+{
+    struct starttls_http_body *b = p->data;
+
+    b->is_whole = true;
+    http_parser_pause(p, 1);
+    return 0;
+}
+
+/* `size` 0 tells http-parser that the connection has ended. */
+static enum starttls_status body_parse(struct starttls_http_body *b, struct span bytes)
+{
+    http_parser_settings settings;
+
+    if (b->status != STARTTLS_NEED_MORE)
+        return b->status;
+    http_parser_settings_init(&settings);
+    settings.on_body = on_body;
+    settings.on_message_complete = on_body_end;
+    (void)http_parser_execute(&b->parser, &settings, (const char *)bytes.data, bytes.size);
+    if (b->is_whole) {
+        b->status = STARTTLS_READY;
+    } else if (HTTP_PARSER_ERRNO(&b->parser) != HPE_OK) {
+        b->error = b->is_too_long ? "the body is too long"
+                                  : http_errno_description(HTTP_PARSER_ERRNO(&b->parser));
+        b->status = STARTTLS_BROKEN;
+    }
+    return b->status;
+}
+
+struct starttls_http_body *starttls_http_body_create(const struct starttls_http *head, size_t size_max)
+{
+    struct starttls_http_body *b = base_alloc(sizeof(*b));
+
+    assert(head->kind == STARTTLS_HTTP_RESPONSE && head->status == STARTTLS_READY);
+    buffer_init(&b->bytes, size_max);
+    http_parser_init(&b->parser, HTTP_RESPONSE);
+    b->parser.data = b;
+    b->status = STARTTLS_NEED_MORE;
+    b->error = "";
+    (void)body_parse(b, buffer_span(&head->head)); /* the head again: it says how the body ends */
+    return b;
+}
+
+void starttls_http_body_destroy(struct starttls_http_body **b)
+{
+    if (*b == NULL)
+        return;
+    buffer_release(&(*b)->bytes);
+    free(*b);
+    *b = NULL;
+}
+
+enum starttls_status starttls_http_body_put(struct starttls_http_body *b, struct span bytes)
+{
+    return bytes.size == 0 ? b->status : body_parse(b, bytes);
+}
+
+enum starttls_status starttls_http_body_end(struct starttls_http_body *b)
+{
+    if (body_parse(b, span_of(NULL, 0)) == STARTTLS_NEED_MORE) {
+        b->error = "the body ends too early";
+        b->status = STARTTLS_BROKEN;
+    }
+    return b->status;
+}
+
+struct span starttls_http_body_bytes(const struct starttls_http_body *b)
+{
+    return buffer_span(&b->bytes);
+}
+
+const char *starttls_http_body_error(const struct starttls_http_body *b)
+{
+    return b->error;
+}
+
 void starttls_http_respond(unsigned status_code, const char *extra_fields, const char *body, struct buffer *out)
 {
     const char *reason = http_status_str((enum http_status)status_code);

@@ -1,10 +1,10 @@
-/* starttls/http.h: the head of one HTTP/1 message (RFC 9112), read strictly. No body is ever read.
+/* starttls/http.h: the head of one HTTP/1 message (RFC 9112), read strictly, and the body of a response.
  *
  * http-parser does the parsing, and http.c is the one file that knows it. It accepts requests that the next reader
  * along the way may read differently (measured with 2.9.4: bare LF, a space before the colon, folded fields, HTTP/0.9
  * and HTTP/9.9, any number of Host fields), so each line passes our own checks first, and what http-parser made of
  * the whole is then compared with them. A head is bounded by STARTTLS_HTTP_HEAD_BYTES_MAX, ..._START_LINE_... and
- * ..._FIELDS_MAX. Used by the CONNECT machines and by the admin endpoint. */
+ * ..._FIELDS_MAX. Used by the CONNECT machines, by the admin endpoint, and where revocation is asked for. */
 #ifndef YETT_STARTTLS_HTTP_H
 #define YETT_STARTTLS_HTTP_H
 
@@ -35,6 +35,19 @@ unsigned starttls_http_status_code(const struct starttls_http *h);   /* response
 /* The value of a field, without white space around it (name without case), and in *count how many of that name there
  * are; the first one counts. `count` may be NULL. An empty span with a NULL pointer when there is none. */
 struct span starttls_http_field(const struct starttls_http *h, const char *name, size_t *count);
+
+/* The body of a response whose head is READY: by length, in chunks, or to the end of the connection (RFC 9112 section 6.3).
+ * `size_max` bounds it. Feed what follows the head: STARTTLS_NEED_MORE, STARTTLS_READY (it is whole; what follows it is
+ * not looked at) or STARTTLS_BROKEN. A body to the end of the connection is whole when starttls_http_body_end() says
+ * READY; a shorter one than was announced is BROKEN. */
+struct starttls_http_body;
+
+struct starttls_http_body *starttls_http_body_create(const struct starttls_http *head, size_t size_max);
+void starttls_http_body_destroy(struct starttls_http_body **b);
+MUST_CHECK enum starttls_status starttls_http_body_put(struct starttls_http_body *b, struct span bytes);
+MUST_CHECK enum starttls_status starttls_http_body_end(struct starttls_http_body *b);
+struct span starttls_http_body_bytes(const struct starttls_http_body *b); /* lives with `b` */
+const char *starttls_http_body_error(const struct starttls_http_body *b); /* after BROKEN: a sentence */
 
 /* A whole response with a fixed body of text and Connection: close. `extra_fields` are whole lines ("Allow: GET\r\n")
  * or "". */

@@ -128,6 +128,66 @@ static void respond_writes_one_closing_response(void **state)
     buffer_release(&out);
 }
 
+enum { BODY_MAX = 8 };
+
+/* Responses by how their body ends, whole and in pieces of every size. */
+static void body_is_read_as_announced(void **state)
+{
+#define HEAD "HTTP/1.1 200 OK\r\n"
+    static const struct {
+        const char *text, *body;
+        enum starttls_status status; /* after all of it, before the end of the connection */
+        enum starttls_status at_end;
+    } cases[] = {
+        {HEAD "Content-Length: 4\r\n\r\nabcd", "abcd", STARTTLS_READY, STARTTLS_READY},
+        {HEAD "Content-Length: 4\r\n\r\nabcdXY", "abcd", STARTTLS_READY, STARTTLS_READY},
+        {HEAD "Content-Length: 8\r\n\r\nabcdefgh", "abcdefgh", STARTTLS_READY, STARTTLS_READY},
+        {HEAD "Content-Length: 0\r\n\r\n", "", STARTTLS_READY, STARTTLS_READY},
+        {HEAD "Content-Length: 5\r\n\r\nabcd", "abcd", STARTTLS_NEED_MORE, STARTTLS_BROKEN},
+        {HEAD "Content-Length: 9\r\n\r\nabcdefghi", NULL, STARTTLS_BROKEN, STARTTLS_BROKEN},
+        {HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n", "abcd", STARTTLS_READY,
+         STARTTLS_READY},
+        {HEAD "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", "abc", STARTTLS_NEED_MORE, STARTTLS_BROKEN},
+        {HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n", NULL, STARTTLS_BROKEN, STARTTLS_BROKEN},
+        {HEAD "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\nabcd\r\n0\r\n\r\n", NULL, STARTTLS_BROKEN,
+         STARTTLS_BROKEN},
+        {"HTTP/1.0 200 OK\r\n\r\nabcd", "abcd", STARTTLS_NEED_MORE, STARTTLS_READY},
+        {"HTTP/1.0 200 OK\r\n\r\nabcdefghi", NULL, STARTTLS_BROKEN, STARTTLS_BROKEN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct span text = span_of_string(cases[i].text);
+
+        for (size_t piece = 1; piece <= text.size; piece++) {
+            struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+            enum starttls_status status = STARTTLS_READY;
+            size_t taken = feed(h, text, piece, &status);
+            struct starttls_http_body *b;
+
+            if (status == STARTTLS_BROKEN) { /* refused with the head already */
+                assert_null(cases[i].body);
+                starttls_http_destroy(&h);
+                continue;
+            }
+            assert_int_equal(status, STARTTLS_READY);
+            b = starttls_http_body_create(h, BODY_MAX);
+            status = starttls_http_body_put(b, span_of(NULL, 0));
+            for (; status == STARTTLS_NEED_MORE && taken < text.size; taken += piece)
+                status = starttls_http_body_put(
+                    b, span_of(text.data + taken, text.size - taken < piece ? text.size - taken : piece));
+            if (status != cases[i].status || starttls_http_body_end(b) != cases[i].at_end)
+                fail_msg("case %zu, pieces of %zu: %s", i, piece, starttls_http_body_error(b));
+            if (cases[i].body != NULL)
+                assert_true(span_equal(starttls_http_body_bytes(b), span_of_string(cases[i].body)));
+            assert_int_equal(cases[i].at_end == STARTTLS_BROKEN, starttls_http_body_error(b)[0] != '\0');
+            starttls_http_body_destroy(&b);
+            starttls_http_destroy(&h);
+        }
+    }
+#undef HEAD
+}
+
 static void parser_version_is_that_of_the_library(void **state)
 {
     char *version = starttls_http_parser_version();
@@ -147,6 +207,7 @@ int main(void)
         cmocka_unit_test(put_reads_a_response),
         cmocka_unit_test(put_tells_the_status_for_what_it_refuses),
         cmocka_unit_test(respond_writes_one_closing_response),
+        cmocka_unit_test(body_is_read_as_announced),
         cmocka_unit_test(parser_version_is_that_of_the_library),
     };
 
