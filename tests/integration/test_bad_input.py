@@ -92,7 +92,7 @@ def test_random_bytes(service):
         send(service.port, source.randbytes(source.randrange(1, 5000)))
     wait_until(lambda: service.counter("handshakes_server_failed_total") + service.counter("timeouts_handshake_total")
                >= 200, "all of them to be counted")
-    assert len(service.log()) < 200000  # bounded: the rate of such lines is limited
+    assert len(service.log()) < 200 * 2 * 1024  # bounded: a line or two of clipped text for each
 
 
 def test_mutated_hellos(service):
