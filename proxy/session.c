@@ -32,7 +32,7 @@
  *
  * Time: every state but RELAY has an absolute deadline. RELAY has the idle and the half-close timeout, measured from the last
  * byte that moved. One wheel holds all of them (proxy/wheel.h). */
-#include "proxy/session.h"
+#include "proxy/session_internal.h"
 
 #include "proxy/access.h"
 #include "proxy/limits.h"
@@ -92,7 +92,7 @@ static uint64_t state_time_ms(const struct session *s, enum session_state state)
     return 0;
 }
 
-static void enter(struct session *s, enum session_state state)
+void session_enter(struct session *s, enum session_state state)
 {
     uint64_t now_ms = uv_now(s->plane->loop);
     uint64_t time_ms = state_time_ms(s, state);
@@ -153,7 +153,7 @@ void session_end_now(struct session *s, enum transport_close client, enum transp
     if (s->state == SESSION_CLOSED)
         return;
     session_report_ended(s);
-    enter(s, SESSION_CLOSED);
+    session_enter(s, SESSION_CLOSED);
     connector_destroy(&s->connector);
     leg_close(&s->client, client);
     leg_close(&s->target, target);
@@ -193,8 +193,7 @@ static bool client_can_hear(const struct session *s)
     return client->engine == NULL || tls_engine_handshake_done(client->engine);
 }
 
-/* The client is turned away before the relay began; takes `reason`. */
-static void refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
+void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
 {
     struct buffer words;
 
@@ -212,7 +211,7 @@ static void refuse(struct session *s, enum starttls_failure failure, enum sessio
         /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good end. */
         session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_ORDERLY);
     } else {
-        enter(s, SESSION_LAST_WORDS);
+        session_enter(s, SESSION_LAST_WORDS);
     }
 }
 
@@ -224,299 +223,6 @@ static void step_last_words(struct session *s)
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     else if (s->client.end == LEG_END_DONE)
         leg_discard_input(&s->client);
-}
-
-/* ---- the client's side ---- */
-
-/* Whether a machine broke off because of plain text at the hinge: it says so in these words and no others. */
-static bool was_injected(const struct starttls_machine *m)
-{
-    return strstr(starttls_error(m), "together with the switch to TLS") != NULL;
-}
-
-/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
-static enum starttls_status run_machine(struct leg *leg, bool *ended)
-{
-    enum starttls_status status = STARTTLS_NEED_MORE;
-
-    *ended = false;
-    while (status == STARTTLS_NEED_MORE) {
-        size_t consumed = 0;
-        struct span bytes;
-
-        if (leg_peek(leg, &bytes) != LEG_TAKE_OK)
-            *ended = true;
-        if (bytes.size == 0)
-            break;
-        status = starttls_put(leg->machine, bytes, &consumed);
-        leg_consume(leg, consumed);
-        if (consumed == 0)
-            break;
-    }
-    leg_say_machine(leg);
-    leg_advance(leg);
-    return status;
-}
-
-enum machine_end { MACHINE_ENDS_PLAIN, MACHINE_ENDS_WITH_TLS };
-
-static void start_client_machine(struct session *s, enum machine_end end)
-{
-    const struct starttls_options options = {.name = s->service->greeting_name,
-                                             .upgrade = end == MACHINE_ENDS_WITH_TLS};
-
-    s->client.machine = starttls_accept_create(s->service->protocol, &options);
-    s->greeted = starttls_output(s->client.machine).size > 0;
-    leg_say_machine(&s->client);
-    leg_advance(&s->client);
-}
-
-static void client_broke_protocol(struct session *s)
-{
-    const char *error = starttls_error(s->client.machine);
-
-    counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (was_injected(s->client.machine))
-        counter_add(s->counters, COUNTER_injections_refused_total, 1);
-    log_peer_line(LOG_LEVEL_WARNING, "client_protocol_error", log_text("conn", s->id),
-                  log_text("service", s->service->config->name), log_text("client", s->peer_text),
-                  log_text("state", starttls_state_name(s->client.machine)), log_text("reason", error));
-    session_note_end(s, SESSION_ENDED_protocol_error, base_strdup(error));
-    enter(s, SESSION_LAST_WORDS);
-}
-
-static void step_client_negotiate(struct session *s)
-{
-    bool ended;
-
-    switch (run_machine(&s->client, &ended)) {
-    case STARTTLS_NEED_MORE:
-        if (ended || s->client.write_error != 0) {
-            session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-            session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
-        }
-        break;
-    case STARTTLS_UPGRADE:
-        enter(s, SESSION_CLIENT_GO_AHEAD);
-        break;
-    case STARTTLS_TARGET:
-        if (session_take_asked_target(s))
-            enter(s, SESSION_CONNECT);
-        else
-            refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, NULL);
-        break;
-    case STARTTLS_CLOSE:
-        session_note_end(s, SESSION_ENDED_quit, NULL);
-        enter(s, SESSION_LAST_WORDS);
-        break;
-    case STARTTLS_READY:
-    case STARTTLS_REFUSED:
-    case STARTTLS_BROKEN:
-        client_broke_protocol(s);
-        break;
-    }
-}
-
-static void step_client_go_ahead(struct session *s)
-{
-    if (s->client.write_error != 0) {
-        session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
-        return;
-    }
-    leg_say_machine(&s->client);
-    leg_advance(&s->client);
-    if (starttls_output(s->client.machine).size > 0 || !leg_is_flushed(&s->client))
-        return;
-    leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
-    enter(s, SESSION_CLIENT_TLS);
-}
-
-/* The access rules, on the certificate that has just been verified. */
-static bool client_is_allowed(struct session *s)
-{
-    struct tls_session_info tls = tls_engine_session(s->client.engine);
-    struct pkix_identity identity;
-    bool allowed;
-
-    if (tls.peer_cert.size == 0)
-        return access_client_allowed(s->service->config, NULL);
-    if (!pkix_identity_read(tls.peer_cert, &identity))
-        return false;
-    s->client_subject = base_strdup(identity.subject);
-    for (size_t i = 0; i < identity.count && s->client_common_name == NULL; i++)
-        if (identity.ids[i].type == PKIX_ID_CN)
-            s->client_common_name = base_strdup(identity.ids[i].value);
-    allowed = access_client_allowed(s->service->config, &identity);
-    pkix_identity_clear(&identity);
-    return allowed;
-}
-
-static void step_client_tls(struct session *s)
-{
-    if (s->client.engine_status == TLS_FAILED || s->client.pool_refused) {
-        session_report_tls_failed(s, &s->client);
-        refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE,
-               s->client.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_tls_failed,
-               base_strdup(leg_error(&s->client)));
-        return;
-    }
-    if (leg_is_on_pool(&s->client) || !tls_engine_handshake_done(s->client.engine))
-        return;
-    session_report_tls(s, &s->client);
-    if (!client_is_allowed(s)) {
-        counter_add(s->counters, COUNTER_access_denied_total, 1);
-        log_peer_line(LOG_LEVEL_WARNING, "access_denied", log_text("conn", s->id),
-                      log_text("service", s->service->config->name), log_text("client", s->peer_text),
-                      log_text("subject", s->client_subject == NULL ? "(no certificate)" : s->client_subject),
-                      log_text("reason", "no allow rule matches"));
-        refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, base_strdup("no allow rule matches"));
-    } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
-        start_client_machine(s, MACHINE_ENDS_PLAIN);
-        enter(s, SESSION_CLIENT_NEGOTIATE);
-    } else {
-        enter(s, SESSION_CONNECT);
-    }
-}
-
-/* ---- the target's side ---- */
-
-static void fail_target(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
-{
-    log_peer_line(LOG_LEVEL_WARNING, ended == SESSION_ENDED_denied ? "target_denied" : "target_failed",
-                  log_text("conn", s->id), log_text("service", s->service->config->name),
-                  log_text("target", s->target_text), log_text("reason", reason));
-    refuse(s, failure, ended, reason);
-}
-
-static void start_target_machine(struct session *s, enum starttls_protocol protocol, enum machine_end end)
-{
-    const struct starttls_options options = {.name = s->service->greeting_name,
-                                             .upgrade = end == MACHINE_ENDS_WITH_TLS,
-                                             .target_host = s->target_host,
-                                             .target_port = s->target_port};
-
-    s->target.machine = starttls_connect_create(protocol, &options);
-}
-
-/* What comes after each part of the target's side; parts that are not configured are passed over. */
-static void after_target_tls(struct session *s)
-{
-    if (s->greeted && s->service->config->connect_tls != CONFIG_TLS_STARTTLS) {
-        start_target_machine(s, s->service->protocol, MACHINE_ENDS_PLAIN);
-        enter(s, SESSION_TARGET_GREETING);
-    } else {
-        enter(s, SESSION_RELAY);
-        session_begin_relay(s);
-    }
-}
-
-static void after_target_negotiate(struct session *s)
-{
-    if (s->service->config->connect_tls == CONFIG_TLS_NONE) {
-        after_target_tls(s);
-        return;
-    }
-    session_start_target_tls(s);
-    enter(s, SESSION_TARGET_TLS);
-}
-
-static void after_target_via(struct session *s)
-{
-    if (!session_send_proxy_header(s)) {
-        fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
-                    base_strdup("the PROXY header is too large for the client's certificate"));
-        return;
-    }
-    if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS) {
-        start_target_machine(s, s->service->protocol, MACHINE_ENDS_WITH_TLS);
-        enter(s, SESSION_TARGET_NEGOTIATE);
-    } else {
-        after_target_negotiate(s);
-    }
-}
-
-static void step_connect(struct session *s)
-{
-    if (s->connector == NULL && !s->connect_done) {
-        session_start_connecting(s);
-        return;
-    }
-    if (!s->connect_done)
-        return;
-    connector_destroy(&s->connector);
-    switch (s->connect_status) {
-    case CONNECT_OK:
-        if (s->service->config->via != NULL) {
-            start_target_machine(s, STARTTLS_HTTP_CONNECT,
-                                 s->service->config->connect_tls == CONFIG_TLS_IMPLICIT ? MACHINE_ENDS_WITH_TLS
-                                                                                        : MACHINE_ENDS_PLAIN);
-            enter(s, SESSION_TARGET_VIA);
-        } else {
-            after_target_via(s);
-        }
-        break;
-    case CONNECT_FAILED:
-        counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, base_strdup(s->connect_error));
-        break;
-    case CONNECT_DENIED:
-        counter_add(s->counters, COUNTER_access_denied_total, 1);
-        fail_target(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, base_strdup(s->connect_error));
-        break;
-    }
-}
-
-/* A plain-text conversation with the target. true: it is over and all is well. */
-static bool target_machine_is_done(struct session *s)
-{
-    struct leg *target = &s->target;
-    bool ended;
-
-    switch (run_machine(target, &ended)) {
-    case STARTTLS_NEED_MORE:
-        if (!ended && target->write_error == 0)
-            return false;
-        counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
-                    base_printf("the target closed the connection (%s)", starttls_state_name(target->machine)));
-        return false;
-    case STARTTLS_UPGRADE:
-    case STARTTLS_READY:
-        if (leg_is_flushed(target)) {
-            starttls_machine_destroy(&target->machine);
-            return true;
-        }
-        break; /* it answered what we have not finished saying */
-    case STARTTLS_TARGET:
-    case STARTTLS_CLOSE:
-    case STARTTLS_REFUSED:
-    case STARTTLS_BROKEN:
-        break;
-    }
-    counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (was_injected(target->machine))
-        counter_add(s->counters, COUNTER_injections_refused_total, 1);
-    fail_target(s, s->service->config->connect_tls == CONFIG_TLS_STARTTLS ? STARTTLS_FAILURE_TARGET_TLS
-                                                                          : STARTTLS_FAILURE_TARGET_DOWN,
-                SESSION_ENDED_target_failed,
-                base_printf("%s (%s)", starttls_error(target->machine), starttls_state_name(target->machine)));
-    return false;
-}
-
-static void step_target_tls(struct session *s)
-{
-    if (s->target.engine_status == TLS_FAILED || s->target.pool_refused) {
-        session_report_tls_failed(s, &s->target);
-        refuse(s, STARTTLS_FAILURE_TARGET_TLS,
-               s->target.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_target_tls_failed,
-               base_strdup(leg_error(&s->target)));
-        return;
-    }
-    if (leg_is_on_pool(&s->target) || !tls_engine_handshake_done(s->target.engine))
-        return;
-    session_report_tls(s, &s->target);
-    after_target_tls(s);
 }
 
 /* ---- the step ---- */
@@ -539,35 +245,33 @@ static void run_state(struct session *s)
 {
     switch (s->state) {
     case SESSION_CLIENT_NEGOTIATE:
-        step_client_negotiate(s);
+        session_step_client_negotiate(s);
         break;
     case SESSION_CLIENT_GO_AHEAD:
-        step_client_go_ahead(s);
+        session_step_client_go_ahead(s);
         break;
     case SESSION_CLIENT_TLS:
-        step_client_tls(s);
+        session_step_client_tls(s);
         break;
     case SESSION_CONNECT:
         if (client_is_waiting(s))
-            step_connect(s);
+            session_step_connect(s);
         break;
     case SESSION_TARGET_VIA:
-        if (client_is_waiting(s) && target_machine_is_done(s))
-            after_target_via(s);
+        if (client_is_waiting(s))
+            session_step_target_via(s);
         break;
     case SESSION_TARGET_NEGOTIATE:
-        if (client_is_waiting(s) && target_machine_is_done(s))
-            after_target_negotiate(s);
+        if (client_is_waiting(s))
+            session_step_target_negotiate(s);
         break;
     case SESSION_TARGET_TLS:
         if (client_is_waiting(s))
-            step_target_tls(s);
+            session_step_target_tls(s);
         break;
     case SESSION_TARGET_GREETING:
-        if (client_is_waiting(s) && target_machine_is_done(s)) {
-            enter(s, SESSION_RELAY);
-            session_begin_relay(s);
-        }
+        if (client_is_waiting(s))
+            session_step_target_greeting(s);
         break;
     case SESSION_RELAY:
         session_step_relay(s);
@@ -683,13 +387,13 @@ static void on_deadline(struct session *s)
     case SESSION_CLIENT_GO_AHEAD:
     case SESSION_CLIENT_TLS:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
-        refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_handshake,
+        session_refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_handshake,
                base_printf("the client was not ready in time (%s)", state_names[s->state]));
         break;
     case SESSION_CONNECT:
         counter_add(s->counters, COUNTER_timeouts_connect_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        fail_target(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
+        session_fail_target(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
                     base_strdup("no target answered within connect_timeout"));
         break;
     case SESSION_TARGET_VIA:
@@ -698,7 +402,7 @@ static void on_deadline(struct session *s)
     case SESSION_TARGET_GREETING:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        fail_target(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_handshake,
+        session_fail_target(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_handshake,
                     base_printf("the target was not ready in time (%s)", state_names[s->state]));
         break;
     case SESSION_LAST_WORDS:
@@ -733,7 +437,7 @@ void session_shut_down(struct session *s)
     else if (s->state == SESSION_LAST_WORDS)
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     else if (s->state != SESSION_CLOSED)
-        refuse(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
+        session_refuse(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
     session_step(s);
 }
 
@@ -792,11 +496,11 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
     session_report_started(s);
     if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
         leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
-        enter(s, SESSION_CLIENT_TLS);
+        session_enter(s, SESSION_CLIENT_TLS);
     } else if (config->listen_tls == CONFIG_TLS_STARTTLS || s->service->protocol == STARTTLS_HTTP_CONNECT) {
-        start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
+        session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
     } else {
-        enter(s, SESSION_CONNECT);
+        session_enter(s, SESSION_CONNECT);
     }
     session_step(s);
 }

@@ -117,33 +117,7 @@ void session_on_due(struct wheel_entry *e, void *context);
 /* End now, in the protocol's own words. */
 void session_shut_down(struct session *s);
 
-/* ---- between session.c, session_relay.c and session_report.c ---- */
-
-const char *session_state_name(enum session_state state);
-const char *session_ended_name(enum session_ended ended);
-
-/* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
-void session_note_end(struct session *s, enum session_ended ended, char *reason);
-/* Both transports end now. RESET: the peers must not take it for an orderly end. */
-void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
-
-/* session_relay.c */
-void session_begin_relay(struct session *s);
-void session_step_relay(struct session *s);
-
-/* session_target.c: names and addresses of the target under way */
-void session_start_connecting(struct session *s);
-bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it has been noted */
-bool session_send_proxy_header(struct session *s); /* false: it is too large */
-void session_start_target_tls(struct session *s);
-
-/* session_report.c */
-void session_report_started(const struct session *s);
-void session_report_tls(struct session *s, struct leg *leg);        /* handshake done */
-void session_report_tls_failed(struct session *s, struct leg *leg); /* counts, and one line with the reason */
-void session_report_ended(const struct session *s);
 /* One line of JSON for "yett connections"; the caller frees it. */
 char *session_to_json(const struct session *s);
-size_t session_memory(const struct session *s);
 
 #endif

@@ -10,7 +10,7 @@
  *   connection reset, TLS failure                   likewise
  *   the sink cannot be written to any more          the source is no longer read; the other flow goes on, since a server
  *                                                   that stops reading may have said why */
-#include "proxy/session.h"
+#include "proxy/session_internal.h"
 
 #include "proxy/limits.h"
 #include "proxy/log.h"

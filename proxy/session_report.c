@@ -1,5 +1,5 @@
 /* see proxy/session.h: what the log, the counters and "yett connections" are told of a session. */
-#include "proxy/session.h"
+#include "proxy/session_internal.h"
 
 #include "pkix/error.h"
 #include "proxy/limits.h"

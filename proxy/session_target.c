@@ -1,5 +1,5 @@
 /* see proxy/session.h: which target, and how it is reached. */
-#include "proxy/session.h"
+#include "proxy/session_internal.h"
 
 #include "proxy/access.h"
 #include "proxy/limits.h"

@@ -1,0 +1,69 @@
+/* proxy/session_internal.h: between the files of the session. Private to session*.c.
+ *
+ *   session.c               the states, the step, time, the beginning and the end
+ *   session_client.c        the client's side up to the access rules
+ *   session_target_steps.c  the target's side up to the relay
+ *   session_target.c        names, addresses and the PROXY header of the target
+ *   session_relay.c         the relay
+ *   session_report.c        log, counters, JSON */
+#ifndef YETT_PROXY_SESSION_INTERNAL_H
+#define YETT_PROXY_SESSION_INTERNAL_H
+
+#include "proxy/session.h"
+
+/* session.c */
+
+/* The only setter of the state: forward only; sets the state's deadline. */
+void session_enter(struct session *s, enum session_state state);
+
+/* The client is turned away before the relay began, in its protocol's words where it can hear them; takes `reason`. */
+void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
+
+const char *session_state_name(enum session_state state);
+const char *session_ended_name(enum session_ended ended);
+
+/* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
+void session_note_end(struct session *s, enum session_ended ended, char *reason);
+/* Both transports end now. RESET: the peers must not take it for an orderly end. */
+void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
+
+/* session_relay.c */
+void session_begin_relay(struct session *s);
+void session_step_relay(struct session *s);
+
+/* session_target.c: names and addresses of the target under way */
+void session_start_connecting(struct session *s);
+bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it has been noted */
+bool session_send_proxy_header(struct session *s); /* false: it is too large */
+void session_start_target_tls(struct session *s);
+
+/* session_report.c */
+void session_report_started(const struct session *s);
+void session_report_tls(struct session *s, struct leg *leg);        /* handshake done */
+void session_report_tls_failed(struct session *s, struct leg *leg); /* counts, and one line with the reason */
+void session_report_ended(const struct session *s);
+size_t session_memory(const struct session *s);
+
+/* session_client.c */
+enum machine_end { MACHINE_ENDS_PLAIN, MACHINE_ENDS_WITH_TLS };
+
+void session_start_client_machine(struct session *s, enum machine_end end);
+void session_step_client_negotiate(struct session *s);
+void session_step_client_go_ahead(struct session *s);
+void session_step_client_tls(struct session *s);
+
+/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
+enum starttls_status session_run_machine(struct leg *leg, bool *ended);
+bool session_was_injected(const struct starttls_machine *m);
+
+/* session_target_steps.c */
+void session_step_connect(struct session *s);
+void session_step_target_via(struct session *s);
+void session_step_target_negotiate(struct session *s);
+void session_step_target_tls(struct session *s);
+void session_step_target_greeting(struct session *s);
+
+/* Log why the target is not reached and turn the client away; takes `reason`. */
+void session_fail_target(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
+
+#endif

@@ -1,0 +1,163 @@
+/* see proxy/session_internal.h: the target's side, from the first connect to the relay. */
+#include "proxy/session_internal.h"
+
+#include "proxy/log.h"
+#include <stdlib.h>
+
+void session_fail_target(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
+{
+    log_peer_line(LOG_LEVEL_WARNING, ended == SESSION_ENDED_denied ? "target_denied" : "target_failed",
+                  log_text("conn", s->id), log_text("service", s->service->config->name),
+                  log_text("target", s->target_text), log_text("reason", reason));
+    session_refuse(s, failure, ended, reason);
+}
+
+static void start_target_machine(struct session *s, enum starttls_protocol protocol, enum machine_end end)
+{
+    const struct starttls_options options = {.name = s->service->greeting_name,
+                                             .upgrade = end == MACHINE_ENDS_WITH_TLS,
+                                             .target_host = s->target_host,
+                                             .target_port = s->target_port};
+
+    s->target.machine = starttls_connect_create(protocol, &options);
+}
+
+/* What comes after each part of the target's side; parts that are not configured are passed over. */
+static void after_target_tls(struct session *s)
+{
+    if (s->greeted && s->service->config->connect_tls != CONFIG_TLS_STARTTLS) {
+        start_target_machine(s, s->service->protocol, MACHINE_ENDS_PLAIN);
+        session_enter(s, SESSION_TARGET_GREETING);
+    } else {
+        session_enter(s, SESSION_RELAY);
+        session_begin_relay(s);
+    }
+}
+
+static void after_target_negotiate(struct session *s)
+{
+    if (s->service->config->connect_tls == CONFIG_TLS_NONE) {
+        after_target_tls(s);
+        return;
+    }
+    session_start_target_tls(s);
+    session_enter(s, SESSION_TARGET_TLS);
+}
+
+static void after_target_via(struct session *s)
+{
+    if (!session_send_proxy_header(s)) {
+        session_fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
+                    base_strdup("the PROXY header is too large for the client's certificate"));
+        return;
+    }
+    if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS) {
+        start_target_machine(s, s->service->protocol, MACHINE_ENDS_WITH_TLS);
+        session_enter(s, SESSION_TARGET_NEGOTIATE);
+    } else {
+        after_target_negotiate(s);
+    }
+}
+
+void session_step_connect(struct session *s)
+{
+    if (s->connector == NULL && !s->connect_done) {
+        session_start_connecting(s);
+        return;
+    }
+    if (!s->connect_done)
+        return;
+    connector_destroy(&s->connector);
+    switch (s->connect_status) {
+    case CONNECT_OK:
+        if (s->service->config->via != NULL) {
+            start_target_machine(s, STARTTLS_HTTP_CONNECT,
+                                 s->service->config->connect_tls == CONFIG_TLS_IMPLICIT ? MACHINE_ENDS_WITH_TLS
+                                                                                        : MACHINE_ENDS_PLAIN);
+            session_enter(s, SESSION_TARGET_VIA);
+        } else {
+            after_target_via(s);
+        }
+        break;
+    case CONNECT_FAILED:
+        counter_add(s->counters, COUNTER_targets_failed_total, 1);
+        session_fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, base_strdup(s->connect_error));
+        break;
+    case CONNECT_DENIED:
+        counter_add(s->counters, COUNTER_access_denied_total, 1);
+        session_fail_target(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, base_strdup(s->connect_error));
+        break;
+    }
+}
+
+/* A plain-text conversation with the target. true: it is over and all is well. */
+static bool target_machine_is_done(struct session *s)
+{
+    struct leg *target = &s->target;
+    bool ended;
+
+    switch (session_run_machine(target, &ended)) {
+    case STARTTLS_NEED_MORE:
+        if (!ended && target->write_error == 0)
+            return false;
+        counter_add(s->counters, COUNTER_targets_failed_total, 1);
+        session_fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
+                    base_printf("the target closed the connection (%s)", starttls_state_name(target->machine)));
+        return false;
+    case STARTTLS_UPGRADE:
+    case STARTTLS_READY:
+        if (leg_is_flushed(target)) {
+            starttls_machine_destroy(&target->machine);
+            return true;
+        }
+        break; /* it answered what we have not finished saying */
+    case STARTTLS_TARGET:
+    case STARTTLS_CLOSE:
+    case STARTTLS_REFUSED:
+    case STARTTLS_BROKEN:
+        break;
+    }
+    counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
+    if (session_was_injected(target->machine))
+        counter_add(s->counters, COUNTER_injections_refused_total, 1);
+    session_fail_target(s, s->service->config->connect_tls == CONFIG_TLS_STARTTLS ? STARTTLS_FAILURE_TARGET_TLS
+                                                                          : STARTTLS_FAILURE_TARGET_DOWN,
+                SESSION_ENDED_target_failed,
+                base_printf("%s (%s)", starttls_error(target->machine), starttls_state_name(target->machine)));
+    return false;
+}
+
+void session_step_target_tls(struct session *s)
+{
+    if (s->target.engine_status == TLS_FAILED || s->target.pool_refused) {
+        session_report_tls_failed(s, &s->target);
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TLS,
+               s->target.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_target_tls_failed,
+               base_strdup(leg_error(&s->target)));
+        return;
+    }
+    if (leg_is_on_pool(&s->target) || !tls_engine_handshake_done(s->target.engine))
+        return;
+    session_report_tls(s, &s->target);
+    after_target_tls(s);
+}
+
+void session_step_target_via(struct session *s)
+{
+    if (target_machine_is_done(s))
+        after_target_via(s);
+}
+
+void session_step_target_negotiate(struct session *s)
+{
+    if (target_machine_is_done(s))
+        after_target_negotiate(s);
+}
+
+void session_step_target_greeting(struct session *s)
+{
+    if (!target_machine_is_done(s))
+        return;
+    session_enter(s, SESSION_RELAY);
+    session_begin_relay(s);
+}
