@@ -51,6 +51,15 @@ enum {
     LIMIT_RESOLVER_WAITING = 1024,  /* lookups waiting for a thread */
     LIMIT_ADDRESSES = 16,           /* of one family of a name that are tried */
 
+    LIMIT_FETCH_LOOKUPS = 8,        /* getaddrinfo() calls for OCSP responders at a time, forgotten ones included */
+    LIMIT_FETCH_ADDRESSES = 8,      /* of a responder that are tried */
+
+    LIMIT_OCSP_ANSWER_MAX = 64 * 1024,
+    LIMIT_OCSP_FETCHES_PER_RESPONDER = 4, /* at a time: with soft, who comes then goes on without an answer */
+    LIMIT_OCSP_RESPONDERS = 64,     /* of which it is remembered that they did not answer */
+    LIMIT_OCSP_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long, and how long an answer that was of no use; as Gecko does */
+    LIMIT_OCSP_FAILURE_HARD_MS = 30 * 1000,     /* where an answer is needed */
+
     LIMIT_ATTEMPT_DELAY_MS = 250,   /* RFC 8305 section 5: Connection Attempt Delay */
     LIMIT_RESOLUTION_DELAY_MS = 50, /* RFC 8305 section 3: Resolution Delay */
     LIMIT_ATTEMPTS = 4,             /* connects of one session under way at a time */

@@ -2,6 +2,7 @@
 #include "proxy/revocation.h"
 
 #include "pkix/crl.h"
+#include "proxy/ocsp_fetch.h"
 #include <stdlib.h>
 
 struct crl_list {
@@ -10,8 +11,17 @@ struct crl_list {
     struct pkix_crl_set *set;
 };
 
+/* One side of a service; tls/ keeps a pointer to the source, so it does not move. */
+struct asker {
+    struct asker *next;
+    struct ocsp_asker options;
+    struct pkix_evidence_source source;
+};
+
 struct revocation {
     const struct config *config;
+    struct ocsp_fetch *fetch;
+    struct asker *askers;
     struct crl_list *lists;
     size_t list_count;
 };
@@ -21,6 +31,7 @@ struct revocation *revocation_create(const struct config *config)
     struct revocation *r = base_alloc(sizeof(*r));
 
     r->config = config;
+    r->fetch = ocsp_fetch_create();
     return r;
 }
 
@@ -33,6 +44,13 @@ void revocation_destroy(struct revocation **revocation)
     for (size_t i = 0; i < r->list_count; i++)
         pkix_crl_set_destroy(&r->lists[i].set);
     free(r->lists);
+    while (r->askers != NULL) {
+        struct asker *next = r->askers->next;
+
+        free(r->askers);
+        r->askers = next;
+    }
+    ocsp_fetch_destroy(&r->fetch);
     free(r);
     *revocation = NULL;
 }
@@ -77,6 +95,31 @@ static const struct pkix_crl_set *open_crls(struct revocation *r, const struct c
     return set;
 }
 
+/* The world's authorities have no business with addresses that are not public; one's own may have its responder there. */
+static enum http_fetch_reach reach_of(const struct config_trust *trust, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (trust[i].type == CONFIG_TRUST_MOZILLA)
+            return HTTP_FETCH_PUBLIC_ONLY;
+    return count == 0 ? HTTP_FETCH_PUBLIC_ONLY : HTTP_FETCH_ANYWHERE;
+}
+
+static const struct pkix_evidence_source *open_asker(struct revocation *r, const struct config_service *service,
+                                                     enum http_fetch_reach reach)
+{
+    struct asker *asker;
+
+    if (!service->ocsp_fetch)
+        return NULL;
+    asker = base_alloc(sizeof(*asker));
+    asker->options =
+        (struct ocsp_asker){.fetch = r->fetch, .timeout_ms = service->ocsp_timeout_ms, .reach = reach};
+    asker->source = ocsp_fetch_source(&asker->options);
+    asker->next = r->askers;
+    r->askers = asker;
+    return &asker->source;
+}
+
 static enum pkix_revocation mode_of(enum config_revocation mode)
 {
     switch (mode) {
@@ -94,10 +137,9 @@ struct tls_revocation revocation_open(struct revocation *r, const struct config_
                                       const struct config_trust *trust, size_t trust_count,
                                       struct config_findings *findings)
 {
-    (void)trust;
-    (void)trust_count;
     return (struct tls_revocation){
         .mode = mode_of(service->revocation),
         .crls = open_crls(r, service, findings),
+        .evidence = open_asker(r, service, reach_of(trust, trust_count)),
     };
 }

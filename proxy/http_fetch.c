@@ -1,0 +1,441 @@
+/* see proxy/http_fetch.h */
+#include "proxy/http_fetch.h"
+
+#include "proxy/limits.h"
+#include "proxy/resolve.h"
+#include "starttls/http.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { HTTP_PORT = 80, READ_BLOCK = 4096, REQUEST_BYTES_MAX = 8 * 1024, STATUS_OK = 200 };
+
+/* ---- URLs ---- */
+
+static bool is_printable(struct span text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f)
+            return false;
+    return true;
+}
+
+static size_t size_until(struct span text, const char *ends)
+{
+    size_t size = 0;
+
+    while (size < text.size && strchr(ends, text.data[size]) == NULL)
+        size++;
+    return size;
+}
+
+bool http_url_parse(struct span text, struct http_url *url)
+{
+    static const char scheme[] = "http://";
+    char *host = NULL;
+    bool good;
+
+    if (text.size > HTTP_FETCH_URL_BYTES_MAX || !span_starts_with_nocase(text, scheme) || !is_printable(text) ||
+        memchr(text.data, '#', text.size) != NULL)
+        return false;
+    text = span_skip(text, strlen(scheme));
+    *url = (struct http_url){.authority = span_of(text.data, size_until(text, "/?"))};
+    url->target = span_skip(text, url->authority.size);
+    good = starttls_authority_parse_optional_port(url->authority, &host, &url->port) &&
+           strlen(host) < sizeof(url->host);
+    if (good)
+        memcpy(url->host, host, strlen(host) + 1);
+    if (url->port == 0)
+        url->port = HTTP_PORT;
+    free(host);
+    return good;
+}
+
+/* ---- finding addresses, with a deadline ---- */
+
+struct addresses {
+    size_t count;
+    struct sockaddr_storage items[LIMIT_FETCH_ADDRESSES];
+};
+
+/* Shared by the thread that asks and the one that waits; the last of the two frees it. */
+struct lookup {
+    pthread_mutex_t lock;
+    pthread_cond_t done_came;
+    unsigned users;
+    bool done;
+    char host[STARTTLS_HOST_BYTES_MAX + 1];
+    uint16_t port;
+    int error; /* of getaddrinfo() */
+    struct addresses found;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    unsigned running;
+} lookups = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool lookup_may_begin(void)
+{
+    bool may;
+
+    pthread_mutex_lock(&lookups.lock);
+    may = lookups.running < LIMIT_FETCH_LOOKUPS;
+    if (may)
+        lookups.running++;
+    pthread_mutex_unlock(&lookups.lock);
+    return may;
+}
+
+static void lookup_ended(void)
+{
+    pthread_mutex_lock(&lookups.lock);
+    lookups.running--;
+    pthread_mutex_unlock(&lookups.lock);
+}
+
+static void leave_lookup(struct lookup *l)
+{
+    bool is_last = --l->users == 0;
+
+    pthread_mutex_unlock(&l->lock);
+    if (!is_last)
+        return;
+    pthread_cond_destroy(&l->done_came);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static void set_port(struct sockaddr_storage *address, uint16_t port)
+{
+    if (address->ss_family == AF_INET)
+        ((struct sockaddr_in *)(void *)address)->sin_port = htons(port);
+    else
+        ((struct sockaddr_in6 *)(void *)address)->sin6_port = htons(port);
+}
+
+static void *run_lookup(void *arg)
+{
+    struct lookup *l = arg;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *list = NULL;
+    struct addresses found = {.count = 0};
+    int error = getaddrinfo(l->host, NULL, &hints, &list);
+
+    for (const struct addrinfo *a = list; a != NULL && found.count < ARRAY_LEN(found.items); a = a->ai_next) {
+        if ((a->ai_family != AF_INET && a->ai_family != AF_INET6) || a->ai_addrlen > sizeof(found.items[0]))
+            continue;
+        memcpy(&found.items[found.count], a->ai_addr, a->ai_addrlen);
+        set_port(&found.items[found.count++], l->port);
+    }
+    if (list != NULL)
+        freeaddrinfo(list);
+    lookup_ended();
+    pthread_mutex_lock(&l->lock);
+    l->found = found;
+    l->error = error;
+    l->done = true;
+    pthread_cond_signal(&l->done_came);
+    leave_lookup(l);
+    return NULL;
+}
+
+static struct lookup *lookup_start(const struct http_url *url)
+{
+    struct lookup *l = base_alloc(sizeof(*l));
+    pthread_attr_t attributes;
+    pthread_condattr_t clock;
+    pthread_t thread;
+    bool started;
+
+    l->users = 2;
+    l->port = url->port;
+    memcpy(l->host, url->host, sizeof(l->host));
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&l->done_came, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    started = pthread_create(&thread, &attributes, run_lookup, l) == 0;
+    pthread_attr_destroy(&attributes);
+    if (started)
+        return l;
+    lookup_ended();
+    l->users = 1;
+    pthread_mutex_lock(&l->lock);
+    leave_lookup(l);
+    return NULL;
+}
+
+static uint64_t left_ms(uint64_t deadline_ms)
+{
+    uint64_t now = base_now_ms();
+
+    return now >= deadline_ms ? 0 : deadline_ms - now;
+}
+
+static enum http_fetch_status find_addresses(const struct http_fetch_request *r, struct addresses *found, char **error)
+{
+    struct lookup *l;
+    enum http_fetch_status status = HTTP_FETCH_OK;
+    uint64_t wait_ms = left_ms(r->deadline_ms);
+    struct timespec until;
+
+    if (resolve_literal(r->url.host, r->url.port, &found->items[0])) {
+        found->count = 1;
+        return HTTP_FETCH_OK;
+    }
+    if (!lookup_may_begin() || (l = lookup_start(&r->url)) == NULL) {
+        *error = base_strdup("too many names are being looked up");
+        return HTTP_FETCH_UNREACHABLE;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(wait_ms / 1000);
+    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&l->lock);
+    while (!l->done && pthread_cond_timedwait(&l->done_came, &l->lock, &until) == 0)
+        ;
+    *found = l->found;
+    if (!l->done) {
+        status = HTTP_FETCH_LATE;
+        *error = base_printf("%s could not be looked up in time", r->url.host);
+    } else if (found->count == 0) {
+        status = HTTP_FETCH_UNREACHABLE;
+        *error = base_printf("%s: %s", r->url.host, l->error != 0 ? gai_strerror(l->error) : "has no address");
+    }
+    leave_lookup(l);
+    return status;
+}
+
+/* ---- the connection ---- */
+
+static bool is_denied(const struct sockaddr_storage *address)
+{
+    if (address->ss_family == AF_INET)
+        return starttls_address_denied_by_default(
+            (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    return starttls_address_denied_by_default(
+        (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+}
+
+/* Wait for the socket: 0, or an errno; ETIMEDOUT when the deadline has passed. */
+static int wait_for(int fd, short events, uint64_t deadline_ms)
+{
+    for (;;) {
+        struct pollfd poll_fd = {.fd = fd, .events = events};
+        uint64_t wait_ms = left_ms(deadline_ms);
+        int ready = wait_ms == 0 ? 0 : poll(&poll_fd, 1, (int)wait_ms);
+
+        if (ready > 0)
+            return 0;
+        if (ready == 0)
+            return ETIMEDOUT;
+        if (errno != EINTR)
+            return errno;
+    }
+}
+
+/* A connected socket, or -1 with errno. */
+static int connect_to(const struct sockaddr_storage *address, uint64_t deadline_ms)
+{
+    socklen_t size = address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int error = 0;
+    socklen_t error_size = sizeof(error);
+
+    if (fd < 0)
+        return -1;
+    if (connect(fd, (const struct sockaddr *)address, size) != 0) {
+        error = errno == EINPROGRESS ? wait_for(fd, POLLOUT, deadline_ms) : errno;
+        if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) != 0)
+            error = errno;
+    }
+    if (error == 0)
+        return fd;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+/* The addresses in turn. Each but the last gets its share of the time, so that one that swallows packets leaves some to
+ * the next. */
+static enum http_fetch_status connect_any(const struct http_fetch_request *r, const struct addresses *found, int *fd,
+                                          char **error)
+{
+    int last_error = 0;
+
+    *fd = -1;
+    for (size_t i = 0; i < found->count && *fd < 0; i++) {
+        uint64_t share_ms = left_ms(r->deadline_ms) / (found->count - i);
+
+        if (r->reach == HTTP_FETCH_PUBLIC_ONLY && is_denied(&found->items[i]))
+            continue;
+        *fd = connect_to(&found->items[i], base_now_ms() + share_ms);
+        last_error = errno;
+    }
+    if (*fd >= 0)
+        return HTTP_FETCH_OK;
+    *error = last_error == 0 ? base_printf("%s has no public address", r->url.host)
+                             : base_printf("%s port %u: %s", r->url.host, r->url.port, strerror(last_error));
+    return last_error == 0           ? HTTP_FETCH_DENIED
+           : last_error == ETIMEDOUT ? HTTP_FETCH_LATE
+                                     : HTTP_FETCH_UNREACHABLE;
+}
+
+static enum http_fetch_status fail_errno(int code, const char *what, char **error)
+{
+    *error = base_printf("%s: %s", what, strerror(code));
+    return code == ETIMEDOUT ? HTTP_FETCH_LATE : HTTP_FETCH_UNREACHABLE;
+}
+
+static enum http_fetch_status send_all(int fd, struct span bytes, uint64_t deadline_ms, char **error)
+{
+    while (bytes.size > 0) {
+        int code = wait_for(fd, POLLOUT, deadline_ms);
+        ssize_t sent = code == 0 ? send(fd, bytes.data, bytes.size, MSG_NOSIGNAL) : -1;
+
+        if (code == 0 && sent < 0 && errno != EAGAIN && errno != EINTR)
+            code = errno;
+        if (code != 0)
+            return fail_errno(code, "cannot send the request", error);
+        if (sent > 0)
+            bytes = span_skip(bytes, (size_t)sent);
+    }
+    return HTTP_FETCH_OK;
+}
+
+static enum http_fetch_status send_request(const struct http_fetch_request *r, int fd, char **error)
+{
+    struct buffer out;
+    enum http_fetch_status status;
+    bool fits;
+
+    buffer_init(&out, REQUEST_BYTES_MAX);
+    fits = buffer_printf(&out, "%s %s%.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\nUser-Agent: yett\r\n",
+                         r->content_type == NULL ? "GET" : "POST",
+                         r->url.target.size == 0 || r->url.target.data[0] != '/' ? "/" : "", (int)r->url.target.size,
+                         r->url.target.size == 0 ? "" : (const char *)r->url.target.data, (int)r->url.authority.size,
+                         (const char *)r->url.authority.data) &&
+           (r->content_type == NULL || buffer_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                                                     r->content_type, r->body.size)) &&
+           buffer_append(&out, span_of("\r\n", 2)) && (r->body.size == 0 || buffer_append(&out, r->body));
+    if (!fits)
+        base_abort("a request is longer than its parts may be");
+    status = send_all(fd, buffer_span(&out), r->deadline_ms, error);
+    buffer_release(&out);
+    return status;
+}
+
+/* ---- the answer ---- */
+
+static enum http_fetch_status fail_answer(const char *what, char **error)
+{
+    *error = base_printf("the answer is not usable: %s", what);
+    return HTTP_FETCH_BAD_ANSWER;
+}
+
+/* Some bytes; *size 0: the connection has ended. */
+static enum http_fetch_status receive(int fd, uint8_t *block, uint64_t deadline_ms, size_t *size, char **error)
+{
+    for (;;) {
+        int code = wait_for(fd, POLLIN, deadline_ms);
+        ssize_t got = code == 0 ? recv(fd, block, READ_BLOCK, 0) : -1;
+
+        if (got >= 0) {
+            *size = (size_t)got;
+            return HTTP_FETCH_OK;
+        }
+        if (code == 0 && (errno == EAGAIN || errno == EINTR))
+            continue;
+        return fail_errno(code != 0 ? code : errno, "no answer", error);
+    }
+}
+
+/* `block` has the first bytes after the head. */
+static enum http_fetch_status receive_body(const struct http_fetch_request *r, int fd, struct starttls_http *head,
+                                           uint8_t *block, struct span first, uint8_t **answer, size_t *answer_size,
+                                           char **error)
+{
+    struct starttls_http_body *body = starttls_http_body_create(head, r->answer_max);
+    enum starttls_status parsed = starttls_http_body_put(body, first);
+    enum http_fetch_status status = HTTP_FETCH_OK;
+    struct span bytes;
+    size_t size;
+
+    while (parsed == STARTTLS_NEED_MORE && status == HTTP_FETCH_OK) {
+        status = receive(fd, block, r->deadline_ms, &size, error);
+        if (status == HTTP_FETCH_OK)
+            parsed = size == 0 ? starttls_http_body_end(body) : starttls_http_body_put(body, span_of(block, size));
+    }
+    if (status == HTTP_FETCH_OK && parsed != STARTTLS_READY)
+        status = fail_answer(starttls_http_body_error(body), error);
+    bytes = starttls_http_body_bytes(body);
+    if (status == HTTP_FETCH_OK && bytes.size == 0)
+        status = fail_answer("it is empty", error);
+    if (status == HTTP_FETCH_OK) {
+        *answer = base_memdup(bytes.data, bytes.size);
+        *answer_size = bytes.size;
+    }
+    starttls_http_body_destroy(&body);
+    return status;
+}
+
+static enum http_fetch_status receive_answer(const struct http_fetch_request *r, int fd, uint8_t **answer,
+                                             size_t *answer_size, char **error)
+{
+    struct starttls_http *head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+    enum starttls_status parsed = STARTTLS_NEED_MORE;
+    enum http_fetch_status status = HTTP_FETCH_OK;
+    uint8_t block[READ_BLOCK];
+    size_t size = 0, consumed = 0;
+
+    while (parsed == STARTTLS_NEED_MORE && status == HTTP_FETCH_OK) {
+        status = receive(fd, block, r->deadline_ms, &size, error);
+        if (status == HTTP_FETCH_OK && size == 0)
+            status = fail_answer("the connection ended early", error);
+        else if (status == HTTP_FETCH_OK)
+            parsed = starttls_http_put(head, span_of(block, size), &consumed);
+    }
+    if (status == HTTP_FETCH_OK && parsed == STARTTLS_BROKEN)
+        status = fail_answer(starttls_http_error(head), error);
+    if (status == HTTP_FETCH_OK && starttls_http_status_code(head) != STATUS_OK) {
+        *error = base_printf("the answer has the status %u", starttls_http_status_code(head));
+        status = HTTP_FETCH_BAD_ANSWER;
+    }
+    if (status == HTTP_FETCH_OK)
+        status = receive_body(r, fd, head, block, span_of(block + consumed, size - consumed), answer, answer_size,
+                              error);
+    starttls_http_destroy(&head);
+    return status;
+}
+
+enum http_fetch_status http_fetch(const struct http_fetch_request *request, uint8_t **answer, size_t *size,
+                                  char **error)
+{
+    struct addresses found = {.count = 0};
+    enum http_fetch_status status;
+    int fd = -1;
+
+    *answer = NULL;
+    *size = 0;
+    *error = NULL;
+    if ((status = find_addresses(request, &found, error)) != HTTP_FETCH_OK ||
+        (status = connect_any(request, &found, &fd, error)) != HTTP_FETCH_OK)
+        return status;
+    if ((status = send_request(request, fd, error)) == HTTP_FETCH_OK)
+        status = receive_answer(request, fd, answer, size, error);
+    close(fd);
+    return status;
+}

@@ -1,0 +1,51 @@
+/* proxy/http_fetch.h: one plain-HTTP request and its answer, on a thread that may wait.
+ *
+ * For OCSP responders and CRLs, whose answers are signed: plain http only, no proxies, no redirects, no cookies, one
+ * request a connection. The deadline is absolute and holds for everything, finding the address included: getaddrinfo()
+ * cannot be stopped, so it runs on a thread of its own that is forgotten when the time is up (at most
+ * LIMIT_FETCH_LOOKUPS such threads; one more is a failure).
+ * Threads: any, but never the loop's. */
+#ifndef YETT_PROXY_HTTP_FETCH_H
+#define YETT_PROXY_HTTP_FETCH_H
+
+#include "base/buffer.h"
+#include "starttls/target.h"
+
+enum { HTTP_FETCH_URL_BYTES_MAX = 1024 };
+
+struct http_url {
+    char host[STARTTLS_HOST_BYTES_MAX + 1]; /* a name in lower case, or a literal without brackets */
+    uint16_t port;
+    struct span authority; /* as written, for the Host field; both borrow the URL */
+    struct span target;    /* path and query; size 0: "/" */
+};
+
+/* http://HOST[:PORT][/...], printable ASCII without a user or a fragment. */
+MUST_CHECK bool http_url_parse(struct span text, struct http_url *url);
+
+/* Where the request may go: a name in a certificate must not take us behind our own firewall. */
+enum http_fetch_reach { HTTP_FETCH_ANYWHERE, HTTP_FETCH_PUBLIC_ONLY /* starttls_address_denied_by_default() */ };
+
+struct http_fetch_request {
+    struct http_url url;
+    const char *content_type; /* NULL: GET. Otherwise POST of the body */
+    struct span body;
+    uint64_t deadline_ms; /* of base_now_ms() */
+    size_t answer_max;    /* bytes of the answer's body */
+    enum http_fetch_reach reach;
+};
+
+enum http_fetch_status {
+    HTTP_FETCH_OK,
+    HTTP_FETCH_LATE,        /* the deadline passed */
+    HTTP_FETCH_UNREACHABLE, /* no address, no connection, or it broke */
+    HTTP_FETCH_DENIED,      /* no address that may be reached */
+    HTTP_FETCH_BAD_ANSWER,  /* not HTTP, not 200, or too long */
+};
+
+/* The body of a 200 answer goes to *answer (base_alloc()ed, the caller's; NULL otherwise); otherwise a sentence to
+ * *error, the caller's. */
+MUST_CHECK enum http_fetch_status http_fetch(const struct http_fetch_request *request, uint8_t **answer, size_t *size,
+                                             char **error);
+
+#endif
