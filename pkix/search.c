@@ -245,8 +245,10 @@ static enum pkix_error check_constraints_of(struct pkix_search *s, struct span c
 
         if (error == PKIX_LIMIT_EXCEEDED)
             return out_of_limits(s, "comparisons of names");
-        if (error != PKIX_OK)
+        if (error != PKIX_OK) {
+            s->constrained = i;
             return error;
+        }
     }
     return PKIX_OK;
 }
@@ -417,8 +419,6 @@ static enum pkix_error check_issuer(struct pkix_search *s, const struct candidat
 
     if ((error = candidate->parse_error) != PKIX_OK)
         return error;
-    if (is_loop(s, step->cert))
-        return PKIX_UNKNOWN_ISSUER;
     if ((error = check_constraints(s, candidate)) != PKIX_OK ||
         (error = pkix_check_tls_feature_of_issuer(child, step->cert)) != PKIX_OK ||
         (error = check_step(s, step, PKIX_ROLE_ISSUER)) != PKIX_OK)
@@ -443,8 +443,10 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate 
     failure = at_end(s);
     if (error != PKIX_OK) {
         /* These are about what the issuer has below it. */
-        if (error == PKIX_BAD_SIGNATURE || error == PKIX_NAME_CONSTRAINT_VIOLATION || error == PKIX_TLS_FEATURE_MISSING)
+        if (error == PKIX_BAD_SIGNATURE || error == PKIX_TLS_FEATURE_MISSING)
             failure.culprit = child_index;
+        else if (error == PKIX_NAME_CONSTRAINT_VIOLATION)
+            failure.culprit = s->constrained;
         note_tried(s, error, failure);
         s->path.count--;
         return error;
@@ -476,17 +478,24 @@ static enum pkix_error both_failed(enum pkix_error a, enum pkix_error b)
     return a == b ? a : PKIX_UNKNOWN_ISSUER;
 }
 
-/* All issuers of the path's last certificate. */
+/* All issuers of the path's last certificate. What would lead in a circle, such as a root that is not trusted and names
+ * itself, is none. */
 static enum pkix_error extend(struct pkix_search *s)
 {
     const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
     struct candidates *candidates = base_alloc(sizeof(*candidates));
     enum pkix_error recorded = PKIX_OK;
+    size_t loops = 0;
 
     collect_candidates(s, child, candidates);
     for (size_t i = 0; i < candidates->count; i++) {
-        enum pkix_error error = try_issuer(s, &candidates->list[i]);
+        enum pkix_error error;
 
+        if (is_loop(s, candidates->list[i].cert)) {
+            loops++;
+            continue;
+        }
+        error = try_issuer(s, &candidates->list[i]);
         if (error == PKIX_OK || s->exhausted || s->dead) {
             s->dead = false; /* another certificate in the child's place may still do */
             recorded = error;
@@ -494,7 +503,7 @@ static enum pkix_error extend(struct pkix_search *s)
         }
         recorded = recorded == PKIX_OK ? error : both_failed(recorded, error);
     }
-    if (candidates->count == 0) {
+    if (candidates->count == loops) {
         recorded = PKIX_UNKNOWN_ISSUER;
         note_tried(s, recorded, at_end(s));
     }

@@ -74,6 +74,7 @@ struct pkix_search {
     struct pkix_path path; /* under construction; the path found after PKIX_OK */
     unsigned signature_checks, steps, comparisons_left;
     uint64_t deadline_ms; /* 0: none */
+    unsigned constrained; /* index of the certificate that last broke name constraints */
     bool exhausted;       /* a limit was met: nothing more is tried */
     bool dead;            /* distrust or revocation below: no other issuer helps */
     struct pkix_signature_memo memo[PKIX_SIGNATURE_MEMO_MAX];

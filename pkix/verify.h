@@ -144,6 +144,10 @@ enum pkix_error pkix_verdict_error(const struct pkix_verdict *v);
 /* One sentence an administrator can act on: which certificate, which check, which value. Lives with the verdict. */
 const char *pkix_verdict_detail(const struct pkix_verdict *v);
 
+/* For a log: the stopped path that explains the error best, as "CN=leaf <- CN=issuer [expired_issuer]"; "" where there is
+ * none. Bounded, whatever the peer's names are. Lives with the verdict. */
+const char *pkix_verdict_stopped_path(const struct pkix_verdict *v);
+
 /* The path found, leaf first, anchor last; 0 when there is none. DER, living with the verdict. */
 size_t pkix_verdict_path_length(const struct pkix_verdict *v);
 struct span pkix_verdict_path_cert(const struct pkix_verdict *v, size_t index);

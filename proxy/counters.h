@@ -22,6 +22,7 @@
     X(handshakes_client_resumed_total, COUNTER, "Of these, resumed")                                                   \
     X(handshakes_client_failed_total, COUNTER, "TLS handshakes failed as a client")                                    \
     X(verifications_failed_total, COUNTER, "Peer certificates refused")                                                \
+    X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                        \
     X(access_denied_total, COUNTER, "Verified clients or requested targets that no rule allows")                       \
     X(negotiations_failed_total, COUNTER, "Plain-text phases (STARTTLS, CONNECT) that broke the protocol or were refused") \
     X(injections_refused_total, COUNTER, "Plain text found behind STARTTLS")                                           \

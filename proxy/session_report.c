@@ -21,6 +21,7 @@ void session_report_tls(struct session *s, struct leg *leg)
     bool server = leg->side == LEG_CLIENT;
 
     counter_add(s->counters, server ? COUNTER_handshakes_server_total : COUNTER_handshakes_client_total, 1);
+    counter_add(s->counters, COUNTER_signature_checks_total, tls_engine_verification(leg->engine).signature_checks);
     if (tls.resumed)
         counter_add(s->counters,
                     server ? COUNTER_handshakes_server_resumed_total : COUNTER_handshakes_client_resumed_total, 1);
@@ -67,15 +68,24 @@ static const char *spoke_instead(const struct leg *leg)
     return NULL;
 }
 
+static struct tls_verification verification_of(const struct leg *leg)
+{
+    if (leg->engine == NULL || leg_is_on_pool(leg))
+        return (struct tls_verification){.stopped_path = ""};
+    return tls_engine_verification(leg->engine);
+}
+
 void session_report_tls_failed(struct session *s, struct leg *leg)
 {
     bool server = leg->side == LEG_CLIENT;
     const char *name = leg_error_name(leg), *instead = spoke_instead(leg);
+    struct tls_verification verification = verification_of(leg);
 
     counter_add(s->counters,
                 server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
     if (leg->pool_refused)
         counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
+    counter_add(s->counters, COUNTER_signature_checks_total, verification.signature_checks);
     if (is_verification_error(name))
         counter_add(s->counters, COUNTER_verifications_failed_total, 1);
     if (!server)
@@ -83,7 +93,10 @@ void session_report_tls_failed(struct session *s, struct leg *leg)
     log_peer_line(LOG_LEVEL_WARNING, server ? "client_tls_failed" : "target_tls_failed", log_text("conn", s->id),
                   log_text("service", s->service->config->name), log_text("client", s->peer_text),
                   log_text("target", s->target_text == NULL ? "-" : s->target_text), log_text("error", name),
-                  log_text("reason", instead != NULL ? instead : leg_error(leg)));
+                  log_text("reason", instead != NULL ? instead : leg_error(leg)),
+                  /* Without a path the fields end here. */
+                  log_text(verification.stopped_path[0] == '\0' ? NULL : "path", verification.stopped_path),
+                  log_number("signature_checks", verification.signature_checks));
 }
 
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519 resumed", or "none". */

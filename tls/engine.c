@@ -52,6 +52,7 @@ void tls_engine_destroy(struct tls_engine **engine)
     buffer_release(&e->chain);
     free(e->name);
     free(e->cache_key);
+    free(e->stopped_path);
     free(e->error);
     free(e->server_name);
     free(e->alpn);
@@ -395,6 +396,12 @@ const char *tls_engine_error(const struct tls_engine *e)
 int tls_engine_alert_sent(const struct tls_engine *e)
 {
     return e->alert_sent;
+}
+
+struct tls_verification tls_engine_verification(const struct tls_engine *e)
+{
+    return (struct tls_verification){.stopped_path = e->stopped_path == NULL ? "" : e->stopped_path,
+                                     .signature_checks = e->signature_checks};
 }
 
 int tls_engine_alert_received(const struct tls_engine *e)

@@ -149,6 +149,13 @@ const char *tls_engine_error(const struct tls_engine *e);
 int tls_engine_alert_sent(const struct tls_engine *e);     /* TLS alert number, or -1 */
 int tls_engine_alert_received(const struct tls_engine *e); /* TLS alert number, or -1 */
 
+/* How the peer's certificate was verified, as far as it was. Strings live with the engine. */
+struct tls_verification {
+    const char *stopped_path;  /* where the best path stopped (pkix_verdict_stopped_path()); "" when none did */
+    unsigned signature_checks; /* made on behalf of this peer */
+};
+struct tls_verification tls_engine_verification(const struct tls_engine *e);
+
 /* After the handshake. Strings live with the engine. */
 struct tls_session_info {
     const char *version;     /* "TLSv1.3" */

@@ -115,6 +115,8 @@ struct tls_engine {
     const char *error_name; /* static, or NSS's; "" when there is none */
     char *error;
     int alert_sent, alert_received;
+    char *stopped_path; /* of the peer's certificate; NULL: none */
+    unsigned signature_checks;
 
     char *server_name;
     char *alpn;

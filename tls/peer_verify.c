@@ -69,6 +69,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
     struct pkix_verdict *verdict = NULL;
     enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
 
+    e->signature_checks += pkix_verdict_signature_checks(verdict);
     if (error == PKIX_OK) {
         if (e->context->role == TLS_ROLE_CLIENT)
             keep_chain(e, verdict, leaf);
@@ -77,6 +78,8 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
                               base_printf("the %s certificate is not accepted: %s",
                                           e->context->role == TLS_ROLE_SERVER ? "client's" : "server's",
                                           pkix_verdict_detail(verdict)));
+        free(e->stopped_path);
+        e->stopped_path = base_strdup(pkix_verdict_stopped_path(verdict));
         PR_SetError(pkix_error_nss(error), 0);
     }
     pkix_verdict_destroy(&verdict);

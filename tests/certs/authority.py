@@ -39,7 +39,7 @@ class Certificate:
 class Authority:
     """A certificate authority in a folder."""
 
-    def __init__(self, folder, name="Test CA", key="ecdsa", issuer=None):
+    def __init__(self, folder, name="Test CA", key="ecdsa", issuer=None, extensions="", dates=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.name, self.issuer, self.count = name, issuer, 0
@@ -47,8 +47,8 @@ class Authority:
         self.key = self._key(self.stem.with_suffix(".key"), key)
         self.cert = self.stem.with_suffix(".pem")
         extensions = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n" \
-                     "subjectKeyIdentifier=hash\n"
-        self._sign(self.key, self.cert, f"/CN={name}", extensions, issuer or self, days=3650)
+                     "subjectKeyIdentifier=hash\n" + extensions
+        self._sign(self.key, self.cert, f"/CN={name}", extensions, issuer or self, 3650, dates)
         own = self.cert.read_text()
         self.chain_text = own + issuer.chain_text if issuer and issuer.issuer else own if issuer else ""
 
@@ -67,7 +67,7 @@ class Authority:
             ["-CA", issuer.cert, "-CAkey", issuer.key, "-set_serial", str(1000 + issuer.count)]
         dates = ["-days", str(days)]
         if start is not None:  # openssl x509 knows no start date; faketime would be one more tool: use ca
-            return self._sign_dated(request, ext, out, start)
+            return issuer._sign_dated(request, ext, out, start)
         openssl("x509", "-req", "-in", request, *signer, *dates, "-extfile", ext, "-out", out, "-sha256")
         return out
 

@@ -1,0 +1,19 @@
+/* pkix/explain.h: why a path stopped, in words an administrator can act on. */
+#ifndef YETT_PKIX_EXPLAIN_H
+#define YETT_PKIX_EXPLAIN_H
+
+#include "pkix/search.h"
+
+enum {
+    PKIX_EXPLAIN_NAME_MAX = 80,  /* bytes of a subject in a sentence; a longer one is cut */
+    PKIX_EXPLAIN_PATH_NAMES = 8, /* certificates of a path that are named; of longer ones the middle is left out */
+};
+
+/* "SENTENCE: SUBJECT (the value that decides)" of a stopped path. Owned by the caller. */
+char *pkix_explain(const struct pkix_search *s, const struct pkix_tried *tried);
+
+/* "CN=leaf <- CN=issuer [expired_issuer] <- CN=root": the path, leaf first, with the error's name behind the certificate
+ * to blame. Owned by the caller. */
+char *pkix_explain_path(const struct pkix_tried *tried);
+
+#endif
