@@ -4,13 +4,6 @@
 #include "proxy/access.h"
 #include "proxy/log.h"
 #include <stdlib.h>
-#include <string.h>
-
-/* Whether a machine broke off because of plain text at the hinge: it says so in these words and no others. */
-bool session_was_injected(const struct starttls_machine *m)
-{
-    return strstr(starttls_error(m), "together with the switch to TLS") != NULL;
-}
 
 /* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
 enum starttls_status session_run_machine(struct leg *leg, bool *ended)
@@ -52,7 +45,7 @@ static void client_broke_protocol(struct session *s)
     const char *error = starttls_error(s->client.machine);
 
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (session_was_injected(s->client.machine))
+    if (starttls_was_injected(s->client.machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     log_peer_line(LOG_LEVEL_WARNING, "client_protocol_error", log_text("conn", s->id),
                   log_text("service", s->service->config->name), log_text("client", s->peer_text),

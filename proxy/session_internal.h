@@ -54,7 +54,6 @@ void session_step_client_tls(struct session *s);
 
 /* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
 enum starttls_status session_run_machine(struct leg *leg, bool *ended);
-bool session_was_injected(const struct starttls_machine *m);
 
 /* session_target_steps.c */
 void session_step_connect(struct session *s);

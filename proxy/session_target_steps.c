@@ -118,7 +118,7 @@ static bool target_machine_is_done(struct session *s)
         break;
     }
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (session_was_injected(target->machine))
+    if (starttls_was_injected(target->machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     session_fail_target(s, s->service->config->connect_tls == CONFIG_TLS_STARTTLS ? STARTTLS_FAILURE_TARGET_TLS
                                                                           : STARTTLS_FAILURE_TARGET_DOWN,

@@ -26,7 +26,7 @@ enum {
     TLS_RENEGOTIATIONS_MAX = 3,
 
     TLS_CHAIN_LENGTH_MAX = 16,     /* certificates of an identity after the leaf */
-    TLS_PEER_CERTS_MAX = 33,       /* of a peer that are looked at; pkix_limits_default takes as many */
+    TLS_PEER_CERTS_MAX = 49,       /* of a peer that are looked at: the leaf and as many extras as pkix_limits_default takes */
     TLS_IDENTITY_NAMES_MAX = 1024, /* DNS names of one identity */
     TLS_HOST_NAME_MAX = 253,
     TLS_ALPN_LIST_MAX = 1024, /* bytes of a context's list in wire form */
