@@ -249,7 +249,7 @@ static enum pkix_error check_elsewhere(struct pkix_search *s, const struct pkix_
         return PKIX_OK;
     if (fetched.present)
         *what = pkix_error_sentence(fetched.error);
-    else if (why != NULL)
+    else if (*what == NULL)
         *what = why;
     return PKIX_REVOCATION_UNKNOWN;
 }
