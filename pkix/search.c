@@ -23,6 +23,7 @@ enum candidate_rank {
     RANK_OTHER_NO_DATA,
     RANK_ANCHOR_MISMATCH,
     RANK_OTHER_MISMATCH,
+    RANK_REMEMBERED, /* after the peer's own: what it sends is what it means */
 };
 
 struct candidate {
@@ -195,6 +196,38 @@ static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
     return c->count < c->max;
 }
 
+static bool is_lent(const struct pkix_search *s, const struct pkix_intermediate *item)
+{
+    for (unsigned i = 0; i < s->lent_count; i++)
+        if (s->lent[i] == item)
+            return true;
+    return false;
+}
+
+static void add_remembered(struct pkix_search *s, const struct pkix_cert *child, struct candidates *c)
+{
+    struct pkix_intermediate *found[PKIX_INTERMEDIATES_PER_NAME_MAX];
+    size_t count;
+
+    if (s->store->remembered == NULL)
+        return;
+    count = pkix_intermediates_lend(s->store->remembered, child->issuer, found);
+    for (size_t i = 0; i < count; i++) {
+        bool again = is_lent(s, found[i]);
+
+        if (!again && (s->lent_count == PKIX_LENT_MAX || is_known(s, &found[i]->cert))) {
+            pkix_intermediates_return(s->store->remembered, found[i]);
+            continue;
+        }
+        if (again)
+            pkix_intermediates_return(s->store->remembered, found[i]); /* one hold is enough */
+        else
+            s->lent[s->lent_count++] = found[i];
+        if (c->count < c->max)
+            c->list[c->count++] = (struct candidate){.cert = &found[i]->cert, .rank = RANK_REMEMBERED};
+    }
+}
+
 /* Whether `a` comes after `b`. */
 static bool is_after(const struct candidate *a, const struct candidate *b)
 {
@@ -213,6 +246,7 @@ static void collect_candidates(struct pkix_search *s, const struct pkix_cert *ch
         if (span_equal(s->extras[i].subject, child->issuer))
             add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
     pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);
+    add_remembered(s, child, c);
     /* Insertion sort: short lists, and equal ones keep the order in which the peer sent them. */
     for (size_t i = 1; i < c->count; i++) {
         struct candidate moving = c->list[i];
@@ -554,4 +588,20 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
         return leaf_error;
     }
     return error == PKIX_UNKNOWN_ISSUER && is_merely_self_signed(s) ? PKIX_SELF_SIGNED : error;
+}
+
+void pkix_search_remember(const struct pkix_search *s)
+{
+    if (s->store->remembered == NULL)
+        return;
+    for (unsigned i = 1; i + 1 < s->path.count; i++)
+        if (s->path.steps[i].entry == NULL)
+            pkix_intermediates_add(s->store->remembered, s->path.steps[i].cert->der, PKIX_INTERMEDIATE_LEARNT);
+}
+
+void pkix_search_clear(struct pkix_search *s)
+{
+    for (unsigned i = 0; i < s->lent_count; i++)
+        pkix_intermediates_return(s->store->remembered, s->lent[i]);
+    s->lent_count = 0;
 }

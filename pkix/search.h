@@ -21,6 +21,7 @@ enum {
     PKIX_PATH_MAX = 16,           /* certificates, with leaf and anchor */
     PKIX_EXTRAS_MAX = 128,        /* whatever the limits say */
     PKIX_CANDIDATES_MAX = 256,    /* likewise */
+    PKIX_LENT_MAX = 64,           /* remembered intermediates that one verification looks at */
     PKIX_TRIED_MAX = 32,          /* paths remembered for the explanation */
     PKIX_SIGNATURE_MEMO_MAX = 256 /* signatures remembered within one verification */
 };
@@ -71,6 +72,9 @@ struct pkix_search {
     enum pkix_error extra_errors[PKIX_EXTRAS_MAX];
     unsigned extras_count, extras_ignored;
 
+    struct pkix_intermediate *lent[PKIX_LENT_MAX]; /* by the store, until pkix_search_clear() */
+    unsigned lent_count;
+
     struct pkix_path path; /* under construction; the path found after PKIX_OK */
     unsigned signature_checks, steps, comparisons_left;
     uint64_t deadline_ms; /* 0: none */
@@ -93,6 +97,12 @@ MUST_CHECK enum pkix_error pkix_search_init(struct pkix_search *search, const st
 
 /* Find a path. Ranking of errors: see pkix/error.h. */
 MUST_CHECK enum pkix_error pkix_search_run(struct pkix_search *search);
+
+/* Remember the authorities on the path found that the peer sent. After PKIX_OK, when nothing else is held against it. */
+void pkix_search_remember(const struct pkix_search *search);
+
+/* Give back what the store has lent. The certificates of the search are not to be looked at any more. */
+void pkix_search_clear(struct pkix_search *search);
 
 /* Verify a signature within the limits, with the memo and the shared cache: for CRLs and OCSP responses. */
 MUST_CHECK enum pkix_error pkix_search_verify(struct pkix_search *search, const struct pkix_signed *statement,

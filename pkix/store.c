@@ -14,6 +14,17 @@ struct pkix_store *pkix_store_create(void)
     return store;
 }
 
+void pkix_store_remember(struct pkix_store *store)
+{
+    if (store->remembered == NULL)
+        store->remembered = pkix_intermediates_create();
+}
+
+struct pkix_intermediates *pkix_store_remembered(const struct pkix_store *store)
+{
+    return store->remembered;
+}
+
 static void clear_list(struct pkix_store_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {
@@ -32,6 +43,7 @@ void pkix_store_destroy(struct pkix_store **store)
     clear_list(&(*store)->intermediates);
     pkix_store_distrust_clear(*store);
     pkix_signature_cache_destroy(&(*store)->signatures);
+    pkix_intermediates_destroy(&(*store)->remembered);
     free(*store);
     *store = NULL;
 }

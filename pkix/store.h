@@ -28,6 +28,13 @@ MUST_CHECK bool pkix_store_add_intermediates_path(struct pkix_store *store, cons
 MUST_CHECK bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **error);
 MUST_CHECK bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error);
 
+/* Remember the authorities of verified paths, as pkix/intermediates.h has it: for a store that verifies many peers. What
+ * is remembered is the one thing in a store that changes once verification has begun. Lives with the store; NULL when
+ * pkix_store_remember() was not called. */
+struct pkix_intermediates;
+void pkix_store_remember(struct pkix_store *store);
+struct pkix_intermediates *pkix_store_remembered(const struct pkix_store *store);
+
 /* Never on any path, whatever else says it is good (non-deferrable: no other error hides it). By the SHA-256 of the
  * certificate, by issuer name and serial number, or by subject name and public key (or its SHA-256), as Mozilla's
  * OneCRL does; the spans are copied: whole names, the INTEGER's contents, the whole SubjectPublicKeyInfo. */

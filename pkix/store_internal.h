@@ -4,6 +4,7 @@
 
 #include "pkix/cert.h"
 #include "pkix/check.h"
+#include "pkix/intermediates.h"
 #include "pkix/signature_cache.h"
 #include "pkix/store.h"
 
@@ -36,6 +37,7 @@ struct pkix_store {
     uint32_t *distrust_buckets; /* NULL while there are no rules */
     unsigned distrust_kinds;    /* bits of the kinds there are */
     struct pkix_signature_cache *signatures;
+    struct pkix_intermediates *remembered; /* NULL: nothing is */
 };
 
 /* The entries with this subject, bytes compared: calls `visit` for each until it returns false. */

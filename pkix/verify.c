@@ -74,8 +74,11 @@ enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_re
         error = pkix_search_run(search);
         if (error == PKIX_OK)
             error = check_leaf_claims(search);
+        if (error == PKIX_OK)
+            pkix_search_remember(search);
         *verdict = pkix_verdict_create(search, error);
     }
+    pkix_search_clear(search);
     free(search);
     return error;
 }

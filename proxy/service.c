@@ -155,6 +155,7 @@ static struct pkix_store *open_store(struct services_shared *shared, const struc
             free(error);
         }
     }
+    pkix_store_remember(store);
     (void)!add_blocklist(store, shared->blocklist, NULL); /* check_blocklist() has told what is wrong with it */
     shared->stores = base_realloc_array(shared->stores, shared->store_count + 1, sizeof(*shared->stores));
     shared->stores[shared->store_count++] =

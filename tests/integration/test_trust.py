@@ -235,6 +235,24 @@ def test_pins_of_servers_and_clients(yett, authority, folder, echo, port, which)
                                     "CN=localhost [pin_mismatch] <- CN=Inner CA <- CN=Test CA"), line
 
 
+# ---- remembered intermediates ----
+
+def test_a_forgotten_intermediate_is_remembered(yett, authority, folder, echo, port):
+    """From a client with the same trust; and a stranger's is not, whoever sends it."""
+    inner = Authority(folder / "inner", "Inner CA", issuer=authority)
+    carol, dave = inner.client("carol"), inner.client("dave")
+    other = Authority(folder / "other", "Other CA", issuer=Authority(folder / "root", "Other Root"))
+    mallory = other.client("mallory")
+    running = yett(terminating(port, echo.port, authority.localhost, [authority.cert]), settings="workers = 1\n")
+    assert not ask(port, client_tls(authority, cert=without_issuers(dave)))
+    assert ask(port, client_tls(authority, cert=carol)) == b"hello"
+    assert ask(port, client_tls(authority, cert=without_issuers(dave))) == b"hello"
+    for certificate in (mallory, without_issuers(mallory)):
+        assert not ask(port, client_tls(authority, cert=certificate))
+    running.wait_for_counter("verifications_failed_total", 3)
+    assert [x["error"] for x in running.log_lines("client_tls_failed")] == ["unknown_issuer"] * 3
+
+
 # ---- chains that make a careless builder verify signatures without end ----
 
 def pem(der):
