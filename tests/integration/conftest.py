@@ -129,7 +129,7 @@ class Yett:
         assert process.returncode == 0, f"yett ended with {process.returncode}:\n{self.log()[-5000:]}"
         bad = [x for x in self.log().splitlines()
                if "ERROR: AddressSanitizer" in x or "ThreadSanitizer" in x or "LeakSanitizer" in x
-               or "runtime error:" in x or "yett: fatal" in x or "still held" in x]
+               or "runtime error:" in x or "yett: fatal" in x or "nss_shutdown_failed" in x]
         assert not bad, "\n".join(bad)
 
     def kill(self):
