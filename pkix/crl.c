@@ -2,6 +2,7 @@
 #include "pkix/crl.h"
 #include "pkix/check.h"
 #include "pkix/crl_parse.h"
+#include "pkix/nss_crypto.h"
 #include "pkix/pem.h"
 
 #include <stdlib.h>
@@ -117,4 +118,48 @@ enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct 
             result = error;
     }
     return result;
+}
+
+/* Appends the digest of `bytes` in hexadecimal. */
+static bool append_digest(struct span bytes, char **at)
+{
+    enum { SHA256_SIZE = 32 };
+    static const char digits[] = "0123456789abcdef";
+    uint8_t digest[PKIX_DIGEST_SIZE_MAX];
+
+    if (!pkix_nss_digest(PKIX_SHA256, bytes, digest))
+        return false;
+    for (size_t i = 0; i < SHA256_SIZE; i++) {
+        *(*at)++ = digits[digest[i] >> 4];
+        *(*at)++ = digits[digest[i] & 15];
+    }
+    return true;
+}
+
+static bool append_scope(const struct pkix_crl_scope *scope, char **at)
+{
+    uint8_t *bytes = base_alloc(scope->point.size + 2);
+    bool appended;
+
+    bytes[0] = scope->only_user;
+    bytes[1] = scope->only_ca;
+    if (scope->point.size != 0)
+        memcpy(bytes + 2, scope->point.data, scope->point.size);
+    *(*at)++ = '-';
+    appended = append_digest(span_of(bytes, scope->point.size + 2), at);
+    free(bytes);
+    return appended;
+}
+
+bool pkix_crl_file_name(struct span der, char out[PKIX_CRL_FILE_NAME_SIZE])
+{
+    struct pkix_crl crl;
+    char *at = out;
+    bool named = pkix_crl_read(der, &crl) == PKIX_OK && append_digest(crl.info.issuer, &at) &&
+                 (!crl.scope.present || append_scope(&crl.scope, &at));
+
+    if (named)
+        memcpy(at, ".crl", sizeof(".crl"));
+    pkix_crl_clear(&crl);
+    return named;
 }

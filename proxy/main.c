@@ -1,6 +1,7 @@
 /* yett: one binary; which command it is goes by the first argument. */
 #include "proxy/cmd_agent.h"
 #include "proxy/cmd_cert.h"
+#include "proxy/cmd_crl.h"
 #include "proxy/cmd_token.h"
 #include "proxy/cmd_verify.h"
 #include "proxy/command_line.h"
@@ -34,6 +35,7 @@ static const struct command commands[] = {
     {"drain", cmd_drain, "take it out of service, and let sessions end"},
     {"stop", cmd_stop, "end it"},
     {"cert", cmd_cert, "certificates and keys in the NSS database"},
+    {"crl", cmd_crl, "certificate revocation lists"},
     {"token", run_token, "PKCS#11 modules, tokens and their keys"},
     {"verify", cmd_verify, "build and check a certificate path, and explain it"},
     {"version", cmd_version, "print versions"},
