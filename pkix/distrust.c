@@ -50,14 +50,25 @@ static bool parse_sha256(const char *text, uint8_t digest[SHA256_SIZE])
     return true;
 }
 
+/* Exactly `count` decimal digits; sscanf() would take blanks and signs for some of them. */
+static bool parse_digits(const char *text, size_t count, unsigned *value)
+{
+    *value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *value = *value * 10 + (unsigned)(text[i] - '0');
+    }
+    return true;
+}
+
 /* The last second of a day written YYYY-MM-DD. */
 static bool parse_date(const char *text, int64_t *seconds)
 {
     struct der_date date = {.hour = 23, .minute = 59, .second = 59};
-    char after;
 
-    return strlen(text) == DATE_TEXT_SIZE &&
-           sscanf(text, "%4u-%2u-%2u%c", &date.year, &date.month, &date.day, &after) == 3 &&
+    return strlen(text) == DATE_TEXT_SIZE && text[4] == '-' && text[7] == '-' && parse_digits(text, 4, &date.year) &&
+           parse_digits(text + 5, 2, &date.month) && parse_digits(text + 8, 2, &date.day) &&
            der_date_to_seconds(&date, seconds);
 }
 

@@ -222,7 +222,8 @@ static void distrust_file_sets_dates_and_says_what_is_wrong(void **state)
     struct pkix_store *store = pkix_store_create();
     uint8_t digest[32];
     char hex[65], *text, *path, *error = NULL;
-    const char *const wrong[] = {"abc 2024-01-01", "%s", "%s 2024-13-01", "%s soon", "%s 2024-01-01 more"};
+    const char *const wrong[] = {"abc 2024-01-01", "%s",      "%s 2024-13-01",
+                                 "%s 2024-+1-01",  "%s soon", "%s 2024-01-01 more"};
 
     (void)state;
     assert_true(pkix_nss_digest(PKIX_SHA256, der, digest));
