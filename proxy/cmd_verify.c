@@ -71,12 +71,20 @@ static int misused(const char *sentence, const char *argument)
     return EXIT_USAGE;
 }
 
+static bool two_digits(const char *text, int *value)
+{
+    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
+        return false;
+    *value = (text[0] - '0') * 10 + (text[1] - '0');
+    return true;
+}
+
 /* The time of day, and the difference from UTC. */
 static bool parse_time(const char *text, int64_t *seconds)
 {
     struct tm tm = {0};
     const char *rest;
-    char *end, sign, after;
+    char *end;
     int hours, minutes;
 
     if (text[0] == '@') {
@@ -89,10 +97,10 @@ static bool parse_time(const char *text, int64_t *seconds)
     *seconds = (int64_t)timegm(&tm);
     if (strcmp(rest, "Z") == 0 || strcmp(rest, "z") == 0)
         return true;
-    if (sscanf(rest, "%c%2d:%2d%c", &sign, &hours, &minutes, &after) != 3 || (sign != '+' && sign != '-') ||
-        hours > 23 || hours < 0 || minutes > 59 || minutes < 0)
+    if (strlen(rest) != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' || !two_digits(rest + 1, &hours) ||
+        !two_digits(rest + 4, &minutes) || hours > 23 || minutes > 59)
         return false;
-    *seconds += (sign == '-' ? 1 : -1) * (int64_t)(hours * 3600 + minutes * 60);
+    *seconds += (rest[0] == '-' ? 1 : -1) * (int64_t)(hours * 3600 + minutes * 60);
     return true;
 }
 
@@ -200,15 +208,14 @@ static const struct option long_options[] = {
 static bool add_pin(const char *text, struct options *o)
 {
     struct pkix_pin *pin = &o->pins[o->request.pin_count];
-    unsigned byte;
 
     if (o->request.pin_count == PINS_MAX || strlen(text) != 2 * sizeof(pin->sha256) ||
         strspn(text, "0123456789abcdefABCDEF") != strlen(text))
         return false;
     for (size_t i = 0; i < sizeof(pin->sha256); i++) {
-        if (sscanf(text + 2 * i, "%2x", &byte) != 1)
-            return false;
-        pin->sha256[i] = (uint8_t)byte;
+        const char pair[] = {text[2 * i], text[2 * i + 1], '\0'};
+
+        pin->sha256[i] = (uint8_t)strtoul(pair, NULL, 16);
     }
     o->request.pins = o->pins;
     o->request.pin_count++;
