@@ -253,7 +253,7 @@ void machine_say(struct starttls_machine *m, const char *fmt, ...)
     free(text);
 }
 
-static void keep_error(struct starttls_machine *m, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static void keep_error(struct starttls_machine *m, const char *fmt, va_list args)
 {
     if (m->error == NULL)
         m->error = base_vprintf(fmt, args);

@@ -87,7 +87,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
 }
 
 /* The peer's chain as spans, which live as long as `list`. More than the limit are not looked at. */
-static size_t chain_spans(const CERTCertList *list, struct span out[static TLS_PEER_CERTS_MAX])
+static size_t chain_spans(CERTCertList *list, struct span out[static TLS_PEER_CERTS_MAX])
 {
     size_t count = 0;
 

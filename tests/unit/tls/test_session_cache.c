@@ -246,8 +246,8 @@ static int setup(void **state)
     struct tls_runtime_options options = {0};
     char path[] = "/tmp/yett-test-key-XXXXXX", *error = NULL;
     uint8_t *key = NULL;
-    size_t size;
-    int first, last;
+    size_t size = 0;
+    int first = -1, last = -1;
 
     assert_int_equal(setenv("NSS_SSL_SERVER_CACHE_MUTEX_TIMEOUT", "0", 1), 0); /* see tls_pair.c */
     assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
