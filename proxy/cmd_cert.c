@@ -256,6 +256,8 @@ static bool create_cert(const struct options *o, struct tls_issue_options *issue
     tls_issued_clear(&issued);
 
 out:
+    issue->issuer_sha256 = NULL; /* was here */
+    issue->request = (struct span){.data = NULL};
     tls_pem_clear(&pem);
     return made;
 }
