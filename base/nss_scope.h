@@ -12,6 +12,7 @@
 #include <prio.h>
 #include <secitem.h>
 
+/* `type` declares and `release` is a statement: neither goes in parentheses. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define DEFINE_SCOPE(name, type, release)                                                                              \
     static inline void scope_release_##name(type *p)                                                                   \
     {                                                                                                                  \
@@ -19,6 +20,7 @@
             release;                                                                                                   \
         *p = NULL;                                                                                                     \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 DEFINE_SCOPE(cert, CERTCertificate *, CERT_DestroyCertificate(*p))
 DEFINE_SCOPE(cert_list, CERTCertList *, CERT_DestroyCertList(*p))

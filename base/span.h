@@ -35,7 +35,7 @@ bool span_starts_with_nocase(struct span s, const char *prefix);
 static inline struct span span_skip(struct span s, size_t count)
 {
     assert(count <= s.size);
-    return (struct span){.data = s.data == NULL ? NULL : s.data + count, .size = s.size - count};
+    return count == 0 ? s : span_of(s.data + count, s.size - count);
 }
 
 #endif

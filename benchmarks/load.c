@@ -269,7 +269,7 @@ static void run_echo(const struct options *o)
 static void run_idle(const struct options *o)
 {
     struct worker w = {.options = o, .ctx = make_context(o)};
-    SSL **all = calloc(o->count, sizeof(*all));
+    SSL **all = calloc(o->count, sizeof(SSL *));
     char byte;
 
     if (all == NULL)

@@ -144,10 +144,10 @@ struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struc
     entry->subject_hash = pkix_store_hash(entry->cert.subject);
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
-        list->entries = base_realloc_array(list->entries, list->capacity, sizeof(*list->entries));
+        list->entries = base_realloc_array(list->entries, list->capacity, sizeof(struct pkix_store_entry *));
     }
     at = lower_bound(list, entry->subject_hash);
-    memmove(list->entries + at + 1, list->entries + at, (list->count - at) * sizeof(*list->entries));
+    memmove(list->entries + at + 1, list->entries + at, (list->count - at) * sizeof(struct pkix_store_entry *));
     list->entries[at] = entry;
     list->count++;
     return entry;

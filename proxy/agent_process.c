@@ -465,11 +465,11 @@ json_t *agent_process_status(const struct agent_process *a)
     json_object_set_new(status, "restarts", json_integer((json_int_t)a->restarts));
     json_object_set_new(status, "pin",
                         json_string(pin_in_use(a) == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
-    json_object_set_new(status, "signatures", json_integer((json_int_t)(n->signatures + b->signatures)));
-    json_object_set_new(status, "failures", json_integer((json_int_t)(n->failures + b->failures)));
-    json_object_set_new(status, "timeouts", json_integer((json_int_t)(n->timeouts + b->timeouts)));
-    json_object_set_new(status, "refused", json_integer((json_int_t)(n->refused + b->refused)));
-    json_object_set_new(status, "logins", json_integer((json_int_t)(n->logins + b->logins)));
+    json_object_set_new(status, "signatures", json_integer((json_int_t)n->signatures + (json_int_t)b->signatures));
+    json_object_set_new(status, "failures", json_integer((json_int_t)n->failures + (json_int_t)b->failures));
+    json_object_set_new(status, "timeouts", json_integer((json_int_t)n->timeouts + (json_int_t)b->timeouts));
+    json_object_set_new(status, "refused", json_integer((json_int_t)n->refused + (json_int_t)b->refused));
+    json_object_set_new(status, "logins", json_integer((json_int_t)n->logins + (json_int_t)b->logins));
     json_object_set_new(status, "tokens", tokens_status(a));
     if (a->reason != NULL)
         json_object_set_new(status, "reason", json_string(a->reason));

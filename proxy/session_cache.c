@@ -56,7 +56,7 @@ static void add_lock(struct session_cache *c, int read_fd, ino_t inode)
 
 static void adopt_fds(struct session_cache *c, int first, int last)
 {
-    c->fd_count = (size_t)(last - first + 1);
+    c->fd_count = (size_t)last - (size_t)first + 1;
     c->fds = base_alloc(c->fd_count * sizeof(*c->fds));
     for (size_t i = 0; i < c->fd_count; i++) {
         int fd = first + (int)i;

@@ -73,7 +73,8 @@ static bool tag_is(const struct tag *tag, struct span wanted)
 static void set_tag(struct tag *tag, struct span value)
 {
     assert(value.size <= sizeof(tag->bytes));
-    memcpy(tag->bytes, value.data, value.size);
+    if (value.size != 0)
+        memcpy(tag->bytes, value.data, value.size);
     tag->size = value.size;
 }
 

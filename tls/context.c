@@ -191,7 +191,7 @@ static struct tls_context *context_create(enum tls_role role, const struct pkix_
 
     context->role = role;
     context->trust = trust;
-    context->identities = base_alloc((identity_count + 1) * sizeof(*context->identities));
+    context->identities = base_alloc((identity_count + 1) * sizeof(struct tls_identity *));
     for (size_t i = 0; i < identity_count; i++) {
         context->identities[i] = identities[i];
         context->may_block = context->may_block || identities[i]->may_block;

@@ -67,14 +67,9 @@ static SECKEYPrivateKey *generate(CK_MECHANISM_TYPE mechanism, void *parameters)
 {
     SCOPED_SLOT slot = PK11_GetInternalSlot();
     SCOPED_PUBLIC_KEY public_key = NULL;
-    SECKEYPublicKey *made = NULL;
-    SECKEYPrivateKey *key;
 
-    if (slot == NULL)
-        return NULL;
-    key = PK11_GenerateKeyPair(slot, mechanism, parameters, &made, PR_FALSE, PR_FALSE, NULL);
-    public_key = made;
-    return key;
+    return slot == NULL ? NULL
+                        : PK11_GenerateKeyPair(slot, mechanism, parameters, &public_key, PR_FALSE, PR_FALSE, NULL);
 }
 
 static SECKEYPrivateKey *generate_rsa(void)

@@ -246,8 +246,10 @@ static void waiter_remove(struct agent_client *c, const struct waiter *self)
 {
     struct waiter **link = &c->waiters;
 
-    while (*link != self)
+    while (*link != self) {
+        assert(*link != NULL);
         link = &(*link)->next;
+    }
     *link = self->next;
 }
 

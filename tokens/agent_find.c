@@ -372,7 +372,7 @@ static size_t narrow(struct search *search, struct token **tokens, size_t count)
     }
     if (kept == 0)
         return count;
-    memcpy(tokens, showing, kept * sizeof(*tokens));
+    memcpy(tokens, showing, kept * sizeof(struct token *));
     return kept;
 }
 
@@ -510,6 +510,7 @@ enum outcome identity_find(struct agent *agent, struct job *job, struct identity
 
     pthread_mutex_lock(&agent->mutex);
     if (outcome == OUTCOME_OK) {
+        assert(search.found != NULL);
         *identity = identity_remember(agent, search.found);
         search.found = NULL;
         if (*identity == NULL)

@@ -62,6 +62,7 @@ CK_RV tokens_module_finalize(struct tokens_module *module)
 {
     if (!module->initialized)
         return CKR_OK;
+    assert(module->p11 != NULL);
     module->initialized = false;
     return module->p11->C_Finalize(NULL);
 }

@@ -591,6 +591,7 @@ static CK_RV shim_sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG d
     if (data_size == 0 || data_size > TOKENS_WIRE_DATA_MAX ||
         (request.mechanism == TOKENS_WIRE_RSA_PSS && data_size != tokens_wire_hash_size(request.hash)))
         return CKR_DATA_LEN_RANGE;
+    assert(slot != NULL);
     request.data = span_of(data, data_size);
     return ask_agent(slot, &request, signature, size);
 }
@@ -602,6 +603,7 @@ static CK_RV shim_sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG d
         return CKR_FUNCTION_NOT_SUPPORTED;                                                                             \
     }
 
+/* Parameters with their types. NOLINTBEGIN(bugprone-macro-parentheses) */
 #define SESSION       CK_SESSION_HANDLE s __attribute__((unused))
 #define IN_BYTES(n)   unsigned char *in##n __attribute__((unused)), CK_ULONG in_size##n __attribute__((unused))
 #define OUT_BYTES     unsigned char *out __attribute__((unused)), CK_ULONG *out_size __attribute__((unused))
@@ -609,6 +611,7 @@ static CK_RV shim_sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG d
 #define OBJECT(n)     CK_OBJECT_HANDLE o##n __attribute__((unused))
 #define ATTRIBUTES(n) CK_ATTRIBUTE *a##n __attribute__((unused)), CK_ULONG a_count##n __attribute__((unused))
 #define NEW_OBJECT(n) CK_OBJECT_HANDLE *new##n __attribute__((unused))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 UNSUPPORTED(no_init_token, CK_SLOT_ID id __attribute__((unused)), IN_BYTES(1),
             unsigned char *label __attribute__((unused)))

@@ -55,7 +55,7 @@ static enum pkix_error verify_test(const json_t *test, const char *folder, char 
     const json_t *names = json_object_get(test, "certs"), *name;
     struct pkix_store *store = pkix_store_create();
     struct pkix_crl_set *crls = pkix_crl_set_create();
-    struct span certs[CERTS_MAX];
+    struct span certs[CERTS_MAX] = {{.data = NULL}};
     uint8_t policy[sizeof(policy_arc)];
     size_t count = json_array_size(names), index;
     struct pkix_request request = {.purpose = PKIX_PURPOSE_CLIENT,
