@@ -2,8 +2,8 @@
 """Asks `yett verify`, `openssl verify` and `certtool --verify` about the same generated chains and compares.
 
 Chains come from chain-generator, with a seed: right ones, and such with one or two things wrong. Where a validator's
-answer differs from yett's, one of the case's tags must be in differences.tsv with the reason; a difference without a
-reason fails.
+answer differs from yett's, one of the case's tags must be in differences.tsv with the reason, or several of them joined
+by "+" (the purpose is a tag, too); a difference without a reason fails.
 
     differential.py --yett proxy/yett --generator .../chain-generator [--seed N] [--count N] [--keep FOLDER]
 """
@@ -116,7 +116,8 @@ def main():
                     if ours == theirs:
                         continue
                     verb = "accepts" if ours else "refuses"
-                    rows = [(validator, verb, t) for t in case["tags"] if (validator, verb, t) in differences]
+                    tags = {case["purpose"], *case["tags"]}
+                    rows = [row for row in differences if row[:2] == (validator, verb) and tags >= set(row[2].split("+"))]
                     if rows:
                         used.update(rows[:1])
                     else:
