@@ -72,7 +72,8 @@ static json_t *info_json(const char *name, const struct pkix_crl_info *info)
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "name", name, "issuer", issuer, "state", state_of(info),
                   "this_update", date_text(info->this_update, this_update), "next_update",
-                  date_text(info->next_update, next_update), "number", number, "revoked", (json_int_t)info->revoked_count);
+                  date_text(info->next_update, next_update), "number", number, "revoked",
+                  (json_int_t)info->revoked_count);
 
     if (object == NULL)
         base_abort("a list cannot be written as JSON");

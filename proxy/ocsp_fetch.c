@@ -1,7 +1,7 @@
 /* see proxy/ocsp_fetch.h
  *
- * One lock for all. A *flight* is a question on its way, from before the request until pkix/ has judged the response: then
- * the cache knows, and who waited looks again. */
+ * One lock for all. A *flight* is a question on its way, from before the request until pkix/ has judged the response:
+ * then the cache knows, and who waited looks again. */
 #include "proxy/ocsp_fetch.h"
 
 #include "proxy/limits.h"

@@ -1,7 +1,7 @@
 /* proxy/ocsp_fetch.h: OCSP responders, asked while a handshake waits on the pool.
  *
- * A *responder* is host and port of an http URL in a certificate. An *asker* is one side of one service: its deadline and
- * where it may go; all askers of a process share what was learnt. A question is answered from memory if it can be;
+ * A *responder* is host and port of an http URL in a certificate. An *asker* is one side of one service: its deadline
+ * and where it may go; all askers of a process share what was learnt. A question is answered from memory if it can be;
  * otherwise one handshake fetches and those that ask the same wait for it, each no longer than its own deadline.
  * Why URLs in certificates are followed at all: pkix/ asks only about certificates whose signatures it has verified up
  * to an anchor, so the URL is an authority's word, not the peer's. With HTTP_FETCH_PUBLIC_ONLY it still cannot lead to

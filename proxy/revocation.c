@@ -95,7 +95,8 @@ static const struct pkix_crl_set *open_crls(struct revocation *r, const struct c
     return set;
 }
 
-/* The world's authorities have no business with addresses that are not public; one's own may have its responder there. */
+/* The world's authorities have no business with addresses that are not public; one's own may have its responder
+ * there. */
 static enum http_fetch_reach reach_of(const struct config_trust *trust, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -1,7 +1,7 @@
 /* proxy/revocation.h: what the services of a process know of revoked certificates.
  *
  * CRLs are read once at start, each set shared by the services that name the same files; a reload starts new workers,
- * which read them again. What OCSP responders said is shared by all services of the process. Below tls/ nobody knows where a CRL came from.
+ * which read them again. What OCSP responders said is shared by all services of the process.
  * Threads: opened and destroyed by one thread; what tls/ borrows is immutable or locks for itself. */
 #ifndef YETT_PROXY_REVOCATION_H
 #define YETT_PROXY_REVOCATION_H

@@ -206,7 +206,8 @@ def test_hanging_responder_makes_hard_refuse_with_one_clear_line(yett, ca, respo
 
 def test_hanging_responder_does_not_hold_up_those_who_do_not_need_it(yett, ca, responder, port):
     """A connection that waits for a responder, and another service of the same worker meanwhile."""
-    certificate, plain = ca.server("localhost", extensions=responder.extension), ca.server("plain", sans=("DNS:localhost",))
+    certificate = ca.server("localhost", extensions=responder.extension)
+    plain = ca.server("plain", sans=("DNS:localhost",))
     responder.answer = "hang"
     other = free_port()
     with Backend(certificate) as slow, Backend(plain) as quick:
@@ -260,11 +261,12 @@ class OpensslOcsp(Process):
 
     def command(self):
         return ["openssl", "ocsp", "-port", str(self.port), "-index", str(self.folder / "index"), "-rsigner",
-                str(self.authority.cert), "-rkey", str(self.authority.key), "-CA", str(self.authority.cert), "-ndays", "2"]
+                str(self.authority.cert), "-rkey", str(self.authority.key), "-CA", str(self.authority.cert),
+                "-ndays", "2"]
 
 
 def test_openssl_as_a_responder(yett, ca, folder, port):
-    """Its address is in the certificate, and the certificates' numbers in its index: the first two of a new authority."""
+    """Its address is in the certificates, and their numbers in its index."""
     other = free_port()
     ocsp = OpensslOcsp(folder / "ocsp", ca, good=[ca.count + 1000 + 1], revoked=[ca.count + 1000 + 2])
     extension = f"authorityInfoAccess=OCSP;URI:http://127.0.0.1:{ocsp.port}\n"
