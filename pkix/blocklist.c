@@ -35,7 +35,8 @@ static int hex_digit(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* All of `text`: pairs of digits, at most `max` bytes; an odd first digit stands alone. 0 when it is not hexadecimal. */
+/* All of `text`: pairs of digits, at most `max` bytes; an odd first digit stands alone. 0 when it is not hexadecimal.
+ */
 static size_t decode_hex(const char *text, uint8_t *out, size_t max)
 {
     size_t digits = strlen(text), size = 0;

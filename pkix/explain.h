@@ -12,8 +12,8 @@ enum {
 /* "SENTENCE: SUBJECT (the value that decides)" of a stopped path. Owned by the caller. */
 char *pkix_explain(const struct pkix_search *s, const struct pkix_tried *tried);
 
-/* "CN=leaf <- CN=issuer [expired_issuer] <- CN=root": the path, leaf first, with the error's name behind the certificate
- * to blame. Owned by the caller. */
+/* "CN=leaf <- CN=issuer [expired_issuer] <- CN=root": the path, leaf first, with the error's name behind the
+ * certificate to blame. Owned by the caller. */
 char *pkix_explain_path(const struct pkix_tried *tried);
 
 #endif

@@ -52,8 +52,8 @@ static void forget_news(struct pkix_intermediates *known, struct pkix_intermedia
     item->is_news = false;
 }
 
-/* Which place a new one of this name gets: one more, or that of the one unused for the longest time, of its own name when
- * there are enough of that. */
+/* Which place a new one of this name gets: one more, or that of the one unused for the longest time, of its own name
+ * when there are enough of that. */
 static size_t place_for(const struct pkix_intermediates *known, uint64_t name_hash)
 {
     size_t oldest = SIZE_MAX, oldest_namesake = SIZE_MAX, namesakes = 0;

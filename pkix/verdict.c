@@ -28,8 +28,8 @@ struct pkix_verdict {
     enum pkix_revocation_status revocation;
 };
 
-/* The stopped path that explains the error best: one that stopped for the same reason, as deep as possible; where issuers
- * failed differently, the one that came furthest. What is only about the leaf has the whole path. */
+/* The stopped path that explains the error best: one that stopped for the same reason, as deep as possible; where
+ * issuers failed differently, the one that came furthest. What is only about the leaf has the whole path. */
 static struct pkix_tried best_tried(const struct pkix_search *s, enum pkix_error error)
 {
     const struct pkix_tried *same = NULL, *longest = NULL;
@@ -56,7 +56,8 @@ static char *detail_of(const struct pkix_search *s, enum pkix_error error, const
         return base_printf("%s", pkix_error_sentence(error));
     text = pkix_explain(s, best);
     if (best->error != error) {
-        char *both = base_printf("%s; of those tried, the path that came furthest: %s", pkix_error_sentence(error), text);
+        char *both =
+            base_printf("%s; of those tried, the path that came furthest: %s", pkix_error_sentence(error), text);
 
         free(text);
         text = both;

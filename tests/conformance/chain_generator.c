@@ -90,7 +90,8 @@ static void take_ca_away(struct chain *c)
     struct cert_spec *spec = any_authority(c, &is_root);
 
     spec->ca = absent ? BUILDER_NO_CONSTRAINTS : BUILDER_NOT_CA;
-    tag(c, absent ? (is_root ? "root-no-basic-constraints" : "no-basic-constraints") : (is_root ? "root-not-ca" : "not-ca"));
+    tag(c, absent ? (is_root ? "root-no-basic-constraints" : "no-basic-constraints")
+                  : (is_root ? "root-not-ca" : "not-ca"));
 }
 
 static void limit_length(struct chain *c)
@@ -208,14 +209,10 @@ static void change_name(struct chain *c)
     static const struct {
         const char *tag, *san;
     } table[] = {
-        {"name-wildcard", "*.example.com"},
-        {"name-wildcard-deep", "*.com"},
-        {"name-wildcard-part", "w*.example.com"},
-        {"name-other", "mail.example.com"},
-        {"name-case", "WWW.Example.COM"},
-        {"name-dot", "www.example.com."},
-        {"name-underscore", "w_w.example.com"},
-        {"name-cn-only", NULL},
+        {"name-wildcard", "*.example.com"},       {"name-wildcard-deep", "*.com"},
+        {"name-wildcard-part", "w*.example.com"}, {"name-other", "mail.example.com"},
+        {"name-case", "WWW.Example.COM"},         {"name-dot", "www.example.com."},
+        {"name-underscore", "w_w.example.com"},   {"name-cn-only", NULL},
     };
     unsigned row = below(ARRAY_LEN(table));
 
@@ -241,7 +238,9 @@ static void add_strange_extension(struct chain *c)
             builder_add_extension(spec, OID_P256, false, builder_oid(OID_P256));
         tag(c, is_root ? "root-doubled-extension" : "doubled-extension");
     } else {
-        tag(c, spec == &c->leaf ? "leaf-critical-extension" : is_root ? "root-critical-extension" : "ca-critical-extension");
+        tag(c, spec == &c->leaf ? "leaf-critical-extension"
+               : is_root        ? "root-critical-extension"
+                                : "ca-critical-extension");
     }
 }
 
@@ -289,7 +288,8 @@ static void change_serial(struct chain *c)
         tag(c, "serial-negative");
         break;
     default:
-        spec->serial = builder_bytes("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15", 21);
+        spec->serial =
+            builder_bytes("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15", 21);
         tag(c, "serial-long");
     }
 }
@@ -336,10 +336,10 @@ static void mess_up_order(struct chain *c)
 }
 
 static void (*const changes[])(struct chain *c) = {
-    change_dates,   leave_one_out,   break_signature,        take_ca_away,  limit_length,
-    change_key_usage, change_leaf_usage, change_ca_usage,    constrain,     change_name,
-    add_strange_extension, mismatch_algorithms, cross_sign,  change_serial, make_leaf_an_authority,
-    change_trust,   shrink_key,      mess_up_order,          constrain,     change_leaf_usage,
+    change_dates,          leave_one_out,       break_signature, take_ca_away,  limit_length,
+    change_key_usage,      change_leaf_usage,   change_ca_usage, constrain,     change_name,
+    add_strange_extension, mismatch_algorithms, cross_sign,      change_serial, make_leaf_an_authority,
+    change_trust,          shrink_key,          mess_up_order,   constrain,     change_leaf_usage,
 };
 
 static void make_chain(struct chain *c)
@@ -347,7 +347,9 @@ static void make_chain(struct chain *c)
     static const char *const names[] = {"ca 1", "ca 2", "ca 3"};
     unsigned wanted;
 
-    *c = (struct chain){.ca_count = below(INTERMEDIATES_MAX + 1), .is_client = below(4) == 0, .name = "www.example.com"};
+    *c =
+        (struct chain){.ca_count = below(INTERMEDIATES_MAX + 1), .is_client = below(4) == 0, .name = "www.example.com"};
+    assert(c->ca_count <= INTERMEDIATES_MAX);
     c->root = builder_authority("root", KEY_ROOT, "root", KEY_ROOT);
     for (unsigned i = 0; i < c->ca_count; i++) {
         bool highest = i + 1 == c->ca_count;
@@ -449,8 +451,9 @@ static void write_chain(const struct chain *c, const char *folder, unsigned numb
     fclose(extras);
     for (unsigned i = 0; i < c->tag_count; i++)
         json_array_append_new(tags, json_string(c->tags[i]));
-    line = json_pack("{s:i, s:s, s:s, s:i, s:I, s:o}", "case", (int)number, "purpose", c->is_client ? "client" : "server",
-                     "name", c->name, "intermediates", (int)c->ca_count, "time", (json_int_t)now, "tags", tags);
+    line =
+        json_pack("{s:i, s:s, s:s, s:i, s:I, s:o}", "case", (int)number, "purpose", c->is_client ? "client" : "server",
+                  "name", c->name, "intermediates", (int)c->ca_count, "time", (json_int_t)now, "tags", tags);
     json_dumpf(line, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(line);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 static const char host[] = "www.example.com";
-static char *file_path; /* of the blocklist under test */
+static char *file_path;   /* of the blocklist under test */
 static const char *rules; /* what it says */
 
 static int start(void **state)

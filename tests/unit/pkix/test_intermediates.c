@@ -225,8 +225,9 @@ static void add_leaves_out_what_is_too_long_or_no_certificate(void **state)
     uint8_t *padding = base_alloc(PKIX_INTERMEDIATE_BYTES_MAX);
 
     (void)state;
-    builder_add_extension(&spec, OID_CRL_DISTRIBUTION_POINTS, false,
-                          builder_tlv(ASN1_OCTET_STRING, builder_bytes(padding, PKIX_INTERMEDIATE_BYTES_MAX), builder_end));
+    builder_add_extension(
+        &spec, OID_CRL_DISTRIBUTION_POINTS, false,
+        builder_tlv(ASN1_OCTET_STRING, builder_bytes(padding, PKIX_INTERMEDIATE_BYTES_MAX), builder_end));
     pkix_intermediates_add(known, make(spec), PKIX_INTERMEDIATE_TOLD);
     pkix_intermediates_add(known, span_of("0", 1), PKIX_INTERMEDIATE_TOLD);
     pkix_intermediates_add(known, none, PKIX_INTERMEDIATE_TOLD);
