@@ -73,8 +73,8 @@ static void answers_are_fetched_once_and_remembered(void **state)
 
     (void)state;
     begin(&s, answer, PATIENT_MS);
-    for (uint8_t i = 0; i < ARRAY_LEN(statements); i++) {
-        struct pkix_evidence_question q = question(&s, i);
+    for (unsigned i = 0; i < ARRAY_LEN(statements); i++) {
+        struct pkix_evidence_question q = question(&s, (uint8_t)i);
 
         assert_int_equal(ask(&s, &q, &e), PKIX_EVIDENCE_RESPONSE);
         settle(&s, &q, statements[i]);
@@ -271,8 +271,8 @@ static void busy_responder_is_spared(void **state)
     (void)state;
     begin(&s, answer, PATIENT_MS);
     atomic_store(&s.server.open, false);
-    for (uint8_t i = 0; i < LIMIT_OCSP_FETCHES_PER_RESPONDER; i++)
-        start_client(&clients[i], &s, i, PKIX_REVOCATION_SOFT);
+    for (unsigned i = 0; i < LIMIT_OCSP_FETCHES_PER_RESPONDER; i++)
+        start_client(&clients[i], &s, (uint8_t)i, PKIX_REVOCATION_SOFT);
     wait_for_requests(&s, LIMIT_OCSP_FETCHES_PER_RESPONDER);
     q = question(&s, 100);
     assert_int_equal(ask(&s, &q, &e), PKIX_EVIDENCE_NONE);
