@@ -29,6 +29,12 @@ SLOW_TOKEN = BUILD / "tests/modules/slow-token.so"
 PATIENCE = float(os.environ.get("YETT_SLOW", "1"))
 
 
+def sanitizer_lines(text):
+    """What a sanitizer found, whatever the program's exit status was expected to be."""
+    return [x for x in text.splitlines() if "ERROR: AddressSanitizer" in x or "ThreadSanitizer" in x
+            or "LeakSanitizer" in x or "runtime error:" in x]
+
+
 class Yett:
     """A running yett. services: the sections of its configuration; everything lives in `folder`."""
 
@@ -75,6 +81,7 @@ class Yett:
         """yett COMMAND -c our configuration."""
         result = subprocess.run([str(YETT), args[0], "-c", str(self.config), *args[1:]], capture_output=True, text=True,
                                 timeout=timeout * PATIENCE, env=self.environment)
+        assert not sanitizer_lines(result.stderr), result.stderr
         if check and result.returncode != 0:
             raise AssertionError(f"yett {args} said {result.returncode}\n{result.stdout}\n{result.stderr}\n{self.log()}")
         return result
@@ -127,9 +134,8 @@ class Yett:
         finally:
             self.log_file.close()
         assert process.returncode == 0, f"yett ended with {process.returncode}:\n{self.log()[-5000:]}"
-        bad = [x for x in self.log().splitlines()
-               if "ERROR: AddressSanitizer" in x or "ThreadSanitizer" in x or "LeakSanitizer" in x
-               or "runtime error:" in x or "yett: fatal" in x or "nss_shutdown_failed" in x]
+        bad = sanitizer_lines(self.log())
+        bad += [x for x in self.log().splitlines() if "yett: fatal" in x or "nss_shutdown_failed" in x]
         assert not bad, "\n".join(bad)
 
     def kill(self):
