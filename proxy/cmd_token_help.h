@@ -16,6 +16,7 @@ static const char cmd_token_help[] =
     "  keygen    make a key pair that never leaves the token\n"
     "  request   make a certificate request for a key, signed on the token\n"
     "  import    put an issued certificate beside its key\n"
+    "  login     give a PIN to the running yett, after one was refused\n"
     "\n"
     "Keys and tokens are named by URI (RFC 7512), such as 'pkcs11:token=demo;object=alice'; quote it, for the shell.\n"
     "A PIN is never given on the command line, where every user of the machine could read it.\n"
