@@ -141,8 +141,9 @@ static json_t *leg_to_json(const struct leg *leg)
     if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine))
         return json_null();
     tls = tls_engine_session(leg->engine);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "version", tls.version, "cipher", tls.cipher, "group", tls.group,
-                     "alpn", tls.alpn, "server_name", tls.server_name, "resumed", (int)tls.resumed);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "version", tls.version, "cipher", tls.cipher, "group",
+                     tls.group, "alpn", tls.alpn, "server_name", tls.server_name, "resumed", (int)tls.resumed,
+                     "socket_released", (int)tls.socket_released);
 }
 
 char *session_to_json(const struct session *s)

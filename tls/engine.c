@@ -7,12 +7,11 @@
  * SSL_ForceHandshake() in a step, PR_Read() in take_plaintext(), PR_Write() in put_plaintext(). Plaintext is put only
  * when `out` has room for the whole record, so that PR_Write() never ends half way. */
 #include "tls/engine_internal.h"
+#include "tls/established.h"
 
 #include <prerror.h>
 #include <sslerr.h>
 #include <stdlib.h>
-
-enum { RECORD_HEADER_SIZE = 5, RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_ALERT = 21 };
 
 struct tls_engine *tls_engine_create(const struct tls_context *context, const char *name, const char *cache_key)
 {
@@ -42,6 +41,7 @@ void tls_engine_destroy(struct tls_engine **engine)
         return;
     *engine = NULL;
     tls_handshake_drop(e);
+    tls_established_end(e);
     if (e->offered != NULL)
         tls_session_clear(e->offered);
     free(e->offered);
@@ -157,7 +157,7 @@ static enum tls_status on_read_end(struct tls_engine *e)
 }
 
 /* Decrypt into `out` until it is full or nothing more can be decrypted. */
-static enum tls_status decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
+static enum tls_status decrypt_nss(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
 {
     while (*taken < size) {
         size_t held = e->transport.in.size;
@@ -186,6 +186,18 @@ static enum tls_status decrypt(struct tls_engine *e, uint8_t *out, size_t size, 
         return TLS_OK;
     }
     return TLS_OK;
+}
+
+static enum tls_status decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
+{
+    enum tls_status status;
+
+    if (e->own == NULL)
+        return decrypt_nss(e, out, size, taken);
+    status = tls_established_decrypt(e, out, size, taken);
+    if (status == TLS_CLOSED || (status == TLS_OK && e->dry && e->transport.ended && *taken == 0))
+        return on_read_end(e);
+    return status;
 }
 
 static enum tls_status read_in_step(struct tls_engine *e)
@@ -227,13 +239,12 @@ uint8_t *tls_engine_records_reserve(struct tls_engine *e, size_t *size)
 
 static void see_record(struct tls_engine *e)
 {
-    size_t size = (size_t)e->seen.header[3] << 8 | e->seen.header[4];
+    const uint8_t *header = e->seen.reader.header;
 
     e->seen.records++;
-    e->seen.body_left = size;
-    if (size == 0)
+    if (tls_record_body_size(header) == 0)
         e->seen.empty_records++;
-    if (e->seen.header[0] == RECORD_ALERT)
+    if (header[0] == TLS_CONTENT_ALERT)
         e->seen.alerts++;
     if (e->seen.records > TLS_HANDSHAKE_RECORDS_MAX || e->seen.alerts > TLS_HANDSHAKE_ALERTS_MAX ||
         e->seen.empty_records > TLS_HANDSHAKE_EMPTY_RECORDS_MAX || e->seen.bytes > TLS_HANDSHAKE_BYTES_MAX)
@@ -244,23 +255,8 @@ static void see_record(struct tls_engine *e)
 static void see_records(struct tls_engine *e, struct span bytes)
 {
     e->seen.bytes += bytes.size;
-    while (bytes.size != 0) {
-        size_t part = bytes.size;
-
-        if (e->seen.body_left != 0) {
-            part = part < e->seen.body_left ? part : e->seen.body_left;
-            e->seen.body_left -= part;
-        } else {
-            part = part < RECORD_HEADER_SIZE - e->seen.header_size ? part : RECORD_HEADER_SIZE - e->seen.header_size;
-            memcpy(e->seen.header + e->seen.header_size, bytes.data, part);
-            e->seen.header_size += part;
-            if (e->seen.header_size == RECORD_HEADER_SIZE) {
-                e->seen.header_size = 0;
-                see_record(e);
-            }
-        }
-        bytes = span_skip(bytes, part);
-    }
+    while (tls_record_reader_next(&e->seen.reader, &bytes))
+        see_record(e);
 }
 
 void tls_engine_records_commit(struct tls_engine *e, size_t size)
@@ -313,7 +309,14 @@ enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct span plain
     *consumed = 0;
     if (e->failed)
         return tell_failure(e);
-    while (takes_plaintext(e) && *consumed < plaintext.size) {
+    while (e->own != NULL && takes_plaintext(e) && *consumed < plaintext.size) {
+        size_t part;
+
+        if (tls_established_encrypt(e, span_skip(plaintext, *consumed), &part) != TLS_OK)
+            return TLS_FAILED;
+        *consumed += part;
+    }
+    while (e->own == NULL && takes_plaintext(e) && *consumed < plaintext.size) {
         size_t left = plaintext.size - *consumed;
         PRInt32 n = PR_Write(e->fd, plaintext.data + *consumed,
                              left < TLS_RECORD_PLAINTEXT_MAX ? (PRInt32)left : TLS_RECORD_PLAINTEXT_MAX);
@@ -366,12 +369,16 @@ void tls_engine_close(struct tls_engine *e)
     if (e->closing || e->failed)
         return;
     e->closing = true;
-    if (e->handshake_done)
+    if (e->own != NULL)
+        tls_established_close(e);
+    else if (e->handshake_done)
         (void)PR_Shutdown(e->fd, PR_SHUTDOWN_SEND);
 }
 
 void tls_engine_trim(struct tls_engine *e)
 {
+    tls_established_begin(e);
+    tls_established_rest(e);
     buffer_trim(&e->transport.in);
     buffer_trim(&e->transport.out);
     if (e->plaintext.size == 0)
@@ -419,6 +426,7 @@ struct tls_session_info tls_engine_session(const struct tls_engine *e)
     info.alpn = e->alpn == NULL ? "" : e->alpn;
     info.server_name = e->server_name == NULL ? "" : e->server_name;
     info.peer_stapled = e->peer_stapled;
+    info.socket_released = e->own != NULL;
     info.peer_cert = span_of(e->peer_cert, e->peer_cert_size);
     info.identity = e->identity;
     return info;
@@ -426,6 +434,6 @@ struct tls_session_info tls_engine_session(const struct tls_engine *e)
 
 size_t tls_engine_memory(const struct tls_engine *e)
 {
-    return sizeof(*e) + e->transport.in.capacity + e->transport.out.capacity + e->transport.kept.capacity +
-           e->plaintext.capacity + e->chain.capacity + e->peer_cert_size;
+    return sizeof(*e) + tls_established_memory(e) + e->transport.in.capacity + e->transport.out.capacity +
+           e->transport.kept.capacity + e->plaintext.capacity + e->chain.capacity + e->peer_cert_size;
 }

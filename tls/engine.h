@@ -165,6 +165,7 @@ struct tls_session_info {
     const char *server_name; /* SNI as received (server) or sent (client), "" when none */
     bool resumed;
     bool peer_stapled;       /* the peer stapled an OCSP response */
+    bool socket_released;    /* it was idle, and costs no memory of NSS's any more (TLS 1.3) */
     struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
     const struct tls_identity *identity; /* the one we signed with; NULL when none */
 };

@@ -1,6 +1,8 @@
 /* tls/engine_internal.h: the inside of contexts and engines. Private to tls/.
  *
  *   engine.c         the flows: records and plaintext in and out
+ *   established.c    the same without NSS's socket, once a connection of TLS 1.3 has been idle
+ *   record.c         records, and their protection
  *   handshake.c      one step of the handshake, and what is read off NSS when it is done
  *   context.c        contexts: the options, made into model sockets once
  *   server_hooks.c   NSS asks a server: SNI, ALPN, whose ticket is this
@@ -27,7 +29,12 @@ enum { TLS_TOKEN_SIZE = 32 };
 enum {
     TLS_ALERT_CLOSE_NOTIFY = 0,
     TLS_ALERT_UNEXPECTED_MESSAGE = 10,
+    TLS_ALERT_BAD_RECORD_MAC = 20,
+    TLS_ALERT_RECORD_OVERFLOW = 22,
+    TLS_ALERT_ILLEGAL_PARAMETER = 47,
+    TLS_ALERT_DECODE_ERROR = 50,
     TLS_ALERT_PROTOCOL_VERSION = 70,
+    TLS_ALERT_USER_CANCELED = 90,
     TLS_ALERT_UNRECOGNIZED_NAME = 112,
 };
 
@@ -76,9 +83,11 @@ struct tls_context {
 
 struct tls_engine {
     const struct tls_context *context;
-    PRFileDesc *fd; /* NULL until the first step: an accepted connection that sends nothing costs little */
+    PRFileDesc *fd; /* NULL until the first step, since an accepted connection that sends nothing shall cost little, and
+                     * again when `own` is there */
+    struct tls_established *own; /* records are protected without NSS's socket; NULL: by it (established.h) */
     struct tls_transport transport;
-    struct buffer plaintext; /* decrypted ahead; only where reading may sign */
+    struct buffer plaintext; /* decrypted ahead; only where reading may sign, or the reader has little room */
     char *name;
     char *cache_key;
 
@@ -86,7 +95,7 @@ struct tls_engine {
     bool start_checked; /* the first bytes of the peer looked like TLS */
     bool hello_checked; /* server: the ClientHello was taken */
     bool flooded;
-    unsigned version; /* 0x0303 or 0x0304 once the handshake is done */
+    unsigned version, cipher_suite; /* 0x0303 or 0x0304, and the suite's number, once the handshake is done */
     bool peer_judged; /* the verdict on the peer's certificate was asked for */
     bool stepped;     /* nothing has come since the last step */
     bool dry;         /* nothing to decrypt until more records come */
@@ -104,12 +113,15 @@ struct tls_engine {
 
     /* The record layer as seen from outside, to bound a handshake (limits.h). */
     struct {
-        uint8_t header[5];
-        size_t header_size;
-        size_t body_left;
+        struct tls_record_reader reader;
         size_t bytes;
         unsigned records, alerts, empty_records;
     } seen;
+
+    /* TLS 1.3: the first application traffic secrets, and how many records passed before those that they protect. */
+    PK11SymKey *read_secret, *write_secret;
+    bool secrets_replaced; /* by a KeyUpdate: they are of no use any more */
+    uint64_t read_before_secret, written_before_secret;
     unsigned handshakes; /* finished ones: more than one is renegotiation */
 
     const char *error_name; /* static, or NSS's; "" when there is none */

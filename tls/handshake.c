@@ -1,5 +1,6 @@
 /* see tls/engine_internal.h */
 #include "tls/engine_internal.h"
+#include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
 
@@ -9,9 +10,8 @@
 #include <stdlib.h>
 
 enum {
-    RECORD_ALERT = 21,
-    RECORD_HANDSHAKE = 22,
     RECORD_MAJOR_VERSION = 3,
+    EPOCH_APPLICATION_DATA = 3, /* SSLSecretCallback, sslexp.h: one more with each KeyUpdate */
     ALERT_WARNING = 1,
     ALERT_FATAL = 2,
     ALPN_SIZE_MAX = 255,
@@ -35,7 +35,7 @@ static void PR_CALLBACK on_alert_sent(const PRFileDesc *fd, void *arg, const SSL
     struct tls_engine *e = arg;
 
     (void)fd;
-    if (e->alert_sent <= TLS_ALERT_CLOSE_NOTIFY &&
+    if (!e->transport.silent && e->alert_sent <= TLS_ALERT_CLOSE_NOTIFY &&
         (alert->description == TLS_ALERT_CLOSE_NOTIFY || alert->level == ALERT_FATAL))
         e->alert_sent = alert->description;
 }
@@ -50,6 +50,24 @@ static void PR_CALLBACK on_handshake(PRFileDesc *fd, void *arg)
         e->flooded = true;
 }
 
+/* For established.c, which knows from finish() since when records count. */
+static void PR_CALLBACK on_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK11SymKey *secret,
+                                  void *arg)
+{
+    struct tls_engine *e = arg;
+
+    (void)fd;
+    if (epoch < EPOCH_APPLICATION_DATA)
+        return;
+    if (epoch > EPOCH_APPLICATION_DATA) {
+        e->secrets_replaced = true;
+    } else if (direction == ssl_secret_write && e->write_secret == NULL) {
+        e->write_secret = PK11_ReferenceSymKey(secret);
+    } else if (direction == ssl_secret_read && e->read_secret == NULL) {
+        e->read_secret = PK11_ReferenceSymKey(secret);
+    }
+}
+
 static void make_socket(struct tls_engine *e)
 {
     PRFileDesc *layer = tls_nspr_layer_create(&e->transport);
@@ -58,7 +76,8 @@ static void make_socket(struct tls_engine *e)
     if (e->fd == NULL || SSL_ResetHandshake(e->fd, e->context->role == TLS_ROLE_SERVER) != SECSuccess ||
         SSL_AlertReceivedCallback(e->fd, on_alert_received, e) != SECSuccess ||
         SSL_AlertSentCallback(e->fd, on_alert_sent, e) != SECSuccess ||
-        SSL_HandshakeCallback(e->fd, on_handshake, e) != SECSuccess)
+        SSL_HandshakeCallback(e->fd, on_handshake, e) != SECSuccess ||
+        tls_nss_calls()->secret_callback(e->fd, on_secret, e) != SECSuccess)
         base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
     if (e->context->role == TLS_ROLE_SERVER) {
         /* SSL_ImportFD() leaves out the names for a CertificateRequest; this copies them too. */
@@ -71,17 +90,28 @@ static void make_socket(struct tls_engine *e)
     }
 }
 
+static void drop_secret(PK11SymKey **secret)
+{
+    if (*secret != NULL)
+        PK11_FreeSymKey(*secret);
+    *secret = NULL;
+}
+
 void tls_handshake_drop(struct tls_engine *e)
 {
+    e->transport.silent = true; /* closing an established socket would say close_notify */
     if (e->fd != NULL)
         (void)PR_Close(e->fd);
     e->fd = NULL;
+    e->transport.silent = false;
+    drop_secret(&e->read_secret);
+    drop_secret(&e->write_secret);
 }
 
 /* In place of what NSS has queued, an alert in the clear: the peer has seen nothing of us yet. */
 static void queue_clear_alert(struct tls_engine *e, int alert)
 {
-    uint8_t record[] = {RECORD_ALERT, RECORD_MAJOR_VERSION, 3, 0, 2, ALERT_FATAL, (uint8_t)alert};
+    uint8_t record[] = {TLS_CONTENT_ALERT, RECORD_MAJOR_VERSION, 3, 0, 2, ALERT_FATAL, (uint8_t)alert};
 
     buffer_release(&e->transport.out);
     if (buffer_append(&e->transport.out, span_of(record, sizeof(record))))
@@ -98,7 +128,7 @@ static enum tls_status fail_not_tls(struct tls_engine *e, struct span start)
         queue_clear_alert(e, TLS_ALERT_PROTOCOL_VERSION);
         return tls_engine_fail(e, "ssl2_hello", base_printf("the %s speaks SSL 2", peer));
     }
-    if (start.data[0] == RECORD_HANDSHAKE || start.data[0] == RECORD_ALERT) {
+    if (start.data[0] == TLS_CONTENT_HANDSHAKE || start.data[0] == TLS_CONTENT_ALERT) {
         queue_clear_alert(e, TLS_ALERT_PROTOCOL_VERSION);
         return tls_engine_fail(
             e, "bad_record_version",
@@ -112,7 +142,7 @@ static enum tls_status fail_not_tls(struct tls_engine *e, struct span start)
 
 static bool looks_like_tls(struct span start)
 {
-    return (start.data[0] == RECORD_HANDSHAKE || start.data[0] == RECORD_ALERT) &&
+    return (start.data[0] == TLS_CONTENT_HANDSHAKE || start.data[0] == TLS_CONTENT_ALERT) &&
            start.data[1] == RECORD_MAJOR_VERSION;
 }
 
@@ -201,6 +231,7 @@ static void read_channel(struct tls_engine *e)
         SSL_GetCipherSuiteInfo(channel.cipherSuite, &suite, sizeof(suite)) != SECSuccess)
         base_abort("NSS does not describe a finished handshake");
     e->version = channel.protocolVersion;
+    e->cipher_suite = channel.cipherSuite;
     if (e->context->role == TLS_ROLE_CLIENT && e->name != NULL && !tls_is_address(e->name))
         e->server_name = base_strdup(e->name);
     e->info.version = e->version == TLS_VERSION_13 ? "TLSv1.3" : "TLSv1.2";
@@ -226,8 +257,13 @@ static void read_certificates(struct tls_engine *e)
             e->identity = e->context->identities[i];
 }
 
-static enum tls_status finish(struct tls_engine *e)
+/* `written_before`: records written before this step. When a server reads the client's Finished it has said all it had
+ * to say under older keys; a client says its own Finished, and nothing after it. Neither reads on behind the Finished.
+ */
+static enum tls_status finish(struct tls_engine *e, uint64_t written_before)
 {
+    e->written_before_secret = e->context->role == TLS_ROLE_SERVER ? written_before : e->transport.written_records;
+    e->read_before_secret = e->transport.read_records;
     e->handshake_done = true;
     e->handshakes = 1;
     read_channel(e);
@@ -262,8 +298,9 @@ static enum tls_status check_start(struct tls_engine *e, bool *wait)
 
 enum tls_status tls_handshake_step(struct tls_engine *e)
 {
-    bool wait;
+    uint64_t written_before = e->transport.written_records;
     PRErrorCode code;
+    bool wait;
 
     if (check_start(e, &wait) != TLS_OK)
         return TLS_FAILED;
@@ -285,7 +322,7 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
             (done || code == PR_WOULD_BLOCK_ERROR) && !hello_has_name(e))
             return fail_no_name(e);
         if (done)
-            return finish(e);
+            return finish(e, written_before);
         break;
     }
     if (e->transport.ended && e->transport.in.size == 0 && e->alert_received < 0 && e->alert_sent < 0)

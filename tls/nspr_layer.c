@@ -24,6 +24,15 @@ static PRStatus not_implemented(void)
     return PR_FAILURE;
 }
 
+static uint64_t count_records(struct tls_record_reader *reader, struct span bytes)
+{
+    uint64_t count = 0;
+
+    while (tls_record_reader_next(reader, &bytes))
+        count++;
+    return count;
+}
+
 static PRInt32 PR_CALLBACK layer_recv(PRFileDesc *fd, void *data, PRInt32 amount, PRIntn flags, PRIntervalTime timeout)
 {
     struct tls_transport *t = transport_of(fd);
@@ -44,6 +53,7 @@ static PRInt32 PR_CALLBACK layer_recv(PRFileDesc *fd, void *data, PRInt32 amount
     }
     size = held.size < (size_t)amount ? held.size : (size_t)amount;
     memcpy(data, held.data, size);
+    t->read_records += count_records(&t->read, span_of(data, size));
     if (t->keeping && !buffer_append(&t->kept, span_of(data, size)))
         t->keeping = false;
     buffer_consume(&t->in, size);
@@ -61,11 +71,15 @@ static PRInt32 PR_CALLBACK layer_send(PRFileDesc *fd, const void *data, PRInt32 
         PR_SetError(PR_INVALID_ARGUMENT_ERROR, 0);
         return -1;
     }
+    if (t->silent)
+        return amount;
     size = buffer_room(&t->out) < (size_t)amount ? buffer_room(&t->out) : (size_t)amount;
+    t->write_refused = t->write_refused || size < (size_t)amount;
     if (size == 0 && amount != 0) {
         PR_SetError(PR_WOULD_BLOCK_ERROR, 0);
         return -1;
     }
+    t->written_records += count_records(&t->written, span_of(data, size));
     return buffer_append(&t->out, span_of(data, size)) ? (PRInt32)size : -1;
 }
 

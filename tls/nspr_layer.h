@@ -7,6 +7,7 @@
 #define YETT_TLS_NSPR_LAYER_H
 
 #include "base/buffer.h"
+#include "tls/record.h"
 
 #include <prio.h>
 
@@ -16,6 +17,12 @@ struct tls_transport {
     struct buffer kept; /* a copy of what NSS has read, while `keeping` */
     bool keeping;
     bool ended;              /* the transport's end was read */
+    bool silent;             /* what NSS writes goes nowhere: the connection is not its any more */
+
+    /* What has passed through the layer. */
+    struct tls_record_reader read, written;
+    uint64_t read_records, written_records;
+    bool write_refused;      /* there was once not enough room in `out`: NSS may hold a record back */
     PRIPv6Addr peer_address; /* what PR_GetPeerName() says: the key that NSS puts sessions under */
 };
 

@@ -79,9 +79,11 @@ static bool find_calls(char **error)
         find_call(&c->send_session_ticket, "SSL_SendSessionTicket") &&
         find_call(&c->set_time_func, "SSL_SetTimeFunc") &&
         find_call(&c->set_resumption_token, "SSL_SetResumptionToken") &&
-        find_call(&c->resumption_token_callback, "SSL_SetResumptionTokenCallback"))
+        find_call(&c->resumption_token_callback, "SSL_SetResumptionTokenCallback") &&
+        find_call(&c->secret_callback, "SSL_SecretCallback") &&
+        find_call(&c->hkdf_expand_label, "SSL_HkdfExpandLabelWithMech"))
         return true;
-    *error = base_printf("NSS %s lacks a function that session resumption needs", NSS_GetVersion());
+    *error = base_printf("NSS %s lacks a function that yett needs for sessions or records", NSS_GetVersion());
     return false;
 }
 

@@ -14,6 +14,11 @@ typedef SECStatus (*tls_send_session_ticket_call)(PRFileDesc *fd, const PRUint8 
 typedef SECStatus (*tls_set_time_func_call)(PRFileDesc *fd, SSLTimeFunc func, void *arg);
 typedef SECStatus (*tls_set_resumption_token_call)(PRFileDesc *fd, const PRUint8 *token, unsigned int size);
 typedef SECStatus (*tls_resumption_token_callback_call)(PRFileDesc *fd, SSLResumptionTokenCallback callback, void *arg);
+typedef SECStatus (*tls_secret_callback_call)(PRFileDesc *fd, SSLSecretCallback callback, void *arg);
+typedef SECStatus (*tls_hkdf_expand_label_call)(PRUint16 version, PRUint16 suite, PK11SymKey *secret,
+                                                const PRUint8 *hash, unsigned int hash_size, const char *label,
+                                                unsigned int label_size, CK_MECHANISM_TYPE mechanism,
+                                                unsigned int key_size, PK11SymKey **key);
 
 struct tls_nss_calls {
     tls_hello_retry_callback_call hello_retry_callback;
@@ -21,6 +26,8 @@ struct tls_nss_calls {
     tls_set_time_func_call set_time_func;
     tls_set_resumption_token_call set_resumption_token;
     tls_resumption_token_callback_call resumption_token_callback;
+    tls_secret_callback_call secret_callback;
+    tls_hkdf_expand_label_call hkdf_expand_label;
 };
 const struct tls_nss_calls *tls_nss_calls(void);
 

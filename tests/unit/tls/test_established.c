@@ -1,0 +1,771 @@
+/* tls/established.c and tls/record.c: connections of TLS 1.3 that have left NSS's socket behind.
+ *
+ * A side that was trimmed protects its records itself; the other one is still NSS, or is not. That NSS understands
+ * ours, and we NSS's, is the test of the cryptography. What NSS would not send is sealed with the peer's own direction.
+ */
+#include "tls_pair.h"
+
+#include "tls/engine_internal.h"
+#include "tls/established.h"
+#include "tls/runtime_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <sslproto.h>
+
+struct fixture {
+    struct test_certs *certs;
+    struct pkix_store *store;
+    struct tls_identity *identity;
+    struct tls_context *server, *client;
+};
+
+static const struct test_leaf leaf = {.names = {"server.example.org"}, .issuer = TEST_ISSUER_INTERMEDIATE};
+static const PRUint16 suites[] = {TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256};
+
+static int setup(void **state)
+{
+    struct fixture *f = base_alloc(sizeof(*f));
+
+    test_tls_start(TEST_CACHE_NONE);
+    f->certs = test_certs_create();
+    f->store = test_certs_store(f->certs);
+    f->identity = test_certs_identity(f->certs, &leaf);
+    f->server = test_server(
+        &(struct tls_server_options){.identities = &f->identity, .identity_count = 1, .version_min = 0x0303});
+    f->client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    tls_context_destroy(&f->client);
+    tls_context_destroy(&f->server);
+    tls_identity_destroy(&f->identity);
+    pkix_store_destroy(&f->store);
+    test_certs_destroy(&f->certs);
+    free(f);
+    test_tls_stop();
+    return 0;
+}
+
+enum trimmed { TRIM_SERVER = 1, TRIM_CLIENT = 2, TRIM_BOTH = 3 };
+
+/* Whoever reads dry can be trimmed. */
+static void drain(struct tls_engine *e)
+{
+    uint8_t byte;
+    size_t n;
+
+    assert_int_equal(tls_engine_take_plaintext(e, &byte, 1, &n), TLS_OK);
+    assert_int_equal(n, 0);
+}
+
+static void trim(struct test_pair *p, enum trimmed which)
+{
+    test_pair_run(p);
+    if ((which & TRIM_SERVER) != 0) {
+        drain(p->server);
+        tls_engine_trim(p->server);
+        assert_non_null(p->server->own);
+        assert_null(p->server->fd);
+    }
+    if ((which & TRIM_CLIENT) != 0) {
+        drain(p->client);
+        tls_engine_trim(p->client);
+        assert_non_null(p->client->own);
+        assert_null(p->client->fd);
+    }
+}
+
+static void connect_pair(struct test_pair *p, const struct fixture *f, const char *cache_key)
+{
+    test_pair_init(p, f->client, "server.example.org", cache_key, f->server);
+    test_pair_handshake(p);
+}
+
+static void connect_trimmed(struct test_pair *p, const struct fixture *f, enum trimmed which)
+{
+    connect_pair(p, f, NULL);
+    trim(p, which);
+}
+
+static void send_both_ways(struct test_pair *p, size_t size)
+{
+    uint8_t *data = base_alloc(size);
+
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)(i * 7 + i / 251);
+    test_pair_send(p, p->client, p->server, span_of(data, size));
+    test_pair_send(p, p->server, p->client, span_of(data, size));
+    free(data);
+}
+
+/* ---- records in a stream ---- */
+
+static void record_reader_in_pieces(void **state)
+{
+    static const uint8_t stream[] = {23, 3, 3, 0, 2, 1, 2, 22, 3, 3, 0, 0, 21, 3, 3, 1, 0};
+    (void)state;
+
+    for (size_t piece = 1; piece <= sizeof(stream); piece++) {
+        struct tls_record_reader reader = {.header_size = 0};
+        unsigned types[4], count = 0;
+
+        for (size_t at = 0; at < sizeof(stream); at += piece) {
+            struct span bytes = span_of(stream + at, piece < sizeof(stream) - at ? piece : sizeof(stream) - at);
+
+            while (tls_record_reader_next(&reader, &bytes)) {
+                assert_true(count < ARRAY_LEN(types));
+                types[count++] = reader.header[0];
+            }
+            assert_int_equal(bytes.size, 0);
+        }
+        assert_int_equal(count, 3);
+        assert_int_equal(types[0], 23);
+        assert_int_equal(types[1], 22);
+        assert_int_equal(types[2], 21);
+        assert_int_equal(reader.body_left, 256);
+        assert_false(tls_record_reader_at_boundary(&reader));
+    }
+}
+
+static void record_suites(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(suites); i++)
+        assert_non_null(tls_record_suite_find(suites[i]));
+    assert_null(tls_record_suite_find(TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
+}
+
+/* ---- with NSS at the other end, and without ---- */
+
+static void established_data(void **state)
+{
+    static const enum trimmed sides[] = {TRIM_SERVER, TRIM_CLIENT, TRIM_BOTH};
+    static const size_t before[] = {0, 1, 5, 70000};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(sides); i++)
+        for (size_t j = 0; j < ARRAY_LEN(before); j++) {
+            struct test_pair p;
+
+            connect_pair(&p, f, NULL);
+            if (before[j] != 0)
+                send_both_ways(&p, before[j]); /* records that count */
+            trim(&p, sides[i]);
+            send_both_ways(&p, 1);
+            send_both_ways(&p, 100000);
+            tls_engine_trim(p.server); /* it rests, and goes on */
+            tls_engine_trim(p.client);
+            p.piece_max = 7;
+            send_both_ways(&p, 3000);
+            test_pair_close(&p);
+            test_pair_clear(&p);
+        }
+}
+
+/* All suites: the client offers one at a time. */
+static void established_suites(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
+        struct test_pair p;
+
+        for (size_t j = 0; j < ARRAY_LEN(suites); j++)
+            assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], i == j), SECSuccess);
+        connect_trimmed(&p, f, TRIM_SERVER);
+        assert_int_equal(p.server->cipher_suite, suites[i]);
+        send_both_ways(&p, 40000);
+        trim(&p, TRIM_CLIENT);
+        send_both_ways(&p, 40000);
+        test_pair_close(&p);
+        test_pair_clear(&p);
+    }
+    for (size_t j = 0; j < ARRAY_LEN(suites); j++)
+        assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], PR_TRUE), SECSuccess);
+}
+
+static void move_all(struct tls_engine *from, struct tls_engine *to)
+{
+    struct span records = tls_engine_records(from);
+    size_t room;
+    uint8_t *space = tls_engine_records_reserve(to, &room);
+
+    assert_true(room >= records.size);
+    memcpy(space, records.data, records.size);
+    tls_engine_records_commit(to, records.size);
+    tls_engine_records_consume(from, records.size);
+}
+
+/* Data that comes in one piece with the Finished of the client is not read with it. */
+static void established_data_behind_finished(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+    uint8_t data[8];
+    size_t n;
+
+    test_pair_init(&p, f->client, "server.example.org", NULL, f->server);
+    assert_int_equal(tls_engine_step(p.client), TLS_OK);
+    move_all(p.client, p.server);
+    assert_int_equal(tls_engine_step(p.server), TLS_OK);
+    move_all(p.server, p.client);
+    assert_int_equal(tls_engine_step(p.client), TLS_OK);
+    assert_true(tls_engine_handshake_done(p.client));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(tls_engine_put_plaintext(p.client, span_of_string("ab"), &n), TLS_OK);
+    move_all(p.client, p.server);
+    assert_int_equal(tls_engine_step(p.server), TLS_OK);
+    assert_true(tls_engine_handshake_done(p.server));
+    assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_OK);
+    assert_int_equal(n, 6);
+    trim(&p, TRIM_BOTH);
+    assert_int_equal(p.server->own->read.sequence, 3);
+    send_both_ways(&p, 100);
+    test_pair_clear(&p);
+}
+
+/* A resumed connection has another order of messages in its handshake. */
+static void established_resumed(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < 3; i++) {
+        struct test_pair p;
+
+        connect_pair(&p, f, "resumed");
+        send_both_ways(&p, 10);
+        assert_int_equal(tls_engine_session(p.client).resumed, i > 0);
+        trim(&p, TRIM_BOTH);
+        send_both_ways(&p, 1000);
+        test_pair_close(&p);
+        test_pair_clear(&p);
+    }
+}
+
+static void established_is_described_as_before(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_session_info info;
+    struct test_pair p;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    info = tls_engine_session(p.client);
+    assert_true(info.socket_released);
+    assert_string_equal(info.version, "TLSv1.3");
+    assert_string_equal(info.group, "x25519");
+    assert_true(span_equal(info.peer_cert, tls_identity_leaf(f->identity)));
+    assert_ptr_equal(tls_engine_session(p.server).identity, f->identity);
+    assert_int_equal(tls_engine_alert_sent(p.server), -1); /* NSS's close_notify went nowhere */
+    assert_int_equal(tls_engine_records(p.server).size, 0);
+    assert_int_equal(tls_engine_alert_sent(p.client), -1);
+    test_pair_clear(&p);
+}
+
+/* A reader with less room than a record needs. */
+static void established_small_reads(void **state)
+{
+    static uint8_t data[TLS_RECORD_PLAINTEXT_MAX];
+    struct fixture *f = *state;
+    struct test_pair p;
+    uint8_t *got = base_alloc(sizeof(data));
+    size_t sent, n, total = 0;
+
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)(i / 3);
+    connect_trimmed(&p, f, TRIM_BOTH);
+    assert_int_equal(tls_engine_put_plaintext(p.client, span_of(data, sizeof(data)), &sent), TLS_OK);
+    assert_int_equal(sent, sizeof(data));
+    test_pair_run(&p);
+    for (size_t size = 1; total < sizeof(data); size = 1 + size * 2 % 4099) {
+        size_t wanted = size < sizeof(data) - total ? size : sizeof(data) - total;
+
+        assert_true((tls_engine_wants(p.server) & TLS_HAS_PLAINTEXT) != 0);
+        assert_int_equal(tls_engine_take_plaintext(p.server, got + total, wanted, &n), TLS_OK);
+        assert_int_equal(n, wanted);
+        total += n;
+    }
+    assert_memory_equal(got, data, sizeof(data));
+    drain(p.server);
+    assert_int_equal(tls_engine_wants(p.server) & TLS_HAS_PLAINTEXT, 0);
+    assert_true(tls_engine_memory(p.server) < sizeof(struct tls_engine) + 128 * 1024);
+    tls_engine_trim(p.server);
+    send_both_ways(&p, 10);
+    test_pair_clear(&p);
+    free(got);
+}
+
+static void established_half_close(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+    uint8_t byte;
+    size_t n;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    tls_engine_close(p.client);
+    tls_engine_close(p.client);
+    test_pair_run(&p);
+    assert_int_equal(tls_engine_alert_sent(p.client), 0);
+    assert_int_equal(tls_engine_take_plaintext(p.server, &byte, 1, &n), TLS_CLOSED);
+    assert_int_equal(tls_engine_alert_received(p.server), 0);
+    assert_int_equal(tls_engine_wants(p.client) & TLS_WANTS_PLAINTEXT, 0);
+    test_pair_send(&p, p.server, p.client, span_of_string("late data"));
+    assert_int_equal(tls_engine_records_end(p.server), TLS_CLOSED);
+    tls_engine_close(p.server);
+    test_pair_run(&p);
+    assert_int_equal(tls_engine_take_plaintext(p.client, &byte, 1, &n), TLS_CLOSED);
+    assert_string_equal(tls_engine_error_name(p.client), "");
+    test_pair_clear(&p);
+}
+
+static void established_truncation(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+    uint8_t data[16];
+    size_t n;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    assert_int_equal(tls_engine_put_plaintext(p.client, span_of_string("half"), &n), TLS_OK);
+    test_pair_run(&p);
+    assert_int_equal(tls_engine_records_end(p.server), TLS_OK);
+    assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_OK);
+    assert_int_equal(n, 4);
+    assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_FAILED);
+    assert_string_equal(tls_engine_error_name(p.server), "truncated");
+    drain(p.client);
+    assert_int_equal(tls_engine_records_end(p.client), TLS_FAILED);
+    assert_string_equal(tls_engine_error_name(p.client), "truncated");
+    test_pair_clear(&p);
+}
+
+/* ---- who stays with NSS ---- */
+
+static void established_not_with_tls12(void **state)
+{
+    struct fixture *f = *state;
+    SSLVersionRange range = {0x0303, 0x0303}, usual;
+    struct test_pair p;
+
+    assert_int_equal(SSL_VersionRangeGet(f->client->model, &usual), SECSuccess);
+    assert_int_equal(SSL_VersionRangeSet(f->client->model, &range), SECSuccess);
+    connect_pair(&p, f, NULL);
+    assert_int_equal(SSL_VersionRangeSet(f->client->model, &usual), SECSuccess);
+    drain(p.server);
+    tls_engine_trim(p.server);
+    assert_null(p.server->own);
+    send_both_ways(&p, 1000);
+    test_pair_close(&p);
+    test_pair_clear(&p);
+}
+
+/* With something under way, or half of a record read, nothing changes. */
+static void established_not_while_busy(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+    struct span records;
+    uint8_t *space, data[8];
+    size_t n, room;
+
+    connect_pair(&p, f, NULL);
+    tls_engine_trim(p.server); /* before anybody has read: NSS may hold something */
+    assert_null(p.server->own);
+    drain(p.server);
+    assert_int_equal(tls_engine_put_plaintext(p.client, span_of_string("data"), &n), TLS_OK);
+    records = tls_engine_records(p.client);
+    space = tls_engine_records_reserve(p.server, &room);
+    memcpy(space, records.data, records.size);
+    tls_engine_records_commit(p.server, records.size - 1);
+    drain(p.server); /* NSS has all but the last byte */
+    assert_int_equal(p.server->transport.in.size, 0);
+    tls_engine_trim(p.server);
+    assert_null(p.server->own);
+    space = tls_engine_records_reserve(p.server, &room);
+    space[0] = records.data[records.size - 1];
+    tls_engine_records_commit(p.server, 1);
+    assert_int_equal(tls_engine_take_plaintext(p.server, data, 2, &n), TLS_OK);
+    tls_engine_trim(p.server); /* NSS has two bytes of data left */
+    assert_null(p.server->own);
+    assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(tls_engine_put_plaintext(p.server, span_of_string("x"), &n), TLS_OK);
+    tls_engine_trim(p.server);
+    assert_null(p.server->own);
+    tls_engine_records_consume(p.client, records.size);
+    test_pair_run(&p);
+    trim(&p, TRIM_SERVER);
+    test_pair_clear(&p);
+}
+
+/* The server's flight went out in pieces: it is not certain when which record was counted. */
+static void established_not_after_a_full_output(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    test_pair_init(&p, f->client, "server.example.org", NULL, f->server);
+    p.server->transport.out.size_max = 300;
+    test_pair_handshake(&p);
+    p.server->transport.out.size_max = TLS_RECORDS_OUT_MAX;
+    drain(p.server);
+    tls_engine_trim(p.server);
+    assert_null(p.server->own);
+    send_both_ways(&p, 10);
+    test_pair_clear(&p);
+}
+
+/* ---- KeyUpdate ---- */
+
+typedef SECStatus (*key_update_call)(PRFileDesc *fd, PRBool request_update);
+
+static void nss_key_update(PRFileDesc *fd, PRBool request)
+{
+    void *found = SSL_GetExperimentalAPI("SSL_KeyUpdate");
+    key_update_call call;
+
+    memcpy(&call, &found, sizeof(call));
+    assert_int_equal(call(fd, request), SECSuccess);
+}
+
+/* NSS at the other end updates its keys, and asks for ours to be. */
+static void established_key_update_of_nss(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int request = 0; request < 2; request++)
+        for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
+            struct test_pair p;
+
+            for (size_t j = 0; j < ARRAY_LEN(suites); j++)
+                assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], i == j), SECSuccess);
+            connect_trimmed(&p, f, TRIM_SERVER);
+            for (int round = 0; round < 5; round++) {
+                uint64_t sequence = p.server->own->write.sequence;
+
+                nss_key_update(p.client->fd, request);
+                send_both_ways(&p, 20000);
+                assert_int_equal(p.server->own->write.sequence, request ? 2 : sequence + 2);
+            }
+            test_pair_close(&p);
+            test_pair_clear(&p);
+        }
+    for (size_t j = 0; j < ARRAY_LEN(suites); j++)
+        assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], PR_TRUE), SECSuccess);
+}
+
+/* Keys that have changed within NSS: it keeps the connection. */
+static void established_not_after_a_key_update(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int side = 0; side < 2; side++) {
+        struct test_pair p;
+
+        connect_pair(&p, f, NULL);
+        nss_key_update(side == 0 ? p.client->fd : p.server->fd, PR_FALSE);
+        send_both_ways(&p, 10);
+        drain(p.server);
+        tls_engine_trim(p.server);
+        assert_null(p.server->own);
+        assert_true(p.server->secrets_replaced);
+        send_both_ways(&p, 10);
+        test_pair_clear(&p);
+    }
+}
+
+/* A key is used for so many records and then changed, which NSS follows. */
+static void established_key_is_not_used_up(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    p.client->own->write.sequence = p.server->own->read.sequence = TLS_RECORDS_PER_KEY_MAX - 2;
+    for (int i = 0; i < 6; i++)
+        test_pair_send(&p, p.client, p.server, span_of_string("data"));
+    assert_int_equal(p.client->own->write.sequence, p.server->own->read.sequence);
+    assert_int_equal(p.client->own->write.sequence, 4);
+    test_pair_clear(&p);
+}
+
+/* Requests that come in a heap are answered once. */
+static void established_key_updates_are_answered_once(void **state)
+{
+    static const uint8_t request[] = {24, 0, 0, 1, 1};
+    struct fixture *f = *state;
+    struct test_pair p;
+    size_t size;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    for (int i = 0; i < 3; i++) {
+        assert_true(tls_record_seal(&p.client->own->write, TLS_CONTENT_HANDSHAKE, span_of(request, sizeof(request)),
+                                    &p.client->transport.out));
+        assert_true(tls_record_direction_update(&p.client->own->write));
+    }
+    test_pair_run(&p);
+    assert_int_equal(tls_engine_records(p.server).size, 0);
+    size = tls_engine_records(p.server).size;
+    drain(p.server);
+    assert_int_equal(tls_engine_records(p.server).size, size + 5 + 5 + 1 + 16);
+    assert_int_equal(p.server->own->write.sequence, 0);
+    test_pair_run(&p);
+    send_both_ways(&p, 100);
+    test_pair_close(&p);
+    test_pair_clear(&p);
+}
+
+/* ---- what may not come ---- */
+
+/* A record of the client's, made by its own direction, as no engine would send it. */
+static void inject(struct test_pair *p, enum tls_content_type type, const void *data, size_t size)
+{
+    assert_true(tls_record_seal(&p->client->own->write, type, span_of(data, size), &p->client->transport.out));
+}
+
+static void expect_failure(struct test_pair *p, const char *name, int alert)
+{
+    uint8_t byte;
+    size_t n;
+
+    test_pair_run(p);
+    assert_int_equal(tls_engine_take_plaintext(p->server, &byte, 1, &n), TLS_FAILED);
+    assert_string_equal(tls_engine_error_name(p->server), name);
+    assert_int_equal(tls_engine_alert_sent(p->server), alert);
+    if (alert >= 0) {
+        test_pair_run(p);
+        assert_int_equal(tls_engine_take_plaintext(p->client, &byte, 1, &n), TLS_FAILED);
+        assert_int_equal(tls_engine_alert_received(p->client), alert);
+    }
+    test_pair_clear(p);
+}
+
+static void established_refuses(void **state)
+{
+    static const uint8_t zeros[32];
+    static const struct {
+        enum tls_content_type type;
+        uint8_t data[8];
+        size_t size;
+        const char *name;
+        int alert;
+    } cases[] = {
+        {TLS_CONTENT_ALERT, {2}, 1, "SSL_ERROR_RX_MALFORMED_ALERT", 50},
+        {TLS_CONTENT_ALERT, {1, 0, 0}, 3, "SSL_ERROR_RX_MALFORMED_ALERT", 50},
+        {TLS_CONTENT_ALERT, {2, 80}, 2, "alert_received_internal_error", -1},
+        {TLS_CONTENT_ALERT, {1, 80}, 2, "alert_received_internal_error", -1},
+        {TLS_CONTENT_CHANGE_CIPHER_SPEC, {1}, 1, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
+        {TLS_CONTENT_HANDSHAKE, {0}, 0, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
+        {TLS_CONTENT_HANDSHAKE, {24, 0, 0, 1, 2}, 5, "SSL_ERROR_RX_MALFORMED_KEY_UPDATE", 47},
+        {TLS_CONTENT_HANDSHAKE, {24, 0, 0, 2, 0, 0}, 6, "SSL_ERROR_RX_MALFORMED_KEY_UPDATE", 50},
+        {TLS_CONTENT_HANDSHAKE, {24, 0, 0, 1, 0, 24}, 6, "SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE", 10},
+        {TLS_CONTENT_HANDSHAKE, {1, 0, 0, 0}, 4, "SSL_ERROR_RX_UNKNOWN_HANDSHAKE", 10},
+        {TLS_CONTENT_HANDSHAKE, {4, 0, 0, 0}, 4, "SSL_ERROR_RX_UNKNOWN_HANDSHAKE", 10}, /* a client sends no tickets */
+        {TLS_CONTENT_HANDSHAKE, {13, 0, 0, 0}, 4, "SSL_ERROR_RX_UNKNOWN_HANDSHAKE", 10},
+        {(enum tls_content_type)0, {0}, 1, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10}, /* nothing but padding */
+        {(enum tls_content_type)99, {1}, 1, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
+    };
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        connect_trimmed(&p, f, TRIM_BOTH);
+        inject(&p, cases[i].type, cases[i].size == 0 ? zeros : cases[i].data, cases[i].size);
+        expect_failure(&p, cases[i].name, cases[i].alert);
+    }
+}
+
+/* Half a message, and then something else. */
+static void established_refuses_mixed_messages(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0\0", 3);
+    inject(&p, TLS_CONTENT_DATA, "x", 1);
+    expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10);
+    connect_trimmed(&p, f, TRIM_BOTH);
+    inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0\0", 3);
+    inject(&p, TLS_CONTENT_ALERT, "\x01\0", 2);
+    expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10);
+}
+
+static void established_key_update_in_pieces(void **state)
+{
+    static const uint8_t update[] = {24, 0, 0, 1, 0};
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    for (size_t i = 0; i < sizeof(update); i++)
+        inject(&p, TLS_CONTENT_HANDSHAKE, update + i, 1);
+    assert_true(tls_record_direction_update(&p.client->own->write));
+    send_both_ways(&p, 100);
+    assert_false(p.server->own->update_owed);
+    test_pair_clear(&p);
+}
+
+static void established_key_update_flood(void **state)
+{
+    static const uint8_t update[] = {24, 0, 0, 1, 0};
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    for (int i = 0; i < TLS_KEY_UPDATES_MAX; i++) {
+        inject(&p, TLS_CONTENT_HANDSHAKE, update, sizeof(update));
+        assert_true(tls_record_direction_update(&p.client->own->write));
+    }
+    send_both_ways(&p, 1); /* as many as may be, and data: it counts anew */
+    for (int i = 0; i <= TLS_KEY_UPDATES_MAX; i++) {
+        inject(&p, TLS_CONTENT_HANDSHAKE, update, sizeof(update));
+        assert_true(tls_record_direction_update(&p.client->own->write));
+    }
+    expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE", 10);
+}
+
+/* user_canceled says nothing by itself, records without data say nothing at all, and padding is not data. */
+static void established_passes_over(void **state)
+{
+    static const uint8_t padded[] = {'d', 'a', 't', 'a', TLS_CONTENT_DATA, 0, 0, 0};
+    struct fixture *f = *state;
+    struct test_pair p;
+    uint8_t data[16];
+    size_t n;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    inject(&p, TLS_CONTENT_ALERT, "\x01\x5a", 2);
+    for (int i = 0; i < 100; i++)
+        inject(&p, TLS_CONTENT_DATA, "", 0);
+    inject(&p, (enum tls_content_type)0, padded, sizeof(padded));
+    test_pair_run(&p);
+    assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_OK);
+    assert_int_equal(n, 4);
+    assert_memory_equal(data, "data", 4);
+    send_both_ways(&p, 100);
+    test_pair_close(&p);
+    test_pair_clear(&p);
+}
+
+/* A server of NSS's sends another ticket after the client has left NSS behind. */
+static void established_passes_over_tickets(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    connect_trimmed(&p, f, TRIM_CLIENT);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tls_nss_calls()->send_session_ticket(p.server->fd, (const PRUint8 *)"x", 1), SECSuccess);
+        send_both_ways(&p, 100);
+    }
+    assert_true(p.client->own->read.sequence >= 6);
+    test_pair_close(&p);
+    test_pair_clear(&p);
+}
+
+/* Records that are not records of an established connection, or were altered. */
+static void established_refuses_records(void **state)
+{
+    static const struct {
+        uint8_t record[32];
+        size_t size;
+        const char *name;
+        int alert;
+    } cases[] = {
+        {{21, 3, 3, 0, 2, 1, 0}, 7, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10}, /* close_notify in the clear */
+        {{20, 3, 3, 0, 1, 1}, 6, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
+        {{22, 3, 3, 0, 4, 1, 0, 0, 0}, 9, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
+        {{23, 3, 3, 0x41, 1}, 5, "SSL_ERROR_RX_RECORD_TOO_LONG", 22},
+        {{23, 3, 3, 0, 0}, 5, "SSL_ERROR_BAD_MAC_READ", 20},
+        {{23, 3, 3, 0, 15}, 20, "SSL_ERROR_BAD_MAC_READ", 20},
+        {{23, 3, 3, 0, 16}, 21, "SSL_ERROR_BAD_MAC_READ", 20},
+        {{23, 3, 3, 0, 20}, 25, "SSL_ERROR_BAD_MAC_READ", 20},
+    };
+    struct fixture *f = *state;
+    struct test_pair p;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        connect_trimmed(&p, f, TRIM_BOTH);
+        assert_true(buffer_append(&p.client->transport.out, span_of(cases[i].record, cases[i].size)));
+        expect_failure(&p, cases[i].name, cases[i].alert);
+    }
+    for (size_t at = 0; at < 5 + 4 + 1 + 16; at++) {
+        if (at == 3 || at == 4) /* another length is another record */
+            continue;
+        connect_trimmed(&p, f, TRIM_BOTH);
+        inject(&p, TLS_CONTENT_DATA, "data", 4);
+        p.client->transport.out.data[p.client->transport.out.start + at] ^= 0x40;
+        expect_failure(&p, at == 0 ? "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE" : "SSL_ERROR_BAD_MAC_READ",
+                       at == 0 ? 10 : 20);
+    }
+}
+
+/* A record seen twice, or one left out. */
+static void established_sequence(void **state)
+{
+    struct fixture *f = *state;
+    struct test_pair p;
+    uint8_t copy[64], byte;
+    struct span records;
+    size_t n;
+
+    connect_trimmed(&p, f, TRIM_BOTH);
+    inject(&p, TLS_CONTENT_DATA, "x", 1);
+    records = tls_engine_records(p.client);
+    assert_true(records.size <= sizeof(copy));
+    memcpy(copy, records.data, records.size);
+    n = records.size;
+    assert_true(buffer_append(&p.client->transport.out, span_of(copy, n)));
+    test_pair_run(&p);
+    assert_int_equal(tls_engine_take_plaintext(p.server, &byte, 1, &n), TLS_OK);
+    expect_failure(&p, "SSL_ERROR_BAD_MAC_READ", 20);
+    connect_trimmed(&p, f, TRIM_BOTH);
+    inject(&p, TLS_CONTENT_DATA, "x", 1);
+    tls_engine_records_consume(p.client, tls_engine_records(p.client).size);
+    inject(&p, TLS_CONTENT_DATA, "y", 1);
+    expect_failure(&p, "SSL_ERROR_BAD_MAC_READ", 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record_reader_in_pieces),
+        cmocka_unit_test(record_suites),
+        cmocka_unit_test(established_data),
+        cmocka_unit_test(established_data_behind_finished),
+        cmocka_unit_test(established_suites),
+        cmocka_unit_test(established_resumed),
+        cmocka_unit_test(established_is_described_as_before),
+        cmocka_unit_test(established_small_reads),
+        cmocka_unit_test(established_half_close),
+        cmocka_unit_test(established_truncation),
+        cmocka_unit_test(established_not_with_tls12),
+        cmocka_unit_test(established_not_while_busy),
+        cmocka_unit_test(established_not_after_a_full_output),
+        cmocka_unit_test(established_key_update_of_nss),
+        cmocka_unit_test(established_not_after_a_key_update),
+        cmocka_unit_test(established_key_is_not_used_up),
+        cmocka_unit_test(established_key_updates_are_answered_once),
+        cmocka_unit_test(established_refuses),
+        cmocka_unit_test(established_refuses_mixed_messages),
+        cmocka_unit_test(established_key_update_in_pieces),
+        cmocka_unit_test(established_key_update_flood),
+        cmocka_unit_test(established_passes_over),
+        cmocka_unit_test(established_passes_over_tickets),
+        cmocka_unit_test(established_refuses_records),
+        cmocka_unit_test(established_sequence),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,325 @@
+/* see tls/established.h
+ *
+ *     in --> open --> data ------> taken
+ *                 --> alert -----> the end of the peer's direction, or of all
+ *                 --> KeyUpdate -> the next read secret; and one of ours, if it asks for that
+ *     put -> seal --> out */
+#include "tls/established.h"
+
+#include <secerr.h>
+#include <sslerr.h>
+#include <stdlib.h>
+
+enum {
+    ALERT_SIZE = 2,
+    ALERT_WARNING = 1,
+    ALERT_FATAL = 2,
+    HANDSHAKE_NEW_SESSION_TICKET = 4,
+    HANDSHAKE_KEY_UPDATE = 24,
+    UPDATE_NOT_REQUESTED = 0,
+    UPDATE_REQUESTED = 1,
+};
+
+/* Whether it is certain what NSS holds: nothing, in either direction, and nothing was kept back before. */
+static bool is_quiet(const struct tls_engine *e)
+{
+    const struct tls_transport *t = &e->transport;
+
+    return e->dry && t->in.size == 0 && t->out.size == 0 && e->plaintext.size == 0 && !t->ended && !t->write_refused &&
+           tls_record_reader_at_boundary(&t->read) && tls_record_reader_at_boundary(&t->written) &&
+           SSL_DataPending(e->fd) == 0;
+}
+
+static bool may_begin(const struct tls_engine *e)
+{
+    return e->handshake_done && e->version == TLS_VERSION_13 && e->own == NULL && !e->failed && !e->flooded &&
+           !e->closing && !e->peer_closed && e->read_secret != NULL && e->write_secret != NULL &&
+           !e->secrets_replaced && is_quiet(e);
+}
+
+void tls_established_begin(struct tls_engine *e)
+{
+    const struct tls_record_suite *suite = tls_record_suite_find(e->cipher_suite);
+    struct tls_established *own;
+
+    if (!may_begin(e) || suite == NULL)
+        return;
+    own = base_alloc(sizeof(*own));
+    if (!tls_record_direction_init(&own->read, suite, TLS_RECORD_OPEN, e->read_secret,
+                                   e->transport.read_records - e->read_before_secret) ||
+        !tls_record_direction_init(&own->write, suite, TLS_RECORD_SEAL, e->write_secret,
+                                   e->transport.written_records - e->written_before_secret)) {
+        tls_record_direction_clear(&own->read);
+        free(own);
+        return;
+    }
+    tls_handshake_drop(e);
+    e->own = own;
+}
+
+void tls_established_rest(struct tls_engine *e)
+{
+    if (e->own == NULL)
+        return;
+    tls_record_direction_rest(&e->own->read);
+    tls_record_direction_rest(&e->own->write);
+}
+
+void tls_established_end(struct tls_engine *e)
+{
+    if (e->own == NULL)
+        return;
+    tls_record_direction_clear(&e->own->read);
+    tls_record_direction_clear(&e->own->write);
+    free(e->own);
+    e->own = NULL;
+}
+
+size_t tls_established_memory(const struct tls_engine *e)
+{
+    return e->own == NULL ? 0 : sizeof(*e->own);
+}
+
+/* ---- sending ---- */
+
+static enum tls_status fail_internal(struct tls_engine *e)
+{
+    return tls_engine_fail_nss(e, SEC_ERROR_LIBRARY_FAILURE);
+}
+
+/* The room kept free of plaintext (tls/limits.h) is for these; without it the peer is beyond listening. */
+static void say_alert(struct tls_engine *e, int level, int description)
+{
+    uint8_t alert[ALERT_SIZE] = {(uint8_t)level, (uint8_t)description};
+
+    if (tls_record_seal(&e->own->write, TLS_CONTENT_ALERT, span_of(alert, sizeof(alert)), &e->transport.out))
+        e->alert_sent = description;
+}
+
+/* `code` is NSS's name for it, so that a failure is called the same with its record layer and with ours. */
+static enum tls_status fail(struct tls_engine *e, int alert, int32_t code)
+{
+    say_alert(e, ALERT_FATAL, alert);
+    return tls_engine_fail_nss(e, code);
+}
+
+/* A KeyUpdate goes out under the old key; whatever comes after it under the new one. */
+static enum tls_status update_write_key(struct tls_engine *e)
+{
+    static const uint8_t message[] = {HANDSHAKE_KEY_UPDATE, 0, 0, 1, UPDATE_NOT_REQUESTED};
+
+    if (!tls_record_seal(&e->own->write, TLS_CONTENT_HANDSHAKE, span_of(message, sizeof(message)), &e->transport.out))
+        return TLS_OK; /* no room: what was owed is still owed */
+    e->own->update_owed = false;
+    return tls_record_direction_update(&e->own->write) ? TLS_OK : fail_internal(e);
+}
+
+enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed)
+{
+    struct span part = plaintext;
+
+    if (part.size > TLS_RECORD_PLAINTEXT_MAX)
+        part.size = TLS_RECORD_PLAINTEXT_MAX;
+    *consumed = 0;
+    if ((e->own->update_owed || e->own->write.sequence >= TLS_RECORDS_PER_KEY_MAX) && update_write_key(e) != TLS_OK)
+        return TLS_FAILED;
+    if (!tls_record_seal(&e->own->write, TLS_CONTENT_DATA, part, &e->transport.out))
+        return fail_internal(e);
+    *consumed = part.size;
+    return TLS_OK;
+}
+
+void tls_established_close(struct tls_engine *e)
+{
+    say_alert(e, ALERT_WARNING, TLS_ALERT_CLOSE_NOTIFY);
+}
+
+/* ---- receiving ---- */
+
+/* RFC 8446 section 6: one whole alert in a record; levels mean nothing any more. */
+static enum tls_status take_alert(struct tls_engine *e, struct span content)
+{
+    if (content.size != ALERT_SIZE)
+        return fail(e, TLS_ALERT_DECODE_ERROR, SSL_ERROR_RX_MALFORMED_ALERT);
+    switch (content.data[1]) {
+    case TLS_ALERT_CLOSE_NOTIFY:
+        e->alert_received = TLS_ALERT_CLOSE_NOTIFY;
+        return TLS_CLOSED;
+    case TLS_ALERT_USER_CANCELED: /* section 6.1: a close_notify follows */
+        return TLS_OK;
+    }
+    e->alert_received = content.data[1];
+    return tls_engine_fail_nss(e, SSL_ERROR_HANDSHAKE_FAILURE_ALERT); /* the alert itself says more, and is told */
+}
+
+/* Section 4.6.3. `last`: nothing follows in its record (section 5.1: a message before a change of keys ends its
+ * record). */
+static enum tls_status take_key_update(struct tls_engine *e, bool last)
+{
+    uint8_t request = e->own->message[TLS_MESSAGE_HEADER_SIZE];
+
+    e->own->message_held = 0;
+    if (request != UPDATE_NOT_REQUESTED && request != UPDATE_REQUESTED)
+        return fail(e, TLS_ALERT_ILLEGAL_PARAMETER, SSL_ERROR_RX_MALFORMED_KEY_UPDATE);
+    if (!last || ++e->own->key_updates > TLS_KEY_UPDATES_MAX)
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE);
+    if (!tls_record_direction_update(&e->own->read))
+        return fail_internal(e);
+    e->own->update_owed = e->own->update_owed || request == UPDATE_REQUESTED;
+    return TLS_OK;
+}
+
+/* Its header is there. */
+static enum tls_status see_message(struct tls_engine *e)
+{
+    const uint8_t *m = e->own->message;
+    size_t size = (size_t)m[1] << 16 | (size_t)m[2] << 8 | m[3];
+
+    if (m[0] == HANDSHAKE_KEY_UPDATE)
+        return size == 1 ? TLS_OK : fail(e, TLS_ALERT_DECODE_ERROR, SSL_ERROR_RX_MALFORMED_KEY_UPDATE);
+    if (m[0] != HANDSHAKE_NEW_SESSION_TICKET || e->context->role != TLS_ROLE_CLIENT)
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNKNOWN_HANDSHAKE);
+    if (size > TLS_TICKET_MESSAGE_MAX)
+        return fail(e, TLS_ALERT_ILLEGAL_PARAMETER, SSL_ERROR_RX_MALFORMED_NEW_SESSION_TICKET);
+    e->own->ticket_left = size;
+    e->own->message_held = 0;
+    return TLS_OK;
+}
+
+static enum tls_status take_handshake(struct tls_engine *e, struct span content)
+{
+    struct tls_established *own = e->own;
+    enum tls_status status = TLS_OK;
+
+    if (content.size == 0) /* section 5.1 */
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
+    while (content.size != 0 && status == TLS_OK) {
+        if (own->ticket_left != 0) {
+            size_t part = content.size < own->ticket_left ? content.size : own->ticket_left;
+
+            own->ticket_left -= part;
+            content = span_skip(content, part);
+            continue;
+        }
+        own->message[own->message_held++] = content.data[0];
+        content = span_skip(content, 1);
+        if (own->message_held == TLS_MESSAGE_HEADER_SIZE)
+            status = see_message(e);
+        else if (own->message_held > TLS_MESSAGE_HEADER_SIZE)
+            status = take_key_update(e, content.size == 0);
+    }
+    return status;
+}
+
+/* Half a handshake message may not be followed by anything else (section 5.1). */
+static bool is_mid_message(const struct tls_established *own)
+{
+    return own->message_held != 0 || own->ticket_left != 0;
+}
+
+/* What was in a record other than data. */
+static enum tls_status take_other(struct tls_engine *e, unsigned type, struct span content)
+{
+    if (type == TLS_CONTENT_HANDSHAKE)
+        return take_handshake(e, content);
+    if (is_mid_message(e->own) || type != TLS_CONTENT_ALERT)
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
+    return take_alert(e, content);
+}
+
+/* The next whole record; size 0: it has not come yet. */
+static enum tls_status next_record(struct tls_engine *e, struct span *record)
+{
+    struct span held = buffer_span(&e->transport.in);
+    size_t body_size;
+
+    *record = span_of(NULL, 0);
+    if (held.size < TLS_RECORD_HEADER_SIZE)
+        return TLS_OK;
+    body_size = tls_record_body_size(held.data);
+    if (held.data[0] != TLS_CONTENT_DATA)
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
+    if (body_size > TLS_RECORD_BODY_MAX)
+        return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
+    if (body_size < TLS_RECORD_TAG_SIZE)
+        return fail(e, TLS_ALERT_BAD_RECORD_MAC, SSL_ERROR_BAD_MAC_READ);
+    if (held.size >= TLS_RECORD_HEADER_SIZE + body_size)
+        *record = span_of(held.data, TLS_RECORD_HEADER_SIZE + body_size);
+    return TLS_OK;
+}
+
+/* Open a record into `out`, which has room for it: bytes of data to *taken. */
+static enum tls_status take_record(struct tls_engine *e, struct span record, uint8_t *out, size_t *taken)
+{
+    unsigned type;
+    size_t size;
+
+    *taken = 0;
+    if (!tls_record_open(&e->own->read, record, out, &size, &type))
+        return fail(e, TLS_ALERT_BAD_RECORD_MAC, SSL_ERROR_BAD_MAC_READ);
+    if (size > TLS_RECORD_PLAINTEXT_MAX)
+        return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
+    buffer_consume(&e->transport.in, record.size);
+    if (type != TLS_CONTENT_DATA || is_mid_message(e->own))
+        return take_other(e, type, span_of(out, size));
+    if (size != 0)
+        e->own->key_updates = 0;
+    *taken = size;
+    return TLS_OK;
+}
+
+/* By way of e->plaintext, for who has less room than a record may need. */
+static enum tls_status take_record_aside(struct tls_engine *e, struct span record, uint8_t *out, size_t size,
+                                         size_t *taken)
+{
+    size_t space, opened;
+    uint8_t *aside = buffer_reserve(&e->plaintext, TLS_RECORD_INNER_MAX + TLS_RECORD_PADDING_SPARE, &space);
+    enum tls_status status = take_record(e, record, aside, &opened);
+
+    assert(space >= tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE));
+    buffer_commit(&e->plaintext, opened);
+    *taken = opened < size ? opened : size;
+    if (*taken != 0)
+        memcpy(out, aside, *taken);
+    buffer_consume(&e->plaintext, *taken);
+    return status;
+}
+
+static size_t take_aside(struct tls_engine *e, uint8_t *out, size_t size)
+{
+    struct span held = buffer_span(&e->plaintext);
+    size_t part = held.size < size ? held.size : size;
+
+    if (part != 0)
+        memcpy(out, held.data, part);
+    buffer_consume(&e->plaintext, part);
+    return part;
+}
+
+enum tls_status tls_established_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
+{
+    enum tls_status status = TLS_OK;
+
+    *taken = take_aside(e, out, size);
+    while (status == TLS_OK && *taken < size && e->plaintext.size == 0) {
+        struct span record;
+        size_t part = 0, room = size - *taken;
+
+        if ((status = next_record(e, &record)) != TLS_OK)
+            break;
+        if (record.size == 0) {
+            e->dry = true;
+            break;
+        }
+        if (tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE) <= room)
+            status = take_record(e, record, out + *taken, &part);
+        else if (*taken == 0)
+            status = take_record_aside(e, record, out, size, &part);
+        else
+            break; /* what there is, is enough for now */
+        *taken += part;
+    }
+    if (status == TLS_OK && e->own->update_owed && !e->closing)
+        status = update_write_key(e);
+    return status;
+}

@@ -1,0 +1,47 @@
+/* tls/established.h: an established connection of TLS 1.3 without NSS's socket. Private to tls/.
+ *
+ * NSS keeps some 70 KiB for each connection, most of it buffers that an idle one has no use for. So when a connection
+ * has been quiet for a while (tls_engine_trim()), its two traffic secrets, which NSS shows in a callback, are made into
+ * directions of tls/record.h, the socket is closed without a word to the peer, and from then on the engine protects its
+ * records itself. Nobody outside tls/ can tell.
+ *
+ * What is then ours to do: data, close_notify and other alerts, KeyUpdate in both directions (RFC 8446 section 4.6.3).
+ * A server's further session tickets are passed over. Nothing else may come: post-handshake authentication is never
+ * offered (tls/context.c), and TLS 1.3 has no renegotiation. TLS 1.2 stays with NSS, which shows no secrets of it.
+ *
+ * A connection that has used other than its first secrets stays with NSS, and so does one where NSS was ever told to
+ * wait with a write: only for the others it is certain which sequence numbers come next. */
+#ifndef YETT_TLS_ESTABLISHED_H
+#define YETT_TLS_ESTABLISHED_H
+
+#include "tls/engine_internal.h"
+#include "tls/record.h"
+
+enum { TLS_MESSAGE_HEADER_SIZE = 4 /* of a handshake message: its type and 24 bits of length */ };
+
+struct tls_established {
+    struct tls_record_direction read, write;
+
+    /* The handshake message that is coming in: all of a KeyUpdate, of a ticket no more than its header. */
+    uint8_t message[TLS_MESSAGE_HEADER_SIZE + 1];
+    size_t message_held;
+    size_t ticket_left; /* bytes of a ticket still to be passed over */
+
+    unsigned key_updates; /* of the peer since it last sent data */
+    bool update_owed;     /* it has asked for one of ours */
+};
+
+/* Leave NSS's socket behind, where that is possible now; otherwise nothing changes. */
+void tls_established_begin(struct tls_engine *e);
+/* Hold nothing of NSS until there is more to do. */
+void tls_established_rest(struct tls_engine *e);
+void tls_established_end(struct tls_engine *e);
+
+/* As tls_engine_take_plaintext(), tls_engine_put_plaintext() and tls_engine_close(). */
+MUST_CHECK enum tls_status tls_established_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken);
+MUST_CHECK enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed);
+void tls_established_close(struct tls_engine *e);
+
+size_t tls_established_memory(const struct tls_engine *e);
+
+#endif
