@@ -4,6 +4,7 @@
  * so that a job wakes a thread of its group and no other. */
 #include "proxy/handshake_pool.h"
 
+#include "proxy/thread_priority.h"
 #include <stdlib.h>
 
 struct group {
@@ -45,6 +46,7 @@ static void run_jobs(void *arg)
     struct group *g = arg;
     struct handshake_pool *p = g->pool;
 
+    (void)thread_priority_patient();
     uv_mutex_lock(&p->lock);
     for (;;) {
         struct handshake_job *job;

@@ -12,6 +12,7 @@
 #include "proxy/plane.h"
 #include "proxy/sandbox.h"
 #include "proxy/session.h"
+#include "proxy/thread_priority.h"
 #include "proxy/worker_protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -452,6 +453,7 @@ static void run_loop(struct worker *w, char **error)
             listener_destroy(&w->listeners[i]);
         end_loop(w);
     }
+    (void)thread_priority_prompt();
     uv_run(&w->loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&w->loop) != 0)
         log_line(LOG_LEVEL_WARNING, "loop_not_empty", log_text("reason", "a lookup still runs"));
