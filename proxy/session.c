@@ -37,10 +37,13 @@
 #include "proxy/access.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
+#include "base/slab.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static struct slab sessions = SLAB_OF(struct session);
 
 static const char *const state_names[] = {
     "client_negotiate", "client_go_ahead", "client_tls",      "connect", "target_via", "target_negotiate",
@@ -171,13 +174,13 @@ static void free_when_possible(struct session *s)
     leg_clear(&s->target);
     starttls_filter_destroy(&s->filter);
     config_address_clear(&s->asked);
-    free(s->target_host);
-    free(s->target_text);
+    slab_strfree(s->target_host);
+    slab_strfree(s->target_text);
     free(s->client_subject);
     free(s->client_common_name);
     free(s->connect_error);
     free(s->ended_reason);
-    free(s);
+    slab_free(&sessions, s);
     p->sessions_not_freed--;
     p->on_session_ended(p);
 }
@@ -460,7 +463,7 @@ static void link_session(struct session *s)
 
 static struct session *create(struct plane *p, const struct session_accepted *accepted)
 {
-    struct session *s = base_alloc(sizeof(*s));
+    struct session *s = slab_alloc(&sessions);
 
     s->plane = p;
     s->service_index = accepted->service_index;

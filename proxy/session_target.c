@@ -5,17 +5,18 @@
 #include "proxy/limits.h"
 #include "proxy/log.h"
 #include "starttls/proxy_header.h"
+#include "base/slab.h"
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void set_target(struct session *s, const char *host, uint16_t port, char *text)
+static void set_target(struct session *s, const char *host, uint16_t port, const char *text)
 {
-    free(s->target_host);
-    free(s->target_text);
-    s->target_host = host == NULL ? NULL : base_strdup(host);
+    slab_strfree(s->target_host);
+    slab_strfree(s->target_text);
+    s->target_host = host == NULL ? NULL : slab_strdup(host);
     s->target_port = port;
-    s->target_text = text;
+    s->target_text = slab_strdup(text);
 }
 
 bool session_take_asked_target(struct session *s)
@@ -26,7 +27,7 @@ bool session_take_asked_target(struct session *s)
     config_address_clear(&s->asked);
     s->asked = (struct config_address){.type = CONFIG_ADDRESS_INET, .host = base_strdup(host), .port = port};
     s->asked.text = strchr(host, ':') != NULL ? base_printf("[%s]:%u", host, port) : base_printf("%s:%u", host, port);
-    set_target(s, host, port, base_strdup(s->asked.text));
+    set_target(s, host, port, s->asked.text);
     if (access_target_allowed(s->service->config, host, port))
         return true;
     counter_add(s->counters, COUNTER_access_denied_total, 1);
@@ -53,14 +54,17 @@ static void note_target(struct session *s, const struct connect_result *result)
     const struct config_address *target =
         asked ? &s->asked : &config->connect[config->via == NULL ? result->target : 0];
     const char *name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
-    char address[RESOLVE_TEXT_SIZE] = "";
+    char address[RESOLVE_TEXT_SIZE] = "", *both;
 
     if (result->address != NULL)
         resolve_address_text(result->address, address, sizeof(address));
-    if (address[0] == '\0' || strcmp(address, target->text) == 0)
-        set_target(s, name, target->port, base_strdup(target->text));
-    else
-        set_target(s, name, target->port, base_printf("%s (%s)", target->text, address));
+    if (address[0] == '\0' || strcmp(address, target->text) == 0) {
+        set_target(s, name, target->port, target->text);
+        return;
+    }
+    both = base_printf("%s (%s)", target->text, address);
+    set_target(s, name, target->port, both);
+    free(both);
 }
 
 static void on_connected(void *context, const struct connect_result *result)
@@ -100,7 +104,7 @@ void session_start_connecting(struct session *s)
         options.allowed = address_is_allowed;
     }
     if (s->target_text == NULL && options.target_count > 0)
-        set_target(s, NULL, 0, base_strdup(options.targets[0].text));
+        set_target(s, NULL, 0, options.targets[0].text);
     s->connector = connector_create(&options);
 }
 

@@ -2,6 +2,7 @@
 #include "proxy/transport.h"
 
 #include "proxy/limits.h"
+#include "base/slab.h"
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -9,9 +10,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+static struct slab transports = SLAB_OF(struct transport);
+
 struct transport *transport_create(uv_loop_t *loop, enum transport_type type)
 {
-    struct transport *t = base_alloc(sizeof(*t));
+    struct transport *t = slab_alloc(&transports);
     int result = type == TRANSPORT_TCP ? uv_tcp_init(loop, &t->io.tcp) : uv_pipe_init(loop, &t->io.pipe, 0);
 
     assert(result == 0);
@@ -179,7 +182,7 @@ static void on_closed(uv_handle_t *handle)
     struct transport *t = handle->data;
 
     free(t->wire);
-    free(t);
+    slab_free(&transports, t);
 }
 
 void transport_close(struct transport **transport, enum transport_close how)

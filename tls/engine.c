@@ -9,18 +9,21 @@
 #include "tls/engine_internal.h"
 #include "tls/established.h"
 
+#include "base/slab.h"
 #include <prerror.h>
 #include <sslerr.h>
 #include <stdlib.h>
 
+static struct slab engines = SLAB_OF(struct tls_engine);
+
 struct tls_engine *tls_engine_create(const struct tls_context *context, const char *name, const char *cache_key)
 {
-    struct tls_engine *e = base_alloc(sizeof(*e));
+    struct tls_engine *e = slab_alloc(&engines);
 
     assert(context->role == TLS_ROLE_CLIENT || (name == NULL && cache_key == NULL));
     e->context = context;
-    e->name = name == NULL ? NULL : base_strdup(name);
-    e->cache_key = cache_key == NULL ? NULL : base_strdup(cache_key);
+    e->name = name == NULL ? NULL : slab_strdup(name);
+    e->cache_key = cache_key == NULL ? NULL : slab_strdup(cache_key);
     buffer_init(&e->transport.in, TLS_RECORDS_IN_MAX + TLS_HELLO_KEPT_MAX);
     buffer_init(&e->transport.out, TLS_RECORDS_OUT_MAX);
     buffer_init(&e->transport.kept, TLS_HELLO_KEPT_MAX);
@@ -50,14 +53,14 @@ void tls_engine_destroy(struct tls_engine **engine)
     buffer_release(&e->transport.kept);
     buffer_wipe(&e->plaintext);
     buffer_release(&e->chain);
-    free(e->name);
-    free(e->cache_key);
+    slab_strfree(e->name);
+    slab_strfree(e->cache_key);
     free(e->stopped_path);
     free(e->error);
-    free(e->server_name);
-    free(e->alpn);
+    slab_strfree(e->server_name);
+    slab_strfree(e->alpn);
     free(e->peer_cert);
-    free(e);
+    slab_free(&engines, e);
 }
 
 /* Whether reading established data may sign: a TLS 1.2 server may renegotiate to ask for a certificate that is on a

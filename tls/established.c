@@ -6,9 +6,12 @@
  *     put -> seal --> out */
 #include "tls/established.h"
 
+#include "base/slab.h"
 #include <secerr.h>
 #include <sslerr.h>
 #include <stdlib.h>
+
+static struct slab released = SLAB_OF(struct tls_established);
 
 enum {
     ALERT_SIZE = 2,
@@ -44,13 +47,13 @@ void tls_established_begin(struct tls_engine *e)
 
     if (!may_begin(e) || suite == NULL)
         return;
-    own = base_alloc(sizeof(*own));
+    own = slab_alloc(&released);
     if (!tls_record_direction_init(&own->read, suite, TLS_RECORD_OPEN, e->read_secret,
                                    e->transport.read_records - e->read_before_secret) ||
         !tls_record_direction_init(&own->write, suite, TLS_RECORD_SEAL, e->write_secret,
                                    e->transport.written_records - e->written_before_secret)) {
         tls_record_direction_clear(&own->read);
-        free(own);
+        slab_free(&released, own);
         return;
     }
     tls_handshake_drop(e);
@@ -71,7 +74,7 @@ void tls_established_end(struct tls_engine *e)
         return;
     tls_record_direction_clear(&e->own->read);
     tls_record_direction_clear(&e->own->write);
-    free(e->own);
+    slab_free(&released, e->own);
     e->own = NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
+#include "base/slab.h"
 
 #include <prerror.h>
 #include <secerr.h>
@@ -172,7 +173,7 @@ static bool start_over(struct tls_engine *e)
         base_abort("the kept ClientHello passes the ceiling of its buffer");
     buffer_release(&rest);
     e->alert_sent = -1;
-    free(e->server_name);
+    slab_strfree(e->server_name);
     e->server_name = NULL;
     e->name_chosen = false;
     make_socket(e);
@@ -183,7 +184,7 @@ static char *negotiated_name(PRFileDesc *fd)
 {
     SCOPED_ITEM name = SSL_GetNegotiatedHostInfo(fd);
 
-    return name == NULL || name->len == 0 ? NULL : base_strndup((const char *)name->data, name->len);
+    return name == NULL || name->len == 0 ? NULL : slab_strndup((const char *)name->data, name->len);
 }
 
 /* NSS has taken the ClientHello and has an answer ready. Without a name in it, NSS has not called our hook: this is the
@@ -233,14 +234,14 @@ static void read_channel(struct tls_engine *e)
     e->version = channel.protocolVersion;
     e->cipher_suite = channel.cipherSuite;
     if (e->context->role == TLS_ROLE_CLIENT && e->name != NULL && !tls_is_address(e->name))
-        e->server_name = base_strdup(e->name);
+        e->server_name = slab_strdup(e->name);
     e->info.version = e->version == TLS_VERSION_13 ? "TLSv1.3" : "TLSv1.2";
     e->info.cipher = suite.cipherSuiteName;
     e->info.group = group_name(channel.keaGroup);
     e->info.resumed = channel.resumed;
     if (SSL_GetNextProto(e->fd, &state, alpn, &alpn_size, sizeof(alpn)) == SECSuccess &&
         (state == SSL_NEXT_PROTO_NEGOTIATED || state == SSL_NEXT_PROTO_SELECTED))
-        e->alpn = base_strndup((const char *)alpn, alpn_size);
+        e->alpn = slab_strndup((const char *)alpn, alpn_size);
 }
 
 static void read_certificates(struct tls_engine *e)

@@ -13,6 +13,7 @@
  * hash of the context. */
 #include "tls/engine_internal.h"
 #include "tls/runtime_internal.h"
+#include "base/slab.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ static bool keep_server_name(struct tls_engine *e, struct span name)
 {
     char quoted[BASE_QUOTE_SIZE];
 
-    free(e->server_name);
+    slab_strfree(e->server_name);
     e->server_name = NULL;
     if (!is_host_name(name)) {
         tls_engine_note_error(e, "bad_server_name",
@@ -93,7 +94,7 @@ static bool keep_server_name(struct tls_engine *e, struct span name)
                                           base_quote(name.data, name.size, quoted, sizeof(quoted))));
         return false;
     }
-    e->server_name = base_strndup((const char *)name.data, name.size);
+    e->server_name = slab_strndup((const char *)name.data, name.size);
     for (char *c = e->server_name; *c != '\0'; c++)
         *c = (char)tolower((unsigned char)*c);
     return true;
