@@ -107,6 +107,12 @@ struct config_crl {
 
 enum config_pin_type { CONFIG_PIN_NONE, CONFIG_PIN_FILE, CONFIG_PIN_CREDENTIAL, CONFIG_PIN_ENV, CONFIG_PIN_PROMPT };
 
+/* user = NAME: whom workers become */
+struct config_user {
+    char *name; /* looked up by proxy/ */
+    struct config_place place;
+};
+
 /* [module NAME]: a PKCS#11 module, in a process of its own */
 struct config_module {
     char *name;
@@ -184,6 +190,7 @@ struct config_service {
 struct config {
     unsigned workers;          /* 0: one per core */
     char *control;             /* default /run/yett/control.sock */
+    struct config_user *user;  /* NULL: whoever yett was started as */
     struct config_address *admin; /* NULL: off; loopback or unix only */
     char *database;            /* "sql:/path", or NULL: none */
     char *crl_directory;       /* where yett crl keeps CRLs; default /var/lib/yett/crls */

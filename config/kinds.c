@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 
+/* POSIX's portable names, and the final '$' that useradd(8) allows. */
+#define USER_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-$"
+
 static void *field(void *target, size_t offset)
 {
     return (char *)target + offset;
@@ -189,6 +192,30 @@ static void address_clear(const struct option *o, void *target)
     pointer_set(o, target, NULL);
 }
 
+static bool user_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    struct config_user *user;
+
+    if (strspn(text, USER_NAME_CHARACTERS) != strlen(text) || text[0] == '\0') {
+        *error = base_strdup("must be the name of a user");
+        return false;
+    }
+    user = base_alloc(sizeof(*user));
+    *user = (struct config_user){.name = base_strdup(text), .place = place};
+    pointer_set(o, target, user);
+    return true;
+}
+
+static void user_clear(const struct option *o, void *target)
+{
+    struct config_user *user = pointer_get(o, target);
+
+    if (user != NULL)
+        free(user->name);
+    free(user);
+    pointer_set(o, target, NULL);
+}
+
 /* Lists: an array and its count. */
 
 enum { NO_PLACE = -1 };
@@ -295,4 +322,5 @@ const struct option_kind option_kind_host = {"HOST", host_parse, text_clear};
 const struct option_kind option_kind_database = {"sql:PATH", database_parse, text_clear};
 const struct option_kind option_kind_socket_path = {"PATH", socket_path_parse, text_clear};
 const struct option_kind option_kind_pin = {"file:PATH|credential:NAME|env:NAME|prompt", pin_parse, text_clear};
+const struct option_kind option_kind_user = {"NAME", user_parse, user_clear};
 const struct option_kind option_kind_address = {"ADDRESS", address_parse, address_clear};

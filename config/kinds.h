@@ -15,6 +15,7 @@ extern const struct option_kind option_kind_database;    /* char *: sql:PATH */
 extern const struct option_kind option_kind_socket_path; /* char *: fits into a sockaddr_un */
 extern const struct option_kind option_kind_pin;         /* char *, and its type */
 extern const struct option_kind option_kind_address;     /* struct config_address * */
+extern const struct option_kind option_kind_user;        /* struct config_user * */
 extern const struct option_kind option_kind_address_list;
 extern const struct option_kind option_kind_identity_list;
 extern const struct option_kind option_kind_allow_list;

@@ -94,6 +94,8 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_WORKERS] = {"workers", YETT(workers), .kind = &option_kind_number, .min = 1, .max = 256,
                         .words = auto_words, .default_value = "auto",
                         .help = "Worker processes; auto is one for each core."},
+    [OPTION_USER] = {"user", YETT(user), .kind = &option_kind_user, .default_text = "whoever yett is started as",
+                     .help = "Whom workers become before their first connection."},
     [OPTION_CONTROL] = {"control", YETT(control), .kind = &option_kind_socket_path,
                         .default_value = "/run/yett/control.sock",
                         .help = "Path of the control socket, which yett status, reload, drain and stop talk to."},

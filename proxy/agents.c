@@ -3,11 +3,13 @@
 
 #include "proxy/agent_process.h"
 #include "proxy/listen_sockets.h"
+#include "proxy/log.h"
 #include "proxy/service.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* What a preparation that is still undecided made for one module. */
@@ -305,7 +307,7 @@ static bool is_named(const struct config *config, const char *name)
     return false;
 }
 
-void agents_commit(struct agents *a, const struct config *config)
+void agents_commit(struct agents *a, const struct config *config, uid_t owner)
 {
     for (size_t i = 0; i < a->candidate_count; i++)
         put_in_force(a, &a->candidates[i]);
@@ -316,6 +318,10 @@ void agents_commit(struct agents *a, const struct config *config)
         agent_process_stop(a->items[i]);
         a->items[i] = a->items[--a->count];
     }
+    for (size_t i = 0; i < a->count; i++)
+        if (lchown(agent_process_socket_path(a->items[i]), owner, (gid_t)-1) != 0)
+            log_line(LOG_LEVEL_ERROR, "agent_socket_owner_failed",
+                     log_text("path", agent_process_socket_path(a->items[i])), log_text("reason", strerror(errno)));
 }
 
 bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error)

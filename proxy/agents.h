@@ -35,7 +35,8 @@ enum agents_prompt { AGENTS_PROMPT_NEVER, AGENTS_PROMPT_ON_TERMINAL };
  * changed then. A PIN that comes from a prompt is asked for only with AGENTS_PROMPT_ON_TERMINAL: at the start. */
 MUST_CHECK bool agents_prepare(struct agents *a, const struct config *config, enum agents_prompt prompt,
                                struct config_findings *findings);
-void agents_commit(struct agents *a, const struct config *config);
+/* `owner`: the user to whom the agents' sockets belong from now on, and who may connect beside root and us. */
+void agents_commit(struct agents *a, const struct config *config, uid_t owner);
 void agents_abandon(struct agents *a);
 
 /* An administrator gives the PIN (takes) for the module called `name`. False with a sentence in *error. */

@@ -8,6 +8,7 @@
 
 #include "proxy/agents.h"
 #include "proxy/command_line.h"
+#include "proxy/drop.h"
 #include "proxy/findings.h"
 #include "proxy/log.h"
 #include "proxy/service.h"
@@ -249,8 +250,11 @@ static struct config *load(const char *path, struct config_findings *findings)
 {
     struct config_snapshot *snapshot = config_snapshot_read(path, findings);
     struct config *config = snapshot == NULL ? NULL : config_parse(snapshot, findings);
+    struct drop drop;
 
     config_snapshot_destroy(&snapshot);
+    if (config != NULL && !drop_find(config, &drop, findings))
+        drop.wanted = false; /* its finding is told with the others */
     return config;
 }
 

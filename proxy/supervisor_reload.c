@@ -7,6 +7,7 @@
  * Order of preparation: what can fail for the administrator's reasons comes first, workers last. */
 #include "proxy/supervisor_internal.h"
 
+#include "proxy/drop.h"
 #include "proxy/findings.h"
 #include "proxy/log.h"
 
@@ -96,11 +97,14 @@ static int snapshot_keep(const struct supervisor *s, const struct config_snapsho
     return -1;
 }
 
-/* What is made once for the life of the process. */
+/* What is made once for the life of the process, and what the process is. */
 static bool fixed_settings(const struct supervisor *s, const struct config *config, struct config_findings *findings)
 {
     struct config_place place = {.file = s->config_path};
+    struct drop drop;
 
+    if (!drop_find(config, &drop, findings) || !drop_is_possible(config, &drop, findings))
+        return false;
     if (s->control == NULL || strcmp(control_server_path(s->control), config->control) == 0)
         return true;
     config_finding_add(findings, place, "control cannot change from %s to %s while yett is running: stop and start it",
@@ -173,10 +177,14 @@ static bool prepare(struct supervisor *s, const struct config *config, struct co
 static void commit(struct supervisor *s, struct generation *g)
 {
     const struct config *config = generation_config(g);
+    struct config_findings findings = {0};
+    struct drop drop;
 
+    if (!drop_find(config, &drop, &findings)) /* as it was found before; users have been changed meanwhile */
+        config_findings_clear(&findings);
     log_open("supervisor", config->log, config->log_format, (enum log_level)config->log_level);
     listen_sockets_commit(s->sockets, config);
-    agents_commit(s->agents, config);
+    agents_commit(s->agents, config, drop_owner(&drop));
     if (s->next_admin != NULL || config->admin == NULL) {
         admin_stop(&s->admin);
         s->admin = s->next_admin;

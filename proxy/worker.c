@@ -6,6 +6,7 @@
  *                                                                                      DRAINED, close NSS, exit 0 */
 #include "proxy/worker.h"
 
+#include "proxy/drop.h"
 #include "proxy/limits.h"
 #include "proxy/listener.h"
 #include "proxy/log.h"
@@ -44,6 +45,7 @@ struct worker {
     struct listener **listeners;
     size_t listener_count;
     struct sockaddr_storage *own_addresses;
+    struct drop drop;
     int config_fd, counters_fd;
     uint8_t *ticket_key; /* wiped once NSS has it */
     size_t ticket_key_size;
@@ -327,15 +329,22 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void enter_sandbox(const struct worker *w)
+/* Who has given root up is in the sandbox with fewer rights; who could not must not go on. */
+static bool enter_sandbox(const struct worker *w, char **error)
 {
     char *control = base_strdup(w->config->control);
     const char *const readable[] = {dirname(control), NULL};
-    struct sandbox_state state = sandbox_enter(readable);
+    struct sandbox_state state;
 
-    log_line(LOG_LEVEL_INFO, "sandbox", log_text("no_new_privileges", state.no_new_privileges ? "yes" : "no"),
+    if (!drop_for_good(&w->drop, error)) {
+        free(control);
+        return false;
+    }
+    state = sandbox_enter(readable);
+    log_line(LOG_LEVEL_INFO, "sandbox", log_number("uid", geteuid()), log_text("no_new_privileges", state.no_new_privileges ? "yes" : "no"),
              log_text("no_dumps", state.no_dumps ? "yes" : "no"), log_number("landlock_abi", state.landlock_abi));
     free(control);
+    return true;
 }
 
 static bool load_config(struct worker *w, struct config_findings *findings)
@@ -352,7 +361,7 @@ static bool load_config(struct worker *w, struct config_findings *findings)
     config_snapshot_destroy(&snapshot);
     close(w->config_fd);
     w->config_fd = -1;
-    if (w->config == NULL)
+    if (w->config == NULL || !drop_find(w->config, &w->drop, findings))
         return false;
     snprintf(process, sizeof(process), "worker-%u", w->plane.slot);
     log_open(process, w->config->log, w->config->log_format, (enum log_level)w->config->log_level);
@@ -442,8 +451,7 @@ static void run_loop(struct worker *w, char **error)
     if (uv_poll_init(&w->loop, &w->control, WORKER_CONTROL_FD) != 0)
         base_abort("descriptor %d is not the supervisor", WORKER_CONTROL_FD);
     w->control.data = w;
-    if (open_listeners(w, error)) {
-        enter_sandbox(w);
+    if (open_listeners(w, error) && enter_sandbox(w, error)) {
         watch_control(w);
         if (!say(WORKER_READY, ""))
             log_line(LOG_LEVEL_ERROR, "supervisor_lost", log_text("reason", strerror(errno)));

@@ -15,6 +15,8 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { COUNTERS_MS = 1000, IN_MAX = 65536 };
@@ -95,12 +97,26 @@ void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wir
     pthread_mutex_unlock(&conn->mutex);
 }
 
-static bool peer_may_connect(int fd)
+/* Whoever the socket's file has been given to is meant to use it. */
+static uid_t socket_owner(int listen_fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof(address) - 1; /* room for a NUL */
+    struct stat info;
+
+    if (getsockname(listen_fd, (struct sockaddr *)&address, &size) != 0 || address.sun_path[0] == '\0' ||
+        lstat(address.sun_path, &info) != 0)
+        return geteuid();
+    return info.st_uid;
+}
+
+static bool peer_may_connect(int listen_fd, int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == geteuid() || peer.uid == 0 || peer.uid == socket_owner(listen_fd));
 }
 
 static void accept_conns(struct agent *agent)
@@ -111,7 +127,7 @@ static void accept_conns(struct agent *agent)
 
         if (fd < 0)
             return;
-        if (!peer_may_connect(fd)) {
+        if (!peer_may_connect(agent->options.listen_fd, fd)) {
             (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused a connection from another user");
             close(fd);
             continue;

@@ -14,6 +14,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_null(c->admin);
     assert_null(c->database);
     assert_null(c->blocklist);
+    assert_null(c->user);
     assert_int_equal(c->log, CONFIG_LOG_STDERR);
     assert_int_equal(c->log_format, CONFIG_LOG_LOGFMT);
     assert_int_equal(c->log_level, 2);
@@ -91,6 +92,7 @@ static void process_and_module_options_are_read(void **state)
                                           "drain_timeout = 2m\n"
                                           "handshake_queue_max = 7\n"
                                           "blocklist = file:/etc/yett/blocklist\n"
+                                          "user = www-data\n"
                                           "include = a.conf, b/*.conf\n"
                                           "[module hsm-1.a_b]\n"
                                           "path = /usr/lib/softhsm/libsofthsm2.so\n"
@@ -118,6 +120,8 @@ static void process_and_module_options_are_read(void **state)
     assert_int_equal(c->drain_timeout_ms, 120000);
     assert_int_equal(c->handshake_queue_max, 7);
     assert_string_equal(c->blocklist, "/etc/yett/blocklist");
+    assert_string_equal(c->user->name, "www-data");
+    assert_string_equal(c->user->place.file, "f");
     assert_int_equal(c->include_count, 2);
     assert_string_equal(c->include[1], "b/*.conf");
 

@@ -1,0 +1,98 @@
+"""[yett] user: workers that give root up before their first connection."""
+import os
+import pwd
+import signal
+import subprocess
+
+import pytest
+from conftest import YETT, connect
+from peers import client_tls, wait_until
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+
+
+def credentials(pid):
+    """Uid, Gid, Groups and CapEff of a process, of each of its threads alike."""
+    found = set()
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as file:
+            fields = dict(line.rstrip("\n").split(":", 1) for line in file)
+        found.add(tuple(" ".join(fields[k].split()) for k in ("Uid", "Gid", "Groups", "CapEff", "CapPrm")))
+    assert len(found) == 1, found
+    return found.pop()
+
+
+def service(port, target, identity):
+    return (f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
+            f"identity = {identity}\nconnect = 127.0.0.1:{target}\nconnect_tls = none\n")
+
+
+def once(port, context):
+    with context.wrap_socket(connect(port), server_hostname="localhost") as s:
+        s.sendall(b"hello")
+        return s.recv(100) == b"hello"
+
+
+def nobody():
+    entry = pwd.getpwnam("nobody")
+    uid, gid = " ".join([str(entry.pw_uid)] * 4), " ".join([str(entry.pw_gid)] * 4)
+    return uid, gid, str(entry.pw_gid), "0" * 16, "0" * 16
+
+
+def test_workers_become_the_user(yett, authority, echo, port):
+    os.chmod(authority.localhost.pem, 0o600)  # root's: it is read before
+    running = yett(service(port, echo.port, f"file:{authority.localhost.pem}"), settings="user = nobody\n")
+    assert once(port, client_tls(authority))
+    for pid in running.workers().values():
+        assert credentials(pid) == nobody()
+    assert credentials(running.process.pid)[0] == "0 0 0 0"
+    before = running.workers()
+    running.command("reload")
+    wait_until(lambda: (now := running.workers()) and not set(now.values()) & set(before.values()), "new workers", 20)
+    assert once(port, client_tls(authority))
+    for pid in running.workers().values():
+        assert credentials(pid) == nobody()
+
+
+def test_who_has_given_root_up_still_reaches_the_agent(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(token.settings() + service(port, echo.port, uri), settings="user = nobody\n")
+    assert once(port, client_tls(authority))
+    for pid in running.workers().values():
+        assert credentials(pid) == nobody()
+    (agent,) = running.status()["modules"]
+    os.kill(agent["pid"], signal.SIGKILL)
+    wait_until(lambda: running.status()["modules"][0].get("pid") not in (None, 0, agent["pid"]), "another agent", 20)
+    wait_until(lambda: attempt(port, authority), "a signature of the new agent", 20)
+    (agent,) = running.status()["modules"]
+    assert credentials(agent["pid"])[0] == "0 0 0 0"
+
+
+def attempt(port, authority):
+    try:
+        return once(port, client_tls(authority))
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("name, sentence", [("no-such-user", "there is no user no-such-user"),
+                                            ("root", "root is root: name one who may do nothing else")])
+def test_a_user_nobody_can_become(authority, echo, folder, port, name, sentence):
+    config = folder / "yett.conf"
+    config.write_text(f"[yett]\ncontrol = {folder}/control.sock\nuser = {name}\n"
+                      + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    for command in ("check", "run"):
+        result = subprocess.run([str(YETT), command, "-c", str(config)], capture_output=True, text=True, timeout=60)
+        assert result.returncode == 1
+        assert f"{config}:3: user: {sentence}" in result.stdout + result.stderr
+
+
+def test_others_cannot_become_somebody(authority, echo, folder, port):
+    config = folder / "yett.conf"
+    config.write_text(f"[yett]\ncontrol = {folder}/control.sock\nuser = nobody\n"
+                      + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    config.chmod(0o644)
+    result = subprocess.run(["setpriv", "--reuid", "daemon", "--clear-groups", str(YETT), "run", "-c", str(config)],
+                            capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1
+    assert f"{config}:3: user: only root can become nobody: start yett as root, or as nobody" in result.stderr
