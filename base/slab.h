@@ -35,9 +35,9 @@ void *slab_alloc(struct slab *s) __attribute__((malloc, returns_nonnull));
 /* What slab_alloc() of the same slab gave. NULL-safe. */
 void slab_free(struct slab *s, void *object);
 
-/* Texts that live as long as a connection, such as host names: those of fewer than SLAB_TEXT_BYTES bytes are objects of a
- * slab of the process, longer ones have memory of their own. Free with slab_strfree(), and do not make them shorter or
- * longer. NULL-safe. */
+/* Texts that live as long as a connection, such as host names: those of fewer than SLAB_TEXT_BYTES bytes are objects of
+ * a slab of the process, longer ones have memory of their own. Free with slab_strfree(), and do not make them shorter
+ * or longer. NULL-safe. */
 enum { SLAB_TEXT_BYTES = 64 };
 char *slab_strndup(const char *text, size_t length) __attribute__((malloc, returns_nonnull)); /* as strndup(3) */
 char *slab_strdup(const char *text) __attribute__((malloc, returns_nonnull));

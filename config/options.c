@@ -171,7 +171,8 @@ const struct option config_options[OPTION_COUNT] = {
                       .help = "Who may have issued the server's certificate."},
     [OPTION_REVOCATION] = {"revocation", SERVICE(revocation), .kind = &option_kind_word, .words = revocation_words,
                            .default_value = "soft",
-                           .help = "What is done about revoked certificates, and about those of which nothing is known."},
+                           .help =
+                               "What is done about revoked certificates, and about those of which nothing is known."},
     [OPTION_CRL] = {"crl", SERVICE_LIST(crl), .kind = &option_kind_crl_list, .default_text = "none",
                     .help = "Certificate revocation lists."},
     [OPTION_OCSP_FETCH] = {"ocsp_fetch", SERVICE(ocsp_fetch), .kind = &option_kind_flag, .words = flag_words,

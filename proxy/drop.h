@@ -18,7 +18,8 @@ struct drop {
     const char *name; /* lives with the config */
 };
 
-/* Look the configured user up. False, with a finding at its line, when there is none of that name, and when it is root. */
+/* Look the configured user up. False, with a finding at its line, when there is none of that name, and when it is root.
+ */
 MUST_CHECK bool drop_find(const struct config *config, struct drop *drop, struct config_findings *findings);
 
 /* Whether this process, and what it starts, may become that user. False with a finding. */

@@ -2,8 +2,8 @@
  *
  * The loop has established connections to serve, each of which wants microseconds; a handshake on the pool computes for
  * the better part of a millisecond, and whoever waits for it has waited for a token already. So the pool's threads are
- * nicer, and the loop's thread asks for short slices: a kernel that knows them (Linux 6.12 and later) lets it interrupt a
- * handshake as soon as something arrives. Both need no privilege. */
+ * nicer, and the loop's thread asks for short slices: a kernel that knows them (Linux 6.12 and later) lets it interrupt
+ * a handshake as soon as something arrives. Both need no privilege. */
 #ifndef YETT_PROXY_THREAD_PRIORITY_H
 #define YETT_PROXY_THREAD_PRIORITY_H
 

@@ -341,7 +341,8 @@ static bool enter_sandbox(const struct worker *w, char **error)
         return false;
     }
     state = sandbox_enter(readable);
-    log_line(LOG_LEVEL_INFO, "sandbox", log_number("uid", geteuid()), log_text("no_new_privileges", state.no_new_privileges ? "yes" : "no"),
+    log_line(LOG_LEVEL_INFO, "sandbox", log_number("uid", geteuid()),
+             log_text("no_new_privileges", state.no_new_privileges ? "yes" : "no"),
              log_text("no_dumps", state.no_dumps ? "yes" : "no"), log_number("landlock_abi", state.landlock_abi));
     free(control);
     return true;
