@@ -3,7 +3,6 @@
 #include "pkix/key.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
-#include "pkix/policy.h"
 
 enum { TLS_FEATURE_STATUS_REQUEST = 5 };
 
@@ -212,9 +211,6 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     error = check->role == PKIX_ROLE_ISSUER ? pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN)
                                             : check_leaf_key_usage(cert, check->usage);
     if (error != PKIX_OK)
-        return error;
-    if (check->required_policy.size != 0 &&
-        (error = pkix_policy_check(cert, check->required_policy, check->role, check->trust)) != PKIX_OK)
         return error;
     if ((error = check_basic_constraints(cert, check)) != PKIX_OK ||
         (error = check_extended_key_usage(cert, check)) != PKIX_OK ||

@@ -26,10 +26,9 @@ struct pkix_check {
     enum pkix_any_usage any_usage;
     unsigned intermediates_below; /* between this certificate and the leaf; for issuers */
     int64_t time;                 /* seconds since 1970 */
-    struct span required_policy;  /* object identifier's contents; size 0: any */
 };
 
-/* All of the below, in order: distrust, dates' encoding, signature algorithm, key, issuer name, key usage, policies,
+/* All of the below, in order: distrust, dates' encoding, signature algorithm, key, issuer name, key usage,
  * basic constraints, extended key usage, critical access information, dates. */
 MUST_CHECK enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struct pkix_check *check);
 

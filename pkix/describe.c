@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHA256_SIZE = 32, OID_SECOND_ARC_MAX = 39, OID_ARC_PER_FIRST = 40 };
+enum { SHA256_SIZE = 32 };
 
 char *pkix_time_text(int64_t seconds)
 {
@@ -67,46 +67,4 @@ void pkix_description_clear(struct pkix_description *d)
     free(d->key);
     free(d->signature);
     *d = (struct pkix_description){0};
-}
-
-/* One arc in base 128, most significant first. */
-static bool put_arc(uint64_t arc, uint8_t *out, size_t *size)
-{
-    unsigned bytes = 1;
-
-    while (bytes < 9 && arc >> (7 * bytes) != 0)
-        bytes++;
-    if (*size + bytes > PKIX_OID_SIZE_MAX)
-        return false;
-    for (unsigned i = bytes; i > 0; i--)
-        out[(*size)++] = (uint8_t)((arc >> (7 * (i - 1)) & 0x7f) | (i > 1 ? 0x80 : 0));
-    return true;
-}
-
-bool pkix_oid_parse(const char *text, uint8_t out[PKIX_OID_SIZE_MAX], size_t *size)
-{
-    uint64_t first = 0;
-    unsigned count = 0;
-
-    *size = 0;
-    for (;;) {
-        uint64_t arc = 0;
-        const char *start = text;
-
-        for (; *text >= '0' && *text <= '9' && arc <= UINT32_MAX; text++)
-            arc = arc * 10 + (uint64_t)(*text - '0');
-        if (text == start || arc > UINT32_MAX)
-            return false;
-        if (count == 0)
-            first = arc;
-        else if (count == 1 && (first > 2 || (first < 2 && arc > OID_SECOND_ARC_MAX)))
-            return false;
-        if (count > 0 && !put_arc(count == 1 ? first * OID_ARC_PER_FIRST + arc : arc, out, size))
-            return false;
-        count++;
-        if (*text == '\0')
-            return count >= 2;
-        if (*text++ != '.')
-            return false;
-    }
 }

@@ -21,8 +21,4 @@ void pkix_description_clear(struct pkix_description *d);
 /* RFC 3339, in UTC, of seconds since 1970. Owned by the caller. */
 char *pkix_time_text(int64_t seconds);
 
-/* Dotted decimal ("2.23.140.1.1") to DER contents, at most 24 bytes as policies need; false when it is not one. */
-enum { PKIX_OID_SIZE_MAX = 24 };
-MUST_CHECK bool pkix_oid_parse(const char *text, uint8_t out[PKIX_OID_SIZE_MAX], size_t *size);
-
 #endif

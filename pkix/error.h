@@ -5,8 +5,9 @@
  *
  * Ranking, when several things are wrong: distrust of any certificate on the path, then revocation of an issuer and
  * problems of issuers, then an unknown issuer, then problems of the leaf itself, then revocation of the leaf, then its
- * name. Where all issuers of one certificate fail alike that error is told, otherwise PKIX_UNKNOWN_ISSUER; but an issuer
- * that is distrusted, and then a path that only lacks a pinned key, are told whatever else was tried. */
+ * name. Where all issuers of one certificate fail alike that error is told, otherwise PKIX_UNKNOWN_ISSUER; but an
+ * issuer that is distrusted, then a path that only lacks a pinned key, and then one that lacks a policy, are told
+ * whatever else was tried. */
 #ifndef YETT_PKIX_ERROR_H
 #define YETT_PKIX_ERROR_H
 
@@ -61,6 +62,8 @@
       "there are more intermediates than allowed")                                                                     \
     X(PKIX_POLICY_MISSING, "policy_missing", SEC_ERROR_POLICY_VALIDATION_FAILED,                                       \
       "the required certificate policy does not hold for the path")                                                    \
+    X(PKIX_BAD_POLICY, "bad_policy", SEC_ERROR_POLICY_VALIDATION_FAILED,                                               \
+      "what a certificate says of policies is malformed or forbidden")                                                 \
     X(PKIX_TLS_FEATURE_MISSING, "tls_feature_missing", SEC_ERROR_OCSP_UNKNOWN_CERT,                                   \
       "the certificate asks for a stapled OCSP response and there is none")                                            \
     X(PKIX_REVOKED, "revoked", SEC_ERROR_REVOKED_CERTIFICATE, "the certificate is revoked")                            \

@@ -5,10 +5,11 @@
 #include "pkix/key.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
+#include "pkix/oid_text.h"
 
 #include <stdlib.h>
 
-enum { USAGES_NAMED_MAX = 8 };
+enum { USAGES_NAMED_MAX = 8, POLICIES_NAMED_MAX = 6 };
 
 /* A subject, cut between characters when it is long: peers choose their names, and other things must be said, too. */
 static char *short_name(struct span name)
@@ -123,6 +124,64 @@ static char *issuer_value(const struct pkix_tried *t, const struct pkix_cert *ce
     return text;
 }
 
+/* "1.2.3, 1.2.4 and 3 more"; "none". Of what a peer lists a few are enough. */
+static char *policies_text(const struct span *policies, size_t count)
+{
+    char *text = base_strdup(count == 0 ? "none" : "");
+
+    for (size_t i = 0; i < count && i < POLICIES_NAMED_MAX; i++) {
+        char *oid = pkix_oid_text(policies[i]), *longer = base_printf("%s%s%s", text, i == 0 ? "" : ", ", oid);
+
+        free(oid);
+        free(text);
+        text = longer;
+    }
+    if (count > POLICIES_NAMED_MAX) {
+        char *longer = base_printf("%s and %zu more", text, count - POLICIES_NAMED_MAX);
+
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* Who wants it: the configuration, a policy or extended validation, or an authority. */
+static char *policy_demand(const struct pkix_search *s, const struct pkix_tried *t)
+{
+    const struct pkix_policy_inputs *inputs = &s->request->policy;
+    char *asked = inputs->policy_count > 0 ? policies_text(inputs->policies, inputs->policy_count)
+                                           : base_strdup(inputs->require_ev ? "extended validation" : "any policy");
+    char *demand;
+
+    if (t->required_by != PKIX_POLICY_REQUESTED) {
+        char *authority = short_name(t->path.steps[t->required_by].cert->subject);
+
+        demand = base_printf("%s requires a policy to hold; asked for: %s", authority, asked);
+        free(authority);
+    } else {
+        demand = base_printf("required: %s%s", inputs->policy_count > 1 ? "one of " : "", asked);
+    }
+    free(asked);
+    return demand;
+}
+
+static char *policy_value(const struct pkix_search *s, const struct pkix_tried *t, const struct pkix_cert *cert)
+{
+    struct pkix_policies *policies = base_alloc(sizeof(*policies));
+    const char *ignored;
+    char *own, *demand = policy_demand(s, t), *text;
+
+    if (pkix_policies_read(cert, policies, &ignored) == PKIX_OK && policies->any &&
+        policies->count < PKIX_POLICIES_PER_CERT_MAX)
+        policies->items[policies->count++] = pkix_oid(OID_ANY_POLICY);
+    own = policies_text(policies->items, policies->count);
+    text = base_printf(" (its policies: %s; %s)", own, demand);
+    free(own);
+    free(demand);
+    free(policies);
+    return text;
+}
+
 /* The value that decides, or NULL where the error says it all. */
 static char *value_of(const struct pkix_search *s, const struct pkix_tried *t, const struct pkix_cert *cert)
 {
@@ -147,6 +206,8 @@ static char *value_of(const struct pkix_search *s, const struct pkix_tried *t, c
         return base_printf(" (%s)", pkix_key_text(&key, key_text, sizeof(key_text)));
     if (t->error == PKIX_PATH_TOO_LONG)
         return base_printf(" (at most %u intermediates by configuration)", s->limits.intermediates_max);
+    if (t->error == PKIX_POLICY_MISSING)
+        return policy_value(s, t, cert);
     if (t->error == PKIX_LIMIT_EXCEEDED)
         return base_printf(" (%u signature checks, %u issuers tried)", s->signature_checks, s->steps);
     return NULL;

@@ -1,29 +1,516 @@
-/* see pkix/policy.h */
+/* see pkix/policy.h
+ *
+ * One certificate after the other, the anchor's side first. Of the graph only the last level, the *frontier*, is looked
+ * at while it grows: what it expects of the next certificate is the sorted list `expected`, whose anyPolicy is apart.
+ * Nodes of which nothing came are not taken out one by one, but found at the end by going the edges backwards once: a
+ * child always comes after its parents, so does its edge. */
 #include "pkix/policy.h"
 #include "pkix/oid.h"
 
-enum pkix_error pkix_policy_check(const struct pkix_cert *cert, struct span policy, enum pkix_role role,
-                                  enum pkix_trust trust)
+#include <stdlib.h>
+
+enum { NONE = -1 };
+
+struct node {
+    struct span policy;
+    bool below_any; /* its parent is anyPolicy: the policy is in the anchor's terms */
+    bool mapped;    /* it expects what it was mapped to */
+    bool deleted;
+    bool holds; /* something of it is left at the end of the path */
+};
+
+struct edge {
+    uint16_t child, parent;
+};
+static_assert(PKIX_POLICY_NODES_MAX <= UINT16_MAX, "the number of a node has 16 bits");
+
+/* A policy that satisfies a node of the frontier. */
+struct expected {
+    struct span policy;
+    unsigned node;
+};
+
+struct graph {
+    struct node nodes[PKIX_POLICY_NODES_MAX];
+    struct edge edges[PKIX_POLICY_EDGES_MAX];
+    struct expected expected[PKIX_POLICY_EXPECTED_MAX]; /* sorted by policy, then by node */
+    unsigned node_count, edge_count, expected_count;
+    unsigned frontier;  /* its first node */
+    int any, any_above; /* the frontier's anyPolicy and its parent, or NONE */
+    unsigned *steps_left;
+    const char *exhausted;   /* which limit was met */
+    const char *emptied_why; /* which rule left the frontier empty, and at which certificate */
+    unsigned emptied_at;
+
+    struct pkix_policies policies; /* of the certificate at hand */
+    struct pkix_policy_mappings mappings;
+};
+
+/* The state variables of RFC 5280 section 6.1.2 (d) to (f). */
+struct counters {
+    unsigned explicit_policy, policy_mapping, inhibit_any_policy;
+    unsigned required_by; /* what set explicit_policy */
+};
+
+static bool spend(struct graph *g, unsigned steps)
 {
-    struct span value;
-    struct der policies;
-
-    if (cert->extensions[PKIX_EXT_INHIBIT_ANY_POLICY].present)
-        return PKIX_POLICY_MISSING;
-    if (role == PKIX_ROLE_ISSUER && trust == PKIX_TRUST_ANCHOR)
-        return PKIX_OK; /* trusted for whatever it was configured for */
-    if (!pkix_cert_extension(cert, PKIX_EXT_CERTIFICATE_POLICIES, &value) ||
-        der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &policies) != PKIX_OK)
-        return PKIX_POLICY_MISSING;
-    while (!der_at_end(&policies)) {
-        struct der information;
-        struct span oid;
-
-        if (der_enter(&policies, ASN1_SEQUENCE, &information) != PKIX_OK ||
-            der_read(&information, ASN1_OID, &oid) != PKIX_OK)
-            return PKIX_POLICY_MISSING;
-        if (span_equal(oid, policy) || (role == PKIX_ROLE_ISSUER && pkix_oid_is(oid, OID_ANY_POLICY)))
-            return PKIX_OK;
+    if (*g->steps_left < steps) {
+        *g->steps_left = 0;
+        g->exhausted = "steps of policy processing";
+        return false;
     }
+    *g->steps_left -= steps;
+    return true;
+}
+
+/* A new node of the frontier, or NONE when a limit was met. */
+static int add_node(struct graph *g, struct span policy)
+{
+    if (!spend(g, 1))
+        return NONE;
+    if (g->node_count == PKIX_POLICY_NODES_MAX) {
+        g->exhausted = "nodes of the policy graph";
+        return NONE;
+    }
+    g->nodes[g->node_count] = (struct node){.policy = policy};
+    return (int)g->node_count++;
+}
+
+static bool add_edge(struct graph *g, int child, int parent)
+{
+    if (child == NONE || !spend(g, 1))
+        return false;
+    if (g->edge_count == PKIX_POLICY_EDGES_MAX) {
+        g->exhausted = "edges of the policy graph";
+        return false;
+    }
+    g->edges[g->edge_count++] = (struct edge){(uint16_t)child, (uint16_t)parent};
+    return true;
+}
+
+static bool add_expected(struct graph *g, struct span policy, unsigned node)
+{
+    if (!spend(g, 1))
+        return false;
+    if (g->expected_count == PKIX_POLICY_EXPECTED_MAX) {
+        g->exhausted = "expected policies";
+        return false;
+    }
+    g->expected[g->expected_count++] = (struct expected){policy, node};
+    return true;
+}
+
+static int compare_expected(const void *a, const void *b)
+{
+    const struct expected *x = a, *y = b;
+    int difference = pkix_policy_compare(x->policy, y->policy);
+
+    return difference != 0 ? difference : (x->node > y->node) - (x->node < y->node);
+}
+
+static void sort_expected(struct graph *g)
+{
+    qsort(g->expected, g->expected_count, sizeof(*g->expected), compare_expected);
+}
+
+/* The first entry of `policy` among the first `count`, or where it would be. */
+static unsigned find_expected(const struct graph *g, unsigned count, struct span policy)
+{
+    unsigned low = 0, high = count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (pkix_policy_compare(g->expected[middle].policy, policy) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_expected_at(const struct graph *g, unsigned at, struct span policy)
+{
+    return at < g->expected_count && span_equal(g->expected[at].policy, policy);
+}
+
+/* One child of all nodes that expect the policy of the entry at *at, which goes on to the next policy. */
+static bool add_child(struct graph *g, unsigned *at)
+{
+    struct span policy = g->expected[*at].policy;
+    int child = add_node(g, policy);
+
+    for (; is_expected_at(g, *at, policy); (*at)++)
+        if (!add_edge(g, child, (int)g->expected[*at].node))
+            return false;
+    return true;
+}
+
+static bool add_child_of_any(struct graph *g, struct span policy, int parent)
+{
+    int child = add_node(g, policy);
+
+    if (!add_edge(g, child, parent))
+        return false;
+    g->nodes[child].below_any = true;
+    return true;
+}
+
+/* Section 6.1.3 (d) (1): the policies that the certificate lists. */
+static bool add_listed(struct graph *g)
+{
+    for (unsigned i = 0; i < g->policies.count; i++) {
+        struct span policy = g->policies.items[i];
+        unsigned at = find_expected(g, g->expected_count, policy);
+        bool good = spend(g, 1);
+
+        if (good && is_expected_at(g, at, policy))
+            good = add_child(g, &at);
+        else if (good && g->any != NONE)
+            good = add_child_of_any(g, policy, g->any);
+        if (!good)
+            return false;
+    }
+    return true;
+}
+
+/* Section 6.1.3 (d) (2): anyPolicy stands for what else is expected, and for itself. */
+static bool add_for_any(struct graph *g, int *any)
+{
+    unsigned at = 0;
+
+    while (at < g->expected_count) {
+        struct span policy = g->expected[at].policy;
+
+        if (!pkix_policies_have(&g->policies, policy)) {
+            if (!add_child(g, &at))
+                return false;
+            continue;
+        }
+        while (is_expected_at(g, at, policy))
+            at++;
+    }
+    if (g->any == NONE)
+        return true;
+    *any = add_node(g, pkix_oid(OID_ANY_POLICY));
+    return add_edge(g, *any, g->any);
+}
+
+/* Each node expects itself until it is mapped. */
+static bool expect_frontier(struct graph *g)
+{
+    g->expected_count = 0;
+    for (unsigned i = g->frontier; i < g->node_count; i++)
+        if ((int)i != g->any && !add_expected(g, g->nodes[i].policy, i))
+            return false;
+    sort_expected(g);
+    return true;
+}
+
+enum any_policy { ANY_POLICY_INHIBITED, ANY_POLICY_COUNTS };
+
+/* Section 6.1.3 (d) and (e). */
+static bool add_level(struct graph *g, enum any_policy any_policy)
+{
+    unsigned frontier = g->node_count;
+    int any = NONE;
+
+    if (g->policies.present) {
+        if (!add_listed(g) || (g->policies.any && any_policy == ANY_POLICY_COUNTS && !add_for_any(g, &any)))
+            return false;
+    }
+    g->frontier = frontier;
+    g->any_above = g->any;
+    g->any = any;
+    return expect_frontier(g);
+}
+
+static bool is_empty(const struct graph *g)
+{
+    return g->expected_count == 0 && g->any == NONE;
+}
+
+/* What the nodes expect that were neither mapped nor deleted. The rest was added behind `own`. */
+static void drop_replaced(struct graph *g, unsigned own)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < g->expected_count; i++) {
+        const struct node *node = &g->nodes[g->expected[i].node];
+
+        if (!node->deleted && (i >= own || !node->mapped))
+            g->expected[kept++] = g->expected[i];
+    }
+    g->expected_count = kept;
+    sort_expected(g);
+}
+
+enum policy_mapping { POLICY_MAPPING_INHIBITED, POLICY_MAPPING_COUNTS };
+
+/* The node of the frontier that is to be mapped; with anyPolicy in the frontier one is made. *node is NONE when there
+ * is nothing to map. */
+static bool find_mapped(struct graph *g, unsigned own, struct span policy, enum policy_mapping mapping, int *node)
+{
+    unsigned at = find_expected(g, own, policy);
+
+    *node = NONE;
+    if (at < own && span_equal(g->expected[at].policy, policy)) {
+        *node = (int)g->expected[at].node;
+    } else if (g->any != NONE && mapping == POLICY_MAPPING_COUNTS) {
+        if (!add_child_of_any(g, policy, g->any_above))
+            return false;
+        *node = (int)g->node_count - 1;
+    }
+    return true;
+}
+
+/* Section 6.1.4 (b): what the certificates below call by other names. */
+static bool map_policies(struct graph *g, enum policy_mapping mapping)
+{
+    unsigned own = g->expected_count, i = 0;
+
+    while (i < g->mappings.count) {
+        struct span policy = g->mappings.items[i].issuer;
+        int node;
+
+        if (!find_mapped(g, own, policy, mapping, &node))
+            return false;
+        if (node != NONE) {
+            g->nodes[node].mapped = mapping == POLICY_MAPPING_COUNTS;
+            g->nodes[node].deleted = mapping == POLICY_MAPPING_INHIBITED;
+        }
+        for (; i < g->mappings.count && span_equal(g->mappings.items[i].issuer, policy); i++)
+            if (!spend(g, 1) || (node != NONE && mapping == POLICY_MAPPING_COUNTS &&
+                                 !add_expected(g, g->mappings.items[i].subject, (unsigned)node)))
+                return false;
+    }
+    drop_replaced(g, own);
+    return true;
+}
+
+bool pkix_policy_set_has(const struct pkix_policy_set *set, struct span policy)
+{
+    for (unsigned i = 0; i < set->count; i++)
+        if (span_equal(set->items[i], policy))
+            return true;
+    return false;
+}
+
+static bool add_to_set(struct graph *g, struct pkix_policy_set *set, struct span policy)
+{
+    if (pkix_policy_set_has(set, policy))
+        return true;
+    if (set->count == PKIX_POLICIES_VALID_MAX) {
+        g->exhausted = "policies that hold for a path";
+        return false;
+    }
+    set->items[set->count++] = policy;
+    return true;
+}
+
+/* Section 6.1.5 (g) (1) to (4). */
+static bool find_authorities_policies(struct graph *g, struct pkix_policy_set *set)
+{
+    for (unsigned i = g->frontier; i < g->node_count; i++)
+        g->nodes[i].holds = true;
+    for (unsigned i = g->edge_count; i-- > 0;)
+        if (g->nodes[g->edges[i].child].holds)
+            g->nodes[g->edges[i].parent].holds = true;
+    set->any = g->any != NONE;
+    for (unsigned i = 0; i < g->node_count; i++)
+        if (g->nodes[i].below_any && g->nodes[i].holds && !add_to_set(g, set, g->nodes[i].policy))
+            return false;
+    return true;
+}
+
+static bool wants_any_policy(const struct pkix_policy_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->policy_count; i++)
+        if (pkix_oid_is(inputs->policies[i], OID_ANY_POLICY))
+            return true;
+    return inputs->policy_count == 0;
+}
+
+/* Section 6.1.5 (g) (4) and (5): those of the authorities' that were asked for. */
+static bool find_users_policies(struct graph *g, const struct pkix_policy_inputs *inputs,
+                                const struct pkix_policy_set *authorities, struct pkix_policy_set *set)
+{
+    if (wants_any_policy(inputs)) {
+        *set = *authorities;
+        return true;
+    }
+    for (size_t i = 0; i < inputs->policy_count; i++)
+        if (!spend(g, 1) || ((authorities->any || pkix_policy_set_has(authorities, inputs->policies[i])) &&
+                             !add_to_set(g, set, inputs->policies[i])))
+            return false;
+    return true;
+}
+
+static enum pkix_error limit_exceeded(const struct graph *g, struct pkix_policy_outcome *outcome)
+{
+    outcome->what = g->exhausted;
+    return PKIX_LIMIT_EXCEEDED;
+}
+
+/* What leaves no policy is to blame: what follows cannot bring one back. */
+static void note_emptied(struct graph *g, unsigned at, const char *why)
+{
+    g->emptied_at = at;
+    g->emptied_why = why;
+}
+
+static const char *why_empty(const struct pkix_policies *policies)
+{
+    if (!policies->present)
+        return "it has no certificate policies";
+    if (policies->any && policies->count == 0)
+        return "its only certificate policy is anyPolicy, which an issuer inhibits";
+    return "none of its certificate policies is one that its issuers have";
+}
+
+/* Extensions that only count in issuers. A leaf's matter when they are critical: then what they say must be understood.
+ */
+static enum pkix_error read_unused(const struct pkix_cert *leaf, struct graph *g, const char **what)
+{
+    unsigned ignored;
+    enum pkix_error error = PKIX_OK;
+
+    if (leaf->extensions[PKIX_EXT_POLICY_MAPPINGS].critical)
+        error = pkix_policy_mappings_read(leaf, &g->mappings, what);
+    if (error == PKIX_OK && leaf->extensions[PKIX_EXT_INHIBIT_ANY_POLICY].critical)
+        error = pkix_inhibit_any_policy_read(leaf, &ignored, what);
+    return error;
+}
+
+static void count_down(unsigned *counter)
+{
+    if (*counter > 0)
+        --*counter;
+}
+
+static void cap(unsigned *counter, unsigned max)
+{
+    if (*counter > max)
+        *counter = max;
+}
+
+/* Section 6.1.4 (a), (b) and (h) to (j): an issuer's word on the certificates below it. */
+static enum pkix_error prepare_next(struct graph *g, const struct pkix_cert *cert, unsigned at, struct counters *c,
+                                    struct pkix_policy_outcome *outcome)
+{
+    struct pkix_policy_constraints constraints;
+    unsigned inhibit_any_policy;
+    bool was_empty = is_empty(g);
+    enum pkix_error error;
+
+    if ((error = pkix_policy_mappings_read(cert, &g->mappings, &outcome->what)) != PKIX_OK ||
+        (error = pkix_policy_constraints_read(cert, &constraints, &outcome->what)) != PKIX_OK ||
+        (error = pkix_inhibit_any_policy_read(cert, &inhibit_any_policy, &outcome->what)) != PKIX_OK)
+        return error;
+    if (!map_policies(g, c->policy_mapping > 0 ? POLICY_MAPPING_COUNTS : POLICY_MAPPING_INHIBITED))
+        return limit_exceeded(g, outcome);
+    if (!was_empty && is_empty(g))
+        note_emptied(g, at, "it maps all its certificate policies, which an issuer inhibits");
+    if (!pkix_cert_is_self_issued(cert)) {
+        count_down(&c->explicit_policy);
+        count_down(&c->policy_mapping);
+        count_down(&c->inhibit_any_policy);
+    }
+    if (constraints.require_explicit_policy < c->explicit_policy)
+        c->required_by = at;
+    cap(&c->explicit_policy, constraints.require_explicit_policy);
+    cap(&c->policy_mapping, constraints.inhibit_policy_mapping);
+    cap(&c->inhibit_any_policy, inhibit_any_policy);
+    return PKIX_OK;
+}
+
+/* Section 6.1.5 (a) and (b). */
+static enum pkix_error wrap_up(struct graph *g, const struct pkix_cert *leaf, struct counters *c,
+                               struct pkix_policy_outcome *outcome)
+{
+    struct pkix_policy_constraints constraints;
+    enum pkix_error error = pkix_policy_constraints_read(leaf, &constraints, &outcome->what);
+
+    if (error == PKIX_OK)
+        error = read_unused(leaf, g, &outcome->what);
+    count_down(&c->explicit_policy);
+    if (error == PKIX_OK && constraints.require_explicit_policy == 0 && c->explicit_policy > 0) {
+        c->explicit_policy = 0;
+        c->required_by = 0;
+    }
+    return error;
+}
+
+static enum pkix_error policy_missing(unsigned culprit, const char *what, const struct counters *c,
+                                      struct pkix_policy_outcome *outcome)
+{
+    outcome->culprit = culprit;
+    outcome->what = what;
+    outcome->required_by = c->required_by;
     return PKIX_POLICY_MISSING;
+}
+
+/* Section 6.1.3 (d) to (f), and what follows from the certificate for the next. */
+static enum pkix_error check_certificate(struct graph *g, const struct pkix_cert *cert, unsigned at, struct counters *c,
+                                         struct pkix_policy_outcome *outcome)
+{
+    bool any_counts = c->inhibit_any_policy > 0 || (at > 0 && pkix_cert_is_self_issued(cert));
+    bool was_empty = is_empty(g);
+    enum pkix_error error;
+
+    outcome->culprit = at;
+    if ((error = pkix_policies_read(cert, &g->policies, &outcome->what)) != PKIX_OK)
+        return error;
+    if (!add_level(g, any_counts ? ANY_POLICY_COUNTS : ANY_POLICY_INHIBITED))
+        return limit_exceeded(g, outcome);
+    if (!was_empty && is_empty(g))
+        note_emptied(g, at, why_empty(&g->policies));
+    if (c->explicit_policy == 0 && is_empty(g))
+        return policy_missing(g->emptied_at, g->emptied_why, c, outcome);
+    return at > 0 ? prepare_next(g, cert, at, c, outcome) : wrap_up(g, cert, c, outcome);
+}
+
+static enum pkix_error check_path(struct graph *g, const struct pkix_cert *const *path, unsigned count,
+                                  const struct pkix_policy_inputs *inputs, struct pkix_policy_outcome *outcome)
+{
+    struct counters c = {
+        .explicit_policy = inputs->explicit_policy ? 0 : count + 1,
+        .policy_mapping = inputs->inhibit_policy_mapping ? 0 : count + 1,
+        .inhibit_any_policy = inputs->inhibit_any_policy ? 0 : count + 1,
+        .required_by = PKIX_POLICY_REQUESTED,
+    };
+
+    g->any_above = NONE;
+    g->any = add_node(g, pkix_oid(OID_ANY_POLICY));
+    if (g->any == NONE)
+        return limit_exceeded(g, outcome);
+    for (unsigned at = count; at-- > 0;) {
+        enum pkix_error error = check_certificate(g, path[at], at, &c, outcome);
+
+        if (error != PKIX_OK)
+            return error;
+    }
+    if (!find_authorities_policies(g, &outcome->authorities) ||
+        !find_users_policies(g, inputs, &outcome->authorities, &outcome->user))
+        return limit_exceeded(g, outcome);
+    if (c.explicit_policy > 0 || outcome->user.any || outcome->user.count > 0)
+        return PKIX_OK;
+    if (is_empty(g))
+        return policy_missing(g->emptied_at, g->emptied_why, &c, outcome);
+    return policy_missing(0, "none of the certificate policies that hold for the path is required", &c, outcome);
+}
+
+enum pkix_error pkix_policy_check(const struct pkix_cert *const *path, unsigned count,
+                                  const struct pkix_policy_inputs *inputs, unsigned *steps_left,
+                                  struct pkix_policy_outcome *outcome)
+{
+    struct graph *g = base_alloc(sizeof(*g));
+    enum pkix_error error;
+
+    assert(count < PKIX_POLICY_REQUESTED);
+    *outcome = (struct pkix_policy_outcome){.required_by = PKIX_POLICY_REQUESTED};
+    g->steps_left = steps_left;
+    error = check_path(g, path, count, inputs, outcome);
+    free(g);
+    return error;
 }

@@ -10,6 +10,7 @@
  * only when a path was found, for without one the leaf is anybody's. Distrust is the exception: it is told at once. */
 #include "pkix/search.h"
 #include "pkix/constraints.h"
+#include "pkix/ev.h"
 #include "pkix/lint.h"
 #include "pkix/nss_crypto.h"
 
@@ -43,7 +44,7 @@ struct candidates {
 /* Which rule a path broke, and which of its certificates did. */
 struct failure {
     const char *what; /* static, or NULL */
-    unsigned culprit;
+    unsigned culprit, required_by;
 };
 
 static enum pkix_error extend(struct pkix_search *s);
@@ -90,6 +91,7 @@ enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store 
     s->limits.candidates_per_name_max = at_most(s->limits.candidates_per_name_max, PKIX_CANDIDATES_MAX);
     s->limits.intermediates_max = at_most(s->limits.intermediates_max, PKIX_PATH_MAX - 2);
     s->comparisons_left = s->limits.name_comparisons_max;
+    s->policy_steps_left = s->limits.policy_steps_max;
     if (s->limits.wall_ms_max != 0)
         s->deadline_ms = domain->now_ms() + s->limits.wall_ms_max;
     error = pkix_cert_read(request->leaf, &s->leaf);
@@ -116,7 +118,7 @@ static void note_tried(struct pkix_search *s, enum pkix_error error, struct fail
     if (s->tried_count == PKIX_TRIED_MAX)
         return;
     s->tried[s->tried_count++] =
-        (struct pkix_tried){.path = s->path, .error = error, .what = failure.what, .culprit = failure.culprit};
+        (struct pkix_tried){s->path, error, failure.what, failure.culprit, failure.required_by};
 }
 
 /* The path's last certificate is the one that failed. */
@@ -328,7 +330,6 @@ static enum pkix_error check_step(struct pkix_search *s, const struct pkix_path_
                          : PKIX_ANY_USAGE_REFUSED,
         .intermediates_below = role == PKIX_ROLE_ISSUER ? intermediates_on(&s->path) : 0,
         .time = s->request->time,
-        .required_policy = s->request->required_policy,
     };
 
     return pkix_check_certificate(step->cert, &check);
@@ -380,8 +381,41 @@ static enum pkix_error check_pins(const struct pkix_search *s, struct failure *f
     return PKIX_PIN_MISMATCH;
 }
 
-/* What only a whole path shows: a root that is trusted for older leaves only, pinned keys, and the strict profile's
- * rules. */
+static enum pkix_error check_ev(struct pkix_search *s, struct failure *failure)
+{
+    s->ev =
+        pkix_ev_find(&s->request->policy, &s->leaf, s->path.steps[s->path.count - 1].cert, &s->policies.authorities);
+    if (s->ev != NULL || !s->request->policy.require_ev)
+        return PKIX_OK;
+    *failure = (struct failure){"none of its certificate policies means extended validation by this root", 0,
+                                PKIX_POLICY_REQUESTED};
+    return PKIX_POLICY_MISSING;
+}
+
+/* RFC 5280 section 6.1 has the path end below the anchor. A leaf that is one itself is trusted as it is; what it says
+ * of policies counts where some are asked for. */
+static enum pkix_error check_policies(struct pkix_search *s, struct failure *failure)
+{
+    const struct pkix_policy_inputs *inputs = &s->request->policy;
+    const struct pkix_cert *certs[PKIX_PATH_MAX];
+    unsigned count = s->path.count - 1;
+    enum pkix_error error;
+
+    if (s->path.count == 1 && (inputs->explicit_policy || inputs->require_ev))
+        count = 1;
+    for (unsigned i = 0; i < count; i++)
+        certs[i] = s->path.steps[i].cert;
+    error = pkix_policy_check(certs, count, inputs, &s->policy_steps_left, &s->policies);
+    if (error == PKIX_LIMIT_EXCEEDED && s->policy_steps_left == 0)
+        return out_of_limits(s, s->policies.what);
+    if (error == PKIX_OK)
+        return check_ev(s, failure);
+    *failure = (struct failure){s->policies.what, s->policies.culprit, s->policies.required_by};
+    return error;
+}
+
+/* What only a whole path shows: a root that is trusted for older leaves only, policies, pinned keys, and the strict
+ * profile's rules. */
 static enum pkix_error check_whole_path(struct pkix_search *s, struct failure *failure)
 {
     const struct pkix_path_step *anchor = &s->path.steps[s->path.count - 1];
@@ -389,7 +423,7 @@ static enum pkix_error check_whole_path(struct pkix_search *s, struct failure *f
 
     if (anchor->entry != NULL && s->leaf.not_before > anchor->entry->distrust_after)
         return PKIX_DISTRUSTED_AFTER;
-    if ((error = check_pins(s, failure)) != PKIX_OK)
+    if ((error = check_policies(s, failure)) != PKIX_OK || (error = check_pins(s, failure)) != PKIX_OK)
         return error;
     switch (s->request->profile) {
     case PKIX_PROFILE_DEFAULT:
@@ -500,11 +534,12 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate 
     return error;
 }
 
-/* What two issuers' failures come to (pkix/error.h). Distrust is never hidden: it is somebody's decision, and the reason
- * why the rest did not matter. A pin that does not match was the last thing asked of a path that was good. */
+/* What two issuers' failures come to (pkix/error.h). Distrust is never hidden: it is somebody's decision, and the
+ * reason why the rest did not matter. Pins, and before them policies, were the last things asked of a path that was
+ * good. */
 static enum pkix_error both_failed(enum pkix_error a, enum pkix_error b)
 {
-    static const enum pkix_error told_first[] = {PKIX_DISTRUSTED_ISSUER, PKIX_PIN_MISMATCH};
+    static const enum pkix_error told_first[] = {PKIX_DISTRUSTED_ISSUER, PKIX_PIN_MISMATCH, PKIX_POLICY_MISSING};
 
     for (size_t i = 0; i < ARRAY_LEN(told_first); i++)
         if (a == told_first[i] || b == told_first[i])

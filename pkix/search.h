@@ -8,12 +8,14 @@
  *                    └─ then     revocation of the certificate below
  *
  * The words are those of pkix/verify.h. A *step* is one issuer tried. Everything is bounded: steps, signatures,
- * comparisons of names, depth, and time. A signature is verified before anything is built upon it, each pair of
- * certificate and key once: the 16 kB message that costs mozilla::pkix 166 s costs us the signatures of one level. */
+ * comparisons of names, work on policies, depth, and time. A signature is verified before anything is built upon it,
+ * each pair of certificate and key once: the 16 kB message that costs mozilla::pkix 166 s costs us the signatures of
+ * one level. */
 #ifndef YETT_PKIX_SEARCH_H
 #define YETT_PKIX_SEARCH_H
 
 #include "pkix/check.h"
+#include "pkix/policy.h"
 #include "pkix/store_internal.h"
 #include "pkix/verify.h"
 
@@ -42,6 +44,8 @@ struct pkix_tried {
     enum pkix_error error;
     const char *what; /* which rule, or NULL; static */
     unsigned culprit; /* index on the path of the certificate to blame */
+    unsigned required_by; /* PKIX_POLICY_MISSING: index of the certificate that requires a policy, or
+                             PKIX_POLICY_REQUESTED */
 };
 
 struct pkix_signature_memo {
@@ -76,7 +80,9 @@ struct pkix_search {
     unsigned lent_count;
 
     struct pkix_path path; /* under construction; the path found after PKIX_OK */
-    unsigned signature_checks, steps, comparisons_left;
+    unsigned signature_checks, steps, comparisons_left, policy_steps_left;
+    struct pkix_policy_outcome policies; /* of the complete path looked at last: the one found, after PKIX_OK */
+    const struct pkix_ev_root *ev;       /* the pair by which that path is extended validation, or NULL */
     uint64_t deadline_ms; /* 0: none */
     unsigned constrained; /* index of the certificate that last broke name constraints */
     bool exhausted;       /* a limit was met: nothing more is tried */

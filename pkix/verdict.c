@@ -2,6 +2,7 @@
 #include "pkix/verdict.h"
 #include "pkix/dn.h"
 #include "pkix/explain.h"
+#include "pkix/oid.h"
 
 #include <stdlib.h>
 
@@ -26,6 +27,9 @@ struct pkix_verdict {
     size_t tried_count;
     unsigned signature_checks;
     enum pkix_revocation_status revocation;
+    char **policies;
+    size_t policy_count;
+    char *ev_policy;
 };
 
 /* The stopped path that explains the error best: one that stopped for the same reason, as deep as possible; where
@@ -71,6 +75,20 @@ static char *detail_of(const struct pkix_search *s, enum pkix_error error, const
     return text;
 }
 
+/* What holds for the path found. */
+static void copy_policies(const struct pkix_search *s, struct pkix_verdict *v)
+{
+    const struct pkix_policy_set *set = &s->policies.user;
+
+    v->policies = base_alloc((set->count + 1) * sizeof(*v->policies));
+    for (unsigned i = 0; i < set->count; i++)
+        v->policies[v->policy_count++] = pkix_oid_text(set->items[i]);
+    if (set->any)
+        v->policies[v->policy_count++] = pkix_oid_text(pkix_oid(OID_ANY_POLICY));
+    if (s->ev != NULL)
+        v->ev_policy = pkix_oid_text(span_of(s->ev->policy, s->ev->policy_size));
+}
+
 struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_error error)
 {
     struct pkix_verdict *v = base_alloc(sizeof(*v));
@@ -82,6 +100,7 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
     v->signature_checks = s->signature_checks;
     v->revocation = s->revocation;
     if (error == PKIX_OK) {
+        copy_policies(s, v);
         v->path_length = s->path.count;
         for (unsigned i = 0; i < s->path.count; i++) {
             struct span der = s->path.steps[i].cert->der;
@@ -126,6 +145,10 @@ void pkix_verdict_destroy(struct pkix_verdict **verdict)
             free(v->tried[i].subjects[k]);
         free(v->tried[i].detail);
     }
+    for (size_t i = 0; i < v->policy_count; i++)
+        free(v->policies[i]);
+    free(v->policies);
+    free(v->ev_policy);
     free(v->detail);
     free(v->path_text);
     free(v);
@@ -201,4 +224,20 @@ unsigned pkix_verdict_signature_checks(const struct pkix_verdict *v)
 enum pkix_revocation_status pkix_verdict_revocation(const struct pkix_verdict *v)
 {
     return v->revocation;
+}
+
+size_t pkix_verdict_policy_count(const struct pkix_verdict *v)
+{
+    return v->policy_count;
+}
+
+const char *pkix_verdict_policy(const struct pkix_verdict *v, size_t index)
+{
+    assert(index < v->policy_count);
+    return v->policies[index];
+}
+
+const char *pkix_verdict_ev_policy(const struct pkix_verdict *v)
+{
+    return v->ev_policy;
 }

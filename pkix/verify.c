@@ -12,6 +12,7 @@ const struct pkix_limits pkix_limits_default = {
     .signature_checks_max = 100,
     .path_steps_max = 5000,
     .name_comparisons_max = 250000,
+    .policy_steps_max = 20000,
     .candidates_per_name_max = 64,
     .extras_max = 48,
     .extras_bytes_max = (size_t)128 * 1024,

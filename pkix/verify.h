@@ -11,6 +11,7 @@
 
 #include "base/span.h"
 #include "pkix/error.h"
+#include "pkix/oid_text.h"
 
 struct pkix_store;
 struct pkix_crl_set;
@@ -45,10 +46,32 @@ struct pkix_pin {
     uint8_t sha256[32];
 };
 
+/* A root that may issue for extended validation, and the policy that says so. */
+struct pkix_ev_root {
+    uint8_t policy[PKIX_OID_SIZE_MAX]; /* contents of the object identifier */
+    size_t policy_size;
+    uint8_t root_sha256[32]; /* of the root's certificate, DER */
+};
+
+/* What is asked about certificate policies: the inputs (c) to (g) of RFC 5280 section 6.1.1, and extended validation.
+ * All zero: nothing is asked, and still a path fails on which a certificate requires an explicit policy
+ * (policyConstraints) and no policy holds. Everything is borrowed until pkix_verify() returns. */
+struct pkix_policy_inputs {
+    const struct span *policies; /* user-initial-policy-set, contents of object identifiers. None, or anyPolicy among */
+    size_t policy_count;         /* them: any. They are demanded only with explicit_policy */
+    bool explicit_policy;        /* initial-explicit-policy: some policy, one of those named, has to hold */
+    bool inhibit_policy_mapping; /* initial-policy-mapping-inhibit */
+    bool inhibit_any_policy;     /* initial-any-policy-inhibit */
+    bool require_ev;             /* the path has to be one of extended validation, by ev_roots */
+    const struct pkix_ev_root *ev_roots;
+    size_t ev_root_count;
+};
+
 struct pkix_limits {
     unsigned signature_checks_max;    /* 100 */
     unsigned path_steps_max;          /* 5000 */
     unsigned name_comparisons_max;    /* 250000 */
+    unsigned policy_steps_max;        /* 20000: policies, mappings, nodes and edges looked at, on all paths */
     unsigned candidates_per_name_max; /* 64 */
     unsigned extras_max;              /* 48 certificates from the peer */
     size_t extras_bytes_max;          /* 128 KiB */
@@ -123,7 +146,7 @@ struct pkix_request {
     const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
     const struct pkix_evidence_source *evidence; /* NULL: none */
     enum pkix_waiting evidence_waiting;
-    struct span required_policy;   /* DER-encoded OID contents; size 0: any */
+    struct pkix_policy_inputs policy;
     const struct pkix_pin *pins;   /* some certificate of the path, anchor included, has one of these keys (as RFC 7469 */
     size_t pin_count;              /* section 2.6 has it); 0: any key will do */
     const struct pkix_limits *limits; /* NULL: pkix_limits_default */
@@ -162,6 +185,16 @@ size_t pkix_verdict_tried_at(const struct pkix_verdict *v, size_t tried); /* ind
 const char *pkix_verdict_tried_detail(const struct pkix_verdict *v, size_t tried);
 
 enum pkix_revocation_status pkix_verdict_revocation(const struct pkix_verdict *v);
+
+/* The certificate policies that hold for the path found, of those asked for, in dotted decimal; "2.5.29.32.0",
+ * anyPolicy, stands for all. None when there is no path. Text lives with the verdict. */
+size_t pkix_verdict_policy_count(const struct pkix_verdict *v);
+const char *pkix_verdict_policy(const struct pkix_verdict *v, size_t index);
+
+/* The policy by which the path found is one of extended validation, in dotted decimal; NULL when it is not: the leaf
+ * lists the policy, it holds for the path, and a pair of the request's ev_roots has it with the path's root. Only the
+ * path found is looked at unless extended validation is required. Lives with the verdict. */
+const char *pkix_verdict_ev_policy(const struct pkix_verdict *v);
 
 unsigned pkix_verdict_signature_checks(const struct pkix_verdict *v);
 

@@ -3,7 +3,9 @@
 #include "pkix/blocklist.h"
 #include "pkix/crl.h"
 #include "pkix/describe.h"
+#include "pkix/ev.h"
 #include "pkix/names.h"
+#include "pkix/oid.h"
 #include "pkix/pem.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"
@@ -15,8 +17,17 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { EXIT_VALID = 0, EXIT_NOT_VALID = 1, EXIT_USAGE = 2, CHAIN_MAX = 256, OCSP_FILES_MAX = 32, PINS_MAX = 32 };
+enum {
+    EXIT_VALID = 0,
+    EXIT_NOT_VALID = 1,
+    EXIT_USAGE = 2,
+    CHAIN_MAX = 256,
+    OCSP_FILES_MAX = 32,
+    PINS_MAX = 32,
+    POLICIES_MAX = 32
+};
 
+static const char file_prefix[] = "file:";
 static const char system_roots[] = "/etc/ssl/certs/ca-certificates.crt";
 
 const char cmd_verify_usage[] =
@@ -35,7 +46,11 @@ const char cmd_verify_usage[] =
     "  --revocation MODE      off, soft (default: what is known to be revoked is refused) or hard\n"
     "  --blocklist FILE       certificates that are never accepted, as the setting blocklist has them\n"
     "  --pin HEX              SHA-256 of a public key, one of which the path must have; repeatable\n"
-    "  --ev OID               the whole path must carry this policy\n"
+    "  --policy OID|ev        a certificate policy that must hold for the path, or extended validation; repeatable:\n"
+    "                         one of the policies is enough\n"
+    "  --ev OID               as --policy OID, the only one\n"
+    "  --ev-root OID=HEX      a policy that means extended validation, and the SHA-256 of the root that may say so;\n"
+    "                         repeatable; or file:PATH of such pairs, as the setting ev has them\n"
     "  --json                 one object instead of text\n"
     "\n"
     "Exit status: 0 valid, 1 not valid, 2 wrong usage or unreadable input.\n"
@@ -44,13 +59,17 @@ const char cmd_verify_usage[] =
     "  yett verify --trust ca.pem --purpose client --crl ca.crl client.pem\n";
 
 struct options {
-    const char *chain_path, *ev_text;
-    bool json, has_trust;
+    const char *chain_path;
+    bool json, has_trust, has_ev_roots;
     enum { ROOTS_DEFAULT, ROOTS_MOZILLA, ROOTS_SYSTEM, ROOTS_NONE } roots;
     struct pkix_request request;
     uint8_t address[16];
-    uint8_t policy[PKIX_OID_SIZE_MAX];
-    size_t policy_size;
+    struct policy_bytes {
+        uint8_t oid[PKIX_OID_SIZE_MAX];
+    } policy_bytes[POLICIES_MAX];
+    struct span policies[POLICIES_MAX];
+    enum { POLICY_NOT_ASKED, POLICY_ASKED, POLICY_ASKED_AS_EV } policy_asked;
+    struct pkix_ev_list ev;
     struct pkix_pin pins[PINS_MAX];
 };
 
@@ -180,7 +199,9 @@ enum option_value {
     OPTION_CRL,
     OPTION_OCSP,
     OPTION_REVOCATION,
+    OPTION_POLICY,
     OPTION_EV,
+    OPTION_EV_ROOT,
     OPTION_BLOCKLIST,
     OPTION_PIN,
     OPTION_JSON,
@@ -197,7 +218,9 @@ static const struct option long_options[] = {
     {"crl", required_argument, NULL, OPTION_CRL},
     {"ocsp", required_argument, NULL, OPTION_OCSP},
     {"revocation", required_argument, NULL, OPTION_REVOCATION},
+    {"policy", required_argument, NULL, OPTION_POLICY},
     {"ev", required_argument, NULL, OPTION_EV},
+    {"ev-root", required_argument, NULL, OPTION_EV_ROOT},
     {"blocklist", required_argument, NULL, OPTION_BLOCKLIST},
     {"pin", required_argument, NULL, OPTION_PIN},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -220,6 +243,41 @@ static bool add_pin(const char *text, struct options *o)
     o->request.pins = o->pins;
     o->request.pin_count++;
     return true;
+}
+
+static bool add_policy(const char *text, struct options *o)
+{
+    struct pkix_policy_inputs *policy = &o->request.policy;
+    uint8_t *oid;
+    size_t size;
+
+    if (policy->policy_count == POLICIES_MAX)
+        return false;
+    oid = o->policy_bytes[policy->policy_count].oid;
+    if (!pkix_oid_parse(text, oid, &size))
+        return false;
+    o->policies[policy->policy_count++] = span_of(oid, size);
+    policy->policies = o->policies;
+    return true;
+}
+
+static bool take_policy(struct options *o, int option, const char *argument, const char **why)
+{
+    struct pkix_policy_inputs *policy = &o->request.policy;
+    int asked = option == OPTION_EV ? POLICY_ASKED_AS_EV : POLICY_ASKED;
+
+    if (o->policy_asked == POLICY_ASKED_AS_EV || (o->policy_asked != POLICY_NOT_ASKED && option == OPTION_EV)) {
+        *why = "--ev is the only policy; give several with --policy";
+        return false;
+    }
+    o->policy_asked = asked;
+    *why = option == OPTION_EV ? "--ev is an object identifier like 2.23.140.1.1"
+                               : "--policy is ev, alone, or an object identifier like 2.23.140.1.1, at most 32 times";
+    if (option == OPTION_POLICY && strcmp(argument, "ev") == 0) {
+        policy->require_ev = true;
+        return policy->policy_count == 0;
+    }
+    return !policy->require_ev && add_policy(argument, o);
 }
 
 /* One option that only sets something. False with a sentence in *why when its argument is wrong. */
@@ -258,10 +316,14 @@ static bool take_setting(struct options *o, int option, const char *argument, co
         value = parse_time(argument, &o->request.time) ? 0 : -1;
         *why = "--time is like 2026-01-31T12:00:00Z, or @SECONDS";
         break;
+    case OPTION_POLICY:
     case OPTION_EV:
-        value = pkix_oid_parse(argument, o->policy, &o->policy_size) ? 0 : -1;
-        o->ev_text = argument;
-        *why = "--ev is an object identifier like 2.23.140.1.1";
+        value = take_policy(o, option, argument, why) ? 0 : -1;
+        break;
+    case OPTION_EV_ROOT:
+        o->has_ev_roots = true;
+        if (strncmp(argument, file_prefix, strlen(file_prefix)) != 0) /* files are for the second pass */
+            value = (*why = pkix_ev_list_add(&o->ev, argument)) == NULL ? 0 : -1;
         break;
     case OPTION_PIN:
         value = add_pin(argument, o) ? 0 : -1;
@@ -277,23 +339,37 @@ static bool take_setting(struct options *o, int option, const char *argument, co
     return value >= 0;
 }
 
-static void on_blocklist_problem(void *ctx, unsigned line, const char *sentence)
+/* Of a file's problems the first is told. */
+static void on_line_problem(void *ctx, unsigned line, const char *sentence)
 {
-    char **error = ctx;
+    char **problem = ctx;
 
-    if (*error == NULL)
-        *error = line == 0 ? base_strdup(sentence) : base_printf("line %u: %s", line, sentence);
+    if (*problem == NULL)
+        *problem = line == 0 ? base_strdup(sentence) : base_printf("line %u: %s", line, sentence);
+}
+
+static bool told_of_problem(const char *path, char *problem, char **error)
+{
+    *error = base_printf("%s: %s", path, problem);
+    free(problem);
+    return false;
 }
 
 static bool add_blocklist(struct pkix_store *store, const char *path, char **error)
 {
     char *problem = NULL;
 
-    if (pkix_store_add_blocklist_path(store, path, on_blocklist_problem, &problem))
-        return true;
-    *error = base_printf("%s: %s", path, problem);
-    free(problem);
-    return false;
+    return pkix_store_add_blocklist_path(store, path, on_line_problem, &problem) ||
+           told_of_problem(path, problem, error);
+}
+
+static bool add_ev_roots(struct pkix_ev_list *list, const char *text, char **error)
+{
+    const char *path = text + strlen(file_prefix);
+    char *problem = NULL;
+
+    return strncmp(text, file_prefix, strlen(file_prefix)) != 0 ||
+           pkix_ev_list_add_path(list, path, on_line_problem, &problem) || told_of_problem(path, problem, error);
 }
 
 /* One option that names a file. */
@@ -311,8 +387,19 @@ static bool take_file(struct inputs *in, struct options *o, int option, const ch
         return add_ocsp_file(in, path, error);
     case OPTION_BLOCKLIST:
         return add_blocklist(in->store, path, error);
+    case OPTION_EV_ROOT:
+        return add_ev_roots(&o->ev, path, error);
     }
     base_abort("option %d", option);
+}
+
+/* Who asks for anyPolicy asks for nothing. */
+static bool requires_policy(const struct pkix_policy_inputs *policy)
+{
+    for (size_t i = 0; i < policy->policy_count; i++)
+        if (pkix_oid_is(policy->policies[i], OID_ANY_POLICY))
+            return false;
+    return policy->policy_count != 0;
 }
 
 /* Two passes: settings first, so that wrong usage is told before any file is opened. EXIT_VALID to go on. */
@@ -344,8 +431,10 @@ static int read_options(int argc, char **argv, struct options *o)
     }
     if (optind + 1 != argc)
         return misused("exactly one CHAIN.pem is needed", NULL);
+    if (o->request.policy.require_ev && !o->has_ev_roots)
+        return misused("--policy ev needs --ev-root", NULL);
     o->chain_path = argv[optind];
-    o->request.required_policy = span_of(o->policy, o->policy_size);
+    o->request.policy.explicit_policy = requires_policy(&o->request.policy);
     return EXIT_VALID;
 }
 
@@ -356,7 +445,7 @@ static bool read_inputs(int argc, char **argv, struct options *o, struct inputs 
     optind = 0;
     while ((option = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
         if (option == OPTION_TRUST || option == OPTION_INTERMEDIATES || option == OPTION_CRL || option == OPTION_OCSP ||
-            option == OPTION_BLOCKLIST)
+            option == OPTION_BLOCKLIST || option == OPTION_EV_ROOT)
             if (!take_file(in, o, option, optarg, error))
                 return false;
     if (o->roots == ROOTS_DEFAULT)
@@ -373,6 +462,8 @@ static bool read_inputs(int argc, char **argv, struct options *o, struct inputs 
     o->request.ocsp = in->ocsp;
     o->request.ocsp_count = in->ocsp_count;
     o->request.crls = in->crls;
+    o->request.policy.ev_roots = o->ev.roots;
+    o->request.policy.ev_root_count = o->ev.count;
     return true;
 }
 
@@ -428,16 +519,25 @@ static json_t *tried_json(const struct pkix_verdict *v)
     return tried;
 }
 
-static void print_json(const struct options *o, const struct pkix_verdict *v)
+static json_t *policies_json(const struct pkix_verdict *v)
+{
+    json_t *policies = json_array();
+
+    for (size_t i = 0; i < pkix_verdict_policy_count(v); i++)
+        json_array_append_new(policies, json_string(pkix_verdict_policy(v, i)));
+    return policies;
+}
+
+static void print_json(const struct pkix_verdict *v)
 {
     enum pkix_error error = pkix_verdict_error(v);
+    const char *ev_policy = pkix_verdict_ev_policy(v);
     bool valid = error == PKIX_OK;
-    json_t *object = json_pack("{s:b, s:o, s:s, s:o, s:o, s:s, s:o, s:i}", "valid", valid, "error",
+    json_t *object = json_pack("{s:b, s:o, s:s, s:o, s:b, s:s?, s:o, s:s, s:o, s:i}", "valid", valid, "error",
                                valid ? json_null() : json_string(pkix_error_name(error)), "detail",
-                               pkix_verdict_detail(v), "chain", chain_json(v), "ev",
-                               valid && o->ev_text != NULL ? json_string(o->ev_text) : json_null(), "revocation",
-                               revocation_text(v), "tried", tried_json(v), "signature_checks",
-                               (int)pkix_verdict_signature_checks(v));
+                               pkix_verdict_detail(v), "chain", chain_json(v), "ev", ev_policy != NULL, "ev_policy",
+                               ev_policy, "policies", policies_json(v), "revocation", revocation_text(v), "tried",
+                               tried_json(v), "signature_checks", (int)pkix_verdict_signature_checks(v));
 
     json_dumpf(object, stdout, JSON_INDENT(2));
     putchar('\n');
@@ -446,10 +546,18 @@ static void print_json(const struct options *o, const struct pkix_verdict *v)
 
 static void print_text(const struct pkix_verdict *v)
 {
+    const char *ev_policy = pkix_verdict_ev_policy(v);
+
     if (pkix_verdict_error(v) == PKIX_OK)
         printf("valid; revocation: %s\n", revocation_text(v));
     else
         printf("not valid: %s: %s\n", pkix_error_name(pkix_verdict_error(v)), pkix_verdict_detail(v));
+    for (size_t i = 0; i < pkix_verdict_policy_count(v); i++)
+        printf("%s%s", i == 0 ? "policies: " : ", ", pkix_verdict_policy(v, i));
+    if (pkix_verdict_policy_count(v) != 0)
+        printf("\n");
+    if (ev_policy != NULL)
+        printf("extended validation: %s\n", ev_policy);
     for (size_t i = 0; i < pkix_verdict_path_length(v); i++) {
         struct pkix_description d;
 
@@ -473,44 +581,52 @@ static int verify(const struct options *o, const struct inputs *in)
     enum pkix_error error = pkix_verify(in->store, &o->request, &verdict);
 
     if (o->json)
-        print_json(o, verdict);
+        print_json(verdict);
     else
         print_text(verdict);
     pkix_verdict_destroy(&verdict);
     return error == PKIX_OK ? EXIT_VALID : EXIT_NOT_VALID;
 }
 
+static int read_and_verify(int argc, char **argv, struct options *options)
+{
+    struct inputs *in = base_alloc(sizeof(*in));
+    char *error = NULL;
+    int status = EXIT_USAGE;
+
+    in->store = pkix_store_create();
+    in->crls = pkix_crl_set_create();
+    if (read_inputs(argc, argv, options, in, &error)) {
+        status = verify(options, in);
+    } else {
+        fprintf(stderr, "yett verify: %s\n", error);
+        free(error);
+    }
+    clear_inputs(in);
+    free(in);
+    return status;
+}
+
 int cmd_verify(int argc, char **argv)
 {
     struct tls_runtime_options runtime = {0};
     struct options options;
-    struct inputs *in;
     char *error = NULL;
     int status = read_options(argc, argv, &options);
 
-    if (status != EXIT_VALID)
-        return status == EXIT_NOT_VALID ? EXIT_VALID : status;
-    if (!tls_runtime_start(&runtime, &error)) {
+    if (status != EXIT_VALID) {
+        status = status == EXIT_NOT_VALID ? EXIT_VALID : status;
+    } else if (!tls_runtime_start(&runtime, &error)) {
         fprintf(stderr, "yett verify: %s\n", error);
         free(error);
-        return EXIT_USAGE;
-    }
-    in = base_alloc(sizeof(*in));
-    in->store = pkix_store_create();
-    in->crls = pkix_crl_set_create();
-    if (read_inputs(argc, argv, &options, in, &error)) {
-        status = verify(&options, in);
-    } else {
-        fprintf(stderr, "yett verify: %s\n", error);
-        free(error);
-        error = NULL;
         status = EXIT_USAGE;
+    } else {
+        status = read_and_verify(argc, argv, &options);
+        if (!tls_runtime_stop(&error)) {
+            fprintf(stderr, "yett verify: %s\n", error);
+            free(error);
+        }
     }
-    clear_inputs(in);
-    free(in);
-    if (!tls_runtime_stop(&error)) {
-        fprintf(stderr, "yett verify: %s\n", error);
-        free(error);
-    }
+    pkix_ev_list_clear(&options.ev);
     return status;
 }

@@ -1,8 +1,9 @@
 /* pkits-runner: answers NIST's Public Key Interoperability Test Suite.
  *
  * pkits-runner FOLDER: reads FOLDER/expected.json, certs/NAME.crt and crls/NAME.crl; writes one line for each test:
- * number, title, "expected" and "actual" as valid or invalid, and the error, separated by tabs. The leaf is used as a
- * client's certificate of any extended key usage, every CRL of the test is given, and hard revocation is asked for. */
+ * number, title, "expected" and "actual" as valid or invalid, and the error, separated by tabs. Where the test names
+ * the policies that are valid and others are, "actual" says so. The leaf is used as a client's certificate of any
+ * extended key usage, every CRL of the test is given, and hard revocation is asked for. */
 #include "pkix/crl.h"
 #include "pkix/pem.h"
 #include "pkix/store.h"
@@ -13,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CERTS_MAX = 16 };
+enum { CERTS_MAX = 16, POLICIES_MAX = 16 };
 
 /* 2020-01-01T00:00:00Z: the suite's certificates live from 2010 to 2030. */
 static const int64_t suite_time = 1577836800;
@@ -33,30 +34,64 @@ static struct span read_file(const char *folder, const char *kind, const char *n
     return span_of(data, size);
 }
 
-/* One required policy at most: a set of several, or "any, but some", cannot be asked for. */
-static bool read_policy(const json_t *test, uint8_t policy[sizeof(policy_arc)], struct span *required)
-{
-    const char *set = json_string_value(json_object_get(test, "InitialPolicySet"));
-    unsigned number;
-    char after;
+/* What a test asks of policies. */
+struct policies {
+    uint8_t bytes[POLICIES_MAX][sizeof(policy_arc)];
+    struct span items[POLICIES_MAX];
+    size_t count;
+};
 
-    if (set == NULL)
-        return true;
-    if (sscanf(set, "NIST-test-policy-%u%c", &number, &after) != 1 || number > 9)
-        return false;
-    memcpy(policy, policy_arc, sizeof(policy_arc));
-    policy[sizeof(policy_arc) - 1] = (uint8_t)number;
-    *required = span_of(policy, sizeof(policy_arc));
-    return true;
+/* "NIST-test-policy-1,NIST-test-policy-2" */
+static void read_policies(const char *set, struct policies *policies)
+{
+    unsigned number;
+    int size;
+
+    for (; set != NULL && *set != '\0'; set += set[size] == ',' ? size + 1 : size) {
+        if (policies->count == POLICIES_MAX || sscanf(set, "NIST-test-policy-%u%n", &number, &size) != 1 || number > 9)
+            base_abort("policies %s", set);
+        memcpy(policies->bytes[policies->count], policy_arc, sizeof(policy_arc));
+        policies->bytes[policies->count][sizeof(policy_arc) - 1] = (uint8_t)number;
+        policies->items[policies->count] = span_of(policies->bytes[policies->count], sizeof(policy_arc));
+        policies->count++;
+    }
 }
 
-static enum pkix_error verify_test(const json_t *test, const char *folder, char **detail)
+static bool is_asked(const json_t *test, const char *input)
+{
+    const char *value = json_string_value(json_object_get(test, input));
+
+    return value != NULL && strcmp(value, "true") == 0;
+}
+
+/* Whether the policies that hold are those that the test names, where it does. */
+static bool has_policies(const json_t *test, const struct pkix_verdict *verdict)
+{
+    const char *want = json_string_value(json_object_get(test, "UserConstrainedPolicySet"));
+    char text[POLICIES_MAX * 32] = "";
+    size_t size = 0;
+
+    if (want == NULL)
+        return true;
+    for (size_t i = 0; i < pkix_verdict_policy_count(verdict); i++) {
+        const char *oid = pkix_verdict_policy(verdict, i), *number = strrchr(oid, '.') + 1;
+
+        size += (size_t)snprintf(text + size, sizeof(text) - size, "%s%s%s", i == 0 ? "" : ",",
+                                 strcmp(oid, "2.5.29.32.0") == 0 ? "anyPolicy" : "NIST-test-policy-",
+                                 strcmp(oid, "2.5.29.32.0") == 0 ? "" : number);
+        if (size >= sizeof(text))
+            base_abort("too many policies");
+    }
+    return strcmp(text, want) == 0;
+}
+
+static enum pkix_error verify_test(const json_t *test, const char *folder, const char **actual, char **detail)
 {
     const json_t *names = json_object_get(test, "certs"), *name;
     struct pkix_store *store = pkix_store_create();
     struct pkix_crl_set *crls = pkix_crl_set_create();
     struct span certs[CERTS_MAX] = {{.data = NULL}};
-    uint8_t policy[sizeof(policy_arc)];
+    struct policies policies = {.count = 0};
     size_t count = json_array_size(names), index;
     struct pkix_request request = {.purpose = PKIX_PURPOSE_CLIENT,
                                    .time = suite_time,
@@ -86,14 +121,18 @@ static enum pkix_error verify_test(const json_t *test, const char *folder, char 
     request.leaf = certs[count - 1];
     request.extras = certs + 1;
     request.extras_count = count - 2;
-    if (read_policy(test, policy, &request.required_policy)) {
-        result = pkix_verify(store, &request, &verdict);
-        *detail = base_strdup(pkix_verdict_detail(verdict));
-        pkix_verdict_destroy(&verdict);
-    } else {
-        result = PKIX_POLICY_MISSING;
-        *detail = base_strdup("a set of policies cannot be asked for");
-    }
+    read_policies(json_string_value(json_object_get(test, "InitialPolicySet")), &policies);
+    request.policy = (struct pkix_policy_inputs){
+        .policies = policies.items,
+        .policy_count = policies.count,
+        .explicit_policy = is_asked(test, "InitialExplicitPolicy"),
+        .inhibit_policy_mapping = is_asked(test, "InitialPolicyMappingInhibit"),
+        .inhibit_any_policy = is_asked(test, "InitialInhibitAnyPolicy"),
+    };
+    result = pkix_verify(store, &request, &verdict);
+    *actual = result != PKIX_OK ? "invalid" : has_policies(test, verdict) ? "valid" : "valid, for other policies";
+    *detail = base_strdup(pkix_verdict_detail(verdict));
+    pkix_verdict_destroy(&verdict);
     for (size_t i = 0; i < count; i++)
         free((void *)(uintptr_t)certs[i].data);
     pkix_crl_set_destroy(&crls);
@@ -123,12 +162,13 @@ int main(int argc, char **argv)
     }
     json_array_foreach(tests, index, test) {
         char *detail = NULL;
-        enum pkix_error result = verify_test(test, argv[1], &detail);
+        const char *actual = NULL;
+        enum pkix_error result = verify_test(test, argv[1], &actual, &detail);
 
         printf("%s\t%s\t%s\t%s\t%s\t%s\n", json_string_value(json_object_get(test, "test")),
                json_string_value(json_object_get(test, "title")),
-               json_is_true(json_object_get(test, "should_validate")) ? "valid" : "invalid",
-               result == PKIX_OK ? "valid" : "invalid", pkix_error_name(result), detail);
+               json_is_true(json_object_get(test, "should_validate")) ? "valid" : "invalid", actual,
+               pkix_error_name(result), detail);
         free(detail);
     }
     json_decref(tests);

@@ -169,7 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned calls = 0, extra_count = 0;
     const struct pkix_domain domain = {&calls, verify_toy_signature, no_revocation, no_time};
-    const struct pkix_limits limits = {SIGNATURES_MAX, STEPS_MAX, 1000, 16, NODES_MAX, 65536, 6, 0};
+    const struct pkix_limits limits = {SIGNATURES_MAX, STEPS_MAX, 1000, 1000, 16, NODES_MAX, 65536, 6, 0};
     struct writer *writers;
     struct span extras[NODES_MAX];
     struct pkix_store *store;

@@ -71,6 +71,15 @@ enum pkix_error scene_verify(struct scene *scene)
     scene->path_length = pkix_verdict_path_length(verdict);
     scene->tried_count = pkix_verdict_tried_count(verdict);
     snprintf(scene->detail, sizeof(scene->detail), "%s", pkix_verdict_detail(verdict));
+    scene->policies[0] = '\0';
+    for (size_t i = 0; i < pkix_verdict_policy_count(verdict); i++) {
+        size_t size = strlen(scene->policies);
+
+        snprintf(scene->policies + size, sizeof(scene->policies) - size, "%s%s", i == 0 ? "" : " ",
+                 pkix_verdict_policy(verdict, i));
+    }
+    snprintf(scene->ev, sizeof(scene->ev), "%s",
+             pkix_verdict_ev_policy(verdict) == NULL ? "" : pkix_verdict_ev_policy(verdict));
     pkix_verdict_destroy(&verdict);
     pkix_crl_set_destroy(&crls);
     pkix_store_destroy(&store);

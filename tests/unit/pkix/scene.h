@@ -23,7 +23,9 @@ struct scene {
     /* Afterwards: */
     unsigned signature_checks;
     size_t path_length, tried_count;
-    char detail[512];
+    char detail[1024];
+    char policies[128]; /* that hold: dotted decimal, separated by blanks */
+    char ev[64];        /* the policy of extended validation, or "" */
 };
 
 /* A server's leaf under one anchor, good for its host, now. */

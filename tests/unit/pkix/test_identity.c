@@ -3,6 +3,7 @@
 #include "cert_builder.h"
 #include "pkix/describe.h"
 #include "pkix/dn.h"
+#include "pkix/oid_text.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -190,7 +191,14 @@ static void oid_parse_table(void **state)
         {".1.2", NULL, 0},
         {"1.2.x", NULL, 0},
         {"1.2.99999999999999999999", NULL, 0},
-        {"1.2.3.4.5.6.7.8.9.10.11.12.13.14.15.16.17.18.19.20.21.22.23.24.25.26.27", NULL, 0},
+        {"1.3.6.1.4.1.311.21.8.11489019.14294623.5588661.13588161.14264735.15.1.402",
+         "\x2b\x06\x01\x04\x01\x82\x37\x15\x08\x85\xbd\x9d\x7b\x86\xe8\xbc\x5f\x82\xd5\x8d"
+         "\x35\x86\xbd\xad\x41\x86\xe6\xd3\x1f\x0f\x01\x83\x12",
+         33},
+        {"1.2.3" /* 65 bytes are too many */
+         ".1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1"
+         ".1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1",
+         NULL, 0},
     };
 
     (void)state;
@@ -201,8 +209,39 @@ static void oid_parse_table(void **state)
 
         if (ok != (table[i].want != NULL))
             fail_msg("%s", table[i].text);
-        if (ok)
+        if (ok) {
+            char *text = pkix_oid_text(span_of(oid, size));
+
             assert_true(span_equal(span_of(oid, size), span_of(table[i].want, table[i].size)));
+            assert_string_equal(text, table[i].text);
+            free(text);
+        }
+    }
+}
+
+static void oid_text_says_so_of_what_has_no_text(void **state)
+{
+    static const struct {
+        const char *contents;
+        size_t size;
+    } table[] = {
+        {"", 0},                                                     /* no arc */
+        {"\x2a\x86", 2},                                             /* half an arc */
+        {"\x2a\x80\x01", 3},                                         /* padded */
+        {"\x69\x83\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 12}, /* more than 64 bits, as 2.25 with a UUID has */
+    };
+    static const uint8_t long_one[PKIX_OID_SIZE_MAX + 1] = {0x2a};
+
+    (void)state;
+    for (unsigned i = 0; i <= ARRAY_LEN(table); i++) {
+        struct span oid = i == ARRAY_LEN(table) ? span_of(long_one, sizeof(long_one))
+                                                : span_of(table[i].contents, table[i].size);
+        char *text = pkix_oid_text(oid), *want = base_printf("(unusual identifier of %zu bytes)", oid.size);
+
+        assert_string_equal(text, want);
+        assert_int_equal(pkix_oid_is_well_formed(oid), i >= 3);
+        free(want);
+        free(text);
     }
 }
 
@@ -237,6 +276,7 @@ int main(void)
         cmocka_unit_test(dn_text_escapes_as_rfc_4514_asks),
         cmocka_unit_test(dn_text_is_clipped),
         cmocka_unit_test(oid_parse_table),
+        cmocka_unit_test(oid_text_says_so_of_what_has_no_text),
         cmocka_unit_test(describe_says_what_people_ask_for),
     };
 

@@ -557,6 +557,13 @@ static void deep_nesting_and_long_names_are_only_bytes(void **state)
         nested = builder_tlv(ASN1_SEQUENCE, nested, builder_end);
     builder_add_extension(&leaf, OID_CERTIFICATE_POLICIES, false, nested);
     scene = scene_of(leaf);
+    assert_verdict(&scene, PKIX_BAD_POLICY);
+    leaf = leaf_spec();
+    builder_add_extension(&leaf, OID_CERTIFICATE_POLICIES, false, /* as a policy's qualifiers */
+                          builder_tlv(ASN1_SEQUENCE,
+                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_ANY_POLICY), nested, builder_end),
+                                      builder_end));
+    scene = scene_of(leaf);
     assert_verdict(&scene, PKIX_OK);
     memset(long_name, 'a', sizeof(long_name) - 1);
     leaf = leaf_spec();

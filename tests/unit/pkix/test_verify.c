@@ -138,7 +138,7 @@ static void verify_says_what_is_wrong_with_the_leaf(void **state)
         if (strcmp(what, "ca") == 0)
             spec.ca = BUILDER_CA;
         if (strcmp(what, "critical") == 0)
-            builder_add_extension(&spec, OID_POLICY_MAPPINGS, true, builder_tlv(ASN1_SEQUENCE, builder_end));
+            builder_add_extension(&spec, OID_CRL_NUMBER, true, builder_tlv(ASN1_SEQUENCE, builder_end));
         if (strcmp(what, "signature") == 0)
             spec.signer = 9;
         if (strcmp(what, "weak-key") == 0)
@@ -208,7 +208,7 @@ static void verify_says_what_is_wrong_with_an_issuer(void **state)
         if (strcmp(what, "signature") == 0)
             spec.signer = 9;
         if (strcmp(what, "critical") == 0)
-            builder_add_extension(&spec, OID_POLICY_MAPPINGS, true, builder_tlv(ASN1_SEQUENCE, builder_end));
+            builder_add_extension(&spec, OID_CRL_NUMBER, true, builder_tlv(ASN1_SEQUENCE, builder_end));
         scene_add_extra(&scene, builder_cert(&spec));
         assert_verdict(&scene, table[i].want);
     }
@@ -337,28 +337,6 @@ static void verify_asks_clients_for_their_purpose(void **state)
     assert_verdict(&scene, PKIX_BAD_EXTENDED_KEY_USAGE);
 }
 
-static void verify_requires_a_policy_all_the_way(void **state)
-{
-    static const uint8_t oid[] = {0x67, 0x81, 0x0c, 0x01, 0x01}; /* 2.23.140.1.1 */
-    struct span policy = builder_tlv(ASN1_SEQUENCE, builder_tlv(ASN1_OID, span_of(oid, sizeof(oid)), builder_end),
-                                     builder_end);
-    struct cert_spec ca = builder_authority("ca", 1, "root", 0), spec = builder_server(host, 2, "ca", 1);
-    struct scene scene = usual();
-
-    (void)state;
-    scene.request.required_policy = span_of(oid, sizeof(oid));
-    assert_verdict(&scene, PKIX_POLICY_MISSING);
-    builder_add_extension(&spec, OID_CERTIFICATE_POLICIES, false, builder_tlv(ASN1_SEQUENCE, policy, builder_end));
-    builder_add_extension(&ca, OID_CERTIFICATE_POLICIES, false,
-                          builder_tlv(ASN1_SEQUENCE,
-                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_ANY_POLICY), builder_end),
-                                      builder_end));
-    scene = scene_server(builder_cert(&spec), host, root());
-    scene.request.required_policy = span_of(oid, sizeof(oid));
-    scene_add_extra(&scene, builder_cert(&ca));
-    assert_verdict(&scene, PKIX_OK);
-}
-
 static void verify_remembers_good_signatures_across_verifications(void **state)
 {
     struct pkix_store *store = pkix_store_create();
@@ -426,7 +404,6 @@ int main(void)
         cmocka_unit_test(verify_keeps_the_leaf_of_an_anchor),
         cmocka_unit_test(verify_enforces_depth_and_path_length),
         cmocka_unit_test(verify_asks_clients_for_their_purpose),
-        cmocka_unit_test(verify_requires_a_policy_all_the_way),
         cmocka_unit_test(verify_remembers_good_signatures_across_verifications),
         cmocka_unit_test(verify_obeys_each_limit),
     };

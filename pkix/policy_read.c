@@ -1,0 +1,195 @@
+/* see pkix/policy_read.h */
+#include "pkix/policy_read.h"
+#include "pkix/oid.h"
+#include "pkix/oid_text.h"
+
+#include <stdlib.h>
+
+enum { TAG_REQUIRE_EXPLICIT_POLICY = ASN1_CONTEXT | 0, TAG_INHIBIT_POLICY_MAPPING = ASN1_CONTEXT | 1 };
+
+int pkix_policy_compare(struct span a, struct span b)
+{
+    if (a.size != b.size)
+        return a.size < b.size ? -1 : 1;
+    return a.size == 0 ? 0 : memcmp(a.data, b.data, a.size);
+}
+
+static int compare_items(const void *a, const void *b)
+{
+    return pkix_policy_compare(*(const struct span *)a, *(const struct span *)b);
+}
+
+static int compare_mappings(const void *a, const void *b)
+{
+    const struct pkix_policy_mapping *x = a, *y = b;
+    int difference = pkix_policy_compare(x->issuer, y->issuer);
+
+    return difference != 0 ? difference : pkix_policy_compare(x->subject, y->subject);
+}
+
+bool pkix_policies_have(const struct pkix_policies *policies, struct span policy)
+{
+    return bsearch(&policy, policies->items, policies->count, sizeof(policy), compare_items) != NULL;
+}
+
+static bool read_policy_oid(struct der *d, struct span *oid)
+{
+    return der_read(d, ASN1_OID, oid) == PKIX_OK && pkix_oid_is_well_formed(*oid);
+}
+
+/* PolicyInformation ::= SEQUENCE { OBJECT IDENTIFIER, SEQUENCE OPTIONAL } */
+static bool read_information(struct der *list, struct span *oid)
+{
+    struct der information;
+    struct span qualifiers;
+    bool present;
+
+    return der_enter(list, ASN1_SEQUENCE, &information) == PKIX_OK && read_policy_oid(&information, oid) &&
+           der_read_optional(&information, ASN1_SEQUENCE, &qualifiers, &present) == PKIX_OK &&
+           der_end(&information) == PKIX_OK;
+}
+
+enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_policies *policies, const char **what)
+{
+    static const char malformed[] = "its certificatePolicies are malformed",
+                      twice[] = "its certificatePolicies have one policy twice";
+    struct span value, oid;
+    struct der list;
+
+    policies->count = 0;
+    policies->any = false;
+    policies->present = pkix_cert_extension(cert, PKIX_EXT_CERTIFICATE_POLICIES, &value);
+    if (!policies->present)
+        return PKIX_OK;
+    *what = malformed;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return PKIX_BAD_POLICY;
+    while (!der_at_end(&list)) {
+        if (!read_information(&list, &oid))
+            return PKIX_BAD_POLICY;
+        if (pkix_oid_is(oid, OID_ANY_POLICY)) {
+            if (policies->any) {
+                *what = twice;
+                return PKIX_BAD_POLICY;
+            }
+            policies->any = true;
+            continue;
+        }
+        if (policies->count == PKIX_POLICIES_PER_CERT_MAX) {
+            *what = "policies of one certificate";
+            return PKIX_LIMIT_EXCEEDED;
+        }
+        policies->items[policies->count++] = oid;
+    }
+    qsort(policies->items, policies->count, sizeof(*policies->items), compare_items);
+    *what = twice;
+    for (unsigned i = 1; i < policies->count; i++)
+        if (compare_items(&policies->items[i - 1], &policies->items[i]) == 0)
+            return PKIX_BAD_POLICY;
+    *what = NULL;
+    return PKIX_OK;
+}
+
+/* Nothing is lost with a pair that is there twice. */
+static void drop_doubled(struct pkix_policy_mappings *mappings)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < mappings->count; i++)
+        if (kept == 0 || compare_mappings(&mappings->items[kept - 1], &mappings->items[i]) != 0)
+            mappings->items[kept++] = mappings->items[i];
+    mappings->count = kept;
+}
+
+enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct pkix_policy_mappings *mappings,
+                                          const char **what)
+{
+    struct span value;
+    struct der list;
+
+    mappings->count = 0;
+    if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_MAPPINGS, &value))
+        return PKIX_OK;
+    *what = "its policyMappings are malformed";
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return PKIX_BAD_POLICY;
+    while (!der_at_end(&list)) {
+        struct pkix_policy_mapping mapping;
+        struct der pair;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &pair) != PKIX_OK || !read_policy_oid(&pair, &mapping.issuer) ||
+            !read_policy_oid(&pair, &mapping.subject) || der_end(&pair) != PKIX_OK)
+            return PKIX_BAD_POLICY;
+        if (pkix_oid_is(mapping.issuer, OID_ANY_POLICY) || pkix_oid_is(mapping.subject, OID_ANY_POLICY)) {
+            *what = "its policyMappings map from or to anyPolicy";
+            return PKIX_BAD_POLICY;
+        }
+        if (mappings->count == PKIX_POLICY_MAPPINGS_PER_CERT_MAX) {
+            *what = "policy mappings of one certificate";
+            return PKIX_LIMIT_EXCEEDED;
+        }
+        mappings->items[mappings->count++] = mapping;
+    }
+    qsort(mappings->items, mappings->count, sizeof(*mappings->items), compare_mappings);
+    drop_doubled(mappings);
+    *what = NULL;
+    return PKIX_OK;
+}
+
+/* SkipCerts ::= INTEGER (0..MAX), in minimal form. */
+static bool skip_certs_of(struct span integer, unsigned *skip_certs)
+{
+    unsigned value = 0;
+
+    if (integer.size == 0 || (integer.data[0] & 0x80) != 0 ||
+        (integer.size > 1 && integer.data[0] == 0 && (integer.data[1] & 0x80) == 0))
+        return false;
+    for (size_t i = 0; i < integer.size && value < PKIX_SKIP_CERTS_MAX; i++)
+        value = value << 8 | integer.data[i];
+    *skip_certs = value < PKIX_SKIP_CERTS_MAX ? value : PKIX_SKIP_CERTS_MAX;
+    return true;
+}
+
+static bool read_optional_skip_certs(struct der *d, unsigned tag, unsigned *skip_certs)
+{
+    struct span integer;
+    bool present;
+
+    return der_read_optional(d, tag, &integer, &present) == PKIX_OK && (!present || skip_certs_of(integer, skip_certs));
+}
+
+enum pkix_error pkix_policy_constraints_read(const struct pkix_cert *cert, struct pkix_policy_constraints *constraints,
+                                             const char **what)
+{
+    struct span value;
+    struct der sequence;
+
+    *constraints = (struct pkix_policy_constraints){PKIX_SKIP_CERTS_MAX, PKIX_SKIP_CERTS_MAX};
+    if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_CONSTRAINTS, &value))
+        return PKIX_OK;
+    *what = "its policyConstraints are malformed";
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK || der_at_end(&sequence) ||
+        !read_optional_skip_certs(&sequence, TAG_REQUIRE_EXPLICIT_POLICY, &constraints->require_explicit_policy) ||
+        !read_optional_skip_certs(&sequence, TAG_INHIBIT_POLICY_MAPPING, &constraints->inhibit_policy_mapping) ||
+        der_end(&sequence) != PKIX_OK)
+        return PKIX_BAD_POLICY;
+    *what = NULL;
+    return PKIX_OK;
+}
+
+enum pkix_error pkix_inhibit_any_policy_read(const struct pkix_cert *cert, unsigned *skip_certs, const char **what)
+{
+    struct span value, integer;
+    struct der d;
+
+    *skip_certs = PKIX_SKIP_CERTS_MAX;
+    if (!pkix_cert_extension(cert, PKIX_EXT_INHIBIT_ANY_POLICY, &value))
+        return PKIX_OK;
+    *what = "its inhibitAnyPolicy is malformed";
+    d = der_over(value, DER_SMALL);
+    if (der_read(&d, ASN1_INTEGER, &integer) != PKIX_OK || !skip_certs_of(integer, skip_certs) ||
+        der_end(&d) != PKIX_OK)
+        return PKIX_BAD_POLICY;
+    *what = NULL;
+    return PKIX_OK;
+}
