@@ -13,6 +13,7 @@ struct check_context {
     const struct section *section;
     struct config_service *service;
     bool database_is_bad; /* [yett] database is there, and wrong already */
+    bool ev_is_bad;       /* likewise */
     struct config_findings *findings;
 };
 
@@ -273,6 +274,28 @@ static void pins(struct check_context *c)
         FIND(c, OPTION_PIN_SPKI_SHA256, "pin_spki_sha256: nothing is verified with insecure_no_verify = yes; keep one");
 }
 
+/* The same for a policy. */
+static void policy(struct check_context *c)
+{
+    const struct config_service *s = c->service;
+    bool ev = false;
+
+    if (!given(c, OPTION_POLICY))
+        return;
+    for (size_t i = 0; i < s->policy_count; i++)
+        ev = ev || s->policy[i].type == CONFIG_POLICY_EV;
+    if (ev && s->policy_count > 1)
+        FIND(c, OPTION_POLICY, "policy: ev stands alone: a peer with another policy need not have it");
+    if (ev && c->config->ev == NULL && !c->ev_is_bad)
+        FIND(c, OPTION_POLICY, "policy: ev needs [yett] ev, the file of policies and roots that mean it");
+    if (s->peer != CONFIG_PEER_NONE)
+        return;
+    if (s->connect_tls == CONFIG_TLS_NONE)
+        FIND(c, OPTION_POLICY, "policy: needs connect_tls = implicit or starttls, or peer");
+    else if (s->insecure_no_verify)
+        FIND(c, OPTION_POLICY, "policy: nothing is verified with insecure_no_verify = yes; keep one");
+}
+
 /* Mail servers relay for their own machine (Postfix: mynetworks). All the world's mail that comes through a proxy
  * comes from there, unless the server is told otherwise: an open relay. */
 static void smtp_loopback_relay(struct check_context *c)
@@ -380,6 +403,7 @@ static const struct {
          BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH)},
     {pins,
      BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_INSECURE_NO_VERIFY)},
+    {policy, BIT(OPTION_POLICY) | BIT(OPTION_PEER) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_INSECURE_NO_VERIFY)},
     {smtp_loopback_relay,
      BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) | BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},
@@ -485,6 +509,7 @@ void checks_run(struct config *config, const struct section *sections, size_t se
         if (sections[i].kind != OPTION_YETT)
             continue;
         c.database_is_bad = sections[i].bad[OPTION_DATABASE];
+        c.ev_is_bad = sections[i].bad[OPTION_EV];
         if (sections[i].lines[OPTION_CONTROL] != 0)
             control_place = (struct config_place){sections[i].place.file, sections[i].lines[OPTION_CONTROL]};
     }

@@ -105,6 +105,14 @@ struct config_crl {
     struct config_place place;
 };
 
+/* policy = OID, ... | ev */
+enum config_policy_type { CONFIG_POLICY_OID, CONFIG_POLICY_EV };
+struct config_policy {
+    enum config_policy_type type;
+    char *oid; /* dotted decimal; NULL with EV */
+    struct config_place place;
+};
+
 enum config_pin_type { CONFIG_PIN_NONE, CONFIG_PIN_FILE, CONFIG_PIN_CREDENTIAL, CONFIG_PIN_ENV, CONFIG_PIN_PROMPT };
 
 /* user = NAME: whom workers become */
@@ -169,6 +177,9 @@ struct config_service {
     char **pin_spki_sha256;          /* 64 digits each; one of these keys is on the path of every verified peer */
     size_t pin_spki_sha256_count;    /* 0: any path will do */
 
+    struct config_policy *policy;    /* one of these holds for the path of every verified peer; EV stands alone */
+    size_t policy_count;             /* 0: none is required */
+
     enum config_ciphers ciphers;
     unsigned tls_min;                /* 0x0303 or 0x0304 */
     char **alpn;                     /* of the listening side beyond the protocol's own; tcp only */
@@ -200,6 +211,7 @@ struct config {
     uint32_t drain_timeout_ms; /* 30000 */
     unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
     char *blocklist;           /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */
+    char *ev;                  /* a file of policies and roots for extended validation (pkix/ev.h); NULL: none */
     struct config_module *modules;
     size_t module_count;
     struct config_service *services;

@@ -216,6 +216,33 @@ void item_crl_clear(void *item)
     free(crl->path);
 }
 
+bool item_policy_parse(const char *text, void *item, char **error)
+{
+    struct config_policy *policy = item;
+
+    if (strcmp(text, "ev") == 0) {
+        policy->type = CONFIG_POLICY_EV;
+        return true;
+    }
+    policy->type = CONFIG_POLICY_OID;
+    if (!value_oid(text, error))
+        return false;
+    /* RFC 5280 section 4.2.1.4: it stands for all, so it would lift what the others of the list require. */
+    if (strcmp(text, "2.5.29.32.0") == 0) {
+        *error = base_strdup("2.5.29.32.0 is anyPolicy, which requires nothing; leave it out");
+        return false;
+    }
+    policy->oid = base_strdup(text);
+    return true;
+}
+
+void item_policy_clear(void *item)
+{
+    struct config_policy *policy = item;
+
+    free(policy->oid);
+}
+
 bool item_text_parse(const char *text, void *item, char **error)
 {
     char **out = item;

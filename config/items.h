@@ -26,6 +26,9 @@ void item_trust_clear(void *item);
 MUST_CHECK bool item_crl_parse(const char *text, void *item, char **error); /* struct config_crl */
 void item_crl_clear(void *item);
 
+MUST_CHECK bool item_policy_parse(const char *text, void *item, char **error); /* struct config_policy */
+void item_policy_clear(void *item);
+
 MUST_CHECK bool item_text_parse(const char *text, void *item, char **error); /* char * */
 void item_text_clear(void *item);
 

@@ -308,6 +308,7 @@ DEFINE_LIST(allow, "RULE", PLACED(config_allow), item_allow_parse, item_allow_cl
 DEFINE_LIST(allow_target, "HOST:PORTS", PLACED(config_allow_target), item_allow_target_parse, item_allow_target_clear);
 DEFINE_LIST(trust, "TRUST", PLACED(config_trust), item_trust_parse, item_trust_clear);
 DEFINE_LIST(crl, "CRL", PLACED(config_crl), item_crl_parse, item_crl_clear);
+DEFINE_LIST(policy, "OID|ev", PLACED(config_policy), item_policy_parse, item_policy_clear);
 DEFINE_LIST(text, "TEXT", sizeof(char *), NO_PLACE, item_text_parse, item_text_clear);
 DEFINE_LIST(sha256, "HEX", sizeof(char *), NO_PLACE, item_sha256_parse, item_text_clear);
 DEFINE_LIST(environment, "NAME=VALUE", sizeof(char *), NO_PLACE, item_environment_parse, item_text_clear);

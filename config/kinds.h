@@ -24,6 +24,7 @@ extern const struct option_kind option_kind_trust_list;
 extern const struct option_kind option_kind_crl_list;
 extern const struct option_kind option_kind_text_list;
 extern const struct option_kind option_kind_sha256_list; /* char *: 64 digits, lower case */
+extern const struct option_kind option_kind_policy_list;
 extern const struct option_kind option_kind_environment_list;
 
 #endif

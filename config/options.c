@@ -119,6 +119,8 @@ const struct option config_options[OPTION_COUNT] = {
                                     .help = "Handshakes of one worker that may wait for a thread."},
     [OPTION_BLOCKLIST] = {"blocklist", YETT(blocklist), .kind = &option_kind_file, .default_text = "none",
                           .help = "Certificates that are never accepted, of servers, clients and authorities."},
+    [OPTION_EV] = {"ev", YETT(ev), .kind = &option_kind_file, .default_text = "none",
+                   .help = "Which policies of which roots mean extended validation."},
 
     [OPTION_PATH] = {"path", MODULE(path), .kind = &option_kind_text, .need = OPTION_REQUIRED,
                      .help = "The PKCS#11 module's shared object."},
@@ -191,6 +193,8 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_PIN_SPKI_SHA256] = {"pin_spki_sha256", SERVICE_LIST(pin_spki_sha256), .kind = &option_kind_sha256_list,
                                 .default_text = "none",
                                 .help = "Public keys of which one must be on the path of every verified peer."},
+    [OPTION_POLICY] = {"policy", SERVICE_LIST(policy), .kind = &option_kind_policy_list, .default_text = "none",
+                       .help = "Certificate policies of which one must hold for every verified peer."},
     [OPTION_CIPHERS] = {"ciphers", SERVICE(ciphers), .kind = &option_kind_word, .words = ciphers_words,
                         .default_value = "intermediate", .help = "The cipher suites, on both sides."},
     [OPTION_TLS_MIN] = {"tls_min", SERVICE(tls_min), .kind = &option_kind_word, .words = tls_min_words,

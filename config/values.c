@@ -2,6 +2,7 @@
 #include "config/values.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <stdlib.h>
 
 char *value_quote(const char *text)
@@ -159,6 +160,38 @@ bool value_sha256(const char *text, char **hex, char **error)
     }
     *hex = base_strndup(digits, 64);
     return true;
+}
+
+bool value_oid(const char *text, char **error)
+{
+    enum { ARC_DIGITS_MAX = 10, SECOND_ARC_MAX = 39 };
+    unsigned arcs = 0;
+    unsigned long long first = 0, arc;
+    const char *at = text;
+    bool good = true;
+    char *quoted;
+
+    while (good) {
+        size_t digits = 0;
+
+        while (is_digit(at[digits]))
+            digits++;
+        arc = digits == 0 || digits > ARC_DIGITS_MAX ? ULLONG_MAX : strtoull(at, NULL, 10);
+        good = arc <= UINT32_MAX && (digits == 1 || *at != '0') && (arcs != 0 || arc <= 2) &&
+               (arcs != 1 || first == 2 || arc <= SECOND_ARC_MAX);
+        first = arcs == 0 ? arc : first;
+        arcs++;
+        at += digits;
+        if (*at != '.')
+            break;
+        at++;
+    }
+    if (good && *at == '\0' && arcs >= 2)
+        return true;
+    quoted = value_quote(text);
+    *error = base_printf("must be an object identifier such as 2.23.140.1.1, not %s", quoted);
+    free(quoted);
+    return false;
 }
 
 /* Whether inet_aton() and its relatives could take the label for a number: 127, 0x7f. */

@@ -2,6 +2,7 @@
 #include "proxy/service.h"
 
 #include "pkix/blocklist.h"
+#include "pkix/ev.h"
 #include "proxy/revocation.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,6 +27,7 @@ struct shared_store {
 
 struct services_shared {
     const char *blocklist; /* lives with the config; NULL: none */
+    struct pkix_ev_list ev;
     struct shared_identity *identities;
     size_t identity_count;
     struct shared_store *stores;
@@ -106,14 +108,15 @@ static bool add_trust(struct pkix_store *store, const struct config_trust *trust
     base_abort("a trust of no known type");
 }
 
-struct blocklist_findings {
+/* Where the problems of a file with rules are told. */
+struct file_findings {
     const char *path;
     struct config_findings *findings;
 };
 
-static void on_blocklist_problem(void *ctx, unsigned line, const char *sentence)
+static void on_file_problem(void *ctx, unsigned line, const char *sentence)
 {
-    struct blocklist_findings *to = ctx;
+    struct file_findings *to = ctx;
     struct config_place place = {.file = to->path, .line = line};
 
     if (to->findings != NULL)
@@ -123,9 +126,9 @@ static void on_blocklist_problem(void *ctx, unsigned line, const char *sentence)
 /* `findings` NULL: they have been told. */
 static bool add_blocklist(struct pkix_store *store, const char *path, struct config_findings *findings)
 {
-    struct blocklist_findings to = {.path = path, .findings = findings};
+    struct file_findings to = {.path = path, .findings = findings};
 
-    return path == NULL || pkix_store_add_blocklist_path(store, path, on_blocklist_problem, &to);
+    return path == NULL || pkix_store_add_blocklist_path(store, path, on_file_problem, &to);
 }
 
 /* Told once, however many stores there are, and also where there is none. */
@@ -136,6 +139,14 @@ static bool check_blocklist(const char *path, struct config_findings *findings)
 
     pkix_store_destroy(&store);
     return good;
+}
+
+static void read_ev_list(const char *path, struct pkix_ev_list *list, struct config_findings *findings)
+{
+    struct file_findings to = {.path = path, .findings = findings};
+
+    if (path != NULL)
+        (void)!pkix_ev_list_add_path(list, path, on_file_problem, &to); /* the findings say so */
 }
 
 static struct pkix_store *open_store(struct services_shared *shared, const struct config_trust *trust, size_t count,
@@ -325,6 +336,7 @@ static void open_server_context(struct services_shared *shared, struct service *
         .trust = s->peer_trust,
         .pins = s->pins,
         .pin_count = config->pin_spki_sha256_count,
+        .policy = s->policy,
         .session_id_context = config->name,
     };
 
@@ -362,6 +374,7 @@ static void open_client_context(struct services_shared *shared, struct service *
         .trust = s->trust,
         .pins = s->pins,
         .pin_count = config->pin_spki_sha256_count,
+        .policy = s->policy,
         .insecure_no_verify = config->insecure_no_verify,
         .identities = s->connect_identities,
         .identity_count = s->connect_identity_count,
@@ -403,6 +416,35 @@ static struct pkix_pin *read_pins(const struct config_service *config)
     return pins;
 }
 
+/* Which policies a peer must have. config/ knows how an object identifier is written; that one is too long shows here.
+ */
+static void read_policies(const struct services_shared *shared, struct service *s, struct config_findings *findings)
+{
+    const struct config_service *config = s->config;
+    struct pkix_policy_inputs *inputs = &s->policy;
+
+    s->policies = base_alloc(config->policy_count * sizeof(*s->policies));
+    s->policy_spans = base_alloc(config->policy_count * sizeof(*s->policy_spans));
+    inputs->policies = s->policy_spans;
+    inputs->ev_roots = shared->ev.roots;
+    inputs->ev_root_count = shared->ev.count;
+    for (size_t i = 0; i < config->policy_count; i++) {
+        const struct config_policy *wanted = &config->policy[i];
+        uint8_t *oid = s->policies[inputs->policy_count].oid;
+        size_t size;
+
+        if (wanted->type == CONFIG_POLICY_EV) {
+            inputs->require_ev = true;
+        } else if (pkix_oid_parse(wanted->oid, oid, &size)) {
+            s->policy_spans[inputs->policy_count++] = span_of(oid, size);
+            inputs->explicit_policy = true;
+        } else {
+            config_finding_add(findings, wanted->place, "policy: %s is longer than %d bytes", wanted->oid,
+                               PKIX_OID_SIZE_MAX);
+        }
+    }
+}
+
 static void open_service(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
@@ -413,6 +455,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->pool_group = pool_group_of(shared, config);
     s->fetch_group = config->ocsp_fetch ? fetch_group_of(shared, config) : s->pool_group;
     s->pins = read_pins(config);
+    read_policies(shared, s, findings);
     if (config->listen_tls != CONFIG_TLS_NONE) {
         s->identity_count = config->identity_count;
         s->identities = open_identities(shared, config->identity, config->identity_count, findings);
@@ -444,6 +487,7 @@ struct services *services_open(const struct config *config, struct config_findin
     services->count = config->service_count;
     services->shared = base_alloc(sizeof(*services->shared));
     services->shared->revocation = revocation_create(config);
+    read_ev_list(config->ev, &services->shared->ev, findings);
     if (check_blocklist(config->blocklist, findings))
         services->shared->blocklist = config->blocklist;
     for (size_t i = 0; i < config->service_count; i++) {
@@ -463,6 +507,7 @@ static void destroy_shared(struct services_shared *shared)
     for (size_t i = 0; i < shared->store_count; i++)
         pkix_store_destroy(&shared->stores[i].store);
     revocation_destroy(&shared->revocation);
+    pkix_ev_list_clear(&shared->ev);
     for (size_t i = 0; i < shared->pool_group_count; i++)
         free(shared->pool_groups[i]);
     free(shared->identities);
@@ -482,6 +527,8 @@ void services_destroy(struct services **services)
         tls_context_destroy(&s->client_context);
         free(s->greeting_name);
         free(s->pins);
+        free(s->policies);
+        free(s->policy_spans);
         free(s->identities);
         free(s->connect_identities);
     }

@@ -21,6 +21,11 @@ struct service {
     struct pkix_store *trust;           /* for servers */
     struct pkix_store *peer_trust;      /* for client certificates */
     struct pkix_pin *pins;              /* of servers and of clients */
+    struct pkix_policy_inputs policy;   /* likewise; borrows these, and the shared roots of extended validation: */
+    struct service_policy {
+        uint8_t oid[PKIX_OID_SIZE_MAX];
+    } *policies;
+    struct span *policy_spans;
     char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
     size_t fetch_group;                 /* the same, for steps that may ask an OCSP responder */

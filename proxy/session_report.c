@@ -99,7 +99,7 @@ void session_report_tls_failed(struct session *s, struct leg *leg)
                   log_number("signature_checks", verification.signature_checks));
 }
 
-/* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519 resumed", or "none". */
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519 resumed ev=2.23.140.1.1", or "none". */
 static const char *describe_tls(const struct leg *leg, char *out, size_t out_size)
 {
     struct tls_session_info tls;
@@ -109,13 +109,14 @@ static const char *describe_tls(const struct leg *leg, char *out, size_t out_siz
         return out;
     }
     tls = tls_engine_session(leg->engine);
-    snprintf(out, out_size, "%s %s %s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "");
+    snprintf(out, out_size, "%s %s %s%s%s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "",
+             tls.peer_ev_policy[0] == '\0' ? "" : " ev=", tls.peer_ev_policy);
     return out;
 }
 
 void session_report_ended(const struct session *s)
 {
-    char client_tls[128], target_tls[128];
+    char client_tls[256], target_tls[256];
 
     log_line(LOG_LEVEL_INFO, "session_ended", log_text("conn", s->id), log_text("service", s->service->config->name),
              log_text("client", s->peer_text), log_text("target", s->target_text == NULL ? "-" : s->target_text),
@@ -141,9 +142,9 @@ static json_t *leg_to_json(const struct leg *leg)
     if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine))
         return json_null();
     tls = tls_engine_session(leg->engine);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "version", tls.version, "cipher", tls.cipher, "group",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "version", tls.version, "cipher", tls.cipher, "group",
                      tls.group, "alpn", tls.alpn, "server_name", tls.server_name, "resumed", (int)tls.resumed,
-                     "socket_released", (int)tls.socket_released);
+                     "socket_released", (int)tls.socket_released, "ev", tls.peer_ev_policy[0] != '\0');
 }
 
 char *session_to_json(const struct session *s)

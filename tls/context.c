@@ -215,6 +215,7 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
     c->revocation = options->revocation;
     c->pins = options->pins;
     c->pin_count = options->pin_count;
+    c->policy = options->policy;
     c->sessions = tls_sessions_create();
     c->model = model_create(error);
     if (c->model != NULL && set_options(c->model, common_options, ARRAY_LEN(common_options), error) &&
@@ -346,6 +347,7 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
     c->revocation = options->revocation;
     c->pins = options->pins;
     c->pin_count = options->pin_count;
+    c->policy = options->policy;
     c->resumes = may_resume(c);
     tls_sites_build(c);
     if (!hash_context(c, options, error))

@@ -56,6 +56,7 @@ void tls_engine_destroy(struct tls_engine **engine)
     slab_strfree(e->name);
     slab_strfree(e->cache_key);
     free(e->stopped_path);
+    free(e->ev_policy);
     free(e->error);
     slab_strfree(e->server_name);
     slab_strfree(e->alpn);
@@ -431,6 +432,7 @@ struct tls_session_info tls_engine_session(const struct tls_engine *e)
     info.peer_stapled = e->peer_stapled;
     info.socket_released = e->own != NULL;
     info.peer_cert = span_of(e->peer_cert, e->peer_cert_size);
+    info.peer_ev_policy = e->ev_policy == NULL ? "" : e->ev_policy;
     info.identity = e->identity;
     return info;
 }

@@ -65,6 +65,7 @@ struct tls_server_options {
     struct tls_revocation revocation; /* of client certificates */
     const struct pkix_pin *pins;      /* of clients' paths (pkix/verify.h); borrowed while the context lives */
     size_t pin_count;
+    struct pkix_policy_inputs policy; /* likewise; what it points to is borrowed */
     struct span ocsp_staple;          /* DER response for the first identity; copied; size 0: none */
     const char *session_id_context;   /* service name: tickets of one service are not good for another */
 };
@@ -79,6 +80,7 @@ struct tls_client_options {
     bool insecure_no_verify;
     const struct pkix_pin *pins;      /* of servers' paths; borrowed while the context lives */
     size_t pin_count;
+    struct pkix_policy_inputs policy; /* likewise; what it points to is borrowed */
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
     size_t identity_count;
 };
@@ -167,6 +169,7 @@ struct tls_session_info {
     bool peer_stapled;       /* the peer stapled an OCSP response */
     bool socket_released;    /* it was idle, and costs no memory of NSS's any more (TLS 1.3) */
     struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
+    const char *peer_ev_policy; /* by which the peer's certificate is one of extended validation, dotted; "" when not */
     const struct tls_identity *identity; /* the one we signed with; NULL when none */
 };
 struct tls_session_info tls_engine_session(const struct tls_engine *e);

@@ -59,6 +59,7 @@ struct tls_context {
     struct tls_revocation revocation;
     const struct pkix_pin *pins;
     size_t pin_count;
+    struct pkix_policy_inputs policy;
     const struct tls_identity **identities;
     size_t identity_count;
     bool may_block; /* some identity's key is on a token */
@@ -129,6 +130,7 @@ struct tls_engine {
     int alert_sent, alert_received;
     char *stopped_path; /* of the peer's certificate; NULL: none */
     unsigned signature_checks;
+    char *ev_policy; /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */
 
     char *server_name;
     char *alpn;

@@ -43,6 +43,15 @@ static void keep_chain(struct tls_engine *e, const struct pkix_verdict *verdict,
             buffer_release(&e->chain); /* then the session is not kept either */
 }
 
+/* A full handshake is judged after the session that was offered: the last verdict counts. */
+static void keep_ev_policy(struct tls_engine *e, const struct pkix_verdict *verdict)
+{
+    const char *policy = pkix_verdict_ev_policy(verdict);
+
+    free(e->ev_policy);
+    e->ev_policy = policy == NULL ? NULL : base_strdup(policy);
+}
+
 bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf, const struct span *extras,
                      size_t extras_count, const struct span *stapled, size_t stapled_count)
 {
@@ -65,11 +74,13 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .evidence_waiting = use == TLS_VERDICT_TELL && !e->handshake_done ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
         .pins = e->context->pins,
         .pin_count = e->context->pin_count,
+        .policy = e->context->policy,
     };
     struct pkix_verdict *verdict = NULL;
     enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
 
     e->signature_checks += pkix_verdict_signature_checks(verdict);
+    keep_ev_policy(e, verdict);
     if (error == PKIX_OK) {
         if (e->context->role == TLS_ROLE_CLIENT)
             keep_chain(e, verdict, leaf);

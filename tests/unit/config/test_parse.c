@@ -15,6 +15,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_null(c->database);
     assert_null(c->blocklist);
     assert_null(c->user);
+    assert_null(c->ev);
     assert_int_equal(c->log, CONFIG_LOG_STDERR);
     assert_int_equal(c->log_format, CONFIG_LOG_LOGFMT);
     assert_int_equal(c->log_level, 2);
@@ -69,6 +70,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_false(s->insecure_smtp_loopback_relay);
     assert_null(s->ocsp_staple);
     assert_int_equal(s->pin_spki_sha256_count, 0);
+    assert_int_equal(s->policy_count, 0);
     assert_int_equal(s->connect_timeout_ms, 10000);
     assert_int_equal(s->handshake_timeout_ms, 30000);
     assert_int_equal(s->idle_timeout_ms, 1800000);
@@ -93,6 +95,7 @@ static void process_and_module_options_are_read(void **state)
                                           "handshake_queue_max = 7\n"
                                           "blocklist = file:/etc/yett/blocklist\n"
                                           "user = www-data\n"
+                                          "ev = file:/etc/yett/ev\n"
                                           "include = a.conf, b/*.conf\n"
                                           "[module hsm-1.a_b]\n"
                                           "path = /usr/lib/softhsm/libsofthsm2.so\n"
@@ -122,6 +125,7 @@ static void process_and_module_options_are_read(void **state)
     assert_string_equal(c->blocklist, "/etc/yett/blocklist");
     assert_string_equal(c->user->name, "www-data");
     assert_string_equal(c->user->place.file, "f");
+    assert_string_equal(c->ev, "/etc/yett/ev");
     assert_int_equal(c->include_count, 2);
     assert_string_equal(c->include[1], "b/*.conf");
 
@@ -175,7 +179,8 @@ static void service_options_are_read(void **state)
         "send_proxy = v2-tls\n"
         "connect_timeout = 1\nhandshake_timeout = 2s\nidle_timeout = 3m\nhalf_close_timeout = 4h\n"
         "connections_max = 5\nconnections_per_address_max = 0\n"
-        "pin_spki_sha256 = " HEX_64 ", " "00:1122" "33445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF" "\n");
+        "pin_spki_sha256 = " HEX_64 ", " "00:1122" "33445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF" "\n"
+        "policy = 2.23.140.1.1, 1.3.6.1.4.1.311.21.8.11489019\n");
     const struct config_service *s = c->services;
     static const struct {
         enum config_allow_type type;
@@ -212,6 +217,10 @@ static void service_options_are_read(void **state)
     assert_int_equal(s->pin_spki_sha256_count, 2);
     assert_string_equal(s->pin_spki_sha256[0], HEX_64);
     assert_string_equal(s->pin_spki_sha256[1], HEX_64);
+    assert_int_equal(s->policy_count, 2);
+    assert_int_equal(s->policy[0].type, CONFIG_POLICY_OID);
+    assert_string_equal(s->policy[0].oid, "2.23.140.1.1");
+    assert_string_equal(s->policy[1].oid, "1.3.6.1.4.1.311.21.8.11489019");
     assert_int_equal(s->peer, CONFIG_PEER_REQUIRE);
     assert_int_equal(s->peer_trust_count, 3);
     assert_string_equal(s->peer_trust[0].path, "/etc/yett/ca.pem");

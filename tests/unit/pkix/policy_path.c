@@ -92,6 +92,20 @@ void policy_path_put(struct policy_path *p, const struct policy_spec *specs, uns
         put_spec(p, count - 1 - i, &specs[i]);
 }
 
+enum pkix_error policy_path_check(const struct policy_path *p, const struct policy_asked *asked, unsigned *steps_left,
+                                  struct pkix_policy_outcome *outcome)
+{
+    struct span users[12];
+    struct pkix_policy_inputs inputs = {.policies = users,
+                                        .explicit_policy = asked->explicit_policy,
+                                        .inhibit_policy_mapping = asked->inhibit_mapping,
+                                        .inhibit_any_policy = asked->inhibit_any};
+
+    for (const char *u = asked->users; u != NULL && *u != '\0'; u++)
+        users[inputs.policy_count++] = policy_oid(*u);
+    return pkix_policy_check(p->path, p->count, &inputs, steps_left, outcome);
+}
+
 const char *policy_set_text(const struct pkix_policy_set *set, char text[static 12])
 {
     unsigned size = 0;

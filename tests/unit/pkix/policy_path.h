@@ -24,6 +24,11 @@ struct policy_path {
     unsigned count;
 };
 
+/* A certificate without any of the extensions; 100 certificates until mappings are inhibited are none. */
+/* clang-format off */
+#define POLICY_NONE {.inhibit_mapping = 100}
+/* clang-format on */
+
 struct span policy_oid(char policy); /* static */
 
 /* The anchor's side first; `specs` ends with the leaf. */
@@ -31,6 +36,14 @@ void policy_path_put(struct policy_path *p, const struct policy_spec *specs, uns
 
 /* Replaces the contents of an extension of the certificate `at`, counted from the leaf. Borrows. */
 void policy_path_set(struct policy_path *p, unsigned at, enum pkix_extension id, struct span value, bool critical);
+
+/* What is asked of a path. */
+struct policy_asked {
+    const char *users; /* "12*"; NULL: any */
+    bool explicit_policy, inhibit_mapping, inhibit_any;
+};
+enum pkix_error policy_path_check(const struct policy_path *p, const struct policy_asked *asked, unsigned *steps_left,
+                                  struct pkix_policy_outcome *outcome);
 
 /* "12*" of a set, sorted. */
 const char *policy_set_text(const struct pkix_policy_set *set, char text[static 12]);

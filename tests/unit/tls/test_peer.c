@@ -4,6 +4,7 @@
 
 #include "tls/identity_internal.h"
 
+#include <pk11pub.h>
 #include <prerror.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -403,6 +404,65 @@ static void staple_is_served(void **state)
     tls_context_destroy(&server);
 }
 
+/* Of clients and of servers; and who has extended validation is told. */
+static void policies_are_asked_of_peers(void **state)
+{
+    static const uint8_t oid[] = {0x67, 0x81, 0x0c, 1, 1};
+    static const struct span policies[] = {{oid, sizeof(oid)}};
+    struct fixture *f = *state;
+    struct pkix_ev_root pair = {.policy_size = sizeof(oid)};
+    struct span root = test_certs_root(f->certs);
+
+    memcpy(pair.policy, oid, sizeof(oid));
+    assert_int_equal(PK11_HashBuf(SEC_OID_SHA256, pair.root_sha256, root.data, (int)root.size), SECSuccess);
+    for (unsigned bits = 0; bits < 16; bits++) {
+        bool client_has = bits & 1, server_has = bits & 2, ev = bits & 4, other_root = bits & 8;
+        struct tls_identity *client_identity =
+            test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT, .has_policy = client_has});
+        struct tls_identity *server_identity =
+            test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}, .has_policy = server_has});
+        struct pkix_ev_root one = pair;
+        const struct pkix_policy_inputs asked = {.policies = policies,
+                                                 .policy_count = ev ? 0 : 1,
+                                                 .explicit_policy = !ev,
+                                                 .require_ev = ev,
+                                                 .ev_roots = &one,
+                                                 .ev_root_count = 1};
+        struct tls_context *server = test_server(&(struct tls_server_options){.identities = &server_identity,
+                                                                              .identity_count = 1,
+                                                                              .version_min = 0x0304,
+                                                                              .peer = TLS_PEER_REQUIRE,
+                                                                              .trust = f->store,
+                                                                              .policy = asked});
+        struct tls_context *client = test_client(&(struct tls_client_options){.version_min = 0x0304,
+                                                                              .trust = f->store,
+                                                                              .identities = &client_identity,
+                                                                              .identity_count = 1,
+                                                                              .policy = asked});
+        const char *want_ev = other_root ? "" : "2.23.140.1.1";
+        struct test_pair p;
+
+        one.root_sha256[0] ^= other_root;
+        test_pair_init(&p, client, "a.example.org", NULL, server);
+        test_pair_run(&p);
+        if (!server_has || (ev && other_root)) {
+            assert_string_equal(tls_engine_error_name(p.client), "policy_missing");
+            assert_string_equal(tls_engine_session(p.client).peer_ev_policy, "");
+        } else {
+            assert_true(tls_engine_handshake_done(p.client));
+            assert_string_equal(tls_engine_session(p.client).peer_ev_policy, want_ev);
+            assert_int_equal(tls_engine_handshake_done(p.server), client_has);
+            assert_string_equal(tls_engine_error_name(p.server), client_has ? "" : "policy_missing");
+            assert_string_equal(tls_engine_session(p.server).peer_ev_policy, client_has ? want_ev : "");
+        }
+        test_pair_clear(&p);
+        tls_context_destroy(&client);
+        tls_context_destroy(&server);
+        tls_identity_destroy(&client_identity);
+        tls_identity_destroy(&server_identity);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +475,7 @@ int main(void)
         cmocka_unit_test(client_survives_renegotiation),
         cmocka_unit_test(renegotiation_flood),
         cmocka_unit_test(staple_is_served),
+        cmocka_unit_test(policies_are_asked_of_peers),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -4,6 +4,7 @@
 
 #include "tls/engine_internal.h"
 
+#include <pk11pub.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -102,6 +103,37 @@ static void resume_tls13(void **state)
         tls_context_destroy(&client);
         tls_context_destroy(&server);
     }
+}
+
+/* The peer of a resumed session is what it was found to be before the session was offered. */
+static void resumed_sessions_tell_of_extended_validation(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_identity *identity = test_certs_identity(
+        f->certs, &(struct test_leaf){.names = {"a.example.org"}, .issuer = TEST_ISSUER_ROOT, .has_policy = true});
+    struct tls_context *server = server_of(&identity, "one"), *client;
+    struct pkix_ev_root pair = {.policy = {0x67, 0x81, 0x0c, 1, 1}, .policy_size = 5};
+    struct span root = test_certs_root(f->certs);
+
+    assert_int_equal(PK11_HashBuf(SEC_OID_SHA256, pair.root_sha256, root.data, (int)root.size), SECSuccess);
+    client = test_client(&(struct tls_client_options){
+        .version_min = 0x0303, .trust = f->store, .policy = {.ev_roots = &pair, .ev_root_count = 1}});
+    for (int n = 0; n < 3; n++) {
+        struct test_pair p;
+
+        test_pair_init(&p, client, "a.example.org", "key", server);
+        test_pair_handshake(&p);
+        test_pair_send(&p, p.client, p.server, span_of_string("x"));
+        test_pair_send(&p, p.server, p.client, span_of_string("y"));
+        assert_int_equal(tls_engine_session(p.client).resumed, n > 0);
+        assert_string_equal(tls_engine_session(p.client).peer_ev_policy, "2.23.140.1.1");
+        assert_string_equal(tls_engine_session(p.server).peer_ev_policy, "");
+        test_pair_close(&p);
+        test_pair_clear(&p);
+    }
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
+    tls_identity_destroy(&identity);
 }
 
 /* Client contexts do not share sessions. */
@@ -383,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume_tls13),
+        cmocka_unit_test(resumed_sessions_tell_of_extended_validation),
         cmocka_unit_test(client_contexts_are_apart),
         cmocka_unit_test(foreign_ticket_gets_full_handshake),
         cmocka_unit_test(foreign_ticket_in_pieces),

@@ -104,11 +104,14 @@ static void add_leaf_extensions(CERTCertificate *cert, const struct test_leaf *l
     static const uint8_t key_usage[] = {3, 2, 7, 0x80};
     static const uint8_t server[] = {0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1};
     static const uint8_t client[] = {0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 2};
+    static const uint8_t policies[] = {0x30, 9, 0x30, 7, 6, 5, 0x67, 0x81, 0x0c, 1, 1};
     void *extensions = CERT_StartCertExtensions(cert);
 
     add_extension(extensions, SEC_OID_X509_KEY_USAGE, key_usage, sizeof(key_usage), PR_TRUE);
     add_extension(extensions, SEC_OID_X509_EXT_KEY_USAGE, leaf->use == TEST_USE_SERVER ? server : client,
                   sizeof(server), PR_FALSE);
+    if (leaf->has_policy)
+        add_extension(extensions, SEC_OID_X509_CERTIFICATE_POLICIES, policies, sizeof(policies), PR_FALSE);
     add_names(extensions, leaf->names, ARRAY_LEN(leaf->names));
     assert_int_equal(CERT_FinishExtensions(extensions), SECSuccess);
 }

@@ -21,6 +21,7 @@ struct test_leaf {
     enum test_use use;
     enum test_issuer issuer;
     int days_from, days_to; /* both 0: yesterday to a year from now */
+    bool has_policy;        /* 2.23.140.1.1 */
 };
 
 struct test_certs;
