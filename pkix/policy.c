@@ -35,8 +35,8 @@ struct graph {
     struct edge edges[PKIX_POLICY_EDGES_MAX];
     struct expected expected[PKIX_POLICY_EXPECTED_MAX]; /* sorted by policy, then by node */
     unsigned node_count, edge_count, expected_count;
-    unsigned frontier;  /* its first node */
-    int any, any_above; /* the frontier's anyPolicy and its parent, or NONE */
+    unsigned frontier; /* its first node */
+    int any;           /* its anyPolicy, or NONE */
     unsigned *steps_left;
     const char *exhausted;   /* which limit was met */
     const char *emptied_why; /* which rule left the frontier empty, and at which certificate */
@@ -146,14 +146,14 @@ static bool add_child(struct graph *g, unsigned *at)
     return true;
 }
 
-static bool add_child_of_any(struct graph *g, struct span policy, int parent)
+/* There is no edge to anyPolicy: whether something of it is left matters at the end of the path only. */
+static bool add_child_of_any(struct graph *g, struct span policy)
 {
     int child = add_node(g, policy);
 
-    if (!add_edge(g, child, parent))
-        return false;
-    g->nodes[child].below_any = true;
-    return true;
+    if (child != NONE)
+        g->nodes[child].below_any = true;
+    return child != NONE;
 }
 
 /* Section 6.1.3 (d) (1): the policies that the certificate lists. */
@@ -167,7 +167,7 @@ static bool add_listed(struct graph *g)
         if (good && is_expected_at(g, at, policy))
             good = add_child(g, &at);
         else if (good && g->any != NONE)
-            good = add_child_of_any(g, policy, g->any);
+            good = add_child_of_any(g, policy);
         if (!good)
             return false;
     }
@@ -193,7 +193,7 @@ static bool add_for_any(struct graph *g, int *any)
     if (g->any == NONE)
         return true;
     *any = add_node(g, pkix_oid(OID_ANY_POLICY));
-    return add_edge(g, *any, g->any);
+    return *any != NONE;
 }
 
 /* Each node expects itself until it is mapped. */
@@ -220,7 +220,6 @@ static bool add_level(struct graph *g, enum any_policy any_policy)
             return false;
     }
     g->frontier = frontier;
-    g->any_above = g->any;
     g->any = any;
     return expect_frontier(g);
 }
@@ -257,7 +256,7 @@ static bool find_mapped(struct graph *g, unsigned own, struct span policy, enum 
     if (at < own && span_equal(g->expected[at].policy, policy)) {
         *node = (int)g->expected[at].node;
     } else if (g->any != NONE && mapping == POLICY_MAPPING_COUNTS) {
-        if (!add_child_of_any(g, policy, g->any_above))
+        if (!add_child_of_any(g, policy))
             return false;
         *node = (int)g->node_count - 1;
     }
@@ -480,7 +479,6 @@ static enum pkix_error check_path(struct graph *g, const struct pkix_cert *const
         .required_by = PKIX_POLICY_REQUESTED,
     };
 
-    g->any_above = NONE;
     g->any = add_node(g, pkix_oid(OID_ANY_POLICY));
     if (g->any == NONE)
         return limit_exceeded(g, outcome);

@@ -90,17 +90,6 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
     return PKIX_OK;
 }
 
-/* Nothing is lost with a pair that is there twice. */
-static void drop_doubled(struct pkix_policy_mappings *mappings)
-{
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < mappings->count; i++)
-        if (kept == 0 || compare_mappings(&mappings->items[kept - 1], &mappings->items[i]) != 0)
-            mappings->items[kept++] = mappings->items[i];
-    mappings->count = kept;
-}
-
 enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct pkix_policy_mappings *mappings,
                                           const char **what)
 {
@@ -131,7 +120,6 @@ enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct p
         mappings->items[mappings->count++] = mapping;
     }
     qsort(mappings->items, mappings->count, sizeof(*mappings->items), compare_mappings);
-    drop_doubled(mappings);
     *what = NULL;
     return PKIX_OK;
 }

@@ -30,7 +30,7 @@ struct pkix_policy_mapping {
 };
 
 struct pkix_policy_mappings {
-    struct pkix_policy_mapping items[PKIX_POLICY_MAPPINGS_PER_CERT_MAX]; /* sorted; no pair is there twice */
+    struct pkix_policy_mapping items[PKIX_POLICY_MAPPINGS_PER_CERT_MAX]; /* sorted */
     unsigned count;
 };
 

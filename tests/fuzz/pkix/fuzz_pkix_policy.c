@@ -44,6 +44,7 @@ static void check_sets(const struct pkix_policy_inputs *inputs, const struct pki
     assert(user->count <= PKIX_POLICIES_VALID_MAX && outcome->authorities.count <= PKIX_POLICIES_VALID_MAX);
     assert(!inputs->explicit_policy || user->any || user->count > 0);
     for (unsigned i = 0; i < user->count; i++) {
+        free(pkix_oid_text(user->items[i]));
         assert(outcome->authorities.any || pkix_policy_set_has(&outcome->authorities, user->items[i]));
         assert(!pkix_oid_is(user->items[i], OID_ANY_POLICY));
     }

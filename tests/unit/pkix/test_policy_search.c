@@ -250,12 +250,17 @@ static void work_on_policies_has_a_limit(void **state)
 {
     struct scene scene = scene_of(EV | DV, EV | DV);
     struct pkix_limits limits = pkix_limits_default;
+    size_t tried;
 
     (void)state;
     limits.policy_steps_max = 5;
     scene.request.limits = &limits;
     assert_verdict(&scene, PKIX_LIMIT_EXCEEDED);
     assert_non_null(strstr(scene.detail, "steps of policy processing"));
+    tried = scene.tried_count;
+    scene_add_extra(&scene, with_policies(builder_authority("ca", 1, "root", 0), EV));
+    assert_verdict(&scene, PKIX_LIMIT_EXCEEDED);
+    assert_int_equal(scene.tried_count, tried); /* that was the end of it */
     limits.policy_steps_max = 50;
     assert_verdict(&scene, PKIX_OK);
 }
