@@ -20,8 +20,9 @@
  *
  * What is wrong with a policy extension is an error for every certificate whose extension is processed, the leaf's not
  * least, and also when nobody asked for a policy: OpenSSL passed over a leaf's malformed policies, and with them over
- * the check (CVE-2023-0465). RFC 9618 section 5 leaves no other way: what is critical and not processed has to be
- * refused. Browsers refuse such certificates as well, so the public web has none. */
+ * the check (CVE-2023-0465). RFC 9618 section 4.4 leaves no other way: what is critical and not processed has to be
+ * refused. BoringSSL, and with it Chromium, processes policies unconditionally since March 2023 and refuses the same:
+ * a certificate for the public web cannot afford it. */
 #ifndef YETT_PKIX_POLICY_H
 #define YETT_PKIX_POLICY_H
 

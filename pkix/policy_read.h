@@ -3,7 +3,7 @@
  *
  * Each reader gives PKIX_OK (the extension may be absent), PKIX_BAD_POLICY when it is malformed or says what the RFC
  * forbids, or PKIX_LIMIT_EXCEEDED when there is more of it than is looked at; then *what (static) says which rule.
- * Spans borrow the certificate. Qualifiers are for people to read (RFC 9618 section 4.2 recommends not to return them):
+ * Spans borrow the certificate. Qualifiers are for people to read (RFC 9618 section 3.3 recommends not to return them):
  * they have to be a SEQUENCE, and nobody looks inside. */
 #ifndef YETT_PKIX_POLICY_READ_H
 #define YETT_PKIX_POLICY_READ_H

@@ -152,7 +152,7 @@ static void numbers_of_certificates_may_be_large(void **state)
     assert_int_equal(check(&nothing, &steps_left), PKIX_OK);
 }
 
-/* Nobody looks into qualifiers: RFC 9618 section 4.2. */
+/* Nobody looks into qualifiers: RFC 9618 section 3.3. */
 static void qualifiers_are_only_there(void **state)
 {
     static const struct policy_spec specs[] = {POLICY_NONE};
