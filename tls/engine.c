@@ -77,16 +77,25 @@ bool tls_engine_may_fetch(const struct tls_engine *e)
 {
     const struct tls_context *c = e->context;
 
-    if (c->revocation.evidence == NULL || e->failed || e->handshake_done || e->peer_judged ||
+    if (c->revocation.evidence == NULL || e->failed || e->handshake_done || e->peer_judged || e->give_up_name != NULL ||
         e->transport.in.size == 0)
         return false;
     return c->role == TLS_ROLE_CLIENT ? !c->insecure_no_verify : c->peer != TLS_PEER_NONE && e->hello_checked;
 }
 
+/* A server that has not answered a ClientHello and holds none of it has nothing to sign. */
+static bool waits_for_hello(const struct tls_engine *e)
+{
+    return e->context->role == TLS_ROLE_SERVER && !e->hello_checked && e->transport.in.size == 0;
+}
+
 bool tls_engine_may_block(const struct tls_engine *e)
 {
-    return !e->failed &&
-           (e->handshake_done ? reads_in_steps(e) : e->context->may_block || tls_engine_may_fetch(e));
+    if (e->failed || e->give_up_name != NULL)
+        return false;
+    if (e->handshake_done)
+        return reads_in_steps(e);
+    return (e->context->may_block && !waits_for_hello(e)) || tls_engine_may_fetch(e);
 }
 
 static bool takes_records(const struct tls_engine *e)
@@ -226,6 +235,16 @@ enum tls_status tls_engine_step(struct tls_engine *e)
         return reads_in_steps(e) ? read_in_step(e) : TLS_OK;
     e->stepped = true;
     return tls_handshake_step(e);
+}
+
+enum tls_status tls_engine_give_up(struct tls_engine *e, const char *name, const char *sentence)
+{
+    assert(!e->handshake_done);
+    if (e->failed)
+        return tell_failure(e);
+    e->give_up_name = name;
+    e->give_up_sentence = sentence;
+    return tls_handshake_give_up(e);
 }
 
 uint8_t *tls_engine_records_reserve(struct tls_engine *e, size_t *size)

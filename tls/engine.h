@@ -103,8 +103,9 @@ void tls_engine_destroy(struct tls_engine **e);
 /* Bits of enum tls_wants. */
 unsigned tls_engine_wants(const struct tls_engine *e);
 
-/* Whether the next tls_engine_step() may wait for a token or for revocation. May change as the handshake goes on
- * (a server with software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
+/* Whether the next tls_engine_step() may wait for a token or for revocation. Not before a server has something to read:
+ * a client that says nothing takes nobody's place. May change as the handshake goes on (a server with software and
+ * token identities knows after the ClientHello at the latest; then `true` is the safe side). */
 bool tls_engine_may_block(const struct tls_engine *e);
 
 /* Whether it may wait for the context's source of evidence: then it may wait for somebody's server, and should not hold
@@ -113,6 +114,18 @@ bool tls_engine_may_fetch(const struct tls_engine *e);
 
 /* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */
 MUST_CHECK enum tls_status tls_engine_step(struct tls_engine *e);
+
+/* Give up a handshake for a reason of our own: instead of a step that may block, and only before the handshake is done.
+ * The engine fails with this error (both texts static), now (TLS_FAILED) or in a later step: no certificate of the peer
+ * is accepted any more, and no step blocks. A handshake for which none was needed goes on (TLS_OK). The peer is told
+ * with a fatal alert: internal_error (RFC 8446 section 6.2) where a server has said nothing yet; where the step was to
+ * judge the peer's certificate, certificate_unknown, which NSS can send under the keys of that moment. A server whose
+ * keys are on tokens says nothing in the second case: the step could sign. */
+MUST_CHECK enum tls_status tls_engine_give_up(struct tls_engine *e, const char *name, const char *sentence);
+
+/* The record of an internal_error alert without protection: for a client that has heard nothing from us yet, while its
+ * engine is on the pool and cannot be asked. Static. */
+struct span tls_clear_alert(void);
 
 /* Lend space for records from the peer; *size is 0 when it takes none now. Then commit what was written; a commit only
  * queues: call tls_engine_step() next. Never call between handing a step to the pool and its return. */

@@ -34,6 +34,7 @@ enum {
     TLS_ALERT_ILLEGAL_PARAMETER = 47,
     TLS_ALERT_DECODE_ERROR = 50,
     TLS_ALERT_PROTOCOL_VERSION = 70,
+    TLS_ALERT_INTERNAL_ERROR = 80,
     TLS_ALERT_USER_CANCELED = 90,
     TLS_ALERT_UNRECOGNIZED_NAME = 112,
 };
@@ -97,6 +98,7 @@ struct tls_engine {
     bool hello_checked; /* server: the ClientHello was taken */
     bool flooded;
     unsigned version, cipher_suite; /* 0x0303 or 0x0304, and the suite's number, once the handshake is done */
+    const char *give_up_name, *give_up_sentence; /* not NULL: no certificate of the peer is accepted any more */
     bool peer_judged; /* the verdict on the peer's certificate was asked for */
     bool stepped;     /* nothing has come since the last step */
     bool dry;         /* nothing to decrypt until more records come */
@@ -155,6 +157,7 @@ const char *tls_alert_name(int alert);
 /* handshake.c */
 enum tls_status tls_handshake_step(struct tls_engine *e);
 void tls_handshake_drop(struct tls_engine *e);
+enum tls_status tls_handshake_give_up(struct tls_engine *e); /* with give_up_name set */
 /* The transport ended too early. */
 enum tls_status tls_handshake_closed(struct tls_engine *e);
 

@@ -119,6 +119,14 @@ static void queue_clear_alert(struct tls_engine *e, int alert)
         e->alert_sent = alert;
 }
 
+struct span tls_clear_alert(void)
+{
+    static const uint8_t record[] = {
+        TLS_CONTENT_ALERT, RECORD_MAJOR_VERSION, 3, 0, 2, ALERT_FATAL, TLS_ALERT_INTERNAL_ERROR};
+
+    return span_of(record, sizeof(record));
+}
+
 /* Something else than TLS: told by its first bytes, which NSS would wait for more of, or call a bad record. */
 static enum tls_status fail_not_tls(struct tls_engine *e, struct span start)
 {
@@ -278,15 +286,32 @@ static enum tls_status finish(struct tls_engine *e, uint64_t written_before)
     return TLS_OK;
 }
 
+/* NSS has no call that sends an alert. Before anything of ours was sent ours is as good; later it must be NSS that
+ * sends it, and it does for a certificate that auth_certificate() refuses, before it would use a key of ours on the
+ * client's side. */
+enum tls_status tls_handshake_give_up(struct tls_engine *e)
+{
+    bool server = e->context->role == TLS_ROLE_SERVER;
+
+    if (server ? e->hello_checked && !e->context->may_block : e->fd != NULL)
+        return tls_engine_step(e);
+    if (server && !e->hello_checked)
+        queue_clear_alert(e, TLS_ALERT_INTERNAL_ERROR);
+    return tls_engine_fail(e, e->give_up_name, base_strdup(e->give_up_sentence));
+}
+
 /* What must hold before NSS sees anything of the peer. *wait: not enough has come to say. */
 static enum tls_status check_start(struct tls_engine *e, bool *wait)
 {
     struct span start = buffer_span(&e->transport.in);
 
     *wait = false;
-    if (e->flooded)
+    if (e->flooded) {
+        if (e->context->role == TLS_ROLE_SERVER && !e->hello_checked)
+            queue_clear_alert(e, TLS_ALERT_UNEXPECTED_MESSAGE);
         return tls_engine_fail(e, "handshake_flood",
                                base_strdup("the peer sent far more than a handshake takes, or records of no use"));
+    }
     if (e->start_checked || start.size == 0)
         return TLS_OK;
     if (start.size < START_SIZE) {

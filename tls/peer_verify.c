@@ -12,6 +12,18 @@
 #include <stdlib.h>
 #include <time.h>
 
+/* NSS sends certificate_unknown for this error ("some other issue arose", RFC 8446 section 6.2), and for few others. */
+enum { ALERT_CERTIFICATE_UNKNOWN = SEC_ERROR_INADEQUATE_CERT_TYPE };
+
+/* Nothing is wrong with the certificate itself, but whether it is still good is not known: bad_certificate ("corrupt,
+ * contained signatures that did not verify correctly, etc.") would send the peer's administrator looking in the wrong
+ * place. bad_certificate_status_response (RFC 6066 section 8), for a stapled response that is of no use, is not to be
+ * had from NSS. */
+static bool is_about_status(enum pkix_error error)
+{
+    return error == PKIX_TLS_FEATURE_MISSING || (error >= PKIX_REVOCATION_UNKNOWN && error <= PKIX_CRL_NOT_YET_VALID);
+}
+
 bool tls_is_address(const char *name)
 {
     uint8_t address[16];
@@ -91,7 +103,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
                                           pkix_verdict_detail(verdict)));
         free(e->stopped_path);
         e->stopped_path = base_strdup(pkix_verdict_stopped_path(verdict));
-        PR_SetError(pkix_error_nss(error), 0);
+        PR_SetError(is_about_status(error) ? ALERT_CERTIFICATE_UNKNOWN : pkix_error_nss(error), 0);
     }
     pkix_verdict_destroy(&verdict);
     return error == PKIX_OK;
@@ -133,6 +145,11 @@ static SECStatus PR_CALLBACK auth_certificate(void *arg, PRFileDesc *fd, PRBool 
     stapled_count = staple_spans(fd, stapled);
     e->peer_stapled = stapled_count != 0;
     e->peer_judged = true;
+    if (e->give_up_name != NULL) {
+        tls_engine_note_error(e, e->give_up_name, base_strdup(e->give_up_sentence));
+        PR_SetError(ALERT_CERTIFICATE_UNKNOWN, 0);
+        return SECFailure;
+    }
     if (e->context->insecure_no_verify)
         return SECSuccess;
     count = chain_spans(list, chain);

@@ -1,4 +1,5 @@
 /* tls/peer_verify.c, tls/client_hooks.c, tls/engine.c: how an engine asks for revocation, and when it may wait. */
+#include "tls/identity_internal.h"
 #include "tls_pair.h"
 
 #include <setjmp.h>
@@ -229,6 +230,120 @@ static void client_is_asked_about(void **state)
     tls_context_destroy(&server);
 }
 
+enum { ALERT_CERTIFICATE_REVOKED = 44, ALERT_CERTIFICATE_UNKNOWN = 46, ALERT_INTERNAL_ERROR = 80 };
+
+static void unknown_status_is_told_as_certificate_unknown(void **state)
+{
+    static const struct {
+        enum pkix_error error;
+        int alert;
+    } cases[] = {{PKIX_OCSP_OLD, ALERT_CERTIFICATE_UNKNOWN},
+                 {PKIX_OCSP_TRY_LATER, ALERT_CERTIFICATE_UNKNOWN},
+                 {PKIX_REVOKED, ALERT_CERTIFICATE_REVOKED}};
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(f);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct source source = source_that(PKIX_EVIDENCE_STATEMENT, cases[i].error);
+        struct tls_context *client = client_of(f, &source, PKIX_REVOCATION_HARD);
+        struct test_pair p;
+
+        test_pair_init(&p, client, "a.example.org", "key", server);
+        test_pair_run(&p);
+        assert_int_equal(tls_engine_alert_sent(p.client), cases[i].alert);
+        assert_int_equal(tls_engine_alert_received(p.server), cases[i].alert);
+        test_pair_clear(&p);
+        tls_context_destroy(&client);
+    }
+    tls_context_destroy(&server);
+}
+
+/* Runs a handshake whose blocking steps are given up: the side that gives up says so, with that alert. */
+static void expect_give_up(const struct tls_context *client, const struct tls_context *server,
+                           enum tls_status of_client, int alert)
+{
+    struct test_pair p;
+    struct tls_engine *who, *other;
+    size_t taken;
+    uint8_t byte;
+
+    test_pair_init(&p, client, "a.example.org", "key", server);
+    p.gives_up = true;
+    test_pair_run(&p);
+    who = of_client == TLS_FAILED ? p.client : p.server;
+    other = who == p.client ? p.server : p.client;
+    assert_string_equal(tls_engine_error_name(who), "given_up");
+    assert_int_equal(tls_engine_alert_sent(who), alert);
+    if (tls_engine_handshake_done(other)) /* a TLS 1.3 client is done before the server has judged it */
+        assert_int_equal(tls_engine_take_plaintext(other, &byte, 1, &taken), TLS_FAILED);
+    assert_int_equal(tls_engine_alert_received(other), alert);
+    test_pair_clear(&p);
+}
+
+static void giving_up_is_told_with_an_alert(void **state)
+{
+    struct fixture *f = *state;
+    struct source source = source_that(PKIX_EVIDENCE_STATEMENT, PKIX_OK);
+
+    source.calls.ctx = &source;
+    for (unsigned version = 0x0303; version <= 0x0304; version++) {
+        const struct tls_server_options plain_options = {
+            .identities = &f->server, .identity_count = 1, .version_min = version};
+        const struct tls_server_options asking_options = {
+            .identities = &f->server,
+            .identity_count = 1,
+            .version_min = version,
+            .peer = TLS_PEER_REQUIRE,
+            .trust = f->store,
+            .revocation = {.mode = PKIX_REVOCATION_HARD, .evidence = &source.calls}};
+        struct tls_context *plain = test_server(&plain_options), *asking = test_server(&asking_options);
+        struct tls_context *client = client_of(f, &source, PKIX_REVOCATION_HARD);
+        struct tls_context *known = test_client(&(struct tls_client_options){
+            .version_min = 0x0303, .trust = f->store, .identities = &f->client, .identity_count = 1});
+        struct tls_context *token;
+
+        expect_give_up(client, plain, TLS_FAILED, ALERT_CERTIFICATE_UNKNOWN);
+        expect_give_up(known, asking, TLS_OK, ALERT_CERTIFICATE_UNKNOWN);
+        f->server->may_block = true;
+        token = test_server(&plain_options);
+        f->server->may_block = false;
+        expect_give_up(known, token, TLS_OK, ALERT_INTERNAL_ERROR);
+        tls_context_destroy(&token);
+        tls_context_destroy(&known);
+        tls_context_destroy(&client);
+        tls_context_destroy(&asking);
+        tls_context_destroy(&plain);
+    }
+    assert_int_equal(source.asked_waiting, 0);
+}
+
+/* A server with peer = request that is shown no certificate needs no source: what is given up can still succeed. */
+static void giving_up_what_needs_no_waiting_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct source source = source_that(PKIX_EVIDENCE_STATEMENT, PKIX_OK);
+    struct tls_context *server,
+        *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+    struct test_pair p;
+
+    source.calls.ctx = &source;
+    server = test_server(
+        &(struct tls_server_options){.identities = &f->server,
+                                     .identity_count = 1,
+                                     .version_min = 0x0304,
+                                     .peer = TLS_PEER_REQUEST,
+                                     .trust = f->store,
+                                     .revocation = {.mode = PKIX_REVOCATION_HARD, .evidence = &source.calls}});
+    test_pair_init(&p, client, "a.example.org", "key", server);
+    p.gives_up = true;
+    test_pair_run(&p);
+    assert_true(tls_engine_handshake_done(p.server));
+    assert_string_equal(tls_engine_error_name(p.server), "");
+    test_pair_clear(&p);
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +352,9 @@ int main(void)
         cmocka_unit_test(session_is_not_offered_when_it_would_take_waiting),
         cmocka_unit_test(only_the_step_that_reads_the_certificate_may_fetch),
         cmocka_unit_test(client_is_asked_about),
+        cmocka_unit_test(unknown_status_is_told_as_certificate_unknown),
+        cmocka_unit_test(giving_up_is_told_with_an_alert),
+        cmocka_unit_test(giving_up_what_needs_no_waiting_goes_on),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

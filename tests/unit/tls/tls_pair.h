@@ -17,6 +17,7 @@ struct test_pair {
     unsigned turn;
     uint64_t to_server_bytes, to_client_bytes;
     size_t memory_max; /* the most either engine held */
+    bool gives_up;     /* steps that may block are given up instead */
     enum tls_status client_status, server_status;
     struct test_ring {
         uint8_t data[512];
