@@ -13,8 +13,8 @@
 #define COUNTERS_LIST(X)                                                                                               \
     X(connections_open, GAUGE, "Sessions open now")                                                                    \
     X(connections_total, COUNTER, "Sessions accepted")                                                                 \
-    X(connections_refused_limit_total, COUNTER, "Connections closed at once because a limit was reached")             \
-    X(accept_paused_total, COUNTER, "Times accepting paused because descriptors ran out")                             \
+    X(connections_refused_limit_total, COUNTER, "Connections closed at once because a limit was reached")              \
+    X(accept_paused_total, COUNTER, "Times accepting paused because descriptors ran out")                              \
     X(handshakes_server_total, COUNTER, "TLS handshakes completed as a server")                                        \
     X(handshakes_server_resumed_total, COUNTER, "Of these, resumed")                                                   \
     X(handshakes_server_failed_total, COUNTER, "TLS handshakes failed as a server")                                    \
@@ -22,18 +22,23 @@
     X(handshakes_client_resumed_total, COUNTER, "Of these, resumed")                                                   \
     X(handshakes_client_failed_total, COUNTER, "TLS handshakes failed as a client")                                    \
     X(verifications_failed_total, COUNTER, "Peer certificates refused")                                                \
-    X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                        \
+    X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                         \
     X(access_denied_total, COUNTER, "Verified clients or requested targets that no rule allows")                       \
-    X(negotiations_failed_total, COUNTER, "Plain-text phases (STARTTLS, CONNECT) that broke the protocol or were refused") \
+    X(negotiations_failed_total, COUNTER,                                                                              \
+      "Plain-text phases (STARTTLS, CONNECT) that broke the protocol or were refused")                                 \
     X(injections_refused_total, COUNTER, "Plain text found behind STARTTLS")                                           \
     X(targets_failed_total, COUNTER, "Sessions for which no target could be reached")                                  \
     X(truncations_total, COUNTER, "TLS connections that ended without close_notify")                                   \
     X(timeouts_connect_total, COUNTER, "Sessions ended by the connect timeout")                                        \
     X(timeouts_handshake_total, COUNTER, "Sessions ended by the handshake timeout")                                    \
     X(timeouts_idle_total, COUNTER, "Sessions ended by the idle timeout")                                              \
-    X(handshake_queue_refused_total, COUNTER, "Handshakes refused because the handshake pool's queue was full")       \
-    X(handshake_queue_waiting, GAUGE, "Handshake steps given to the pool and not back yet")                                           \
-    X(client_received_bytes_total, COUNTER, "Application bytes received from clients")                                \
+    X(timeouts_half_close_total, COUNTER, "Sessions ended because one side never ended after the other had")           \
+    X(clients_left_total, COUNTER, "Sessions whose client left before it reached a target")                            \
+    X(resets_total, COUNTER, "Sessions relayed until the client's or the target's connection broke")                   \
+    X(sessions_failed_total, COUNTER, "Sessions ended for an error: a warning in the log, unless left out")            \
+    X(handshake_queue_refused_total, COUNTER, "Handshakes refused because the handshake pool's queue was full")        \
+    X(handshake_queue_waiting, GAUGE, "Handshake steps given to the pool and not back yet")                            \
+    X(client_received_bytes_total, COUNTER, "Application bytes received from clients")                                 \
     X(client_sent_bytes_total, COUNTER, "Application bytes sent to clients")
 
 #define COUNTERS_ENUM(name, kind, help) COUNTER_##name,

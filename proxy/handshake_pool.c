@@ -123,7 +123,7 @@ bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job)
         uv_thread_create(&g->threads[g->thread_count], run_jobs, g) == 0)
         g->thread_count++;
     /* Without a single thread (none could be made) a queue would never move: refuse. */
-    if (g->thread_count > 0 && g->waiting < p->options.waiting_per_group_max + g->idle) {
+    if (g->thread_count > 0 && (job->begun || g->waiting < p->options.waiting_per_group_max + g->idle)) {
         job->next = NULL;
         *g->last = job;
         g->last = &job->next;

@@ -1,8 +1,11 @@
 /* proxy/handshake_pool.h: where handshake steps wait for tokens, so that the loop does not.
  *
- * A *job* is one tls_engine_step(). Jobs of one *group* (services whose keys are on the same token) share a queue and have
- * threads of their own, made when needed: a slow token fills its own queue and blocks its own threads, never those of
- * another token or of software keys. A full queue refuses at once.
+ * A *job* is one tls_engine_step(). Jobs of one *group* (services whose keys are on the same token) share a queue and
+ * have threads of their own, made when needed: a slow token fills its own queue and blocks its own threads, never those
+ * of another token or of software keys. A full queue refuses new handshakes at once; one whose turn has come before is
+ * let go on, since its peer has heard from us and the work is done (one job for each connection at most, so
+ * connections_max bounds that).
+ *
  * Threads: create, submit, destroy on the loop's thread; on_done is called there. Between submit and on_done the engine
  * belongs to the pool: nobody else may touch it, and it must not be destroyed. */
 #ifndef YETT_PROXY_HANDSHAKE_POOL_H
@@ -14,6 +17,7 @@
 struct handshake_job {
     struct tls_engine *engine;
     size_t group;
+    bool begun;                                 /* not the first step of its engine in this group: never refused */
     void (*on_done)(struct handshake_job *job); /* on the loop */
     enum tls_status status;                     /* of the step, once done */
     struct handshake_job *next;                 /* the pool's */

@@ -135,34 +135,46 @@ static void on_pool_done(struct handshake_job *job)
 
 static void submit_step(struct leg *leg)
 {
-    leg->job = (struct handshake_job){
-        .engine = leg->engine,
-        .group = tls_engine_may_fetch(leg->engine) ? leg->session->service->fetch_group
-                                                   : leg->session->service->pool_group,
-        .on_done = on_pool_done};
+    const struct service *service = leg->session->service;
+    bool fetches = tls_engine_may_fetch(leg->engine);
+
+    leg->job = (struct handshake_job){.engine = leg->engine,
+                                      .group = fetches ? service->fetch_group : service->pool_group,
+                                      .begun = !fetches && leg->pool_begun,
+                                      .on_done = on_pool_done};
     if (handshake_pool_submit(leg->session->plane->pool, &leg->job)) {
         leg->on_pool = true;
+        leg->pool_begun = leg->pool_begun || !fetches;
         counter_add(leg->session->counters, COUNTER_handshake_queue_waiting, 1);
         leg_set_reading(leg, false);
-    } else {
-        leg->pool_refused = true;
+        return;
     }
+    leg->pool_refused = true;
+    leg->engine_status = tls_engine_give_up(leg->engine, "handshake_queue_full",
+                                            "too many handshakes wait for the token, or for OCSP responders");
 }
 
-static void step_engine(struct leg *leg)
+static void take_steps(struct leg *leg)
 {
-    while (engine_is_ours(leg) && !leg->pool_refused && leg->engine_status != TLS_FAILED &&
+    while (engine_is_ours(leg) && leg->engine_status != TLS_FAILED &&
            (tls_engine_wants(leg->engine) & TLS_NEEDS_STEP) != 0) {
         if (tls_engine_may_block(leg->engine))
             submit_step(leg);
         else
             leg->engine_status = tls_engine_step(leg->engine);
     }
-    /* The end of the transport comes after all that was in it. */
-    if (engine_is_ours(leg) && (leg->read_ended || leg->read_error != 0) && !leg->end_told && !leg->pool_refused &&
-        leg->engine_status != TLS_FAILED && (tls_engine_wants(leg->engine) & (TLS_NEEDS_STEP | TLS_HAS_PLAINTEXT)) == 0) {
+}
+
+static void step_engine(struct leg *leg)
+{
+    take_steps(leg);
+    /* The end of the transport comes after all that was in it; what was held for more to come is judged then. */
+    if (engine_is_ours(leg) && (leg->read_ended || leg->read_error != 0) && !leg->end_told &&
+        leg->engine_status != TLS_FAILED &&
+        (tls_engine_wants(leg->engine) & (TLS_NEEDS_STEP | TLS_HAS_PLAINTEXT)) == 0) {
         leg->end_told = true;
         leg->engine_status = tls_engine_records_end(leg->engine);
+        take_steps(leg);
     }
 }
 
@@ -208,12 +220,14 @@ static void flush(struct leg *leg)
         if (bytes.size == 0)
             return;
         written = transport_write(leg->transport, bytes);
-        if (written < 0)
+        if (written < 0) {
             leg->write_error = (int)written;
-        else if (leg->engine != NULL)
+        } else if (leg->engine != NULL) {
+            leg->records_sent = true;
             tls_engine_records_consume(leg->engine, (size_t)written);
-        else
+        } else {
             buffer_consume(&leg->to_send, (size_t)written);
+        }
     }
 }
 
@@ -260,6 +274,17 @@ void leg_advance(struct leg *leg)
     step_engine(leg);
     flush(leg);
     advance_end(leg);
+}
+
+void leg_alert(struct leg *leg)
+{
+    ssize_t written;
+
+    if (leg->transport == NULL || !leg->on_pool || leg->records_sent || leg->write_error != 0)
+        return;
+    written = transport_write(leg->transport, tls_clear_alert());
+    if (written < 0)
+        leg->write_error = (int)written;
 }
 
 bool leg_can_take(const struct leg *leg)
@@ -467,8 +492,6 @@ size_t leg_memory(const struct leg *leg)
 
 const char *leg_error_name(const struct leg *leg)
 {
-    if (leg->pool_refused)
-        return "handshake_queue_full";
     if (leg->read_error != 0)
         return uv_err_name(leg->read_error); /* what the engine says then is only that its records ended */
     if (engine_is_ours(leg) && tls_engine_error_name(leg->engine)[0] != '\0')
@@ -478,8 +501,6 @@ const char *leg_error_name(const struct leg *leg)
 
 const char *leg_error(const struct leg *leg)
 {
-    if (leg->pool_refused)
-        return "too many handshakes wait for the token, or for OCSP responders";
     if (leg->read_error != 0)
         return uv_strerror(leg->read_error);
     if (engine_is_ours(leg) && tls_engine_error(leg->engine)[0] != '\0')

@@ -42,7 +42,9 @@ struct leg {
     enum tls_status engine_status;
     struct handshake_job job;
     bool on_pool;
-    bool pool_refused;                /* the pool's queue was full */
+    bool pool_refused;                /* the pool's queue was full: the engine gives up */
+    bool pool_begun;                  /* a step was taken by the service's own group */
+    bool records_sent;                /* some record has gone to the peer */
     bool discarding;                  /* see leg_discard_input() */
     bool end_told;                    /* the engine knows of the transport's end */
     bool read_ended;                  /* EOF */
@@ -92,6 +94,10 @@ void leg_say_machine(struct leg *leg); /* what the machine lends */
 /* No more will be sent: what is queued, then close_notify (TLS), then FIN. leg->end tells how far it is. */
 void leg_end(struct leg *leg);
 bool leg_is_flushed(const struct leg *leg);
+
+/* The engine is on the pool and time is up: a client that has heard nothing in TLS gets a fatal alert. Otherwise does
+ * nothing, since what goes out then has to be protected, by the engine. Close next. */
+void leg_alert(struct leg *leg);
 
 /* Whether the peer is gone, or what it said last was its end: nothing more can be expected of it. */
 bool leg_has_left(const struct leg *leg);

@@ -34,13 +34,18 @@ static void start_polling(struct listener *l);
 static void refuse(struct listener *l, int fd, const struct sockaddr_storage *peer, const char *reason)
 {
     const struct service *service = &l->plane->services->items[l->service_index];
+    struct peer_key key = peer_key_of((const struct sockaddr *)peer);
     char text[RESOLVE_TEXT_SIZE];
     struct buffer words;
 
     counter_add(counters_service(l->plane->counters, l->service_index), COUNTER_connections_refused_limit_total, 1);
-    log_peer_line(LOG_LEVEL_WARNING, "connection_refused", log_text("service", service->config->name),
-                  log_text("client", resolve_address_text((const struct sockaddr *)peer, text, sizeof(text))),
-                  log_text("reason", reason));
+    log_write_of(LOG_LEVEL_WARNING, span_of(&key, sizeof(key)), "connection_refused",
+                 (const struct log_field[]){
+                     log_text("service", service->config->name),
+                     log_text("client", resolve_address_text((const struct sockaddr *)peer, text, sizeof(text))),
+                     log_text("reason", reason),
+                     {.key = NULL},
+                 });
     buffer_init(&words, LIMIT_WIRE_BLOCK);
     if (service->config->listen_tls != CONFIG_TLS_IMPLICIT)
         starttls_failure_text(service->protocol, STARTTLS_FAILURE_OVERLOAD, false, service->greeting_name,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/random.h>
 #include <sys/uio.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
@@ -14,11 +15,12 @@
 #include <unistd.h>
 
 enum {
-    LOG_LINE_MAX = 4096,   /* bytes of a whole line; more is cut at a field */
-    LOG_VALUE_MAX = 768,   /* bytes of one value before escaping */
-    LOG_FIELDS_MAX = 32,   /* of one line */
-    LOG_EVENTS_MAX = 64,   /* different events the flood guard tells apart; all others share the last row */
+    LOG_LINE_MAX = 4096, /* bytes of a whole line; more is cut at a field */
+    LOG_VALUE_MAX = 768, /* bytes of one value before escaping */
+    LOG_FIELDS_MAX = 32, /* of one line */
+    LOG_EVENTS_MAX = 64, /* different events the flood guard tells apart; all others share the last row */
     LOG_EVENT_NAME_MAX = 48,
+    LOG_SOURCES_MAX = 1024, /* rows for events of sources; sources that meet in one share its lines */
 };
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -40,6 +42,13 @@ static struct guard_row {
     uint64_t left_out;
 } guard_rows[LOG_EVENTS_MAX];
 static size_t guard_row_count;
+/* And one for each event of a source, found by hash. The hash has a seed, so that nobody can choose to share a row. */
+static_assert((LOG_SOURCES_MAX & (LOG_SOURCES_MAX - 1)) == 0, "a power of two");
+static struct {
+    time_t second;
+    unsigned written;
+} source_rows[LOG_SOURCES_MAX];
+static uint64_t source_seed; /* 0: not made yet */
 static pthread_mutex_t guard_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct line {
@@ -260,8 +269,35 @@ static struct guard_row *guard_row_of(const char *event)
     return &guard_rows[guard_row_count++];
 }
 
+static uint64_t hash(uint64_t value, struct span bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++)
+        value = (value ^ bytes.data[i]) * 0x100000001b3; /* FNV-1a */
+    return value;
+}
+
+/* Whether the source has lines left in this second; takes one. With the lock held. */
+static bool source_passes(struct span source, const char *event, time_t now)
+{
+    size_t row;
+
+    if (source.size == 0)
+        return true;
+    if (source_seed == 0 && getrandom(&source_seed, sizeof(source_seed), 0) != sizeof(source_seed))
+        base_abort("no random bytes: %s", strerror(errno));
+    row = hash(hash(source_seed, source), span_of_string(event)) >> 32 & (LOG_SOURCES_MAX - 1);
+    if (source_rows[row].second != now) {
+        source_rows[row].second = now;
+        source_rows[row].written = 0;
+    }
+    if (source_rows[row].written == LOG_SOURCE_LINES_PER_SECOND_MAX)
+        return false;
+    source_rows[row].written++;
+    return true;
+}
+
 /* Whether a line that a peer caused may be written now; says first what was left out in an earlier second. */
-static bool guard_passes(const char *event)
+static bool guard_passes(const char *event, struct span source)
 {
     time_t now = (time_t)(base_now_ms() / 1000);
     uint64_t left_out = 0;
@@ -276,7 +312,7 @@ static bool guard_passes(const char *event)
         row->written = 0;
         row->left_out = 0;
     }
-    passes = row->written < LOG_PEER_LINES_PER_SECOND_MAX;
+    passes = row->written < LOG_PEER_LINES_PER_SECOND_MAX && source_passes(source, event, now);
     if (passes)
         row->written++;
     else
@@ -287,9 +323,10 @@ static bool guard_passes(const char *event)
     return passes;
 }
 
-void log_flush_suppressed(void)
+bool log_flush_suppressed(void)
 {
     time_t now = (time_t)(base_now_ms() / 1000);
+    bool unsaid = false;
 
     for (size_t i = 0; i < LOG_EVENTS_MAX; i++) {
         uint64_t left_out = 0;
@@ -300,16 +337,24 @@ void log_flush_suppressed(void)
             left_out = guard_rows[i].left_out;
             guard_rows[i].left_out = 0;
             memcpy(event, guard_rows[i].event, sizeof(event));
+        } else if (i < guard_row_count && guard_rows[i].left_out != 0) {
+            unsaid = true;
         }
         pthread_mutex_unlock(&guard_lock);
         if (left_out != 0)
             say_left_out(event, left_out);
     }
+    return unsaid;
 }
 
 void log_write(enum log_level level, enum log_cause cause, const char *event, const struct log_field *fields)
 {
-    if (!log_wants(level) || (cause == LOG_PEER && !guard_passes(event)))
-        return;
-    emit(level, event, fields);
+    if (log_wants(level) && (cause == LOG_OWN || guard_passes(event, span_of(NULL, 0))))
+        emit(level, event, fields);
+}
+
+void log_write_of(enum log_level level, struct span source, const char *event, const struct log_field *fields)
+{
+    if (log_wants(level) && guard_passes(event, source))
+        emit(level, event, fields);
 }

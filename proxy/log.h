@@ -3,8 +3,10 @@
  * A line has a level, an *event* (a fixed lower_case_name), then key=value fields: the connection id first where there
  * is one. Format logfmt or JSON (one object a line), to stderr, syslog or the journal, as configured. Values are quoted
  * and clipped here (base_quote), so that no peer can forge a line. Never a PIN, a key or payload.
- * Flood guard: lines that a peer can cause (log_peer_*) are limited per event and second; what was left out is counted
- * and said in one line.
+ * Flood guard: lines that a peer can cause (log_peer_*, log_write_of()) are limited per event and second, and where it
+ * is known whose they are also per source, so that one peer that makes many does not hide what others do. What was left
+ * out is counted and said in one line for each event.
+ *
  * Threads: any thread may log; a line is written with one write(2). */
 #ifndef YETT_PROXY_LOG_H
 #define YETT_PROXY_LOG_H
@@ -49,12 +51,18 @@ static inline struct log_field log_number(const char *key, int64_t number)
     log_write((level), LOG_PEER, (event), (const struct log_field[]){__VA_ARGS__, {.key = NULL}})
 
 enum log_cause { LOG_OWN, LOG_PEER };
-enum { LOG_PEER_LINES_PER_SECOND_MAX = 20 /* of one event */ };
+enum {
+    LOG_PEER_LINES_PER_SECOND_MAX = 20,   /* of one event */
+    LOG_SOURCE_LINES_PER_SECOND_MAX = 10, /* of them, of one source */
+};
 
-/* Says what the flood guard has left out in seconds that are over; call now and then (once a second is enough). */
-void log_flush_suppressed(void);
+/* Says what the flood guard has left out in seconds that are over; call now and then (once a second is enough). True:
+ * there is more to say when this second is over, so call again. */
+bool log_flush_suppressed(void);
 
 void log_write(enum log_level level, enum log_cause cause, const char *event, const struct log_field *fields);
+/* A peer's line, of a source: bytes that tell one peer from another, such as its address without the port. */
+void log_write_of(enum log_level level, struct span source, const char *event, const struct log_field *fields);
 bool log_wants(enum log_level level);
 
 #endif

@@ -295,9 +295,13 @@ static void settle(void *ctx, const struct pkix_evidence_question *question, con
     const struct ocsp_asker *asker = ctx;
     struct ocsp_fetch *f = asker->fetch;
 
+    /* An answer that is no use is the responder's affair; one that refuses the peer is in the line of its session. */
     if (statement->error != PKIX_OK)
-        log_peer_line(statement->error == PKIX_REVOKED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "ocsp_answer",
-                      log_span("url", question->ocsp_url), log_text("reason", pkix_error_sentence(statement->error)));
+        log_peer_line(statement->error == PKIX_REVOKED || statement->error == PKIX_OCSP_UNKNOWN_CERT
+                          ? LOG_LEVEL_DEBUG
+                          : LOG_LEVEL_WARNING,
+                      "ocsp_answer", log_span("url", question->ocsp_url),
+                      log_text("reason", pkix_error_sentence(statement->error)));
     uv_mutex_lock(&f->lock);
     /* A limit that one peer's chain has used up says nothing about the response. */
     if (statement->error != PKIX_LIMIT_EXCEEDED)

@@ -23,11 +23,12 @@ static void return_pages(struct plane *p)
 static void on_tick(uv_timer_t *timer)
 {
     struct plane *p = timer->data;
+    bool unsaid;
 
     wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p);
-    log_flush_suppressed();
+    unsaid = log_flush_suppressed();
     return_pages(p);
-    if (p->session_count == 0 && p->trimmed_count < LIMIT_TRIMMED_BATCH)
+    if (p->session_count == 0 && !unsaid && p->trimmed_count < LIMIT_TRIMMED_BATCH)
         uv_timer_stop(timer); /* an idle worker sleeps */
 }
 

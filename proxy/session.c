@@ -51,19 +51,9 @@ static const char *const state_names[] = {
 };
 static_assert(ARRAY_LEN(state_names) == SESSION_STATE_COUNT, "one name for each state");
 
-#define SESSION_END_NAME(name) #name,
-static const char *const ended_names[] = {SESSION_ENDS(SESSION_END_NAME)};
-#undef SESSION_END_NAME
-static_assert(ARRAY_LEN(ended_names) == SESSION_ENDED_COUNT, "one name for each end");
-
 const char *session_state_name(enum session_state state)
 {
     return state_names[state];
-}
-
-const char *session_ended_name(enum session_ended ended)
-{
-    return ended_names[ended];
 }
 
 /* ---- entering states ---- */
@@ -123,8 +113,14 @@ void session_note_activity(struct session *s)
 
 void session_note_end(struct session *s, enum session_ended ended, char *reason)
 {
+    session_note_broken(s, ended, NULL, reason);
+}
+
+void session_note_broken(struct session *s, enum session_ended ended, const struct leg *leg, char *reason)
+{
     if (s->ended == SESSION_ENDED_none) {
         s->ended = ended;
+        s->ended_by = leg;
         s->ended_reason = reason;
     } else {
         free(reason);
@@ -185,6 +181,16 @@ static void free_when_possible(struct session *s)
     p->on_session_ended(p);
 }
 
+void session_client_left(struct session *s)
+{
+    const char *error = leg_error(&s->client);
+
+    session_note_broken(s, SESSION_ENDED_client_left, &s->client,
+                        error[0] == '\0' ? base_printf("the client closed its connection (%s)", state_names[s->state])
+                                         : base_printf("the client is gone (%s): %s", state_names[s->state], error));
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+}
+
 /* Whether plain words can reach the client now. */
 static bool client_can_hear(const struct session *s)
 {
@@ -201,6 +207,7 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
     struct buffer words;
 
     session_note_end(s, ended, reason);
+    session_report_ended(s);
     connector_destroy(&s->connector);
     leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
     buffer_init(&words, STARTTLS_OUTPUT_BYTES_MAX);
@@ -208,7 +215,8 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
         starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, &words);
     leg_say(&s->client, buffer_span(&words));
     buffer_release(&words);
-    if (leg_is_on_pool(&s->client) || s->client.pool_refused) {
+    if (leg_is_on_pool(&s->client)) {
+        leg_alert(&s->client);
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     } else if (s->client.engine == NULL && s->client.to_send.size == 0 && leg_is_flushed(&s->client)) {
         /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good end. */
@@ -239,8 +247,7 @@ static bool client_is_waiting(struct session *s)
 
     if (!ended && !leg_has_left(&s->client))
         return true;
-    session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    session_client_left(s);
     return false;
 }
 
@@ -390,14 +397,14 @@ static void on_deadline(struct session *s)
     case SESSION_CLIENT_GO_AHEAD:
     case SESSION_CLIENT_TLS:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
-        session_refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_handshake,
-               base_printf("the client was not ready in time (%s)", state_names[s->state]));
+        session_refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_client,
+                       base_printf("the client was not ready in time (%s)", state_names[s->state]));
         break;
     case SESSION_CONNECT:
         counter_add(s->counters, COUNTER_timeouts_connect_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_fail_target(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
-                    base_strdup("no target answered within connect_timeout"));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
+                       base_strdup("no target answered within connect_timeout"));
         break;
     case SESSION_TARGET_VIA:
     case SESSION_TARGET_NEGOTIATE:
@@ -405,8 +412,8 @@ static void on_deadline(struct session *s)
     case SESSION_TARGET_GREETING:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_fail_target(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_handshake,
-                    base_printf("the target was not ready in time (%s)", state_names[s->state]));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,
+                       base_printf("the target was not ready in time (%s)", state_names[s->state]));
         break;
     case SESSION_LAST_WORDS:
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);

@@ -40,12 +40,32 @@ struct flow {
     uint64_t bytes; /* plain text received from the source and passed on */
 };
 
-/* How a session ended: the name in the log. X(name) */
+/* How a session ended. X(name, event, level): the name is in the session's one line in the log (yett(8)), event and
+ * level are that line's. Ends that somebody should look into are warnings. */
 #define SESSION_ENDS(X)                                                                                                \
-    X(none) X(closed) X(client_left) X(quit) X(refused) X(protocol_error) X(tls_failed) X(denied) X(target_failed)     \
-    X(target_tls_failed) X(timeout_handshake) X(timeout_connect) X(timeout_idle) X(timeout_half_close) X(truncated)    \
-    X(reset) X(overload) X(shutdown)
-#define SESSION_END_ENUM(name) SESSION_ENDED_##name,
+    X(none, "session_ended", INFO)                                                                                     \
+    X(closed, "session_ended", INFO)                                                                                   \
+    X(quit, "session_ended", INFO)                                                                                     \
+    X(client_left, "session_ended", INFO)                                                                              \
+    X(timeout_idle, "session_ended", INFO)                                                                             \
+    X(timeout_half_close, "session_ended", INFO)                                                                       \
+    X(truncated, "session_ended", INFO)                                                                                \
+    X(reset, "session_ended", INFO)                                                                                    \
+    X(shutdown, "session_ended", INFO)                                                                                 \
+    X(protocol_error, "client_protocol_error", WARNING)                                                                \
+    X(timeout_client, "client_timeout", WARNING)                                                                       \
+    X(tls_failed, "client_tls_failed", WARNING)                                                                        \
+    X(overload, "client_tls_failed", WARNING)                                                                          \
+    X(denied, "access_denied", WARNING)                                                                                \
+    X(target_denied, "target_denied", WARNING)                                                                         \
+    X(target_failed, "target_failed", WARNING)                                                                         \
+    X(timeout_connect, "target_failed", WARNING)                                                                       \
+    X(timeout_target, "target_failed", WARNING)                                                                        \
+    X(target_tls_failed, "target_tls_failed", WARNING)                                                                 \
+    X(target_overload, "target_tls_failed", WARNING)                                                                   \
+    X(relay_protocol_error, "relay_protocol_error", WARNING)                                                           \
+    X(relay_tls_failed, "relay_tls_failed", WARNING)
+#define SESSION_END_ENUM(name, event, level) SESSION_ENDED_##name,
 enum session_ended { SESSION_ENDS(SESSION_END_ENUM) SESSION_ENDED_COUNT };
 #undef SESSION_END_ENUM
 
@@ -91,6 +111,9 @@ struct session {
 
     enum session_ended ended;
     char *ended_reason;              /* a sentence; NULL: none */
+    const struct leg *ended_by;      /* whose TLS or connection broke, for the error's name; NULL: neither's */
+    bool relayed;                    /* the relay was reached: somebody was served */
+    bool reported;                   /* the one line is written */
 };
 
 /* What a listener knows of a connection it has accepted. */

@@ -47,10 +47,9 @@ static void client_broke_protocol(struct session *s)
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
     if (starttls_was_injected(s->client.machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
-    log_peer_line(LOG_LEVEL_WARNING, "client_protocol_error", log_text("conn", s->id),
-                  log_text("service", s->service->config->name), log_text("client", s->peer_text),
-                  log_text("state", starttls_state_name(s->client.machine)), log_text("reason", error));
-    session_note_end(s, SESSION_ENDED_protocol_error, base_strdup(error));
+    session_note_end(s, SESSION_ENDED_protocol_error,
+                     base_printf("%s (%s)", error, starttls_state_name(s->client.machine)));
+    session_report_ended(s);
     session_enter(s, SESSION_LAST_WORDS);
 }
 
@@ -60,10 +59,8 @@ void session_step_client_negotiate(struct session *s)
 
     switch (session_run_machine(&s->client, &ended)) {
     case STARTTLS_NEED_MORE:
-        if (ended || s->client.write_error != 0) {
-            session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-            session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
-        }
+        if (ended || s->client.write_error != 0)
+            session_client_left(s);
         break;
     case STARTTLS_UPGRADE:
         session_enter(s, SESSION_CLIENT_GO_AHEAD);
@@ -72,7 +69,8 @@ void session_step_client_negotiate(struct session *s)
         if (session_take_asked_target(s))
             session_enter(s, SESSION_CONNECT);
         else
-            session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, NULL);
+            session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_target_denied,
+                           base_strdup("no allow_target rule matches"));
         break;
     case STARTTLS_CLOSE:
         session_note_end(s, SESSION_ENDED_quit, NULL);
@@ -89,8 +87,7 @@ void session_step_client_negotiate(struct session *s)
 void session_step_client_go_ahead(struct session *s)
 {
     if (s->client.write_error != 0) {
-        session_note_end(s, SESSION_ENDED_client_left, base_strdup(leg_error(&s->client)));
-        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        session_client_left(s);
         return;
     }
     leg_say_machine(&s->client);
@@ -123,11 +120,11 @@ static bool client_is_allowed(struct session *s)
 
 void session_step_client_tls(struct session *s)
 {
-    if (s->client.engine_status == TLS_FAILED || s->client.pool_refused) {
-        session_report_tls_failed(s, &s->client);
-        session_refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE,
-               s->client.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_tls_failed,
-               base_strdup(leg_error(&s->client)));
+    if (s->client.engine_status == TLS_FAILED) {
+        enum session_ended ended = s->client.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_tls_failed;
+
+        session_report_tls_failed(s, &s->client, ended);
+        session_refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE, ended, NULL);
         return;
     }
     if (leg_is_on_pool(&s->client) || !tls_engine_handshake_done(s->client.engine))
@@ -135,11 +132,9 @@ void session_step_client_tls(struct session *s)
     session_report_tls(s, &s->client);
     if (!client_is_allowed(s)) {
         counter_add(s->counters, COUNTER_access_denied_total, 1);
-        log_peer_line(LOG_LEVEL_WARNING, "access_denied", log_text("conn", s->id),
-                      log_text("service", s->service->config->name), log_text("client", s->peer_text),
-                      log_text("subject", s->client_subject == NULL ? "(no certificate)" : s->client_subject),
-                      log_text("reason", "no allow rule matches"));
-        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, base_strdup("no allow rule matches"));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied,
+                       base_strdup(s->client_subject == NULL ? "the client has no certificate, and allow asks for one"
+                                                             : "no allow rule matches the client's certificate"));
     } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
         session_start_client_machine(s, MACHINE_ENDS_PLAIN);
         session_enter(s, SESSION_CLIENT_NEGOTIATE);

@@ -20,12 +20,17 @@ void session_enter(struct session *s, enum session_state state);
 void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
 
 const char *session_state_name(enum session_state state);
-const char *session_ended_name(enum session_ended ended);
 
 /* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
 void session_note_end(struct session *s, enum session_ended ended, char *reason);
+/* The same where the TLS or the connection of `leg` broke: the line has the error's name, and of a certificate that was
+ * refused the path and what it cost. */
+void session_note_broken(struct session *s, enum session_ended ended, const struct leg *leg, char *reason);
 /* Both transports end now. RESET: the peers must not take it for an orderly end. */
 void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
+
+/* The client is gone before it was connected. */
+void session_client_left(struct session *s);
 
 /* session_relay.c */
 void session_begin_relay(struct session *s);
@@ -33,15 +38,17 @@ void session_step_relay(struct session *s);
 
 /* session_target.c: names and addresses of the target under way */
 void session_start_connecting(struct session *s);
-bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it has been noted */
+bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it is counted */
 bool session_send_proxy_header(struct session *s); /* false: it is too large */
 void session_start_target_tls(struct session *s);
 
 /* session_report.c */
 void session_report_started(const struct session *s);
 void session_report_tls(struct session *s, struct leg *leg);        /* handshake done */
-void session_report_tls_failed(struct session *s, struct leg *leg); /* counts, and one line with the reason */
-void session_report_ended(const struct session *s);
+void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended); /* notes the end */
+/* The one line of a session, and the counters of how sessions end. As soon as a session has failed, while all that can
+ * be told is still there; the others when they are closed. Once: later calls do nothing. */
+void session_report_ended(struct session *s);
 size_t session_memory(const struct session *s);
 
 /* session_client.c */
@@ -61,8 +68,5 @@ void session_step_target_via(struct session *s);
 void session_step_target_negotiate(struct session *s);
 void session_step_target_tls(struct session *s);
 void session_step_target_greeting(struct session *s);
-
-/* Log why the target is not reached and turn the client away; takes `reason`. */
-void session_fail_target(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
 
 #endif

@@ -13,7 +13,6 @@
 #include "proxy/session_internal.h"
 
 #include "proxy/limits.h"
-#include "proxy/log.h"
 #include <stdlib.h>
 
 /* The legs of a flow. */
@@ -48,6 +47,7 @@ void session_begin_relay(struct session *s)
 {
     struct buffer greeting;
 
+    s->relayed = true;
     if (s->client.machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
         struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
         struct span early;
@@ -75,7 +75,7 @@ void session_begin_relay(struct session *s)
 static void break_relay(struct session *s, enum session_ended ended, char *reason, struct flow_legs f,
                         enum transport_close source)
 {
-    session_note_end(s, ended, reason);
+    session_note_broken(s, ended, f.source, reason);
     if (f.source == &s->client)
         session_end_now(s, source, TRANSPORT_CLOSE_RESET);
     else
@@ -109,8 +109,8 @@ static void on_failed(struct session *s, struct flow_legs f)
     }
     if (f.source->engine_status == TLS_FAILED && f.source->read_error == 0) {
         leg_advance(f.source); /* its alert goes first */
-        break_relay(s, SESSION_ENDED_tls_failed, base_printf("%s: %s", side_name(s, f.source), leg_error(f.source)), f,
-                    TRANSPORT_CLOSE_ORDERLY);
+        break_relay(s, SESSION_ENDED_relay_tls_failed,
+                    base_printf("the %s: %s", side_name(s, f.source), leg_error(f.source)), f, TRANSPORT_CLOSE_ORDERLY);
         return;
     }
     break_relay(s, SESSION_ENDED_reset,
@@ -192,10 +192,8 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
         break;
     }
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    log_peer_line(LOG_LEVEL_WARNING, "relay_protocol_error", log_text("conn", s->id),
-                  log_text("service", s->service->config->name), log_text("side", side_name(s, f.source)),
-                  log_text("reason", starttls_filter_error(s->filter)));
-    break_relay(s, SESSION_ENDED_protocol_error, base_strdup(starttls_filter_error(s->filter)), f,
+    break_relay(s, SESSION_ENDED_relay_protocol_error,
+                base_printf("the %s: %s", side_name(s, f.source), starttls_filter_error(s->filter)), f,
                 TRANSPORT_CLOSE_RESET);
     return false;
 }

@@ -1,4 +1,8 @@
-/* see proxy/session.h: what the log, the counters and "yett connections" are told of a session. */
+/* see proxy/session.h: what the log, the counters and "yett connections" are told of a session.
+ *
+ * The log has one line for a session, whatever happened to it. Sessions that came to nothing cost a peer little, so
+ * that the flood guard of log.h has their lines; one that was served cost two handshakes or a target's connection, and
+ * is an administrator's record of who came: its line is never left out. */
 #include "proxy/session_internal.h"
 
 #include "pkix/error.h"
@@ -70,64 +74,113 @@ static const char *spoke_instead(const struct leg *leg)
 
 static struct tls_verification verification_of(const struct leg *leg)
 {
-    if (leg->engine == NULL || leg_is_on_pool(leg))
+    if (leg == NULL || leg->engine == NULL || leg_is_on_pool(leg))
         return (struct tls_verification){.stopped_path = ""};
     return tls_engine_verification(leg->engine);
 }
 
-void session_report_tls_failed(struct session *s, struct leg *leg)
+void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended)
 {
     bool server = leg->side == LEG_CLIENT;
-    const char *name = leg_error_name(leg), *instead = spoke_instead(leg);
-    struct tls_verification verification = verification_of(leg);
+    const char *instead = leg->pool_refused ? NULL : spoke_instead(leg);
 
     counter_add(s->counters,
                 server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
     if (leg->pool_refused)
         counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
-    counter_add(s->counters, COUNTER_signature_checks_total, verification.signature_checks);
-    if (is_verification_error(name))
+    counter_add(s->counters, COUNTER_signature_checks_total, verification_of(leg).signature_checks);
+    if (is_verification_error(leg_error_name(leg)))
         counter_add(s->counters, COUNTER_verifications_failed_total, 1);
     if (!server)
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-    log_peer_line(LOG_LEVEL_WARNING, server ? "client_tls_failed" : "target_tls_failed", log_text("conn", s->id),
-                  log_text("service", s->service->config->name), log_text("client", s->peer_text),
-                  log_text("target", s->target_text == NULL ? "-" : s->target_text), log_text("error", name),
-                  log_text("reason", instead != NULL ? instead : leg_error(leg)),
-                  /* Without a path the fields end here. */
-                  log_text(verification.stopped_path[0] == '\0' ? NULL : "path", verification.stopped_path),
-                  log_number("signature_checks", verification.signature_checks));
+    session_note_broken(s, ended, leg, base_strdup(instead != NULL ? instead : leg_error(leg)));
 }
 
 /* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519 resumed ev=2.23.140.1.1", or "none". */
-static const char *describe_tls(const struct leg *leg, char *out, size_t out_size)
+enum { DESCRIPTION_SIZE = 256 };
+
+static const char *describe_tls(const struct leg *leg, char out[static DESCRIPTION_SIZE])
 {
     struct tls_session_info tls;
 
     if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine)) {
-        snprintf(out, out_size, "none");
+        snprintf(out, DESCRIPTION_SIZE, "none");
         return out;
     }
     tls = tls_engine_session(leg->engine);
-    snprintf(out, out_size, "%s %s %s%s%s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "",
+    snprintf(out, DESCRIPTION_SIZE, "%s %s %s%s%s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "",
              tls.peer_ev_policy[0] == '\0' ? "" : " ev=", tls.peer_ev_policy);
     return out;
 }
 
-void session_report_ended(const struct session *s)
-{
-    char client_tls[256], target_tls[256];
+#define SESSION_END_ROW(name, event, level) {#name, event, LOG_LEVEL_##level},
+static const struct {
+    const char *name, *event;
+    enum log_level level;
+} ends[] = {SESSION_ENDS(SESSION_END_ROW)};
+#undef SESSION_END_ROW
+static_assert(ARRAY_LEN(ends) == SESSION_ENDED_COUNT, "one row for each end");
 
-    log_line(LOG_LEVEL_INFO, "session_ended", log_text("conn", s->id), log_text("service", s->service->config->name),
-             log_text("client", s->peer_text), log_text("target", s->target_text == NULL ? "-" : s->target_text),
-             log_text("client_tls", describe_tls(&s->client, client_tls, sizeof(client_tls))),
-             log_text("target_tls", describe_tls(&s->target, target_tls, sizeof(target_tls))),
-             log_text("subject", s->client_subject == NULL ? "-" : s->client_subject),
-             log_number("received_bytes", (int64_t)s->from_client.bytes),
-             log_number("sent_bytes", (int64_t)s->from_target.bytes),
-             log_number("duration_ms", (int64_t)(uv_now(s->plane->loop) - s->started_ms)),
-             log_text("end", session_ended_name(s->ended)),
-             log_text("reason", s->ended_reason == NULL ? "" : s->ended_reason));
+enum { FIELDS_MAX = 20 };
+
+/* Fields that have nothing to say are left out. The text that a peer may have made long comes last: a line that is full
+ * loses its end. */
+static void write_line(const struct session *s)
+{
+    char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
+    const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
+    struct tls_verification verification = verification_of(s->ended_by);
+    struct log_field fields[FIELDS_MAX];
+    size_t count = 0;
+
+    fields[count++] = log_text("conn", s->id);
+    fields[count++] = log_text("service", s->service->config->name);
+    fields[count++] = log_text("client", s->peer_text);
+    if (s->target_text != NULL)
+        fields[count++] = log_text("target", s->target_text);
+    fields[count++] = log_text("end", ends[s->ended].name);
+    if (error[0] != '\0')
+        fields[count++] = log_text("error", error);
+    if (s->ended_reason != NULL)
+        fields[count++] = log_text("reason", s->ended_reason);
+    if (verification.stopped_path[0] != '\0') {
+        fields[count++] = log_text("path", verification.stopped_path);
+        fields[count++] = log_number("signature_checks", verification.signature_checks);
+    }
+    fields[count++] = log_text("client_tls", describe_tls(&s->client, client_tls));
+    fields[count++] = log_text("target_tls", describe_tls(&s->target, target_tls));
+    fields[count++] = log_number("received_bytes", (int64_t)s->from_client.bytes);
+    fields[count++] = log_number("sent_bytes", (int64_t)s->from_target.bytes);
+    fields[count++] = log_number("duration_ms", (int64_t)(uv_now(s->plane->loop) - s->started_ms));
+    if (s->client_subject != NULL)
+        fields[count++] = log_text("subject", s->client_subject);
+    fields[count] = (struct log_field){.key = NULL};
+    assert(count < FIELDS_MAX);
+    if (s->relayed && ends[s->ended].level != LOG_LEVEL_WARNING)
+        log_write(ends[s->ended].level, LOG_OWN, ends[s->ended].event, fields);
+    else
+        log_write_of(ends[s->ended].level, span_of(&s->peer_key, sizeof(s->peer_key)), ends[s->ended].event, fields);
+}
+
+static void count_end(const struct session *s)
+{
+    if (ends[s->ended].level == LOG_LEVEL_WARNING)
+        counter_add(s->counters, COUNTER_sessions_failed_total, 1);
+    if (s->ended == SESSION_ENDED_client_left)
+        counter_add(s->counters, COUNTER_clients_left_total, 1);
+    if (s->ended == SESSION_ENDED_reset)
+        counter_add(s->counters, COUNTER_resets_total, 1);
+    if (s->ended == SESSION_ENDED_timeout_half_close)
+        counter_add(s->counters, COUNTER_timeouts_half_close_total, 1);
+}
+
+void session_report_ended(struct session *s)
+{
+    if (s->reported)
+        return;
+    s->reported = true;
+    count_end(s);
+    write_line(s);
 }
 
 size_t session_memory(const struct session *s)

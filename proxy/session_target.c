@@ -3,7 +3,6 @@
 
 #include "proxy/access.h"
 #include "proxy/limits.h"
-#include "proxy/log.h"
 #include "starttls/proxy_header.h"
 #include "base/slab.h"
 #include <netinet/in.h>
@@ -31,10 +30,6 @@ bool session_take_asked_target(struct session *s)
     if (access_target_allowed(s->service->config, host, port))
         return true;
     counter_add(s->counters, COUNTER_access_denied_total, 1);
-    log_peer_line(LOG_LEVEL_WARNING, "target_denied", log_text("conn", s->id),
-                  log_text("service", s->service->config->name), log_text("client", s->peer_text),
-                  log_text("target", s->target_text), log_text("reason", "no allow_target rule matches"));
-    session_note_end(s, SESSION_ENDED_denied, base_strdup("no allow_target rule matches"));
     return false;
 }
 

@@ -1,16 +1,7 @@
 /* see proxy/session_internal.h: the target's side, from the first connect to the relay. */
 #include "proxy/session_internal.h"
 
-#include "proxy/log.h"
 #include <stdlib.h>
-
-void session_fail_target(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
-{
-    log_peer_line(LOG_LEVEL_WARNING, ended == SESSION_ENDED_denied ? "target_denied" : "target_failed",
-                  log_text("conn", s->id), log_text("service", s->service->config->name),
-                  log_text("target", s->target_text), log_text("reason", reason));
-    session_refuse(s, failure, ended, reason);
-}
 
 static void start_target_machine(struct session *s, enum starttls_protocol protocol, enum machine_end end)
 {
@@ -47,8 +38,8 @@ static void after_target_negotiate(struct session *s)
 static void after_target_via(struct session *s)
 {
     if (!session_send_proxy_header(s)) {
-        session_fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
-                    base_strdup("the PROXY header is too large for the client's certificate"));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
+                       base_strdup("the PROXY header is too large for the client's certificate"));
         return;
     }
     if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS) {
@@ -81,11 +72,11 @@ void session_step_connect(struct session *s)
         break;
     case CONNECT_FAILED:
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, base_strdup(s->connect_error));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, base_strdup(s->connect_error));
         break;
     case CONNECT_DENIED:
         counter_add(s->counters, COUNTER_access_denied_total, 1);
-        session_fail_target(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, base_strdup(s->connect_error));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_target_denied, base_strdup(s->connect_error));
         break;
     }
 }
@@ -101,8 +92,11 @@ static bool target_machine_is_done(struct session *s)
         if (!ended && target->write_error == 0)
             return false;
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_fail_target(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
-                    base_printf("the target closed the connection (%s)", starttls_state_name(target->machine)));
+        session_note_broken(s, SESSION_ENDED_target_failed, target,
+                            base_printf(leg_error(target)[0] == '\0' ? "the target closed the connection (%s)%s"
+                                                                     : "the target's connection broke (%s): %s",
+                                        starttls_state_name(target->machine), leg_error(target)));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, NULL);
         return false;
     case STARTTLS_UPGRADE:
     case STARTTLS_READY:
@@ -120,20 +114,22 @@ static bool target_machine_is_done(struct session *s)
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
     if (starttls_was_injected(target->machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
-    session_fail_target(s, s->service->config->connect_tls == CONFIG_TLS_STARTTLS ? STARTTLS_FAILURE_TARGET_TLS
+    session_refuse(s,
+                   s->service->config->connect_tls == CONFIG_TLS_STARTTLS ? STARTTLS_FAILURE_TARGET_TLS
                                                                           : STARTTLS_FAILURE_TARGET_DOWN,
-                SESSION_ENDED_target_failed,
-                base_printf("%s (%s)", starttls_error(target->machine), starttls_state_name(target->machine)));
+                   SESSION_ENDED_target_failed,
+                   base_printf("%s (%s)", starttls_error(target->machine), starttls_state_name(target->machine)));
     return false;
 }
 
 void session_step_target_tls(struct session *s)
 {
-    if (s->target.engine_status == TLS_FAILED || s->target.pool_refused) {
-        session_report_tls_failed(s, &s->target);
-        session_refuse(s, STARTTLS_FAILURE_TARGET_TLS,
-               s->target.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_target_tls_failed,
-               base_strdup(leg_error(&s->target)));
+    if (s->target.engine_status == TLS_FAILED) {
+        bool overload = s->target.pool_refused;
+        enum session_ended ended = overload ? SESSION_ENDED_target_overload : SESSION_ENDED_target_tls_failed;
+
+        session_report_tls_failed(s, &s->target, ended);
+        session_refuse(s, overload ? STARTTLS_FAILURE_OVERLOAD : STARTTLS_FAILURE_TARGET_TLS, ended, NULL);
         return;
     }
     if (leg_is_on_pool(&s->target) || !tls_engine_handshake_done(s->target.engine))

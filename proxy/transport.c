@@ -3,6 +3,7 @@
 
 #include "proxy/limits.h"
 #include "base/slab.h"
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -88,6 +89,21 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = t->events->lend(t->owner);
 }
 
+/* When data and RST have come together, libuv reads the data, sees POLLHUP and makes an EOF of it without another read:
+ * a part would be taken for the whole. The socket still has the error. (EPIPE is RST in answer to something of ours,
+ * when FIN had come: a good end.) */
+static ssize_t error_behind_end(const struct transport *t)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&t->io.handle, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == 0 ||
+        error == EPIPE)
+        return UV_EOF;
+    return uv_translate_sys_error(error);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
     struct transport *t = stream->data;
@@ -99,6 +115,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
         transport_read_stop(t); /* nowhere to put it: who has taken something starts us again */
         return;
     }
+    if (size == UV_EOF)
+        size = error_behind_end(t);
     if (size < 0)
         transport_read_stop(t);
     t->events->on_read(t->owner, size);

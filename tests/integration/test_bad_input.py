@@ -1,44 +1,38 @@
-"""What a careless or hostile peer sends: one clear log line, a counter, the right alert or reply, and the process serves on."""
-import contextlib
+"""What a careless or hostile client sends: one clear log line, a counter, the right alert or reply, and the process serves on.
+
+A client that speaks HTTP to a TLS port gets the alert of any other that does not speak TLS, and no HTTP response: what waits
+for TLS behind that port need not be HTTP at all.
+"""
+import json
 import os
 import random
+import re
 import socket
+import ssl
 import struct
-import time
 
 import pytest
-from conftest import connect
-from peers import EchoServer, client_tls, free_port, wait_until
+from bad_peers import Watched, is_alert, read_to_end, reset, tls_service
+from conftest import TOP, connect
+from peers import client_tls
 
 
 @pytest.fixture
-def service(yett, authority, echo, port):
-    running = yett(f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
-                   f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n"
-                   "handshake_timeout = 3s\n", settings="workers = 1\n")
-    running.port = port
-    running.first_worker = running.workers()
-    yield running
-    with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-        s.sendall(b"serving on")
-        assert s.recv(100) == b"serving on"
-    assert running.workers() == running.first_worker  # the same process
+def web(yett, authority, echo, port):
+    watched = Watched(yett, tls_service(authority, port, echo.port, "handshake_timeout = 3s\n"))
+    watched.port = port
+    yield watched
+    watched.serves_on(authority, port)
 
 
 def send(port, data):
     """Send and read to the end, whatever kind of end it is."""
-    answer = b""
     with connect(port) as s:
-        with contextlib.suppress(OSError):
+        try:
             s.sendall(data)
-            while more := s.recv(65536):
-                answer += more
-    return answer
-
-
-def alert(answer):
-    """The number of the TLS alert an answer ends with, or None."""
-    return answer[6] if len(answer) == 7 and answer[0] == 21 else None
+        except OSError:
+            pass
+        return read_to_end(s)[0]
 
 
 def client_hello(extra_bytes=0):
@@ -55,223 +49,205 @@ def records(message, size=16384):
                     for i in range(0, len(message), size))
 
 
+SSL2_HELLO = (b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x02\x00\x80\x03\x00\x80\x04\x00\x80\x05"
+              b"\x00\x80\x06\x00\x40\x07\x00\xc0" + b"c" * 16)
+SSL3_HELLO = b"\x16\x03\x00\x00\x2f\x01\x00\x00\x2b\x03\x00" + b"r" * 32 + b"\0\x00\x04\x00\x2f\x00\x0a\x01\x00"
+
+# What is sent; the alert that comes back; the error and the reason in the log.
 HELLOS = {
-    "plain http": b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "sslv2 hello": b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10\x01\x00\x80\x02\x00\x80\x03\x00\x80\x04\x00\x80\x05"
-                   b"\x00\x80\x06\x00\x40\x07\x00\xc0" + b"c" * 16,
-    "sslv3 hello": b"\x16\x03\x00\x00\x2f\x01\x00\x00\x2b\x03\x00" + b"r" * 32 + b"\0\x00\x04\x00\x2f\x00\x0a\x01\x00",
-    "an alert first": b"\x15\x03\x01\x00\x02\x02\x28",
-    "application data first": b"\x17\x03\x03\x00\x05hello",
-    "a record too long": b"\x16\x03\x01\xff\xff" + b"\1" * 70000,
-    "an empty handshake record": b"\x16\x03\x01\x00\x00" * 5000,
-    "no extensions": records(client_hello()),
-    "64 KiB hello": records(client_hello(65000)),
-    "a length beyond the limit": b"\x16\x03\x01\x40\x00\x01\xff\xff\xff" + b"x" * 16380,
+    "plain http": (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "unexpected_message", "not_tls", "plain HTTP"),
+    "plain smtp": (b"EHLO localhost\r\n", "unexpected_message", "not_tls", "plain SMTP"),
+    "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", "unexpected_message", "not_tls", "SSH"),
+    "a proxy header": (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "unexpected_message", "not_tls", "PROXY"),
+    "zeros": (b"\0" * 100, "unexpected_message", "not_tls", "not TLS"),
+    "sslv2 hello": (SSL2_HELLO, "protocol_version", "ssl2_hello", "SSL 2"),
+    "sslv3 hello": (SSL3_HELLO, "protocol_version", "SSL_ERROR_UNSUPPORTED_VERSION", "TLS version"),
+    "an alert first": (b"\x15\x03\x01\x00\x02\x02\x28", None, "alert_received_handshake_failure", "handshake_failure"),
+    "application data first": (b"\x17\x03\x03\x00\x05hello", "unexpected_message", "not_tls", "not TLS"),
+    "a record too long": (b"\x16\x03\x01\xff\xff" + b"\1" * 70000, "record_overflow", "SSL_ERROR_RX_RECORD_TOO_LONG",
+                          "longer than TLS allows"),
+    "empty records": (b"\x16\x03\x01\x00\x00" * 5000, "unexpected_message", "handshake_flood", "of no use"),
+    "a length beyond the limit": (records(b"\x01\xff\xff\xff" + b"x" * 16380), "illegal_parameter", None, "."),
+    "no suite in common": (records(client_hello().replace(b"\x13\x01\xc0\x2b\xc0\x2f", b"\x00\x2f\x00\x35\x00\x05")),
+                           "handshake_failure", "SSL_ERROR_NO_CYPHER_OVERLAP", "no cipher suite"),
 }
 
 
-# Correct as far as they go: the server answers, and waits for what never comes.
-GOOD_SO_FAR = ("no extensions", "64 KiB hello")
-
-
 @pytest.mark.parametrize("name", HELLOS)
-def test_hello(service, name):
-    answer = send(service.port, HELLOS[name])
-    assert b"HTTP/" not in answer
-    if name in GOOD_SO_FAR:
-        service.wait_for_counter("timeouts_handshake_total")
-    else:
-        service.wait_for_counter("handshakes_server_failed_total")
-        assert answer == b"" or answer[0] == 21, answer[:100]  # nothing, or an alert
-    ends = service.log_lines("session_ended")
-    assert len(ends) == 1 and ends[0]["reason"], ends
+def test_hello_that_is_none(web, name):
+    data, alert, error, reason = HELLOS[name]
+    answer = send(web.port, data)
+    assert is_alert(answer, alert) if alert else answer == b"", answer
+    web.one_line("client_tls_failed", "tls_failed", "handshakes_server_failed_total", reason, error)
 
 
-def test_random_bytes(service):
+# Correct as far as they go: the server answers, and waits for what never comes.
+@pytest.mark.parametrize("hello", [client_hello(), client_hello(65000)], ids=["without extensions", "of 64 KiB"])
+def test_hello_and_nothing_more(web, hello):
+    with connect(web.port) as s:
+        s.sendall(records(hello))
+        assert s.recv(1)[0] == 22  # a handshake record
+        read_to_end(s)
+    web.one_line("client_timeout", "timeout_client", "timeouts_handshake_total", "not ready in time")
+
+
+def test_hello_of_one_byte_per_second(web):
+    hello = records(client_hello(40))
+    with connect(web.port) as s:
+        s.settimeout(1)
+        for byte in hello:
+            try:
+                s.sendall(bytes([byte]))
+                answer = s.recv(100)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                answer = b""
+            break
+        assert answer == b"", "no alert says that time is up (RFC 8446 section 6): only the end does"
+    web.one_line("client_timeout", "timeout_client", "timeouts_handshake_total", r"not ready in time \(client_tls\)")
+
+
+def test_silence(web):
+    with connect(web.port) as s:
+        assert read_to_end(s) == (b"", True)
+    web.one_line("client_timeout", "timeout_client", "timeouts_handshake_total")
+
+
+def test_random_bytes(web):
     source = random.Random(7)
     for _ in range(200):
-        send(service.port, source.randbytes(source.randrange(1, 5000)))
-    wait_until(lambda: service.counter("handshakes_server_failed_total") + service.counter("timeouts_handshake_total")
-               >= 200, "all of them to be counted")
-    assert len(service.log()) < 200 * 2 * 1024  # bounded: a line or two of clipped text for each
+        data = source.randbytes(source.randrange(1, 5000))
+        send(web.port, data if data[0] != 22 else b"\0" + data)
+    written = web.accounted_for(200)
+    assert web.rose("sessions_failed_total") == 200
+    assert web.rose("handshakes_server_failed_total") + web.rose("timeouts_handshake_total") == 200
+    assert all(x["reason"] for x in written)
 
 
-def test_mutated_hellos(service):
+def test_mutated_hellos(web):
     source = random.Random(8)
-    good = bytearray(records(client_hello(40)))
+    good = records(client_hello(40))
     for _ in range(200):
         bad = bytearray(good)
         for _ in range(source.randrange(1, 6)):
             bad[source.randrange(len(bad))] = source.randrange(256)
-        with connect(service.port) as s:
+        with connect(web.port) as s:
             s.sendall(bad)
             s.shutdown(socket.SHUT_WR)
-            with contextlib.suppress(OSError):
-                while s.recv(65536):
-                    pass
+            read_to_end(s)
+    web.accounted_for(200)
+    assert web.rose("sessions_failed_total") == 200
 
 
-def test_one_byte_per_second(service):
-    with connect(service.port) as s:
-        hello = records(client_hello(40))
-        s.settimeout(1)
-        for byte in hello:
-            s.sendall(bytes([byte]))
-            try:
-                if s.recv(100) == b"" or True:
-                    break
-            except TimeoutError:
-                continue
-            except OSError:
-                break
-    service.wait_for_counter("timeouts_handshake_total")
+# ---- clients that vanish ----
+
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_client_that_vanishes_after_each_byte_of_its_hello(web, how):
+    hello = records(client_hello(40))
+    for size in range(len(hello)):
+        s = connect(web.port)
+        s.sendall(hello[:size])
+        if how == "rst":
+            reset(s)
+        else:
+            with s:
+                s.shutdown(socket.SHUT_WR)
+                assert read_to_end(s)[0] == b""
+    written = web.accounted_for(len(hello))
+    assert web.rose("handshakes_server_failed_total") == len(hello)
+    want = {"fin": {"closed_in_handshake"}, "rst": {"ECONNRESET", "closed_in_handshake"}}[how]
+    assert {x["error"] for x in written} <= want, written
+    assert all(x["event"] == "client_tls_failed" and x["reason"] for x in written)
 
 
-def test_a_silent_client(service):
-    with connect(service.port) as s:
-        assert s.recv(100) == b""  # ended by the handshake timeout
-    service.wait_for_counter("timeouts_handshake_total")
-
-
-@pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_peer_that_vanishes_at_each_step(service, authority, how):
-    """The client's side of a good handshake and exchange, cut after each of its bytes in turn (in steps)."""
-    import ssl
+def exchange(port, authority, limit, leave):
+    """A good handshake and exchange of which only the first `limit` bytes of the client's side are sent. Whether it was cut."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = client_tls(authority).wrap_bio(incoming, outgoing, server_hostname="localhost")
-
-    def run(cut):
-        nonlocal incoming, outgoing, tls
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = client_tls(authority).wrap_bio(incoming, outgoing, server_hostname="localhost")
-        sent = 0
-        with connect(service.port) as s:
-            if how == "reset":
-                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            steps = [tls.do_handshake, lambda: tls.write(b"x" * 100), lambda: tls.read(100), tls.unwrap]
-            while steps:
-                try:
-                    steps[0]()
-                    steps.pop(0)
-                    want = False
-                except ssl.SSLWantReadError:
-                    want = True
-                except ssl.SSLError:
-                    return sent, True
-                data = outgoing.read()
-                part = data[:max(0, cut - sent)]
-                s.sendall(part)
-                sent += len(part)
-                if len(part) < len(data) or sent >= cut:
-                    return sent, True
-                if want:
-                    incoming.write(s.recv(65536))
-        return sent, False
-
-    cut, cuts = 1, 0
-    while run(cut)[1]:
-        cuts += 1
-        cut += 37
-        assert cut < 5000
-    assert cuts > 10
-    wait_until(lambda: service.counter("connections_open") == 0, "all sessions to end")
+    steps = [tls.do_handshake, lambda: tls.write(b"x" * 100), lambda: tls.read(100), tls.unwrap]
+    s, sent = connect(port), 0
+    with s:
+        while steps:
+            try:
+                steps[0]()
+                steps.pop(0)
+                wants_more = False
+            except ssl.SSLWantReadError:
+                wants_more = True
+            data = outgoing.read()
+            s.sendall(data[:limit - sent])
+            sent += len(data[:limit - sent])
+            if sent == limit:
+                leave(s)
+                return True
+            if wants_more:
+                incoming.write(s.recv(65536))
+    return False
 
 
-def target_service(yett, authority, target, port, extra=""):
-    return yett(f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
-                f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{target}\nconnect_tls = none\n{extra}")
+@pytest.mark.parametrize("leave", [lambda s: s.close(), reset], ids=["fin", "rst"])
+def test_client_that_vanishes_anywhere_in_a_good_exchange(web, authority, leave):
+    limit, connections = 1, 0
+    while exchange(web.port, authority, limit, leave):
+        limit, connections = limit + 17, connections + 1
+    assert connections > 30
+    ends = {x["end"] for x in web.accounted_for(connections + 1)}
+    # In its handshake; while it is connected to its target; then a connection that broke, or lacked its close_notify.
+    assert {"tls_failed", "closed"} <= ends <= {"tls_failed", "client_left", "truncated", "reset", "closed"}, ends
+    assert web.rose("handshakes_server_failed_total") > 0 and web.rose("truncations_total") + web.rose("resets_total") > 0
+    assert web.rose("sessions_failed_total") == web.rose("handshakes_server_failed_total")
 
 
-def test_a_target_that_refuses(yett, authority, port):
-    running = target_service(yett, authority, free_port(), port)
-    with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-        assert s.recv(100) == b""
-    running.wait_for_counter("targets_failed_total")
+# ---- what a flood costs ----
+
+def test_flood_costs_a_bounded_number_of_lines_and_hides_no_good_session(web, authority):
+    flood, good = 400, 20
+    for i in range(flood):
+        assert is_alert(send(web.port, b"GET / HTTP/1.1\r\n\r\n"), "unexpected_message")
+        if i % (flood // good) == 0:
+            with client_tls(authority).wrap_socket(connect(web.port), server_hostname="localhost") as s:
+                s.sendall(b"x")
+                assert s.recv(1) == b"x"
+                s.unwrap()
+    written = web.accounted_for(flood + good)
+    assert sum(x["event"] == "session_ended" and x["end"] == "closed" for x in written) == good
+    assert web.rose("sessions_failed_total") == flood
+    by_second = {}
+    for x in written:
+        if x["event"] == "client_tls_failed":
+            by_second[x["time"][:19]] = by_second.get(x["time"][:19], 0) + 1
+    # 10 of one source in a second of the guard's clock; one of the log's clock may have parts of two.
+    assert max(by_second.values()) <= 20, by_second
+    assert any(x["event"] == "log_suppressed" and x["suppressed_event"] == "client_tls_failed" for x in web.lines())
 
 
-def test_a_target_that_hangs_before_accepting(yett, authority, port):
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        target = full.getsockname()[1]
-        fillers = []
-        for _ in range(4):  # fill the queue: further connections get no answer
-            s = socket.socket()
-            s.setblocking(False)
-            s.connect_ex(("127.0.0.1", target))
-            fillers.append(s)
-        running = target_service(yett, authority, target, port, "connect_timeout = 2s\n")
-        with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-            assert s.recv(100) == b""
-        running.wait_for_counter("timeouts_connect_total")
-        for s in fillers:
-            s.close()
-
-
-def test_a_tls_target_that_says_nothing(yett, authority, port):
-    with EchoServer(mode="hang") as silent:
-        running = yett(f"[service out]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
-                       f"connect = localhost:{silent.port}\nconnect_tls = implicit\ntrust = file:{authority.cert}\n"
-                       "handshake_timeout = 2s\n")
-        with contextlib.suppress(ConnectionResetError), connect(port) as s:
-            assert s.recv(100) == b""
-        running.wait_for_counter("timeouts_handshake_total")
-
-
-def test_a_target_that_resets(yett, authority, port):
-    with EchoServer(mode="reset") as target:
-        running = target_service(yett, authority, target.port, port)
-        with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-            with contextlib.suppress(OSError):
-                assert s.recv(100) == b""
-        wait_until(lambda: running.counter("connections_open") == 0, "the session to end")
-
-
-def test_an_idle_session_is_ended(yett, authority, echo, port):
-    running = target_service(yett, authority, echo.port, port, "idle_timeout = 1s\n")
-    with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-        s.sendall(b"x")
-        assert s.recv(1) == b"x"
-        assert s.recv(1) == b""
-    running.wait_for_counter("timeouts_idle_total")
-
-
-def test_connections_beyond_the_limit_are_refused(yett, authority, echo, port):
-    running = yett(f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
-                   f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n"
-                   "connections_per_address_max = 5\n", settings="workers = 1\n")
-    held = []
-    for _ in range(5):
-        s = client_tls(authority).wrap_socket(connect(port), server_hostname="localhost")
-        s.sendall(b"x")
-        s.recv(1)
-        held.append(s)
-    with contextlib.suppress(OSError), connect(port) as s:
-        assert s.recv(100) == b""
-    running.wait_for_counter("connections_refused_limit_total")
-    held.pop().close()
-    wait_until(lambda: running.counter("connections_open") == 4, "one to end")
-    with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-        s.sendall(b"x")
-        assert s.recv(1) == b"x"
+def test_bad_clients_hold_a_bounded_amount_of_memory(web):
+    """Each of these sends all it can of a handshake that never ends."""
+    held = [connect(web.port) for _ in range(50)]
+    for s in held:
+        s.setblocking(False)
+        try:
+            while s.send(records(b"\x01\x01\xff\xff" + b"x" * 131071)):
+                pass
+        except (BlockingIOError, ConnectionError):
+            pass
+    shown = json.loads(web.running.command("connections", "--json").stdout)["connections"]
+    assert all(x["memory_bytes"] <= x["memory_bytes_max"] for x in shown)
     for s in held:
         s.close()
+    web.accounted_for(50)
 
 
-def test_running_out_of_descriptors_pauses_accepting(yett, authority, echo, port):
-    import resource
-    running = yett(f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
-                   f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n",
-                   settings="workers = 1\n")
-    worker = running.workers()[0]
-    used = len(os.listdir(f"/proc/{worker}/fd"))
-    resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 94, used + 94))  # 64 of them are reserved
-    waiting = [connect(port) for _ in range(100)]
-    running.wait_for_counter("accept_paused_total")
-    time.sleep(2)  # accepting is tried again meanwhile, and finds nothing better
-    assert running.log().count("accept_paused") == 1  # said once, not for each attempt
-    for s in waiting:
-        s.close()
-    with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as s:
-        s.sendall(b"going on")
-        assert s.recv(100) == b"going on"
+# ---- the manual ----
+
+def test_manual_has_every_end_with_its_event():
+    ends = re.findall(r'^    X\((\w+), "(\w+)", \w+\)', (TOP / "proxy/session.h").read_text(), re.M)
+    manual = (TOP / "packaging/yett.8").read_text()
+    told = {}
+    for item in re.split(r"^\.It Li ", manual[manual.index("The events and their ends:"):], flags=re.M)[1:]:
+        event, text = item.split("\n", 1)
+        told[event] = set(re.findall(r"^\.Li (\w+)", text.split(".El")[0], re.M))
+    assert len(ends) > 20
+    for name, event in ends:
+        assert name == "none" or name in told[event], (name, event)

@@ -100,11 +100,15 @@ static void submit_refuses_when_the_groups_queue_is_full(void **state)
     assert_true(handshake_pool_submit(pool, &jobs[2].job));
     assert_false(handshake_pool_submit(pool, &jobs[3].job));
     assert_int_equal(handshake_pool_waiting(pool), 2);
-    for (size_t i = 0; i < 3; i++)
+    jobs[4].job.begun = true; /* its turn has come before */
+    assert_true(handshake_pool_submit(pool, &jobs[4].job));
+    assert_false(handshake_pool_submit(pool, &jobs[3].job));
+    for (size_t i = 0; i < 4; i++)
         uv_sem_post(&gate);
     run_until_idle();
     assert_int_equal(jobs[2].told, 1);
     assert_int_equal(jobs[3].told, 0);
+    assert_int_equal(jobs[4].told, 1);
     stop_pool();
     uv_sem_destroy(&gate);
 }

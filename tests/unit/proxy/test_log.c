@@ -151,11 +151,40 @@ static void peer_lines_are_limited_per_event_and_counted(void **state)
 
     usleep(1100 * 1000); /* the second is over */
     capture_begin();
-    log_flush_suppressed();
-    log_flush_suppressed();
+    assert_false(log_flush_suppressed());
+    assert_false(log_flush_suppressed());
     capture_end();
     if (written < LINES)
         assert_int_equal(count_of(captured, "event=log_suppressed suppressed_event=flood"), 1);
+}
+
+/* One source that floods leaves lines to the others. */
+static void lines_of_a_source_are_limited(void **state)
+{
+    enum { LINES = 50 * LOG_SOURCE_LINES_PER_SECOND_MAX };
+    const struct log_field fields[] = {log_text("key", "value"), {.key = NULL}};
+    const struct log_field other[] = {log_text("key", "other"), {.key = NULL}};
+    size_t seconds, written;
+
+    (void)state;
+    usleep((useconds_t)(1000 - base_now_ms() % 1000) * 1000); /* a second of its own */
+    log_open("test", CONFIG_LOG_STDERR, CONFIG_LOG_LOGFMT, LOG_LEVEL_INFO);
+    capture_begin();
+    seconds = base_now_ms() / 1000;
+    for (unsigned i = 0; i < LINES; i++)
+        log_write_of(LOG_LEVEL_WARNING, span_of_string("192.0.2.1"), "of_source", fields);
+    log_write_of(LOG_LEVEL_WARNING, span_of_string("192.0.2.2"), "of_source", other);
+    seconds = base_now_ms() / 1000 - seconds + 1;
+    capture_end();
+    written = count_of(captured, "key=value");
+    assert_true(written >= LOG_SOURCE_LINES_PER_SECOND_MAX);
+    assert_true(written <= seconds * LOG_SOURCE_LINES_PER_SECOND_MAX);
+    assert_int_equal(count_of(captured, "key=other"), 1);
+    capture_begin();
+    while (log_flush_suppressed()) /* until the second is over, and it is said */
+        usleep(10 * 1000);
+    capture_end();
+    assert_int_equal(count_of(captured, "event=log_suppressed suppressed_event=of_source"), 1);
 }
 
 int main(void)
@@ -166,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_line_has_a_ceiling_and_stays_whole),
         cmocka_unit_test(levels_below_are_left_out),
         cmocka_unit_test(peer_lines_are_limited_per_event_and_counted),
+        cmocka_unit_test(lines_of_a_source_are_limited),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,137 @@
+"""What is said when there is no more room: descriptors, and places in the handshake pool."""
+import os
+import resource
+import ssl
+import time
+
+import pytest
+from bad_peers import Watched, is_alert, read_to_end, tls_service
+from conftest import SLOW_TOKEN, connect
+from peers import EchoServer, client_tls, server_tls, wait_until
+
+
+def test_running_out_of_descriptors_pauses_accepting(yett, authority, echo, port):
+    watch = Watched(yett, tls_service(authority, port, echo.port))
+    worker = watch.worker[0]
+    used = len(os.listdir(f"/proc/{worker}/fd"))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 94, used + 94))  # 64 of them are reserved
+    waiting = [connect(port) for _ in range(100)]
+    watch.running.wait_for_counter("accept_paused_total")
+    time.sleep(2)  # accepting is tried again meanwhile, and finds nothing better
+    assert watch.running.log().count("accept_paused") == 1  # said once, not for each attempt
+    for s in waiting:
+        s.close()
+    watch.accounted_for(100)
+    watch.serves_on(authority, port)
+
+
+# ---- the handshake pool ----
+
+QUEUE = 2
+HELLOS = 60  # more than threads and queue have room for
+
+
+@pytest.fixture
+def stuck(token, folder):
+    """A token module that hangs while a file is there, and the setting that makes the pool's queue short."""
+    hang = folder / "hang"
+    hang.write_text("")
+    yield hang, token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_HANG_FILE=hang)
+    hang.unlink(missing_ok=True)
+
+
+def token_service(uri, port, target, extra=""):
+    return (f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\nidentity = {uri}\n"
+            f"connect = 127.0.0.1:{target}\nconnect_tls = none\n{extra}")
+
+
+def hello_of_openssl():
+    """One that a server answers with a signature."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        tls.do_handshake()
+    return outgoing.read()
+
+
+def test_full_pool_is_told_with_an_alert_and_serves_on(yett, authority, token, stuck, echo, port):
+    hang, settings = stuck
+    uri = token.put(authority.localhost, "server")
+    watch = Watched(yett, settings + token_service(uri, port, echo.port, "handshake_timeout = 60s\n"),
+                    settings=f"handshake_queue_max = {QUEUE}\n")
+    hello = hello_of_openssl()
+    silent = [connect(port) for _ in range(HELLOS)]  # they take nobody's place
+    held = [connect(port) for _ in range(HELLOS)]
+    for s in held:
+        s.sendall(hello)
+    wait_until(lambda: watch.rose("handshake_queue_refused_total") > 0, "the pool to be full", 60)
+    wait_until(lambda: watch.rose("handshake_queue_refused_total") + watch.metrics()["handshake_queue_waiting"] == HELLOS,
+               "every hello to wait or to be refused", 60)
+    refused = watch.rose("handshake_queue_refused_total")
+    assert watch.rose("sessions_failed_total") == watch.rose("handshakes_server_failed_total") == refused
+    lines = [x for x in watch.lines() if "end" in x]
+    assert lines and {(x["event"], x["end"], x["error"]) for x in lines} == \
+        {("client_tls_failed", "overload", "handshake_queue_full")}, lines
+    assert all("too many handshakes wait for the token" in x["reason"] for x in lines)
+
+    hang.unlink()
+    alerts = answered = 0
+    for s in held:
+        with s:
+            first = s.recv(7)
+            if first[0] == 21:
+                assert is_alert(first + read_to_end(s)[0], "internal_error")  # RFC 8446 section 6.2
+                alerts += 1
+            else:
+                assert first[0] == 22
+                answered += 1
+    assert (alerts, answered) == (refused, HELLOS - refused) and answered > QUEUE
+    for s in silent:
+        s.close()
+    watch.accounted_for(2 * HELLOS)
+    watch.serves_on(authority, port)
+
+
+def test_token_that_hangs_until_the_deadline(yett, authority, token, stuck, echo, port):
+    hang, settings = stuck
+    uri = token.put(authority.localhost, "server")
+    watch = Watched(yett, settings + token_service(uri, port, echo.port, "handshake_timeout = 1s\n"))
+    with connect(port) as s:
+        s.sendall(hello_of_openssl())
+        assert is_alert(read_to_end(s)[0], "internal_error")
+    watch.one_line("client_timeout", "timeout_client", "timeouts_handshake_total", "client_tls")
+    hang.unlink()
+    watch.serves_on(authority, port)
+
+
+def test_full_pool_is_told_in_the_words_of_the_protocol(yett, authority, token, stuck, port):
+    """Here the key is for the target's side, and the client speaks plain SMTP."""
+    hang, settings = stuck
+    uri = token.put(authority.alice, "alice")
+    with EchoServer(tls=server_tls(authority.localhost, authority)) as target:
+        watch = Watched(yett, settings + f"[service out]\nprotocol = smtp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
+                        f"greeting_name = mx.test\nconnect = localhost:{target.port}\nconnect_tls = implicit\n"
+                        f"trust = file:{authority.cert}\nidentity = {uri}\nhandshake_timeout = 60s\n",
+                        settings="handshake_queue_max = 1\n")
+        held = [connect(port) for _ in range(HELLOS)]
+        wait_until(lambda: watch.rose("handshake_queue_refused_total") > 0, "the pool to be full", 60)
+        wait_until(lambda: watch.rose("handshake_queue_refused_total") + watch.metrics()["handshake_queue_waiting"] == HELLOS,
+                   "every connection to wait or to be refused", 60)
+        refused = watch.rose("handshake_queue_refused_total")
+        lines = [x for x in watch.lines() if "end" in x]
+        assert {(x["event"], x["end"], x["error"]) for x in lines} == \
+            {("target_tls_failed", "target_overload", "handshake_queue_full")}, lines
+        told = 0
+        for s in held:
+            s.settimeout(0.2)
+            try:
+                answer = s.recv(4096)
+            except TimeoutError:
+                continue
+            assert answer == b"421 4.3.2 mx.test Too busy, try again later\r\n"  # RFC 5321 section 3.8
+            told += 1
+        assert told == refused
+        hang.unlink()
+        for s in held:
+            s.close()
+        watch.settle(HELLOS)
