@@ -125,8 +125,7 @@ static bool configured_module(const struct options *o, struct session *s, const 
     config_snapshot_destroy(&snapshot);
     if (s->config == NULL) {
         *error = findings.count == 0 ? base_printf("%s: cannot be read", o->config)
-                                     : base_printf("%s:%u: %s", findings.items[0].file, findings.items[0].line,
-                                                   findings.items[0].message);
+                                     : config_finding_text(&findings.items[0]);
         config_findings_clear(&findings);
         return false;
     }

@@ -311,11 +311,14 @@ static void on_control(uv_poll_t *poll, int status, int events)
 
 static char *first_finding(const struct config_findings *findings)
 {
+    char *first, *text;
+
     if (findings->count == 0)
         return base_strdup("it cannot start, and nothing says why");
-    return base_printf("%s:%u: %s%s", findings->items[0].file == NULL ? "yett.conf" : findings->items[0].file,
-                       findings->items[0].line, findings->items[0].message,
-                       findings->count > 1 ? " (and more)" : "");
+    first = config_finding_text(&findings->items[0]);
+    text = base_printf("%s%s", first, findings->count > 1 ? " (and more)" : "");
+    free(first);
+    return text;
 }
 
 /* As many descriptors as we may have: two for each connection. */
