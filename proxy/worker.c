@@ -54,6 +54,7 @@ struct worker {
     bool listing;
     bool draining;
     bool ending; /* the handles are being closed */
+    bool lookup_hangs;
     bool control_lost;
 };
 
@@ -173,6 +174,7 @@ static void end_loop(struct worker *w)
     free_connection_lines(w);
     uv_close((uv_handle_t *)&w->control, NULL);
     uv_close((uv_handle_t *)&w->drain_timer, NULL);
+    uv_stop(&w->loop); /* a lookup that hangs would keep it running */
 }
 
 static void end_if_done(struct worker *w)
@@ -436,6 +438,20 @@ static bool open_listeners(struct worker *w, char **error)
     return true;
 }
 
+static void count_handle(uv_handle_t *handle, void *count)
+{
+    (void)handle;
+    ++*(size_t *)count;
+}
+
+static bool handles_are_open(uv_loop_t *loop)
+{
+    size_t count = 0;
+
+    uv_walk(loop, count_handle, &count);
+    return count > 0;
+}
+
 /* Everything but the services, which outlive the loop. */
 static void run_loop(struct worker *w, char **error)
 {
@@ -467,7 +483,10 @@ static void run_loop(struct worker *w, char **error)
     }
     (void)thread_priority_prompt();
     uv_run(&w->loop, UV_RUN_DEFAULT);
-    if (uv_loop_close(&w->loop) != 0)
+    while (handles_are_open(&w->loop)) /* closing them takes rounds of the loop; lookups that hang are not waited for */
+        uv_run(&w->loop, UV_RUN_ONCE);
+    w->lookup_hangs = uv_loop_close(&w->loop) != 0;
+    if (w->lookup_hangs)
         log_line(LOG_LEVEL_WARNING, "loop_not_empty", log_text("reason", "a lookup still runs"));
 }
 
@@ -526,5 +545,7 @@ int worker_main(void)
         return fail(&w, error);
     (void)say(WORKER_DRAINED, ""); /* without a supervisor there is nobody to tell */
     clear(&w);
+    if (w.lookup_hangs)
+        _exit(stopped ? 0 : 1); /* in exit() libuv would wait for the lookup's thread */
     return stopped ? 0 : 1;
 }

@@ -26,6 +26,7 @@ BUILD = pathlib.Path(os.environ.get("YETT_BUILD", TOP / "build/release")).resolv
 YETT = BUILD / "proxy/yett"
 SWARM = BUILD / "tests/tools/swarm"
 SLOW_TOKEN = BUILD / "tests/modules/slow-token.so"
+HANGING_RESOLVER = BUILD / "tests/modules/hanging-resolver.so"
 PATIENCE = float(os.environ.get("YETT_SLOW", "1"))
 
 

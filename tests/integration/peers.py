@@ -107,9 +107,9 @@ class Postfix(Process):
     STARTTLS of its own when given a certificate."""
     name = "postfix"
 
-    def __init__(self, folder, certificate=None):
+    def __init__(self, folder, certificate=None, extra=""):
         super().__init__(folder)
-        self.certificate = certificate
+        self.certificate, self.extra = certificate, extra
 
     def start(self):
         for d in ("etc", "queue", "data", "mail"):
@@ -121,7 +121,7 @@ class Postfix(Process):
         if self.certificate:
             tls = (f"smtpd_tls_cert_file = {self.certificate.chain}\nsmtpd_tls_key_file = {self.certificate.key}\n"
                    "smtpd_tls_security_level = encrypt\nsmtpd_tls_loglevel = 1\nsmtpd_tls_received_header = yes\n")
-        (self.folder / "etc/main.cf").write_text(tls + f"""\
+        (self.folder / "etc/main.cf").write_text(tls + self.extra + f"""\
 compatibility_level = 3.6
 queue_directory = {self.folder}/queue
 data_directory = {self.folder}/data
@@ -192,12 +192,12 @@ proxymap unix - - n - - proxymap
 
 class Dovecot(Process):
     """Dovecot serving IMAP: any user with the password "secret". Plain only, or with its own STARTTLS when given a
-    certificate (then plain logins are refused)."""
+    certificate (then plain logins are refused). haproxy: it demands a PROXY header."""
     name = "dovecot"
 
-    def __init__(self, folder, certificate=None):
+    def __init__(self, folder, certificate=None, haproxy=False):
         super().__init__(folder)
-        self.certificate = certificate
+        self.certificate, self.haproxy = certificate, haproxy
 
     def start(self):
         for d in ("run", "state", "mail"):
@@ -216,6 +216,7 @@ protocols = imap
 listen = 127.0.0.1
 {tls}
 login_trusted_networks =
+haproxy_trusted_networks = 127.0.0.0/8 ::1
 mail_location = maildir:{self.folder}/mail/%u
 first_valid_uid = 1
 passdb {{
@@ -229,6 +230,7 @@ userdb {{
 service imap-login {{
   inet_listener imap {{
     port = {self.port}
+    haproxy = {"yes" if self.haproxy else "no"}
   }}
   inet_listener imaps {{
     port = 0
@@ -251,13 +253,15 @@ class Nginx(Process):
     their authority; the page says who came."""
     name = "nginx"
 
-    def __init__(self, folder, certificate=None, client_authority=None, extra=""):
+    def __init__(self, folder, certificate=None, client_authority=None, extra="", proxy_protocol=False):
         super().__init__(folder)
         self.certificate, self.client_authority, self.extra = certificate, client_authority, extra
+        self.proxy_protocol = proxy_protocol
 
     def command(self):
         os.chmod(self.folder, 0o755)
-        listen = f"listen 127.0.0.1:{self.port}" + (" ssl" if self.certificate else "") + ";\n"
+        listen = f"listen 127.0.0.1:{self.port}" + (" ssl" if self.certificate else "")
+        listen += (" proxy_protocol" if self.proxy_protocol else "") + ";\n"
         if self.certificate:
             listen += f"ssl_certificate {self.certificate.chain};\nssl_certificate_key {self.certificate.key};\n"
         if self.client_authority:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from bad_peers import Watched, read_to_end, reset, tls_service
-from conftest import connect
+from conftest import HANGING_RESOLVER, connect
 from peers import EchoServer, ScriptedServer, client_tls, free_port, server_tls, wait_until
 
 SMTP_DOWN = b"421 4.3.2 mx.test No server answers, try again later\r\n"  # RFC 5321 section 3.8, RFC 3463
@@ -382,3 +382,54 @@ def test_client_that_leaves_while_its_target_is_reached(yett, authority, port):
         with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost"):
             wait_until(lambda: watch.rose("handshakes_server_total") == 1, "the handshake")
         watch.one_line("session_ended", "client_left", "clients_left_total", r"\(connect\)")
+
+
+# ---- a name server that does not answer ----
+
+def with_hanging_resolver():
+    """An environment in which names that begin with "hang." are looked up for ever."""
+    options = os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": str(HANGING_RESOLVER), "ASAN_OPTIONS": options + ":verify_asan_link_order=0"}
+
+
+def hanging(port, extra=""):
+    return (f"[service hang]\nprotocol = smtp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\ngreeting_name = mx.test\n"
+            f"connect = hang.test:25\nconnect_tls = starttls\n{extra}")
+
+
+def test_name_server_that_hangs_costs_the_connect_timeout_and_no_other_service(yett, authority, echo, port):
+    """More lookups hang than one service may have at a time: those of another service still come through."""
+    out, lookups = free_port(), 20
+    watch = Watched(yett, hanging(port, "connect_timeout = 1s\n")
+                    + tls_service(authority, out, echo.port).replace("connect = 127.0.0.1", "connect = localhost"),
+                    environment=with_hanging_resolver())
+    held = [connect(port) for _ in range(lookups)]
+    with client_tls(authority).wrap_socket(connect(out), server_hostname="localhost") as s:
+        s.sendall(b"x")
+        assert s.recv(1) == b"x"
+        s.unwrap()
+    for s in held:
+        with s:
+            assert read_to_end(s) == (SMTP_LATE, True)
+    written = watch.accounted_for(lookups + 1)
+    assert {x["end"] for x in written} == {"timeout_connect", "closed"}
+    assert watch.rose("timeouts_connect_total") == lookups
+    watch.serves_on(authority, out)
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["while a client waits", "after it was given up"])
+def test_name_server_that_hangs_does_not_hold_up_the_end(yett, port, waits):
+    watch = Watched(yett, hanging(port, f"connect_timeout = {'60s' if waits else '1s'}\n"),
+                    settings="drain_timeout = 1s\n", environment=with_hanging_resolver())
+    with connect(port) as s:
+        if waits:
+            wait_until(lambda: watch.rose("connections_total") == 1, "the session")
+        else:
+            assert read_to_end(s) == (SMTP_LATE, True)
+        watch.running.stop()  # it must end by itself and say 0
+        if waits:
+            assert read_to_end(s) == (b"421 4.3.2 mx.test Shutting down\r\n", True)
+    lines = [x for x in watch.lines() if "end" in x]
+    assert [x["end"] for x in lines] == ["shutdown" if waits else "timeout_connect"], lines
+    assert not watch.running.log_lines("worker_died")
+    assert watch.running.log_lines("loop_not_empty")  # said by a worker that ends by itself, and not by one that is killed

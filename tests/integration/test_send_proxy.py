@@ -1,0 +1,81 @@
+"""The PROXY header, read by those who read it in the world: Postfix, Dovecot and nginx. The client comes from an address of its
+own (127.0.0.7, of the loopback network), which is what they must tell."""
+import imaplib
+import smtplib
+import socket
+
+import pytest
+from conftest import PATIENCE
+from peers import Dovecot, Nginx, Postfix, client_tls, wait_until
+
+CLIENT = "127.0.0.7"
+MODES = ["v1", "v2", "v2-tls"]
+
+
+def service(protocol, listen_tls, port, target, authority, mode, extra=""):
+    return (f"[service in]\nprotocol = {protocol}\nlisten = 127.0.0.1:{port}\nlisten_tls = {listen_tls}\n"
+            f"identity = file:{authority.localhost.pem}\npeer = require\npeer_trust = file:{authority.cert}\nallow = any\n"
+            f"connect = 127.0.0.1:{target}\nconnect_tls = none\nsend_proxy = {mode}\n{extra}")
+
+
+def from_client(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=20 * PATIENCE, source_address=(CLIENT, 0))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_postfix(yett, authority, folder, port, mode):
+    with Postfix(folder / "postfix", extra="smtpd_upstream_proxy_protocol = haproxy\n") as postfix:
+        running = yett(service("smtp", "starttls", port, postfix.port, authority, mode))
+        with smtplib.SMTP("localhost", port, timeout=20 * PATIENCE, source_address=(CLIENT, 0)) as s:
+            s.starttls(context=client_tls(authority, cert=authority.alice))
+            s.sendmail("bob@example.com", ["alice@example.org"], f"Subject: t\r\n\r\nxyzzy-{mode}\r\n")
+        mail = postfix.wait_for_mail(f"xyzzy-{mode}")
+        assert f"[{CLIENT}]" in mail, mail  # in Received:
+        assert f"[{CLIENT}]" in postfix.log()
+        running.wait_for_log('"end":"closed"')
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_dovecot(yett, authority, folder, port, mode):
+    with Dovecot(folder / "dovecot", haproxy=True) as dovecot:
+        yett(service("imap", "implicit", port, dovecot.port, authority, mode))
+
+        class Imap(imaplib.IMAP4):
+            def _create_socket(self, timeout):
+                return client_tls(authority, cert=authority.alice).wrap_socket(from_client(port),
+                                                                              server_hostname="localhost")
+
+        with Imap("localhost", port) as s:
+            s.login("alice", "secret")
+            assert s.select("INBOX")[0] == "OK"
+        log = folder / "dovecot/dovecot.log"
+        line = wait_until(lambda: next((x for x in log.read_text(errors="replace").splitlines() if "Info: Login: " in x),
+                                       None), f"a login in Dovecot's log: {log.read_text(errors='replace')}")
+        assert f"rip={CLIENT}" in line, line
+        # It believes that the client's side was TLS only where the header says so.
+        assert ("secured" in line) == (mode == "v2-tls"), line
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nginx(yett, authority, folder, port, mode):
+    who = 'location /who { default_type text/plain; return 200 "$proxy_protocol_addr $proxy_protocol_server_port"; }'
+    with Nginx(folder / "nginx", extra=who, proxy_protocol=True) as nginx:
+        yett(service("tcp", "implicit", port, nginx.port, authority, mode))
+        with client_tls(authority, cert=authority.alice).wrap_socket(from_client(port), server_hostname="localhost") as s:
+            s.sendall(b"GET /who HTTP/1.0\r\n\r\n")
+            answer = b""
+            while more := s.recv(4096):
+                answer += more
+        assert answer.endswith(f"\r\n\r\n{CLIENT} {port}".encode()), answer
+
+
+def test_receiver_that_expects_a_header_refuses_who_sends_none(yett, authority, folder, port):
+    """That these tests would fail without the header."""
+    with Nginx(folder / "nginx", proxy_protocol=True) as nginx:
+        yett(service("tcp", "implicit", port, nginx.port, authority, "none"))
+        with client_tls(authority, cert=authority.alice).wrap_socket(from_client(port), server_hostname="localhost") as s:
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            try:
+                assert b" 200 " not in s.recv(4096)
+            except ConnectionResetError:
+                pass
