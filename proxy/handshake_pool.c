@@ -11,7 +11,7 @@ struct group {
     struct handshake_pool *pool;
     struct handshake_job *first, **last; /* waiting, oldest first */
     size_t waiting;
-    unsigned idle;                       /* threads that wait for a job */
+    unsigned idle;                       /* threads that wait for a job, or are about to */
     uv_thread_t *threads;
     unsigned thread_count;
     uv_cond_t job_came;
@@ -51,7 +51,6 @@ static void run_jobs(void *arg)
     for (;;) {
         struct handshake_job *job;
 
-        g->idle++;
         while (g->first == NULL && !p->stopping)
             uv_cond_wait(&g->job_came, &p->lock);
         g->idle--;
@@ -65,6 +64,7 @@ static void run_jobs(void *arg)
         uv_mutex_lock(&p->lock);
         *p->done_last = job;
         p->done_last = &job->next;
+        g->idle++;
         uv_async_send(&p->job_done);
     }
     uv_mutex_unlock(&p->lock);
@@ -120,8 +120,10 @@ bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job)
     assert(job->group < p->options.group_count);
     uv_mutex_lock(&p->lock);
     if (g->idle <= g->waiting && g->thread_count < p->options.threads_per_group_max &&
-        uv_thread_create(&g->threads[g->thread_count], run_jobs, g) == 0)
+        uv_thread_create(&g->threads[g->thread_count], run_jobs, g) == 0) {
         g->thread_count++;
+        g->idle++; /* from now on: a burst must not be refused because the system has not run the thread yet */
+    }
     /* Without a single thread (none could be made) a queue would never move: refuse. */
     if (g->thread_count > 0 && (job->begun || g->waiting < p->options.waiting_per_group_max + g->idle)) {
         job->next = NULL;

@@ -113,6 +113,29 @@ static void submit_refuses_when_the_groups_queue_is_full(void **state)
     uv_sem_destroy(&gate);
 }
 
+/* A burst before any thread has run: each thread that there may be has room for one, besides the queue. */
+static void submit_counts_threads_that_have_just_been_made(void **state)
+{
+    enum { THREADS = 4, QUEUE = 2, JOBS = 20 };
+    struct test_job jobs[JOBS];
+    size_t taken = 0;
+    uv_sem_t gate;
+
+    (void)state;
+    assert_int_equal(uv_sem_init(&gate, 0), 0);
+    start_pool(1, THREADS, QUEUE);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++) {
+        prepare(&jobs[i], 0, &gate);
+        taken += handshake_pool_submit(pool, &jobs[i].job);
+    }
+    assert_int_equal(taken, THREADS + QUEUE);
+    for (size_t i = 0; i < taken; i++)
+        uv_sem_post(&gate);
+    run_until_idle();
+    stop_pool();
+    uv_sem_destroy(&gate);
+}
+
 static void a_stuck_group_does_not_hold_up_another(void **state)
 {
     struct test_job stuck[4], free_jobs[50];
@@ -170,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(submit_tells_each_job_once),
         cmocka_unit_test(submit_refuses_when_the_groups_queue_is_full),
+        cmocka_unit_test(submit_counts_threads_that_have_just_been_made),
         cmocka_unit_test(a_stuck_group_does_not_hold_up_another),
         cmocka_unit_test(on_done_may_submit_the_same_job),
     };
