@@ -502,11 +502,14 @@ enum pkix_error pkix_policy_check(const struct pkix_cert *const *path, unsigned 
                                   const struct pkix_policy_inputs *inputs, unsigned *steps_left,
                                   struct pkix_policy_outcome *outcome)
 {
-    struct graph *g = base_alloc(sizeof(*g));
+    struct graph *g = base_realloc_array(NULL, 1, sizeof(*g)); /* not zeroed: that would cost more than all the rest */
     enum pkix_error error;
 
     assert(count < PKIX_POLICY_REQUESTED);
     *outcome = (struct pkix_policy_outcome){.required_by = PKIX_POLICY_REQUESTED};
+    g->node_count = g->edge_count = g->expected_count = g->frontier = g->emptied_at = 0;
+    g->any = NONE;
+    g->exhausted = g->emptied_why = NULL;
     g->steps_left = steps_left;
     error = check_path(g, path, count, inputs, outcome);
     free(g);
