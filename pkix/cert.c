@@ -92,9 +92,7 @@ static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oi
             return PKIX_UNKNOWN_CRITICAL_EXTENSION;
         if (understood && ((value.size == 0 && i != PKIX_EXT_OCSP_NOCHECK) || known->present))
             return PKIX_BAD_EXTENSION;
-        if (known->present)
-            known->doubled = true;
-        else
+        if (!known->present)
             *known = (struct pkix_extension_value){.value = value, .present = true, .critical = critical};
         return PKIX_OK;
     }
@@ -111,6 +109,7 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
         der_end(&wrapper) != PKIX_OK)
         return PKIX_BAD_DER;
     cert->has_empty_extensions = der_at_end(&list);
+    cert->extension_list = span_of(list.next, (size_t)(list.end - list.next));
     while (!der_at_end(&list)) {
         struct der extension;
         struct span oid, value;
@@ -145,7 +144,6 @@ static enum pkix_error read_unique_id(struct der *tbs, unsigned tag, struct pkix
 enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
 {
     struct der tbs;
-    struct span validity;
     enum pkix_error error;
 
     *cert = (struct pkix_cert){.der = der};
@@ -156,13 +154,13 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
         (error = der_read_integer(&tbs, &cert->serial)) != PKIX_OK ||
         (error = der_read(&tbs, ASN1_SEQUENCE, &cert->inner_algorithm)) != PKIX_OK ||
         (error = der_read_whole(&tbs, ASN1_SEQUENCE, &cert->issuer)) != PKIX_OK ||
-        (error = der_read(&tbs, ASN1_SEQUENCE, &validity)) != PKIX_OK ||
+        (error = der_read(&tbs, ASN1_SEQUENCE, &cert->validity)) != PKIX_OK ||
         (error = der_read_whole(&tbs, ASN1_SEQUENCE, &cert->subject)) != PKIX_OK ||
         (error = der_read_whole(&tbs, ASN1_SEQUENCE, &cert->spki)) != PKIX_OK ||
         (error = read_unique_id(&tbs, TAG_ISSUER_UNIQUE_ID, cert)) != PKIX_OK ||
         (error = read_unique_id(&tbs, TAG_SUBJECT_UNIQUE_ID, cert)) != PKIX_OK)
         return error;
-    cert->validity_error = read_validity(validity, &cert->not_before, &cert->not_after);
+    cert->validity_error = read_validity(cert->validity, &cert->not_before, &cert->not_after);
     error = read_extensions(&tbs, cert);
     return error != PKIX_OK ? error : der_end(&tbs);
 }

@@ -40,7 +40,6 @@ struct pkix_extension_value {
     struct span value; /* contents of the OCTET STRING */
     bool present;
     bool critical;
-    bool doubled; /* only for those that are not understood */
 };
 
 /* A signed structure: certificate, CRL or OCSP response. */
@@ -62,6 +61,8 @@ struct pkix_cert {
     int64_t not_before;          /* seconds since 1970; see validity_error */
     int64_t not_after;
     enum pkix_error validity_error; /* PKIX_BAD_TIME when the two dates could not be read */
+    struct span validity;           /* contents */
+    struct span extension_list;     /* contents of the SEQUENCE OF Extension; empty when there is none */
     bool has_unique_id;
     bool has_empty_extensions;
     struct pkix_extension_value extensions[PKIX_EXT_COUNT];

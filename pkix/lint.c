@@ -1,12 +1,18 @@
 /* see pkix/lint.h */
 #include "pkix/lint.h"
 #include "pkix/check.h"
-#include "pkix/dn.h"
 #include "pkix/key.h"
+#include "pkix/lint_form.h"
+#include "pkix/lint_names.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
 
-enum { SERIAL_SIZE_MAX = 20, TAG_AKI_ISSUER = ASN1_CONTEXT_CONSTRUCTED | 1, TAG_AKI_SERIAL = ASN1_CONTEXT | 2 };
+enum {
+    SERIAL_SIZE_MAX = 20,
+    TAG_AKI_KEY_ID = ASN1_CONTEXT | 0,
+    TAG_AKI_ISSUER = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_AKI_SERIAL = ASN1_CONTEXT | 2,
+};
 
 static bool has(const struct pkix_cert *cert, enum pkix_extension id)
 {
@@ -36,49 +42,59 @@ static const char *lint_structure(const struct pkix_cert *cert)
         return "the certificate is not of version 3";
     if (cert->has_unique_id)
         return "the certificate has a unique identifier";
-    for (unsigned i = PKIX_EXT_UNDERSTOOD_COUNT; i < PKIX_EXT_COUNT; i++)
-        if (cert->extensions[i].doubled)
-            return "an extension is there twice";
     return NULL;
 }
 
-/* RFC 5280 sections 4.2.1.1 and 4.2.1.2. A root may leave its authority's identifier out; if it has one it is its own,
- * and the key alone (CA/Browser Forum BR section 7.1.2.1.3). */
-static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_place place,
-                                enum pkix_lint_signer signer)
+/* AuthorityKeyIdentifier ::= SEQUENCE { keyIdentifier [0], authorityCertIssuer [1], authorityCertSerialNumber [2] } */
+struct authority_key_id {
+    struct span key_id, issuer, serial; /* contents */
+    bool has_key_id, has_issuer, has_serial;
+};
+
+static bool authority_key_id_read(const struct pkix_cert *cert, struct authority_key_id *id)
 {
-    struct span authority = pkix_cert_authority_key_id(cert), subject = pkix_cert_subject_key_id(cert);
     struct der fields;
-    bool self_issued = pkix_cert_is_self_issued(cert);
+
+    return der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].value, ASN1_SEQUENCE, DER_SMALL, &fields) ==
+               PKIX_OK &&
+           der_read_optional(&fields, TAG_AKI_KEY_ID, &id->key_id, &id->has_key_id) == PKIX_OK &&
+           der_read_optional(&fields, TAG_AKI_ISSUER, &id->issuer, &id->has_issuer) == PKIX_OK &&
+           der_read_optional(&fields, TAG_AKI_SERIAL, &id->serial, &id->has_serial) == PKIX_OK && der_at_end(&fields);
+}
+
+/* RFC 5280 sections 4.2.1.1 and 4.2.1.2. A root may leave its authority's identifier out; if it has one it is its own.
+ * An authority's has the key alone (CA/Browser Forum BR section 7.1.2.11.1). */
+static const char *lint_key_ids(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_lint_signer signer)
+{
+    struct span subject = pkix_cert_subject_key_id(cert);
+    struct authority_key_id id;
 
     if (place != PKIX_LINT_LEAF && subject.size == 0)
         return "an authority has no subject key identifier";
     if (has(cert, PKIX_EXT_SUBJECT_KEY_ID) && subject.size == 0)
         return "the subject key identifier is malformed";
     if (!has(cert, PKIX_EXT_AUTHORITY_KEY_ID))
-        return place == PKIX_LINT_ANCHOR && signer == PKIX_LINT_SIGNED_BY_ITSELF ? NULL : "there is no authority key identifier";
-    if (authority.size == 0)
-        return "the authority key identifier names no key";
-    if (place != PKIX_LINT_ANCHOR || !self_issued)
-        return NULL;
-    if (!span_equal(authority, subject))
-        return "a root's two key identifiers differ";
-    if (der_enter_only(cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].value, ASN1_SEQUENCE, DER_SMALL, &fields) != PKIX_OK)
+        return place == PKIX_LINT_ANCHOR && signer == PKIX_LINT_SIGNED_BY_ITSELF
+                   ? NULL
+                   : "there is no authority key identifier";
+    if (!authority_key_id_read(cert, &id))
         return "the authority key identifier is malformed";
-    while (!der_at_end(&fields)) {
-        unsigned tag;
-
-        if (der_read_any(&fields, &tag, NULL, NULL) != PKIX_OK || tag == TAG_AKI_ISSUER || tag == TAG_AKI_SERIAL)
-            return "a root's authority key identifier names issuer or serial number";
-    }
-    return NULL;
+    if (!id.has_key_id || id.key_id.size == 0)
+        return "the authority key identifier names no key";
+    if (id.has_issuer != id.has_serial)
+        return "the authority key identifier has one of issuer and serial number without the other";
+    if (place != PKIX_LINT_LEAF && id.has_issuer)
+        return "an authority's authority key identifier names issuer and serial number";
+    return place == PKIX_LINT_ANCHOR && pkix_cert_is_self_issued(cert) && !span_equal(id.key_id, subject)
+               ? "a root's two key identifiers differ"
+               : NULL;
 }
 
 static const char *lint_criticality(const struct pkix_cert *cert, enum pkix_lint_place place)
 {
     struct der subject;
-    bool empty_subject = der_enter_only(cert->subject, ASN1_SEQUENCE, DER_SMALL, &subject) != PKIX_OK ||
-                         der_at_end(&subject);
+    bool empty_subject =
+        der_enter_only(cert->subject, ASN1_SEQUENCE, DER_SMALL, &subject) != PKIX_OK || der_at_end(&subject);
 
     if (place != PKIX_LINT_LEAF && !is_critical(cert, PKIX_EXT_BASIC_CONSTRAINTS))
         return "an authority's basic constraints are missing or not critical";
@@ -98,7 +114,8 @@ static const char *lint_criticality(const struct pkix_cert *cert, enum pkix_lint
     return NULL;
 }
 
-/* Locations that are URIs are such as can be fetched (their structure has been checked with the rest). */
+/* Locations that are URIs are such as can be fetched; the structure has been checked with the rest (pkix/check.h). An
+ * anchor's and an expired leaf's too: lint comes last. */
 static const char *lint_access_info(const struct pkix_cert *cert)
 {
     static const char *const malformed = "the authority information access is malformed";
@@ -107,7 +124,7 @@ static const char *lint_access_info(const struct pkix_cert *cert)
 
     if (!pkix_cert_extension(cert, PKIX_EXT_AUTHORITY_INFO_ACCESS, &value))
         return NULL;
-    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK)
         return malformed;
     while (!der_at_end(&list)) {
         struct der description;
@@ -116,7 +133,7 @@ static const char *lint_access_info(const struct pkix_cert *cert)
 
         if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
             der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
-            pkix_general_name_read(&description, &type, &location) != PKIX_OK || der_end(&description) != PKIX_OK)
+            pkix_general_name_read(&description, &type, &location) != PKIX_OK)
             return malformed;
         if (type == PKIX_GN_URI && !span_starts_with_nocase(location, "http://") &&
             !span_starts_with_nocase(location, "https://") && !span_starts_with_nocase(location, "ldap://"))
@@ -136,147 +153,30 @@ static const char *lint_key(const struct pkix_cert *cert)
     return NULL;
 }
 
-/* A dNSName as RFC 1034 section 3.5 has it: no underscores. */
-static bool has_underscore(struct span name)
+/* CA/Browser Forum BR section 7.1.2.7.10: a server's certificate lists what it is for. */
+static bool lists_any_usage(const struct pkix_cert *cert)
 {
-    return name.size != 0 && memchr(name.data, '_', name.size) != NULL;
-}
+    struct span value, oid;
+    struct der oids;
 
-static const char *lint_leaf_names(const struct pkix_cert *cert, enum pkix_purpose purpose)
-{
-    struct der names;
-    bool present;
-
-    if (pkix_san_enter(cert, &names, &present) != PKIX_OK)
-        return "the alternative names are malformed";
-    if (!present || der_at_end(&names))
-        return purpose == PKIX_PURPOSE_SERVER ? "there are no alternative names" : NULL;
-    while (!der_at_end(&names)) {
-        enum pkix_general_name type;
-        struct span value;
-
-        if (pkix_general_name_read(&names, &type, &value) != PKIX_OK)
-            return "an alternative name is malformed";
-        if (type == PKIX_GN_DNS && (!pkix_dns_id_valid(value, PKIX_DNS_PRESENTED) || has_underscore(value)))
-            return "a host name is not a host name";
-        if (type == PKIX_GN_IP && value.size != 4 && value.size != 16)
-            return "an address is neither IPv4 nor IPv6";
-    }
-    return NULL;
-}
-
-struct common_name_search {
-    const struct pkix_cert *cert;
-    bool mismatch;
-};
-
-/* Whether somebody could take the text for an address: digits, hexadecimal letters, 'x', dots and colons. */
-static bool looks_like_an_address(struct span text)
-{
-    bool digit = false;
-
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] == '\0' || strchr("0123456789abcdefABCDEF.:xX", text.data[i]) == NULL)
-            return false;
-        digit = digit || (text.data[i] >= '0' && text.data[i] <= '9');
-    }
-    return digit;
-}
-
-/* Whether `name`, perhaps a wildcard, is a sub-domain of `domain`. */
-static bool is_below(struct span name, struct span domain)
-{
-    return name.size > domain.size + 1 && name.data[name.size - domain.size - 1] == '.' &&
-           span_equal(span_skip(name, name.size - domain.size), domain);
-}
-
-/* CA/Browser Forum BR section 7.1.4.3: a common name that looks like a server's name is one of the alternative names, in
- * the same spelling (an address: in RFC 5952's). The domain all of whose host names are below it passes too, and a
- * host name beside mere addresses. */
-static bool common_name_fits(const struct pkix_cert *cert, struct span common_name)
-{
-    struct der names;
-    bool present, has_dns = false, has_below = false;
-
-    if (pkix_san_enter(cert, &names, &present) != PKIX_OK)
+    if (!pkix_cert_extension(cert, PKIX_EXT_EXTENDED_KEY_USAGE, &value) ||
+        der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &oids) != PKIX_OK)
         return false;
-    while (!der_at_end(&names)) {
-        enum pkix_general_name type;
-        struct span name;
-        char text[PKIX_IP_TEXT_SIZE];
-
-        if (pkix_general_name_read(&names, &type, &name) != PKIX_OK)
-            return false;
-        if (type == PKIX_GN_DNS) {
-            has_dns = true;
-            has_below = has_below || is_below(name, common_name);
-        } else if (type == PKIX_GN_IP) {
-            pkix_ip_format(name, text);
-            name = span_of_string(text);
-        } else {
-            continue;
-        }
-        if (span_equal(name, common_name))
+    while (der_read(&oids, ASN1_OID, &oid) == PKIX_OK)
+        if (pkix_oid_is(oid, OID_ANY_EXTENDED_KEY_USAGE))
             return true;
-    }
-    if (looks_like_an_address(common_name))
-        return false;
-    return !has_dns || has_below || common_name.size == 0 || memchr(common_name.data, '.', common_name.size) == NULL;
-}
-
-static bool visit_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
-{
-    struct common_name_search *search = ctx;
-
-    (void)tag;
-    if (pkix_oid_is(oid, OID_COMMON_NAME))
-        search->mismatch = search->mismatch || !common_name_fits(search->cert, value);
-    return !search->mismatch;
+    return false;
 }
 
 static const char *lint_leaf(const struct pkix_cert *cert, enum pkix_purpose purpose)
 {
-    struct common_name_search search = {.cert = cert};
-    const char *broken = lint_leaf_names(cert, purpose);
-
-    if (broken != NULL)
-        return broken;
-    if (purpose == PKIX_PURPOSE_SERVER) {
-        if (!pkix_dn_visit(cert->subject, visit_attribute, &search))
-            return "the subject is malformed";
-        if (search.mismatch)
-            return "the common name is not one of the alternative names";
-    }
     if (has(cert, PKIX_EXT_KEY_USAGE) && pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN) == PKIX_OK)
         return "a leaf's key may sign certificates";
-    return NULL;
-}
-
-/* RFC 5280 section 4.2.1.10: a dNSName constraint is a domain, without a leading period. */
-static const char *lint_constraints(const struct pkix_cert *cert)
-{
-    static const char *const malformed = "name constraints are malformed";
-    struct der sequence, subtrees, subtree;
-
-    if (der_enter_only(cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].value, ASN1_SEQUENCE, DER_SMALL, &sequence) !=
-        PKIX_OK)
-        return malformed;
-    while (!der_at_end(&sequence)) {
-        struct span contents;
-
-        if (der_read_any(&sequence, NULL, &contents, NULL) != PKIX_OK)
-            return malformed;
-        subtrees = der_over(contents, DER_SMALL);
-        while (!der_at_end(&subtrees)) {
-            enum pkix_general_name type;
-            struct span base;
-
-            if (der_enter(&subtrees, ASN1_SEQUENCE, &subtree) != PKIX_OK ||
-                pkix_general_name_read(&subtree, &type, &base) != PKIX_OK)
-                return malformed;
-            if (type == PKIX_GN_DNS && base.size != 0 && base.data[0] == '.')
-                return "a name constraint begins with a period";
-        }
+    switch (purpose) {
+    case PKIX_PURPOSE_SERVER:
+        return lists_any_usage(cert) ? "a server's extended key usage lists any usage" : pkix_lint_server_names(cert);
+    case PKIX_PURPOSE_CLIENT:
+        break;
     }
     return NULL;
 }
@@ -287,7 +187,7 @@ static const char *lint_authority(const struct pkix_cert *cert, enum pkix_lint_p
         return "an authority has no key usage";
     if (place == PKIX_LINT_ANCHOR && pkix_cert_is_self_issued(cert) && has(cert, PKIX_EXT_EXTENDED_KEY_USAGE))
         return "a root has an extended key usage";
-    return has(cert, PKIX_EXT_NAME_CONSTRAINTS) ? lint_constraints(cert) : NULL;
+    return pkix_lint_constraints(cert);
 }
 
 const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, enum pkix_lint_signer signer,
@@ -297,7 +197,35 @@ const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, 
 
     if ((broken = lint_structure(cert)) != NULL || (broken = lint_serial(cert)) != NULL ||
         (broken = lint_key_ids(cert, place, signer)) != NULL || (broken = lint_criticality(cert, place)) != NULL ||
-        (broken = lint_access_info(cert)) != NULL || (broken = lint_key(cert)) != NULL)
+        (broken = lint_access_info(cert)) != NULL || (broken = lint_key(cert)) != NULL ||
+        (broken = pkix_lint_form(cert, place)) != NULL || (broken = pkix_lint_names(cert)) != NULL)
         return broken;
     return place == PKIX_LINT_LEAF ? lint_leaf(cert, purpose) : lint_authority(cert, place);
+}
+
+/* GeneralNames that are one directoryName, this one. */
+static bool names_only(struct span names, struct span wanted)
+{
+    struct der d = der_over(names, DER_SMALL);
+    enum pkix_general_name type;
+    struct span name;
+
+    return pkix_general_name_read(&d, &type, &name) == PKIX_OK && der_at_end(&d) && type == PKIX_GN_DIRECTORY &&
+           span_equal(name, wanted);
+}
+
+const char *pkix_lint_issued(const struct pkix_cert *child, const struct pkix_cert *issuer)
+{
+    struct authority_key_id id;
+    struct span key_id = pkix_cert_subject_key_id(issuer);
+
+    if (!has(child, PKIX_EXT_AUTHORITY_KEY_ID) || !authority_key_id_read(child, &id))
+        return NULL;
+    if (id.has_key_id && key_id.size != 0 && !span_equal(id.key_id, key_id))
+        return "the authority key identifier is not its issuer's subject key identifier";
+    if (id.has_serial && !span_equal(id.serial, issuer->serial))
+        return "the authority key identifier names a serial number that is not its issuer's";
+    return !id.has_issuer || names_only(id.issuer, issuer->issuer)
+               ? NULL
+               : "the authority key identifier names an issuer that is not its issuer's";
 }

@@ -349,6 +349,8 @@ static enum pkix_error lint_path(struct pkix_search *s, struct failure *failure)
             verify_child(s, cert, cert->spki) == PKIX_OK)
             signer = PKIX_LINT_SIGNED_BY_ITSELF;
         failure->what = pkix_lint(cert, place, signer, s->request->purpose);
+        if (failure->what == NULL && i + 1 < s->path.count)
+            failure->what = pkix_lint_issued(cert, s->path.steps[i + 1].cert);
         failure->culprit = i;
         if (failure->what != NULL)
             return PKIX_RULE_VIOLATION;

@@ -345,8 +345,11 @@ struct span builder_cert(const struct cert_spec *spec)
         ASN1_SEQUENCE,
         builder_tlv(ASN1_CONTEXT_CONSTRUCTED, builder_integer((unsigned)spec->version), builder_end),
         wrap(ASN1_INTEGER, spec->serial.size != 0 ? spec->serial : span_of(serial, sizeof(serial))),
-        spec->inner_algorithm.size != 0 ? spec->inner_algorithm : builder_ecdsa_sha256(), builder_name(spec->issuer),
-        builder_tlv(ASN1_SEQUENCE, builder_time(spec->not_before), builder_time(spec->not_after), builder_end),
+        spec->inner_algorithm.size != 0 ? spec->inner_algorithm : builder_ecdsa_sha256(),
+        spec->issuer_der.size != 0 ? spec->issuer_der : builder_name(spec->issuer),
+        wrap(ASN1_SEQUENCE, spec->validity.size != 0
+                                ? spec->validity
+                                : builder_join(builder_time(spec->not_before), builder_time(spec->not_after))),
         spec->subject_der.size != 0 ? spec->subject_der : builder_name(spec->subject),
         spec->spki.size != 0 ? spec->spki : builder_spki(spec->key),
         extensions.size == 0 ? span_of(NULL, 0)

@@ -42,7 +42,8 @@ enum builder_ca { BUILDER_NO_CONSTRAINTS, BUILDER_NOT_CA, BUILDER_CA };
 
 struct cert_spec {
     const char *subject, *issuer; /* common names; NULL: empty */
-    struct span subject_der;      /* instead of subject, when given */
+    struct span subject_der, issuer_der; /* instead of subject and issuer, when given */
+    struct span validity;         /* contents; instead of the two dates, when given */
     unsigned key, signer;         /* numbers of keys */
     struct span spki;             /* instead of key, when given */
     enum builder_ca ca;

@@ -1,0 +1,330 @@
+/* see pkix/lint_form.h */
+#include "pkix/lint_form.h"
+#include "pkix/check.h"
+#include "pkix/key.h"
+#include "pkix/names.h"
+#include "pkix/oid.h"
+
+enum {
+    UTC_TIME_LAST_YEAR = 2049,
+    TAG_DP_NAME = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_DP_REASONS = ASN1_CONTEXT | 1,
+    TAG_DP_CRL_ISSUER = ASN1_CONTEXT_CONSTRUCTED | 2,
+    TAG_FULL_NAME = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_RELATIVE_NAME = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_REQUIRE_EXPLICIT_POLICY = ASN1_CONTEXT | 0,
+    TAG_INHIBIT_POLICY_MAPPING = ASN1_CONTEXT | 1,
+};
+
+/* Object identifiers seen in a list that must not have one twice. */
+struct seen {
+    struct span *oids;
+    size_t count, max;
+};
+
+static bool is_first(struct seen *seen, struct span oid)
+{
+    for (size_t i = 0; i < seen->count; i++)
+        if (span_equal(seen->oids[i], oid))
+            return false;
+    if (seen->count == seen->max)
+        return false;
+    seen->oids[seen->count++] = oid;
+    return true;
+}
+
+/* RFC 5280 section 4.2: at least one, none twice. X.690 section 11.5: DEFAULT FALSE is not written. */
+static const char *lint_extension_list(const struct pkix_cert *cert)
+{
+    struct span oids[PKIX_LINT_EXTENSIONS_MAX];
+    struct seen seen = {.oids = oids, .max = ARRAY_LEN(oids)};
+    struct der list = der_over(cert->extension_list, DER_SMALL);
+
+    if (cert->has_empty_extensions)
+        return "the list of extensions is empty";
+    while (!der_at_end(&list)) {
+        struct der extension;
+        struct span oid;
+        bool critical;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK)
+            return "an extension is malformed";
+        if (!is_first(&seen, oid))
+            return seen.count == seen.max ? "there are more extensions than are looked at"
+                                          : "an extension is there twice";
+        if (der_next_is(&extension, ASN1_BOOLEAN) &&
+            (der_read_optional_boolean(&extension, &critical) != PKIX_OK || !critical))
+            return "an extension says that it is not critical, which is the default and is not written";
+    }
+    return NULL;
+}
+
+/* RFC 5280 section 4.1.2.5: UTCTime through 2049, GeneralizedTime from 2050. */
+static const char *lint_dates(const struct pkix_cert *cert)
+{
+    struct der dates = der_over(cert->validity, DER_SMALL);
+
+    while (!der_at_end(&dates)) {
+        bool generalized = der_next_is(&dates, ASN1_GENERALIZED_TIME);
+        struct der_date date;
+        int64_t seconds;
+
+        if (der_read_time(&dates, &seconds) != PKIX_OK)
+            return "a date is malformed";
+        der_date_of_seconds(seconds, &date);
+        if (generalized && date.year <= UTC_TIME_LAST_YEAR)
+            return "a date before 2050 is not a UTCTime";
+    }
+    return NULL;
+}
+
+/* RFC 5280 section 4.1.1.2: the same identifier twice. RFC 4055 section 5: NULL for PKCS #1; RFC 5758 section 3.2:
+ * nothing for ECDSA. */
+static const char *lint_algorithm(const struct pkix_cert *cert)
+{
+    struct der d = der_over(cert->inner_algorithm, DER_SMALL);
+    struct pkix_algorithm algorithm;
+    struct span oid, null;
+    bool present;
+
+    if (!span_equal(cert->inner_algorithm, cert->outer.algorithm))
+        return "the two signature algorithm identifiers are not the same bytes";
+    /* What is not known was refused before, or is an anchor's own signature, which nobody relies on. */
+    if (pkix_algorithm_read(cert->inner_algorithm, &algorithm) != PKIX_OK || algorithm.padding == PKIX_PADDING_PSS)
+        return NULL;
+    if (der_read(&d, ASN1_OID, &oid) != PKIX_OK || der_read_optional(&d, ASN1_NULL, &null, &present) != PKIX_OK)
+        return "the signature algorithm identifier is malformed";
+    return present == (algorithm.padding == PKIX_PADDING_PKCS1)
+               ? NULL
+               : "the parameters of the signature algorithm are not NULL for RSA and absent for ECDSA";
+}
+
+/* X.690 section 11.2.2: no zero bits at the end of a list of named bits. */
+static const char *lint_key_usage(const struct pkix_cert *cert)
+{
+    struct span value, bits;
+    struct der d;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_KEY_USAGE, &value))
+        return NULL;
+    d = der_over(value, DER_SMALL);
+    if (der_read(&d, ASN1_BIT_STRING, &bits) != PKIX_OK || der_end(&d) != PKIX_OK || bits.size < 2 || bits.data[0] > 7)
+        return "the key usage is malformed";
+    return (bits.data[bits.size - 1] >> bits.data[0] & 1) != 0 ? NULL : "the key usage has zero bits at its end";
+}
+
+/* RFC 5280 section 4.2.1.9: a path length only where there is a path. */
+static const char *lint_basic_constraints(const struct pkix_cert *cert)
+{
+    struct span value;
+    struct der sequence;
+    bool is_ca;
+    int path_length;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value))
+        return NULL;
+    if (pkix_read_basic_constraints(value, &is_ca, &path_length) != PKIX_OK ||
+        der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK)
+        return "the basic constraints are malformed";
+    if (!is_ca && der_next_is(&sequence, ASN1_BOOLEAN))
+        return "the basic constraints say cA FALSE, which is the default and is not written";
+    return !is_ca && path_length >= 0 ? "there is a path length without cA" : NULL;
+}
+
+/* PolicyInformation ::= SEQUENCE { policyIdentifier, policyQualifiers SEQUENCE SIZE (1..MAX) OPTIONAL } */
+static bool policy_information_read(struct der *list, struct span *oid)
+{
+    struct der information, qualifiers, qualifier;
+    struct span id;
+
+    if (der_enter(list, ASN1_SEQUENCE, &information) != PKIX_OK || der_read(&information, ASN1_OID, oid) != PKIX_OK)
+        return false;
+    if (der_at_end(&information))
+        return true;
+    if (der_enter(&information, ASN1_SEQUENCE, &qualifiers) != PKIX_OK || !der_at_end(&information) ||
+        der_at_end(&qualifiers))
+        return false;
+    while (!der_at_end(&qualifiers))
+        if (der_enter(&qualifiers, ASN1_SEQUENCE, &qualifier) != PKIX_OK ||
+            der_read(&qualifier, ASN1_OID, &id) != PKIX_OK || der_read_any(&qualifier, NULL, NULL, NULL) != PKIX_OK ||
+            der_end(&qualifier) != PKIX_OK)
+            return false;
+    return true;
+}
+
+/* RFC 5280 section 4.2.1.4: at least one, none twice. */
+static const char *lint_policies(const struct pkix_cert *cert)
+{
+    static const char *const malformed = "the certificate policies are malformed";
+    struct span oids[PKIX_LINT_POLICIES_MAX];
+    struct seen seen = {.oids = oids, .max = ARRAY_LEN(oids)};
+    struct span value;
+    struct der list;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_CERTIFICATE_POLICIES, &value))
+        return NULL;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return malformed;
+    while (!der_at_end(&list)) {
+        struct span oid;
+
+        if (!policy_information_read(&list, &oid))
+            return malformed;
+        if (!is_first(&seen, oid))
+            return "a certificate policy is there twice";
+    }
+    return NULL;
+}
+
+/* RFC 5280 section 4.2.1.11: SkipCerts is not negative, and one of the two is there. */
+static const char *lint_policy_constraints(const struct pkix_cert *cert)
+{
+    struct span value, explicit_policy, mapping;
+    struct der sequence;
+    bool has_explicit, has_mapping;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_CONSTRAINTS, &value))
+        return NULL;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
+        der_read_optional(&sequence, TAG_REQUIRE_EXPLICIT_POLICY, &explicit_policy, &has_explicit) != PKIX_OK ||
+        der_read_optional(&sequence, TAG_INHIBIT_POLICY_MAPPING, &mapping, &has_mapping) != PKIX_OK ||
+        der_end(&sequence) != PKIX_OK || (!has_explicit && !has_mapping) ||
+        (has_explicit && (explicit_policy.size == 0 || (explicit_policy.data[0] & 0x80) != 0)) ||
+        (has_mapping && (mapping.size == 0 || (mapping.data[0] & 0x80) != 0)))
+        return "the policy constraints are malformed or empty";
+    return NULL;
+}
+
+static const char *lint_inhibit_any_policy(const struct pkix_cert *cert)
+{
+    struct span value, count;
+    struct der d;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_INHIBIT_ANY_POLICY, &value))
+        return NULL;
+    d = der_over(value, DER_SMALL);
+    if (der_read_integer(&d, &count) != PKIX_OK || der_end(&d) != PKIX_OK || (count.data[0] & 0x80) != 0)
+        return "inhibitAnyPolicy is malformed";
+    return NULL;
+}
+
+/* RFC 5280 section 4.2.1.5: neither to nor from anyPolicy. */
+static const char *lint_policy_mappings(const struct pkix_cert *cert)
+{
+    static const char *const malformed = "the policy mappings are malformed";
+    struct span value;
+    struct der list;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_MAPPINGS, &value))
+        return NULL;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return malformed;
+    while (!der_at_end(&list)) {
+        struct der mapping;
+        struct span from, to;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &mapping) != PKIX_OK || der_read(&mapping, ASN1_OID, &from) != PKIX_OK ||
+            der_read(&mapping, ASN1_OID, &to) != PKIX_OK || der_end(&mapping) != PKIX_OK)
+            return malformed;
+        if (pkix_oid_is(from, OID_ANY_POLICY) || pkix_oid_is(to, OID_ANY_POLICY))
+            return "a policy mapping has anyPolicy";
+    }
+    return NULL;
+}
+
+static bool general_names_valid(struct der *names)
+{
+    if (der_at_end(names))
+        return false;
+    while (!der_at_end(names)) {
+        enum pkix_general_name type;
+        struct span value;
+
+        if (pkix_general_name_read(names, &type, &value) != PKIX_OK)
+            return false;
+    }
+    return true;
+}
+
+/* DistributionPointName ::= CHOICE { fullName [0] GeneralNames, nameRelativeToCRLIssuer [1] RelativeDistinguishedName }
+ */
+static bool distribution_point_name_valid(struct der *point)
+{
+    struct der name, inner;
+
+    if (der_enter(point, TAG_DP_NAME, &name) != PKIX_OK)
+        return false;
+    if (der_next_is(&name, TAG_FULL_NAME))
+        return der_enter(&name, TAG_FULL_NAME, &inner) == PKIX_OK && der_at_end(&name) && general_names_valid(&inner);
+    return der_enter(&name, TAG_RELATIVE_NAME, &inner) == PKIX_OK && der_at_end(&name) && !der_at_end(&inner);
+}
+
+/* RFC 5280 section 4.2.1.13: each has a name or an issuer; reasons alone are not enough. */
+static const char *lint_distribution_points(const struct pkix_cert *cert)
+{
+    static const char *const malformed = "the CRL distribution points are malformed";
+    struct span value;
+    struct der list;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_CRL_DISTRIBUTION_POINTS, &value))
+        return NULL;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return malformed;
+    while (!der_at_end(&list)) {
+        struct der point, issuer;
+        struct span reasons;
+        bool has_name, has_reasons;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &point) != PKIX_OK)
+            return malformed;
+        has_name = der_next_is(&point, TAG_DP_NAME);
+        if ((has_name && !distribution_point_name_valid(&point)) ||
+            der_read_optional(&point, TAG_DP_REASONS, &reasons, &has_reasons) != PKIX_OK)
+            return malformed;
+        if (der_at_end(&point) && has_name)
+            continue;
+        if (der_enter(&point, TAG_DP_CRL_ISSUER, &issuer) != PKIX_OK || !general_names_valid(&issuer) ||
+            der_end(&point) != PKIX_OK)
+            return malformed;
+    }
+    return NULL;
+}
+
+/* RFC 6962 section 3.3: an OCTET STRING in the extension's own. */
+static const char *lint_sct_list(const struct pkix_cert *cert)
+{
+    struct span value, list;
+    struct der d;
+
+    if (!pkix_cert_extension(cert, PKIX_EXT_SCT_LIST, &value))
+        return NULL;
+    d = der_over(value, DER_SMALL);
+    return der_read(&d, ASN1_OCTET_STRING, &list) == PKIX_OK && der_at_end(&d) && list.size != 0
+               ? NULL
+               : "the list of certificate timestamps is malformed";
+}
+
+/* RFC 5280 sections 4.2.1.5, 4.2.1.10, 4.2.1.11 and 4.2.1.14: these speak of the certificates that a CA issues. */
+static const char *lint_authority_extensions(const struct pkix_cert *cert)
+{
+    static const enum pkix_extension of_authorities[] = {PKIX_EXT_NAME_CONSTRAINTS, PKIX_EXT_POLICY_MAPPINGS,
+                                                         PKIX_EXT_POLICY_CONSTRAINTS, PKIX_EXT_INHIBIT_ANY_POLICY};
+
+    for (size_t i = 0; i < ARRAY_LEN(of_authorities); i++)
+        if (cert->extensions[of_authorities[i]].present)
+            return "a leaf has an extension that is for authorities";
+    return NULL;
+}
+
+const char *pkix_lint_form(const struct pkix_cert *cert, enum pkix_lint_place place)
+{
+    const char *(*const rules[])(const struct pkix_cert *) = {
+        lint_extension_list,    lint_dates,    lint_algorithm,          lint_key_usage,
+        lint_basic_constraints, lint_policies, lint_policy_constraints, lint_inhibit_any_policy,
+        lint_policy_mappings,   lint_sct_list, lint_distribution_points};
+    const char *broken = NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(rules) && broken == NULL; i++)
+        broken = rules[i](cert);
+    return broken == NULL && place == PKIX_LINT_LEAF ? lint_authority_extensions(cert) : broken;
+}
