@@ -122,6 +122,8 @@ static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
         return error;
     key->type = PKIX_KEY_RSA;
     key->bits = bits_of(modulus);
+    key->exponent_bits = bits_of(exponent);
+    key->modulus = modulus;
     /* Bits of whole bytes, as the CA/Browser Forum asks: 2,047 is neither 2,048 nor anything anybody meant to make. */
     if (key->bits < PKIX_RSA_BITS_MIN || key->bits > PKIX_RSA_BITS_MAX || key->bits % 8 != 0)
         return PKIX_WEAK_KEY;

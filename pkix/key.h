@@ -19,6 +19,8 @@ struct pkix_key {
     enum pkix_key_type type;
     enum pkix_curve curve;  /* EC */
     unsigned bits;          /* RSA: of the modulus, exactly; EC: of the field */
+    unsigned exponent_bits; /* RSA */
+    struct span modulus;    /* RSA: without leading zeros */
     struct span bit_string; /* the key bits, for key identifiers (RFC 6960 KeyHash) */
 };
 

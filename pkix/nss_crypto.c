@@ -1,6 +1,7 @@
 /* see pkix/nss_crypto.h */
 #include "pkix/nss_crypto.h"
 #include "base/nss_scope.h"
+#include "pkix/signature.h"
 
 #include <nss.h>
 #include <secoid.h>
@@ -58,16 +59,13 @@ static bool put_fixed(struct span number, uint8_t *out, size_t size)
     return true;
 }
 
-/* Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER } to r || s, as PKCS#11 has it. Both must be positive and minimal:
- * one signature, one encoding, and never r = s = 0 (CVE-2022-21449). */
+/* r || s, as PKCS#11 has it. */
 static bool unpack_ecdsa(struct span signature, size_t field_size, uint8_t *out)
 {
-    struct der sequence;
     struct span r, s;
 
-    return der_enter_only(signature, ASN1_SEQUENCE, DER_SMALL, &sequence) == PKIX_OK &&
-           der_read_positive_integer(&sequence, &r) == PKIX_OK && der_read_positive_integer(&sequence, &s) == PKIX_OK &&
-           der_at_end(&sequence) && put_fixed(r, out, field_size) && put_fixed(s, out + field_size, field_size);
+    return pkix_ecdsa_read(signature, &r, &s) && put_fixed(r, out, field_size) &&
+           put_fixed(s, out + field_size, field_size);
 }
 
 static SECKEYPublicKey *public_key_of(struct span spki)
@@ -88,14 +86,14 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
     SECItem signature = item_of(statement->signature), data = item_of(statement->data);
     SECItem params = {.type = siBuffer, .data = NULL, .len = 0};
     CK_MECHANISM_TYPE mechanism = CKM_INVALID_MECHANISM;
+    unsigned cost_us;
     enum pkix_error error;
 
-    if ((error = pkix_algorithm_read(statement->algorithm, &algorithm)) != PKIX_OK ||
-        (error = pkix_algorithm_check(&algorithm, statement->signature)) != PKIX_OK ||
+    /* Before NSS sees it: what cannot be a signature of that key (CVE-2021-43527, CVE-2022-21449). */
+    if ((error = pkix_signature_look(statement, spki, &cost_us)) != PKIX_OK ||
+        (error = pkix_algorithm_read(statement->algorithm, &algorithm)) != PKIX_OK ||
         (error = pkix_key_read(spki, &key)) != PKIX_OK)
         return error;
-    if (key.type != algorithm.key_type)
-        return PKIX_BAD_SIGNATURE;
     row = &mechanisms[algorithm.digest];
     if (!policy_allows_algorithm(&algorithm, row))
         return PKIX_WEAK_SIGNATURE_ALGORITHM;
@@ -119,9 +117,6 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
         params = (SECItem){.type = siBuffer, .data = (unsigned char *)&pss, .len = sizeof(pss)};
         break;
     }
-    /* Before NSS sees it: a signature that is not as long as the modulus never verifies (CVE-2021-43527). */
-    if (key.type == PKIX_KEY_RSA && signature.len != (key.bits + 7) / 8)
-        return PKIX_BAD_SIGNATURE;
     {
         SCOPED_PUBLIC_KEY public_key = public_key_of(spki);
 

@@ -16,6 +16,7 @@
 
 #include "pkix/check.h"
 #include "pkix/policy.h"
+#include "pkix/signature_cache.h"
 #include "pkix/store_internal.h"
 #include "pkix/verify.h"
 
@@ -25,7 +26,8 @@ enum {
     PKIX_CANDIDATES_MAX = 256,    /* likewise */
     PKIX_LENT_MAX = 64,           /* remembered intermediates that one verification looks at */
     PKIX_TRIED_MAX = 32,          /* paths remembered for the explanation */
-    PKIX_SIGNATURE_MEMO_MAX = 256 /* signatures remembered within one verification */
+    PKIX_SIGNATURE_MEMO_MAX = 256, /* signatures remembered within one verification */
+    PKIX_DIGEST_MEMO_MAX = 64      /* certificates whose hash is remembered, likewise */
 };
 
 struct pkix_path_step {
@@ -54,11 +56,20 @@ struct pkix_signature_memo {
     enum pkix_error error;
 };
 
+/* The hash of a certificate as a signed statement, on which many keys may be tried. */
+struct pkix_digest_memo {
+    const struct pkix_cert *cert; /* lives as long as the search */
+    uint8_t digest[PKIX_CACHE_KEY_SIZE];
+};
+
 struct pkix_search;
 
 /* The outside world of a search, each with ctx first. Tests and fuzzers bring their own. */
 struct pkix_domain {
     void *ctx;
+    /* PKIX_OK when it could be one, with what a check would cost; see pkix_signature_look(). */
+    enum pkix_error (*look_at_signature)(void *ctx, const struct pkix_signed *statement, struct span spki,
+                                         unsigned *cost_us);
     enum pkix_error (*verify_signature)(void *ctx, const struct pkix_signed *statement, struct span spki);
     /* Called for each certificate of a path that is not its anchor, once the path up to the anchor holds. */
     enum pkix_error (*check_revocation)(void *ctx, struct pkix_search *search, const struct pkix_cert *cert,
@@ -80,7 +91,7 @@ struct pkix_search {
     unsigned lent_count;
 
     struct pkix_path path; /* under construction; the path found after PKIX_OK */
-    unsigned signature_checks, steps, comparisons_left, policy_steps_left;
+    unsigned signature_checks, signature_cost_us, steps, comparisons_left, policy_steps_left;
     struct pkix_policy_outcome policies; /* of the complete path looked at last: the one found, after PKIX_OK */
     const struct pkix_ev_root *ev;       /* the pair by which that path is extended validation, or NULL */
     uint64_t deadline_ms; /* 0: none */
@@ -89,6 +100,8 @@ struct pkix_search {
     bool dead;            /* distrust or revocation below: no other issuer helps */
     struct pkix_signature_memo memo[PKIX_SIGNATURE_MEMO_MAX];
     unsigned memo_count;
+    struct pkix_digest_memo digests[PKIX_DIGEST_MEMO_MAX];
+    unsigned digest_count;
 
     struct pkix_tried tried[PKIX_TRIED_MAX];
     unsigned tried_count;

@@ -38,16 +38,26 @@ void pkix_signature_cache_destroy(struct pkix_signature_cache **cache)
     *cache = NULL;
 }
 
-bool pkix_signature_cache_key(const struct pkix_signed *statement, struct span spki, uint8_t key[PKIX_CACHE_KEY_SIZE])
+bool pkix_signature_cache_digest(const struct pkix_signed *statement, uint8_t digest[PKIX_CACHE_KEY_SIZE])
 {
     /* Each part is hashed by itself, so that no two different sequences of parts look alike. */
-    const struct span parts[] = {statement->data, statement->algorithm, statement->signature, spki};
+    const struct span parts[] = {statement->data, statement->algorithm, statement->signature};
     uint8_t digests[ARRAY_LEN(parts) * PKIX_CACHE_KEY_SIZE];
 
     for (unsigned i = 0; i < ARRAY_LEN(parts); i++)
         if (!pkix_nss_digest(PKIX_SHA256, parts[i], digests + i * PKIX_CACHE_KEY_SIZE))
             return false;
-    return pkix_nss_digest(PKIX_SHA256, span_of(digests, sizeof(digests)), key);
+    return pkix_nss_digest(PKIX_SHA256, span_of(digests, sizeof(digests)), digest);
+}
+
+bool pkix_signature_cache_key(const uint8_t digest[PKIX_CACHE_KEY_SIZE], struct span spki,
+                              uint8_t key[PKIX_CACHE_KEY_SIZE])
+{
+    uint8_t digests[2 * PKIX_CACHE_KEY_SIZE];
+
+    memcpy(digests, digest, PKIX_CACHE_KEY_SIZE);
+    return pkix_nss_digest(PKIX_SHA256, spki, digests + PKIX_CACHE_KEY_SIZE) &&
+           pkix_nss_digest(PKIX_SHA256, span_of(digests, sizeof(digests)), key);
 }
 
 static struct cache_shard *shard_of(struct pkix_signature_cache *cache, const uint8_t *key)

@@ -4,12 +4,14 @@
 #include "pkix/nss_crypto.h"
 #include "pkix/revocation.h"
 #include "pkix/search.h"
+#include "pkix/signature.h"
 #include "pkix/verdict.h"
 
 #include <stdlib.h>
 
 const struct pkix_limits pkix_limits_default = {
     .signature_checks_max = 100,
+    .signature_cost_us_max = 45000,
     .path_steps_max = 5000,
     .name_comparisons_max = 250000,
     .policy_steps_max = 20000,
@@ -26,6 +28,13 @@ static enum pkix_error verify_signature(void *ctx, const struct pkix_signed *sta
     return pkix_nss_verify(statement, spki);
 }
 
+static enum pkix_error look_at_signature(void *ctx, const struct pkix_signed *statement, struct span spki,
+                                         unsigned *cost_us)
+{
+    (void)ctx;
+    return pkix_signature_look(statement, spki, cost_us);
+}
+
 static enum pkix_error check_revocation(void *ctx, struct pkix_search *search, const struct pkix_cert *cert,
                                         const struct pkix_cert *issuer, enum pkix_role role, const char **what)
 {
@@ -34,6 +43,7 @@ static enum pkix_error check_revocation(void *ctx, struct pkix_search *search, c
 }
 
 static const struct pkix_domain nss_domain = {
+    .look_at_signature = look_at_signature,
     .verify_signature = verify_signature,
     .check_revocation = check_revocation,
     .now_ms = base_now_ms,

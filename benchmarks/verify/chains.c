@@ -9,7 +9,10 @@
 
 static EVP_PKEY *make_key(enum chain_kind kind)
 {
-    EVP_PKEY *key = kind == CHAIN_EC ? EVP_EC_gen("P-256") : EVP_RSA_gen(2048);
+    static const char *const curves[CHAIN_KIND_COUNT] = {"P-256", "P-384", "P-521"};
+    static const unsigned rsa_bits[CHAIN_KIND_COUNT] = {
+        [CHAIN_RSA2048] = 2048, [CHAIN_RSA4096] = 4096, [CHAIN_RSA8192] = 8192};
+    EVP_PKEY *key = curves[kind] != NULL ? EVP_EC_gen(curves[kind]) : EVP_RSA_gen(rsa_bits[kind]);
 
     if (key == NULL)
         base_abort("no key");

@@ -4,7 +4,7 @@
 
 #include "base/span.h"
 
-enum chain_kind { CHAIN_EC, CHAIN_RSA };
+enum chain_kind { CHAIN_P256, CHAIN_P384, CHAIN_P521, CHAIN_RSA2048, CHAIN_RSA4096, CHAIN_RSA8192, CHAIN_KIND_COUNT };
 enum { CHAIN_CANDIDATES_MAX = 64 };
 
 struct chain {

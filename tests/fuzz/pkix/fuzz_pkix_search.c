@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { NODES_MAX = 48, CERT_SIZE_MAX = 512, KINDS = 8, POINT_SIZE = 65, STEPS_MAX = 500, SIGNATURES_MAX = 40 };
+enum { NODES_MAX = 48, CERT_SIZE_MAX = 512, KINDS = 8, POINT_SIZE = 65, STEPS_MAX = 500, SIGNATURES_MAX = 40, COST_US_MAX = 150 };
 
 static const int64_t now = 1767225600;
 
@@ -122,6 +122,17 @@ static struct span put_certificate(struct writer *w, const struct node *node, un
     return span_of(w->bytes + w->at, end - w->at);
 }
 
+static enum pkix_error look_at_toy_signature(void *ctx, const struct pkix_signed *statement, struct span spki,
+                                             unsigned *cost_us)
+{
+    (void)ctx;
+    (void)spki;
+    if (statement->signature.size != 1)
+        return PKIX_BAD_SIGNATURE;
+    *cost_us = 1 + statement->signature.data[0] % 7;
+    return PKIX_OK;
+}
+
 static enum pkix_error verify_toy_signature(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
     unsigned *calls = ctx;
@@ -168,8 +179,16 @@ static void check_path(const struct pkix_search *search)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned calls = 0, extra_count = 0;
-    const struct pkix_domain domain = {&calls, verify_toy_signature, no_revocation, no_time};
-    const struct pkix_limits limits = {SIGNATURES_MAX, STEPS_MAX, 1000, 1000, 16, NODES_MAX, 65536, 6, 0};
+    const struct pkix_domain domain = {&calls, look_at_toy_signature, verify_toy_signature, no_revocation, no_time};
+    const struct pkix_limits limits = {.signature_checks_max = SIGNATURES_MAX,
+                                       .signature_cost_us_max = COST_US_MAX,
+                                       .path_steps_max = STEPS_MAX,
+                                       .name_comparisons_max = 1000,
+                                       .policy_steps_max = 1000,
+                                       .candidates_per_name_max = 16,
+                                       .extras_max = NODES_MAX,
+                                       .extras_bytes_max = 65536,
+                                       .intermediates_max = 6};
     struct writer *writers;
     struct span extras[NODES_MAX];
     struct pkix_store *store;
@@ -203,6 +222,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pkix_search_run(search) == PKIX_OK)
         check_path(search);
     assert(search->signature_checks <= SIGNATURES_MAX && calls <= SIGNATURES_MAX);
+    assert(search->signature_cost_us <= COST_US_MAX);
     assert(search->steps <= STEPS_MAX);
     free(search);
     pkix_store_destroy(&store);
