@@ -209,7 +209,8 @@ static char *value_of(const struct pkix_search *s, const struct pkix_tried *t, c
     if (t->error == PKIX_POLICY_MISSING)
         return policy_value(s, t, cert);
     if (t->error == PKIX_LIMIT_EXCEEDED)
-        return base_printf(" (%u signature checks, %u issuers tried)", s->signature_checks, s->steps);
+        return base_printf(" (%u signature checks, %u issuers tried; the limit met is that on %s)", s->signature_checks,
+                           s->steps, s->limit_met);
     return NULL;
 }
 

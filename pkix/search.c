@@ -32,6 +32,7 @@ struct candidate {
     const struct pkix_store_entry *entry;
     enum pkix_error parse_error;
     enum candidate_rank rank;
+    bool leads_nowhere; /* names alone show that no path through it ends at an anchor */
 };
 
 struct candidates {
@@ -110,6 +111,7 @@ enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store 
         if (!is_known(s, cert))
             s->extras_count++;
     }
+    pkix_search_find_reach(s);
     return PKIX_OK;
 }
 
@@ -129,8 +131,10 @@ static struct failure at_end(const struct pkix_search *s)
 
 static enum pkix_error out_of_limits(struct pkix_search *s, const char *what)
 {
-    if (!s->exhausted)
-        note_tried(s, PKIX_LIMIT_EXCEEDED, (struct failure){.what = what});
+    if (!s->exhausted) {
+        s->limit_met = what;
+        note_tried(s, PKIX_LIMIT_EXCEEDED, (struct failure){0});
+    }
     s->exhausted = true;
     return PKIX_LIMIT_EXCEEDED;
 }
@@ -217,7 +221,7 @@ static void add_candidate(struct candidates *c, const struct pkix_cert *cert, co
         rank = anchor ? RANK_ANCHOR_MATCH : RANK_OTHER_MATCH;
     else
         rank = anchor ? RANK_ANCHOR_MISMATCH : RANK_OTHER_MISMATCH;
-    c->list[c->count++] = (struct candidate){cert, entry, parse_error, rank};
+    c->list[c->count++] = (struct candidate){.cert = cert, .entry = entry, .parse_error = parse_error, .rank = rank};
 }
 
 static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
@@ -274,9 +278,12 @@ static void collect_candidates(struct pkix_search *s, const struct pkix_cert *ch
     c->max = s->limits.candidates_per_name_max;
     c->wanted_key_id = pkix_cert_authority_key_id(child);
     pkix_store_find(&s->store->anchors, child->issuer, visit_entry, c);
-    for (unsigned i = 0; i < s->extras_count; i++)
-        if (span_equal(s->extras[i].subject, child->issuer))
-            add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
+    for (unsigned i = 0; i < s->extras_count && c->count < c->max; i++) {
+        if (!span_equal(s->extras[i].subject, child->issuer))
+            continue;
+        add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
+        c->list[c->count - 1].leads_nowhere = !s->extra_reaches[i];
+    }
     pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);
     add_remembered(s, child, c);
     /* Insertion sort: short lists, and equal ones keep the order in which the peer sent them. */
@@ -523,7 +530,26 @@ static enum pkix_error check_issuer(struct pkix_search *s, const struct candidat
         (error = pkix_check_tls_feature_of_issuer(child, step->cert)) != PKIX_OK ||
         (error = check_step(s, step, PKIX_ROLE_ISSUER)) != PKIX_OK)
         return error == PKIX_DISTRUSTED ? distrusted(s, child, step->cert) : as_issuer_error(error);
+    if (candidate->leads_nowhere)
+        return PKIX_UNKNOWN_ISSUER;
     return verify_child(s, child, step->cert->spki);
+}
+
+/* For the explanation: as far as names lead from a certificate that leads nowhere. */
+static void follow_names(struct pkix_search *s)
+{
+    bool found = true;
+
+    while (found && s->path.count < PKIX_PATH_MAX) {
+        struct span wanted = s->path.steps[s->path.count - 1].cert->issuer;
+
+        found = false;
+        for (unsigned i = 0; i < s->extras_count && !found; i++) {
+            found = span_equal(s->extras[i].subject, wanted) && !is_loop(s, &s->extras[i]);
+            if (found)
+                s->path.steps[s->path.count++] = (struct pkix_path_step){.cert = &s->extras[i]};
+        }
+    }
 }
 
 /* One issuer for the path's last certificate. On PKIX_OK the path is complete and good down to that certificate. */
@@ -547,8 +573,12 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate 
             failure.culprit = child_index;
         else if (error == PKIX_NAME_CONSTRAINT_VIOLATION)
             failure.culprit = s->constrained;
+        if (error == PKIX_UNKNOWN_ISSUER) {
+            follow_names(s);
+            failure = at_end(s);
+        }
         note_tried(s, error, failure);
-        s->path.count--;
+        s->path.count = child_index + 1;
         return error;
     }
     error = complete(s, candidate, &failure, &noted);

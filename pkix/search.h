@@ -85,6 +85,7 @@ struct pkix_search {
     struct pkix_cert leaf;
     struct pkix_cert extras[PKIX_EXTRAS_MAX];
     enum pkix_error extra_errors[PKIX_EXTRAS_MAX];
+    bool extra_reaches[PKIX_EXTRAS_MAX]; /* names lead from it to an authority of the store's */
     unsigned extras_count, extras_ignored;
 
     struct pkix_intermediate *lent[PKIX_LENT_MAX]; /* by the store, until pkix_search_clear() */
@@ -97,6 +98,7 @@ struct pkix_search {
     uint64_t deadline_ms; /* 0: none */
     unsigned constrained; /* index of the certificate that last broke name constraints */
     bool exhausted;       /* a limit was met: nothing more is tried */
+    const char *limit_met; /* which, in words (static) */
     bool dead;            /* distrust or revocation below: no other issuer helps */
     struct pkix_signature_memo memo[PKIX_SIGNATURE_MEMO_MAX];
     unsigned memo_count;
@@ -113,6 +115,9 @@ struct pkix_search {
 /* Parse the leaf and the extras. Returns the leaf's parse error. `search` is large: keep it on the heap. */
 MUST_CHECK enum pkix_error pkix_search_init(struct pkix_search *search, const struct pkix_store *store,
                                             const struct pkix_domain *domain, const struct pkix_request *request);
+
+/* Fill in extra_reaches: pkix_search_init() does. */
+void pkix_search_find_reach(struct pkix_search *search);
 
 /* Find a path. Ranking of errors: see pkix/error.h. */
 MUST_CHECK enum pkix_error pkix_search_run(struct pkix_search *search);

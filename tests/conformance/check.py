@@ -19,6 +19,7 @@ import sys
 
 SKIPPED = 77
 SIGNATURE_CHECKS_MAX = 100
+SLOW_CASES, SLOW_MS = 5, 2
 PEERS_THAT_COUNT = ("openssl", "gnutls", "mozpkix", "pyca")
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -66,6 +67,13 @@ class Report:
         print(f"{suite}: {len(results)} cases, {len(agreeing)} as expected, {listed} listed deviations")
 
 
+    def slow(self, suite, efforts):
+        """Tells the cases that took the most, (case, signature checks, milliseconds). The time is for people to read."""
+        for case, checks, milliseconds in sorted(efforts, key=lambda effort: -effort[2])[:SLOW_CASES]:
+            if milliseconds >= SLOW_MS:
+                print(f"{suite}: slow: {case}: {checks} signature checks, {milliseconds:.1f} ms")
+
+
 def find(suites, *names):
     for name in names:
         path = suites / name if suites else None
@@ -96,6 +104,7 @@ def run_limbo(report, programs, path, peers):
         for r in results:
             if r["signature_checks"] > SIGNATURE_CHECKS_MAX:
                 report.problems.append(f"limbo-{profile}: {r['id']}: {r['signature_checks']} signature checks")
+        report.slow(f"limbo-{profile}", [(r["id"], r["signature_checks"], r["milliseconds"]) for r in results])
         if profile == "strict" and peers:
             strict_refuses_what_others_refuse(report, results, peers)
 
@@ -123,8 +132,8 @@ def run_sigdos(report, programs, folder):
                             capture_output=True).stdout
     rows = [line.split("\t") for line in output.splitlines()]
     report.compare("sigdos", [(r[0], "invalid", r[1], r[2]) for r in rows])
-    for case, _, _, checks, _ in rows:
-        print(f"sigdos: {case}: {checks} signature checks")
+    for case, _, _, checks, _, milliseconds in rows:
+        print(f"sigdos: {case}: {checks} signature checks, {milliseconds} ms")
         if int(checks) > SIGNATURE_CHECKS_MAX:
             report.problems.append(f"sigdos: {case}: {checks} signature checks")
 

@@ -2,7 +2,7 @@
  *
  * limbo.json on standard input, limbo's result JSON on standard output:
  *     {"version":1,"harness":"yett","results":[{"id","actual_result","context"}]}
- * --profile default|strict chooses the rules; --signatures adds "signature_checks" to each result. Cases whose roots
+ * --profile default|strict chooses the rules; --signatures adds "signature_checks" and "milliseconds" to each result. Cases whose roots
  * cannot even be configured are failures: a path to them cannot exist. */
 #include "pkix/crl.h"
 #include "pkix/names.h"
@@ -27,8 +27,22 @@ struct der_list {
 
 struct options {
     enum pkix_profile profile;
-    bool signatures;
+    bool effort;
 };
+
+struct effort {
+    unsigned signature_checks;
+    double milliseconds; /* of pkix_verify() alone */
+};
+
+/* Processor time, so that what else the machine does is not counted. */
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
 
 static bool copy_der(void *ctx, struct span der, const char *origin, char **error)
 {
@@ -117,7 +131,7 @@ static enum pkix_error check_peer_names(const json_t *names, struct span leaf)
 }
 
 static enum pkix_error verify_case(const json_t *testcase, const struct options *options, const struct pkix_store *store,
-                                   char **context, unsigned *signature_checks)
+                                   char **context, struct effort *effort)
 {
     struct der_list *leaf = read_pems(json_object_get(testcase, "peer_certificate"), "CERTIFICATE");
     struct der_list *extras = read_pems(json_object_get(testcase, "untrusted_intermediates"), "CERTIFICATE");
@@ -152,11 +166,13 @@ static enum pkix_error verify_case(const json_t *testcase, const struct options 
     }
     if (leaf->count == 1)
         request.leaf = leaf->certs[0];
+    effort->milliseconds = now_ms();
     result = pkix_verify(store, &request, &verdict);
+    effort->milliseconds = now_ms() - effort->milliseconds;
     if (result == PKIX_OK)
         result = check_peer_names(json_object_get(testcase, "expected_peer_names"), request.leaf);
     *context = base_printf("%s: %s", pkix_error_name(result), pkix_verdict_detail(verdict));
-    *signature_checks = pkix_verdict_signature_checks(verdict);
+    effort->signature_checks = pkix_verdict_signature_checks(verdict);
     pkix_verdict_destroy(&verdict);
     pkix_crl_set_destroy(&crl_set);
     free_list(crls);
@@ -171,7 +187,7 @@ static json_t *run_case(const json_t *testcase, const struct options *options)
     struct der_list *roots = read_pems(json_object_get(testcase, "trusted_certs"), "CERTIFICATE");
     enum pkix_error error;
     char *context = NULL, *store_error = NULL;
-    unsigned signature_checks = 0;
+    struct effort effort = {0};
     json_t *result;
 
     for (size_t i = 0; i < roots->count; i++) {
@@ -180,11 +196,13 @@ static json_t *run_case(const json_t *testcase, const struct options *options)
             store_error = NULL;
         }
     }
-    error = verify_case(testcase, options, store, &context, &signature_checks);
+    error = verify_case(testcase, options, store, &context, &effort);
     result = json_pack("{s:s, s:s, s:s}", "id", json_string_value(json_object_get(testcase, "id")), "actual_result",
                        error == PKIX_OK ? "SUCCESS" : "FAILURE", "context", context);
-    if (options->signatures)
-        json_object_set_new(result, "signature_checks", json_integer(signature_checks));
+    if (options->effort) {
+        json_object_set_new(result, "signature_checks", json_integer(effort.signature_checks));
+        json_object_set_new(result, "milliseconds", json_real(effort.milliseconds));
+    }
     free(context);
     free_list(roots);
     pkix_store_destroy(&store);
@@ -196,7 +214,7 @@ static bool read_options(int argc, char **argv, struct options *options)
     *options = (struct options){.profile = PKIX_PROFILE_DEFAULT};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--signatures") == 0) {
-            options->signatures = true;
+            options->effort = true;
         } else if (strcmp(argv[i], "--profile") == 0 && i + 1 < argc && strcmp(argv[i + 1], "default") == 0) {
             i++;
         } else if (strcmp(argv[i], "--profile") == 0 && i + 1 < argc && strcmp(argv[i + 1], "strict") == 0) {

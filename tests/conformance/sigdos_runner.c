@@ -1,7 +1,8 @@
 /* sigdos-runner: chains that make a careless builder verify signatures without end.
  *
  * sigdos-runner FILE.tsv...: each line has id, SERVER or CLIENT, unix time, name kind, name, leaf, intermediates and
- * roots (base64 DER, separated by commas or spaces). Writes for each: id, valid or invalid, the error's name, the signature checks made. */
+ * roots (base64 DER, separated by commas or spaces). Writes for each: id, valid or invalid, the error's name, the signature checks made,
+ * how many certificates there were, and the milliseconds taken. */
 #include "pkix/pem.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"
@@ -11,6 +12,7 @@
 #include <secitem.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { FIELDS = 8, CERTS_MAX = 256 };
 
@@ -30,6 +32,15 @@ static size_t decode_list(char *text, struct span *out)
     return count;
 }
 
+/* Processor time, so that what else the machine does is not counted. */
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 static void run_line(char *line)
 {
     char *fields[FIELDS], *rest = line;
@@ -38,6 +49,7 @@ static void run_line(char *line)
     struct pkix_store *store = pkix_store_create();
     struct pkix_verdict *verdict = NULL;
     enum pkix_error result;
+    double start;
 
     for (unsigned i = 0; i < FIELDS; i++)
         if ((fields[i] = strsep(&rest, "\t")) == NULL)
@@ -53,6 +65,7 @@ static void run_line(char *line)
     }
     if (leaf_count != 1)
         base_abort("%zu leaves", leaf_count);
+    start = now_ms();
     result = pkix_verify(
         store,
         &(struct pkix_request){.leaf = leaf[0],
@@ -62,8 +75,8 @@ static void run_line(char *line)
                                .name = {PKIX_NAME_DNS, span_of_string(fields[4])},
                                .time = strtoll(fields[2], NULL, 10)},
         &verdict);
-    printf("%s\t%s\t%s\t%u\t%zu\n", fields[0], result == PKIX_OK ? "valid" : "invalid", pkix_error_name(result),
-           pkix_verdict_signature_checks(verdict), extra_count);
+    printf("%s\t%s\t%s\t%u\t%zu\t%.1f\n", fields[0], result == PKIX_OK ? "valid" : "invalid", pkix_error_name(result),
+           pkix_verdict_signature_checks(verdict), extra_count, now_ms() - start);
     pkix_verdict_destroy(&verdict);
     pkix_store_destroy(&store);
     free((void *)(uintptr_t)leaf[0].data);
