@@ -426,13 +426,29 @@ static struct span sha1_of(struct span data)
     return builder_bytes(digest, sizeof(digest));
 }
 
-static struct span key_hash(struct span spki)
+static struct span key_bits(struct span spki)
 {
     struct pkix_key key;
 
     if (pkix_key_read(spki, &key) != PKIX_OK)
         base_abort("key");
-    return sha1_of(key.bit_string);
+    return key.bit_string;
+}
+
+static struct span key_hash(struct span spki)
+{
+    return sha1_of(key_bits(spki));
+}
+
+static struct span id_hash(const struct ocsp_spec *spec, struct span data)
+{
+    uint8_t digest[32];
+
+    if (!spec->sha256_ids)
+        return sha1_of(data);
+    if (!pkix_nss_digest(PKIX_SHA256, data, digest))
+        base_abort("SHA-256");
+    return builder_bytes(digest, sizeof(digest));
 }
 
 struct ocsp_spec builder_ocsp_about(struct span cert, struct span issuer, const char *responder, unsigned signer)
@@ -459,8 +475,10 @@ static struct span single_response(const struct ocsp_spec *spec, enum ocsp_statu
     return builder_tlv(
         ASN1_SEQUENCE,
         builder_tlv(ASN1_SEQUENCE,
-                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_SHA1), wrap(ASN1_NULL, span_of(NULL, 0)), builder_end),
-                    wrap(ASN1_OCTET_STRING, sha1_of(cert.issuer)), wrap(ASN1_OCTET_STRING, key_hash(issuer.spki)),
+                    builder_tlv(ASN1_SEQUENCE, builder_oid(spec->sha256_ids ? OID_SHA256 : OID_SHA1),
+                                wrap(ASN1_NULL, span_of(NULL, 0)), builder_end),
+                    wrap(ASN1_OCTET_STRING, id_hash(spec, cert.issuer)),
+                    wrap(ASN1_OCTET_STRING, id_hash(spec, key_bits(issuer.spki))),
                     spec->other_serial ? builder_integer(99) : wrap(ASN1_INTEGER, cert.serial), builder_end),
         status_der, builder_generalized(spec->this_update),
         spec->next_update == 0 ? span_of(NULL, 0)
@@ -475,13 +493,17 @@ struct span builder_ocsp(const struct ocsp_spec *spec)
 {
     struct span singles = span_of(NULL, 0), data, basic, status;
     uint8_t response_status = (uint8_t)spec->response_status;
+    struct span responder_hash;
 
     for (unsigned i = 0; i < spec->status_count; i++)
         singles = builder_join(singles, single_response(spec, spec->statuses[i]));
+    responder_hash = key_hash(builder_spki(spec->signer));
+    if (spec->short_key_hash)
+        responder_hash.size--;
     data = builder_tlv(ASN1_SEQUENCE,
                        spec->responder != NULL
                            ? wrap(0xa1, builder_name(spec->responder))
-                           : wrap(0xa2, wrap(ASN1_OCTET_STRING, key_hash(builder_spki(spec->signer)))),
+                           : wrap(0xa2, wrap(ASN1_OCTET_STRING, responder_hash)),
                        builder_generalized(builder_now), wrap(ASN1_SEQUENCE, singles), builder_end);
     basic = builder_tlv(ASN1_SEQUENCE, data, builder_ecdsa_sha256(),
                         builder_bit_string(builder_sign(data, spec->signer)),

@@ -100,6 +100,8 @@ struct ocsp_spec {
     struct span delegate; /* a certificate in the response */
     unsigned response_status;
     bool critical_extension, other_serial;
+    bool sha256_ids;     /* in the CertID, instead of SHA-1 */
+    bool short_key_hash; /* the responder's, without its last byte */
 };
 struct ocsp_spec builder_ocsp_about(struct span cert, struct span issuer, const char *responder, unsigned signer);
 struct span builder_ocsp(const struct ocsp_spec *spec);
