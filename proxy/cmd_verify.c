@@ -90,37 +90,54 @@ static int misused(const char *sentence, const char *argument)
     return EXIT_USAGE;
 }
 
-static bool two_digits(const char *text, int *value)
+/* Exactly `count` decimal digits. */
+static bool read_digits(const char *text, size_t count, unsigned *value)
 {
-    if (text[0] < '0' || text[0] > '9' || text[1] < '0' || text[1] > '9')
-        return false;
-    *value = (text[0] - '0') * 10 + (text[1] - '0');
+    *value = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *value = *value * 10 + (unsigned)(text[i] - '0');
+    }
     return true;
 }
 
-/* The time of day, and the difference from UTC. */
+/* @SECONDS, at most the last second of the year 9999. */
+static bool parse_seconds(const char *text, int64_t *seconds)
+{
+    enum { DIGITS_MAX = 12 };
+    static const int64_t seconds_max = 253402300799;
+    size_t size = strlen(text);
+
+    if (size == 0 || size > DIGITS_MAX || strspn(text, "0123456789") != size)
+        return false;
+    *seconds = strtoll(text, NULL, 10);
+    return *seconds <= seconds_max;
+}
+
+/* RFC 3339 section 5.6 without fractions, or seconds since 1970. */
 static bool parse_time(const char *text, int64_t *seconds)
 {
-    struct tm tm = {0};
-    const char *rest;
-    char *end;
-    int hours, minutes;
+    enum { DATE_AND_TIME_SIZE = 19, OFFSET_SIZE = 6 };
+    struct der_date date;
+    const char *rest = text + DATE_AND_TIME_SIZE;
+    unsigned hours, minutes;
 
-    if (text[0] == '@') {
-        *seconds = strtoll(text + 1, &end, 10);
-        return text[1] != '\0' && *end == '\0' && *seconds >= 0;
-    }
-    rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (rest == NULL)
+    if (text[0] == '@')
+        return parse_seconds(text + 1, seconds);
+    if (strlen(text) <= DATE_AND_TIME_SIZE || text[4] != '-' || text[7] != '-' ||
+        (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':' || !read_digits(text, 4, &date.year) ||
+        !read_digits(text + 5, 2, &date.month) || !read_digits(text + 8, 2, &date.day) ||
+        !read_digits(text + 11, 2, &date.hour) || !read_digits(text + 14, 2, &date.minute) ||
+        !read_digits(text + 17, 2, &date.second) || !der_date_to_seconds(&date, seconds))
         return false;
-    *seconds = (int64_t)timegm(&tm);
     if (strcmp(rest, "Z") == 0 || strcmp(rest, "z") == 0)
         return true;
-    if (strlen(rest) != 6 || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' || !two_digits(rest + 1, &hours) ||
-        !two_digits(rest + 4, &minutes) || hours > 23 || minutes > 59)
+    if (strlen(rest) != OFFSET_SIZE || (rest[0] != '+' && rest[0] != '-') || rest[3] != ':' ||
+        !read_digits(rest + 1, 2, &hours) || !read_digits(rest + 4, 2, &minutes) || hours > 23 || minutes > 59)
         return false;
     *seconds += (rest[0] == '-' ? 1 : -1) * (int64_t)(hours * 3600 + minutes * 60);
-    return true;
+    return *seconds >= 0;
 }
 
 static bool parse_name(const char *text, struct options *o)
@@ -163,6 +180,14 @@ static bool keep_chain_cert(void *ctx, struct span der, const char *origin, char
     return true;
 }
 
+/* OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... }: what is worth judging. */
+static bool looks_like_ocsp(struct span der)
+{
+    struct der response;
+
+    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &response) == PKIX_OK && der_next_is(&response, ASN1_ENUMERATED);
+}
+
 static bool add_ocsp_file(struct inputs *in, const char *path, char **error)
 {
     uint8_t *data;
@@ -174,6 +199,11 @@ static bool add_ocsp_file(struct inputs *in, const char *path, char **error)
     }
     if (!pkix_file_read(path, &data, &size, error))
         return false;
+    if (!looks_like_ocsp(span_of(data, size))) {
+        free(data);
+        *error = base_printf("%s: is not an OCSP response in DER", path);
+        return false;
+    }
     in->ocsp[in->ocsp_count++] = span_of(data, size);
     return true;
 }
