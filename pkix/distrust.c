@@ -9,24 +9,40 @@
 
 enum { SHA256_SIZE = 32, SHA256_TEXT_SIZE = 2 * SHA256_SIZE, DATE_TEXT_SIZE = 10 };
 
-/* Mozilla's dates, decided after NSS 3.87. GLOBALTRUST: June 2024; Entrust and AffirmTrust: announced July 2024. */
+/* What Mozilla decided for cause after NSS 3.87, whose list Debian 12 has. Roots that it retired for their age (its
+ * Root CA Lifecycles) or at their owner's wish are not here: nothing is held against what they sign.
+ *
+ * "after": CKA_NSS_SERVER_DISTRUST_AFTER in certdata.txt, to the second. "removed": the day of a Firefox without the
+ * root, or without its trust bit for web sites; Mozilla then trusts no leaf at all, and those from before have run out.
+ */
 static const struct {
     const char *sha256;
-    const char *until;
+    struct der_date until; /* the last second of a leaf's notBefore */
 } known[] = {
-    /* GLOBALTRUST 2020 */
-    {"9a296a5182d1d451a2e37f439b74daafa267523329f90f9a0d2007c334e23c9a", "2024-06-30"},
-    /* Entrust Root Certification Authority, - G2, - G4, - EC1; Entrust.net Certification Authority (2048) */
-    {"73c176434f1bc6d5adf45b0e76e727287c8de57616c1e6e6141a2b2cbc7d8e4c", "2024-11-30"},
-    {"43df5774b03e7fef5fe40d931a7bedf1bb2e6b42738c4e6d3841103d3aa7f339", "2024-11-30"},
-    {"db3517d1f6732a2d5ab97c533ec70779ee3270a62fb4ac4238372460e6f01e88", "2024-11-30"},
-    {"02ed0eb28c14da45165c566791700d6451d7fb56f0b2ab1d3b8eb070e56edff5", "2024-11-30"},
-    {"6dc47172e01cbcb0bf62580d895fe2b8ac9ad4f873801e0c10b9c837d21eb177", "2024-11-30"},
-    /* AffirmTrust Commercial, Networking, Premium, Premium ECC */
-    {"0376ab1d54c5f9803ce4b2e201a0ee7eef7b57b636e8a93c9b8d4860c96f5fa7", "2024-11-30"},
-    {"0a81ec5a929777f145904af38d5d509f66b5e2c58fcdb531058b0e17f3f0b41b", "2024-11-30"},
-    {"70a73f7f376b60074248904534b11482d5bf0e698ecc498df52577ebf2e93b9a", "2024-11-30"},
-    {"bd71fdf6da97e4cf62d1647add2581b07d79adf8397eb4ecba9c5e8488821423", "2024-11-30"},
+    /* GLOBALTRUST 2020; after. Bugzilla 1901080, NSS 3.101.1, June 2024. */
+    {"9a296a5182d1d451a2e37f439b74daafa267523329f90f9a0d2007c334e23c9a", {2024, 6, 30, 0, 0, 0}},
+    /* Entrust Root Certification Authority, - G2, - EC1, AffirmTrust Commercial, Networking, Premium, Premium ECC;
+     * after. Bugzilla 1922387, NSS 3.107; announced on dev-security-policy, 31 July 2024. */
+    {"73c176434f1bc6d5adf45b0e76e727287c8de57616c1e6e6141a2b2cbc7d8e4c", {2024, 11, 30, 23, 59, 59}},
+    {"43df5774b03e7fef5fe40d931a7bedf1bb2e6b42738c4e6d3841103d3aa7f339", {2024, 11, 30, 23, 59, 59}},
+    {"02ed0eb28c14da45165c566791700d6451d7fb56f0b2ab1d3b8eb070e56edff5", {2024, 11, 30, 23, 59, 59}},
+    {"0376ab1d54c5f9803ce4b2e201a0ee7eef7b57b636e8a93c9b8d4860c96f5fa7", {2024, 11, 30, 23, 59, 59}},
+    {"0a81ec5a929777f145904af38d5d509f66b5e2c58fcdb531058b0e17f3f0b41b", {2024, 11, 30, 23, 59, 59}},
+    {"70a73f7f376b60074248904534b11482d5bf0e698ecc498df52577ebf2e93b9a", {2024, 11, 30, 23, 59, 59}},
+    {"bd71fdf6da97e4cf62d1647add2581b07d79adf8397eb4ecba9c5e8488821423", {2024, 11, 30, 23, 59, 59}},
+    /* Entrust Root Certification Authority - G4, Entrust.net Certification Authority (2048): the same announcement and
+     * day; their trust bits went with NSS 3.107 (Bugzilla 1919913) and NSS 3.111 (1957685) instead. */
+    {"db3517d1f6732a2d5ab97c533ec70779ee3270a62fb4ac4238372460e6f01e88", {2024, 11, 30, 23, 59, 59}},
+    {"6dc47172e01cbcb0bf62580d895fe2b8ac9ad4f873801e0c10b9c837d21eb177", {2024, 11, 30, 23, 59, 59}},
+    /* Izenpe.com; after. NSS 3.123.1, April 2026. */
+    {"2530cc8e98321502bad96f9b1fba1b099e2d299e0f4548bb914f363bc0d4531f", {2026, 4, 15, 23, 59, 59}},
+    /* ePKI Root Certification Authority (Chunghwa Telecom); removed. Bugzilla 1967548, NSS 3.113, for Firefox 141.
+     * Chrome gave it the end of that month. */
+    {"c0a6f4dc63a24bfdcf54ef2a6a082a0a72de35803e2ff5ff527ae5d87206dfd5", {2025, 7, 31, 23, 59, 59}},
+    /* E-Tugra Certification Authority, E-Tugra Global Root CA RSA v3, - ECC v3; removed. NSS 3.93, Firefox 116. */
+    {"b0bfd52bb0d7d9bd92bf5d4dc13da255c02c542f378365ea893911f55e55f23c", {2023, 8, 1, 0, 0, 0}},
+    {"ef66b0b10a3cdb9f2e3648c76bd2af18ead2bfe6f117655e28c4060da1a3f4c2", {2023, 8, 1, 0, 0, 0}},
+    {"873f4685fa7f563625252e6d36bcd7f16fc24951f264e47e1b954f4908cdca13", {2023, 8, 1, 0, 0, 0}},
 };
 
 static int hex_digit(char c)
@@ -96,7 +112,7 @@ void pkix_distrust_known(struct pkix_store *store)
         uint8_t sha256[SHA256_SIZE];
         int64_t until;
 
-        if (!parse_sha256(known[i].sha256, sha256) || !parse_date(known[i].until, &until))
+        if (!parse_sha256(known[i].sha256, sha256) || !der_date_to_seconds(&known[i].until, &until))
             base_abort("distrust table, row %u", i);
         apply(store, APPLY_TO_MOZILLA, sha256, until);
     }
@@ -116,7 +132,8 @@ static bool apply_line(struct pkix_store *store, char *line, const char *path, u
     date = strtok_r(NULL, " \t", &save);
     more = strtok_r(NULL, " \t", &save);
     if (strlen(fingerprint) != SHA256_TEXT_SIZE || !parse_sha256(fingerprint, sha256)) {
-        *error = base_printf("%s:%u: the first word is not a SHA-256 fingerprint of 64 hexadecimal digits", path, number);
+        *error =
+            base_printf("%s:%u: the first word is not a SHA-256 fingerprint of 64 hexadecimal digits", path, number);
         return false;
     }
     if (date == NULL || more != NULL || (strcmp(date, "never") != 0 && !parse_date(date, &until))) {
