@@ -116,7 +116,8 @@ struct pkix_search {
 MUST_CHECK enum pkix_error pkix_search_init(struct pkix_search *search, const struct pkix_store *store,
                                             const struct pkix_domain *domain, const struct pkix_request *request);
 
-/* Fill in extra_reaches: pkix_search_init() does. */
+/* Fill in extra_reaches: pkix_search_init() does. They hold only while no certificate is added: where issuers may still
+ * arrive during a search, nothing is to be ruled out by them. */
 void pkix_search_find_reach(struct pkix_search *search);
 
 /* Find a path. Ranking of errors: see pkix/error.h. */
