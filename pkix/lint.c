@@ -106,6 +106,10 @@ static const char *lint_criticality(const struct pkix_cert *cert, enum pkix_lint
         return "inhibitAnyPolicy is not critical";
     if (is_critical(cert, PKIX_EXT_EXTENDED_KEY_USAGE))
         return "the extended key usage is critical";
+    if (is_critical(cert, PKIX_EXT_CERTIFICATE_POLICIES)) /* BR sections 7.1.2.7.6 and 7.1.2.10.2 */
+        return "the certificate policies are critical";
+    if (empty_subject && !has(cert, PKIX_EXT_SUBJECT_ALT_NAME)) /* RFC 5280 section 4.1.2.6 */
+        return "there is neither a subject nor an alternative name";
     if (has(cert, PKIX_EXT_SUBJECT_ALT_NAME) && empty_subject != is_critical(cert, PKIX_EXT_SUBJECT_ALT_NAME))
         return empty_subject ? "the subject is empty and its alternative names are not critical"
                              : "the subject is not empty and its alternative names are critical";
@@ -134,6 +138,8 @@ static const char *lint_access_info(const struct pkix_cert *cert)
         if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
             der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
             pkix_general_name_read(&description, &type, &location) != PKIX_OK)
+            return malformed;
+        if (pkix_lint_general_name(type, location) != NULL)
             return malformed;
         if (type == PKIX_GN_URI && !span_starts_with_nocase(location, "http://") &&
             !span_starts_with_nocase(location, "https://") && !span_starts_with_nocase(location, "ldap://"))

@@ -2,11 +2,14 @@
 #include "pkix/lint_form.h"
 #include "pkix/check.h"
 #include "pkix/key.h"
+#include "pkix/lint_names.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
 
 enum {
     UTC_TIME_LAST_YEAR = 2049,
+    ASN1_CONSTRUCTED = 0x20,
+    UNIVERSAL_TAG_END = 0x40, /* from here on: the application, context and private classes */
     TAG_DP_NAME = ASN1_CONTEXT_CONSTRUCTED | 0,
     TAG_DP_REASONS = ASN1_CONTEXT | 1,
     TAG_DP_CRL_ISSUER = ASN1_CONTEXT_CONSTRUCTED | 2,
@@ -15,6 +18,87 @@ enum {
     TAG_REQUIRE_EXPLICIT_POLICY = ASN1_CONTEXT | 0,
     TAG_INHIBIT_POLICY_MAPPING = ASN1_CONTEXT | 1,
 };
+
+/* X.690 section 8.19: at least one subidentifier, each of them whole and without leading zeros. */
+static bool is_object_identifier(struct span contents)
+{
+    bool at_start = true;
+
+    for (size_t i = 0; i < contents.size; i++) {
+        if (at_start && contents.data[i] == 0x80)
+            return false;
+        at_start = (contents.data[i] & 0x80) == 0;
+    }
+    return contents.size != 0 && at_start;
+}
+
+/* X.690 section 11.2: unused bits are zero. */
+static bool is_bit_string(struct span contents)
+{
+    if (contents.size == 0 || contents.data[0] > 7 || (contents.size == 1 && contents.data[0] != 0))
+        return false;
+    return (contents.data[contents.size - 1] & ((1u << contents.data[0]) - 1)) == 0 || contents.size == 1;
+}
+
+static bool is_integer(struct span contents)
+{
+    return contents.size == 1 || (contents.size > 1 && !(contents.data[0] == 0x00 && (contents.data[1] & 0x80) == 0) &&
+                                  !(contents.data[0] == 0xff && (contents.data[1] & 0x80) != 0));
+}
+
+/* The contents of a primitive element of the universal class. */
+static bool is_primitive(unsigned tag, struct span contents)
+{
+    switch (tag) {
+    case ASN1_BOOLEAN:
+        return contents.size == 1 && (contents.data[0] == 0x00 || contents.data[0] == 0xff);
+    case ASN1_INTEGER:
+    case ASN1_ENUMERATED:
+        return is_integer(contents);
+    case ASN1_BIT_STRING:
+        return is_bit_string(contents);
+    case ASN1_NULL:
+        return contents.size == 0;
+    case ASN1_OID:
+        return is_object_identifier(contents);
+    }
+    /* The rest is strings, whose bytes are judged where they are read; SEQUENCE and SET are never primitive. */
+    return tag != (ASN1_SEQUENCE & ~ASN1_CONSTRUCTED) && tag != (ASN1_SET & ~ASN1_CONSTRUCTED) && tag != 0;
+}
+
+/* Elements as DER writes them, all the way down: what nobody has to read is read here. */
+static bool is_der(struct span bytes, unsigned depth)
+{
+    struct der d = der_over(bytes, DER_SMALL);
+
+    while (!der_at_end(&d)) {
+        struct span contents;
+        unsigned tag;
+
+        if (der_read_any(&d, &tag, &contents, NULL) != PKIX_OK)
+            return false;
+        if ((tag & ASN1_CONSTRUCTED) != 0) {
+            bool universal = tag < UNIVERSAL_TAG_END;
+
+            if (depth == 0 || (universal && tag != ASN1_SEQUENCE && tag != ASN1_SET) || !is_der(contents, depth - 1))
+                return false;
+        } else if (tag < UNIVERSAL_TAG_END && !is_primitive(tag, contents)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The certificate, and within it the extensions that are known: what others hold is their owners' business. */
+static const char *lint_der(const struct pkix_cert *cert)
+{
+    if (!is_der(cert->der, PKIX_LINT_DEPTH_MAX))
+        return "the encoding is not DER";
+    for (unsigned i = 0; i < PKIX_EXT_COUNT; i++)
+        if (cert->extensions[i].present && !is_der(cert->extensions[i].value, PKIX_LINT_DEPTH_MAX))
+            return "an extension's encoding is not DER";
+    return NULL;
+}
 
 /* Object identifiers seen in a list that must not have one twice. */
 struct seen {
@@ -240,7 +324,7 @@ static bool general_names_valid(struct der *names)
         enum pkix_general_name type;
         struct span value;
 
-        if (pkix_general_name_read(names, &type, &value) != PKIX_OK)
+        if (pkix_general_name_read(names, &type, &value) != PKIX_OK || pkix_lint_general_name(type, value) != NULL)
             return false;
     }
     return true;
@@ -318,10 +402,18 @@ static const char *lint_authority_extensions(const struct pkix_cert *cert)
 
 const char *pkix_lint_form(const struct pkix_cert *cert, enum pkix_lint_place place)
 {
-    const char *(*const rules[])(const struct pkix_cert *) = {
-        lint_extension_list,    lint_dates,    lint_algorithm,          lint_key_usage,
-        lint_basic_constraints, lint_policies, lint_policy_constraints, lint_inhibit_any_policy,
-        lint_policy_mappings,   lint_sct_list, lint_distribution_points};
+    const char *(*const rules[])(const struct pkix_cert *) = {lint_der,
+                                                              lint_extension_list,
+                                                              lint_dates,
+                                                              lint_algorithm,
+                                                              lint_key_usage,
+                                                              lint_basic_constraints,
+                                                              lint_policies,
+                                                              lint_policy_constraints,
+                                                              lint_inhibit_any_policy,
+                                                              lint_policy_mappings,
+                                                              lint_sct_list,
+                                                              lint_distribution_points};
     const char *broken = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(rules) && broken == NULL; i++)

@@ -11,6 +11,9 @@
  */
 enum { PKIX_LINT_EXTENSIONS_MAX = 64, PKIX_LINT_POLICIES_MAX = 64 };
 
+/* Deeper nesting is no certificate's: theirs ends at a dozen. */
+enum { PKIX_LINT_DEPTH_MAX = 32 };
+
 /* The rule that is broken, in words (static), or NULL. */
 const char *pkix_lint_form(const struct pkix_cert *cert, enum pkix_lint_place place);
 

@@ -1,7 +1,6 @@
 /* see pkix/lint_names.h */
 #include "pkix/lint_names.h"
 #include "pkix/dn.h"
-#include "pkix/names.h"
 #include "pkix/oid.h"
 
 #include <stdlib.h>
@@ -135,7 +134,7 @@ static bool has_underscore(struct span name)
     return name.size != 0 && memchr(name.data, '_', name.size) != NULL;
 }
 
-static const char *lint_general_name(enum pkix_general_name type, struct span value)
+const char *pkix_lint_general_name(enum pkix_general_name type, struct span value)
 {
     switch (type) {
     case PKIX_GN_DNS:
@@ -175,7 +174,7 @@ static const char *lint_alternative_names(const struct pkix_cert *cert)
 
         if (pkix_general_name_read(&names, &type, &value) != PKIX_OK)
             return "an alternative name is malformed";
-        broken = lint_general_name(type, value);
+        broken = pkix_lint_general_name(type, value);
     }
     return broken;
 }
@@ -302,7 +301,8 @@ static const char *lint_constraint(enum pkix_general_name type, struct span base
     case PKIX_GN_DNS:
         if (base.size != 0 && base.data[0] == '.')
             return "a name constraint begins with a period";
-        return pkix_dns_id_valid(base, PKIX_DNS_CONSTRAINT) ? NULL : "a name constraint is not a domain";
+        return base.size != 0 && pkix_dns_id_valid(base, PKIX_DNS_CONSTRAINT) ? NULL
+                                                                              : "a name constraint is not a domain";
     case PKIX_GN_IP:
         return is_network(base) ? NULL : "a name constraint is not an address and a mask";
     case PKIX_GN_EMAIL:

@@ -6,8 +6,18 @@
 #include "pkix/lint.h"
 #include "pkix/names.h"
 #include "pkix/ocsp.h"
+#include "pkix/signature.h"
 
 #include <stdlib.h>
+
+/* What could be a signature costs something, and what could not costs nothing. */
+static void look_at_own_signature(const struct pkix_cert *cert)
+{
+    unsigned cost_us;
+    enum pkix_error error = pkix_signature_look(&cert->outer, cert->spki, &cost_us);
+
+    assert((error == PKIX_OK) == (cost_us != 0));
+}
 
 static void check_everywhere(const struct pkix_cert *cert)
 {
@@ -22,7 +32,10 @@ static void check_everywhere(const struct pkix_cert *cert)
         }
     }
     (void)pkix_lint(cert, PKIX_LINT_LEAF, PKIX_LINT_SIGNED_BY_ANOTHER, PKIX_PURPOSE_SERVER);
+    (void)pkix_lint(cert, PKIX_LINT_INTERMEDIATE, PKIX_LINT_SIGNED_BY_ANOTHER, PKIX_PURPOSE_SERVER);
     (void)pkix_lint(cert, PKIX_LINT_ANCHOR, PKIX_LINT_SIGNED_BY_ITSELF, PKIX_PURPOSE_CLIENT);
+    (void)pkix_lint_issued(cert, cert);
+    look_at_own_signature(cert);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -473,7 +473,7 @@ CHANGE(distribution_point_with_reasons_alone)
 
 CHANGE(timestamps_malformed)
 {
-    builder_add_extension(&c->leaf, OID_SCT_LIST, false, bytes("xx"));
+    builder_add_extension(&c->leaf, OID_SCT_LIST, false, builder_integer(1));
 }
 
 CHANGE(access_info_critical)
@@ -495,6 +495,123 @@ CHANGE(access_info_to_nowhere)
         sequence(sequence(builder_join(builder_oid(OID_AD_OCSP), builder_general_name(URI, "file:///etc/passwd")))));
 }
 
+CHANGE(access_info_not_in_ascii)
+{
+    builder_add_extension(
+        &c->leaf, OID_AUTHORITY_INFO_ACCESS, false,
+        sequence(sequence(builder_join(builder_oid(OID_AD_OCSP), builder_general_name(URI, "http://\xc3\xbc.test/")))));
+}
+
+CHANGE(distribution_point_not_in_ascii)
+{
+    builder_add_extension(
+        &c->leaf, OID_CRL_DISTRIBUTION_POINTS, false,
+        sequence(sequence(
+            builder_tlv(0xa0, builder_tlv(FULL_NAME, builder_general_name(URI, "http://\xc3\xbc.test/"), builder_end),
+                        builder_end))));
+}
+
+CHANGE(policies_critical)
+{
+    builder_add_extension(&c->leaf, OID_CERTIFICATE_POLICIES, true, sequence(sequence(builder_oid(OID_ANY_POLICY))));
+}
+
+CHANGE(empty_identifier)
+{
+    c->leaf.extensions[c->leaf.extension_count++] =
+        builder_tlv(ASN1_SEQUENCE, builder_tlv(ASN1_OID, builder_end),
+                    builder_tlv(ASN1_OCTET_STRING, bytes("a"), builder_end), builder_end);
+}
+
+CHANGE(identifier_cut_short)
+{
+    c->leaf.extensions[c->leaf.extension_count++] =
+        builder_tlv(ASN1_SEQUENCE, builder_tlv(ASN1_OID, bytes("\x2a\x83"), builder_end),
+                    builder_tlv(ASN1_OCTET_STRING, bytes("a"), builder_end), builder_end);
+}
+
+CHANGE(identifier_with_leading_zeros)
+{
+    builder_add_extension(&c->leaf, OID_AUTHORITY_INFO_ACCESS, false,
+                          sequence(sequence(builder_join(builder_tlv(ASN1_OID, bytes("\x2a\x80\x01"), builder_end),
+                                                         builder_general_name(URI, "http://ocsp.test/")))));
+}
+
+/* In a place nobody reads: a policy's qualifier. */
+static void add_qualifier(struct strict_chain *c, struct span qualifier)
+{
+    builder_add_extension(
+        &c->leaf, OID_CERTIFICATE_POLICIES, false,
+        sequence(sequence(builder_join(builder_oid(OID_ANY_POLICY),
+                                       sequence(sequence(builder_join(builder_oid(OID_USER_ID), qualifier)))))));
+}
+
+CHANGE(qualifier_with_a_number_that_is_not_minimal)
+{
+    add_qualifier(c, sequence(builder_tlv(ASN1_INTEGER, builder_bytes("\0\x01", 2), builder_end)));
+}
+
+CHANGE(qualifier_with_a_truth_of_one)
+{
+    add_qualifier(c, builder_tlv(ASN1_BOOLEAN, bytes("\x01"), builder_end));
+}
+
+CHANGE(qualifier_with_unused_bits_set)
+{
+    add_qualifier(c, builder_tlv(ASN1_BIT_STRING, builder_bytes("\x04\xff", 2), builder_end));
+}
+
+CHANGE(qualifier_with_a_string_in_pieces)
+{
+    add_qualifier(
+        c, builder_tlv(ASN1_OCTET_STRING | 0x20, builder_tlv(ASN1_OCTET_STRING, bytes("a"), builder_end), builder_end));
+}
+
+CHANGE(qualifier_with_a_primitive_sequence)
+{
+    add_qualifier(c, builder_tlv(0x10, bytes("a"), builder_end));
+}
+
+CHANGE(qualifier_nested_too_deeply)
+{
+    struct span nested = builder_integer(1);
+
+    for (unsigned i = 0; i < 40; i++)
+        nested = sequence(nested);
+    add_qualifier(c, nested);
+}
+
+CHANGE(qualifier_as_it_should_be)
+{
+    add_qualifier(c, sequence(builder_join(builder_integer(300),
+                                           builder_tlv(ASN1_BIT_STRING, builder_bytes("\x04\xf0", 2), builder_end))));
+}
+
+CHANGE(client_without_any_name)
+{
+    c->leaf = builder_client(NULL, 2, "ca", 1);
+    c->purpose = PKIX_PURPOSE_CLIENT;
+}
+
+static void strict_checks_that_everything_is_der(void **state)
+{
+    static const struct strict_case cases[] = {
+        ROW(qualifier_as_it_should_be, PKIX_OK, NULL),
+        ROW(empty_identifier, PKIX_OK, "not DER"),
+        ROW(identifier_cut_short, PKIX_OK, "not DER"),
+        ROW(identifier_with_leading_zeros, PKIX_OK, "not DER"),
+        ROW(qualifier_with_a_number_that_is_not_minimal, PKIX_OK, "not DER"),
+        ROW(qualifier_with_a_truth_of_one, PKIX_OK, "not DER"),
+        ROW(qualifier_with_unused_bits_set, PKIX_OK, "not DER"),
+        ROW(qualifier_with_a_string_in_pieces, PKIX_OK, "not DER"),
+        ROW(qualifier_with_a_primitive_sequence, PKIX_OK, "not DER"),
+        ROW(qualifier_nested_too_deeply, PKIX_OK, "not DER"),
+    };
+
+    (void)state;
+    strict_chain_run(cases, ARRAY_LEN(cases));
+}
+
 static void strict_checks_extensions(void **state)
 {
     static const struct strict_case cases[] = {
@@ -512,6 +629,8 @@ static void strict_checks_extensions(void **state)
         ROW(usage_critical, PKIX_OK, "extended key usage is critical"),
         ROW(usage_lists_any, PKIX_OK, "lists any usage"),
         ROW(root_with_usage, PKIX_OK, "root has an extended key usage"),
+        ROW(client_without_any_name, PKIX_OK, "neither a subject nor an alternative name"),
+        ROW(policies_critical, PKIX_OK, "certificate policies are critical"),
         ROW(policies_empty, PKIX_OK, "policies are malformed"),
         ROW(policy_twice, PKIX_OK, "policy is there twice"),
         ROW(policy_with_empty_qualifiers, PKIX_OK, "policies are malformed"),
@@ -524,6 +643,8 @@ static void strict_checks_extensions(void **state)
         ROW(leaf_with_name_constraints, PKIX_BAD_EXTENSION, NULL),
         ROW(distribution_point_empty, PKIX_OK, "distribution points are malformed"),
         ROW(distribution_point_with_reasons_alone, PKIX_OK, "distribution points are malformed"),
+        ROW(access_info_not_in_ascii, PKIX_OK, "access is malformed"),
+        ROW(distribution_point_not_in_ascii, PKIX_OK, "distribution points are malformed"),
         ROW(timestamps_malformed, PKIX_OK, "timestamps is malformed"),
         ROW(access_info_critical, PKIX_BAD_EXTENSION, NULL),
         ROW(access_info_malformed, PKIX_BAD_EXTENSION, NULL),
@@ -540,6 +661,7 @@ int main(void)
         cmocka_unit_test(strict_accepts_what_is_right),
         cmocka_unit_test(strict_checks_key_identifiers),
         cmocka_unit_test(strict_checks_version_serial_dates_and_algorithms),
+        cmocka_unit_test(strict_checks_that_everything_is_der),
         cmocka_unit_test(strict_checks_extensions),
     };
 

@@ -336,6 +336,11 @@ CHANGE(constraint_begins_with_a_dot)
     constrain(c, builder_general_name(DNS, ".example.com"), none());
 }
 
+CHANGE(constraint_of_no_host)
+{
+    constrain(c, builder_general_name(DNS, ""), none());
+}
+
 CHANGE(constraint_is_a_wildcard)
 {
     constrain(c, none(), builder_general_name(DNS, "*.example.org"));
@@ -398,6 +403,7 @@ static void strict_checks_the_form_of_constraints(void **state)
         ROW(constraint_with_holes_in_the_mask, PKIX_OK, "not an address and a mask"),
         ROW(constraint_of_an_address_without_mask, PKIX_OK, "not an address and a mask"),
         ROW(constraint_begins_with_a_dot, PKIX_OK, "begins with a period"),
+        ROW(constraint_of_no_host, PKIX_OK, "not a domain"),
         ROW(constraint_is_a_wildcard, PKIX_BAD_DER, NULL),
         ROW(constraint_of_mail_is_a_wildcard, PKIX_OK, NULL), /* '*' is an atom like another */
         ROW(constraint_of_mail_is_not_mail, PKIX_OK, "neither mailbox, host nor domain"),
