@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+enum { ASN1_NUMERIC_STRING = 0x12, ASN1_UNIVERSAL_TAG_END = 0x40 };
+
 /* ITU-T X.680 section 41.4. */
 static bool is_printable_string(struct span text)
 {
@@ -20,13 +22,28 @@ static bool is_printable_string(struct span text)
     return true;
 }
 
-/* What its type allows, at least one character (RFC 5280 appendix A.1), no control characters. Types that are no text
- * are not looked into. */
-static bool attribute_value_valid(unsigned tag, struct span value)
+/* Those of RFC 5280 appendix A.1 and RFC 4519 that are text. */
+static bool is_text_attribute(struct span oid)
+{
+    static const enum pkix_oid text[] = {
+        OID_COMMON_NAME,      OID_COUNTRY,      OID_LOCALITY,      OID_STATE,
+        OID_STREET,           OID_ORGANIZATION, OID_SERIAL_NUMBER, OID_ORGANIZATIONAL_UNIT,
+        OID_DOMAIN_COMPONENT, OID_USER_ID,      OID_EMAIL_ADDRESS};
+
+    for (size_t i = 0; i < ARRAY_LEN(text); i++)
+        if (pkix_oid_is(oid, text[i]))
+            return true;
+    return false;
+}
+
+/* What its string type allows, at least one character (RFC 5280 appendix A.1), no control characters. An attribute that
+ * is not known may be of another type. */
+static bool attribute_value_valid(struct span oid, unsigned tag, struct span value)
 {
     char *text;
 
     switch (tag) {
+    case ASN1_NUMERIC_STRING:
     case ASN1_PRINTABLE_STRING:
         return value.size != 0 && is_printable_string(value);
     case ASN1_UTF8_STRING:
@@ -38,7 +55,7 @@ static bool attribute_value_valid(unsigned tag, struct span value)
         free(text);
         return value.size != 0 && text != NULL;
     }
-    return true;
+    return tag < ASN1_UNIVERSAL_TAG_END && !is_text_attribute(oid);
 }
 
 /* X.690 section 11.6: a SET OF in ascending order of its elements' encodings, the shorter one padded with zeros. */
@@ -67,7 +84,7 @@ static const char *lint_rdn(struct der *rdn)
             der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
             der_read_any(&attribute, &tag, &value, NULL) != PKIX_OK || der_end(&attribute) != PKIX_OK)
             return "a distinguished name is malformed";
-        if (!attribute_value_valid(tag, value))
+        if (!attribute_value_valid(oid, tag, value))
             return "a distinguished name has a value that its string type does not allow";
         if (before.size != 0 && !is_ascending(before, whole))
             return "a relative distinguished name is not sorted as DER asks";

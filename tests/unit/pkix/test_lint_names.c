@@ -61,6 +61,21 @@ CHANGE(subject_with_empty_value)
     name_ca(c, name_of_rdn(attribute(OID_COMMON_NAME, ASN1_UTF8_STRING, "")));
 }
 
+CHANGE(subject_that_is_no_text)
+{
+    name_ca(c, name_of_rdn(attribute(OID_COMMON_NAME, ASN1_OCTET_STRING, "a")));
+}
+
+CHANGE(subject_of_an_unknown_type_that_is_no_text)
+{
+    name_ca(c, name_of_rdn(attribute(OID_KEY_USAGE, ASN1_OCTET_STRING, "a")));
+}
+
+CHANGE(subject_of_an_unknown_type_and_class)
+{
+    name_ca(c, name_of_rdn(attribute(OID_KEY_USAGE, ASN1_CONTEXT, "a")));
+}
+
 CHANGE(subject_unsorted)
 {
     name_ca(c, name_of_rdn(builder_join(attribute(OID_ORGANIZATION, ASN1_UTF8_STRING, "aaa"),
@@ -90,6 +105,9 @@ static void strict_checks_distinguished_names(void **state)
         ROW(subject_printable_with_at, PKIX_OK, "string type does not allow"),
         ROW(subject_not_utf8, PKIX_OK, "string type does not allow"),
         ROW(subject_with_empty_value, PKIX_OK, "string type does not allow"),
+        ROW(subject_that_is_no_text, PKIX_OK, "string type does not allow"),
+        ROW(subject_of_an_unknown_type_that_is_no_text, PKIX_OK, NULL),
+        ROW(subject_of_an_unknown_type_and_class, PKIX_OK, "string type does not allow"),
         ROW(subject_unsorted, PKIX_OK, "not sorted"),
         ROW(subject_with_an_empty_rdn, PKIX_OK, "is empty"),
         ROW(authority_without_name, PKIX_EMPTY_ISSUER, NULL),
