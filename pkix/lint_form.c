@@ -5,6 +5,8 @@
 #include "pkix/lint_names.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
+#include "pkix/oid_text.h"
+#include "pkix/policy_read.h"
 
 enum {
     UTC_TIME_LAST_YEAR = 2049,
@@ -15,22 +17,7 @@ enum {
     TAG_DP_CRL_ISSUER = ASN1_CONTEXT_CONSTRUCTED | 2,
     TAG_FULL_NAME = ASN1_CONTEXT_CONSTRUCTED | 0,
     TAG_RELATIVE_NAME = ASN1_CONTEXT_CONSTRUCTED | 1,
-    TAG_REQUIRE_EXPLICIT_POLICY = ASN1_CONTEXT | 0,
-    TAG_INHIBIT_POLICY_MAPPING = ASN1_CONTEXT | 1,
 };
-
-/* X.690 section 8.19: at least one subidentifier, each of them whole and without leading zeros. */
-static bool is_object_identifier(struct span contents)
-{
-    bool at_start = true;
-
-    for (size_t i = 0; i < contents.size; i++) {
-        if (at_start && contents.data[i] == 0x80)
-            return false;
-        at_start = (contents.data[i] & 0x80) == 0;
-    }
-    return contents.size != 0 && at_start;
-}
 
 /* X.690 section 11.2: unused bits are zero. */
 static bool is_bit_string(struct span contents)
@@ -60,7 +47,7 @@ static bool is_primitive(unsigned tag, struct span contents)
     case ASN1_NULL:
         return contents.size == 0;
     case ASN1_OID:
-        return is_object_identifier(contents);
+        return pkix_oid_is_well_formed(contents);
     }
     /* The rest is strings, whose bytes are judged where they are read; SEQUENCE and SET are never primitive. */
     return tag != (ASN1_SEQUENCE & ~ASN1_CONSTRUCTED) && tag != (ASN1_SET & ~ASN1_CONSTRUCTED) && tag != 0;
@@ -236,84 +223,36 @@ static bool policy_information_read(struct der *list, struct span *oid)
     return true;
 }
 
-/* RFC 5280 section 4.2.1.4: at least one, none twice. */
-static const char *lint_policies(const struct pkix_cert *cert)
+static const char *lint_policy_qualifiers(const struct pkix_cert *cert)
 {
-    static const char *const malformed = "the certificate policies are malformed";
-    struct span oids[PKIX_LINT_POLICIES_MAX];
-    struct seen seen = {.oids = oids, .max = ARRAY_LEN(oids)};
-    struct span value;
+    struct span value, oid;
     struct der list;
 
     if (!pkix_cert_extension(cert, PKIX_EXT_CERTIFICATE_POLICIES, &value))
         return NULL;
-    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
-        return malformed;
-    while (!der_at_end(&list)) {
-        struct span oid;
-
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK)
+        return "the certificate policies are malformed";
+    while (!der_at_end(&list))
         if (!policy_information_read(&list, &oid))
-            return malformed;
-        if (!is_first(&seen, oid))
-            return "a certificate policy is there twice";
-    }
+            return "the qualifiers of a certificate policy are malformed or none";
     return NULL;
 }
 
-/* RFC 5280 section 4.2.1.11: SkipCerts is not negative, and one of the two is there. */
-static const char *lint_policy_constraints(const struct pkix_cert *cert)
+/* The path's certificates have passed this; its anchor has not, whose policies do not matter otherwise. */
+static const char *lint_policy_extensions(const struct pkix_cert *cert)
 {
-    struct span value, explicit_policy, mapping;
-    struct der sequence;
-    bool has_explicit, has_mapping;
+    struct pkix_policies policies;
+    struct pkix_policy_mappings mappings;
+    struct pkix_policy_constraints constraints;
+    unsigned skip_certs;
+    const char *what = NULL;
 
-    if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_CONSTRAINTS, &value))
-        return NULL;
-    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
-        der_read_optional(&sequence, TAG_REQUIRE_EXPLICIT_POLICY, &explicit_policy, &has_explicit) != PKIX_OK ||
-        der_read_optional(&sequence, TAG_INHIBIT_POLICY_MAPPING, &mapping, &has_mapping) != PKIX_OK ||
-        der_end(&sequence) != PKIX_OK || (!has_explicit && !has_mapping) ||
-        (has_explicit && (explicit_policy.size == 0 || (explicit_policy.data[0] & 0x80) != 0)) ||
-        (has_mapping && (mapping.size == 0 || (mapping.data[0] & 0x80) != 0)))
-        return "the policy constraints are malformed or empty";
-    return NULL;
-}
-
-static const char *lint_inhibit_any_policy(const struct pkix_cert *cert)
-{
-    struct span value, count;
-    struct der d;
-
-    if (!pkix_cert_extension(cert, PKIX_EXT_INHIBIT_ANY_POLICY, &value))
-        return NULL;
-    d = der_over(value, DER_SMALL);
-    if (der_read_integer(&d, &count) != PKIX_OK || der_end(&d) != PKIX_OK || (count.data[0] & 0x80) != 0)
-        return "inhibitAnyPolicy is malformed";
-    return NULL;
-}
-
-/* RFC 5280 section 4.2.1.5: neither to nor from anyPolicy. */
-static const char *lint_policy_mappings(const struct pkix_cert *cert)
-{
-    static const char *const malformed = "the policy mappings are malformed";
-    struct span value;
-    struct der list;
-
-    if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_MAPPINGS, &value))
-        return NULL;
-    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
-        return malformed;
-    while (!der_at_end(&list)) {
-        struct der mapping;
-        struct span from, to;
-
-        if (der_enter(&list, ASN1_SEQUENCE, &mapping) != PKIX_OK || der_read(&mapping, ASN1_OID, &from) != PKIX_OK ||
-            der_read(&mapping, ASN1_OID, &to) != PKIX_OK || der_end(&mapping) != PKIX_OK)
-            return malformed;
-        if (pkix_oid_is(from, OID_ANY_POLICY) || pkix_oid_is(to, OID_ANY_POLICY))
-            return "a policy mapping has anyPolicy";
-    }
-    return NULL;
+    if (pkix_policies_read(cert, &policies, &what) != PKIX_OK ||
+        pkix_policy_mappings_read(cert, &mappings, &what) != PKIX_OK ||
+        pkix_policy_constraints_read(cert, &constraints, &what) != PKIX_OK ||
+        pkix_inhibit_any_policy_read(cert, &skip_certs, &what) != PKIX_OK)
+        return what;
+    return lint_policy_qualifiers(cert);
 }
 
 static bool general_names_valid(struct der *names)
@@ -408,10 +347,7 @@ const char *pkix_lint_form(const struct pkix_cert *cert, enum pkix_lint_place pl
                                                               lint_algorithm,
                                                               lint_key_usage,
                                                               lint_basic_constraints,
-                                                              lint_policies,
-                                                              lint_policy_constraints,
-                                                              lint_inhibit_any_policy,
-                                                              lint_policy_mappings,
+                                                              lint_policy_extensions,
                                                               lint_sct_list,
                                                               lint_distribution_points};
     const char *broken = NULL;

@@ -9,7 +9,7 @@
 
 /* As many extensions are looked at for doubles; a certificate with more breaks a rule for that. Real ones have a dozen.
  */
-enum { PKIX_LINT_EXTENSIONS_MAX = 64, PKIX_LINT_POLICIES_MAX = 64 };
+enum { PKIX_LINT_EXTENSIONS_MAX = 64 };
 
 /* Deeper nesting is no certificate's: theirs ends at a dozen. */
 enum { PKIX_LINT_DEPTH_MAX = 32 };

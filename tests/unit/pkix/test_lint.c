@@ -408,6 +408,11 @@ CHANGE(policies_empty)
     builder_add_extension(&c->leaf, OID_CERTIFICATE_POLICIES, false, builder_tlv(ASN1_SEQUENCE, builder_end));
 }
 
+CHANGE(root_policies_empty)
+{
+    builder_add_extension(&c->root, OID_CERTIFICATE_POLICIES, false, builder_tlv(ASN1_SEQUENCE, builder_end));
+}
+
 CHANGE(policy_twice)
 {
     builder_add_extension(
@@ -631,14 +636,15 @@ static void strict_checks_extensions(void **state)
         ROW(root_with_usage, PKIX_OK, "root has an extended key usage"),
         ROW(client_without_any_name, PKIX_OK, "neither a subject nor an alternative name"),
         ROW(policies_critical, PKIX_OK, "certificate policies are critical"),
-        ROW(policies_empty, PKIX_OK, "policies are malformed"),
-        ROW(policy_twice, PKIX_OK, "policy is there twice"),
-        ROW(policy_with_empty_qualifiers, PKIX_OK, "policies are malformed"),
-        ROW(policy_constraints_empty, PKIX_OK, "malformed or empty"),
+        ROW(policies_empty, PKIX_BAD_POLICY, NULL),
+        ROW(policy_twice, PKIX_BAD_POLICY, NULL),
+        ROW(policy_with_empty_qualifiers, PKIX_OK, "qualifiers of a certificate policy"),
+        ROW(root_policies_empty, PKIX_OK, "certificatePolicies are malformed"),
+        ROW(policy_constraints_empty, PKIX_BAD_POLICY, NULL),
         ROW(policy_constraints_not_critical, PKIX_OK, "policy constraints are not critical"),
-        ROW(inhibit_any_policy_negative, PKIX_OK, "inhibitAnyPolicy is malformed"),
-        ROW(policy_mapped_to_any, PKIX_OK, "mapping has anyPolicy"),
-        ROW(policy_mappings_critical, PKIX_UNKNOWN_CRITICAL_EXTENSION, NULL),
+        ROW(inhibit_any_policy_negative, PKIX_BAD_POLICY, NULL),
+        ROW(policy_mapped_to_any, PKIX_BAD_POLICY, NULL),
+        ROW(policy_mappings_critical, PKIX_OK, NULL),
         ROW(leaf_with_inhibit_any_policy, PKIX_OK, "for authorities"),
         ROW(leaf_with_name_constraints, PKIX_BAD_EXTENSION, NULL),
         ROW(distribution_point_empty, PKIX_OK, "distribution points are malformed"),
