@@ -291,6 +291,7 @@ const struct protocol starttls_imap = {
     .alpn = "imap",
     .accept = &accept_class,
     .connect = &connect_class,
+    .probe = &imap_probe_class,
     .filter = &imap_filter_class,
     .failure_text = failure_text,
     .greeting_text = greeting_text,

@@ -32,6 +32,9 @@ enum {
     STARTTLS_IMAP_LOGINS_PENDING_MAX = 8,  /* relayed LOGIN and AUTHENTICATE commands that have no reply yet */
     STARTTLS_IMAP_LITERAL_DIGITS_MAX = 10, /* number64 is more than any login needs */
 
+    /* What a server says it can do, kept to be shown. */
+    STARTTLS_CAPABILITIES_BYTES_MAX = 512,
+
     /* HTTP heads, requests and responses. */
     STARTTLS_HTTP_START_LINE_BYTES_MAX = 8 * 1024,
     STARTTLS_HTTP_HEAD_BYTES_MAX = 16 * 1024,

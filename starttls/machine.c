@@ -55,6 +55,18 @@ struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol
     return create(protocol, p->connect, options);
 }
 
+struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, const struct starttls_options *options)
+{
+    const struct protocol *p = find_protocol(protocol);
+
+    return p == NULL || p->probe == NULL ? NULL : create(protocol, p->probe, options);
+}
+
+struct span starttls_capabilities(const struct starttls_machine *m)
+{
+    return buffer_span(&m->capabilities);
+}
+
 void starttls_machine_destroy(struct starttls_machine **m)
 {
     if (*m == NULL)

@@ -50,6 +50,7 @@ struct starttls_machine {
     char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;
     struct buffer early; /* bytes that came with or after the request for a target */
+    struct buffer capabilities; /* a probe's: words, as the server wrote them */
 };
 
 struct protocol {
@@ -57,6 +58,7 @@ struct protocol {
     const char *alpn; /* NULL: none registered */
     const struct machine_class *accept;
     const struct machine_class *connect;
+    const struct machine_class *probe;   /* NULL: nothing to ask */
     const struct filter_class *filter; /* NULL: nothing to filter */
     void (*failure_text)(enum starttls_failure failure, bool greeted, const char *name, struct buffer *out);
     void (*greeting_text)(const char *name, struct buffer *out);
@@ -66,6 +68,10 @@ extern const struct protocol starttls_smtp;
 extern const struct protocol starttls_lmtp;
 extern const struct protocol starttls_imap;
 extern const struct protocol starttls_http_connect;
+
+/* probe.c; the first one is LMTP's, too */
+extern const struct machine_class smtp_probe_class;
+extern const struct machine_class imap_probe_class;
 
 /* Say something to the peer. Output past its ceiling is dropped and breaks the machine. */
 void machine_say(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -87,6 +93,9 @@ void text_append(struct buffer *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Cut `line` at its first space: the word before it, and what follows the space. `line` without a space is one word
  * and an empty rest; *has_rest tells "word" from "word ". */
 struct span text_word(struct span line, struct span *rest, bool *has_rest);
+
+/* The code of an SMTP reply line ("250-x", "250 x", "250"), or 0. RFC 5321 section 4.2. */
+unsigned text_reply_code(struct span line);
 
 /* Whether `line` begins as an HTTP request does: a browser sent across protocols (ALPACA, X1 and X3). */
 enum http_likeness { HTTP_LIKENESS_METHOD, HTTP_LIKENESS_REQUEST_LINE };

@@ -213,21 +213,6 @@ static void connect_start(struct starttls_machine *m)
     connect_enter(m, CONNECT_GREETING);
 }
 
-/* The code of a reply line ("250-x", "250 x", "250"), or 0. RFC 5321 section 4.2. */
-static unsigned reply_code(struct span line)
-{
-    unsigned code = 0;
-
-    if (line.size < 3 || line.data[0] < '2' || line.data[0] > '5')
-        return 0;
-    for (size_t i = 0; i < 3; i++) {
-        if (line.data[i] < '0' || line.data[i] > '9')
-            return 0;
-        code = code * 10 + (unsigned)(line.data[i] - '0');
-    }
-    return line.size == 3 || line.data[3] == ' ' || line.data[3] == '-' ? code : 0;
-}
-
 /* The last line of a reply. Whatever else the server says, STARTTLS it must be: there is no way back to plain text. */
 static enum starttls_status on_reply(struct connect *c, struct span line)
 {
@@ -262,7 +247,7 @@ static enum starttls_status on_reply(struct connect *c, struct span line)
 static enum starttls_status connect_line(struct starttls_machine *m, struct span line)
 {
     struct connect *c = CONTAINER_OF(m, struct connect, m);
-    unsigned code = reply_code(line);
+    unsigned code = text_reply_code(line);
     struct span parameters;
     bool has_parameters;
 
@@ -338,6 +323,7 @@ const struct protocol starttls_smtp = {
     .name = "smtp",
     .accept = &accept_class,
     .connect = &connect_class,
+    .probe = &smtp_probe_class,
     .filter = &smtp_filter_class,
     .failure_text = failure_text,
     .greeting_text = greeting_text,
@@ -347,6 +333,7 @@ const struct protocol starttls_lmtp = {
     .name = "lmtp",
     .accept = &accept_class,
     .connect = &connect_class,
+    .probe = &smtp_probe_class,
     .filter = &smtp_filter_class,
     .failure_text = failure_text,
     .greeting_text = lmtp_greeting_text,

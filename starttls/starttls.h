@@ -71,6 +71,13 @@ struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol,
 struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol,
                                                  const struct starttls_options *options);
 
+/* The machine that asks a server what it can do (EHLO, CAPABILITY), says goodbye and is READY: for a look whether the
+ * server serves. `options->upgrade`: TLS came by STARTTLS, so that the server has greeted already. NULL for a protocol in
+ * which nothing can be asked (tcp, http-proxy). */
+struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, const struct starttls_options *options);
+/* What it has been told so far, words with a space between: the server's, so quote them. Lives with the machine. */
+struct span starttls_capabilities(const struct starttls_machine *m);
+
 void starttls_machine_destroy(struct starttls_machine **m); /* wipes its buffers */
 
 /* Feed bytes received from the peer. *consumed says how many were taken; once the status is not NEED_MORE, nothing

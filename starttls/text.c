@@ -48,3 +48,17 @@ bool text_looks_like_http(struct span line, enum http_likeness likeness)
             return likeness == HTTP_LIKENESS_METHOD || names_http_version(line);
     return false;
 }
+
+unsigned text_reply_code(struct span line)
+{
+    unsigned code = 0;
+
+    if (line.size < 3 || line.data[0] < '2' || line.data[0] > '5')
+        return 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (line.data[i] < '0' || line.data[i] > '9')
+            return 0;
+        code = code * 10 + (unsigned)(line.data[i] - '0');
+    }
+    return line.size == 3 || line.data[3] == ' ' || line.data[3] == '-' ? code : 0;
+}

@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum fuzz_side { FUZZ_ACCEPTED, FUZZ_CONNECTED };
+enum fuzz_side { FUZZ_ACCEPTED, FUZZ_CONNECTED, FUZZ_PROBED };
 
 #define FUZZ_CHECK(condition)                                                                                          \
     do {                                                                                                               \
@@ -31,8 +31,9 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
 {
     const struct starttls_options options = {
         .name = "proxy.test", .upgrade = upgrade, .target_host = "host.test", .target_port = 443};
-    struct starttls_machine *m = side == FUZZ_ACCEPTED ? starttls_accept_create(protocol, &options)
-                                                       : starttls_connect_create(protocol, &options);
+    struct starttls_machine *m = side == FUZZ_ACCEPTED    ? starttls_accept_create(protocol, &options)
+                                 : side == FUZZ_CONNECTED ? starttls_connect_create(protocol, &options)
+                                                          : starttls_probe_create(protocol, &options);
     struct fuzz_result r = {.status = STARTTLS_NEED_MORE};
 
     /* Nothing is taken out before the end: how the caller sends must not matter either. */

@@ -24,6 +24,8 @@ struct starttls_machine *conversation_create(const struct conversation *row)
         .target_port = 443,
     };
 
+    if (row->side == PROBED)
+        return starttls_probe_create(row->protocol, &options);
     return row->side == ACCEPTED ? starttls_accept_create(row->protocol, &options)
                                  : starttls_connect_create(row->protocol, &options);
 }

@@ -7,7 +7,7 @@
 
 #include "starttls/starttls.h"
 
-enum side { ACCEPTED, CONNECTED };
+enum side { ACCEPTED, CONNECTED, PROBED };
 enum upgrade { PLAIN, UPGRADE };
 
 /* The bytes of a string literal, NULs included. */
