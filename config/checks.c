@@ -100,16 +100,21 @@ static void listen_identity(struct check_context *c)
         FIND(c, OPTION_LISTEN_TLS, "listen_tls needs identity, such as file:/etc/yett/server.pem");
 }
 
+bool config_service_originates_tls(const struct config_service *s)
+{
+    return s->connect_tls != CONFIG_TLS_NONE || s->protocol == CONFIG_PROTOCOL_HTTP_PROXY;
+}
+
 /* Without TLS on the listening side the identity can only be the connecting side's. */
 static void connect_identity(struct check_context *c)
 {
     struct config_service *s = c->service;
 
-    if (s->connect_tls == CONFIG_TLS_NONE && given(c, OPTION_CONNECT_IDENTITY))
+    if (!config_service_originates_tls(s) && given(c, OPTION_CONNECT_IDENTITY))
         FIND(c, OPTION_CONNECT_IDENTITY, "connect_identity: needs connect_tls = implicit or starttls");
     if (s->listen_tls != CONFIG_TLS_NONE || !given(c, OPTION_IDENTITY))
         return;
-    if (s->connect_tls == CONFIG_TLS_NONE) {
+    if (!config_service_originates_tls(s)) {
         FIND(c, OPTION_IDENTITY, "identity: needs TLS: set listen_tls or connect_tls");
     } else if (given(c, OPTION_CONNECT_IDENTITY)) {
         FIND(c, OPTION_IDENTITY,
@@ -158,7 +163,8 @@ static void starttls(struct check_context *c)
 /* Which options go with http-proxy, where the client names the target, and which with everything else. */
 static void target(struct check_context *c)
 {
-    static const enum option_id fixed_only[] = {OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_VIA, OPTION_SEND_PROXY};
+    static const enum option_id fixed_only[] = {OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_VIA, OPTION_SEND_PROXY,
+                                                OPTION_VERIFY_NAME};
     static const enum option_id proxy_only[] = {OPTION_ALLOW_TARGET};
 
     if (c->service->protocol == CONFIG_PROTOCOL_HTTP_PROXY) {
@@ -227,6 +233,8 @@ static void verification(struct check_context *c)
     static const enum option_id tls_only[] = {OPTION_VERIFY_NAME, OPTION_TRUST, OPTION_INSECURE_NO_VERIFY};
     const struct config_service *s = c->service;
 
+    if (s->protocol == CONFIG_PROTOCOL_HTTP_PROXY)
+        return;
     if (s->connect_tls == CONFIG_TLS_NONE) {
         useless_find(c, tls_only, ARRAY_LEN(tls_only), "needs connect_tls = implicit or starttls");
         return;
@@ -242,7 +250,7 @@ static void verification(struct check_context *c)
 /* Whether anybody's certificate is verified at all. */
 static bool verifies(const struct config_service *s)
 {
-    return (s->connect_tls != CONFIG_TLS_NONE && !s->insecure_no_verify) || s->peer != CONFIG_PEER_NONE;
+    return (config_service_originates_tls(s) && !s->insecure_no_verify) || s->peer != CONFIG_PEER_NONE;
 }
 
 static void revocation(struct check_context *c)
@@ -268,7 +276,7 @@ static void pins(struct check_context *c)
 
     if (!given(c, OPTION_PIN_SPKI_SHA256) || s->peer != CONFIG_PEER_NONE)
         return;
-    if (s->connect_tls == CONFIG_TLS_NONE)
+    if (!config_service_originates_tls(s))
         FIND(c, OPTION_PIN_SPKI_SHA256, "pin_spki_sha256: needs connect_tls = implicit or starttls, or peer");
     else if (s->insecure_no_verify)
         FIND(c, OPTION_PIN_SPKI_SHA256, "pin_spki_sha256: nothing is verified with insecure_no_verify = yes; keep one");
@@ -290,7 +298,7 @@ static void policy(struct check_context *c)
         FIND(c, OPTION_POLICY, "policy: ev needs [yett] ev, the file of policies and roots that mean it");
     if (s->peer != CONFIG_PEER_NONE)
         return;
-    if (s->connect_tls == CONFIG_TLS_NONE)
+    if (!config_service_originates_tls(s))
         FIND(c, OPTION_POLICY, "policy: needs connect_tls = implicit or starttls, or peer");
     else if (s->insecure_no_verify)
         FIND(c, OPTION_POLICY, "policy: nothing is verified with insecure_no_verify = yes; keep one");
@@ -387,8 +395,8 @@ static const struct {
      BIT(OPTION_LISTEN) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_PROTOCOL) | BIT(OPTION_INSECURE_PLAINTEXT_LISTEN)},
     {listen_identity, BIT(OPTION_LISTEN_TLS)},
     {sources, BIT(OPTION_IDENTITY) | BIT(OPTION_CONNECT_IDENTITY) | BIT(OPTION_TRUST) | BIT(OPTION_PEER_TRUST)},
-    {connect_identity,
-     BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_IDENTITY) | BIT(OPTION_CONNECT_IDENTITY)},
+    {connect_identity, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_IDENTITY) |
+                           BIT(OPTION_CONNECT_IDENTITY)},
     {peer, BIT(OPTION_PEER) | BIT(OPTION_LISTEN_TLS)},
     {starttls, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
     {target, BIT(OPTION_PROTOCOL)},
@@ -397,13 +405,17 @@ static const struct {
      BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PROTOCOL) | BIT(OPTION_INSECURE_PLAINTEXT_CONNECT)},
     {via, BIT(OPTION_VIA) | BIT(OPTION_CONNECT)},
     {verification,
-     BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) | BIT(OPTION_INSECURE_NO_VERIFY)},
+     BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) |
+         BIT(OPTION_INSECURE_NO_VERIFY)},
     {revocation,
      BIT(OPTION_REVOCATION) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) |
          BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH)},
     {pins,
-     BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_INSECURE_NO_VERIFY)},
-    {policy, BIT(OPTION_POLICY) | BIT(OPTION_PEER) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_INSECURE_NO_VERIFY)},
+     BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT_TLS) |
+         BIT(OPTION_INSECURE_NO_VERIFY)},
+    {policy,
+     BIT(OPTION_POLICY) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT_TLS) |
+         BIT(OPTION_INSECURE_NO_VERIFY)},
     {smtp_loopback_relay,
      BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) | BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},

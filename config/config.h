@@ -268,6 +268,9 @@ void config_finding_add(struct config_findings *findings, struct config_place pl
 /* "FILE:LINE: message", or "FILE: message" for a file as a whole; owned by the caller. */
 char *config_finding_text(const struct config_finding *finding);
 
+/* Whether it does TLS with servers: http-proxy does, for https URIs (in a CONNECT tunnel the client does). */
+bool config_service_originates_tls(const struct config_service *s);
+
 const char *config_protocol_name(enum config_protocol protocol);
 
 /* A host:port, [v6]:port, unix:PATH or systemd:NAME. Returns false with a sentence in *error. */

@@ -7,6 +7,7 @@
 #include "proxy/commands.h"
 
 #include "proxy/agents.h"
+#include "proxy/check_live.h"
 #include "proxy/command_line.h"
 #include "proxy/drop.h"
 #include "proxy/findings.h"
@@ -24,12 +25,15 @@
 #include <unistd.h>
 
 static const char help[] =
-    "Usage: yett check [-c FILE]\n"
+    "Usage: yett check [-c FILE] [--live]\n"
     "\n"
-    "Reads the configuration, and opens what it names: certificates, keys, trust, and keys on tokens. Opens no\n"
-    "socket and connects to no target, so that it can be used beside a running yett.\n"
+    "Reads the configuration, and opens what it names: certificates, keys, trust, and keys on tokens. It listens\n"
+    "nowhere, so that it can be used beside a running yett, and without --live it connects to no target.\n"
     "\n"
     "  -c, --config FILE   the configuration; default /etc/yett/yett.conf\n"
+    "      --live          also load every module and look at its tokens, and go to each target of each service as\n"
+    "                      the proxy would: its upstream proxy, STARTTLS, TLS and verification, our certificate; then\n"
+    "                      ask what it can do, and leave. A PROXY header says LOCAL. A line tells what was found\n"
     "\n"
     "For keys on tokens the agents of the running yett are asked when there are any; else the modules are loaded for\n"
     "as long as the check takes, and a PIN that is configured is tried, once.\n"
@@ -80,6 +84,16 @@ static bool answers(const char *path)
     }
     close(fd);
     return connected;
+}
+
+/* Whether a running yett has an agent for the module. */
+static bool is_served(const struct config *config, const struct config_module *module)
+{
+    char *path = service_agent_socket_path(config, module);
+    bool served = answers(path);
+
+    free(path);
+    return served;
 }
 
 /* A folder of our own in the place of the configured control socket's. False with a finding. */
@@ -198,6 +212,9 @@ static void agents_end(struct check_agents *a)
     free(a->folder);
 }
 
+/* How much is looked at. */
+enum check_depth { CHECK_CONFIGURED, CHECK_LIVE };
+
 /* Where to put what is wrong with no line of it. */
 static struct config_place config_head(const struct config *config)
 {
@@ -226,7 +243,9 @@ static bool ticket_key_make(const struct config *config, uint8_t **der, size_t *
     return *der != NULL;
 }
 
-static void open_services(const struct config *config, struct config_findings *findings)
+/* *targets_end: for the end of the process. */
+static void open_services(const struct config *config, enum check_depth depth, struct config_findings *findings,
+                          enum check_targets_end *targets_end)
 {
     struct services *services;
     char *error = NULL;
@@ -237,6 +256,12 @@ static void open_services(const struct config *config, struct config_findings *f
         return;
     if (services_runtime_start(config, span_of(der, size), NULL, findings)) {
         services = services_open(config, findings);
+        if (services != NULL && depth == CHECK_LIVE) {
+            check_token_identities(services);
+            *targets_end = check_targets(config, services, findings);
+        }
+        if (services == NULL && depth == CHECK_LIVE)
+            fputs("yett check: no target is looked at before what is named below is mended\n", stderr);
         services_destroy(&services);
         if (!services_runtime_stop(&error))
             config_finding_add(findings, config_head(config), "%s", error);
@@ -282,24 +307,35 @@ int cmd_check(int argc, char **argv)
 {
     struct config_findings findings = {0};
     struct check_agents agents = {0};
+    enum check_targets_end targets_end = CHECK_TARGETS_DONE;
+    enum check_depth depth;
     struct command_line line;
     struct config *config;
     int status;
 
-    if (!command_line_parse(&line, argc, argv, 0, 0, help, &status))
+    if (!command_line_parse(&line, argc, argv, COMMAND_LIVE, 0, help, &status))
         return status;
     signal(SIGPIPE, SIG_IGN);
     spawn_reserve_low_fds();
     log_open("check", CONFIG_LOG_STDERR, CONFIG_LOG_LOGFMT, LOG_LEVEL_ERROR);
     config = load(line.config_path, &findings);
+    depth = (line.options & COMMAND_LIVE) != 0 ? CHECK_LIVE : CHECK_CONFIGURED;
     if (config != NULL) {
-        if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
-            open_services(config, &findings);
+        if (depth == CHECK_LIVE)
+            check_modules(config, is_served, &findings);
+        if (findings.count > 0 && names_tokens(config))
+            fputs("yett check: no identity is opened, and no target looked at, before the modules are mended\n", stderr);
+        else if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
+            open_services(config, depth, &findings, &targets_end);
         agents_end(&agents);
     }
     status = report(line.config_path, config, &findings, agents.failed);
     free(agents.failed);
     config_destroy(&config);
     config_findings_clear(&findings);
+    if (targets_end == CHECK_TARGETS_LOOKUP_HANGS) {
+        (void)fflush(NULL);
+        _exit(status);
+    }
     return status;
 }

@@ -10,6 +10,7 @@ static const struct option long_options[] = {{"config", required_argument, NULL,
                                              {"help", no_argument, NULL, 'h'},
                                              {"control", required_argument, NULL, COMMAND_CONTROL},
                                              {"json", no_argument, NULL, COMMAND_JSON},
+                                             {"live", no_argument, NULL, COMMAND_LIVE},
                                              {"now", no_argument, NULL, COMMAND_NOW},
                                              {NULL, 0, NULL, 0}};
 

@@ -7,7 +7,7 @@
 enum { COMMAND_DONE = 0, COMMAND_FAILED = 1, COMMAND_USAGE = 2 };
 
 /* The options a command may take besides -c and -h. */
-enum command_option { COMMAND_JSON = 1, COMMAND_NOW = 2, COMMAND_CONTROL = 4 };
+enum command_option { COMMAND_JSON = 1, COMMAND_NOW = 2, COMMAND_CONTROL = 4, COMMAND_LIVE = 8 };
 
 struct command_line {
     const char *config_path; /* -c; default /etc/yett/yett.conf */

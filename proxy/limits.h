@@ -60,6 +60,12 @@ enum {
     LIMIT_OCSP_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long, and how long an answer that was of no use; as Gecko does */
     LIMIT_OCSP_FAILURE_HARD_MS = 30 * 1000,     /* where an answer is needed */
 
+    LIMIT_PROBES = 16,             /* targets that yett check --live looks at at a time */
+    LIMIT_PROBE_SETTLE_MS = 1000,  /* TLS 1.3: how long a server has to refuse our certificate after the handshake */
+    LIMIT_PROBE_TELL_MS = 2000,    /* of a check that takes longer it is told what it waits for, each so often */
+    LIMIT_PROBE_MODULE_MS = 10000, /* for a PKCS#11 module to load and list its tokens */
+    LIMIT_PROBE_MODULE_BYTES = 256 * 1024, /* of that list */
+
     LIMIT_ATTEMPT_DELAY_MS = 250,   /* RFC 8305 section 5: Connection Attempt Delay */
     LIMIT_RESOLUTION_DELAY_MS = 50, /* RFC 8305 section 3: Resolution Delay */
     LIMIT_ATTEMPTS = 4,             /* connects of one session under way at a time */

@@ -369,8 +369,7 @@ static void open_client_context(struct services_shared *shared, struct service *
         .ciphers = ciphers_of(config->ciphers),
         .version_min = config->tls_min,
         .alpn = &alpn,
-        /* An HTTP CONNECT target is whatever the client wants of it: its protocol is not ours to say. */
-        .alpn_count = alpn != NULL && s->protocol != STARTTLS_HTTP_CONNECT ? 1 : 0,
+        .alpn_count = alpn != NULL ? 1 : 0,
         .trust = s->trust,
         .pins = s->pins,
         .pin_count = config->pin_spki_sha256_count,
@@ -464,7 +463,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
         if (findings->count == findings_before)
             open_server_context(shared, s, findings);
     }
-    if (config->connect_tls != CONFIG_TLS_NONE) {
+    if (config_service_originates_tls(config)) {
         static const struct config_trust mozilla = {.type = CONFIG_TRUST_MOZILLA};
 
         s->connect_identity_count = config->connect_identity_count;

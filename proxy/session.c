@@ -22,16 +22,23 @@
  *                                             |
  *                                           RELAY
  *
- * From every state before RELAY a failure leads to LAST_WORDS, where the client is told in its protocol's words, if it can
- * be told: not between the go-ahead and the end of its TLS handshake, where only a TLS alert may come (RFC 3207
+ * From every state before RELAY a failure leads to LAST_WORDS, where the client is told in its protocol's words, if it
+ * can be told: not between the go-ahead and the end of its TLS handshake, where only a TLS alert may come (RFC 3207
  * section 4: what follows the go-ahead is TLS). Then CLOSED.
  *
  * Lazy target: nothing is connected before the client has shown what it must show, and no byte it said before TLS ever
  * reaches the target. Silent greeting: where we ask the target for STARTTLS, the client hears nothing until the
  * target's TLS is up and verified; what the client says meanwhile is held, up to LIMIT_HELD_MAX.
  *
- * Time: every state but RELAY has an absolute deadline. RELAY has the idle and the half-close timeout, measured from the last
- * byte that moved. One wheel holds all of them (proxy/wheel.h). */
+ * A session may have no client at all (session_start_probe()): it begins at CONNECT and ends with TARGET_PROBE, in the
+ * place of TARGET_GREETING and RELAY.
+ *
+ * A request to http-proxy with an https URI goes the way of connect_tls = implicit. Its RELAY passes on one request and
+ * one response (session_exchange.c), and ends with LAST_WORDS, since the client's next request may be in the kernel
+ * already.
+ *
+ * Time: every state but RELAY has an absolute deadline. RELAY has the idle and the half-close timeout, measured from
+ * the last byte that moved. One wheel holds all of them (proxy/wheel.h). */
 #include "proxy/session_internal.h"
 
 #include "proxy/access.h"
@@ -46,8 +53,8 @@
 static struct slab sessions = SLAB_OF(struct session);
 
 static const char *const state_names[] = {
-    "client_negotiate", "client_go_ahead", "client_tls",      "connect", "target_via", "target_negotiate",
-    "target_tls",       "target_greeting", "relay",           "last_words", "closed",
+    "client_negotiate", "client_go_ahead", "client_tls",   "connect", "target_via", "target_negotiate",
+    "target_tls",       "target_greeting", "target_probe", "relay",   "last_words", "closed",
 };
 static_assert(ARRAY_LEN(state_names) == SESSION_STATE_COUNT, "one name for each state");
 
@@ -73,6 +80,7 @@ static uint64_t state_time_ms(const struct session *s, enum session_state state)
     case SESSION_TARGET_NEGOTIATE:
     case SESSION_TARGET_TLS:
     case SESSION_TARGET_GREETING:
+    case SESSION_TARGET_PROBE:
         return s->state == SESSION_CONNECT ? s->service->config->handshake_timeout_ms : 0;
     case SESSION_RELAY:
         return LIMIT_IDLE_TRIM_MS;
@@ -143,7 +151,8 @@ static void unlink_session(struct session *s)
     p->session_count--;
     plane_note_trimmed(p);
     p->service_session_count[s->service_index]--;
-    peer_count_subtract(p->peers, s->service_index, s->peer_key);
+    if (s->probe == NULL)
+        peer_count_subtract(p->peers, s->service_index, s->peer_key);
     counter_subtract(s->counters, COUNTER_connections_open, 1);
 }
 
@@ -152,6 +161,8 @@ void session_end_now(struct session *s, enum transport_close client, enum transp
     if (s->state == SESSION_CLOSED)
         return;
     session_report_ended(s);
+    if (s->probe != NULL)
+        session_end_probe(s);
     session_enter(s, SESSION_CLOSED);
     connector_destroy(&s->connector);
     leg_close(&s->client, client);
@@ -213,7 +224,8 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
     buffer_init(&words, STARTTLS_OUTPUT_BYTES_MAX);
     if (client_can_hear(s))
         starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, &words);
-    leg_say(&s->client, buffer_span(&words));
+    leg_say(&s->client, s->request == STARTTLS_REQUEST_EXCHANGE_HEAD ? starttls_without_body(buffer_span(&words))
+                                                                     : buffer_span(&words));
     buffer_release(&words);
     if (leg_is_on_pool(&s->client)) {
         leg_alert(&s->client);
@@ -245,7 +257,9 @@ static bool client_is_waiting(struct session *s)
     /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
     bool ended = s->client.engine != NULL && s->client.read_ended && leg_peek(&s->client, &said) != LEG_TAKE_OK;
 
-    if (!ended && !leg_has_left(&s->client))
+    /* A client that has said its whole request may end its side and wait; what was not whole is found out in the relay. */
+    if (session_is_exchange(s) ? s->client.read_error == 0 && s->client.write_error == 0
+                               : !ended && !leg_has_left(&s->client))
         return true;
     session_client_left(s);
     return false;
@@ -283,6 +297,9 @@ static void run_state(struct session *s)
         if (client_is_waiting(s))
             session_step_target_greeting(s);
         break;
+    case SESSION_TARGET_PROBE:
+        session_step_target_probe(s);
+        break;
     case SESSION_RELAY:
         session_step_relay(s);
         break;
@@ -312,6 +329,7 @@ static void update_reading(struct session *s)
     case SESSION_TARGET_NEGOTIATE:
     case SESSION_TARGET_TLS:
     case SESSION_TARGET_GREETING:
+    case SESSION_TARGET_PROBE:
         client = s->client.received.size < LIMIT_HELD_MAX;
         target = s->target.received.size < LIMIT_HELD_MAX;
         break;
@@ -352,27 +370,41 @@ void session_step(struct session *s)
 
 /* ---- time ---- */
 
-/* An orderly end from the relay, on our own account. */
+/* Where something has not gone out, a FIN in its place would make a part look like the whole. */
+static enum transport_close close_after_end(const struct leg *leg)
+{
+    return leg->end == LEG_END_DONE ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET;
+}
+
+/* An end from the relay, on our own account. */
 static void end_relay(struct session *s, enum session_ended ended, const char *reason)
 {
     session_note_end(s, ended, base_strdup(reason));
     leg_end(&s->client);
     leg_end(&s->target);
-    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    session_end_now(s, close_after_end(&s->client), close_after_end(&s->target));
 }
 
 static void on_relay_due(struct session *s, uint64_t now_ms)
 {
     const struct config_service *config = s->service->config;
-    bool half_closed = s->from_client.state != FLOW_OPEN || s->from_target.state != FLOW_OPEN;
+    /* A client that has said all it wants to say in an exchange waits for its answer, as others do. */
+    bool half_closed =
+        s->from_target.state != FLOW_OPEN || (s->from_client.state != FLOW_OPEN && !session_is_exchange(s));
     uint64_t limit_ms = half_closed ? config->half_close_timeout_ms : config->idle_timeout_ms;
     uint64_t idle_ms = now_ms - s->last_activity_ms;
 
+    if (idle_ms >= limit_ms && session_is_exchange(s)) {
+        counter_add(s->counters, COUNTER_timeouts_idle_total, 1);
+        session_fail_exchange(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_idle,
+                              base_strdup("nothing was sent either way for idle_timeout"));
+        return;
+    }
     if (idle_ms >= limit_ms && half_closed) {
         /* One side has ended long ago and the other never does: what it did not end is not complete. */
         session_note_end(s, SESSION_ENDED_timeout_half_close, base_strdup("the other side did not end in time"));
-        session_end_now(s, s->from_target.state == FLOW_OPEN ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
-                      s->from_client.state == FLOW_OPEN ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
+        session_end_now(s, s->from_target.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET,
+                      s->from_client.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET);
         return;
     }
     if (idle_ms >= limit_ms) {
@@ -415,6 +447,9 @@ static void on_deadline(struct session *s)
         session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,
                        base_printf("the target was not ready in time (%s)", state_names[s->state]));
         break;
+    case SESSION_TARGET_PROBE:
+        session_on_probe_due(s);
+        break;
     case SESSION_LAST_WORDS:
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
         break;
@@ -442,7 +477,9 @@ void session_on_due(struct wheel_entry *e, void *context)
 
 void session_shut_down(struct session *s)
 {
-    if (s->state == SESSION_RELAY)
+    if (s->state == SESSION_RELAY && session_is_exchange(s))
+        session_fail_exchange(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
+    else if (s->state == SESSION_RELAY)
         end_relay(s, SESSION_ENDED_shutdown, "yett is stopping");
     else if (s->state == SESSION_LAST_WORDS)
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
@@ -468,15 +505,15 @@ static void link_session(struct session *s)
     counter_add(s->counters, COUNTER_connections_total, 1);
 }
 
-static struct session *create(struct plane *p, const struct session_accepted *accepted)
+struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer)
 {
     struct session *s = slab_alloc(&sessions);
 
     s->plane = p;
-    s->service_index = accepted->service_index;
-    s->service = &p->services->items[accepted->service_index];
-    s->counters = counters_service(p->counters, accepted->service_index);
-    s->peer = accepted->peer;
+    s->service_index = service_index;
+    s->service = &p->services->items[service_index];
+    s->counters = counters_service(p->counters, service_index);
+    s->peer = *peer;
     s->peer_key = peer_key_of((const struct sockaddr *)&s->peer);
     resolve_address_text((const struct sockaddr *)&s->peer, s->peer_text, sizeof(s->peer_text));
     snprintf(s->id, sizeof(s->id), "%" PRIu32 ".%" PRIu32 ".%" PRIu64, p->slot, p->generation, ++p->next_session);
@@ -489,7 +526,7 @@ static struct session *create(struct plane *p, const struct session_accepted *ac
 
 void session_start(struct plane *p, const struct session_accepted *accepted)
 {
-    struct session *s = create(p, accepted);
+    struct session *s = session_create(p, accepted->service_index, &accepted->peer);
     const struct config_service *config = s->service->config;
     struct transport *transport = transport_create(p->loop, accepted->type);
     socklen_t local_size = sizeof(s->local);

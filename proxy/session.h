@@ -20,9 +20,10 @@ enum session_state {
     SESSION_TARGET_VIA,       /* CONNECT through an upstream HTTP proxy */
     SESSION_TARGET_NEGOTIATE, /* STARTTLS with the target */
     SESSION_TARGET_TLS,
-    SESSION_TARGET_GREETING,  /* the client has been greeted: the target's own greeting is eaten */
+    SESSION_TARGET_GREETING, /* the client has been greeted: the target's own greeting is eaten */
+    SESSION_TARGET_PROBE, /* no client, no relay: the target is asked a question and left (see session_start_probe()) */
     SESSION_RELAY,
-    SESSION_LAST_WORDS,       /* what the client is told is on its way; then FIN, and a moment to read it */
+    SESSION_LAST_WORDS, /* what the client is told is on its way; then FIN, and a moment to read it */
     SESSION_CLOSED,
     SESSION_STATE_COUNT
 };
@@ -69,6 +70,15 @@ struct flow {
 enum session_ended { SESSION_ENDS(SESSION_END_ENUM) SESSION_ENDED_COUNT };
 #undef SESSION_END_ENUM
 
+/* What a look at a target has found. */
+struct session_probe {
+    size_t service_index, target_index;           /* of config.services, and of its connect */
+    void (*on_done)(struct session_probe *probe); /* once, when `good` and `text` are set */
+    bool good;
+    char *text;              /* what was negotiated, or the step that failed and why; the probe's owner frees it */
+    struct session *session; /* while it runs; lent */
+};
+
 enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
 
 struct session {
@@ -88,6 +98,7 @@ struct session {
     bool connect_done;               /* the connector has told: the target is attached, or ... */
     enum connect_status connect_status;
     char *connect_error;             /* ... why not */
+    struct session_probe *probe;     /* borrowed; NULL: a real session */
     struct starttls_filter *filter;
     bool filter_ready;               /* it filters no more, but still holds something back */
     struct flow from_client, from_target;
@@ -102,7 +113,8 @@ struct session {
     struct peer_key peer_key;
     struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
     char peer_text[SESSION_PEER_SIZE];
-    struct config_address asked;     /* http-proxy: the target asked for */
+    struct config_address asked;     /* http-proxy: the target asked for ... */
+    enum starttls_request request;   /* ... and what for */
     char *target_host;               /* name of the target under way, for its certificate and CONNECT */
     uint16_t target_port;
     char *target_text;               /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
@@ -126,6 +138,14 @@ struct session_accepted {
 
 /* Begins. The limits have been checked and counted (listener.c); session_step() counts down when it ends. */
 void session_start(struct plane *p, const struct session_accepted *accepted);
+
+/* Reaches one target of a service as a session would, with no client: the same addresses, upstream proxy, STARTTLS, TLS
+ * and verification. The PROXY header says LOCAL. Then the target is asked what it can do, where its protocol can be
+ * asked, and left in good order. `probe` must live until its on_done. The times are the service's own. */
+void session_start_probe(struct plane *p, struct session_probe *probe);
+
+/* For logs and messages: "target_tls". */
+const char *session_state_name(enum session_state state);
 
 void session_step(struct session *s);
 static inline bool session_is_relaying(const struct session *s)

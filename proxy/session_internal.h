@@ -5,6 +5,8 @@
  *   session_target_steps.c  the target's side up to the relay
  *   session_target.c        names, addresses and the PROXY header of the target
  *   session_relay.c         the relay
+ *   session_exchange.c      one HTTP request over TLS, and its response, in the place of the relay
+ *   session_probe.c         a look at a target, without a client
  *   session_report.c        log, counters, JSON */
 #ifndef YETT_PROXY_SESSION_INTERNAL_H
 #define YETT_PROXY_SESSION_INTERNAL_H
@@ -19,7 +21,6 @@ void session_enter(struct session *s, enum session_state state);
 /* The client is turned away before the relay began, in its protocol's words where it can hear them; takes `reason`. */
 void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
 
-const char *session_state_name(enum session_state state);
 
 /* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
 void session_note_end(struct session *s, enum session_ended ended, char *reason);
@@ -35,6 +36,18 @@ void session_client_left(struct session *s);
 /* session_relay.c */
 void session_begin_relay(struct session *s);
 void session_step_relay(struct session *s);
+
+/* session_exchange.c; only for what session_is_exchange() */
+bool session_is_exchange(const struct session *s);
+void session_begin_exchange(struct session *s);
+/* The source of a direction has ended in this way (not OK), or its filter is broken, or says that the response is whole. */
+void session_end_exchange_source(struct session *s, enum starttls_direction direction, enum leg_take how);
+void session_break_exchange(struct session *s, enum starttls_direction direction);
+void session_complete_exchange(struct session *s);
+/* It cannot be finished: an error of ours where nothing else has been said, a reset otherwise; takes `reason`. */
+void session_fail_exchange(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
+/* The response has gone out: the client gets a moment to read it. */
+void session_leave_exchange(struct session *s);
 
 /* session_target.c: names and addresses of the target under way */
 void session_start_connecting(struct session *s);
@@ -68,5 +81,20 @@ void session_step_target_via(struct session *s);
 void session_step_target_negotiate(struct session *s);
 void session_step_target_tls(struct session *s);
 void session_step_target_greeting(struct session *s);
+
+/* A plain-text conversation with the target. true: it is over and all is well. */
+bool session_target_machine_is_done(struct session *s);
+
+/* session_probe.c; only with s->probe */
+void session_begin_probe(struct session *s);        /* the target is reached: instead of the relay */
+void session_note_probe_machine(struct session *s); /* its conversation has ended well */
+void session_step_target_probe(struct session *s);
+void session_on_probe_due(struct session *s);
+/* While the target leg is still there; the first failure is the one that counts. */
+void session_note_probe_failure(struct session *s);
+void session_end_probe(struct session *s); /* the session ends: it is told */
+
+/* session.c: a session whose accepted side the caller attaches, if there is one. */
+struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer);
 
 #endif

@@ -48,6 +48,10 @@ void session_begin_relay(struct session *s)
     struct buffer greeting;
 
     s->relayed = true;
+    if (session_is_exchange(s)) {
+        session_begin_exchange(s);
+        return;
+    }
     if (s->client.machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
         struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
         struct span early;
@@ -137,6 +141,12 @@ static void advance_ending(struct session *s, struct flow_legs f)
 
 static void on_source_end(struct session *s, struct flow_legs f, enum leg_take how)
 {
+    if (session_is_exchange(s)) {
+        session_end_exchange_source(s, f.direction, how);
+        if (s->state == SESSION_RELAY)
+            advance_ending(s, f);
+        return;
+    }
     switch (how) {
     case LEG_TAKE_OK:
         break;
@@ -184,14 +194,21 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
     case STARTTLS_READY:
         end_filter(s);
         return s->filter == NULL;
+    case STARTTLS_CLOSE:
+        session_complete_exchange(s);
+        advance_ending(s, f);
+        return false;
     case STARTTLS_UPGRADE:
     case STARTTLS_TARGET:
-    case STARTTLS_CLOSE:
     case STARTTLS_REFUSED:
     case STARTTLS_BROKEN:
         break;
     }
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
+    if (session_is_exchange(s)) {
+        session_break_exchange(s, f.direction);
+        return false;
+    }
     break_relay(s, SESSION_ENDED_relay_protocol_error,
                 base_printf("the %s: %s", side_name(s, f.source), starttls_filter_error(s->filter)), f,
                 TRANSPORT_CLOSE_RESET);
@@ -246,6 +263,10 @@ void session_step_relay(struct session *s)
     pump(s, flow_of(s, STARTTLS_FROM_SERVER));
     if (s->state == SESSION_RELAY)
         pump(s, flow_of(s, STARTTLS_FROM_CLIENT));
+    if (s->state == SESSION_RELAY && session_is_exchange(s)) {
+        session_leave_exchange(s);
+        return;
+    }
     if (s->state != SESSION_RELAY || s->from_client.state != FLOW_ENDED || s->from_target.state != FLOW_ENDED)
         return;
     session_note_end(s, SESSION_ENDED_closed, NULL);

@@ -179,6 +179,8 @@ void session_report_ended(struct session *s)
     if (s->reported)
         return;
     s->reported = true;
+    if (s->probe != NULL)
+        session_note_probe_failure(s);
     count_end(s);
     write_line(s);
 }

@@ -24,6 +24,7 @@ bool session_take_asked_target(struct session *s)
     uint16_t port = starttls_target_port(s->client.machine);
 
     config_address_clear(&s->asked);
+    s->request = starttls_target_request(s->client.machine);
     s->asked = (struct config_address){.type = CONFIG_ADDRESS_INET, .host = base_strdup(host), .port = port};
     s->asked.text = strchr(host, ':') != NULL ? base_printf("[%s]:%u", host, port) : base_printf("%s:%u", host, port);
     set_target(s, host, port, s->asked.text);
@@ -45,12 +46,17 @@ static bool address_is_allowed(void *context, const struct sockaddr *address)
 static void note_target(struct session *s, const struct connect_result *result)
 {
     const struct config_service *config = s->service->config;
-    bool asked = s->service->protocol == STARTTLS_HTTP_CONNECT;
-    const struct config_address *target =
-        asked ? &s->asked : &config->connect[config->via == NULL ? result->target : 0];
-    const char *name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
+    const struct config_address *target;
     char address[RESOLVE_TEXT_SIZE] = "", *both;
+    const char *name;
 
+    if (s->probe != NULL)
+        target = &config->connect[s->probe->target_index];
+    else if (s->service->protocol == STARTTLS_HTTP_CONNECT)
+        target = &s->asked;
+    else
+        target = &config->connect[config->via == NULL ? result->target : 0];
+    name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
     if (result->address != NULL)
         resolve_address_text(result->address, address, sizeof(address));
     if (address[0] == '\0' || strcmp(address, target->text) == 0) {
@@ -90,6 +96,10 @@ void session_start_connecting(struct session *s)
         .context = s,
     };
 
+    if (s->probe != NULL) {
+        options.targets = &config->connect[s->probe->target_index];
+        options.target_count = 1;
+    }
     if (config->via != NULL) {
         options.targets = config->via;
         options.target_count = 1;
@@ -163,33 +173,40 @@ static struct starttls_proxy_tls proxy_tls(const struct session *s)
     };
 }
 
-bool session_send_proxy_header(struct session *s)
+static bool make_proxy_header(const struct session *s, struct buffer *header)
 {
     struct starttls_proxy_addresses addresses;
     struct starttls_proxy_tls tls;
-    struct buffer header;
     size_t destination_size;
-    bool made = true;
 
     fill_address(&s->peer, &addresses.source, &addresses.size, &addresses.source_port);
     fill_address(&s->local, &addresses.destination, &destination_size, &addresses.destination_port);
     if (destination_size != addresses.size)
         addresses = (struct starttls_proxy_addresses){.size = 0};
-    buffer_init(&header, LIMIT_PROXY_HEADER_MAX);
     switch (s->service->config->send_proxy) {
     case CONFIG_SEND_PROXY_NONE:
         break;
     case CONFIG_SEND_PROXY_V1:
-        made = starttls_proxy_header_v1(&addresses, &header);
-        break;
+        return starttls_proxy_header_v1(&addresses, header); /* of a probe: UNKNOWN */
     case CONFIG_SEND_PROXY_V2:
-        made = starttls_proxy_header_v2(&addresses, NULL, &header);
-        break;
+        return s->probe != NULL ? starttls_proxy_header_v2_local(header)
+                                : starttls_proxy_header_v2(&addresses, NULL, header);
     case CONFIG_SEND_PROXY_V2_TLS:
+        if (s->probe != NULL)
+            return starttls_proxy_header_v2_local(header);
         tls = proxy_tls(s);
-        made = starttls_proxy_header_v2(&addresses, &tls, &header);
-        break;
+        return starttls_proxy_header_v2(&addresses, &tls, header);
     }
+    return true;
+}
+
+bool session_send_proxy_header(struct session *s)
+{
+    struct buffer header;
+    bool made;
+
+    buffer_init(&header, LIMIT_PROXY_HEADER_MAX);
+    made = make_proxy_header(s, &header);
     leg_say(&s->target, buffer_span(&header));
     buffer_release(&header);
     leg_advance(&s->target);

@@ -16,7 +16,9 @@ static void start_target_machine(struct session *s, enum starttls_protocol proto
 /* What comes after each part of the target's side; parts that are not configured are passed over. */
 static void after_target_tls(struct session *s)
 {
-    if (s->greeted && s->service->config->connect_tls != CONFIG_TLS_STARTTLS) {
+    if (s->probe != NULL) {
+        session_begin_probe(s);
+    } else if (s->greeted && s->service->config->connect_tls != CONFIG_TLS_STARTTLS) {
         start_target_machine(s, s->service->protocol, MACHINE_ENDS_PLAIN);
         session_enter(s, SESSION_TARGET_GREETING);
     } else {
@@ -27,7 +29,7 @@ static void after_target_tls(struct session *s)
 
 static void after_target_negotiate(struct session *s)
 {
-    if (s->service->config->connect_tls == CONFIG_TLS_NONE) {
+    if (s->service->config->connect_tls == CONFIG_TLS_NONE && !session_is_exchange(s)) {
         after_target_tls(s);
         return;
     }
@@ -81,8 +83,7 @@ void session_step_connect(struct session *s)
     }
 }
 
-/* A plain-text conversation with the target. true: it is over and all is well. */
-static bool target_machine_is_done(struct session *s)
+bool session_target_machine_is_done(struct session *s)
 {
     struct leg *target = &s->target;
     bool ended;
@@ -101,6 +102,8 @@ static bool target_machine_is_done(struct session *s)
     case STARTTLS_UPGRADE:
     case STARTTLS_READY:
         if (leg_is_flushed(target)) {
+            if (s->probe != NULL)
+                session_note_probe_machine(s);
             starttls_machine_destroy(&target->machine);
             return true;
         }
@@ -140,19 +143,19 @@ void session_step_target_tls(struct session *s)
 
 void session_step_target_via(struct session *s)
 {
-    if (target_machine_is_done(s))
+    if (session_target_machine_is_done(s))
         after_target_via(s);
 }
 
 void session_step_target_negotiate(struct session *s)
 {
-    if (target_machine_is_done(s))
+    if (session_target_machine_is_done(s))
         after_target_negotiate(s);
 }
 
 void session_step_target_greeting(struct session *s)
 {
-    if (!target_machine_is_done(s))
+    if (!session_target_machine_is_done(s))
         return;
     session_enter(s, SESSION_RELAY);
     session_begin_relay(s);

@@ -45,6 +45,18 @@ bool starttls_filter_rest(struct starttls_filter *f, enum starttls_direction dir
     return f->status == STARTTLS_BROKEN || f->class->rest(f, direction, out);
 }
 
+enum starttls_status starttls_filter_end(struct starttls_filter *f, enum starttls_direction direction)
+{
+    enum starttls_status status;
+
+    if (f->class->end == NULL || f->status != STARTTLS_NEED_MORE)
+        return f->status;
+    status = f->class->end(f, direction);
+    if (status != STARTTLS_READY)
+        f->status = status;
+    return status;
+}
+
 const char *starttls_filter_error(const struct starttls_filter *f)
 {
     return f->error == NULL ? "" : f->error;

@@ -16,6 +16,7 @@ struct filter_class {
                                                           size_t *consumed, struct buffer *out);
     /* Append what is held back of a direction, as far as `out` has room; true when nothing is left. */
     bool (*rest)(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
+    enum starttls_status (*end)(struct starttls_filter *f, enum starttls_direction direction); /* NULL: NEED_MORE */
     void (*clear)(struct starttls_filter *f);
 };
 

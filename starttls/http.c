@@ -35,7 +35,9 @@ struct starttls_http *starttls_http_create(enum starttls_http_kind kind)
 
     h->kind = kind;
     h->status = STARTTLS_NEED_MORE;
-    line_init(&h->line, STARTTLS_HTTP_START_LINE_BYTES_MAX, LINE_TEXT_ASCII);
+    /* Servers do send file names and the like in other character sets (RFC 9110 section 5.5: obs-text, opaque). */
+    line_init(&h->line, STARTTLS_HTTP_START_LINE_BYTES_MAX,
+              kind == STARTTLS_HTTP_RESPONSE ? LINE_TEXT_EIGHT_BIT : LINE_TEXT_ASCII);
     buffer_init(&h->head, STARTTLS_HTTP_HEAD_BYTES_MAX);
     return h;
 }
@@ -49,6 +51,16 @@ void starttls_http_destroy(struct starttls_http **h)
     free((*h)->error);
     free(*h);
     *h = NULL;
+}
+
+/* What of a line may be quoted in a log: it may hold credentials, or half of them, so it is the first word alone. */
+static struct span first_word(struct span line)
+{
+    size_t size = 0;
+
+    while (size < line.size && line.data[size] != ':' && line.data[size] != ' ' && line.data[size] != '\t')
+        size++;
+    return span_of(line.data, size);
 }
 
 static enum starttls_status broken(struct starttls_http *h, unsigned fault, const char *what, struct span line)
@@ -114,14 +126,14 @@ static enum starttls_status check_request_line(struct starttls_http *h, struct s
     struct span version = second == NULL ? span_of(NULL, 0) : span_skip(rest, target.size + 1);
 
     if (!is_token(method) || target.size == 0 || has_control(target) || memchr(target.data, '\t', target.size) != NULL)
-        return broken(h, 400, "the client's request line is not one", line);
+        return broken(h, 400, "the client's request line is not one", first_word(line));
     if (second == NULL)
-        return broken(h, 505, "the client speaks HTTP/0.9", line);
+        return broken(h, 505, "the client speaks HTTP/0.9", first_word(line));
     if (is_known_version(version))
         return STARTTLS_NEED_MORE;
     if (is_version(version))
-        return broken(h, 505, "the client speaks a version of HTTP that is neither 1.0 nor 1.1", line);
-    return broken(h, 400, "the client's request line is not one", line);
+        return broken(h, 505, "the client speaks a version of HTTP that is neither 1.0 nor 1.1", first_word(line));
+    return broken(h, 400, "the client's request line is not one", first_word(line));
 }
 
 /* version SP 3DIGIT [SP reason]. RFC 9112 section 4; the space before an empty reason is often left out. */
@@ -142,11 +154,11 @@ static enum starttls_status check_field(struct starttls_http *h, struct span lin
     struct span name = span_of(line.data, colon == NULL ? 0 : (size_t)(colon - line.data));
 
     if (line.data[0] == ' ' || line.data[0] == '\t')
-        return broken(h, 400, "a header field is folded", line);
+        return broken(h, 400, "a header field is folded", span_of(NULL, 0));
     if (!is_token(name))
-        return broken(h, 400, "a header field has no proper name", line);
+        return broken(h, 400, "a header field has no proper name", first_word(line));
     if (has_control(span_skip(line, name.size + 1)))
-        return broken(h, 400, "a header field has a control byte", line);
+        return broken(h, 400, "a header field has a control byte", name);
     if (h->lines - 1 > STARTTLS_HTTP_FIELDS_MAX)
         return broken(h, 431, "there are too many header fields", span_of(NULL, 0));
     return STARTTLS_NEED_MORE;
@@ -344,6 +356,68 @@ struct span starttls_http_field(const struct starttls_http *h, const char *name,
     return value;
 }
 
+size_t starttls_http_field_count(const struct starttls_http *h)
+{
+    return h->field_count;
+}
+
+void starttls_http_field_at(const struct starttls_http *h, size_t index, struct span *name, struct span *value)
+{
+    assert(index < h->field_count);
+    *name = h->fields[index].name;
+    *value = trim(h->fields[index].value);
+}
+
+struct span starttls_http_reason(const struct starttls_http *h)
+{
+    enum { REASON_AT = 13 }; /* "HTTP/1.1 200 " */
+    struct span head = buffer_span(&h->head);
+    const uint8_t *end = memchr(head.data, '\r', head.size);
+    size_t size = (size_t)(end - head.data);
+
+    return size <= REASON_AT ? span_of(NULL, 0) : span_of(head.data + REASON_AT, size - REASON_AT);
+}
+
+static bool parse_length(struct span value, uint64_t *length)
+{
+    enum { DIGITS_MAX = 18 };
+
+    *length = 0;
+    if (value.size == 0 || value.size > DIGITS_MAX)
+        return false;
+    for (size_t i = 0; i < value.size; i++) {
+        if (!is_digit(value.data[i]))
+            return false;
+        *length = *length * 10 + (uint64_t)(value.data[i] - '0');
+    }
+    return true;
+}
+
+enum starttls_http_framing starttls_http_framing(const struct starttls_http *h, uint64_t *length, const char **error)
+{
+    size_t lengths, codings;
+    struct span length_value = starttls_http_field(h, "Content-Length", &lengths);
+    struct span coding = starttls_http_field(h, "Transfer-Encoding", &codings);
+
+    *error = NULL;
+    *length = 0;
+    if (lengths + codings == 0)
+        return STARTTLS_HTTP_UNFRAMED;
+    if (lengths != 0 && codings != 0)
+        *error = "it has both Content-Length and Transfer-Encoding";
+    else if (lengths + codings > 1)
+        *error = "it says more than once how its body ends";
+    else if (lengths == 1 && !parse_length(length_value, length))
+        *error = "its Content-Length is not a number";
+    else if (codings == 1 && !span_equal_nocase(coding, span_of_string("chunked")))
+        *error = "its Transfer-Encoding is something else than chunked";
+    else if (codings == 1 && h->minor_version == 0)
+        *error = "it has a Transfer-Encoding, which HTTP/1.0 does not know";
+    if (*error != NULL)
+        return STARTTLS_HTTP_BADLY_FRAMED;
+    return lengths == 1 ? STARTTLS_HTTP_LENGTH : STARTTLS_HTTP_CHUNKED;
+}
+
 /* ---- the body of a response ---- */
 
 struct starttls_http_body {
@@ -385,8 +459,7 @@ static enum starttls_status body_parse(struct starttls_http_body *b, struct span
     if (b->is_whole) {
         b->status = STARTTLS_READY;
     } else if (HTTP_PARSER_ERRNO(&b->parser) != HPE_OK) {
-        b->error = b->is_too_long ? "the body is too long"
-                                  : http_errno_description(HTTP_PARSER_ERRNO(&b->parser));
+        b->error = b->is_too_long ? "the body is too long" : http_errno_description(HTTP_PARSER_ERRNO(&b->parser));
         b->status = STARTTLS_BROKEN;
     }
     return b->status;

@@ -36,6 +36,25 @@ unsigned starttls_http_status_code(const struct starttls_http *h);   /* response
  * are; the first one counts. `count` may be NULL. An empty span with a NULL pointer when there is none. */
 struct span starttls_http_field(const struct starttls_http *h, const char *name, size_t *count);
 
+/* All fields in order, values without white space around them. `index` MUST be less than the count. */
+size_t starttls_http_field_count(const struct starttls_http *h);
+void starttls_http_field_at(const struct starttls_http *h, size_t index, struct span *name, struct span *value);
+
+/* Responses: the reason phrase; may be empty. */
+struct span starttls_http_reason(const struct starttls_http *h);
+
+/* How the message says its body ends (RFC 9112 section 6): what RFC 9112 lets a proxy take or leave is refused here, since the
+ * next reader may choose otherwise: both lengths, either of them twice (even if equal), another coding than chunked,
+ * a coding in HTTP/1.0. */
+enum starttls_http_framing {
+    STARTTLS_HTTP_UNFRAMED, /* it does not: a request has no body then, a response ends with the connection */
+    STARTTLS_HTTP_LENGTH,   /* after *length bytes */
+    STARTTLS_HTTP_CHUNKED,
+    STARTTLS_HTTP_BADLY_FRAMED, /* *error is a constant sentence */
+};
+MUST_CHECK enum starttls_http_framing starttls_http_framing(const struct starttls_http *h, uint64_t *length,
+                                                            const char **error);
+
 /* The body of a response whose head is READY: by length, in chunks, or to the end of the connection (RFC 9112 section 6.3).
  * `size_max` bounds it. Feed what follows the head: STARTTLS_NEED_MORE, STARTTLS_READY (it is whole; what follows it is
  * not looked at) or STARTTLS_BROKEN. A body to the end of the connection is whole when starttls_http_body_end() says

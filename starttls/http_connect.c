@@ -1,6 +1,6 @@
-/* HTTP CONNECT (RFC 9110 section 9.3.6), as a proxy and through one.
+/* HTTP CONNECT (RFC 9110 section 9.3.6), as a proxy and through one; and as a proxy, requests with an https URI.
  *
- *   accepted:   REQUEST --CONNECT host:port--> TARGET --connected--> TUNNEL
+ *   accepted:   REQUEST --CONNECT host:port, or GET https://...--> TARGET --connected--> TUNNEL, or http_exchange.c
  *                   `--anything else--> REFUSED (one response, Connection: close, and the end)
  *
  *   connected:  RESPONSE --2xx--> TUNNEL          1xx are skipped, a few; all else fails
@@ -8,7 +8,7 @@
  * Every response that is not 2xx closes: what a client pipelined after a refused request would otherwise be read as
  * its next one (request smuggling). Bytes after the request's empty line are the tunnel's: they are kept, up to a
  * limit, for a target that answers. Nothing of the request is ever repeated in a response. */
-#include "starttls/http.h"
+#include "starttls/http_exchange.h"
 #include "starttls/machine.h"
 #include "starttls/target.h"
 
@@ -25,6 +25,7 @@ static_assert(ARRAY_LEN(connect_names) == CONNECT_STATE_COUNT, "one name for eac
 struct http_machine {
     struct starttls_machine m;
     struct starttls_http *head;
+    struct http_request request; /* accepted side */
     unsigned interim_responses; /* connected side */
 };
 
@@ -36,6 +37,7 @@ static struct http_machine *http_of(struct starttls_machine *m)
 static void clear(struct starttls_machine *m)
 {
     starttls_http_destroy(&http_of(m)->head);
+    buffer_wipe(&http_of(m)->request.head); /* it may hold credentials */
 }
 
 /* ---- the accepted side ---- */
@@ -43,14 +45,21 @@ static void clear(struct starttls_machine *m)
 static void accept_start(struct starttls_machine *m)
 {
     http_of(m)->head = starttls_http_create(STARTTLS_HTTP_REQUEST);
+    buffer_init(&http_of(m)->request.head, STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX);
     m->state = ACCEPT_REQUEST;
 }
 
 static const char *body_of(unsigned status_code)
 {
     switch (status_code) {
+    case 200:
+        return "";
+    case 403:
+        return "Plain HTTP is not forwarded: ask for https.\n";
     case 405:
-        return "Only CONNECT is served here.\n";
+        return "Only CONNECT, and common methods with https URIs, are served here.\n";
+    case 417:
+        return "Only 100-continue can be expected here.\n";
     case 414:
     case 431:
         return "The request is too long.\n";
@@ -61,10 +70,23 @@ static const char *body_of(unsigned status_code)
     }
 }
 
+/* What a browser may ask for with a URI. TRACE would show the client's own credentials to its scripts. */
+static const char *const forwarded_methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
+static const char allow_field[] = "Allow: CONNECT, GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n";
+
+static bool is_forwarded(const char *method)
+{
+    for (size_t i = 0; i < ARRAY_LEN(forwarded_methods); i++)
+        if (strcmp(method, forwarded_methods[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum starttls_status refuse(struct starttls_machine *m, unsigned status_code, const char *why)
 {
     m->state = ACCEPT_REFUSED;
-    starttls_http_respond(status_code, status_code == 405 ? "Allow: CONNECT\r\n" : "", body_of(status_code), &m->out);
+    starttls_http_respond(status_code, status_code == 405 || status_code == 200 ? allow_field : "",
+                          body_of(status_code), &m->out);
     return machine_broken(m, "%s", why);
 }
 
@@ -95,10 +117,50 @@ static bool has_field(const struct starttls_http *head, const char *name)
     return count != 0;
 }
 
+/* GET https://host/path, and its like: the target is the URI's host, and TLS with it is ours. */
+static enum starttls_status on_uri(struct starttls_machine *m, const struct starttls_http *head, struct http_uri *uri)
+{
+    struct http_request *request = &http_of(m)->request;
+    unsigned status_code = 400;
+    const char *error = NULL;
+
+    if (!http_forward_request(head, uri, &request->head, &request->forward, &status_code, &error))
+        return refuse(m, status_code, error);
+    m->target_host = uri->host;
+    m->target_port = uri->port;
+    uri->host = NULL;
+    request->kind = request->forward.head_only ? STARTTLS_REQUEST_EXCHANGE_HEAD : STARTTLS_REQUEST_EXCHANGE;
+    m->leaves_rest = true;
+    m->state = ACCEPT_TARGET;
+    return STARTTLS_TARGET;
+}
+
+static enum starttls_status on_other_method(struct starttls_machine *m, const struct starttls_http *head)
+{
+    enum starttls_status status;
+    struct http_uri uri;
+
+    if (!is_forwarded(starttls_http_method(head)))
+        return refuse(m, 405, "the client asks with a method that is not served");
+    switch (http_uri_parse(starttls_http_target(head), &uri)) {
+    case HTTP_URI_OK:
+        status = on_uri(m, head, &uri);
+        free(uri.host);
+        return status;
+    case HTTP_URI_NOT_HTTPS:
+        return refuse(m, 403, "the client asks for an http URI, and plain HTTP is not forwarded");
+    case HTTP_URI_NOT_ABSOLUTE:
+        return refuse(m, 400, "the client asks for something that is neither host:port nor an https URI");
+    case HTTP_URI_BAD:
+        break;
+    }
+    return refuse(m, 400, "the client asks for an https URI that is not one");
+}
+
 static enum starttls_status on_request(struct starttls_machine *m, const struct starttls_http *head)
 {
     if (strcmp(starttls_http_method(head), "CONNECT") != 0)
-        return refuse(m, 405, "the client asks for something else than CONNECT");
+        return on_other_method(m, head);
     if (!starttls_authority_parse(starttls_http_target(head), &m->target_host, &m->target_port))
         return refuse(m, 400, "the client asks for a target that is not host:port");
     if (!host_agrees(m, head))
@@ -133,6 +195,24 @@ static void accept_target_connected(struct starttls_machine *m)
 {
     m->state = ACCEPT_TUNNEL;
     machine_say(m, "HTTP/1.1 200 Connection established\r\n\r\n"); /* no length, no coding: RFC 9110 section 9.3.6 */
+}
+
+enum starttls_request starttls_target_request(struct starttls_machine *m)
+{
+    assert(m->protocol == STARTTLS_HTTP_CONNECT && m->status == STARTTLS_TARGET);
+    return http_of(m)->request.kind;
+}
+
+struct starttls_filter *starttls_exchange_create(struct starttls_machine *m, struct buffer *out)
+{
+    struct http_request *request = &http_of(m)->request;
+
+    assert(m->status == STARTTLS_TARGET && request->kind != STARTTLS_REQUEST_TUNNEL);
+    if (!buffer_append(out, buffer_span(&request->head)))
+        base_abort("there is no room for a request's head");
+    m->state = ACCEPT_TUNNEL;
+    m->status = STARTTLS_READY;
+    return http_exchange_create(&request->forward);
 }
 
 /* ---- the connected side ---- */
@@ -215,6 +295,7 @@ static void failure_text(enum starttls_failure failure, bool greeted, const char
         [STARTTLS_FAILURE_TARGET_TLS] = {502, "", "The target's TLS cannot be trusted.\n"},
         [STARTTLS_FAILURE_SHUTDOWN] = {503, "Retry-After: 10\r\n", "Shutting down.\n"},
         [STARTTLS_FAILURE_TIMEOUT] = {408, "", "The request took too long.\n"},
+        [STARTTLS_FAILURE_BAD_REQUEST] = {400, "", "The request is not understood.\n"},
     };
     static_assert(ARRAY_LEN(replies) == STARTTLS_FAILURE_COUNT, "one response for each failure");
 

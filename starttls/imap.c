@@ -255,6 +255,7 @@ static void failure_text(enum starttls_failure failure, bool greeted, const char
         [STARTTLS_FAILURE_TARGET_TLS] = "[PRIVACYREQUIRED] The server's TLS cannot be trusted",
         [STARTTLS_FAILURE_SHUTDOWN] = "[UNAVAILABLE] Shutting down",
         [STARTTLS_FAILURE_TIMEOUT] = "Timeout",
+        [STARTTLS_FAILURE_BAD_REQUEST] = "Not understood",
     };
     static_assert(ARRAY_LEN(replies) == STARTTLS_FAILURE_COUNT, "one reply for each failure");
 

@@ -39,6 +39,8 @@ enum {
     STARTTLS_HTTP_START_LINE_BYTES_MAX = 8 * 1024,
     STARTTLS_HTTP_HEAD_BYTES_MAX = 16 * 1024,
     STARTTLS_HTTP_FIELDS_MAX = 64,
+    STARTTLS_HTTP_CHUNK_LINE_BYTES_MAX = 1024, /* a chunk's size with its extensions, or a field of the trailer */
+    STARTTLS_HTTP_ADDED_BYTES_MAX = 1024,      /* what forwarding adds to a head: Host, Via, Connection, a length */
     STARTTLS_HTTP_INTERIM_MAX = 5, /* 1xx responses before the one that counts */
 
     /* Bytes a CONNECT client sends before its target is connected; more wait in the caller's socket. */

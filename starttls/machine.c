@@ -154,7 +154,7 @@ enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes,
         if (m->status == STARTTLS_UPGRADE)
             m->status = pass_hinge(m, bytes.size - *consumed);
     }
-    if (m->status == STARTTLS_TARGET && *consumed < bytes.size) {
+    if (m->status == STARTTLS_TARGET && !m->leaves_rest && *consumed < bytes.size) {
         struct span early = span_skip(bytes, *consumed);
 
         if (early.size > buffer_room(&m->early))

@@ -46,6 +46,7 @@ struct starttls_machine {
     struct buffer out;
     bool output_lost; /* more was said than the output takes */
     bool was_injected;
+    bool leaves_rest; /* with STARTTLS_TARGET: what follows the request is not early data */
     char *error;       /* NULL while nothing is wrong */
     char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;

@@ -289,6 +289,7 @@ static void failure_text(enum starttls_failure failure, bool greeted, const char
         [STARTTLS_FAILURE_TARGET_TLS] = {"421 4.7.0", "The server's TLS cannot be trusted"},
         [STARTTLS_FAILURE_SHUTDOWN] = {"421 4.3.2", "Shutting down"},
         [STARTTLS_FAILURE_TIMEOUT] = {"421 4.4.2", "Timeout"},
+        [STARTTLS_FAILURE_BAD_REQUEST] = {"421 5.5.2", "Not understood"},
     };
     static_assert(ARRAY_LEN(replies) == STARTTLS_FAILURE_COUNT, "one reply for each failure");
 

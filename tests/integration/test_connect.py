@@ -99,7 +99,7 @@ def test_a_refused_request_is_not_followed_by_a_second(yett, echo, port):
 
 def test_other_methods_are_not_allowed(yett, port):
     yett(proxy(port, "*:443"))
-    answer = ask(port, b"GET http://example.org/ HTTP/1.1\r\nHost: example.org\r\n\r\n")
+    answer = ask(port, b"TRACE https://example.org/ HTTP/1.1\r\nHost: example.org\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405 ") and b"allow: connect" in answer.lower()
 
 

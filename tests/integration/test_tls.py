@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 from conftest import connect
-from peers import EchoServer, Nginx, OpensslServer, client_tls, server_tls, tool, wait_until
+from peers import EchoServer, Nginx, OpensslServer, ScriptedServer, client_tls, server_tls, tool, wait_until
 
 
 def terminating(port, target, identity, extra=""):
@@ -290,3 +290,26 @@ def test_openssl_server_behind_origination(yett, authority, folder, port):
         with connect(port) as s:
             s.sendall(b"abc\n")
             assert s.recv(100) == b"cba\n"
+
+
+def test_a_reader_that_is_too_slow_sees_no_good_end(yett, port):
+    """The client does not read, and the time for it is over: what it has is a part, and must not look like the whole."""
+    size = 16 * 1024 * 1024
+
+    def script(connection):
+        with contextlib.suppress(OSError):
+            connection.sendall(b"x" * size)
+            connection.shutdown(socket.SHUT_RDWR)
+
+    with ScriptedServer(script) as target:
+        running = yett(f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
+                       f"connect = 127.0.0.1:{target.port}\nconnect_tls = none\nhalf_close_timeout = 1s\n"
+                       "idle_timeout = 2s\n")
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+            s.settimeout(30)
+            s.connect(("127.0.0.1", port))
+            wait_until(lambda: running.log_lines("session_ended"), "the session to end")
+            with pytest.raises(ConnectionResetError):
+                while s.recv(65536):
+                    pass

@@ -61,7 +61,8 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
     FUZZ_CHECK((r.error[0] != '\0') == (r.status == STARTTLS_BROKEN || r.status == STARTTLS_REFUSED));
     if (r.status == STARTTLS_TARGET) {
         FUZZ_CHECK(starttls_target_host(m)[0] != '\0' && starttls_target_port(m) != 0);
-        starttls_target_connected(m);
+        if (starttls_target_request(m) == STARTTLS_REQUEST_TUNNEL)
+            starttls_target_connected(m);
     }
     starttls_machine_destroy(&m);
     return r;

@@ -372,6 +372,10 @@ static void servers_are_checked(void **state)
          "f:6: connect_tls: does not go with protocol http-proxy, whose clients name the target\n"
          "f:7: via: does not go with protocol http-proxy, whose clients name the target\n"
          "f:8: send_proxy: does not go with protocol http-proxy, whose clients name the target\n"},
+        {WEB "allow_target = *:443\nverify_name = a.example\n",
+         "f:5: verify_name: does not go with protocol http-proxy, whose clients name the target\n"},
+        {WEB "allow_target = *:443\ninsecure_no_verify = yes\nrevocation = hard\n",
+         "f:6: revocation: no certificate is verified here: needs connect_tls, or peer\n"},
         {TCP "allow_target = *:443\n", "f:4: allow_target: is for protocol http-proxy\n"},
     };
 

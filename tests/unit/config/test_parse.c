@@ -394,6 +394,9 @@ static void harmless_neighbours_are_good(void **state)
         "[service s]\nlisten = 127.0.0.1:1\nconnect = unix:/s\nconnect_tls = implicit\nverify_name = a.example\n",
         "[service s]\nprotocol = http-proxy\nlisten = 0.0.0.0:1\nlisten_tls = implicit\nidentity = file:/x\n"
         "allow_target = *:443\n",
+        "[service s]\nprotocol = http-proxy\nlisten = 127.0.0.1:1\nallow_target = *:443\ntrust = file:/ca\n"
+        "connect_identity = file:/x\nrevocation = hard\nocsp_timeout = 5s\npin_spki_sha256 = "
+        "0000000000000000000000000000000000000000000000000000000000000000\n",
         "[service s]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nlisten_tls = implicit\nidentity = file:/x\n"
         "peer = request\npeer_trust = file:/ca\n",
         "\xef\xbb\xbf; comment\r\n[service s]\r\n  listen = 127.0.0.1:1\r\n  connect = 127.0.0.1:2 ; c\r\n",

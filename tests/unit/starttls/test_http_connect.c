@@ -12,7 +12,13 @@
     "HTTP/1.1 " status "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " length                        \
     "\r\nConnection: close\r\n" fields "\r\n" body
 #define R400 RESPONSE("400 Bad Request", "31", "", "The request is not understood.\n")
-#define R405 RESPONSE("405 Method Not Allowed", "29", "Allow: CONNECT\r\n", "Only CONNECT is served here.\n")
+#define ALLOW "Allow: CONNECT, GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n"
+#define R200 RESPONSE("200 OK", "0", ALLOW, "")
+#define R403 RESPONSE("403 Forbidden", "44", "", "Plain HTTP is not forwarded: ask for https.\n")
+#define R405                                                                                                           \
+    RESPONSE("405 Method Not Allowed", "67", ALLOW,                                                                    \
+             "Only CONNECT, and common methods with https URIs, are served here.\n")
+#define R417 RESPONSE("417 Expectation Failed", "40", "", "Only 100-continue can be expected here.\n")
 #define R505 RESPONSE("505 HTTP Version Not Supported", "44", "", "Only HTTP/1.0 and HTTP/1.1 are served here.\n")
 #define R414 RESPONSE("414 URI Too Long", "25", "", "The request is too long.\n")
 #define R431 RESPONSE("431 Request Header Fields Too Large", "25", "", "The request is too long.\n")
@@ -135,10 +141,12 @@ static void accept_refuses_everything_but_a_plain_connect(void **state)
         {"brackets around a name", BYTES("CONNECT [host.test]:443 HTTP/1.1\r\nHost: a\r\n\r\n"), R400, NULL},
         {"IPv6 without brackets", BYTES("CONNECT ::1:443 HTTP/1.1\r\nHost: a\r\n\r\n"), R400, NULL},
         /* Other methods. */
-        {"GET", BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), R405, "CONNECT"},
-        {"POST", BYTES("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), R405, "CONNECT"},
+        {"GET", BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), R400, "neither host:port nor an https URI"},
+        {"POST", BYTES("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"), R400, "https URI"},
+        {"TRACE", BYTES("TRACE https://host.test/ HTTP/1.1\r\nHost: host.test\r\n\r\n"), R405, "method"},
+        {"PROPFIND", BYTES("PROPFIND https://host.test/ HTTP/1.1\r\nHost: host.test\r\n\r\n"), R405, "method"},
         {"HTTP/2's preface", BYTES("PRI * HTTP/2.0\r\n"), R505, "version"},
-        {"C2 only one is answered", BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n" GOOD "\r\n"), R405, "CONNECT"},
+        {"C2 only one is answered", BYTES("GET / HTTP/1.1\r\nHost: a\r\n\r\n" GOOD "\r\n"), R400, "https URI"},
         {"TLS to the plain port", BYTES("\x16\x03\x01\x02\x00\x01"), R400, "NUL"},
     };
 
@@ -258,6 +266,7 @@ static void failure_text_closes_and_repeats_nothing(void **state)
         {STARTTLS_FAILURE_TARGET_REFUSED, "HTTP/1.1 403 "}, {STARTTLS_FAILURE_TARGET_DOWN, "HTTP/1.1 502 "},
         {STARTTLS_FAILURE_TARGET_TIMEOUT, "HTTP/1.1 504 "}, {STARTTLS_FAILURE_TARGET_TLS, "HTTP/1.1 502 "},
         {STARTTLS_FAILURE_SHUTDOWN, "HTTP/1.1 503 "},       {STARTTLS_FAILURE_TIMEOUT, "HTTP/1.1 408 "},
+        {STARTTLS_FAILURE_BAD_REQUEST, "HTTP/1.1 400 "},
     };
 
     (void)state;

@@ -278,7 +278,7 @@ static void failure_text_is_a_bye_for_each(void **state)
 {
     static const char *const want[] = {"* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ", "* BYE [NOPERM] ",
                                        "* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ", "* BYE [PRIVACYREQUIRED] ",
-                                       "* BYE [UNAVAILABLE] ", "* BYE Timeout"};
+                                       "* BYE [UNAVAILABLE] ", "* BYE Timeout", "* BYE Not understood"};
 
     (void)state;
     static_assert(ARRAY_LEN(want) == STARTTLS_FAILURE_COUNT, "one for each");

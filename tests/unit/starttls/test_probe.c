@@ -10,8 +10,8 @@ static void smtp_asks_and_leaves(void **state)
 {
     static const struct conversation rows[] = {
         {"greeted, asked, left", SMTP_PROBE, .upgrade = PLAIN,
-         .input = BYTES("220-a\r\n220 b\r\n250-a\r\n250-SIZE 100\r\n250 8BITMIME\r\n221 bye\r\n"), .want = STARTTLS_READY,
-         .want_output = "EHLO proxy.test\r\nQUIT\r\n"},
+         .input = BYTES("220-a\r\n220 b\r\n250-a\r\n250-SIZE 100\r\n250 8BITMIME\r\n221 bye\r\n"),
+         .want = STARTTLS_READY, .want_output = "EHLO proxy.test\r\nQUIT\r\n"},
         {"after STARTTLS nobody greets", SMTP_PROBE, .upgrade = UPGRADE, .input = BYTES("250 a\r\n221 bye\r\n"),
          .want = STARTTLS_READY, .want_output = "EHLO proxy.test\r\nQUIT\r\n"},
         {"LMTP says LHLO", .protocol = STARTTLS_LMTP, .side = PROBED, .upgrade = PLAIN,
