@@ -139,7 +139,8 @@ static void peer(struct check_context *c)
     if (s->listen_tls == CONFIG_TLS_NONE)
         FIND(c, OPTION_PEER, "peer: needs TLS with clients: set listen_tls = implicit or starttls");
     if (!given(c, OPTION_PEER_TRUST))
-        FIND(c, OPTION_PEER, "peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database");
+        FIND(c, OPTION_PEER,
+             "peer: needs peer_trust, the issuers of clients' certificates: file:PATH, database or a pkcs11: URI");
     if (s->peer == CONFIG_PEER_REQUIRE && !given(c, OPTION_ALLOW))
         FIND(c, OPTION_PEER,
              "peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass");
@@ -335,11 +336,15 @@ static void alpn(struct check_context *c)
             FIND(c, OPTION_ALPN, "alpn: an identifier has at most %d bytes", ALPN_BYTES_MAX);
 }
 
-static void trust_database(struct check_context *c, const struct config_trust *trust, size_t count, enum option_id id)
+static void trust_source(struct check_context *c, const struct config_trust *trust, size_t count, enum option_id id)
 {
-    for (size_t i = 0; i < count; i++)
-        if (trust[i].type == CONFIG_TRUST_DATABASE)
+    for (size_t i = 0; i < count; i++) {
+        if (trust[i].type == CONFIG_TRUST_DATABASE && c->config->database == NULL && !c->database_is_bad)
             FIND(c, id, "%s: database needs [yett] database", config_options[id].name);
+        if (trust[i].type == CONFIG_TRUST_PKCS11 && c->config->module_count == 0)
+            FIND(c, id, "%s: a pkcs11: URI needs a section [module NAME] with the path of the token's module",
+                 config_options[id].name);
+    }
 }
 
 static void identity_source(struct check_context *c, const struct config_identity *identity, size_t count,
@@ -361,10 +366,8 @@ static void sources(struct check_context *c)
 
     identity_source(c, s->identity, s->identity_count, OPTION_IDENTITY);
     identity_source(c, s->connect_identity, s->connect_identity_count, OPTION_CONNECT_IDENTITY);
-    if (c->config->database != NULL || c->database_is_bad)
-        return;
-    trust_database(c, s->trust, s->trust_count, OPTION_TRUST);
-    trust_database(c, s->peer_trust, s->peer_trust_count, OPTION_PEER_TRUST);
+    trust_source(c, s->trust, s->trust_count, OPTION_TRUST);
+    trust_source(c, s->peer_trust, s->peer_trust_count, OPTION_PEER_TRUST);
 }
 
 /* Defaults that depend on other options. */

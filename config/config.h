@@ -89,10 +89,10 @@ struct config_allow_target {
     struct config_place place;
 };
 
-enum config_trust_type { CONFIG_TRUST_MOZILLA, CONFIG_TRUST_DATABASE, CONFIG_TRUST_PATH };
+enum config_trust_type { CONFIG_TRUST_MOZILLA, CONFIG_TRUST_DATABASE, CONFIG_TRUST_PATH, CONFIG_TRUST_PKCS11 };
 struct config_trust {
     enum config_trust_type type;
-    char *path;
+    char *value; /* PATH: the path; PKCS11: the URI of certificates on a token; else NULL */
     struct config_place place;
 };
 

@@ -40,17 +40,23 @@ static bool uri_is_good(const char *uri)
     return false;
 }
 
+/* Whatever the rest of it is: once this is said, the text may be repeated in messages. */
+static bool has_no_pin(const char *text, char **error)
+{
+    if (!contains_nocase(text, "pin-value"))
+        return true;
+    *error = base_strdup("a PIN must not be in the configuration: leave pin-value out, and give [module] "
+                         "pin = file:PATH, credential:NAME, env:NAME or prompt");
+    return false;
+}
+
 bool item_identity_parse(const char *text, void *item, char **error)
 {
     struct config_identity *identity = item;
     const char *value;
 
-    /* Whatever the rest of it is: from here on the text may be repeated in messages. */
-    if (contains_nocase(text, "pin-value")) {
-        *error = base_strdup("a PIN must not be in the configuration: leave pin-value out, and give [module] "
-                             "pin = file:PATH, credential:NAME, env:NAME or prompt");
+    if (!has_no_pin(text, error))
         return false;
-    }
     identity->text = base_strdup(text);
     if ((value = after(text, "file:")) != NULL && *value != '\0') {
         identity->type = CONFIG_IDENTITY_FILE;
@@ -158,6 +164,17 @@ bool item_trust_parse(const char *text, void *item, char **error)
     const char *path = after(text, "file:");
     char *quoted;
 
+    if (!has_no_pin(text, error))
+        return false;
+    if (after(text, "pkcs11:") != NULL) {
+        trust->type = CONFIG_TRUST_PKCS11;
+        trust->value = base_strdup(text);
+        if (uri_is_good(text))
+            return true;
+        *error =
+            base_strdup("a pkcs11: URI is pkcs11:NAME=VALUE;NAME=VALUE, such as pkcs11:token=Corporate;object=root");
+        return false;
+    }
     if (strcmp(text, "mozilla") == 0) {
         trust->type = CONFIG_TRUST_MOZILLA;
         return true;
@@ -170,11 +187,11 @@ bool item_trust_parse(const char *text, void *item, char **error)
         path = text;
     if (path != NULL && *path != '\0') {
         trust->type = CONFIG_TRUST_PATH;
-        trust->path = base_strdup(path);
+        trust->value = base_strdup(path);
         return true;
     }
     quoted = value_quote(text);
-    *error = base_printf("must be mozilla, database or file:PATH, not %s", quoted);
+    *error = base_printf("must be mozilla, database, file:PATH or a pkcs11: URI, not %s", quoted);
     free(quoted);
     return false;
 }
@@ -183,7 +200,7 @@ void item_trust_clear(void *item)
 {
     struct config_trust *trust = item;
 
-    free(trust->path);
+    free(trust->value);
 }
 
 bool item_crl_parse(const char *text, void *item, char **error)

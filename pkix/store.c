@@ -174,6 +174,27 @@ bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **err
     return pkix_store_trust(store, der, "trust anchor", error);
 }
 
+bool pkix_store_add_authority(struct pkix_store *store, struct span der, const char *origin, bool *is_authority,
+                              char **error)
+{
+    struct pkix_cert cert;
+    struct span value;
+    int path_length;
+
+    *is_authority = false;
+    /* One that cannot be read is told by pkix_store_trust(): what it would have been nobody knows. */
+    if (pkix_cert_read(der, &cert) == PKIX_OK) {
+        if (pkix_cert_extension(&cert, PKIX_EXT_BASIC_CONSTRAINTS, &value)) {
+            if (pkix_read_basic_constraints(value, is_authority, &path_length) == PKIX_OK && !*is_authority)
+                return true;
+        } else if (cert.version != PKIX_V1 || !span_equal(cert.issuer, cert.subject)) {
+            return true;
+        }
+    }
+    *is_authority = pkix_store_trust(store, der, origin, error);
+    return *is_authority;
+}
+
 bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error)
 {
     bool is_new;

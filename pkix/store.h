@@ -28,6 +28,12 @@ MUST_CHECK bool pkix_store_add_intermediates_path(struct pkix_store *store, cons
 MUST_CHECK bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **error);
 MUST_CHECK bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error);
 
+/* Trust one certificate, DER (copied), if it is an authority's: by its basic constraints, or where it has no extensions
+ * (version 1) by having issued itself. *is_authority says; one that is not is left out, which is no failure. `origin` is
+ * for messages. For sources in which anchors lie beside certificates that nobody means to trust, such as tokens. */
+MUST_CHECK bool pkix_store_add_authority(struct pkix_store *store, struct span der, const char *origin,
+                                         bool *is_authority, char **error);
+
 /* Remember the authorities of verified paths, as pkix/intermediates.h has it: for a store that verifies many peers. What
  * is remembered is the one thing in a store that changes once verification has begun. Lives with the store; NULL when
  * pkix_store_remember() was not called. */

@@ -27,7 +27,7 @@
 static const char help[] =
     "Usage: yett check [-c FILE] [--live]\n"
     "\n"
-    "Reads the configuration, and opens what it names: certificates, keys, trust, and keys on tokens. It listens\n"
+    "Reads the configuration, and opens what it names: certificates, keys, trust, and those on tokens. It listens\n"
     "nowhere, so that it can be used beside a running yett, and without --live it connects to no target.\n"
     "\n"
     "  -c, --config FILE   the configuration; default /etc/yett/yett.conf\n"
@@ -35,7 +35,7 @@ static const char help[] =
     "                      the proxy would: its upstream proxy, STARTTLS, TLS and verification, our certificate; then\n"
     "                      ask what it can do, and leave. A PROXY header says LOCAL. A line tells what was found\n"
     "\n"
-    "For keys on tokens the agents of the running yett are asked when there are any; else the modules are loaded for\n"
+    "For tokens the agents of the running yett are asked when there are any; else the modules are loaded for\n"
     "as long as the check takes, and a PIN that is configured is tried, once.\n"
     "\n"
     "Exit status: 0 good, 1 findings (each FILE:LINE: message), 2 wrong usage.\n"
@@ -55,6 +55,14 @@ struct check_agents {
     size_t link_count;
 };
 
+static bool trusts_tokens(const struct config_trust *trust, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (trust[i].type == CONFIG_TRUST_PKCS11)
+            return true;
+    return false;
+}
+
 static bool names_tokens(const struct config *config)
 {
     for (size_t i = 0; i < config->service_count; i++) {
@@ -66,6 +74,8 @@ static bool names_tokens(const struct config *config)
         for (size_t k = 0; k < s->connect_identity_count; k++)
             if (s->connect_identity[k].type == CONFIG_IDENTITY_PKCS11)
                 return true;
+        if (trusts_tokens(s->trust, s->trust_count) || trusts_tokens(s->peer_trust, s->peer_trust_count))
+            return true;
     }
     return false;
 }

@@ -4,6 +4,7 @@
 #include "pkix/blocklist.h"
 #include "pkix/ev.h"
 #include "proxy/revocation.h"
+#include "proxy/token_trust.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ struct shared_store {
 };
 
 struct services_shared {
+    const struct config *config;
     const char *blocklist; /* lives with the config; NULL: none */
     struct pkix_ev_list ev;
     struct shared_identity *identities;
@@ -90,12 +92,13 @@ static bool same_trust(const struct shared_store *s, const struct config_trust *
         return false;
     for (size_t i = 0; i < count; i++)
         if (s->trust[i].type != trust[i].type ||
-            (trust[i].type == CONFIG_TRUST_PATH && strcmp(s->trust[i].path, trust[i].path) != 0))
+            (trust[i].value != NULL && strcmp(s->trust[i].value, trust[i].value) != 0))
             return false;
     return true;
 }
 
-static bool add_trust(struct pkix_store *store, const struct config_trust *trust, char **error)
+static bool add_trust(const struct config *config, struct pkix_store *store, const struct config_trust *trust,
+                      char **error)
 {
     switch (trust->type) {
     case CONFIG_TRUST_MOZILLA:
@@ -103,7 +106,9 @@ static bool add_trust(struct pkix_store *store, const struct config_trust *trust
     case CONFIG_TRUST_DATABASE:
         return pkix_store_add_database(store, error);
     case CONFIG_TRUST_PATH:
-        return pkix_store_add_anchors_path(store, trust->path, error);
+        return pkix_store_add_anchors_path(store, trust->value, error);
+    case CONFIG_TRUST_PKCS11:
+        return token_trust_add(config, trust->value, store, error);
     }
     base_abort("a trust of no known type");
 }
@@ -161,7 +166,7 @@ static struct pkix_store *open_store(struct services_shared *shared, const struc
     for (size_t i = 0; i < count; i++) {
         char *error = NULL;
 
-        if (!add_trust(store, &trust[i], &error)) {
+        if (!add_trust(shared->config, store, &trust[i], &error)) {
             config_finding_add(findings, trust[i].place, "trust: %s", error);
             free(error);
         }
@@ -485,6 +490,7 @@ struct services *services_open(const struct config *config, struct config_findin
     services->items = base_alloc(config->service_count * sizeof(*services->items));
     services->count = config->service_count;
     services->shared = base_alloc(sizeof(*services->shared));
+    services->shared->config = config;
     services->shared->revocation = revocation_create(config);
     read_ev_list(config->ev, &services->shared->ev, findings);
     if (check_blocklist(config->blocklist, findings))

@@ -162,7 +162,7 @@ static struct job *job_create(struct agent *agent, struct conn *conn, const stru
     struct job *job = base_alloc(sizeof(*job));
     uint32_t timeout_ms = request->timeout_ms;
 
-    job->type = request->type == TOKENS_WIRE_FIND ? JOB_FIND : JOB_SIGN;
+    job->type = request->type == TOKENS_WIRE_FIND ? JOB_FIND : request->type == TOKENS_WIRE_LIST ? JOB_LIST : JOB_SIGN;
     /* A look-up may wait for someone to type a PIN; a signature never longer than the settings say. */
     if (job->type == JOB_SIGN && timeout_ms > agent->options.sign_timeout_ms)
         timeout_ms = agent->options.sign_timeout_ms;
@@ -177,6 +177,8 @@ static struct job *job_create(struct agent *agent, struct conn *conn, const stru
     if (request->data.size != 0)
         memcpy(job->data, request->data.data, request->data.size);
     job->data_size = request->data.size;
+    job->first = request->first;
+    job->list_tag = request->list_tag;
     conn->refs++;
     conn->jobs++;
     return job;
@@ -452,6 +454,12 @@ static void agent_destroy(struct agent *agent)
 
         agent->identities = identity->next;
         identity_destroy(identity);
+    }
+    while (agent->lists != NULL) {
+        struct cert_list *list = agent->lists;
+
+        agent->lists = list->next;
+        cert_list_destroy(list);
     }
     while (agent->tokens != NULL) {
         struct token *token = agent->tokens;

@@ -42,18 +42,19 @@ void identity_destroy(struct identity *identity)
     free(identity);
 }
 
-static void add_candidate(struct search *search, char *uri)
+/* see tokens/agent_internal.h */
+void candidate_add(char **candidates, char *uri)
 {
     char *longer;
 
-    if (search->candidates == NULL) {
-        search->candidates = uri;
+    if (*candidates == NULL) {
+        *candidates = uri;
         return;
     }
-    if (strlen(search->candidates) + strlen(uri) < TOKENS_WIRE_TEXT_MAX) {
-        longer = base_printf("%s, %s", search->candidates, uri);
-        free(search->candidates);
-        search->candidates = longer;
+    if (strlen(*candidates) + strlen(uri) < TOKENS_WIRE_TEXT_MAX) {
+        longer = base_printf("%s, %s", *candidates, uri);
+        free(*candidates);
+        *candidates = longer;
     }
     free(uri);
 }
@@ -252,7 +253,8 @@ static enum outcome search_keys(struct search *search, struct token *token, cons
         if (!private_key_matches(search, session->handle, keys[i]))
             continue;
         search->matches++;
-        add_candidate(search, tokens_uri_format(search->agent->module, &token->info, session->handle, keys[i]));
+        candidate_add(&search->candidates,
+                      tokens_uri_format(search->agent->module, &token->info, session->handle, keys[i]));
         if (search->found == NULL)
             search->found = identity_read(search, token, session, slot, keys[i], failure);
     }
@@ -331,10 +333,9 @@ static bool read_uri(struct search *search, struct failure *failure)
     return true;
 }
 
-/* Tokens that match the URI's token part and are there. */
-static size_t matching_tokens(struct search *search, struct token **tokens)
+/* see tokens/agent_internal.h */
+size_t tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates)
 {
-    struct agent *agent = search->agent;
     struct token *present[AGENT_TOKENS_MAX];
     CK_SLOT_ID slots[AGENT_TOKENS_MAX];
     size_t count = 0, matching = 0;
@@ -348,11 +349,11 @@ static size_t matching_tokens(struct search *search, struct token **tokens)
     }
     pthread_mutex_unlock(&agent->mutex);
     for (size_t i = 0; i < count; i++)
-        if (tokens_uri_matches_token(agent->module, search->uri, slots[i], &present[i]->info))
+        if (tokens_uri_matches_token(agent->module, uri, slots[i], &present[i]->info))
             tokens[matching++] = present[i];
     if (matching == 0)
         for (size_t i = 0; i < count; i++)
-            add_candidate(search, tokens_uri_format(agent->module, &present[i]->info, CK_INVALID_HANDLE, 0));
+            candidate_add(candidates, tokens_uri_format(agent->module, &present[i]->info, CK_INVALID_HANDLE, 0));
     return matching;
 }
 
@@ -438,7 +439,7 @@ static void list_keys(struct search *search)
     all.any_class = false;
     all.found = NULL;
     all.candidates = NULL;
-    count = matching_tokens(&all, tokens);
+    count = tokens_matching(all.agent, all.uri, tokens, &all.candidates);
     for (size_t i = 0; i < count; i++) {
         struct failure failure = {0};
 
@@ -459,7 +460,7 @@ static enum outcome search_all(struct search *search, struct failure *failure)
     if (!read_uri(search, failure))
         return OUTCOME_FAILED;
     (void)tokens_refresh(search->agent);
-    count = matching_tokens(search, tokens);
+    count = tokens_matching(search->agent, search->uri, tokens, &search->candidates);
     if (count == 0)
         return fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s", search->text,
                     search->candidates == NULL ? "none" : search->candidates);

@@ -5,6 +5,7 @@
  *   agent_token.c    tokens: present or gone, their sessions, the module's recovery
  *   agent_login.c    PINs
  *   agent_find.c     URI to identity
+ *   agent_certs.c    URI to certificates
  *   agent_sign.c     identity and digest to signature
  *
  * The words: a *job* is one request; a *place* is the right to be working on a token (token->running of them are
@@ -32,6 +33,8 @@ enum {
     AGENT_CONN_JOBS_MAX = 1024,  /* requests in flight on one */
     AGENT_TOKENS_MAX = 64,       /* tokens known at once */
     AGENT_IDENTITIES_MAX = 1024, /* URIs remembered */
+    AGENT_LISTS_MAX = 32,        /* lists of certificates remembered; the one unused for longest makes room */
+    AGENT_LIST_BYTES = 1048576,  /* certificates of one list */
     AGENT_THREADS_MAX = 256,     /* worker threads, hung ones included */
     AGENT_FINDS_MAX = 2,         /* look-ups at once */
     AGENT_OUT_MAX = 1048576,     /* bytes waiting for a client that does not read */
@@ -108,7 +111,15 @@ struct identity {
     struct buffer encoded; /* tokens_wire_identity */
 };
 
-enum job_type { JOB_FIND, JOB_SIGN, JOB_LOGIN };
+/* The certificates that a URI named when it was last looked at. */
+struct cert_list {
+    struct cert_list *next;
+    char *uri;
+    uint64_t tag;
+    struct tokens_cert_list certs;
+};
+
+enum job_type { JOB_FIND, JOB_SIGN, JOB_LIST, JOB_LOGIN };
 enum job_state { JOB_QUEUED, JOB_PARKED, JOB_RUNNING };
 
 struct job {
@@ -129,6 +140,8 @@ struct job {
     uint16_t salt_size;
     uint8_t data[TOKENS_WIRE_DATA_MAX];
     size_t data_size;
+    uint16_t first; /* JOB_LIST */
+    uint64_t list_tag;
 };
 
 struct agent {
@@ -146,6 +159,7 @@ struct agent {
     struct token *next_served; /* where the round over the tokens goes on */
     struct identity *identities;
     size_t identity_count;
+    struct cert_list *lists; /* the one used last is first */
     struct job *jobs;
     struct job *finds_first, *finds_last;
     size_t finds_queued;
@@ -239,6 +253,17 @@ MUST_CHECK enum outcome identity_find(struct agent *agent, struct job *job, stru
 MUST_CHECK enum outcome identity_refind(struct identity *identity, const struct session *session,
                                         struct failure *failure);
 void identity_destroy(struct identity *identity);
+
+/* Tokens that are there and match the URI's token part: at most AGENT_TOKENS_MAX, and how many. None does: *candidates
+ * gets the URIs of those that are there (owned by the caller), or stays NULL. Module entered. */
+size_t tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates);
+void candidate_add(char **candidates, char *uri); /* takes; what would make the sentence too long is left out */
+
+/* agent_certs.c. Module entered. The certificates of job->uri from job->first on, as tokens_wire_certs_encode() has
+ * them: as many as fit. */
+MUST_CHECK enum outcome certs_list(struct agent *agent, const struct job *job, struct buffer *page,
+                                   struct failure *failure);
+void cert_list_destroy(struct cert_list *list);
 
 /* agent_sign.c */
 MUST_CHECK enum outcome identity_sign(struct identity *identity, struct job *job, uint8_t *signature,

@@ -293,6 +293,7 @@ struct result {
     enum outcome outcome;
     struct failure failure;
     struct identity *identity;
+    struct buffer page; /* JOB_LIST */
     uint8_t signature[TOKENS_WIRE_SIGNATURE_MAX];
     size_t signature_size;
 };
@@ -318,7 +319,9 @@ static enum outcome run_login(struct agent *agent, struct job *job, struct failu
 static void run(struct agent *agent, struct job *job, struct result *result)
 {
     module_enter(agent);
-    if (job->token == NULL) {
+    if (job->type == JOB_LIST) {
+        result->outcome = certs_list(agent, job, &result->page, &result->failure);
+    } else if (job->token == NULL) {
         result->outcome = identity_find(agent, job, &result->identity, &result->failure);
     } else if (job->type == JOB_LOGIN) {
         result->outcome = run_login(agent, job, &result->failure);
@@ -349,6 +352,9 @@ static void answer(struct agent *agent, const struct job *job, const struct resu
     if (job->type == JOB_FIND) {
         reply.type = TOKENS_WIRE_FOUND;
         reply.identity = buffer_span(&result->identity->encoded);
+    } else if (job->type == JOB_LIST) {
+        reply.type = TOKENS_WIRE_LISTED;
+        reply.certs = buffer_span(&result->page);
     } else {
         reply.type = TOKENS_WIRE_SIGNED;
         reply.signature = span_of(result->signature, result->signature_size);
@@ -442,6 +448,7 @@ void *thread_main(void *data)
         run(agent, job, result);
         finish(agent, job, result);
         free(result->failure.text);
+        buffer_release(&result->page);
         pthread_mutex_lock(&agent->mutex);
     }
     agent->threads_ended++;

@@ -219,6 +219,7 @@ CK_RV tokens_cert_list_read(const struct tokens_module *module, CK_SESSION_HANDL
     if (rv != CKR_OK)
         return rv;
     list->certs = base_alloc(count * sizeof(*list->certs));
+    list->cut = count == TOKENS_OBJECTS_MAX;
     for (size_t i = 0; i < count; i++) {
         struct tokens_cert *cert = &list->certs[list->count];
         struct tokens_der_cert fields;
@@ -230,6 +231,7 @@ CK_RV tokens_cert_list_read(const struct tokens_module *module, CK_SESSION_HANDL
             list->count++;
         } else {
             tokens_bytes_clear(&cert->der);
+            list->unreadable++;
         }
     }
     free(objects);
@@ -262,6 +264,25 @@ static bool matches_uri(const struct tokens_module *module, CK_SESSION_HANDLE se
     matches = p11_kit_uri_match_attributes(uri, have, ARRAY_LEN(have));
     tokens_bytes_clear(&label);
     return matches;
+}
+
+/* see tokens/key.h */
+void tokens_cert_list_keep(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
+                           struct tokens_cert_list *list)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        struct tokens_cert *cert = &list->certs[i];
+
+        if (matches_uri(module, session, cert, uri)) {
+            list->certs[kept++] = *cert;
+        } else {
+            tokens_bytes_clear(&cert->der);
+            tokens_bytes_clear(&cert->id);
+        }
+    }
+    list->count = kept;
 }
 
 /* A renewed certificate has the key and the CKA_ID of the old one: the one that ends last is meant.

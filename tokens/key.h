@@ -38,12 +38,18 @@ struct tokens_cert {
 struct tokens_cert_list {
     struct tokens_cert *certs;
     size_t count;
+    size_t unreadable; /* certificates left out: they cannot be read, or are none that we can take apart */
+    bool cut;          /* there may be more than TOKENS_OBJECTS_MAX */
 };
 
 /* All X.509 certificates of the token that can be read. */
 CK_RV tokens_cert_list_read(const struct tokens_module *module, CK_SESSION_HANDLE session,
                             struct tokens_cert_list *list);
 void tokens_cert_list_clear(struct tokens_cert_list *list);
+
+/* Keep only the certificates that the URI names by object, id and type: all, when it has none of these. */
+void tokens_cert_list_keep(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
+                           struct tokens_cert_list *list);
 
 /* The key's certificate with the latest end, or NULL. `only` limits the choice to certificates that match (a URI's
  * attributes), unless NULL. */

@@ -161,14 +161,17 @@ enum tokens_wire_status tokens_wire_request_decode(struct span payload, struct t
     struct reader r = {.rest = payload};
 
     *request = (struct tokens_wire_request){0};
-    request->type = read_enum(&r, TOKENS_WIRE_FIND, TOKENS_WIRE_SIGN);
+    request->type = read_enum(&r, TOKENS_WIRE_FIND, TOKENS_WIRE_LISTED);
     request->id = (uint32_t)read_number(&r, 4);
     request->timeout_ms = (uint32_t)read_number(&r, 4);
     request->uri = read_field(&r, TOKENS_WIRE_URI_MAX);
     /* A URI becomes a C string in the agent. */
     if (request->uri.size == 0 || memchr(request->uri.data, 0, request->uri.size) != NULL)
         return TOKENS_WIRE_BAD;
-    if (request->type == TOKENS_WIRE_SIGN) {
+    switch (request->type) {
+    case TOKENS_WIRE_FIND:
+        break;
+    case TOKENS_WIRE_SIGN:
         request->key_tag = read_number(&r, 8);
         request->mechanism = read_enum(&r, TOKENS_WIRE_ECDSA, TOKENS_WIRE_RSA_PSS);
         request->hash = read_enum(&r, TOKENS_WIRE_HASH_NONE, TOKENS_WIRE_HASH_SHA512);
@@ -176,6 +179,18 @@ enum tokens_wire_status tokens_wire_request_decode(struct span payload, struct t
         request->data = read_field(&r, TOKENS_WIRE_DATA_MAX);
         if (r.bad || !sign_fields_fit(request))
             return TOKENS_WIRE_BAD;
+        break;
+    case TOKENS_WIRE_LIST:
+        request->first = (uint16_t)read_number(&r, 2);
+        request->list_tag = read_number(&r, 8);
+        if (request->first >= TOKENS_WIRE_CERTS_MAX)
+            return TOKENS_WIRE_BAD;
+        break;
+    case TOKENS_WIRE_FOUND:
+    case TOKENS_WIRE_SIGNED:
+    case TOKENS_WIRE_FAILED:
+    case TOKENS_WIRE_LISTED:
+        return TOKENS_WIRE_BAD;
     }
     return read_end(&r);
 }
@@ -194,6 +209,9 @@ bool tokens_wire_request_encode(const struct tokens_wire_request *request, struc
         write_number(&w, request->hash, 1);
         write_number(&w, request->salt_size, 2);
         write_field(&w, request->data, TOKENS_WIRE_DATA_MAX);
+    } else if (request->type == TOKENS_WIRE_LIST) {
+        write_number(&w, request->first, 2);
+        write_number(&w, request->list_tag, 8);
     }
     return write_frame_end(&w, TOKENS_WIRE_REQUEST_MAX);
 }
@@ -204,7 +222,7 @@ enum tokens_wire_status tokens_wire_reply_decode(struct span payload, struct tok
     struct reader r = {.rest = payload};
 
     *reply = (struct tokens_wire_reply){0};
-    reply->type = read_enum(&r, TOKENS_WIRE_FOUND, TOKENS_WIRE_FAILED);
+    reply->type = read_enum(&r, TOKENS_WIRE_FOUND, TOKENS_WIRE_LISTED);
     reply->id = (uint32_t)read_number(&r, 4);
     if (r.bad)
         return TOKENS_WIRE_BAD;
@@ -220,8 +238,12 @@ enum tokens_wire_status tokens_wire_reply_decode(struct span payload, struct tok
         reply->ckr = read_number(&r, 8);
         reply->text = read_field(&r, TOKENS_WIRE_TEXT_MAX);
         break;
+    case TOKENS_WIRE_LISTED:
+        reply->certs = read_bytes(&r, r.rest.size);
+        break;
     case TOKENS_WIRE_FIND:
     case TOKENS_WIRE_SIGN:
+    case TOKENS_WIRE_LIST:
         return TOKENS_WIRE_BAD;
     }
     return read_end(&r);
@@ -248,8 +270,12 @@ bool tokens_wire_reply_encode(const struct tokens_wire_reply *reply, struct buff
         write_number(&w, reply->ckr, 8);
         write_field(&w, text, TOKENS_WIRE_TEXT_MAX);
         break;
+    case TOKENS_WIRE_LISTED:
+        write_bytes(&w, reply->certs);
+        break;
     case TOKENS_WIRE_FIND:
     case TOKENS_WIRE_SIGN:
+    case TOKENS_WIRE_LIST:
         w.bad = true;
         break;
     }
@@ -306,6 +332,39 @@ bool tokens_wire_identity_encode(const struct tokens_wire_identity *identity, st
     write_number(&w, identity->chain_count, 1);
     for (size_t i = 0; i < identity->chain_count; i++)
         write_field(&w, identity->chain[i], TOKENS_WIRE_CERT_MAX);
+    return write_end(&w);
+}
+
+/* see tokens/wire.h */
+enum tokens_wire_status tokens_wire_certs_decode(struct span bytes, struct tokens_wire_certs *certs)
+{
+    struct reader r = {.rest = bytes};
+
+    *certs = (struct tokens_wire_certs){0};
+    certs->list_tag = read_number(&r, 8);
+    certs->total = (uint16_t)read_number(&r, 2);
+    certs->first = (uint16_t)read_number(&r, 2);
+    certs->count = (size_t)read_number(&r, 1);
+    if (certs->total > TOKENS_WIRE_CERTS_MAX || certs->count == 0 || certs->count > TOKENS_WIRE_PAGE_MAX ||
+        certs->first + certs->count > certs->total)
+        return TOKENS_WIRE_BAD;
+    for (size_t i = 0; i < certs->count; i++)
+        certs->certs[i] = read_field(&r, TOKENS_WIRE_CERT_MAX);
+    return read_end(&r);
+}
+
+/* see tokens/wire.h */
+bool tokens_wire_certs_encode(const struct tokens_wire_certs *certs, struct buffer *out)
+{
+    struct writer w = write_begin(out);
+
+    assert(certs->count <= TOKENS_WIRE_PAGE_MAX);
+    write_number(&w, certs->list_tag, 8);
+    write_number(&w, certs->total, 2);
+    write_number(&w, certs->first, 2);
+    write_number(&w, certs->count, 1);
+    for (size_t i = 0; i < certs->count; i++)
+        write_field(&w, certs->certs[i], TOKENS_WIRE_CERT_MAX);
     return write_end(&w);
 }
 

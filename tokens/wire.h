@@ -21,6 +21,8 @@ enum {
     TOKENS_WIRE_SIGNATURE_MAX = 2048, /* bytes: RSA-16384 */
     TOKENS_WIRE_CERT_MAX = 16384,     /* one certificate, bytes */
     TOKENS_WIRE_CHAIN_MAX = 6,        /* certificates of a token beside the identity's own */
+    TOKENS_WIRE_CERTS_MAX = 512,      /* certificates that one URI names */
+    TOKENS_WIRE_PAGE_MAX = 64,        /* of them in one reply */
     TOKENS_WIRE_TEXT_MAX = 2048       /* a sentence; longer ones are clipped */
 };
 
@@ -29,7 +31,9 @@ enum tokens_wire_type {
     TOKENS_WIRE_SIGN,     /* request: sign this digest */
     TOKENS_WIRE_FOUND,    /* reply to FIND */
     TOKENS_WIRE_SIGNED,   /* reply to SIGN */
-    TOKENS_WIRE_FAILED    /* reply to either */
+    TOKENS_WIRE_FAILED,   /* reply to any */
+    TOKENS_WIRE_LIST,     /* request: which certificates does this URI name? */
+    TOKENS_WIRE_LISTED    /* reply to LIST: some of them */
 };
 
 enum tokens_wire_key { TOKENS_WIRE_KEY_RSA = 1, TOKENS_WIRE_KEY_EC };
@@ -50,19 +54,19 @@ enum tokens_wire_hash {
 
 /* Why a request failed. */
 enum tokens_wire_failure {
-    TOKENS_WIRE_NOT_FOUND = 1, /* no key matches the URI */
-    TOKENS_WIRE_AMBIGUOUS,     /* several do */
-    TOKENS_WIRE_BAD_URI,       /* not a URI that can name an identity */
+    TOKENS_WIRE_NOT_FOUND = 1, /* no key (LIST: no certificate) matches the URI */
+    TOKENS_WIRE_AMBIGUOUS,     /* several keys (LIST: several tokens) do */
+    TOKENS_WIRE_BAD_URI,       /* not a URI that can name an identity (LIST: certificates of a token) */
     TOKENS_WIRE_GONE,          /* the token is not there now */
     TOKENS_WIRE_LOGIN,         /* not logged in, and no PIN that may be tried */
     TOKENS_WIRE_TIMEOUT,       /* no answer from the token by the deadline */
     TOKENS_WIRE_QUEUE_FULL,    /* queue_max requests are waiting already */
-    TOKENS_WIRE_KEY_CHANGED,   /* the URI names another key than the one that was found at first */
+    TOKENS_WIRE_KEY_CHANGED,   /* the URI names another key, or other certificates, than were found at first */
     TOKENS_WIRE_REFUSED        /* the token said no: see ckr */
 };
 
 struct tokens_wire_request {
-    enum tokens_wire_type type; /* FIND or SIGN */
+    enum tokens_wire_type type; /* FIND, SIGN or LIST */
     uint32_t id;
     uint32_t timeout_ms;
     struct span uri;
@@ -72,6 +76,9 @@ struct tokens_wire_request {
     enum tokens_wire_hash hash; /* NONE unless RSA_PSS */
     uint16_t salt_size;         /* bytes; 0 unless RSA_PSS */
     struct span data;
+    /* LIST only */
+    uint16_t first;    /* index of the first certificate wanted; 0 looks at the token again */
+    uint64_t list_tag; /* of the reply to `first` 0; 0 in that request */
 };
 
 /* Bits of tokens_wire_identity.mechanisms: 1 << enum tokens_wire_mechanism */
@@ -91,10 +98,20 @@ struct tokens_wire_identity {
     struct span chain[TOKENS_WIRE_CHAIN_MAX]; /* other certificates of the token, DER */
 };
 
+/* Certificates of a list, in the order of the list: as many as a reply holds. */
+struct tokens_wire_certs {
+    uint64_t list_tag; /* tells lists apart by accident, not by an attacker */
+    uint16_t total;    /* certificates in the list: 1..TOKENS_WIRE_CERTS_MAX */
+    uint16_t first;    /* index of certs[0] */
+    size_t count;      /* at least 1 */
+    struct span certs[TOKENS_WIRE_PAGE_MAX]; /* DER */
+};
+
 struct tokens_wire_reply {
-    enum tokens_wire_type type; /* FOUND, SIGNED or FAILED */
+    enum tokens_wire_type type; /* FOUND, SIGNED, LISTED or FAILED */
     uint32_t id;
     struct span identity;  /* FOUND: see tokens_wire_identity_decode() */
+    struct span certs;     /* LISTED: see tokens_wire_certs_decode() */
     struct span signature; /* SIGNED */
     enum tokens_wire_failure failure;
     uint64_t ckr; /* FAILED: the CKR_ code that fits best */
@@ -112,12 +129,14 @@ MUST_CHECK enum tokens_wire_status tokens_wire_request_decode(struct span payloa
 MUST_CHECK enum tokens_wire_status tokens_wire_reply_decode(struct span payload, struct tokens_wire_reply *reply);
 MUST_CHECK enum tokens_wire_status tokens_wire_identity_decode(struct span bytes,
                                                                struct tokens_wire_identity *identity);
+MUST_CHECK enum tokens_wire_status tokens_wire_certs_decode(struct span bytes, struct tokens_wire_certs *certs);
 
-/* Append a whole frame (identity: only its bytes). false, with nothing appended, when a field passes its bound or
+/* Append a whole frame (identity, certs: only their bytes). false, with nothing appended, when a field passes its bound or
  * `out` has no room. A text that is too long is clipped. */
 MUST_CHECK bool tokens_wire_request_encode(const struct tokens_wire_request *request, struct buffer *out);
 MUST_CHECK bool tokens_wire_reply_encode(const struct tokens_wire_reply *reply, struct buffer *out);
 MUST_CHECK bool tokens_wire_identity_encode(const struct tokens_wire_identity *identity, struct buffer *out);
+MUST_CHECK bool tokens_wire_certs_encode(const struct tokens_wire_certs *certs, struct buffer *out);
 
 /* A short name for a key, made from its SubjectPublicKeyInfo. Tells keys apart by accident, not by an attacker. */
 uint64_t tokens_wire_key_tag(struct span spki);

@@ -1,5 +1,5 @@
-/* What either end of an agent's socket may get: frames, requests, replies, identities. What decodes must encode to the
- * same bytes again. */
+/* What either end of an agent's socket may get: frames, requests, replies, identities, lists of certificates. What
+ * decodes must encode to the same bytes again. */
 #include "tokens/wire.h"
 
 #include <stdlib.h>
@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tokens_wire_request request;
     struct tokens_wire_reply reply;
     struct tokens_wire_identity identity;
+    struct tokens_wire_certs certs;
     struct span rest = span_of(data, size), payload;
     struct buffer out;
 
@@ -39,6 +40,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (reply.type == TOKENS_WIRE_FOUND &&
                 tokens_wire_identity_decode(reply.identity, &identity) == TOKENS_WIRE_OK) {
                 if (!tokens_wire_identity_encode(&identity, &out) || !span_equal(buffer_span(&out), reply.identity))
+                    abort();
+                buffer_release(&out);
+            }
+            if (reply.type == TOKENS_WIRE_LISTED && tokens_wire_certs_decode(reply.certs, &certs) == TOKENS_WIRE_OK) {
+                if (!tokens_wire_certs_encode(&certs, &out) || !span_equal(buffer_span(&out), reply.certs))
                     abort();
                 buffer_release(&out);
             }

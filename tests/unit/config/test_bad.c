@@ -155,9 +155,18 @@ static void values_are_checked(void **state)
         {TCP "connect_tls = implicit\nverify_name = *.example.org\n",
          "f:5: verify_name: \"*.example.org\" is neither a host name nor an address\n"},
         {TCP "connect_tls = implicit\ntrust = mozila\n",
-         "f:5: trust: must be mozilla, database or file:PATH, not \"mozila\"\n"},
+         "f:5: trust: must be mozilla, database, file:PATH or a pkcs11: URI, not \"mozila\"\n"},
         {TCP "connect_tls = implicit\ntrust = file:\n",
-         "f:5: trust: must be mozilla, database or file:PATH, not \"file:\"\n"},
+         "f:5: trust: must be mozilla, database, file:PATH or a pkcs11: URI, not \"file:\"\n"},
+        {TCP "connect_tls = implicit\ntrust = pkcs11:\n",
+         "f:5: trust: a pkcs11: URI is pkcs11:NAME=VALUE;NAME=VALUE, such as pkcs11:token=Corporate;object=root\n"},
+        {TCP "connect_tls = implicit\ntrust = pkcs11:token=a?pin-value=1\n",
+         "f:5: trust: a PIN must not be in the configuration: leave pin-value out, and give [module] pin = file:PATH, "
+         "credential:NAME, env:NAME or prompt\n"},
+        {TCP "connect_tls = implicit\ntrust = pkcs11:token=a\n",
+         "f:5: trust: a pkcs11: URI needs a section [module NAME] with the path of the token's module\n"},
+        {TLS "peer = request\npeer_trust = pkcs11:token=a;object=b\nallow = any\n",
+         "f:7: peer_trust: a pkcs11: URI needs a section [module NAME] with the path of the token's module\n"},
         {TCP "connect_tls = implicit\ntrust = mozilla,\n", "f:5: trust: an entry of the list is empty\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = email:a@b\n",
          "f:8: allow: \"email:a@b\" is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a "
@@ -287,14 +296,14 @@ static void clients_are_checked(void **state)
 {
     static const struct bad_case cases[] = {
         {TLS "peer = require\n",
-         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database\n"
+         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH, database or a pkcs11: URI\n"
          "f:6: peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass\n"},
         {TLS "peer = require\nallow = any\n",
-         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database\n"},
+         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH, database or a pkcs11: URI\n"},
         {TLS "peer = require\npeer_trust = file:/ca\n",
          "f:6: peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass\n"},
         {TLS "peer = request\n",
-         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH or database\n"},
+         "f:6: peer: needs peer_trust, the issuers of clients' certificates: file:PATH, database or a pkcs11: URI\n"},
         {TLS "peer = request\npeer_trust = database\n", "f:7: peer_trust: database needs [yett] database\n"},
         {TLS "allow = any\npeer_trust = /ca.pem\n", "f:6: allow: needs peer = require, or peer = request\n"
                                                     "f:7: peer_trust: needs peer = require, or peer = request\n"},

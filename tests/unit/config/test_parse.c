@@ -171,7 +171,7 @@ static void service_options_are_read(void **state)
         "connect_tls = implicit\n"
         "connect_identity = file:/etc/yett/client.pem\n"
         "verify_name = Mail.Example.org.\n"
-        "trust = mozilla, database, file:/ca.pem\n"
+        "trust = mozilla, database, file:/ca.pem, pkcs11:token=Corporate;object=root\n"
         "via = proxy.example.org:3128\n"
         "ciphers = modern\n"
         "tls_min = 1.3\n"
@@ -223,9 +223,9 @@ static void service_options_are_read(void **state)
     assert_string_equal(s->policy[1].oid, "1.3.6.1.4.1.311.21.8.11489019");
     assert_int_equal(s->peer, CONFIG_PEER_REQUIRE);
     assert_int_equal(s->peer_trust_count, 3);
-    assert_string_equal(s->peer_trust[0].path, "/etc/yett/ca.pem");
+    assert_string_equal(s->peer_trust[0].value, "/etc/yett/ca.pem");
     assert_int_equal(s->peer_trust[1].type, CONFIG_TRUST_DATABASE);
-    assert_string_equal(s->peer_trust[2].path, "/etc/yett/ca2.pem");
+    assert_string_equal(s->peer_trust[2].value, "/etc/yett/ca2.pem");
     assert_int_equal(s->peer_trust[2].place.line, 13);
     assert_int_equal(s->allow_count, ARRAY_LEN(allow));
     for (size_t i = 0; i < ARRAY_LEN(allow); i++) {
@@ -248,10 +248,12 @@ static void service_options_are_read(void **state)
     assert_int_equal(s->connect_identity_count, 1);
     assert_string_equal(s->connect_identity[0].value, "/etc/yett/client.pem");
     assert_string_equal(s->verify_name, "mail.example.org");
-    assert_int_equal(s->trust_count, 3);
+    assert_int_equal(s->trust_count, 4);
     assert_int_equal(s->trust[0].type, CONFIG_TRUST_MOZILLA);
     assert_int_equal(s->trust[1].type, CONFIG_TRUST_DATABASE);
     assert_int_equal(s->trust[2].type, CONFIG_TRUST_PATH);
+    assert_int_equal(s->trust[3].type, CONFIG_TRUST_PKCS11);
+    assert_string_equal(s->trust[3].value, "pkcs11:token=Corporate;object=root");
     assert_string_equal(s->via->host, "proxy.example.org");
     assert_int_equal(s->ciphers, CONFIG_CIPHERS_MODERN);
     assert_int_equal(s->tls_min, 0x0304);

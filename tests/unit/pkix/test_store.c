@@ -323,12 +323,54 @@ static void database_without_certificates_adds_nothing(void **state)
     pkix_store_destroy(&store);
 }
 
+static void add_authority_leaves_out_who_is_none(void **state)
+{
+    const struct {
+        const char *issuer;
+        enum builder_ca ca;
+        int version;
+        bool want;
+    } table[] = {
+        {"me", BUILDER_CA, 2, true},
+        {"other", BUILDER_CA, 2, true},
+        {"me", BUILDER_NOT_CA, 2, false},
+        {"other", BUILDER_NOT_CA, 2, false},
+        {"me", BUILDER_NO_CONSTRAINTS, 2, false},
+        {"me", BUILDER_NO_CONSTRAINTS, 0, true}, /* version 1 cannot say more */
+        {"other", BUILDER_NO_CONSTRAINTS, 0, false},
+    };
+    struct pkix_store *store = pkix_store_create();
+    char *error = NULL;
+    bool is_authority = true;
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
+        struct cert_spec spec = builder_authority("me", 0, table[i].issuer, 0);
+        size_t before = pkix_store_anchor_count(store);
+
+        spec.ca = table[i].ca;
+        spec.version = table[i].version;
+        if (spec.version == 0)
+            spec.key_usage = -1;
+        if (!pkix_store_add_authority(store, builder_cert(&spec), "token", &is_authority, &error))
+            fail_msg("row %u: %s", i, error);
+        if (is_authority != table[i].want || pkix_store_anchor_count(store) != before + table[i].want)
+            fail_msg("row %u: %s an authority", i, is_authority ? "is" : "is not");
+    }
+    assert_false(pkix_store_add_authority(store, span_of_string("0"), "token", &is_authority, &error));
+    assert_false(is_authority);
+    assert_non_null(strstr(error, "token: not a usable certificate"));
+    free(error);
+    pkix_store_destroy(&store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(add_anchors_path_reads_every_certificate_of_a_file),
         cmocka_unit_test(add_anchors_path_says_what_is_wrong),
         cmocka_unit_test(add_anchor_refuses_a_key_that_could_never_verify),
+        cmocka_unit_test(add_authority_leaves_out_who_is_none),
         cmocka_unit_test(anchors_are_found_among_many),
         cmocka_unit_test(distrust_after_compares_with_the_leafs_first_day),
         cmocka_unit_test(an_anchor_for_servers_says_nothing_about_clients),

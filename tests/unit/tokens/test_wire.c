@@ -198,6 +198,82 @@ static void identity_survives_the_wire(void **state)
     buffer_release(&out);
 }
 
+static void certs_survive_the_wire(void **state)
+{
+    struct tokens_wire_certs in = {.list_tag = 0x1122334455667788,
+                                   .total = 5,
+                                   .first = 3,
+                                   .count = 2,
+                                   .certs = {{(const uint8_t *)"one", 3}, {(const uint8_t *)"two", 3}}},
+                             got;
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 8192);
+    assert_true(tokens_wire_certs_encode(&in, &out));
+    assert_int_equal(tokens_wire_certs_decode(buffer_span(&out), &got), TOKENS_WIRE_OK);
+    assert_true(got.list_tag == in.list_tag);
+    assert_int_equal(got.total, 5);
+    assert_int_equal(got.first, 3);
+    assert_int_equal(got.count, 2);
+    assert_true(span_equal(got.certs[1], span_of_string("two")));
+    for (size_t size = 0; size < out.size; size++) {
+        uint8_t *cut = base_memdup(buffer_span(&out).data, size);
+
+        assert_int_equal(tokens_wire_certs_decode(span_of(cut, size), &got), TOKENS_WIRE_BAD);
+        free(cut);
+    }
+    buffer_release(&out);
+}
+
+static void certs_decode_refuses_what_makes_no_sense(void **state)
+{
+    static const struct {
+        uint16_t total, first;
+        size_t count;
+    } table[] = {{5, 4, 2}, {5, 0, 0}, {TOKENS_WIRE_CERTS_MAX + 1, 0, 1}, {0, 0, 1}, {1, 0xffff, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct tokens_wire_certs in = {.total = table[i].total, .first = table[i].first, .count = table[i].count}, got;
+        struct buffer out;
+
+        buffer_init(&out, 8192);
+        assert_true(tokens_wire_certs_encode(&in, &out));
+        if (tokens_wire_certs_decode(buffer_span(&out), &got) != TOKENS_WIRE_BAD)
+            fail_msg("row %zu was accepted", i);
+        buffer_release(&out);
+    }
+}
+
+static void list_request_survives_the_wire(void **state)
+{
+    struct tokens_wire_request in = {.type = TOKENS_WIRE_LIST,
+                                     .id = 7,
+                                     .timeout_ms = 9,
+                                     .uri = span_of_string("pkcs11:token=a"),
+                                     .first = TOKENS_WIRE_CERTS_MAX - 1,
+                                     .list_tag = 0x1122334455667788},
+                               got;
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 8192);
+    assert_int_equal(round_trip(&in, &out, &got), TOKENS_WIRE_OK);
+    assert_int_equal(got.type, TOKENS_WIRE_LIST);
+    assert_int_equal(got.first, in.first);
+    assert_true(got.list_tag == in.list_tag);
+    buffer_release(&out);
+    in.first++;
+    buffer_init(&out, 8192);
+    assert_int_equal(round_trip(&in, &out, &got), TOKENS_WIRE_BAD);
+    buffer_release(&out);
+    in = (struct tokens_wire_request){.type = TOKENS_WIRE_LISTED, .uri = span_of_string("pkcs11:token=a")};
+    buffer_init(&out, 8192);
+    assert_int_equal(round_trip(&in, &out, &got), TOKENS_WIRE_BAD); /* a reply is no request */
+    buffer_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +284,9 @@ int main(void)
         cmocka_unit_test(frame_waits_for_all_and_refuses_too_much),
         cmocka_unit_test(reply_clips_a_long_sentence),
         cmocka_unit_test(identity_survives_the_wire),
+        cmocka_unit_test(certs_survive_the_wire),
+        cmocka_unit_test(certs_decode_refuses_what_makes_no_sense),
+        cmocka_unit_test(list_request_survives_the_wire),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
