@@ -42,6 +42,7 @@ struct agent_process {
     struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
     struct tokens_pin *login; /* from an administrator since; NULL: none */
     struct pin_policy policy;
+    bool logged_out; /* by an administrator: there is no PIN, and none is asked for */
 
     enum agent_state state;
     struct child *child; /* NULL: none now */
@@ -89,6 +90,8 @@ static void on_pin_wanted(struct agent_process *a, const char *label)
 {
     const char *why = "none is configured (pin = ...)";
 
+    if (a->logged_out)
+        why = "an administrator has logged out; \"yett token login\" puts it back in service";
     if (pin_in_use(a) == NULL) {
         pin_policy_missing(&a->policy, label);
     } else if (pin_policy_give(&a->policy, label, &why)) {
@@ -172,6 +175,9 @@ static void on_message(struct agent_process *a, const struct tokens_agent_messag
     case TOKENS_AGENT_TOKEN_BACK:
         on_token(a, message->text, false);
         return;
+    case TOKENS_AGENT_LOGGED_OUT:
+        log_line(LOG_LEVEL_WARNING, "token_logged_out", log_text("module", a->name), log_text("token", message->text));
+        return;
     case TOKENS_AGENT_LOG:
         log_line(LOG_LEVEL_INFO, "agent", log_text("module", a->name), log_text("says", message->text));
         return;
@@ -183,6 +189,7 @@ static void on_message(struct agent_process *a, const struct tokens_agent_messag
         return;
     case TOKENS_AGENT_PIN:
     case TOKENS_AGENT_PIN_REFUSED:
+    case TOKENS_AGENT_LOGOUT:
     case TOKENS_AGENT_STOP:
     case TOKENS_AGENT_EVENT_COUNT:
         break;
@@ -292,6 +299,8 @@ static void start(struct agent_process *a)
     options.environment_count = a->environment_count;
     a->state = AGENT_STARTING;
     a->child = child_spawn(a->loop, &options, &child_events, a, &error);
+    if (a->child != NULL && a->logged_out)
+        say(a, TOKENS_AGENT_LOGOUT, "");
     if (a->child != NULL)
         return;
     a->state = AGENT_FAILED;
@@ -321,6 +330,7 @@ static void take_over(struct agent_process *a, const struct agent_process *befor
     char *error = NULL;
 
     a->policy = before->policy;
+    a->logged_out = before->logged_out;
     pin_policy_agent_died(&a->policy); /* as for any other successor: what was under way counts as lost */
     if (before->login == NULL)
         return;
@@ -422,6 +432,9 @@ static void renew(struct agent_process *a)
 {
     unsigned turned_down = pin_policy_renew(&a->policy);
 
+    if (a->logged_out && turned_down == 0)
+        turned_down = 1; /* that there is a PIN again has to be said */
+    a->logged_out = false;
     log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name), log_number("tokens", turned_down));
     while (pin_in_use(a) != NULL && turned_down-- > 0)
         say(a, TOKENS_AGENT_PIN, tokens_pin_text(pin_in_use(a)));
@@ -440,6 +453,21 @@ void agent_process_login(struct agent_process *a, struct tokens_pin *pin)
     tokens_pin_destroy(&a->login);
     a->login = pin;
     renew(a);
+}
+
+void agent_process_logout(struct agent_process *a)
+{
+    tokens_pin_destroy(&a->login);
+    tokens_pin_destroy(&a->pin);
+    pin_policy_logout(&a->policy);
+    a->logged_out = true;
+    log_line(LOG_LEVEL_WARNING, "pin_withdrawn", log_text("module", a->name));
+    say(a, TOKENS_AGENT_LOGOUT, "");
+}
+
+bool agent_process_is_logged_out(const struct agent_process *a)
+{
+    return a->logged_out;
 }
 
 static json_t *tokens_status(const struct agent_process *a)
@@ -464,7 +492,9 @@ json_t *agent_process_status(const struct agent_process *a)
 
     json_object_set_new(status, "restarts", json_integer((json_int_t)a->restarts));
     json_object_set_new(status, "pin",
-                        json_string(pin_in_use(a) == NULL ? "none" : pin_standing_name(pin_policy_worst(&a->policy))));
+                        json_string(a->logged_out           ? "logged_out"
+                                    : pin_in_use(a) == NULL ? "none"
+                                                            : pin_standing_name(pin_policy_worst(&a->policy))));
     json_object_set_new(status, "signatures", json_integer((json_int_t)n->signatures + (json_int_t)b->signatures));
     json_object_set_new(status, "failures", json_integer((json_int_t)n->failures + (json_int_t)b->failures));
     json_object_set_new(status, "timeouts", json_integer((json_int_t)n->timeouts + (json_int_t)b->timeouts));

@@ -47,6 +47,11 @@ void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin);
 /* An administrator gives this PIN (takes): used instead of the configured one until that changes. */
 void agent_process_login(struct agent_process *a, struct tokens_pin *pin);
 
+/* An administrator takes the PIN back: it is wiped here and in the agent, which logs out and refuses to sign on tokens
+ * that need a login, until agent_process_login() or agent_process_renew_pin(). Its successors begin like that. */
+void agent_process_logout(struct agent_process *a);
+bool agent_process_is_logged_out(const struct agent_process *a);
+
 json_t *agent_process_status(const struct agent_process *a); /* the caller's reference */
 
 #endif

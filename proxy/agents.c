@@ -127,6 +127,9 @@ static bool read_pin(const struct config_module *module, const struct agent_proc
     *pin = NULL;
     if (module->pin_type == CONFIG_PIN_NONE)
         return true;
+    /* Taken back by an administrator: a reload does not undo it, unless it names another source. */
+    if (old != NULL && agent_process_is_logged_out(old) && agent_process_pin_is_from(old, module))
+        return true;
     if (once && old != NULL && agent_process_pin(old) != NULL && agent_process_pin_is_from(old, module)) {
         *pin = copy_pin(old, error);
         return *pin != NULL;
@@ -324,18 +327,36 @@ void agents_commit(struct agents *a, const struct config *config, uid_t owner)
                      log_text("path", agent_process_socket_path(a->items[i])), log_text("reason", strerror(errno)));
 }
 
+static char *no_module(const char *name)
+{
+    char quoted[BASE_QUOTE_SIZE];
+
+    return base_printf("there is no module %s", base_quote(name, strlen(name), quoted, sizeof(quoted)));
+}
+
 bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error)
 {
     struct agent_process *agent = find(a, name);
-    char quoted[BASE_QUOTE_SIZE];
 
     if (agent != NULL) {
         agent_process_login(agent, pin);
         return true;
     }
     tokens_pin_destroy(&pin);
-    *error = base_printf("there is no module %s", base_quote(name, strlen(name), quoted, sizeof(quoted)));
+    *error = no_module(name);
     return false;
+}
+
+bool agents_logout(struct agents *a, const char *name, char **error)
+{
+    struct agent_process *agent = find(a, name);
+
+    if (agent == NULL) {
+        *error = no_module(name);
+        return false;
+    }
+    agent_process_logout(agent);
+    return true;
 }
 
 void agents_stop(struct agents *a)

@@ -42,6 +42,9 @@ void agents_abandon(struct agents *a);
 /* An administrator gives the PIN (takes) for the module called `name`. False with a sentence in *error. */
 MUST_CHECK bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error);
 
+/* An administrator takes the PIN of the module called `name` back: see agent_process_logout(). Likewise. */
+MUST_CHECK bool agents_logout(struct agents *a, const char *name, char **error);
+
 /* End all, in order; those that do not end in time are killed. */
 void agents_stop(struct agents *a);
 

@@ -51,6 +51,20 @@ static const char login_help[] =
     "\n" COMMON_OPTIONS "\n"
     "Exit status: 0 handed on, 1 not, 2 wrong usage.\n";
 
+static const char logout_help[] =
+    "Usage: yett token logout [-c FILE] MODULE\n"
+    "\n"
+    "Takes the PIN of a [module MODULE] back from the running yett: it logs out of the module's tokens, wipes the PIN,\n"
+    "and signs nothing on tokens that need one, until \"yett token login MODULE\", or a restart. A reload changes\n"
+    "nothing about it, unless it names another source of the PIN. Established connections go on; new ones that need\n"
+    "the token are refused. \"yett status\" shows pin=logged_out.\n"
+    "\n" COMMON_OPTIONS "\n"
+    "Exit status: 0 handed on, 1 not, 2 wrong usage.\n"
+    "\n"
+    "Example:\n"
+    "  yett token logout hsm     # before the card is taken home\n"
+    "  yett token login hsm      # asks for the PIN\n";
+
 static int ask(const struct command_line *line, json_t *request, enum control_wait wait)
 {
     json_t *reply = control_client_ask(line, request, wait);
@@ -112,6 +126,16 @@ static struct tokens_pin *read_pin(const char *module)
         fprintf(stderr, "yett token login: %s\n", error == NULL ? "no PIN was given" : error);
     free(error);
     return pin;
+}
+
+int cmd_token_logout(int argc, char **argv)
+{
+    struct command_line line;
+    int status;
+
+    if (!command_line_parse(&line, argc, argv, COMMAND_CONTROL, 1, logout_help, &status))
+        return status;
+    return ask(&line, json_pack("{s:s, s:s}", "command", "logout", "module", line.arguments[0]), CONTROL_ANSWER);
 }
 
 int cmd_token_login(int argc, char **argv)

@@ -146,6 +146,15 @@ static void do_command(struct control_client *c, const char *command, const json
         c->login_module = base_strdup(module == NULL ? "" : module);
         c->busy = false;
         take_requests(c);
+    } else if (strcmp(command, "logout") == 0) {
+        const char *module = json_string_value(json_object_get(request, "module"));
+        char *error = NULL;
+
+        if (supervisor_logout(s, module == NULL ? "" : module, &error))
+            answer(c, json_pack("{s:b}", "ok", true));
+        else
+            answer_error(c, error);
+        free(error);
     } else if (strcmp(command, "stop") == 0) {
         bool now = json_is_true(json_object_get(request, "now"));
 

@@ -8,6 +8,8 @@
  *   {"command": "reload"}              {"ok": true}  or  {"ok": false, "error": "FILE:LINE: ...\nFILE:LINE: ..."}
  *   {"command": "login", "module": "hsm"}, and the PIN as a line of its own (never in JSON, so that it can be wiped)
  *                                      {"ok": true}: it was handed on; "status" tells what the token said
+ *   {"command": "logout", "module": "hsm"}
+ *                                      {"ok": true}: the agent was told, and signs nothing more once it has read it
  *   {"command": "drain"}               {"ok": true}
  *   {"command": "stop", "now": false}  {"ok": true}; the connection closes shortly before yett has ended
  *

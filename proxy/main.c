@@ -70,11 +70,13 @@ static int run_agent(int argc, char **argv)
     return cmd_agent(argc, argv);
 }
 
-/* Of the token commands, "login" alone is for the running yett; the others open the module themselves. */
+/* Of the token commands, two are for the running yett; the others open the module themselves. */
 static int run_token(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "login") == 0)
         return cmd_token_login(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "logout") == 0)
+        return cmd_token_logout(argc - 1, argv + 1);
     return cmd_token(argc, argv);
 }
 

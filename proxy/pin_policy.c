@@ -171,6 +171,16 @@ unsigned pin_policy_renew(struct pin_policy *p)
     return turned_down;
 }
 
+void pin_policy_logout(struct pin_policy *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        struct pin_policy_token *t = &p->tokens[i];
+
+        t->turned_away |= t->given || t->standing == PIN_STANDING_RIGHT;
+        t->given = false;
+    }
+}
+
 enum pin_standing pin_policy_worst(const struct pin_policy *p)
 {
     enum pin_standing worst = PIN_STANDING_UNTRIED;

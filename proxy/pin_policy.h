@@ -59,6 +59,10 @@ void pin_policy_agent_died(struct pin_policy *p);
  * turned down, and counts it as given for them. */
 unsigned pin_policy_renew(struct pin_policy *p);
 
+/* An administrator took the PIN back: the next one is as if the agent had been turned down for every token it had the
+ * last one for, or was logged in to by itself (a key pad). */
+void pin_policy_logout(struct pin_policy *p);
+
 /* Whether a PIN of this module was refused, or lost with an agent: then those that the agent finds by itself
  * (pin-source in a URI) are not tried either. */
 bool pin_policy_is_spent(const struct pin_policy *p);

@@ -80,6 +80,11 @@ bool supervisor_login(struct supervisor *s, const char *module, struct span pin,
     return copy != NULL && agents_login(s->agents, module, copy, error);
 }
 
+bool supervisor_logout(struct supervisor *s, const char *module, char **error)
+{
+    return agents_logout(s->agents, module, error);
+}
+
 bool supervisor_is_in_service(const struct supervisor *s)
 {
     return s->state == SUPERVISOR_RUNNING && s->current != NULL;

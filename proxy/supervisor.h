@@ -38,6 +38,7 @@ void supervisor_stop(struct supervisor *s, enum supervisor_stop how);
 /* An administrator gives the PIN of a module: it is tried, once, for each token that waits for one. False with a
  * sentence in *error. `pin` stays the caller's to wipe. */
 MUST_CHECK bool supervisor_login(struct supervisor *s, const char *module, struct span pin, char **error);
+MUST_CHECK bool supervisor_logout(struct supervisor *s, const char *module, char **error);
 
 /* What `yett status --json` prints; the caller's reference. */
 json_t *supervisor_status(const struct supervisor *s);

@@ -4,6 +4,7 @@
  * can be said; what is read often has a sentence of ours. */
 #include "tls/engine_internal.h"
 #include "tls/runtime.h"
+#include "tokens/shim.h"
 
 #include <prerror.h>
 #include <secerr.h>
@@ -103,6 +104,7 @@ static const struct sentence sentences[] = {
     {SSL_ERROR_WEAK_SERVER_EPHEMERAL_DH_KEY, "the server's ephemeral key is too weak"},
     {SSL_ERROR_MISSING_EXTENDED_MASTER_SECRET, "the session to be resumed was protected better than this one would be"},
     {SSL_ERROR_TOO_MANY_RECORDS, "too many records were sent with one key"},
+    /* Of the token with the private key: token_says() has the rest. */
     {SEC_ERROR_TOKEN_NOT_LOGGED_IN, "the token with the private key is not logged in"},
     {SEC_ERROR_NO_TOKEN, "the token with the private key is not there"},
     {SEC_ERROR_PKCS11_DEVICE_ERROR, "the token with the private key reports a device error"},
@@ -142,6 +144,21 @@ static enum tls_status fail_alert(struct tls_engine *e)
         base_printf("the peer ended the connection with the alert %s: %s", alert->name, alert->meaning));
 }
 
+/* What the agent said of the signature that failed just now, on this thread; "" when it was about something else. */
+static const char *token_says(int32_t code)
+{
+    switch (code) {
+    case SEC_ERROR_TOKEN_NOT_LOGGED_IN:
+    case SEC_ERROR_NO_TOKEN:
+    case SEC_ERROR_PKCS11_DEVICE_ERROR:
+    case SEC_ERROR_PKCS11_FUNCTION_FAILED:
+    case SEC_ERROR_PKCS11_GENERAL_ERROR:
+        return tokens_shim_error();
+    default:
+        return "";
+    }
+}
+
 enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
 {
     const char *name = PR_ErrorToName(code);
@@ -170,5 +187,7 @@ enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
         return tls_engine_fail(e, "unknown_error", base_printf("NSS error %d", (int)code));
     if (text == NULL)
         text = PR_ErrorToString(code, PR_LANGUAGE_I_DEFAULT);
-    return tls_engine_fail(e, name, base_strdup(text == NULL ? "the connection failed" : text));
+    hint = token_says(code);
+    return tls_engine_fail(
+        e, name, base_printf("%s%s%s", text == NULL ? "the connection failed" : text, *hint == '\0' ? "" : ": ", hint));
 }

@@ -269,6 +269,9 @@ static bool on_control(struct agent *agent)
     case TOKENS_AGENT_PIN_REFUSED:
         login_refused(agent, message.text);
         break;
+    case TOKENS_AGENT_LOGOUT:
+        login_logout(agent);
+        break;
     case TOKENS_AGENT_STOP:
         go_on = false;
         break;
@@ -279,6 +282,7 @@ static bool on_control(struct agent *agent)
     case TOKENS_AGENT_PIN_OK:
     case TOKENS_AGENT_PIN_INCORRECT:
     case TOKENS_AGENT_PIN_LOCKED:
+    case TOKENS_AGENT_LOGGED_OUT:
     case TOKENS_AGENT_TOKEN_GONE:
     case TOKENS_AGENT_TOKEN_BACK:
     case TOKENS_AGENT_LOG:

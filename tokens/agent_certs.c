@@ -235,8 +235,8 @@ enum outcome certs_list(struct agent *agent, const struct job *job, struct buffe
     if (job->first != 0 && (list == NULL || list->tag != job->list_tag)) {
         outcome = fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
                        "the certificates of %s changed while they were read", job->uri);
-    } else if (outcome != OUTCOME_OK && list != NULL && failure->kind != TOKENS_WIRE_NOT_FOUND &&
-               failure->kind != TOKENS_WIRE_AMBIGUOUS) {
+    } else if (outcome != OUTCOME_OK && list != NULL &&
+               (failure->kind == TOKENS_WIRE_GONE || failure->kind == TOKENS_WIRE_TIMEOUT)) {
         /* The token is out: what is known of it lets a worker start, as with identities. */
         free(failure->text);
         *failure = (struct failure){0};

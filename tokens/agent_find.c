@@ -386,10 +386,10 @@ static void offer_pin_source(struct search *search, struct token **tokens, size_
     char *error = NULL;
     bool wanted = false;
 
-    if (source == NULL || count != 1 || agent->options.pin_source_spent)
+    if (source == NULL || count != 1)
         return;
     pthread_mutex_lock(&agent->mutex);
-    wanted = tokens[0]->pin_state == PIN_UNKNOWN;
+    wanted = tokens[0]->pin_state == PIN_UNKNOWN && !agent->options.pin_source_spent;
     pthread_mutex_unlock(&agent->mutex);
     if (!wanted)
         return;

@@ -119,7 +119,7 @@ struct cert_list {
     struct tokens_cert_list certs;
 };
 
-enum job_type { JOB_FIND, JOB_SIGN, JOB_LIST, JOB_LOGIN };
+enum job_type { JOB_FIND, JOB_SIGN, JOB_LIST, JOB_LOGIN, JOB_LOGOUT };
 enum job_state { JOB_QUEUED, JOB_PARKED, JOB_RUNNING };
 
 struct job {
@@ -127,7 +127,7 @@ struct job {
     struct job *queue_next;
     enum job_type type;
     enum job_state state;
-    struct conn *conn; /* NULL: JOB_LOGIN, nobody to answer */
+    struct conn *conn; /* NULL: JOB_LOGIN or JOB_LOGOUT, nobody to answer */
     uint32_t id;
     uint64_t deadline_ms;
     struct token *token;      /* whose place it has, or waits for; NULL: a look-up comes first */
@@ -171,7 +171,7 @@ struct agent {
     unsigned thread_count, threads_idle, threads_ended;
     size_t jobs_ready; /* in queues */
     bool stopping;
-    bool pin_source_spent;
+    bool logged_out; /* by an administrator: no token is logged in to before the next PIN comes */
 
     uint64_t signatures, failures, timeouts, refused, logins;
     bool counters_changed;
@@ -210,6 +210,7 @@ void conn_unref(struct agent *agent, struct conn *conn); /* agent->mutex held */
 /* agent_pool.c. All with agent->mutex held, but for the thread itself. */
 void pool_submit(struct agent *agent, struct job *job);      /* takes; to job->token's queue, or the look-ups' */
 void pool_login(struct agent *agent, struct token *token);   /* submits a job that just logs in */
+void pool_logout(struct agent *agent, struct token *token);  /* submits a job that logs out and wipes the PIN */
 void pool_requeue(struct agent *agent, struct token *token); /* its parked jobs */
 void pool_cancel(struct agent *agent, struct conn *conn);    /* its jobs that wait */
 void pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text);
@@ -240,7 +241,12 @@ void *watcher_main(void *agent);
 /* agent_login.c. Module entered. */
 MUST_CHECK enum outcome login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
 MUST_CHECK enum outcome login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
+/* Whether an administrator has logged out: then nothing is signed on a token that needs a login. */
+MUST_CHECK enum outcome login_allowed(struct token *token, struct failure *failure);
+/* Log out and wipe the PIN, unless an administrator has logged in since. */
+void login_end(struct token *token, CK_SESSION_HANDLE session);
 void login_take_pin(struct agent *agent, const char *pin);     /* main thread */
+void login_logout(struct agent *agent);                        /* main thread */
 void login_refused(struct agent *agent, const char *why);      /* main thread */
 void login_offer(struct token *token, struct tokens_pin *pin); /* takes; from a pin-source; agent->mutex held */
 

@@ -183,6 +183,21 @@ static bool session_is_logged_in(struct token *token, CK_SESSION_HANDLE session)
            (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
 }
 
+/* see tokens/agent_internal.h */
+enum outcome login_allowed(struct token *token, struct failure *failure)
+{
+    struct agent *agent = token->agent;
+    bool logged_out;
+
+    pthread_mutex_lock(&agent->mutex);
+    logged_out = agent->logged_out && (token->info.flags & CKF_LOGIN_REQUIRED) != 0;
+    pthread_mutex_unlock(&agent->mutex);
+    if (!logged_out)
+        return OUTCOME_OK;
+    return not_logged_in(token, CKR_USER_NOT_LOGGED_IN,
+                         "an administrator has logged out; \"yett token login\" puts it back in service", failure);
+}
+
 static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     struct agent *agent = token->agent;
@@ -200,6 +215,9 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
                     "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
     if ((info.flags & CKF_LOGIN_REQUIRED) == 0)
         return OUTCOME_OK;
+    outcome = login_allowed(token, failure);
+    if (outcome != OUTCOME_OK)
+        return outcome;
     if (session_is_logged_in(token, session)) {
         pthread_mutex_lock(&agent->mutex);
         if (token->pin_offered != NULL) {
@@ -297,6 +315,7 @@ void login_take_pin(struct agent *agent, const char *pin)
         pthread_mutex_unlock(&agent->mutex);
         return;
     }
+    agent->logged_out = false;
     copy = tokens_pin_copy(pin, strlen(pin), &error);
     /* One that was not asked for comes from an administrator, who was told about the final try. */
     token->final_try_allowed = agent->asking == NULL;
@@ -315,6 +334,50 @@ void login_take_pin(struct agent *agent, const char *pin)
             ask_next(agent);
         pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, error);
         free(error);
+    }
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* see tokens/agent_internal.h */
+void login_end(struct token *token, CK_SESSION_HANDLE session)
+{
+    struct agent *agent = token->agent;
+    bool wanted;
+
+    pthread_mutex_lock(&token->login_lock);
+    pthread_mutex_lock(&agent->mutex);
+    wanted = agent->logged_out;
+    if (wanted) {
+        tokens_pin_destroy(&token->pin);
+        tokens_pin_destroy(&token->pin_offered);
+        token->final_try_allowed = false;
+        /* What is known of a PIN that was wrong stays known. */
+        if (token->pin_state != PIN_SPENT && token->pin_state != PIN_ASKED)
+            set_pin_state(token, PIN_UNKNOWN, NULL);
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    if (wanted && session != CK_INVALID_HANDLE)
+        (void)agent->module->p11->C_Logout(session);
+    pthread_mutex_unlock(&token->login_lock);
+    if (wanted)
+        (void)!agent_tell(agent, TOKENS_AGENT_LOGGED_OUT, "%s", token->label);
+}
+
+/* From here on nothing is signed; logging out waits for its turn with each token. see tokens/agent_internal.h */
+void login_logout(struct agent *agent)
+{
+    pthread_mutex_lock(&agent->mutex);
+    agent->logged_out = true;
+    /* PINs that URIs name are no more welcome than others. */
+    agent->options.pin_source_spent = true;
+    for (struct token *t = agent->tokens; t != NULL; t = t->next) {
+        if ((t->info.flags & CKF_LOGIN_REQUIRED) == 0)
+            continue;
+        tokens_pin_destroy(&t->pin_offered);
+        if (t->pin_state == PIN_AT_HAND)
+            set_pin_state(t, t->pin == NULL ? PIN_UNKNOWN : PIN_GOOD, NULL);
+        pool_fail_parked(agent, t, CKR_USER_NOT_LOGGED_IN, "an administrator has logged out");
+        pool_logout(agent, t);
     }
     pthread_mutex_unlock(&agent->mutex);
 }

@@ -112,6 +112,18 @@ void pool_login(struct agent *agent, struct token *token)
 }
 
 /* see tokens/agent_internal.h */
+void pool_logout(struct agent *agent, struct token *token)
+{
+    struct job *job = base_alloc(sizeof(*job));
+
+    job->type = JOB_LOGOUT;
+    job->token = token;
+    job->uri = base_strdup("");
+    job->deadline_ms = base_now_ms() + agent->options.sign_timeout_ms;
+    pool_submit(agent, job);
+}
+
+/* see tokens/agent_internal.h */
 void pool_requeue(struct agent *agent, struct token *token)
 {
     for (struct job *job = agent->jobs; job != NULL; job = job->next)
@@ -316,6 +328,18 @@ static enum outcome run_login(struct agent *agent, struct job *job, struct failu
     return outcome;
 }
 
+static enum outcome run_logout(struct job *job, struct failure *failure)
+{
+    struct session session;
+    bool fresh;
+    enum outcome outcome = session_take(job->token, job->deadline_ms, &session, &fresh, failure);
+
+    login_end(job->token, outcome == OUTCOME_OK ? session.handle : CK_INVALID_HANDLE);
+    if (outcome == OUTCOME_OK)
+        session_lost(job->token, &session); /* with all others: what they know of keys is no longer so */
+    return outcome;
+}
+
 static void run(struct agent *agent, struct job *job, struct result *result)
 {
     module_enter(agent);
@@ -325,6 +349,8 @@ static void run(struct agent *agent, struct job *job, struct result *result)
         result->outcome = identity_find(agent, job, &result->identity, &result->failure);
     } else if (job->type == JOB_LOGIN) {
         result->outcome = run_login(agent, job, &result->failure);
+    } else if (job->type == JOB_LOGOUT) {
+        result->outcome = run_logout(job, &result->failure);
     } else {
         pthread_mutex_lock(&agent->mutex);
         result->identity = identity_get(agent, job->uri, job->key_tag);
@@ -381,7 +407,7 @@ static void leave_place(struct agent *agent, struct job *job)
 /* The job has to go on elsewhere: wait for a PIN, or sign now that the identity is known. */
 static bool goes_on(struct agent *agent, struct job *job, const struct result *result)
 {
-    if (result->outcome == OUTCOME_WAIT_FOR_PIN && job->type != JOB_LOGIN) {
+    if (result->outcome == OUTCOME_WAIT_FOR_PIN && job->conn != NULL) {
         enum pin_state pin = result->failure.waits_for->pin_state;
 
         ++*waiting_count(agent, job);
@@ -412,7 +438,7 @@ static void finish(struct agent *agent, struct job *job, struct result *result)
         return;
     }
     list_remove(agent, job); /* from here on no deadline finds it */
-    if (wanted && job->type != JOB_LOGIN) {
+    if (wanted && job->conn != NULL) {
         if (result->outcome != OUTCOME_OK)
             agent->failures++;
         else if (job->type == JOB_SIGN)

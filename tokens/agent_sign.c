@@ -109,6 +109,17 @@ static enum outcome key_handle(struct identity *identity, const struct session *
     return outcome;
 }
 
+static bool key_is_known(const struct identity *identity, const struct session *session)
+{
+    struct agent *agent = identity->token->agent;
+    bool known;
+
+    pthread_mutex_lock(&agent->mutex);
+    known = identity->generation == session->generation;
+    pthread_mutex_unlock(&agent->mutex);
+    return known;
+}
+
 /* One try in one session. *rv tells whether another may help. */
 static enum outcome sign_in_session(struct identity *identity, struct operation *operation,
                                     const struct session *session, uint8_t *signature, size_t *signature_size,
@@ -153,7 +164,14 @@ static enum outcome sign_once(struct identity *identity, const struct job *job, 
     *again = outcome == OUTCOME_FAILED && session_is_gone(failure->ckr);
     if (outcome != OUTCOME_OK)
         return outcome;
-    if (fresh) {
+    outcome = login_allowed(token, failure);
+    if (outcome != OUTCOME_OK) {
+        session_give(token, &session);
+        return outcome;
+    }
+    /* Before the key is looked for again, too: one who is not logged in does not see it. Whoever only read certificates
+     * may have left the session without. */
+    if (fresh || !key_is_known(identity, &session)) {
         outcome = login_ensure(token, session.handle, failure);
         rv = outcome == OUTCOME_FAILED ? failure->ckr : CKR_OK;
     }

@@ -1,10 +1,13 @@
 """Token agents: kept, replaced, and given their PIN by the rules."""
+import contextlib
 import os
 import pathlib
+import ssl
 import subprocess
 
-from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett
-from peers import ended, wait_until
+import pytest
+from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett, connect
+from peers import client_tls, ended, wait_until
 from test_process_reload import echoes
 
 
@@ -16,6 +19,11 @@ def logins(counts):
 def service(port, target, uri):
     return (f"[service web]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\nidentity = {uri}\n"
             f"connect = 127.0.0.1:{target}\nconnect_tls = none\n")
+
+
+def served(port, authority):
+    with contextlib.suppress(ssl.SSLError, ConnectionError):
+        return echoes(port, authority)
 
 
 def module(running):
@@ -134,6 +142,41 @@ def test_login_gives_the_pin_that_was_not_configured(yett, authority, token, fol
     assert logins(counts) == 1
     assert module(running)["pin"] == "right"
     assert "123456" not in running.log()
+
+
+@pytest.mark.parametrize("source", ["file", "env"])
+def test_logout_takes_the_pin_back(yett, authority, token, folder, echo, port, source):
+    """Until someone logs in: neither a reload nor another agent brings it back; what is established goes on."""
+    uri = token.put(authority.localhost, "server")
+    counts = folder / "counts"
+    settings = token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_COUNT_FILE=counts)
+    if source == "env":
+        settings = settings.replace(f"file:{token.pin_file}", "env:TOKEN_PIN")
+    running = yett(settings + service(port, echo.port, uri), environment={"TOKEN_PIN": "123456"})
+    token_command = lambda name, module, **options: subprocess.run(  # noqa: E731
+        [str(YETT), "token", name, "-c", str(running.config), module], text=True, capture_output=True, **options)
+    assert token_command("logout", "nobody").returncode == 1
+    assert echoes(port, authority)
+    with client_tls(authority).wrap_socket(connect(port), server_hostname="localhost") as established:
+        assert token_command("logout", "token").returncode == 0
+        running.wait_for_log("token_logged_out")
+        assert module(running)["pin"] == "logged_out"
+        assert not served(port, authority)
+        assert "an administrator has logged out" in running.log()
+        running.command("reload")
+        assert not served(port, authority)
+        agent = module(running)["pid"]
+        os.kill(agent, 9)
+        wait_until(lambda: module(running)["pid"] not in (0, agent) and module(running)["state"] == "ready",
+                   "another agent")
+        assert not served(port, authority)
+        assert (logins(counts), module(running)["pin"]) == (1, "logged_out")
+        established.sendall(b"still")
+        assert established.recv(100) == b"still"
+    assert token_command("login", "token", input="123456\n").returncode == 0
+    wait_until(lambda: module(running)["pin"] == "right", "the login")
+    assert echoes(port, authority)
+    assert logins(counts) == 2
 
 
 def test_the_pin_is_in_no_environment_or_command_line(yett, authority, token, echo, port):

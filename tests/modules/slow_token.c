@@ -300,6 +300,12 @@ static CK_RV slow_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, unsigned c
     return leave(rv);
 }
 
+static CK_RV slow_logout(CK_SESSION_HANDLE session)
+{
+    enter("C_Logout");
+    return leave(real->C_Logout(session));
+}
+
 static bool is_hidden(CK_MECHANISM_TYPE type)
 {
     const char *list = settings.hidden;
@@ -461,6 +467,7 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
     functions.C_OpenSession = slow_open_session;
     functions.C_CloseSession = slow_close_session;
     functions.C_Login = slow_login;
+    functions.C_Logout = slow_logout;
     functions.C_GetMechanismList = slow_get_mechanism_list;
     functions.C_GetMechanismInfo = slow_get_mechanism_info;
     functions.C_FindObjectsInit = slow_find_objects_init;

@@ -182,6 +182,22 @@ static void renew_serves_who_asked_in_vain(void **state)
     assert_true(give(&p, "Mail"));
 }
 
+static void logout_makes_everybody_wait_for_the_next(void **state)
+{
+    struct pin_policy p = {0};
+
+    (void)state;
+    try_right(&p, "Mail");
+    assert_true(give(&p, "Web"));            /* not tried yet */
+    pin_policy_right(&p, "Key pad");         /* never given one */
+    pin_policy_token_gone(&p, "Idle", true); /* has nothing to do with it */
+    pin_policy_logout(&p);
+    assert_int_equal(pin_policy_renew(&p), 3);
+    assert_false(give(&p, "Mail"));
+    assert_true(give(&p, "Idle"));
+    assert_int_equal(pin_policy_renew(&p), 1); /* Mail asked in vain just now */
+}
+
 static void too_many_tokens_get_nothing(void **state)
 {
     struct pin_policy p = {0};
@@ -224,6 +240,7 @@ int main(void)
         cmocka_unit_test(refused_without_name_is_for_all_tried),
         cmocka_unit_test(renew_gives_one_more_try),
         cmocka_unit_test(renew_serves_who_asked_in_vain),
+        cmocka_unit_test(logout_makes_everybody_wait_for_the_next),
         cmocka_unit_test(too_many_tokens_get_nothing),
         cmocka_unit_test(long_labels_are_told_apart_up_to_their_size),
     };

@@ -288,6 +288,13 @@ void test_agent_send_pin(struct test_agent *agent, const char *pin)
     assert_true(tokens_agent_send(agent->control_fd, &message));
 }
 
+void test_agent_send_logout(struct test_agent *agent)
+{
+    struct tokens_agent_message message = {.event = TOKENS_AGENT_LOGOUT};
+
+    assert_true(tokens_agent_send(agent->control_fd, &message));
+}
+
 static size_t count_events(const struct test_agent *agent, enum tokens_agent_event event)
 {
     size_t count = 0;

@@ -302,6 +302,81 @@ static void pin_that_is_locked_is_said_by_name(void **state)
     world_stop(&world, 0);
 }
 
+/* Whatever it knows, it signs nothing until a PIN comes; and what was logged in to is logged out of. */
+static void logout_ends_signing_until_a_pin_comes(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    test_agent_send_logout(&world.agent);
+    test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2); /* of both tokens */
+    assert_int_equal(test_count(count_file, "C_Logout"), 2);
+    for (unsigned i = 0; i < 3; i++)
+        expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+    expect_failed(find(world.client, "pkcs11:token=two;object=other"), TOKENS_WIRE_LOGIN, "logged out");
+    assert_int_equal(find_tag(world.client, EC_URI), world.tag); /* a worker may start: it is only not signed for */
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
+    assert_int_equal(test_count(count_file, "C_Login"), 1);
+    test_agent_send_pin(&world.agent, TEST_PIN);
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 2);
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    (void)find_tag(world.client, "pkcs11:token=two;object=other"); /* asks for its own */
+    world_stop(&world, 0);
+}
+
+static void logout_of_a_key_pad_does_not_ask_it_again(void **state)
+{
+    struct world world;
+    struct test_agent_options options = plain;
+
+    (void)state;
+    setenv("YETT_TEST_KEY_PAD_PIN", TEST_PIN, 1);
+    options.pin = NULL;
+    world_start(&world, &options);
+    world.tag = find_tag(world.client, EC_URI);
+    test_agent_send_logout(&world.agent);
+    test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2);
+    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+    assert_int_equal(test_count(count_file, "C_Login"), 1);
+    test_agent_send_pin(&world.agent, "anything: the key pad is asked");
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 2);
+    expect_signed(sign(world.client, EC_URI, world.tag));
+    world_stop(&world, 0);
+}
+
+/* Signatures in flight end one way or the other, and none begins later. */
+static void logout_while_many_sign(void **state)
+{
+    struct signer signers[THREADS];
+    struct world world;
+
+    (void)state;
+    setenv("YETT_TEST_SIGN_DELAY_MS", "5", 1);
+    world_start(&world, &plain);
+    world.tag = find_tag(world.client, EC_URI);
+    for (unsigned round = 0; round < 5; round++) {
+        for (size_t i = 0; i < THREADS; i++) {
+            signers[i].world = &world;
+            assert_int_equal(pthread_create(&signers[i].thread, NULL, signer_main, &signers[i]), 0);
+        }
+        test_agent_send_logout(&world.agent);
+        for (size_t i = 0; i < THREADS; i++) {
+            pthread_join(signers[i].thread, NULL);
+            assert_int_equal(signers[i].call.status, AGENT_CLIENT_OK);
+            free(signers[i].call.frame);
+        }
+        test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2 * (round + 1));
+        expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+        test_agent_send_pin(&world.agent, TEST_PIN);
+        test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
+        expect_signed(sign(world.client, EC_URI, world.tag));
+    }
+    world_stop(&world, 0);
+}
+
 static void key_pad_needs_no_pin(void **state)
 {
     struct world world;
@@ -626,6 +701,9 @@ int main(int argc, char **argv)
         TEST(pin_refused_by_the_supervisor_fails_requests_at_once),
         TEST(pin_is_not_tried_when_one_try_is_left),
         TEST(pin_that_is_locked_is_said_by_name),
+        TEST(logout_ends_signing_until_a_pin_comes),
+        TEST(logout_of_a_key_pad_does_not_ask_it_again),
+        TEST(logout_while_many_sign),
         TEST(key_pad_needs_no_pin),
         TEST(always_authenticate_logs_in_for_each_signature),
         TEST(pin_source_of_a_uri_is_read_once),
