@@ -1,0 +1,43 @@
+/* proxy/cmd_token_internal.h: what the commands of "yett token" that open a module themselves have in common. Commands
+ * take a struct token_options (proxy/subcommand.h). On failure *error has a sentence, owned by the caller. */
+#ifndef YETT_PROXY_CMD_TOKEN_INTERNAL_H
+#define YETT_PROXY_CMD_TOKEN_INTERNAL_H
+
+#include "config/config.h"
+#include "proxy/subcommand.h"
+#include "tokens/manage.h"
+#include "tokens/pin.h"
+
+struct token_options {
+    struct subcommand_line line; /* first */
+    /* All that any of the commands can be told. */
+    const char *config;
+    const char *module;
+    const char *pin;
+    const char *so_pin;
+    const char *label;
+    const char *type;
+    const char *subject;
+    const char *out;
+    struct subcommand_texts sans;
+    bool json;
+    /* What they work with, filled in before they run. */
+    struct tokens_module *opened;
+    struct config *read; /* NULL: no configuration was named */
+    enum tokens_pin_source pin_source;
+    const char *pin_value; /* of the options or the configuration */
+};
+
+int cmd_token_list(void *options);
+int cmd_token_init(void *options);
+int cmd_token_keygen(void *options);
+int cmd_token_request(void *options);
+int cmd_token_import(void *options);
+
+/* "file:PATH", "env:NAME", "credential:NAME" or "prompt" (also NULL); false: it is none of them. */
+MUST_CHECK bool token_pin_source_parse(const char *text, enum tokens_pin_source *source, const char **value);
+
+/* The user's PIN, from where --pin or the configuration says. NULL with *error. */
+struct tokens_pin *token_pin_read(const struct token_options *o, char **error);
+
+#endif
