@@ -49,7 +49,10 @@ static const char login_help[] =
     "input. It is tried once for each token that waits for a PIN, and is used instead of the configured one until that\n"
     "changes and is reloaded. \"yett status\" tells what the token said.\n"
     "\n" COMMON_OPTIONS "\n"
-    "Exit status: 0 handed on, 1 not, 2 wrong usage.\n";
+    "Exit status: 0 handed on, 1 not, 2 wrong usage.\n"
+    "\n"
+    "Example:\n"
+    "  yett token login hsm\n";
 
 static const char logout_help[] =
     "Usage: yett token logout [-c FILE] MODULE\n"

@@ -4,6 +4,7 @@
 #include "proxy/cmd_token_internal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* see proxy/cmd_token_internal.h */
 bool token_pin_source_parse(const char *text, enum tokens_pin_source *source, const char **value)
@@ -106,6 +107,12 @@ static int with_module(const struct subcommand *command, void *options)
     char *error = NULL;
     int status;
 
+    /* "yett token info MODULE" */
+    if (o->module == NULL && command->run == cmd_token_info && o->line.argument_count == 1 &&
+        strncmp(o->line.arguments[0], "pkcs11:", strlen("pkcs11:")) != 0) {
+        o->module = o->line.arguments[0];
+        o->line.argument_count = 0;
+    }
     if (o->module == NULL)
         return subcommand_misused(&o->line, "say which module: --module PATH, or -c FILE --module NAME");
     if (!token_pin_source_parse(o->pin, &o->pin_source, &o->pin_value))
@@ -123,14 +130,24 @@ static int with_module(const struct subcommand *command, void *options)
     }
 
 static const struct subcommand_option options_table[] = {
-    OPTION("config", 'c', TEXT, config),   OPTION("module", 'm', TEXT, module), OPTION("pin", 'p', TEXT, pin),
-    OPTION("so-pin", 'S', TEXT, so_pin),   OPTION("label", 'l', TEXT, label),   OPTION("type", 't', TEXT, type),
-    OPTION("subject", 'n', TEXT, subject), OPTION("san", 'r', TEXTS, sans),     OPTION("out", 'o', TEXT, out),
+    OPTION("config", 'c', TEXT, config),
+    OPTION("module", 'm', TEXT, module),
+    OPTION("pin", 'p', TEXT, pin),
+    OPTION("new-pin", 'N', TEXT, new_pin),
+    OPTION("insecure-weak-pin", 'W', FLAG, insecure_weak_pin),
+    OPTION("so-pin", 'S', TEXT, so_pin),
+    OPTION("label", 'l', TEXT, label),
+    OPTION("type", 't', TEXT, type),
+    OPTION("subject", 'n', TEXT, subject),
+    OPTION("san", 'r', TEXTS, sans),
+    OPTION("out", 'o', TEXT, out),
     OPTION("json", 'j', FLAG, json),
 };
 
 static const struct subcommand commands[] = {
     {"list", "j", 0, 0, "it takes options only", cmd_token_list, cmd_token_help_list},
+    {"info", "j", 0, 1, "it takes one pkcs11: URI, or a module", cmd_token_info, cmd_token_help_info},
+    {"set-pin", "pNW", 1, 1, "it takes one pkcs11: URI", cmd_token_set_pin, cmd_token_help_set_pin},
     {"init", "pSl", 0, 0, "it takes options only", cmd_token_init, cmd_token_help_init},
     {"keygen", "pt", 1, 1, "it takes one pkcs11: URI", cmd_token_keygen, cmd_token_help_keygen},
     {"request", "pnro", 1, 1, "it takes one pkcs11: URI", cmd_token_request, cmd_token_help_request},

@@ -12,6 +12,8 @@ static const char cmd_token_help[] =
     "yett token COMMAND [options]: tokens, keys and certificates behind a PKCS#11 module.\n"
     "\n"
     "  list      list tokens and what is on them, as pkcs11: URIs\n"
+    "  info      what a module, its tokens and their mechanisms are and can do\n"
+    "  set-pin   change a token's PIN\n"
     "  init      initialise an empty slot's token (for SoftHSM and other demo tokens)\n"
     "  keygen    make a key pair that never leaves the token\n"
     "  request   make a certificate request for a key, signed on the token\n"
@@ -32,6 +34,37 @@ static const char cmd_token_help_list[] =
     "\n"
     "  yett token list --module /usr/lib/softhsm/libsofthsm2.so\n"
     "  yett token list -c /etc/yett/yett.conf --module hsm --json\n";
+
+static const char cmd_token_help_info[] =
+    "yett token info [URI|MODULE] [options]: what a module and its tokens say of themselves: versions, flags, lengths of\n"
+    "PINs, sessions, memory, and each mechanism with its key sizes (bits or bytes, as PKCS#11 has it) and what it is for.\n"
+    "Needs no PIN. The login state is that of this command: \"yett status\" tells that of the running yett.\n"
+    "\n"
+    "  --json                 one object instead\n" CMD_TOKEN_MODULE_HELP
+    "\n"
+    "For a server's RSA key and TLS 1.3, look for CKM_RSA_PKCS_PSS (or CKM_RSA_X_509) with \"sign\"; for EC, CKM_ECDSA.\n"
+    "\n"
+    "Examples:\n"
+    "\n"
+    "  yett token info /usr/lib/softhsm/libsofthsm2.so\n"
+    "  yett token info -c /etc/yett/yett.conf --module hsm pkcs11:token=demo --json\n";
+
+static const char cmd_token_help_set_pin[] =
+    "yett token set-pin URI [options]: change the PIN of the token that URI names, knowing the old one. How good the new\n"
+    "one is, is told: its length, the kinds of characters in it, and what does not count (1111, 1234, 121212).\n"
+    "A weak one is refused, and so is what the token itself does not want, with its own message.\n"
+    "\n"
+    "  --pin SOURCE           where the old PIN is: file:PATH, env:NAME, credential:NAME, or prompt (default)\n"
+    "  --new-pin SOURCE       where the new one is; asked for twice with prompt (default)\n"
+    "  --insecure-weak-pin    set it however weak it is\n" CMD_TOKEN_MODULE_HELP
+    "\n"
+    "A reader with a key pad asks for both by itself. A running yett has the old PIN until it is told: put the new one\n"
+    "where its configuration says it is and reload, or use yett token login.\n"
+    "\n"
+    "Example:\n"
+    "\n"
+    "  yett token set-pin --module /usr/lib/softhsm/libsofthsm2.so pkcs11:token=demo\n"
+    "  yett token set-pin -c /etc/yett/yett.conf --module hsm --new-pin file:new-pin pkcs11:token=demo\n";
 
 static const char cmd_token_help_init[] =
     "yett token init [options]: initialise the first empty slot's token, and set its PINs.\n"

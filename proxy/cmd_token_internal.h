@@ -14,13 +14,14 @@ struct token_options {
     const char *config;
     const char *module;
     const char *pin;
+    const char *new_pin;
     const char *so_pin;
     const char *label;
     const char *type;
     const char *subject;
     const char *out;
     struct subcommand_texts sans;
-    bool json;
+    bool json, insecure_weak_pin;
     /* What they work with, filled in before they run. */
     struct tokens_module *opened;
     struct config *read; /* NULL: no configuration was named */
@@ -30,6 +31,8 @@ struct token_options {
 
 int cmd_token_list(void *options);
 int cmd_token_init(void *options);
+int cmd_token_info(void *options);
+int cmd_token_set_pin(void *options);
 int cmd_token_keygen(void *options);
 int cmd_token_request(void *options);
 int cmd_token_import(void *options);

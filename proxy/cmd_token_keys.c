@@ -1,4 +1,4 @@
-/* "yett token list", "init", "keygen", "request" and "import". See proxy/cmd_token_internal.h */
+/* "yett token list", "info", "init", "keygen", "request" and "import". See proxy/cmd_token_internal.h */
 #include "proxy/cmd_token_internal.h"
 #include "tls/pem.h"
 
@@ -11,6 +11,16 @@ int cmd_token_list(void *options)
     char *error = NULL;
 
     return tokens_list(o->opened, stdout, o->json, &error) ? SUBCOMMAND_DONE : subcommand_failed(&o->line, &error);
+}
+
+/* see proxy/cmd_token_internal.h */
+int cmd_token_info(void *options)
+{
+    const struct token_options *o = options;
+    const char *uri = o->line.argument_count == 0 ? NULL : o->line.arguments[0];
+    char *error = NULL;
+
+    return tokens_info(o->opened, uri, stdout, o->json, &error) ? SUBCOMMAND_DONE : subcommand_failed(&o->line, &error);
 }
 
 int cmd_token_init(void *options)

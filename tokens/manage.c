@@ -49,25 +49,6 @@ bool tokens_init(struct tokens_module *module, const char *label, const struct t
     return false;
 }
 
-/* see tokens/manage.h */
-bool tokens_set_pin(struct tokens_module *module, const char *token_uri, const struct tokens_pin *pin,
-                    const struct tokens_pin *new_pin, char **error)
-{
-    struct manage_session session = {.handle = CK_INVALID_HANDLE};
-    const char *old_text = tokens_pin_text(pin), *new_text = tokens_pin_text(new_pin);
-    CK_RV rv = CKR_GENERAL_ERROR;
-
-    /* Logging in first says what is the matter with the old PIN, with the checks that go before a try. */
-    if (manage_session_open(&session, module, token_uri, MANAGE_READ_WRITE, pin, error)) {
-        rv = module->p11->C_SetPIN(session.handle, (unsigned char *)(uintptr_t)old_text, strlen(old_text),
-                                   (unsigned char *)(uintptr_t)new_text, strlen(new_text));
-        if (rv != CKR_OK)
-            *error = manage_ckr_error("the token does not change its PIN", rv);
-    }
-    manage_session_clear(&session);
-    return rv == CKR_OK;
-}
-
 static const struct key_type {
     CK_ULONG bits;   /* RSA; 0: EC */
     uint8_t oid[12]; /* EC: the curve, whole DER element */

@@ -16,6 +16,10 @@ void tokens_module_unload(struct tokens_module **module);
 /* One line per token and, indented, one per object, as pkcs11: URIs. */
 MUST_CHECK bool tokens_list(struct tokens_module *module, FILE *out, bool json, char **error);
 
+/* What the module, its tokens and their mechanisms are and can do, without a PIN: of all tokens, or of those that
+ * `uri` names (NULL: all; none matching is a failure). */
+MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, FILE *out, bool json, char **error);
+
 enum tokens_key_type { TOKENS_KEY_RSA_2048, TOKENS_KEY_RSA_3072, TOKENS_KEY_RSA_4096,
                        TOKENS_KEY_P256, TOKENS_KEY_P384, TOKENS_KEY_P521 };
 
@@ -29,7 +33,11 @@ MUST_CHECK bool tokens_keygen(struct tokens_module *module, const char *token_ur
 MUST_CHECK bool tokens_init(struct tokens_module *module, const char *label, const struct tokens_pin *so_pin,
                             const struct tokens_pin *pin, char **error);
 
-/* Change the user PIN of exactly one token (C_SetPIN in user mode). A token that refuses gets its code told. */
+/* Whether the PINs of exactly one token are typed on its reader (CKF_PROTECTED_AUTHENTICATION_PATH). */
+MUST_CHECK bool tokens_has_key_pad(struct tokens_module *module, const char *token_uri, bool *key_pad, char **error);
+
+/* Change the user PIN of exactly one token (C_SetPIN in user mode). Both NULL where they are typed on its reader. A
+ * token that refuses gets its code told, and what length it wants. */
 MUST_CHECK bool tokens_set_pin(struct tokens_module *module, const char *token_uri, const struct tokens_pin *pin,
                                const struct tokens_pin *new_pin, char **error);
 

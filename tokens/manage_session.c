@@ -82,16 +82,23 @@ static bool login(struct manage_session *session, const struct tokens_pin *pin, 
 }
 
 /* see tokens/manage_session.h */
+bool manage_session_find(struct manage_session *session, struct tokens_module *module, const char *uri,
+                         enum manage_mode mode, char **error)
+{
+    *error = NULL;
+    *session = (struct manage_session){.module = module, .handle = CK_INVALID_HANDLE};
+    session->uri = tokens_uri_parse(uri, error);
+    return session->uri != NULL && find_token(session, uri, mode, error);
+}
+
+/* see tokens/manage_session.h */
 bool manage_session_open(struct manage_session *session, struct tokens_module *module, const char *uri,
                          enum manage_mode mode, const struct tokens_pin *pin, char **error)
 {
     CK_FLAGS flags = CKF_SERIAL_SESSION | (mode == MANAGE_READ_WRITE ? CKF_RW_SESSION : 0);
     CK_RV rv;
 
-    *error = NULL;
-    *session = (struct manage_session){.module = module, .handle = CK_INVALID_HANDLE};
-    session->uri = tokens_uri_parse(uri, error);
-    if (session->uri == NULL || !find_token(session, uri, mode, error))
+    if (!manage_session_find(session, module, uri, mode, error))
         return false;
     rv = module->p11->C_OpenSession(session->slot, flags, NULL, NULL, &session->handle);
     if (rv != CKR_OK) {

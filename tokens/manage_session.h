@@ -16,6 +16,10 @@ struct manage_session {
 
 enum manage_mode { MANAGE_READ_ONLY, MANAGE_READ_WRITE };
 
+/* Exactly one token must match; `handle` is CK_INVALID_HANDLE. Clear in any case. */
+MUST_CHECK bool manage_session_find(struct manage_session *session, struct tokens_module *module, const char *uri,
+                                    enum manage_mode mode, char **error);
+
 /* Exactly one token must match; then a session, logged in when there is a PIN or the token has a key pad. A token whose
  * PIN is locked, or that has one try left, is refused by name. Clear in any case. */
 MUST_CHECK bool manage_session_open(struct manage_session *session, struct tokens_module *module, const char *uri,

@@ -24,6 +24,9 @@ CK_RV tokens_module_finalize(struct tokens_module *module);
 /* "CKR_DEVICE_REMOVED"; vendors' codes are all "CKR_VENDOR_DEFINED". */
 const char *tokens_ckr_name(CK_RV rv);
 
+/* "CKM_ECDSA"; of those without a name, the number. Owned by the caller. */
+char *tokens_mechanism_name(CK_MECHANISM_TYPE type);
+
 /* Bytes of our own. */
 struct tokens_bytes {
     uint8_t *data;

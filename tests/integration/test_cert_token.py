@@ -127,14 +127,14 @@ def test_wrong_usage_is_told_and_is_2(args):
 
 @pytest.mark.parametrize("command, subcommands", [
     ("cert", ["create", "list", "show", "import", "export", "trust", "delete"]),
-    ("token", ["list", "init", "keygen", "request", "import"]),
+    ("token", ["list", "info", "set-pin", "init", "keygen", "request", "import", "login", "logout"]),
 ])
 def test_help_teaches_with_examples(command, subcommands):
     overview = run(command, "--help")
     for subcommand in subcommands:
         assert f"\n  {subcommand} " in overview
         text = run(command, subcommand, "--help")
-        assert text.startswith(f"yett {command} {subcommand}") and "Example" in text
+        assert text.removeprefix("Usage: ").startswith(f"yett {command} {subcommand}") and "Example" in text
         assert all(len(line) <= 120 for line in text.splitlines())
 
 
@@ -180,6 +180,42 @@ def test_a_wrong_pin_is_told(token, folder):
     token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
     (folder / "pin").write_text("wrong\n")
     assert "PIN" in token("keygen", "pkcs11:token=demo;object=alice", status=1)
+
+
+def test_info_tells_what_a_token_can_do(token, folder):
+    token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
+    told = json.loads(token("info", "--json", pin=False))
+    assert told["module"]["manufacturer"] == "SoftHSM" and told["module"]["path"] == SoftHsm.module
+    (demo,) = told["tokens"]
+    assert (demo["label"], demo["login"]) == ("demo", "not logged in")
+    assert "login-required" in demo["flags"] and demo["pin_length_min"] == 4
+    ecdsa = next(m for m in demo["mechanisms"] if m["name"] == "CKM_ECDSA")
+    assert ecdsa["key_size_min"] <= 256 <= ecdsa["key_size_max"] and "sign" in ecdsa["flags"]
+    text = token("info", "pkcs11:token=demo", pin=False)
+    assert "CKM_RSA_PKCS_PSS" in text and "4 to 255 characters" in text
+    token("info", "pkcs11:token=nobody", pin=False, status=1)
+    env = {"SOFTHSM2_CONF": str(folder / "softhsm2.conf")}
+    assert run("token", "info", SoftHsm.module, env=env).startswith(SoftHsm.module)
+    run("token", "info", "pkcs11:token=demo", env=env, status=2)  # of which module?
+
+
+def test_set_pin_changes_it_and_measures_it(token, folder):
+    token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
+
+    def set_pin(new, *options, status=0):
+        (folder / "new-pin").write_text(new + "\n")
+        (folder / "new-pin").chmod(0o600)
+        return token("set-pin", "pkcs11:token=demo", "--new-pin", f"file:{folder}/new-pin", *options, status=status)
+
+    assert "weak" in set_pin("123456", status=1)
+    assert "it is the PIN that it replaces" in set_pin((folder / "pin").read_text().strip(), status=1)
+    assert "4 to 255 characters" in set_pin("x!7", "--insecure-weak-pin", status=1)  # the token's own word
+    set_pin("583907")
+    assert "CKR_PIN_INCORRECT" in set_pin("948201", status=1)  # the old one is wrong now
+    (folder / "pin").write_text("583907\n")
+    token("keygen", "pkcs11:token=demo;object=alice")
+    set_pin("1111", "--insecure-weak-pin")
+    assert "no token matches" not in token("set-pin", "pkcs11:token=demo", "--new-pin", "1234", status=2)
 
 
 def test_quickstart_checks_out():
