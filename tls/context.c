@@ -33,8 +33,9 @@ static const SSLNamedGroup groups[] = {
     ssl_grp_ec_secp521r1,
 };
 
-/* The schemes with RSA-PSS come first, so that they can be left out where a token cannot make them. */
-enum { PSS_SCHEMES = 6 };
+/* The schemes with RSA-PSS come first, those of ordinary RSA keys before all, so that they can be left out where a
+ * token cannot make them. */
+enum { RSAE_SCHEMES = 3, PSS_SCHEMES = 6 };
 static const SSLSignatureScheme schemes[] = {
     ssl_sig_rsa_pss_rsae_sha256,    ssl_sig_rsa_pss_rsae_sha384,    ssl_sig_rsa_pss_rsae_sha512,
     ssl_sig_rsa_pss_pss_sha256,     ssl_sig_rsa_pss_pss_sha384,     ssl_sig_rsa_pss_pss_sha512,
@@ -113,30 +114,58 @@ static bool set_suites(PRFileDesc *model, enum tls_ciphers ciphers, char **error
     return ok ? true : tls_nss_fail(error, "cannot set the cipher suites");
 }
 
-/* One identity that cannot do RSA-PSS caps the context at TLS 1.2: what a handshake would pick is not known before. */
-static unsigned version_max(const struct tls_identity *const *identities, size_t count)
+/* What every identity can do. */
+static unsigned version_of_all(const struct tls_context *context)
 {
     unsigned max = TLS_VERSION_13;
 
-    for (size_t i = 0; i < count; i++)
-        if (identities[i]->version_max < max)
-            max = identities[i]->version_max;
+    for (size_t i = 0; i < context->identity_count; i++)
+        if (context->identities[i]->version_max < max)
+            max = context->identities[i]->version_max;
     return max;
 }
 
-static bool set_versions(struct tls_context *context, PRFileDesc *model, enum tls_ciphers ciphers, unsigned version_min,
-                         char **error)
+/* One identity that cannot do RSA-PSS caps a client at TLS 1.2: which one the server will want is not known before. A
+ * server starts over where it has nothing else to show (sites.c), so that only those who get this identity have
+ * TLS 1.2. Not where clients are asked for certificates: NSS has a single list of signature schemes for what we sign
+ * with and for what clients may sign with, and without RSA-PSS in it no RSA client could show a certificate in TLS 1.3.
+ */
+static unsigned version_max(const struct tls_context *context)
 {
-    unsigned max = version_max(context->identities, context->identity_count);
+    unsigned max = version_of_all(context);
+
+    if (context->role == TLS_ROLE_CLIENT || context->peer != TLS_PEER_NONE)
+        return max;
+    for (size_t i = 0; i < context->identity_count; i++)
+        if (context->identities[i]->version_max > max)
+            max = context->identities[i]->version_max;
+    return max;
+}
+
+/* Schemes to leave out. `site`: of a server. */
+static size_t schemes_skipped(const struct tls_site *site, unsigned max)
+{
+    if (max < TLS_VERSION_13)
+        return PSS_SCHEMES;
+    return site != NULL && site->slots[TLS_SLOT_RSA] != NULL && site->slots[TLS_SLOT_RSA]->version_max < TLS_VERSION_13
+               ? RSAE_SCHEMES
+               : 0;
+}
+
+static bool set_versions(struct tls_context *context, const struct tls_site *site, PRFileDesc *model,
+                         enum tls_ciphers ciphers, unsigned version_min, char **error)
+{
+    unsigned max = version_max(context);
     SSLVersionRange range = {.min = (PRUint16)(ciphers == TLS_CIPHERS_MODERN ? TLS_VERSION_13 : version_min),
                              .max = (PRUint16)max};
-    size_t skip = max < TLS_VERSION_13 ? PSS_SCHEMES : 0;
+    size_t skip = schemes_skipped(site, max);
 
+    context->falls_back = version_of_all(context) < max;
     if (range.min != TLS_VERSION_12 && range.min != TLS_VERSION_13) {
         *error = base_printf("the lowest TLS version 0x%04x is none of 0x0303 and 0x0304", range.min);
         return false;
     }
-    if (range.min > range.max) {
+    if (range.min > version_of_all(context)) {
         *error = base_strdup("TLS 1.3 is demanded, but the key of an identity cannot make RSA-PSS signatures");
         return false;
     }
@@ -221,7 +250,7 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
     if (c->model != NULL && set_options(c->model, common_options, ARRAY_LEN(common_options), error) &&
         set_options(c->model, client_options, ARRAY_LEN(client_options), error) &&
         set_suites(c->model, options->ciphers, error) &&
-        set_versions(c, c->model, options->ciphers, options->version_min, error) &&
+        set_versions(c, NULL, c->model, options->ciphers, options->version_min, error) &&
         set_client_alpn(c, c->model, error)) {
         tls_peer_verify_install(c->model);
         tls_client_hooks_install(c->model);
@@ -271,7 +300,7 @@ bool tls_site_model_create(struct tls_context *context, const struct tls_server_
     if (site->model == NULL || !set_options(site->model, common_options, ARRAY_LEN(common_options), error) ||
         !set_options(site->model, server_options, ARRAY_LEN(server_options), error) ||
         !set_client_auth(context, site->model, error) || !set_suites(site->model, options->ciphers, error) ||
-        !set_versions(context, site->model, options->ciphers, options->version_min, error))
+        !set_versions(context, site, site->model, options->ciphers, options->version_min, error))
         return false;
     for (size_t i = 0; i < TLS_SLOT_COUNT; i++) {
         const struct tls_identity *identity = site->slots[i];

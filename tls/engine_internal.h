@@ -75,6 +75,7 @@ struct tls_context {
     enum tls_sni sni;
     enum tls_peer peer;
     bool resumes;
+    bool falls_back; /* an identity can do TLS 1.2 only, and others more: see sites.c */
     uint8_t ticket_token[TLS_TOKEN_SIZE]; /* what every ticket of this context has in it */
     PRIPv6Addr cache_address;             /* under what its sessions are in the shared cache */
 
@@ -108,7 +109,11 @@ struct tls_engine {
     bool failed;
     bool failure_told;           /* TLS_FAILED was returned */
     bool foreign_ticket;         /* server: start over, and take no ticket */
-    bool tickets_refused;        /* server: has started over */
+    bool tickets_refused;        /* server: has started over for it */
+    bool version_capped;         /* server: has started over, and does TLS 1.2 at most */
+    bool site_first;             /* server: has started over, with the site of the name that was asked for */
+    const struct tls_site *site; /* server: of that name; NULL: not known yet, or none has it */
+    PRFileDesc *model;           /* what fd was made from */
     bool name_chosen;            /* server: a site was found for server_name */
     bool cert_wanted;            /* client: the server asked for a certificate */
     struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
@@ -158,6 +163,8 @@ const char *tls_alert_name(int alert);
 enum tls_status tls_handshake_step(struct tls_engine *e);
 void tls_handshake_drop(struct tls_engine *e);
 enum tls_status tls_handshake_give_up(struct tls_engine *e); /* with give_up_name set */
+/* Server: hold the socket to TLS 1.2 where the engine has started over for that. */
+void tls_handshake_cap(struct tls_engine *e);
 /* The transport ended too early. */
 enum tls_status tls_handshake_closed(struct tls_engine *e);
 

@@ -69,11 +69,28 @@ static void PR_CALLBACK on_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirec
     }
 }
 
+/* see tls/engine_internal.h */
+void tls_handshake_cap(struct tls_engine *e)
+{
+    static const SSLVersionRange range = {.min = TLS_VERSION_12, .max = TLS_VERSION_12};
+
+    if (e->version_capped && SSL_VersionRangeSet(e->fd, &range) != SECSuccess)
+        base_abort("NSS does not do TLS 1.2 (%s)", PR_ErrorToName(PR_GetError()));
+}
+
+/* Once for a ticket, once for the version, once for the site. */
+static bool may_start_over(const struct tls_engine *e)
+{
+    return !e->tickets_refused || (e->context->falls_back && !e->version_capped) ||
+           (e->context->site_count > 1 && !e->site_first);
+}
+
 static void make_socket(struct tls_engine *e)
 {
     PRFileDesc *layer = tls_nspr_layer_create(&e->transport);
 
-    e->fd = SSL_ImportFD(e->context->model, layer);
+    e->model = e->site != NULL ? e->site->model : e->context->model;
+    e->fd = SSL_ImportFD(e->model, layer);
     if (e->fd == NULL || SSL_ResetHandshake(e->fd, e->context->role == TLS_ROLE_SERVER) != SECSuccess ||
         SSL_AlertReceivedCallback(e->fd, on_alert_received, e) != SECSuccess ||
         SSL_AlertSentCallback(e->fd, on_alert_sent, e) != SECSuccess ||
@@ -82,9 +99,10 @@ static void make_socket(struct tls_engine *e)
         base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
     if (e->context->role == TLS_ROLE_SERVER) {
         /* SSL_ImportFD() leaves out the names for a CertificateRequest; this copies them too. */
-        if (e->context->peer != TLS_PEER_NONE && SSL_ReconfigFD(e->context->model, e->fd) == NULL)
+        if (e->context->peer != TLS_PEER_NONE && SSL_ReconfigFD(e->model, e->fd) == NULL)
             base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
-        e->transport.keeping = !e->tickets_refused;
+        tls_handshake_cap(e);
+        e->transport.keeping = may_start_over(e);
         tls_server_socket_prepare(e);
     } else {
         tls_client_socket_prepare(e);
@@ -162,16 +180,15 @@ enum tls_status tls_handshake_closed(struct tls_engine *e)
                                        e->context->role == TLS_ROLE_SERVER ? "client" : "server"));
 }
 
-/* A ticket that is good, but not here: the same ClientHello once more, to a socket that takes no ticket. */
-static bool start_over(struct tls_engine *e)
+/* The same ClientHello once more, to another socket: *why, which is set, makes it behave in another way. */
+static bool start_over(struct tls_engine *e, bool *why)
 {
     struct tls_transport *t = &e->transport;
     struct buffer rest = t->in;
 
-    e->foreign_ticket = false;
-    if (!t->keeping || e->tickets_refused)
+    if (!t->keeping || *why)
         return false;
-    e->tickets_refused = true;
+    *why = true;
     tls_handshake_drop(e);
     buffer_release(&t->out);
     t->in = t->kept;
@@ -186,6 +203,20 @@ static bool start_over(struct tls_engine *e)
     e->name_chosen = false;
     make_socket(e);
     return true;
+}
+
+/* See sites.c: TLS 1.3 was agreed upon, and no certificate of the site can be shown in it. */
+static bool has_no_cert_for_version(const struct tls_engine *e, PRErrorCode code)
+{
+    return e->context->role == TLS_ROLE_SERVER && e->context->falls_back && !e->hello_checked &&
+           code == SSL_ERROR_UNSUPPORTED_SIGNATURE_ALGORITHM;
+}
+
+/* In TLS 1.2 NSS settles the cipher suite, and with it the kind of key, before it asks whose name was asked for. */
+static bool has_no_suite_for_site(const struct tls_engine *e, PRErrorCode code)
+{
+    return e->context->role == TLS_ROLE_SERVER && e->site != NULL && e->site->model != e->model && !e->hello_checked &&
+           code == SSL_ERROR_NO_CYPHER_OVERLAP;
 }
 
 static char *negotiated_name(PRFileDesc *fd)
@@ -338,12 +369,18 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
         bool done = SSL_ForceHandshake(e->fd) == SECSuccess;
 
         code = done ? 0 : PR_GetError();
+        /* A ticket that is good, but not here: take none. */
         if (e->foreign_ticket) {
-            if (start_over(e))
+            e->foreign_ticket = false;
+            if (start_over(e, &e->tickets_refused))
                 continue;
             return tls_engine_fail(e, "foreign_session_ticket",
                                    base_strdup("the client wants to resume a session of another service"));
         }
+        if (has_no_cert_for_version(e, code) && start_over(e, &e->version_capped))
+            continue;
+        if (has_no_suite_for_site(e, code) && start_over(e, &e->site_first))
+            continue;
         if (e->context->role == TLS_ROLE_SERVER && !e->hello_checked && e->transport.out.size != 0 &&
             (done || code == PR_WOULD_BLOCK_ERROR) && !hello_has_name(e))
             return fail_no_name(e);

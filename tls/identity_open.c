@@ -243,7 +243,7 @@ static bool open_token(const char *uri, struct tls_identity **identity, char **e
         (*identity)->version_max = TLS_VERSION_12;
         free((*identity)->warning);
         (*identity)->warning =
-            base_strdup("the token cannot make RSA-PSS signatures: TLS 1.3 is off where this identity is used");
+            base_strdup("the token cannot make RSA-PSS signatures: whoever gets this certificate has TLS 1.2 at most");
     }
     return true;
 }

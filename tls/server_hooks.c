@@ -118,8 +118,12 @@ static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRU
                               base_printf("the client asked for %s, which is not served here", e->server_name));
         return SSL_SNI_SEND_ALERT;
     }
-    if (site != &e->context->sites[0] && SSL_ReconfigFD(site->model, fd) == NULL)
-        return SSL_SNI_SEND_ALERT;
+    e->site = site;
+    if (site->model != e->model) {
+        if (SSL_ReconfigFD(site->model, fd) == NULL)
+            return SSL_SNI_SEND_ALERT;
+        tls_handshake_cap(e); /* NSS has just taken over the model's versions */
+    }
     e->name_chosen = true;
     return 0; /* the first, and only, name: NSS keeps it, and tells the client that it was looked at */
 }

@@ -2,7 +2,18 @@
  *
  * A *site* is the set of identities served for a name: for each kind of key the first identity, in configuration order,
  * whose certificate has that name; one with the exact name goes before one with a wildcard. Names with the same set
- * share a site. All is found out once per context; a handshake looks its name up in a sorted list. */
+ * share a site. All is found out once per context; a handshake looks its name up in a sorted list.
+ *
+ * An RSA key on a token that cannot do RSA-PSS is of use in TLS 1.2 only. NSS settles the version before it asks for
+ * the name, and takes whichever certificate of the site has a signature scheme that the client knows. So such a key has
+ * none in TLS 1.3 (context.c), where another kind of key of the site serves in its place. When there is none, NSS fails
+ * before it has sent anything, and the engine starts over with TLS 1.2 at most (handshake.c), as if that were all it
+ * can do: a version range that is set before the ClientHello is read leaves no sign of a downgrade (RFC 8446
+ * section 4.1.3).
+ *
+ * Likewise in TLS 1.2 NSS settles the cipher suite, and so the kind of key, by the certificates of the first site.
+ * Where the site of the name has no such key the engine starts over with a socket that is that site's from the
+ * beginning. */
 #include "tls/engine_internal.h"
 
 #include <stdlib.h>

@@ -34,6 +34,30 @@ def test_server_key_on_a_token(yett, authority, token, echo, port, kind, version
     assert once(port, client_tls(authority, version=version))
 
 
+def test_a_token_without_pss_caps_its_own_key_alone(yett, authority, token, echo, port):
+    """OpenSSL, which looks for signs of a downgrade, gets TLS 1.3 with any other key of the service."""
+    uri = token.put(authority.localhost_rsa, "server")
+    other = authority.server("other.test", key="rsa")
+    card = token.put(authority.server("card.test", key="rsa"), "card", "02")
+    identities = f"{uri}, file:{authority.localhost.pem}, file:{other.pem}, {card}"
+    running = yett(token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_HIDE_MECHANISMS="13:3")
+                   + service(port, echo.port, identities))
+    assert "cannot make RSA-PSS signatures" in running.log()
+
+    def shown(name, *options):
+        out = tool("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, *options, "-CAfile",
+                   authority.cert, "-verify_return_error", "-verify_hostname", name, input=b"").stdout
+        version = next(v for v in ("TLSv1.3", "TLSv1.2") if f"{v}, Cipher is" in out)
+        return version, "RSA" if "type: RSA" in out else "ECDSA"
+
+    rsa = ("-sigalgs", "RSA-PSS+SHA256:RSA+SHA256")
+    assert shown("localhost") == ("TLSv1.3", "ECDSA")
+    assert shown("localhost", *rsa) == ("TLSv1.2", "RSA")
+    assert shown("other.test") == ("TLSv1.3", "RSA")
+    assert shown("card.test") == ("TLSv1.2", "RSA")
+    assert shown("card.test", "-tls1_2") == ("TLSv1.2", "RSA")
+
+
 def test_resumption_does_not_ask_the_token(yett, authority, token, echo, port, folder):
     uri = token.put(authority.localhost, "server")
     running = yett(token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0,

@@ -7,7 +7,7 @@
  *   YETT_TEST_GONE_FILE        while this file exists the token is out: no slot has one, sessions are lost
  *   YETT_TEST_NEEDS_FINALIZE   set: a token that was out once comes back only after C_Finalize
  *   YETT_TEST_SESSIONS_MAX     more open sessions get CKR_SESSION_COUNT
- *   YETT_TEST_HIDE_MECHANISMS  numbers, separated by commas: not in the list, CKR_MECHANISM_INVALID (13: RSA-PSS)
+ *   YETT_TEST_HIDE_MECHANISMS  numbers, separated by ',' or ':': not in the list, CKR_MECHANISM_INVALID (13: RSA-PSS)
  *   YETT_TEST_ABORT_AT         the process aborts in this C_Sign (1: the first)
  *   YETT_TEST_HANG_AT          this C_Sign never returns
  *   YETT_TEST_HANG_FILE        a C_Sign that finds this file waits until it is gone
@@ -315,7 +315,7 @@ static bool is_hidden(CK_MECHANISM_TYPE type)
 
         if (strtoul(list, &end, 0) == type && end != list)
             return true;
-        list = *end == ',' ? end + 1 : NULL;
+        list = *end == ',' || *end == ':' ? end + 1 : NULL;
     }
     return false;
 }

@@ -350,6 +350,120 @@ static void rsa_beside_ec(void **state)
     tls_context_destroy(&server);
 }
 
+/* An RSA key that cannot do RSA-PSS (rsa12) has TLS 1.2, and nobody else for its sake. NSS as a client looks for signs
+ * of a downgrade. */
+static void capped_identity_caps_itself_alone(void **state)
+{
+    static const SSLSignatureScheme ec_only[] = {ssl_sig_ecdsa_secp256r1_sha256};
+    static const SSLSignatureScheme rsa_only[] = {ssl_sig_rsa_pss_rsae_sha256, ssl_sig_rsa_pkcs1_sha256};
+    static const SSLSignatureScheme both[] = {ssl_sig_rsa_pss_rsae_sha256, ssl_sig_ecdsa_secp256r1_sha256,
+                                              ssl_sig_rsa_pkcs1_sha256};
+    struct fixture *f = *state;
+    struct tls_identity *rsa12_net =
+        test_certs_identity(f->certs, &(struct test_leaf){.names = {"c.example.net"}, .key = TEST_KEY_RSA});
+    struct tls_identity *beside[] = {f->rsa12, f->ec};                  /* the same name */
+    struct tls_identity *first[] = {rsa12_net, f->ec, f->rsa};          /* the default, and other names */
+    struct tls_identity *last[] = {f->ec, f->rsa, f->other, rsa12_net}; /* a name of its own */
+    const struct {
+        struct tls_identity **identities;
+        size_t count;
+        const char *name;
+        const SSLSignatureScheme *schemes;
+        unsigned scheme_count;
+        const struct tls_identity *want;
+        const char *version;
+    } cases[] = {
+        {beside, 2, "a.example.org", both, ARRAY_LEN(both), f->ec, "TLSv1.3"},
+        {beside, 2, "a.example.org", ec_only, ARRAY_LEN(ec_only), f->ec, "TLSv1.3"},
+        {beside, 2, "a.example.org", rsa_only, ARRAY_LEN(rsa_only), f->rsa12, "TLSv1.2"},
+        {beside, 2, NULL, both, ARRAY_LEN(both), f->ec, "TLSv1.3"},
+        {beside, 2, NULL, rsa_only, ARRAY_LEN(rsa_only), f->rsa12, "TLSv1.2"},
+        {first, 3, "a.example.org", both, ARRAY_LEN(both), NULL, "TLSv1.3"},
+        {first, 3, "a.example.org", rsa_only, ARRAY_LEN(rsa_only), f->rsa, "TLSv1.3"},
+        {first, 3, "c.example.net", both, ARRAY_LEN(both), rsa12_net, "TLSv1.2"},
+        {first, 3, NULL, both, ARRAY_LEN(both), rsa12_net, "TLSv1.2"},
+        {last, 4, "c.example.net", both, ARRAY_LEN(both), rsa12_net, "TLSv1.2"},
+        {last, 4, "b.example.net", both, ARRAY_LEN(both), f->other, "TLSv1.3"},
+        {last, 4, "a.example.org", rsa_only, ARRAY_LEN(rsa_only), f->rsa, "TLSv1.3"},
+    };
+
+    rsa12_net->version_max = 0x0303;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tls_context *server = test_server(&(struct tls_server_options){
+            .identities = cases[i].identities, .identity_count = cases[i].count, .version_min = 0x0303});
+        struct tls_engine *e = tls_engine_create(server, NULL, NULL);
+        struct test_raw raw;
+
+        test_raw_init(&raw, TEST_RAW_CLIENT, NULL, 0x0304);
+        assert_int_equal(SSL_VersionRangeSet(raw.fd, &(SSLVersionRange){.min = 0x0303, .max = 0x0304}), SECSuccess);
+        assert_int_equal(SSL_OptionSet(raw.fd, SSL_ENABLE_HELLO_DOWNGRADE_CHECK, PR_TRUE), SECSuccess);
+        assert_int_equal(SSL_SignatureSchemePrefSet(raw.fd, cases[i].schemes, cases[i].scheme_count), SECSuccess);
+        if (cases[i].name != NULL)
+            assert_int_equal(SSL_SetURL(raw.fd, cases[i].name), SECSuccess);
+        if (cases[i].schemes == rsa_only)
+            offer_no_ecdsa_suites(raw.fd);
+        if (!test_raw_handshake(&raw, e))
+            fail_msg("case %zu: %s, %s", i, PR_ErrorToName(raw.error), tls_engine_error(e));
+        if (cases[i].want != NULL && tls_engine_session(e).identity != cases[i].want)
+            fail_msg("case %zu: %s", i, tls_identity_describe(tls_engine_session(e).identity));
+        if (strcmp(tls_engine_session(e).version, cases[i].version) != 0)
+            fail_msg("case %zu: %s", i, tls_engine_session(e).version);
+        assert_string_equal(tls_engine_session(e).server_name, cases[i].name == NULL ? "" : cases[i].name);
+        test_raw_clear(&raw);
+        tls_engine_destroy(&e);
+        tls_context_destroy(&server);
+    }
+    tls_identity_destroy(&rsa12_net);
+}
+
+/* NSS settles the suite by the keys of the first site, before it asks whose name it is. */
+static void tls12_name_with_another_kind_of_key(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_identity *rsa_net =
+        test_certs_identity(f->certs, &(struct test_leaf){.names = {"c.example.net"}, .key = TEST_KEY_RSA});
+    struct tls_identity *orders[][2] = {{f->ec, rsa_net}, {rsa_net, f->ec}};
+
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        struct tls_context *server = test_server(
+            &(struct tls_server_options){.identities = orders[i], .identity_count = 2, .version_min = 0x0303});
+
+        for (size_t k = 0; k < 4; k++) {
+            const struct tls_identity *want = k % 2 == 0 ? f->ec : rsa_net;
+            struct tls_engine *e = tls_engine_create(server, NULL, NULL);
+            struct test_raw raw;
+
+            test_raw_init(&raw, TEST_RAW_CLIENT, NULL, k < 2 ? 0x0303 : 0x0304);
+            assert_int_equal(SSL_SetURL(raw.fd, want == f->ec ? "a.example.org" : "c.example.net"), SECSuccess);
+            if (!test_raw_handshake(&raw, e))
+                fail_msg("order %zu, case %zu: %s, %s", i, k, PR_ErrorToName(raw.error), tls_engine_error(e));
+            assert_ptr_equal(tls_engine_session(e).identity, want);
+            test_raw_clear(&raw);
+            tls_engine_destroy(&e);
+        }
+        tls_context_destroy(&server);
+    }
+    tls_identity_destroy(&rsa_net);
+}
+
+/* NSS has one list of schemes for both sides: where clients show certificates, all of the service has TLS 1.2. */
+static void capped_identity_caps_who_asks_for_certificates(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_identity *both[] = {f->rsa12, f->ec};
+    struct tls_context *server = test_server(&(struct tls_server_options){
+        .identities = both, .identity_count = 2, .version_min = 0x0303, .peer = TLS_PEER_REQUEST, .trust = f->store});
+    struct tls_context *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+    struct test_pair p;
+
+    test_pair_init(&p, client, "a.example.org", NULL, server);
+    test_pair_handshake(&p);
+    assert_string_equal(tls_engine_session(p.server).version, "TLSv1.2");
+    test_pair_clear(&p);
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
+}
+
 /* --- what is not TLS, or too much of it --- */
 
 static void feed(struct tls_engine *e, const void *data, size_t size)
@@ -548,6 +662,9 @@ int main(void)
         cmocka_unit_test(address_is_not_sent_as_name),
         cmocka_unit_test(key_types),
         cmocka_unit_test(rsa_beside_ec),
+        cmocka_unit_test(capped_identity_caps_itself_alone),
+        cmocka_unit_test(tls12_name_with_another_kind_of_key),
+        cmocka_unit_test(capped_identity_caps_who_asks_for_certificates),
         cmocka_unit_test(not_tls),
         cmocka_unit_test(server_is_not_tls),
         cmocka_unit_test(handshake_flood),
