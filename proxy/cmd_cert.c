@@ -55,6 +55,7 @@ static const struct subcommand_option options_table[] = {
     OPTION("key", 'f', TEXT, key_file),
     OPTION("pkcs12", 'P', FLAG, pkcs12),
     OPTION("pkcs12-password-file", 'w', TEXT, pkcs12_password_file),
+    OPTION("pkcs12-password", 'x', TEXT, pkcs12_password),
     OPTION("none", 'N', FLAG, none),
     OPTION("with-key", 'W', FLAG, with_key),
     OPTION("json", 'j', FLAG, json),
@@ -64,8 +65,8 @@ static const struct subcommand commands[] = {
     {"create", "CSUsinrRDKok", 0, 0, "it takes options only", cmd_cert_create, cmd_cert_help_create},
     {"list", "j", 0, 0, "it takes options only", cmd_cert_list, cmd_cert_help_list},
     {"show", "j", 1, 1, "it takes one certificate, sha256=HEX, or a file", cmd_cert_show, cmd_cert_help_show},
-    {"import", "fPw", 1, 1, "it takes one file", cmd_cert_import, cmd_cert_help_import},
-    {"export", "ok", 1, 1, "it takes one certificate, sha256=HEX", cmd_cert_export, cmd_cert_help_export},
+    {"import", "fPwx", 1, 1, "it takes one file", cmd_cert_import, cmd_cert_help_import},
+    {"export", "okPwx", 1, 1, "it takes one certificate, sha256=HEX", cmd_cert_export, cmd_cert_help_export},
     {"trust", "SUN", 1, 1, "it takes one certificate, sha256=HEX", cmd_cert_trust, cmd_cert_help_trust},
     {"delete", "W", 1, 1, "it takes one certificate, sha256=HEX", cmd_cert_delete, cmd_cert_help_delete},
 };

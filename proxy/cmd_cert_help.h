@@ -75,7 +75,9 @@ static const char cmd_cert_help_import[] =
     "\n"
     "  --key FILE             a PEM file with the key (PKCS#8, PKCS#1 or SEC1, not encrypted)\n"
     "  --pkcs12               FILE is PKCS#12 (.p12, .pfx)\n"
-    "  --pkcs12-password-file FILE   its password, on the first line; without this it is empty\n" CMD_CERT_DATABASE_HELP
+    "  --pkcs12-password SOURCE      where its password is: file:PATH, env:NAME, credential:NAME or prompt; without this\n"
+    "                         it is empty\n"
+    "  --pkcs12-password-file FILE   the same as file:FILE\n" CMD_CERT_DATABASE_HELP
     "\n"
     "Examples:\n"
     "\n"
@@ -87,12 +89,19 @@ static const char cmd_cert_help_export[] =
     "\n"
     "  --out FILE             write the certificate there\n"
     "  --out-key FILE         write its key (PKCS#8 PEM, mode 0600, a new file). The same FILE as --out makes an\n"
-    "                         identity = file:FILE\n" CMD_CERT_DATABASE_HELP
+    "                         identity = file:FILE\n"
+    "  --pkcs12               write a PKCS#12 file instead, with the key and the issuers that the database has (mode 0600,\n"
+    "                         a new file), encrypted with AES-256 and protected with SHA-256\n"
+    "  --pkcs12-password SOURCE      where its password is: file:PATH, env:NAME, credential:NAME, or prompt (default)\n"
+    "  --pkcs12-password-file FILE   the same as file:FILE\n" CMD_CERT_DATABASE_HELP
+    "\n"
+    "A key that may not leave the database (CKA_EXTRACTABLE) is refused; one on a token of its own never does.\n"
     "\n"
     "Examples:\n"
     "\n"
     "  yett cert export sha256=HEX >server.pem\n"
-    "  yett cert export sha256=HEX --out server.pem --out-key server.key\n";
+    "  yett cert export sha256=HEX --out server.pem --out-key server.key\n"
+    "  yett cert export sha256=HEX --pkcs12 --out alice.p12\n";
 
 static const char cmd_cert_help_trust[] =
     "yett cert trust sha256=HEX --server|--client|--none: say whether an authority is believed. Replaces what was said\n"

@@ -18,6 +18,7 @@ struct cert_options {
     const char *out_key;
     const char *key_file;
     const char *pkcs12_password_file;
+    const char *pkcs12_password;
     const char *key_type;
     const char *days;
     struct subcommand_texts sans;

@@ -1,5 +1,6 @@
 /* "yett cert import" and "export": between the database and files. See proxy/cmd_cert_internal.h */
 #include "proxy/cmd_cert_internal.h"
+#include "proxy/secret_source.h"
 #include "tls/database.h"
 
 #include <stdio.h>
@@ -38,25 +39,68 @@ static bool import_pem(const struct cert_options *o, char **error)
     return done;
 }
 
+/* --pkcs12-password-file: an empty one is no password. */
+static struct tokens_pin *password_of_file(const char *path, char **error)
+{
+    struct tokens_pin *password = NULL;
+    char *text;
+
+    if (cert_password_read(path, &text, error) && text != NULL && *text != '\0')
+        password = tokens_pin_copy(text, strlen(text), error);
+    base_wipe_string(&text);
+    return password;
+}
+
+/* From --pkcs12-password or --pkcs12-password-file. NULL with *error, or without where there is none. */
+static struct tokens_pin *pkcs12_password(const struct cert_options *o, bool is_new, char **error)
+{
+    enum tokens_pin_source source;
+    const char *value;
+
+    if (o->pkcs12_password_file != NULL)
+        return password_of_file(o->pkcs12_password_file, error);
+    if (o->pkcs12_password == NULL || !secret_source_parse(o->pkcs12_password, &source, &value))
+        return NULL;
+    return is_new ? secret_read_new(source, value, "password", error)
+                  : tokens_pin_read(source, value, "Password of the PKCS#12 file: ", error);
+}
+
+/* NULL: they are as they should be; else what is wrong with them. */
+static const char *pkcs12_misuse(const struct cert_options *o)
+{
+    enum tokens_pin_source source;
+    const char *value;
+
+    if (!o->pkcs12 && (o->pkcs12_password_file != NULL || o->pkcs12_password != NULL))
+        return "--pkcs12-password and --pkcs12-password-file go with --pkcs12 only";
+    if (o->pkcs12_password_file != NULL && o->pkcs12_password != NULL)
+        return "--pkcs12-password and --pkcs12-password-file say the same: give one";
+    if (o->pkcs12_password != NULL && !secret_source_parse(o->pkcs12_password, &source, &value))
+        return "--pkcs12-password is file:PATH, env:NAME, credential:NAME or prompt; never the password itself";
+    return NULL;
+}
+
 static bool import_pkcs12(const struct cert_options *o, char **error)
 {
     enum { PKCS12_BYTES_MAX = 4 * 1024 * 1024 };
-    char *password = NULL;
+    struct tokens_pin *password;
     uint8_t *data;
     size_t size, count;
     bool done;
 
     if (!tls_file_read(o->line.arguments[0], PKCS12_BYTES_MAX, &data, &size, error))
         return false;
-    done = cert_password_read(o->pkcs12_password_file, &password, error) &&
-           tls_database_import_pkcs12(span_of(data, size), password == NULL ? "" : password, &count, error);
+    password = pkcs12_password(o, false, error);
+    done = *error == NULL && tls_database_import_pkcs12(
+                                 span_of(data, size), password == NULL ? "" : tokens_pin_text(password), &count, error);
     if (done)
         printf("%zu certificate%s imported; see: yett cert list\n", count, count == 1 ? "" : "s");
-    base_wipe_string(&password);
+    tokens_pin_destroy(&password);
     free(data);
     return done;
 }
 
+/* see proxy/cmd_cert_internal.h */
 int cmd_cert_import(void *options)
 {
     const struct cert_options *o = options;
@@ -65,26 +109,40 @@ int cmd_cert_import(void *options)
 
     if (o->pkcs12 && o->key_file != NULL)
         return subcommand_misused(&o->line, "a PKCS#12 file brings its keys along: --key does not go with --pkcs12");
-    if (!o->pkcs12 && o->pkcs12_password_file != NULL)
-        return subcommand_misused(&o->line, "--pkcs12-password-file goes with --pkcs12 only");
+    if (pkcs12_misuse(o) != NULL)
+        return subcommand_misused(&o->line, pkcs12_misuse(o));
     if (!cert_database_open(o, CERT_CHANGE_OR_CREATE, &error))
         return subcommand_failed(&o->line, &error);
     done = o->pkcs12 ? import_pkcs12(o, &error) : import_pem(o, &error);
     return cert_database_close(o, done ? SUBCOMMAND_DONE : subcommand_failed(&o->line, &error));
 }
 
-int cmd_cert_export(void *options)
+static bool export_pkcs12(const struct cert_options *o, char **error)
 {
-    const struct cert_options *o = options;
-    struct tls_database_entry entry = {.der = NULL};
-    char *error = NULL;
+    struct tokens_pin *password = NULL;
+    uint8_t *der = NULL;
+    size_t size;
     bool done;
 
-    if (!cert_database_open(o, CERT_LOOK, &error))
-        return subcommand_failed(&o->line, &error);
-    done = cert_key_file_is_free(o->out_key, &error) &&
-           tls_database_find(cert_fingerprint_of(o->line.arguments[0]), &entry, &error) &&
-           cert_write_files(o, entry.sha256, span_of(entry.der, entry.size), &error);
+    if (!cert_key_file_is_free(o->out, error))
+        return false;
+    password = pkcs12_password(o, true, error);
+    done = *error == NULL &&
+           tls_database_export_pkcs12(cert_fingerprint_of(o->line.arguments[0]),
+                                      password == NULL ? "" : tokens_pin_text(password), &der, &size, error) &&
+           tls_file_write_secret(o->out, span_of(der, size), error);
+    tokens_pin_destroy(&password);
+    free(der);
+    return done;
+}
+
+static bool export_pem(const struct cert_options *o, char **error)
+{
+    struct tls_database_entry entry = {.der = NULL};
+    bool done = cert_key_file_is_free(o->out_key, error) &&
+                tls_database_find(cert_fingerprint_of(o->line.arguments[0]), &entry, error) &&
+                cert_write_files(o, entry.sha256, span_of(entry.der, entry.size), error);
+
     if (done && o->out == NULL && o->out_key == NULL) {
         char *text = tls_pem_encode(cert_label, span_of(entry.der, entry.size));
 
@@ -92,5 +150,25 @@ int cmd_cert_export(void *options)
         free(text);
     }
     tls_database_entry_clear(&entry);
+    return done;
+}
+
+/* see proxy/cmd_cert_internal.h */
+int cmd_cert_export(void *options)
+{
+    struct cert_options *o = options;
+    char *error = NULL;
+    bool done;
+
+    if (o->pkcs12 && (o->out == NULL || o->out_key != NULL))
+        return subcommand_misused(&o->line,
+                                  "a PKCS#12 file has certificate and key: say where it goes with --out alone");
+    if (pkcs12_misuse(o) != NULL)
+        return subcommand_misused(&o->line, pkcs12_misuse(o));
+    if (o->pkcs12 && o->pkcs12_password == NULL && o->pkcs12_password_file == NULL)
+        o->pkcs12_password = "prompt";
+    if (!cert_database_open(o, CERT_LOOK, &error))
+        return subcommand_failed(&o->line, &error);
+    done = o->pkcs12 ? export_pkcs12(o, &error) : export_pem(o, &error);
     return cert_database_close(o, done ? SUBCOMMAND_DONE : subcommand_failed(&o->line, &error));
 }

@@ -2,34 +2,10 @@
 #include "proxy/cmd_token.h"
 #include "proxy/cmd_token_help.h"
 #include "proxy/cmd_token_internal.h"
+#include "proxy/secret_source.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* see proxy/cmd_token_internal.h */
-bool token_pin_source_parse(const char *text, enum tokens_pin_source *source, const char **value)
-{
-    static const struct {
-        const char *prefix;
-        enum tokens_pin_source source;
-    } prefixes[] = {{"file:", TOKENS_PIN_FILE}, {"env:", TOKENS_PIN_ENV}, {"credential:", TOKENS_PIN_CREDENTIAL}};
-
-    *value = NULL;
-    if (text == NULL || strcmp(text, "prompt") == 0) {
-        *source = TOKENS_PIN_PROMPT;
-        return true;
-    }
-    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
-        size_t len = strlen(prefixes[i].prefix);
-
-        if (strncmp(text, prefixes[i].prefix, len) == 0 && text[len] != '\0') {
-            *source = prefixes[i].source;
-            *value = text + len;
-            return true;
-        }
-    }
-    return false;
-}
 
 static enum tokens_pin_source configured_pin_source(enum config_pin_type type)
 {
@@ -115,7 +91,7 @@ static int with_module(const struct subcommand *command, void *options)
     }
     if (o->module == NULL)
         return subcommand_misused(&o->line, "say which module: --module PATH, or -c FILE --module NAME");
-    if (!token_pin_source_parse(o->pin, &o->pin_source, &o->pin_value))
+    if (!secret_source_parse(o->pin, &o->pin_source, &o->pin_value))
         return subcommand_misused(&o->line,
                                   "--pin is file:PATH, env:NAME, credential:NAME or prompt; never the PIN itself");
     status = open_module(o, &error) ? command->run(o) : subcommand_failed(&o->line, &error);

@@ -37,9 +37,6 @@ int cmd_token_keygen(void *options);
 int cmd_token_request(void *options);
 int cmd_token_import(void *options);
 
-/* "file:PATH", "env:NAME", "credential:NAME" or "prompt" (also NULL); false: it is none of them. */
-MUST_CHECK bool token_pin_source_parse(const char *text, enum tokens_pin_source *source, const char **value);
-
 /* The user's PIN, from where --pin or the configuration says. NULL with *error. */
 struct tokens_pin *token_pin_read(const struct token_options *o, char **error);
 

@@ -1,5 +1,6 @@
 /* "yett token list", "info", "init", "keygen", "request" and "import". See proxy/cmd_token_internal.h */
 #include "proxy/cmd_token_internal.h"
+#include "proxy/secret_source.h"
 #include "tls/pem.h"
 
 #include <stdio.h>
@@ -34,7 +35,7 @@ int cmd_token_init(void *options)
 
     if (o->label == NULL)
         return subcommand_misused(&o->line, "say what to call the token: --label NAME");
-    if (!token_pin_source_parse(o->so_pin, &so_source, &so_value))
+    if (!secret_source_parse(o->so_pin, &so_source, &so_value))
         return subcommand_misused(&o->line, "--so-pin is file:PATH, env:NAME, credential:NAME or prompt");
     pin = token_pin_read(o, &error);
     if (pin != NULL)

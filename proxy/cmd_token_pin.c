@@ -1,28 +1,10 @@
 /* "yett token set-pin". See proxy/cmd_token_internal.h */
 #include "proxy/cmd_token_internal.h"
+#include "proxy/secret_source.h"
 #include "tokens/pin_quality.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Typed twice, where it is typed: nobody sees what they type. NULL with *error. */
-static struct tokens_pin *read_new_pin(enum tokens_pin_source source, const char *value, char **error)
-{
-    struct tokens_pin *pin = tokens_pin_read(source, value, "New PIN: ", error), *again;
-
-    if (pin == NULL || source != TOKENS_PIN_PROMPT)
-        return pin;
-    again = tokens_pin_read(source, value, "New PIN, once more: ", error);
-    if (again != NULL && strcmp(tokens_pin_text(pin), tokens_pin_text(again)) == 0) {
-        tokens_pin_destroy(&again);
-        return pin;
-    }
-    if (again != NULL)
-        *error = base_strdup("the two new PINs differ; nothing was changed");
-    tokens_pin_destroy(&again);
-    tokens_pin_destroy(&pin);
-    return NULL;
-}
 
 /* The meter. false with *error: it may not be used. */
 static bool measure(const struct token_options *o, const struct tokens_pin *new_pin, const struct tokens_pin *pin,
@@ -45,7 +27,7 @@ static bool set_typed_pin(const struct token_options *o, enum tokens_pin_source 
     bool done = false;
 
     if (pin != NULL)
-        new_pin = read_new_pin(source, value, error);
+        new_pin = secret_read_new(source, value, "PIN", error);
     if (new_pin != NULL)
         done = measure(o, new_pin, pin, error) && tokens_set_pin(o->opened, o->line.arguments[0], pin, new_pin, error);
     tokens_pin_destroy(&pin);
@@ -62,7 +44,7 @@ int cmd_token_set_pin(void *options)
     bool key_pad, done;
     char *error = NULL;
 
-    if (!token_pin_source_parse(o->new_pin, &source, &value))
+    if (!secret_source_parse(o->new_pin, &source, &value))
         return subcommand_misused(&o->line,
                                   "--new-pin is file:PATH, env:NAME, credential:NAME or prompt; never the PIN itself");
     if (!tokens_has_key_pad(o->opened, o->line.arguments[0], &key_pad, &error))

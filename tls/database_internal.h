@@ -19,6 +19,9 @@ CERTCertificate *tls_database_cert(const char *sha256, char **error);
 /* Store a certificate without trust; its key, if there is one with the matching CKA_ID, is found with it later. */
 MUST_CHECK bool tls_database_store_cert(CERTCertificate *cert, char **error);
 
+/* Whether the key's attributes let it be exported at all (CKA_EXTRACTABLE); else a sentence. */
+MUST_CHECK bool tls_database_key_may_leave(SECKEYPrivateKey *key, char **error);
+
 /* The curve of an EC public key, SEC_OID_UNKNOWN when it is none that we know. */
 SECOidTag tls_database_curve(const SECKEYPublicKey *key);
 

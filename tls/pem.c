@@ -232,24 +232,21 @@ char *tls_pem_encode(const char *label, struct span der)
     return text;
 }
 
-static bool write_all(int fd, const char *text)
+static bool write_all(int fd, struct span bytes)
 {
-    size_t len = strlen(text);
-
-    while (len > 0) {
-        ssize_t put = write(fd, text, len);
+    while (bytes.size > 0) {
+        ssize_t put = write(fd, bytes.data, bytes.size);
 
         if (put < 0 && errno == EINTR)
             continue;
         if (put < 0)
             return false;
-        text += put;
-        len -= (size_t)put;
+        bytes = span_skip(bytes, (size_t)put);
     }
     return true;
 }
 
-static bool write_secret(const char *path, const char *text, char **error)
+bool tls_file_write_secret(const char *path, struct span bytes, char **error)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool written;
@@ -260,7 +257,7 @@ static bool write_secret(const char *path, const char *text, char **error)
     }
     if (fd < 0)
         return file_failed(path, "created", error);
-    written = write_all(fd, text) && fsync(fd) == 0;
+    written = write_all(fd, bytes) && fsync(fd) == 0;
     if (!written) {
         file_failed(path, "written", error);
         unlink(path);
@@ -279,7 +276,7 @@ static bool write_public(const char *path, const char *text, char **error)
     /* A terminal, a pipe or /dev/null cannot be replaced by renaming. */
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        written = fd >= 0 && write_all(fd, text);
+        written = fd >= 0 && write_all(fd, span_of_string(text));
         if (!written)
             file_failed(path, "written", error);
         goto out;
@@ -289,7 +286,8 @@ static bool write_public(const char *path, const char *text, char **error)
         file_failed(path, "created", error);
         goto out;
     }
-    written = write_all(fd, text) && fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(beside, path) == 0;
+    written =
+        write_all(fd, span_of_string(text)) && fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(beside, path) == 0;
     if (!written) {
         file_failed(path, "written", error);
         unlink(beside);
@@ -308,7 +306,7 @@ bool tls_pem_write_file(const char *path, enum tls_pem_access access, const char
     case TLS_PEM_PUBLIC:
         return write_public(path, text, error);
     case TLS_PEM_SECRET:
-        return write_secret(path, text, error);
+        return tls_file_write_secret(path, span_of_string(text), error);
     }
     base_abort("unknown PEM access");
 }

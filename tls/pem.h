@@ -45,4 +45,7 @@ char *tls_pem_encode(const char *label, struct span der);
 enum tls_pem_access { TLS_PEM_PUBLIC, TLS_PEM_SECRET };
 MUST_CHECK bool tls_pem_write_file(const char *path, enum tls_pem_access access, const char *text, char **error);
 
+/* As TLS_PEM_SECRET, of any bytes. */
+MUST_CHECK bool tls_file_write_secret(const char *path, struct span bytes, char **error);
+
 #endif

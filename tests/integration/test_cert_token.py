@@ -104,6 +104,78 @@ def test_import_pem_and_pkcs12(cert, authority, folder):
     assert openssl("pkey", "-in", folder / "out.key") == openssl("pkey", "-in", leaf.key)
 
 
+@pytest.mark.parametrize("key, password", [
+    ("p256", "secret"), ("p384", "p\u00e4ssw\u00f6rd \u20ac"), ("rsa2048", "x" * 200)])
+def test_pkcs12_out_is_read_by_others_and_by_us(cert, ca, folder, key, password):
+    """The same certificate and key, with the issuer; encrypted as is usual today."""
+    (folder / "password").write_text(password + "\n")
+    (folder / "password").chmod(0o600)
+    secret, out = f"file:{folder}/password", folder / "alice.p12"
+    name = cert("create", "--issuer", ca, "--client", "--subject", "CN=alice", "--key-type", key, "--out",
+                folder / "alice.pem", "--out-key", folder / "alice.key").strip()
+    cert("export", name, "--pkcs12", "--pkcs12-password", secret, "--out", out)
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert "never written over" in cert("export", name, "--pkcs12", "--pkcs12-password", secret, "--out", out, status=1)
+
+    certificates = openssl("pkcs12", "-in", out, "-passin", secret, "-nokeys")
+    assert "CN = alice" in certificates and certificates.count("BEGIN CERTIFICATE") == 2
+    _, begin, rest = openssl("pkcs12", "-in", out, "-passin", secret, "-nocerts", "-nodes").partition("-----BEGIN")
+    assert begin + rest == openssl("pkey", "-in", folder / "alice.key")
+    info = subprocess.run(["openssl", "pkcs12", "-in", out, "-passin", secret, "-info", "-noout"], check=True,
+                          capture_output=True, text=True).stderr
+    assert "MAC: sha256" in info and info.count("PBES2, PBKDF2, AES-256-CBC") == 2, info
+    if password.isascii():
+        told = subprocess.run(["certtool", "--p12-info", "--inder", "--infile", out, "--password", password],
+                              capture_output=True, text=True)
+        assert told.returncode == 0 and "BEGIN" in told.stdout, told.stderr
+
+    cert("delete", name, "--with-key")
+    cert("import", out, "--pkcs12", "--pkcs12-password", secret)
+    assert json.loads(cert("show", name, "--json"))["has_key"]
+    cert("export", name, "--out-key", folder / "again.key")
+    assert openssl("pkey", "-in", folder / "again.key") == openssl("pkey", "-in", folder / "alice.key")
+
+
+@pytest.mark.parametrize("maker", ["openssl", "openssl-legacy", "openssl-aes128-sha1", "openssl-no-chain", "gnutls",
+                                   "gnutls-3des", "gnutls-rc2"])
+def test_pkcs12_of_others_is_read(cert, authority, folder, maker):
+    leaf = authority.alice
+    (folder / "password").write_text("secret\n")
+    (folder / "password").chmod(0o600)
+    out, secret = folder / "alice.p12", f"file:{folder}/password"
+    if maker.startswith("openssl"):
+        options = {"openssl": ("-certfile", authority.cert), "openssl-no-chain": (),
+                   "openssl-legacy": ("-legacy", "-certfile", authority.cert),
+                   "openssl-aes128-sha1": ("-keypbe", "AES-128-CBC", "-certpbe", "AES-128-CBC", "-macalg", "sha1",
+                                           "-certfile", authority.cert)}[maker]
+        openssl("pkcs12", "-export", "-in", leaf.cert, "-inkey", leaf.key, *options, "-passout", secret, "-out", out)
+    else:
+        cipher = {"gnutls": "aes-256", "gnutls-3des": "3des-pkcs12", "gnutls-rc2": "rc2-40"}[maker]
+        subprocess.run(["certtool", "--to-p12", "--load-privkey", leaf.key, "--load-certificate", leaf.cert,
+                        "--load-ca-certificate", authority.cert, "--pkcs-cipher", cipher, "--password", "secret",
+                        "--p12-name", "alice", "--outder", "--outfile", out], check=True, capture_output=True)
+    cert("import", out, "--pkcs12", "--pkcs12-password", secret)
+    entries = {e["subject"]: e for e in json.loads(cert("list", "--json"))}
+    assert entries["CN=alice"]["has_key"]
+    assert ("CN=Test CA" in entries) == (maker != "openssl-no-chain")
+    assert not any(e["trust"] for e in entries.values())
+
+
+def test_pkcs12_misuse_and_a_certificate_without_its_key(cert, ca, authority, folder):
+    fingerprint = cert("import", authority.bob.cert).splitlines()[0]
+    env = {"P12": "secret"}
+    assert "is not in the database" in cert("export", fingerprint, "--pkcs12", "--pkcs12-password", "env:P12", "--out",
+                                            folder / "x.p12", status=1, env=env)
+    assert not (folder / "x.p12").exists()
+    for args in (["--pkcs12"], ["--pkcs12", "--out", "x", "--out-key", "y"], ["--pkcs12-password", "prompt"],
+                 ["--pkcs12", "--out", "x", "--pkcs12-password", "secret"],
+                 ["--pkcs12", "--out", "x", "--pkcs12-password", "prompt", "--pkcs12-password-file", "y"]):
+        cert("export", ca, *args, status=2)
+    (folder / "empty").write_text("\n")
+    assert "password" in cert("export", ca, "--pkcs12", "--pkcs12-password-file", folder / "empty", "--out",
+                              folder / "x.p12", status=1)
+
+
 def test_database_with_a_password(folder):
     (folder / "password").write_text("open sesame\n")
     database = ("--database", f"sql:{folder}/locked")

@@ -1,9 +1,12 @@
 /* see tls/database.h */
 #include "tls/database.h"
+#include "base/nss_scope.h"
+#include "tls/database_internal.h"
 #include "tls/issue.h"
 #include "tls/pem.h"
 #include "tls/runtime.h"
 
+#include <pk11pub.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -317,6 +320,36 @@ static void keys_made_here_come_out(void **state)
     }
 }
 
+/* Once set, the attribute stays: nobody can take it back. */
+static void key_that_may_not_leave_is_refused_by_name(void **state)
+{
+    struct tls_issued issued = issue("CN=stays", TLS_ISSUE_CLIENT, TLS_KEY_P256);
+    CK_BBOOL no = CK_FALSE;
+    SECItem value = {siBuffer, &no, sizeof(no)};
+    char *error = NULL;
+    uint8_t *der;
+    size_t size;
+
+    (void)state;
+    {
+        SCOPED_CERT cert = tls_database_cert(issued.sha256, &error);
+        SCOPED_PRIVATE_KEY key = PK11_FindKeyByAnyCert(cert, NULL);
+
+        assert_non_null(key);
+        assert_int_equal(PK11_WriteRawAttribute(PK11_TypePrivKey, key, CKA_EXTRACTABLE, &value), SECSuccess);
+    }
+    assert_false(tls_database_export_key(issued.sha256, &der, &size, &error));
+    assert_non_null(strstr(error, "CKA_EXTRACTABLE"));
+    free(error);
+    error = NULL;
+    assert_false(tls_database_export_pkcs12(issued.sha256, "secret", &der, &size, &error));
+    assert_non_null(strstr(error, "CKA_EXTRACTABLE"));
+    assert_null(der);
+    free(error);
+    delete_cert(issued.sha256);
+    tls_issued_clear(&issued);
+}
+
 static void import_key_refuses_what_is_no_key(void **state)
 {
     static const struct {
@@ -595,6 +628,7 @@ int main(void)
         cmocka_unit_test(entry_text_tells_everything_and_nothing_unsafe),
         cmocka_unit_test(keys_go_in_and_out),
         cmocka_unit_test(keys_made_here_come_out),
+        cmocka_unit_test(key_that_may_not_leave_is_refused_by_name),
         cmocka_unit_test(import_key_refuses_what_is_no_key),
         cmocka_unit_test(import_cert_twice_is_once),
         cmocka_unit_test(import_pkcs12_of_each_age),
