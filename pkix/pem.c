@@ -1,11 +1,10 @@
 /* see pkix/pem.h */
 #include "pkix/pem.h"
 #include "pkix/der.h"
-#include "base/nss_scope.h"
+#include "base/pem.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <nssb64.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -42,51 +41,63 @@ bool pkix_file_read(const char *path, uint8_t **data, size_t *size, char **error
     return ok;
 }
 
-/* Where `needle` begins in `text`, or NULL. */
-static const uint8_t *find(struct span text, const char *needle)
+/* "CERTIFICATE" is also written "X509 CERTIFICATE". */
+static bool is_label(struct span have, const char *label)
 {
-    return text.size == 0 ? NULL : memmem(text.data, text.size, needle, strlen(needle));
+    static const char x509[] = "X509 ";
+
+    if (have.size > strlen(x509) && memcmp(have.data, x509, strlen(x509)) == 0)
+        have = span_skip(have, strlen(x509));
+    return span_equal(have, span_of_string(label));
 }
 
-static bool decode_block(struct span base64, const char *origin, pkix_pem_visit *visit, void *ctx, char **error)
+static const char *sentence_of(enum base_pem_status status)
 {
-    SCOPED_ITEM der = NSSBase64_DecodeBuffer(NULL, NULL, (const char *)base64.data, (unsigned)base64.size);
-
-    if (der == NULL || der->len == 0) {
-        *error = base_printf("%s: is not base64", origin);
-        return false;
+    switch (status) {
+    case BASE_PEM_NO_END:
+        return "has no end line";
+    case BASE_PEM_OTHER_END:
+        return "has the end line of something else";
+    case BASE_PEM_HAS_HEADERS:
+        return "has headers, as only encrypted keys have";
+    case BASE_PEM_BLOCK:
+    case BASE_PEM_END:
+        break;
     }
-    return visit(ctx, span_of(der->data, der->len), origin, error);
+    return "is not base64";
+}
+
+static bool visit_block(enum base_pem_status status, struct span body, const char *origin, pkix_pem_visit *visit,
+                        void *ctx, char **error)
+{
+    uint8_t *der = NULL;
+    size_t size = 0;
+    bool ok = status == BASE_PEM_BLOCK && base_pem_decode(body, &der, &size);
+
+    if (ok)
+        ok = visit(ctx, span_of(der, size), origin, error);
+    else
+        *error = base_printf("%s: %s", origin, sentence_of(status));
+    free(der);
+    return ok;
 }
 
 bool pkix_pem_each(struct span text, const char *label, const char *path, pkix_pem_visit *visit, void *ctx,
                    size_t *count, char **error)
 {
-    char begin[64], begin_x509[64], end[64];
+    struct span have, body;
+    enum base_pem_status status;
     bool ok = true;
 
-    snprintf(begin, sizeof(begin), "-----BEGIN %s-----", label);
-    snprintf(begin_x509, sizeof(begin_x509), "-----BEGIN X509 %s-----", label);
-    snprintf(end, sizeof(end), "-----END ");
     *count = 0;
-    while (ok) {
-        const uint8_t *plain = find(text, begin), *x509 = find(text, begin_x509), *stop;
-        const uint8_t *start = plain == NULL || (x509 != NULL && x509 < plain) ? x509 : plain;
+    while (ok && (status = base_pem_next(&text, &have, &body)) != BASE_PEM_END) {
         char *origin;
 
-        if (start == NULL)
-            break;
-        text = span_skip(text, (size_t)(start - text.data) + strlen(start == plain ? begin : begin_x509));
+        if (!is_label(have, label)) /* whatever it is, and whether it is whole */
+            continue;
         ++*count;
         origin = base_printf("%s: %s %zu", path, strcmp(label, "CERTIFICATE") == 0 ? "certificate" : label, *count);
-        stop = find(text, end);
-        if (stop == NULL) {
-            *error = base_printf("%s: has no end line", origin);
-            ok = false;
-        } else {
-            ok = decode_block(span_of(text.data, (size_t)(stop - text.data)), origin, visit, ctx, error);
-            text = span_skip(text, (size_t)(stop - text.data));
-        }
+        ok = visit_block(status, body, origin, visit, ctx, error);
         free(origin);
     }
     return ok;

@@ -1,7 +1,7 @@
 /* pkix/pem.h: certificates and CRLs in text files.
  *
- * Finds the blocks of one label in a file, decodes them with NSS, and hands out DER. What stands between blocks is
- * comment. NSS need not be initialised for this. */
+ * Finds the blocks of one label in a file (the format is base/pem.h's) and hands out DER. Blocks of other labels are
+ * passed over. */
 #ifndef YETT_PKIX_PEM_H
 #define YETT_PKIX_PEM_H
 

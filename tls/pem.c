@@ -1,120 +1,70 @@
 /* see tls/pem.h */
 #include "tls/pem.h"
+#include "base/pem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <nssb64.h>
-#include <secitem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char begin_mark[] = "-----BEGIN ";
-static const char end_mark[] = "-----END ";
-static const char dashes[] = "-----";
-
-/* The next line of `text`, without its end; the text moves on past it. */
-static struct span take_line(struct span *text)
+static bool take_block(struct span label, struct span body, const char *name, struct tls_pem_block *block, char **error)
 {
-    const uint8_t *end = text->size == 0 ? NULL : memchr(text->data, '\n', text->size);
-    size_t size = end == NULL ? text->size : (size_t)(end - text->data);
-    struct span line = span_of(text->data, size);
-
-    *text = span_skip(*text, end == NULL ? size : size + 1);
-    while (line.size > 0 &&
-           (line.data[line.size - 1] == '\r' || line.data[line.size - 1] == ' ' || line.data[line.size - 1] == '\t'))
-        line.size--;
-    return line;
-}
-
-/* The label of "-----BEGIN label-----"; false when the line is none. */
-static bool line_label(struct span line, const char *mark, struct span *label)
-{
-    size_t mark_len = strlen(mark), dashes_len = strlen(dashes);
-
-    if (line.size <= mark_len + dashes_len || memcmp(line.data, mark, mark_len) != 0 ||
-        memcmp(line.data + line.size - dashes_len, dashes, dashes_len) != 0)
-        return false;
-    *label = span_of(line.data + mark_len, line.size - mark_len - dashes_len);
-    return label->size <= TLS_PEM_LABEL_MAX;
-}
-
-static bool decode(struct span body, struct tls_pem_block *block)
-{
-    SECItem *item;
-
-    if (body.size == 0 || body.size > TLS_PEM_FILE_MAX)
-        return false;
-    item = NSSBase64_DecodeBuffer(NULL, NULL, (const char *)body.data, (unsigned int)body.size);
-    if (item == NULL || item->len == 0) {
-        if (item != NULL)
-            SECITEM_FreeItem(item, PR_TRUE);
-        return false;
-    }
-    block->der = base_memdup(item->data, item->len);
-    block->size = item->len;
-    SECITEM_ZfreeItem(item, PR_TRUE);
-    return true;
-}
-
-/* `text` is just after a BEGIN line: reads up to the END line of the same label. */
-static bool take_block(struct span *text, struct span label, const char *name, struct tls_pem_block *block,
-                       char **error)
-{
-    struct span body = span_of(text->data, 0);
     char quoted[BASE_QUOTE_SIZE];
 
     memcpy(block->label, label.data, label.size);
     block->label[label.size] = '\0';
-    base_quote(label.data, label.size, quoted, sizeof(quoted));
-    while (text->size > 0) {
-        struct span line = take_line(text), end_label;
-
-        if (line_label(line, end_mark, &end_label)) {
-            if (!span_equal(label, end_label)) {
-                *error = base_printf("%s: the block that begins as %s ends as something else", name, quoted);
-                return false;
-            }
-            if (!decode(body, block)) {
-                *error = base_printf("%s: the block %s is not base64", name, quoted);
-                return false;
-            }
-            return true;
-        }
-        if (line.size != 0 && memchr(line.data, ':', line.size) != NULL) {
-            *error = base_printf("%s: the block %s has headers (an encrypted key?); store the key unencrypted as "
-                                 "PKCS#8 in a file that only its owner can read",
-                                 name, quoted);
-            return false;
-        }
-        body.size = (size_t)(text->data - body.data);
-    }
-    *error = base_printf("%s: the block %s has no end", name, quoted);
+    if (base_pem_decode(body, &block->der, &block->size))
+        return true;
+    *error =
+        base_printf("%s: the block %s is not base64", name, base_quote(label.data, label.size, quoted, sizeof(quoted)));
     return false;
+}
+
+/* A sentence for a block that is broken. */
+static char *broken(enum base_pem_status status, struct span label, const char *name)
+{
+    char quoted[BASE_QUOTE_SIZE];
+
+    base_quote(label.data, label.size, quoted, sizeof(quoted));
+    switch (status) {
+    case BASE_PEM_OTHER_END:
+        return base_printf("%s: the block that begins as %s ends as something else", name, quoted);
+    case BASE_PEM_HAS_HEADERS:
+        return base_printf("%s: the block %s has headers (an encrypted key?); store the key unencrypted as "
+                           "PKCS#8 in a file that only its owner can read",
+                           name, quoted);
+    case BASE_PEM_BLOCK:
+    case BASE_PEM_END:
+    case BASE_PEM_NO_END:
+        break;
+    }
+    return base_printf("%s: the block %s has no end", name, quoted);
 }
 
 bool tls_pem_parse(struct span text, const char *name, struct tls_pem *pem, char **error)
 {
+    struct span label, body;
+    enum base_pem_status status;
+
     *pem = (struct tls_pem){.blocks = NULL};
-    while (text.size > 0) {
-        struct span line = take_line(&text), label;
+    while ((status = base_pem_next(&text, &label, &body)) == BASE_PEM_BLOCK) {
         struct tls_pem_block block = {.der = NULL};
 
-        if (!line_label(line, begin_mark, &label))
-            continue;
         if (pem->count == TLS_PEM_BLOCKS_MAX) {
             *error = base_printf("%s: more than %d PEM blocks", name, TLS_PEM_BLOCKS_MAX);
             goto failed;
         }
-        if (!take_block(&text, label, name, &block, error))
+        if (!take_block(label, body, name, &block, error))
             goto failed;
         pem->blocks = base_realloc_array(pem->blocks, pem->count + 1, sizeof(*pem->blocks));
         pem->blocks[pem->count++] = block;
     }
-    if (pem->count > 0)
+    if (status == BASE_PEM_END && pem->count > 0)
         return true;
-    *error = base_printf("%s: no PEM block (\"-----BEGIN ...-----\") in it", name);
+    *error = status == BASE_PEM_END ? base_printf("%s: no PEM block (\"-----BEGIN ...-----\") in it", name)
+                                    : broken(status, label, name);
 
 failed:
     tls_pem_clear(pem);
@@ -203,33 +153,8 @@ bool tls_file_read(const char *path, size_t size_max, uint8_t **data, size_t *si
 
 char *tls_pem_encode(const char *label, struct span der)
 {
-    enum { COLUMNS = 64 };
-    SECItem item = {siBuffer, (unsigned char *)(uintptr_t)der.data, (unsigned int)der.size};
-    char *base64, *text, *at;
-    size_t len;
-
     assert(der.size > 0 && der.size <= TLS_PEM_FILE_MAX);
-    /* NSS breaks its lines with CRLF and its own width: take the characters, break them ourselves. */
-    base64 = NSSBase64_EncodeItem(NULL, NULL, 0, &item);
-    if (base64 == NULL)
-        base_abort("out of memory (encoding %zu bytes)", der.size);
-    len = strlen(base64);
-    text = base_alloc(2 * (strlen(label) + 20) + len + len / COLUMNS + 2);
-    at = text + sprintf(text, "%s%s%s\n", begin_mark, label, dashes);
-    for (size_t i = 0, column = 0; i < len; i++) {
-        if (base64[i] == '\r' || base64[i] == '\n')
-            continue;
-        if (column == COLUMNS) {
-            *at++ = '\n';
-            column = 0;
-        }
-        *at++ = base64[i];
-        column++;
-    }
-    sprintf(at, "\n%s%s%s\n", end_mark, label, dashes);
-    base_wipe(base64, len);
-    PORT_Free(base64);
-    return text;
+    return base_pem_encode(label, der);
 }
 
 static bool write_all(int fd, struct span bytes)

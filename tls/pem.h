@@ -1,20 +1,18 @@
-/* tls/pem.h: PEM files (RFC 7468) in and out.
+/* tls/pem.h: PEM files in and out: keys, certificates and requests. The format is base/pem.h's.
  *
- * Words: a *block* is what stands between one BEGIN line and its END line; its *label* is the text between the dashes
- * ("CERTIFICATE", "PRIVATE KEY", "CERTIFICATE REQUEST"). Text between blocks is passed over. Encrypted PEM keys
- * ("ENCRYPTED PRIVATE KEY", "Proc-Type:" headers) are refused, not decrypted.
+ * Encrypted PEM keys ("ENCRYPTED PRIVATE KEY", "Proc-Type:" headers) are refused, not decrypted.
  * Needs no initialised NSS. Threads: no state. On failure *error has a sentence, owned by the caller, that names the
  * file. */
 #ifndef YETT_TLS_PEM_H
 #define YETT_TLS_PEM_H
 
-#include "base/span.h"
+#include "base/pem.h"
 
 /* Largest file read, and the most blocks taken from one. */
-enum { TLS_PEM_FILE_MAX = 4 * 1024 * 1024, TLS_PEM_BLOCKS_MAX = 4096, TLS_PEM_LABEL_MAX = 63 };
+enum { TLS_PEM_FILE_MAX = 4 * 1024 * 1024, TLS_PEM_BLOCKS_MAX = 4096 };
 
 struct tls_pem_block {
-    char label[TLS_PEM_LABEL_MAX + 1];
+    char label[BASE_PEM_LABEL_MAX + 1];
     uint8_t *der; /* may be a private key: wiped by tls_pem_clear() */
     size_t size;  /* bytes */
 };
