@@ -16,11 +16,13 @@
  *   YETT_TEST_PIN_STATE        file that keeps the tries left, so that they survive the process
  *   YETT_TEST_KEY_PAD_PIN      the token has a key pad, and this is what is typed on it
  *   YETT_TEST_CONTEXT_PIN      private keys are CKA_ALWAYS_AUTHENTICATE, and this is the PIN for it
+ *   YETT_TEST_DISTRUST         set: every object says that it is distrusted (CKA_X_DISTRUSTED of p11-kit)
  *   YETT_TEST_CANT_LOCK        set: CKR_CANT_LOCK when asked to lock; calls at the same time are counted as CONCURRENT
  */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <p11-kit/pkcs11.h>
+#include <p11-kit/pkcs11x.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -38,7 +40,7 @@ enum { SESSIONS_TRACKED = 256, SLOTS_MAX = 64, FILE_POLL_MS = 10 };
 static struct {
     long sign_delay_ms, sessions_max, abort_at, hang_at, lose_at, pin_tries;
     const char *count_file, *gone_file, *hang_file, *hidden, *pin_state, *key_pad_pin, *context_pin;
-    bool needs_finalize, cant_lock;
+    bool needs_finalize, cant_lock, distrust;
 } settings;
 
 static void *library;
@@ -75,6 +77,7 @@ static void settings_read(void)
     settings.key_pad_pin = getenv("YETT_TEST_KEY_PAD_PIN");
     settings.context_pin = getenv("YETT_TEST_CONTEXT_PIN");
     settings.needs_finalize = getenv("YETT_TEST_NEEDS_FINALIZE") != NULL;
+    settings.distrust = getenv("YETT_TEST_DISTRUST") != NULL;
     settings.cant_lock = getenv("YETT_TEST_CANT_LOCK") != NULL;
 }
 
@@ -350,8 +353,9 @@ static CK_RV slow_get_attribute_value(CK_SESSION_HANDLE session, CK_OBJECT_HANDL
 {
     if (token_is_gone())
         return CKR_DEVICE_REMOVED;
-    if (settings.context_pin != NULL && n == 1 && wanted->type == CKA_ALWAYS_AUTHENTICATE && wanted->pValue != NULL &&
-        wanted->ulValueLen >= sizeof(CK_BBOOL)) {
+    if (n == 1 && wanted->pValue != NULL && wanted->ulValueLen >= sizeof(CK_BBOOL) &&
+        ((settings.context_pin != NULL && wanted->type == CKA_ALWAYS_AUTHENTICATE) ||
+         (settings.distrust && wanted->type == CKA_X_DISTRUSTED))) {
         *(CK_BBOOL *)wanted->pValue = CK_TRUE;
         wanted->ulValueLen = sizeof(CK_BBOOL);
         return CKR_OK;

@@ -248,6 +248,20 @@ static void what_is_not_meant_is_refused(void **state)
     test_agent_clear(&agent);
 }
 
+/* A token that knows better than to have its certificates trusted, such as p11-kit's for what the system distrusts. */
+static void what_the_token_distrusts_is_left_out(void **state)
+{
+    struct test_agent agent;
+
+    (void)state;
+    setenv("YETT_TEST_DISTRUST", "1", 1);
+    test_agent_start(&agent, &store, &plain);
+    unsetenv("YETT_TEST_DISTRUST");
+    fails(&agent, "pkcs11:token=few", "no certificate on token \"few\"");
+    test_agent_stop(&agent, 0);
+    test_agent_clear(&agent);
+}
+
 static void list_outlives_the_token(void **state)
 {
     struct test_agent agent;
@@ -317,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup(uri_names_all_that_match, setup),
         cmocka_unit_test_setup(long_list_comes_in_pages, setup),
         cmocka_unit_test_setup(what_is_not_meant_is_refused, setup),
+        cmocka_unit_test_setup(what_the_token_distrusts_is_left_out, setup),
         cmocka_unit_test_setup(list_outlives_the_token, setup),
         cmocka_unit_test_setup(list_is_read_again_each_time, setup),
         cmocka_unit_test_setup(two_modules_with_the_token_are_one_too_many, setup),
