@@ -9,6 +9,7 @@
 #include "pkix/pem.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"
+#include "proxy/token_trust.h"
 #include "tls/runtime.h"
 
 #include <getopt.h>
@@ -34,7 +35,8 @@ const char cmd_verify_usage[] =
     "yett verify [options] CHAIN.pem: build and check a path from a certificate to a trust anchor, and explain it.\n"
     "The first certificate of CHAIN.pem is the peer's; the others help, in any order.\n"
     "\n"
-    "  --trust FILE           PEM file (or directory) of trust anchors; repeatable\n"
+    "  --trust FILE           PEM file (or directory) of trust anchors, or a pkcs11: URI of some on a token; repeatable\n"
+    "  --module PATH          the PKCS#11 module for such a URI\n"
     "  --roots LIST           mozilla, system or none; default mozilla, none where --trust is given\n"
     "  --intermediates FILE   PEM file of untrusted issuers; repeatable\n"
     "  --purpose PURPOSE      server (default) or client\n"
@@ -56,10 +58,11 @@ const char cmd_verify_usage[] =
     "Exit status: 0 valid, 1 not valid, 2 wrong usage or unreadable input.\n"
     "\n"
     "  yett verify --name dns:www.example.org chain.pem\n"
-    "  yett verify --trust ca.pem --purpose client --crl ca.crl client.pem\n";
+    "  yett verify --trust ca.pem --purpose client --crl ca.crl client.pem\n"
+    "  yett verify --trust 'pkcs11:token=Corporate;object=root' --module /usr/lib/softhsm/libsofthsm2.so chain.pem\n";
 
 struct options {
-    const char *chain_path;
+    const char *chain_path, *module;
     bool json, has_trust, has_ev_roots;
     enum { ROOTS_DEFAULT, ROOTS_MOZILLA, ROOTS_SYSTEM, ROOTS_NONE } roots;
     struct pkix_request request;
@@ -235,6 +238,7 @@ enum option_value {
     OPTION_BLOCKLIST,
     OPTION_PIN,
     OPTION_JSON,
+    OPTION_MODULE,
 };
 
 static const struct option long_options[] = {
@@ -254,6 +258,7 @@ static const struct option long_options[] = {
     {"blocklist", required_argument, NULL, OPTION_BLOCKLIST},
     {"pin", required_argument, NULL, OPTION_PIN},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"module", required_argument, NULL, OPTION_MODULE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
@@ -318,6 +323,9 @@ static bool take_setting(struct options *o, int option, const char *argument, co
     int value = 0;
 
     switch (option) {
+    case OPTION_MODULE:
+        o->module = argument;
+        break;
     case OPTION_ROOTS:
         value = choice(argument, roots, ARRAY_LEN(roots));
         o->roots = value + ROOTS_MOZILLA;
@@ -402,12 +410,22 @@ static bool add_ev_roots(struct pkix_ev_list *list, const char *text, char **err
            pkix_ev_list_add_path(list, path, on_line_problem, &problem) || told_of_problem(path, problem, error);
 }
 
+static bool add_token_trust(struct pkix_store *store, const char *module, const char *uri, char **error)
+{
+    if (module != NULL)
+        return token_trust_add_from_module(module, uri, store, error);
+    *error = base_strdup("--trust with a pkcs11: URI needs --module, the PKCS#11 module of the token");
+    return false;
+}
+
 /* One option that names a file. */
 static bool take_file(struct inputs *in, struct options *o, int option, const char *path, char **error)
 {
     switch (option) {
     case OPTION_TRUST:
         o->has_trust = true;
+        if (strncmp(path, "pkcs11:", strlen("pkcs11:")) == 0)
+            return add_token_trust(in->store, o->module, path, error);
         return pkix_store_add_anchors_path(in->store, path, error);
     case OPTION_INTERMEDIATES:
         return pkix_store_add_intermediates_path(in->store, path, error);

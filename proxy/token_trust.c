@@ -3,6 +3,7 @@
 
 #include "proxy/service.h"
 #include "tokens/certs.h"
+#include "tokens/manage.h"
 
 #include <stdlib.h>
 
@@ -24,6 +25,15 @@ static bool take(void *ctx, struct span der, char **error)
     return true;
 }
 
+static bool has_trusted(const struct taker *taker, char **error)
+{
+    if (taker->trusted != 0)
+        return true;
+    *error = base_printf("none of the %zu certificates that %s names is an authority's (basic constraints: CA)",
+                         taker->seen, taker->uri);
+    return false;
+}
+
 bool token_trust_add(const struct config *config, const char *uri, struct pkix_store *store, char **error)
 {
     struct tokens_certs_agent *agents = base_alloc(config->module_count * sizeof(*agents));
@@ -37,10 +47,15 @@ bool token_trust_add(const struct config *config, const char *uri, struct pkix_s
     for (size_t i = 0; i < config->module_count; i++)
         free((char *)(uintptr_t)agents[i].socket_path);
     free(agents);
-    if (good && taker.trusted == 0) {
-        *error = base_printf("none of the %zu certificates that %s names is an authority's (basic constraints: CA)",
-                             taker.seen, uri);
-        return false;
-    }
-    return good;
+    return good && has_trusted(&taker, error);
+}
+
+bool token_trust_add_from_module(const char *module_path, const char *uri, struct pkix_store *store, char **error)
+{
+    struct taker taker = {.store = store, .uri = uri};
+    struct tokens_module *module = tokens_module_load(module_path, error);
+    bool good = module != NULL && tokens_certs_of(module, uri, take, &taker, error);
+
+    tokens_module_unload(&module);
+    return good && has_trusted(&taker, error);
 }

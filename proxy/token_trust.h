@@ -13,4 +13,8 @@
  * match, no certificate is an authority's, or one is not usable. */
 MUST_CHECK bool token_trust_add(const struct config *config, const char *uri, struct pkix_store *store, char **error);
 
+/* The same of the module at `module_path`, loaded in this process for as long as it takes: for commands. */
+MUST_CHECK bool token_trust_add_from_module(const char *module_path, const char *uri, struct pkix_store *store,
+                                            char **error);
+
 #endif

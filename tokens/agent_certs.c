@@ -5,7 +5,6 @@
  * started while the token is away. */
 #include "tokens/agent_internal.h"
 
-#include <p11-kit/pkcs11x.h>
 #include <stdlib.h>
 
 enum { ATTEMPTS_MAX = 2, PAGE_HEAD_SIZE = 64, CERT_HEAD_SIZE = 2 };
@@ -25,46 +24,19 @@ static P11KitUri *read_uri(const char *text, struct failure *failure)
 {
     char *error = NULL;
     P11KitUri *uri = tokens_uri_parse(text, &error);
-    const CK_TOKEN_INFO *token;
-    CK_ATTRIBUTE *class;
 
     if (uri == NULL) {
         fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
         free(error);
         return NULL;
     }
-    token = p11_kit_uri_get_token_info(uri);
-    class = p11_kit_uri_get_attribute(uri, CKA_CLASS);
-    /* Otherwise every token that somebody plugs in could bring certificates to be trusted. */
-    if (token->label[0] == '\0' && token->serialNumber[0] == '\0')
-        fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD,
-             "%s does not say on which token the certificates are: token=LABEL or serial=NUMBER is needed", text);
-    else if (class != NULL && *(const CK_OBJECT_CLASS *)class->pValue != CKO_CERTIFICATE)
-        fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD,
-             "%s names no certificate: leave type out, or make it cert", text);
-    else
+    error = tokens_cert_uri_problem(uri, text);
+    if (error == NULL)
         return uri;
+    fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
+    free(error);
     p11_kit_uri_free(uri);
     return NULL;
-}
-
-/* Those that the token itself warns of are left out. */
-static void drop_distrusted(const struct tokens_module *module, CK_SESSION_HANDLE session,
-                            struct tokens_cert_list *list)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < list->count; i++) {
-        struct tokens_cert *cert = &list->certs[i];
-
-        if (!tokens_attribute_bool(module, session, cert->handle, CKA_X_DISTRUSTED)) {
-            list->certs[kept++] = *cert;
-            continue;
-        }
-        tokens_bytes_clear(&cert->der);
-        tokens_bytes_clear(&cert->id);
-    }
-    list->count = kept;
 }
 
 static enum outcome read_certs(const struct token *token, const struct session *session, const char *text,
@@ -83,8 +55,7 @@ static enum outcome read_certs(const struct token *token, const struct session *
     if (list->unreadable != 0)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "token %s: %zu certificates cannot be read, and are not used",
                           token->label, list->unreadable);
-    tokens_cert_list_keep(agent->module, session->handle, uri, list);
-    drop_distrusted(agent->module, session->handle, list);
+    tokens_cert_list_select(agent->module, session->handle, uri, list);
     for (size_t i = 0; i < list->count; i++)
         bytes += list->certs[i].der.size;
     if (bytes > AGENT_LIST_BYTES)

@@ -2,6 +2,7 @@
 #include "tokens/key.h"
 #include "tokens/der.h"
 
+#include <p11-kit/pkcs11x.h>
 #include <stdlib.h>
 
 enum { SPKI_SIZE_MAX = 2304 };
@@ -267,15 +268,30 @@ static bool matches_uri(const struct tokens_module *module, CK_SESSION_HANDLE se
 }
 
 /* see tokens/key.h */
-void tokens_cert_list_keep(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
-                           struct tokens_cert_list *list)
+char *tokens_cert_uri_problem(P11KitUri *uri, const char *text)
+{
+    const CK_TOKEN_INFO *token = p11_kit_uri_get_token_info(uri);
+    const CK_ATTRIBUTE *class = p11_kit_uri_get_attribute(uri, CKA_CLASS);
+
+    if (token->label[0] == '\0' && token->serialNumber[0] == '\0')
+        return base_printf(
+            "%s does not say on which token the certificates are: token=LABEL or serial=NUMBER is needed", text);
+    if (class != NULL && *(const CK_OBJECT_CLASS *)class->pValue != CKO_CERTIFICATE)
+        return base_printf("%s names no certificate: leave type out, or make it cert", text);
+    return NULL;
+}
+
+/* see tokens/key.h */
+void tokens_cert_list_select(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
+                             struct tokens_cert_list *list)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < list->count; i++) {
         struct tokens_cert *cert = &list->certs[i];
 
-        if (matches_uri(module, session, cert, uri)) {
+        if (matches_uri(module, session, cert, uri) &&
+            !tokens_attribute_bool(module, session, cert->handle, CKA_X_DISTRUSTED)) {
             list->certs[kept++] = *cert;
         } else {
             tokens_bytes_clear(&cert->der);

@@ -47,9 +47,14 @@ CK_RV tokens_cert_list_read(const struct tokens_module *module, CK_SESSION_HANDL
                             struct tokens_cert_list *list);
 void tokens_cert_list_clear(struct tokens_cert_list *list);
 
-/* Keep only the certificates that the URI names by object, id and type: all, when it has none of these. */
-void tokens_cert_list_keep(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
-                           struct tokens_cert_list *list);
+/* Keep only the certificates that the URI names by object, id and type (all, when it has none of these), without those
+ * that their token warns of (CKA_X_DISTRUSTED). */
+void tokens_cert_list_select(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
+                             struct tokens_cert_list *list);
+
+/* Whether the URI may name certificates that are to be trusted: it has to say on which token they are, or every token that
+ * somebody plugs in could bring some. NULL, or a sentence that begins with `text`. Owned by the caller. */
+char *tokens_cert_uri_problem(P11KitUri *uri, const char *text);
 
 /* The key's certificate with the latest end, or NULL. `only` limits the choice to certificates that match (a URI's
  * attributes), unless NULL. */

@@ -20,6 +20,11 @@ MUST_CHECK bool tokens_list(struct tokens_module *module, FILE *out, bool json, 
  * `uri` names (NULL: all; none matching is a failure). */
 MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, FILE *out, bool json, char **error);
 
+/* The certificates that a URI names on exactly one token, read without a PIN, as tokens_certs_read() (tokens/certs.h) does
+ * through an agent. */
+MUST_CHECK bool tokens_certs_of(struct tokens_module *module, const char *uri,
+                                bool (*take)(void *ctx, struct span der, char **error), void *ctx, char **error);
+
 enum tokens_key_type { TOKENS_KEY_RSA_2048, TOKENS_KEY_RSA_3072, TOKENS_KEY_RSA_4096,
                        TOKENS_KEY_P256, TOKENS_KEY_P384, TOKENS_KEY_P521 };
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from authority import Authority
-from conftest import SLOW_TOKEN, Yett, connect
+from conftest import SLOW_TOKEN, YETT, Yett, connect
 from peers import client_tls, wait_until
 from test_trust import ask, without_issuers
 
@@ -103,6 +103,25 @@ def test_check_opens_anchors_on_tokens(authority, token, folder, echo, port):
                environment={"XDG_RUNTIME_DIR": str(folder)})
     result = one.command("check", check=False)
     assert (result.returncode, result.stdout) == (0, f"{one.config}: good, 1 service\n"), result.stderr
+
+
+def test_verify_trusts_what_is_on_a_token(authority, other, token):
+    def verify(uri, *options, chain=authority.localhost):
+        return subprocess.run([str(YETT), "verify", "--trust", uri, *options, "--name", "dns:localhost", chain.pem],
+                              capture_output=True, text=True, env={**os.environ, **token.environment})
+
+    module = ("--module", token.module)
+    put(token, der_of(authority), "root", "01")
+    put(token, authority.bob.der, "leaf", "02")
+    assert verify("pkcs11:token=test", *module).returncode == 0
+    assert verify("pkcs11:token=test", *module, chain=other.server("localhost")).returncode == 1
+    for uri, options, want in (("pkcs11:token=test", (), "--module"),
+                               ("pkcs11:token=test;object=leaf", module, "authority's"),
+                               ("pkcs11:token=test;object=nobody", module, "no certificate"),
+                               ("pkcs11:object=root", module, "does not say on which token"),
+                               ("pkcs11:token=lost", module, "no token matches")):
+        result = verify(uri, *options)
+        assert result.returncode == 2 and want in result.stderr, (uri, result.stderr)
 
 
 def test_a_worker_is_replaced_while_the_token_is_out(yett, authority, token, folder, echo, port):
