@@ -89,6 +89,16 @@ enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int 
     return PKIX_OK;
 }
 
+bool pkix_says_it_is_authority(const struct pkix_cert *cert)
+{
+    struct span value;
+    bool is_ca = false;
+    int path_length;
+
+    return pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value) &&
+           pkix_read_basic_constraints(value, &is_ca, &path_length) == PKIX_OK && is_ca;
+}
+
 static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, const struct pkix_check *check)
 {
     struct span value;

@@ -49,6 +49,9 @@ MUST_CHECK enum pkix_error pkix_check_key_usage(const struct pkix_cert *cert, en
 /* Read basic constraints; *path_length is -1 when there is none. PKIX_BAD_EXTENSION. */
 MUST_CHECK enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int *path_length);
 
+/* Whether the certificate says of itself that it is an authority's, whatever it is used for. */
+bool pkix_says_it_is_authority(const struct pkix_cert *cert);
+
 /* RFC 7633: an issuer's TLS features bind its subjects. */
 MUST_CHECK enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child, const struct pkix_cert *issuer);
 

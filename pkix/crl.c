@@ -5,40 +5,56 @@
 #include "pkix/nss_crypto.h"
 #include "pkix/pem.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 struct set_entry {
     uint8_t *der;
     struct pkix_crl crl;
+    uint8_t *verified_spki; /* the key that its signature is known to be good with; NULL: none */
+    size_t verified_spki_size;
 };
 
 struct pkix_crl_set {
+    atomic_uint references;
     struct set_entry *entries;
     size_t count, capacity;
 };
 
 struct pkix_crl_set *pkix_crl_set_create(void)
 {
-    return base_alloc(sizeof(struct pkix_crl_set));
+    struct pkix_crl_set *set = base_alloc(sizeof(*set));
+
+    atomic_init(&set->references, 1);
+    return set;
 }
 
-void pkix_crl_set_destroy(struct pkix_crl_set **set)
+struct pkix_crl_set *pkix_crl_set_share(struct pkix_crl_set *set)
 {
-    if (*set == NULL)
+    atomic_fetch_add(&set->references, 1);
+    return set;
+}
+
+void pkix_crl_set_destroy(struct pkix_crl_set **shared)
+{
+    struct pkix_crl_set *set = *shared;
+
+    *shared = NULL;
+    if (set == NULL || atomic_fetch_sub(&set->references, 1) != 1)
         return;
-    for (size_t i = 0; i < (*set)->count; i++) {
-        pkix_crl_clear(&(*set)->entries[i].crl);
-        free((*set)->entries[i].der);
+    for (size_t i = 0; i < set->count; i++) {
+        pkix_crl_clear(&set->entries[i].crl);
+        free(set->entries[i].der);
+        free(set->entries[i].verified_spki);
     }
-    free((*set)->entries);
-    free(*set);
-    *set = NULL;
+    free(set->entries);
+    free(set);
 }
 
-bool pkix_crl_set_add(struct pkix_crl_set *set, struct span der, const char *origin, char **error)
+bool pkix_crl_set_add_taken(struct pkix_crl_set *set, uint8_t *der, size_t size, const char *origin, char **error)
 {
-    struct set_entry entry = {.der = base_memdup(der.data, der.size)};
-    enum pkix_error status = pkix_crl_read(span_of(entry.der, der.size), &entry.crl);
+    struct set_entry entry = {.der = der};
+    enum pkix_error status = pkix_crl_read(span_of(der, size), &entry.crl);
 
     if (status != PKIX_OK) {
         *error = base_printf("%s: %s: %s", origin, pkix_error_name(status),
@@ -53,6 +69,11 @@ bool pkix_crl_set_add(struct pkix_crl_set *set, struct span der, const char *ori
     }
     set->entries[set->count++] = entry;
     return true;
+}
+
+bool pkix_crl_set_add(struct pkix_crl_set *set, struct span der, const char *origin, char **error)
+{
+    return pkix_crl_set_add_taken(set, base_memdup(der.data, der.size), der.size, origin, error);
 }
 
 static bool add_block(void *ctx, struct span der, const char *origin, char **error)
@@ -70,38 +91,74 @@ size_t pkix_crl_set_count(const struct pkix_crl_set *set)
     return set->count;
 }
 
-static enum pkix_error check_signer(const struct pkix_crl *crl, const struct pkix_cert *signer,
+size_t pkix_crl_set_memory(const struct pkix_crl_set *set)
+{
+    size_t size = sizeof(*set) + set->capacity * sizeof(*set->entries);
+
+    for (size_t i = 0; i < set->count; i++)
+        size += set->entries[i].crl.info.der.size + set->entries[i].verified_spki_size +
+                set->entries[i].crl.serial_count * sizeof(*set->entries[i].crl.serials);
+    return size;
+}
+
+struct pkix_crl_info pkix_crl_set_info(const struct pkix_crl_set *set, size_t index)
+{
+    assert(index < set->count);
+    return set->entries[index].crl.info;
+}
+
+static struct span without_zeros(struct span number)
+{
+    while (number.size > 0 && number.data[0] == 0)
+        number = span_skip(number, 1);
+    return number;
+}
+
+int pkix_crl_number_compare(struct span a, struct span b)
+{
+    a = without_zeros(a);
+    b = without_zeros(b);
+    if (a.size != b.size)
+        return a.size < b.size ? -1 : 1;
+    return a.size == 0 ? 0 : memcmp(a.data, b.data, a.size);
+}
+
+static enum pkix_error check_signer(const struct set_entry *entry, const struct pkix_cert *signer,
                                     pkix_verify_statement *verify, void *ctx)
 {
     enum pkix_error error;
 
     if (pkix_check_key_usage(signer, PKIX_KU_CRL_SIGN) != PKIX_OK)
         return PKIX_CRL_UNUSABLE;
-    error = verify(ctx, &crl->outer, signer->spki);
+    if (entry->verified_spki != NULL &&
+        span_equal(span_of(entry->verified_spki, entry->verified_spki_size), signer->spki))
+        return PKIX_OK;
+    error = verify(ctx, &entry->crl.outer, signer->spki);
     return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_CRL_BAD_SIGNATURE;
 }
 
 /* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. */
-static enum pkix_error check_usable(const struct pkix_crl *crl, const struct pkix_cert *const *signers,
+static enum pkix_error check_usable(const struct set_entry *entry, const struct pkix_cert *const *signers,
                                     size_t signer_count, int64_t time, pkix_verify_statement *verify, void *ctx)
 {
     enum pkix_error error = PKIX_REVOCATION_UNKNOWN;
 
-    if (time < crl->info.this_update)
+    if (time < entry->crl.info.this_update)
         return PKIX_CRL_NOT_YET_VALID;
-    if (time > crl->info.next_update)
+    if (time > entry->crl.info.next_update)
         return PKIX_CRL_EXPIRED;
     for (size_t i = 0; i < signer_count && error != PKIX_OK && error != PKIX_LIMIT_EXCEEDED; i++)
-        error = check_signer(crl, signers[i], verify, ctx);
+        error = check_signer(entry, signers[i], verify, ctx);
     return error;
 }
 
 /* All CRLs that fit are asked: one that lists the certificate is enough, whatever the others say. */
-enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert, bool is_ca,
+enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert,
                                    const struct pkix_cert *const *signers, size_t signer_count, int64_t time,
                                    pkix_verify_statement *verify, void *ctx)
 {
     enum pkix_error result = PKIX_REVOCATION_UNKNOWN;
+    bool is_ca = pkix_says_it_is_authority(cert);
 
     for (size_t i = 0; i < set->count; i++) {
         const struct pkix_crl *crl = &set->entries[i].crl;
@@ -109,7 +166,7 @@ enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct 
 
         if (!span_equal(crl->info.issuer, cert->issuer) || !pkix_crl_covers(crl, cert, is_ca))
             continue;
-        error = check_usable(crl, signers, signer_count, time, verify, ctx);
+        error = check_usable(&set->entries[i], signers, signer_count, time, verify, ctx);
         if (error == PKIX_OK && pkix_crl_lists(crl, cert->serial))
             return PKIX_REVOKED;
         if (error == PKIX_LIMIT_EXCEEDED)
@@ -118,6 +175,41 @@ enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct 
             result = error;
     }
     return result;
+}
+
+/* Notes the key in *ctx, a span. */
+static enum pkix_error verify_and_note(void *ctx, const struct pkix_signed *statement, struct span spki)
+{
+    enum pkix_error error = pkix_nss_verify(statement, spki);
+
+    if (error == PKIX_OK)
+        *(struct span *)ctx = spki;
+    return error;
+}
+
+enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, const struct span *signers,
+                                    size_t signer_count, int64_t time)
+{
+    struct pkix_cert about, certs[PKIX_CRL_ACCEPT_SIGNERS_MAX];
+    const struct pkix_cert *pointers[PKIX_CRL_ACCEPT_SIGNERS_MAX];
+    struct span spki = span_of(NULL, 0);
+    enum pkix_error error;
+
+    assert(set->count == 1 && signer_count <= ARRAY_LEN(certs));
+    if (pkix_cert_read(cert, &about) != PKIX_OK)
+        return PKIX_BAD_DER;
+    for (size_t i = 0; i < signer_count; i++) {
+        if (pkix_cert_read(signers[i], &certs[i]) != PKIX_OK)
+            return PKIX_BAD_DER;
+        pointers[i] = &certs[i];
+    }
+    error = pkix_crl_set_check(set, &about, pointers, signer_count, time, verify_and_note, &spki);
+    if (error != PKIX_OK && error != PKIX_REVOKED)
+        return error;
+    free(set->entries[0].verified_spki);
+    set->entries[0].verified_spki = base_memdup(spki.data, spki.size);
+    set->entries[0].verified_spki_size = spki.size;
+    return PKIX_OK;
 }
 
 /* Appends the digest of `bytes` in hexadecimal. */

@@ -186,6 +186,9 @@ static enum pkix_error read_entries(struct der list, struct pkix_crl *crl)
         crl->serials[crl->serial_count++] = normalised(serial);
     }
     if (crl->serial_count != 0)
+        crl->serials =
+            base_realloc_array(crl->serials, crl->serial_count, sizeof(*crl->serials)); /* it may stay long */
+    if (crl->serial_count != 0)
         qsort(crl->serials, crl->serial_count, sizeof(*crl->serials), compare_serials);
     crl->info.revoked_count = crl->serial_count;
     return PKIX_OK;

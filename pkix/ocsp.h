@@ -34,10 +34,14 @@ MUST_CHECK enum pkix_error pkix_ocsp_judge(struct span response, const struct pk
 MUST_CHECK bool pkix_ocsp_request_write(const struct pkix_cert *cert, const struct pkix_cert *issuer,
                                         uint8_t out[PKIX_OCSP_REQUEST_SIZE_MAX], size_t *size);
 
-/* The first http or https URI of the kind in the certificate, or an empty span: where to ask (AIA), which CRL to get
- * (CRL distribution points). Printable ASCII only, at most PKIX_URL_SIZE_MAX bytes; borrows the certificate. */
+/* Where to ask: the first http or https URI of a responder in the certificate (AIA), or an empty span. Printable ASCII
+ * only, at most PKIX_URL_SIZE_MAX bytes; borrows the certificate. */
 enum { PKIX_URL_SIZE_MAX = 1024 };
 struct span pkix_cert_ocsp_url(const struct pkix_cert *cert);
-struct span pkix_cert_crl_url(const struct pkix_cert *cert);
+
+/* Where its CRL is, such URIs of all its distribution points, in order, the first PKIX_CRL_URLS_MAX of them; how many.
+ * Points for some reasons only, and those whose CRL another authority issues, are left out. 0 also for a malformed
+ * list. */
+size_t pkix_cert_crl_urls(const struct pkix_cert *cert, struct span urls[static PKIX_CRL_URLS_MAX]);
 
 #endif

@@ -81,30 +81,45 @@ struct span pkix_cert_ocsp_url(const struct pkix_cert *cert)
     return none;
 }
 
-struct span pkix_cert_crl_url(const struct pkix_cert *cert)
+/* DistributionPoint, RFC 5280 section 4.2.1.13. Its names are ways to the same CRL, and each point without reasons
+ * leads to a CRL that is about all of them: any one will do. */
+static bool read_point(struct der *points, struct span urls[static PKIX_CRL_URLS_MAX], size_t *count)
 {
-    struct span value, none = span_of(NULL, 0);
+    struct der point, name, names;
+
+    if (der_enter(points, ASN1_SEQUENCE, &point) != PKIX_OK)
+        return false;
+    if (!der_next_is(&point, TAG_POINT_NAME))
+        return true;
+    if (der_enter(&point, TAG_POINT_NAME, &name) != PKIX_OK)
+        return false;
+    if (!der_at_end(&point) || !der_next_is(&name, TAG_FULL_NAME))
+        return true; /* with reasons or cRLIssuer; or relative to the issuer's name, which is no address */
+    if (der_enter(&name, TAG_FULL_NAME, &names) != PKIX_OK)
+        return false;
+    while (!der_at_end(&names)) {
+        enum pkix_general_name type;
+        struct span location;
+
+        if (pkix_general_name_read(&names, &type, &location) != PKIX_OK)
+            return false;
+        if (is_fetchable(type, location) && *count < PKIX_CRL_URLS_MAX)
+            urls[(*count)++] = location;
+    }
+    return true;
+}
+
+size_t pkix_cert_crl_urls(const struct pkix_cert *cert, struct span urls[static PKIX_CRL_URLS_MAX])
+{
+    struct span value;
     struct der points;
+    size_t count = 0;
 
     if (!pkix_cert_extension(cert, PKIX_EXT_CRL_DISTRIBUTION_POINTS, &value) ||
         der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &points) != PKIX_OK)
-        return none;
-    while (!der_at_end(&points)) {
-        struct der point, name, names;
-
-        if (der_enter(&points, ASN1_SEQUENCE, &point) != PKIX_OK)
-            return none;
-        if (der_enter(&point, TAG_POINT_NAME, &name) != PKIX_OK || der_enter(&name, TAG_FULL_NAME, &names) != PKIX_OK)
-            continue;
-        while (!der_at_end(&names)) {
-            enum pkix_general_name type;
-            struct span location;
-
-            if (pkix_general_name_read(&names, &type, &location) != PKIX_OK)
-                return none;
-            if (is_fetchable(type, location))
-                return location;
-        }
-    }
-    return none;
+        return 0;
+    while (!der_at_end(&points))
+        if (!read_point(&points, urls, &count))
+            return 0;
+    return count;
 }

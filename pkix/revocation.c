@@ -63,34 +63,83 @@ static struct statement ask_responses(struct pkix_search *s, const struct pkix_c
     return result;
 }
 
-/* Which kind of CRL would list the certificate: what it says of itself counts, not what it is used for. */
-static bool is_authority(const struct pkix_cert *cert)
+/* ---- CRLs ---- */
+
+/* Whose keys may have signed a CRL about a certificate: see pkix_crl_set_check(). The path is complete now: authorities
+ * of the issuer's name on it have been verified, whatever their keys. */
+struct signers {
+    const struct pkix_cert *certs[PKIX_PATH_MAX + 1];
+    size_t count;
+};
+
+static void find_signers(const struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                         struct signers *signers)
 {
-    struct span value;
-    bool is_ca = false;
-    int path_length;
-
-    return pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value) &&
-           pkix_read_basic_constraints(value, &is_ca, &path_length) == PKIX_OK && is_ca;
-}
-
-/* The path is complete now: authorities of the issuer's name on it have been verified, whatever their keys. */
-static struct statement ask_crls(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer)
-{
-    const struct pkix_cert *signers[PKIX_PATH_MAX + 1] = {issuer};
-    size_t count = 1;
-
-    if (s->request->crls == NULL)
-        return (struct statement){.error = PKIX_REVOCATION_UNKNOWN};
+    signers->certs[0] = issuer;
+    signers->count = 1;
     for (unsigned i = 1; i < s->path.count; i++) {
         const struct pkix_cert *other = s->path.steps[i].cert;
 
         if (other != issuer && other != cert && span_equal(other->subject, cert->issuer))
-            signers[count++] = other;
+            signers->certs[signers->count++] = other;
     }
-    return (struct statement){.error = pkix_crl_set_check(s->request->crls, cert, is_authority(cert), signers, count,
-                                                          s->request->time, verify_statement, s),
-                              .present = true};
+}
+
+static struct statement check_set(struct pkix_search *s, const struct pkix_crl_set *set, const struct pkix_cert *cert,
+                                  const struct signers *signers)
+{
+    return (struct statement){
+        .error = pkix_crl_set_check(set, cert, signers->certs, signers->count, s->request->time, verify_statement, s),
+        .present = true};
+}
+
+/* What a CRL of the source says. */
+static struct statement ask_crl_source(struct pkix_search *s, const struct pkix_cert *cert,
+                                       const struct signers *signers, enum pkix_crl_effort effort, const char **why)
+{
+    const struct pkix_crl_source *source = s->request->crl_source;
+    struct pkix_crl_question question = {
+        .cert = cert->der,
+        .time = s->request->time,
+        .revocation = s->request->revocation,
+        .waiting = s->request->evidence_waiting,
+    };
+    struct statement result = {.error = PKIX_REVOCATION_UNKNOWN};
+    struct pkix_crl_set *set;
+
+    question.url_count = source == NULL ? 0 : pkix_cert_crl_urls(cert, question.urls);
+    if (question.url_count == 0)
+        return result;
+    for (size_t i = 0; i < signers->count && i < ARRAY_LEN(question.signers); i++)
+        question.signers[question.signer_count++] = signers->certs[i]->der;
+    set = source->find(source->ctx, &question, effort, why);
+    if (set == NULL)
+        return result;
+    result = check_set(s, set, cert, signers);
+    pkix_crl_set_destroy(&set);
+    return result;
+}
+
+/* Two statements as one: the worse of two that say something, and the better of two that do not. */
+static struct statement join(struct statement a, struct statement b)
+{
+    if (a.error == PKIX_LIMIT_EXCEEDED || a.error == PKIX_REVOKED || !b.present)
+        return a;
+    if (b.error == PKIX_LIMIT_EXCEEDED || b.error == PKIX_REVOKED || !a.present)
+        return b;
+    return a.error == PKIX_OK || b.error == PKIX_REVOCATION_UNKNOWN ? a : b;
+}
+
+static struct statement ask_crls(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer)
+{
+    struct signers signers;
+    struct statement configured = {.error = PKIX_REVOCATION_UNKNOWN};
+    const char *why = NULL;
+
+    find_signers(s, cert, issuer, &signers);
+    if (s->request->crls != NULL)
+        configured = check_set(s, s->request->crls, cert, &signers);
+    return join(configured, ask_crl_source(s, cert, &signers, PKIX_CRL_AT_HAND, &why));
 }
 
 /* Stapled errors that an honest, slow server can cause; others mean that somebody meddled, or cannot do it. */
@@ -107,12 +156,11 @@ static bool is_short_lived(const struct pkix_cert *cert)
 
 /* ---- evidence from outside ---- */
 
-/* Whether the source is to be asked. Soft: about the leaf only, as Gecko does; what passes when nothing is known is not
+/* Whether a source is to be asked. Soft: about the leaf only, as Gecko does; what passes when nothing is known is not
  * worth a wait for each intermediate. */
 static bool is_worth_asking(const struct pkix_search *s, const struct pkix_cert *cert, enum pkix_role role)
 {
-    return s->request->evidence != NULL && s->evidence_asked < PKIX_EVIDENCE_ASKED_MAX &&
-           (role == PKIX_ROLE_LEAF ? !is_short_lived(cert) : s->request->revocation == PKIX_REVOCATION_HARD);
+    return role == PKIX_ROLE_LEAF ? !is_short_lived(cert) : s->request->revocation == PKIX_REVOCATION_HARD;
 }
 
 /* The issuer's whole certificate, and so its key, and the number: DER says where the one ends. */
@@ -144,7 +192,6 @@ static struct statement ask_source(struct pkix_search *s, const struct pkix_cert
         .issuer = issuer->der,
         .serial = cert->serial,
         .ocsp_url = pkix_cert_ocsp_url(cert),
-        .crl_url = pkix_cert_crl_url(cert),
         .time = s->request->time,
         .revocation = s->request->revocation,
         .waiting = s->request->evidence_waiting,
@@ -221,36 +268,68 @@ static enum pkix_error check_at_hand(struct pkix_search *s, const struct pkix_ce
     return PKIX_REVOCATION_UNKNOWN;
 }
 
-/* Nothing at hand said anything: what the source of evidence says, and when that is nothing too, what the mode makes of
- * it. *what is why nothing was known until now, or NULL. */
+/* A CRL that is fetched now. The wait is the source's, and does not count for the search. */
+static struct statement fetch_crl(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                                  const char **why)
+{
+    uint64_t start_ms = s->domain->now_ms();
+    struct signers signers;
+    struct statement result;
+
+    s->crls_asked++;
+    find_signers(s, cert, issuer, &signers);
+    result = ask_crl_source(s, cert, &signers, PKIX_CRL_FETCH, why);
+    if (s->deadline_ms != 0)
+        s->deadline_ms += s->domain->now_ms() - start_ms;
+    return result;
+}
+
+/* Whether what a source says decides. What it says is good, bad, or that a limit was met; all else is nothing. */
+static bool decides(enum pkix_error error)
+{
+    return error == PKIX_OK || error == PKIX_REVOKED || error == PKIX_LIMIT_EXCEEDED || error == PKIX_OCSP_UNKNOWN_CERT;
+}
+
+/* `error` decides. */
+static enum pkix_error take(struct pkix_search *s, enum pkix_role role, enum pkix_error error,
+                            enum pkix_revocation_status good, const char *words, const char **what)
+{
+    if (error == PKIX_OK) {
+        note_leaf(s, role, good);
+    } else if (error == PKIX_REVOKED) {
+        *what = words;
+        note_leaf(s, role, PKIX_REVOCATION_IS_REVOKED);
+    }
+    return error;
+}
+
+/* Nothing at hand said anything: what the source of evidence says, then a CRL that is fetched, and when that is nothing
+ * too, what the mode makes of it. *what is why nothing was known until now, or NULL. */
 static enum pkix_error check_elsewhere(struct pkix_search *s, const struct pkix_cert *cert,
                                        const struct pkix_cert *issuer, enum pkix_role role, const char **what)
 {
-    struct statement fetched = {.error = PKIX_REVOCATION_UNKNOWN};
-    const char *why = NULL;
+    struct statement fetched = {.error = PKIX_REVOCATION_UNKNOWN}, crl = fetched;
+    const char *why = NULL, *crl_why = NULL;
+    bool worth_asking = is_worth_asking(s, cert, role);
 
-    if (is_worth_asking(s, cert, role))
+    if (worth_asking && s->request->evidence != NULL && s->evidence_asked < PKIX_EVIDENCE_ASKED_MAX)
         fetched = ask_source(s, cert, issuer, &why);
-    if (fetched.error == PKIX_OK) {
-        note_leaf(s, role, PKIX_REVOCATION_GOOD_OCSP);
-        s->leaf_was_asked_about = s->leaf_was_asked_about || role == PKIX_ROLE_LEAF;
-        return PKIX_OK;
+    if (decides(fetched.error)) {
+        s->leaf_was_asked_about = s->leaf_was_asked_about || (role == PKIX_ROLE_LEAF && fetched.error == PKIX_OK);
+        return take(s, role, fetched.error, PKIX_REVOCATION_GOOD_OCSP, "says its OCSP responder", what);
     }
-    if (fetched.error == PKIX_REVOKED) {
-        *what = "says its OCSP responder";
-        note_leaf(s, role, PKIX_REVOCATION_IS_REVOKED);
-        return PKIX_REVOKED;
-    }
-    if (fetched.error == PKIX_LIMIT_EXCEEDED || fetched.error == PKIX_OCSP_UNKNOWN_CERT)
-        return fetched.error;
     if (fetched.present && fetched.error == PKIX_REVOCATION_UNKNOWN)
         return PKIX_REVOCATION_UNKNOWN; /* to be asked again by somebody who may wait */
+    if (worth_asking && s->request->crl_source != NULL && s->crls_asked < PKIX_EVIDENCE_ASKED_MAX)
+        crl = fetch_crl(s, cert, issuer, &crl_why);
+    if (decides(crl.error))
+        return take(s, role, crl.error, PKIX_REVOCATION_GOOD_CRL, "says its CRL", what);
     if (s->request->revocation == PKIX_REVOCATION_SOFT || (role == PKIX_ROLE_LEAF && is_short_lived(cert)))
         return PKIX_OK;
     if (fetched.present)
         *what = pkix_error_sentence(fetched.error);
     else if (*what == NULL)
-        *what = why;
+        *what = crl_why != NULL ? crl_why : why;
     return PKIX_REVOCATION_UNKNOWN;
 }
 

@@ -10,8 +10,9 @@ enum { PKIX_SHORT_LIFE_DAYS = 10 };
 
 /* PKIX_OK, PKIX_REVOKED, PKIX_OCSP_UNKNOWN_CERT (a responder that was asked does not know the certificate),
  * PKIX_REVOCATION_UNKNOWN (hard), PKIX_LIMIT_EXCEEDED, or an error of a stapled response that must not be passed over.
- * The request's source of evidence is asked last, when nothing else says anything (Gecko's order, without CRLite).
- * Notes in the search what was learnt about the leaf. *what is a static explanation. */
+ * The order is Gecko's without CRLite: staple, CRLs at hand (of the request, and fetched before), then the request's
+ * source of evidence, and last a CRL that is fetched now. What is at hand counts together: one that says revoked is
+ * enough. Notes in the search what was learnt about the leaf. *what is a static explanation. */
 MUST_CHECK enum pkix_error pkix_revocation_check(struct pkix_search *search, const struct pkix_cert *cert,
                                                  const struct pkix_cert *issuer, enum pkix_role role,
                                                  const char **what);

@@ -109,7 +109,7 @@ struct pkix_search {
     unsigned tried_count;
     enum pkix_revocation_status revocation; /* of the leaf */
     bool leaf_was_asked_about; /* its status was fetched, not shown by the peer */
-    unsigned evidence_asked;
+    unsigned evidence_asked, crls_asked; /* how often */
 };
 
 /* Parse the leaf and the extras. Returns the leaf's parse error. `search` is large: keep it on the heap. */

@@ -101,7 +101,6 @@ struct pkix_evidence_question {
     struct span issuer;       /* DER of the issuer's certificate */
     struct span serial;       /* of the certificate: contents of the INTEGER */
     struct span ocsp_url;     /* see pkix_cert_ocsp_url(); size 0: none */
-    struct span crl_url;      /* see pkix_cert_crl_url(); size 0: none */
     struct span ocsp_request; /* an OCSPRequest for it; size 0: none can be made */
     int64_t time;             /* of the request */
     enum pkix_revocation revocation;
@@ -130,6 +129,36 @@ struct pkix_evidence_source {
     void (*settle)(void *ctx, const struct pkix_evidence_question *question, const struct pkix_statement *statement);
 };
 
+/* CRLs from outside: from the distribution points of certificates. What has been fetched before is looked at together
+ * with the CRLs of the request. Only when nothing else says anything, the source of evidence included, is something to
+ * be fetched; and that is asked for under the same conditions as above, and as often at most. */
+enum { PKIX_CRL_URLS_MAX = 8, PKIX_CRL_SIGNERS_MAX = 4 };
+
+enum pkix_crl_effort {
+    PKIX_CRL_AT_HAND, /* without waiting, and nothing is begun */
+    PKIX_CRL_FETCH,   /* waits only with PKIX_REVOCATION_HARD and PKIX_MAY_WAIT; begins a fetch in any case */
+};
+
+struct pkix_crl_question {
+    struct span cert;                          /* DER */
+    struct span signers[PKIX_CRL_SIGNERS_MAX]; /* DER; see pkix_crl_set_check() */
+    size_t signer_count;                       /* at least 1 */
+    struct span urls[PKIX_CRL_URLS_MAX];       /* see pkix_cert_crl_urls() */
+    size_t url_count;                          /* at least 1 */
+    int64_t time;                              /* of the request */
+    enum pkix_revocation revocation;
+    enum pkix_waiting waiting;
+};
+
+/* Called from any thread that verifies; it MUST be thread-safe, and keep a deadline of its own. */
+struct pkix_crl_source {
+    void *ctx;
+    /* A set that is believed to be about the certificate, with a reference that pkix/ gives back
+     * (pkix_crl_set_destroy()); or NULL, and why in *why: static, or NULL for nothing to say. */
+    struct pkix_crl_set *(*find)(void *ctx, const struct pkix_crl_question *question, enum pkix_crl_effort effort,
+                                 const char **why);
+};
+
 struct pkix_request {
     struct span leaf;              /* DER; borrowed until pkix_verify() returns */
     const struct span *extras;     /* DER each; may be NULL when extras_count is 0 */
@@ -146,7 +175,8 @@ struct pkix_request {
     size_t ocsp_count;
     const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
     const struct pkix_evidence_source *evidence; /* NULL: none */
-    enum pkix_waiting evidence_waiting;
+    const struct pkix_crl_source *crl_source;    /* NULL: none */
+    enum pkix_waiting evidence_waiting;          /* of both */
     struct pkix_policy_inputs policy;
     const struct pkix_pin *pins;   /* some certificate of the path, anchor included, has one of these keys (as RFC 7469 */
     size_t pin_count;              /* section 2.6 has it); 0: any key will do */

@@ -44,6 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pkix_identity identity;
     struct pkix_description description;
     struct pkix_cert cert;
+    struct span urls[PKIX_CRL_URLS_MAX];
+    size_t url_count;
     bool must_staple;
 
     fuzz_start_nss();
@@ -52,7 +54,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)!pkix_name_check(&cert, &name);
         (void)!pkix_check_tls_feature_of_leaf(&cert, &must_staple);
         (void)pkix_cert_ocsp_url(&cert);
-        (void)pkix_cert_crl_url(&cert);
+        url_count = pkix_cert_crl_urls(&cert, urls);
+        assert(url_count <= PKIX_CRL_URLS_MAX);
+        for (size_t i = 0; i < url_count; i++)
+            assert(urls[i].size <= PKIX_URL_SIZE_MAX && span_starts_with_nocase(urls[i], "http"));
         free(pkix_names_text(&cert));
     }
     if (!pkix_identity_read(span_of(data, size), &identity))

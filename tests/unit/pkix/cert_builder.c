@@ -404,7 +404,8 @@ struct span builder_crl(const struct crl_spec *spec)
                                                                   : wrap(ASN1_SEQUENCE, spec->entry_extensions),
                                  builder_end));
     if (!spec->no_number)
-        extensions = builder_extension(OID_CRL_NUMBER, spec->critical_number, builder_integer(7));
+        extensions = builder_extension(OID_CRL_NUMBER, spec->critical_number,
+                                       builder_integer(spec->number == 0 ? 7 : spec->number));
     for (unsigned i = 0; i < spec->extension_count; i++)
         extensions = builder_join(extensions, spec->extensions[i]);
     tbs = builder_tlv(ASN1_SEQUENCE, builder_integer(1), builder_ecdsa_sha256(), builder_name(spec->issuer),

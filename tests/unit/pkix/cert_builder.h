@@ -85,6 +85,7 @@ struct crl_spec {
     struct span extensions[4]; /* besides the number */
     unsigned extension_count;
     bool no_number, critical_number;
+    unsigned number; /* 0: 7 */
 };
 struct crl_spec builder_crl_of(const char *issuer, unsigned signer);
 struct span builder_crl(const struct crl_spec *spec);
