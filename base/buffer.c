@@ -101,3 +101,19 @@ void buffer_consume(struct buffer *b, size_t size)
     b->size -= size;
     b->start = b->size == 0 ? 0 : b->start + size;
 }
+
+uint8_t *buffer_take(struct buffer *b, size_t *size)
+{
+    uint8_t *data = b->data;
+
+    *size = b->size;
+    if (b->size == 0) {
+        buffer_release(b);
+        return NULL;
+    }
+    if (b->start != 0)
+        memmove(data, data + b->start, b->size);
+    data = base_realloc_array(data, b->size, 1); /* what doubling allotted too much goes back */
+    buffer_init(b, b->size_max);
+    return data;
+}

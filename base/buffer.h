@@ -49,6 +49,10 @@ static inline struct span buffer_span(const struct buffer *b)
     return span_of(b->size == 0 ? NULL : b->data + b->start, b->size);
 }
 
+/* What is held, from then on the caller's to free(), without a copy where nothing was consumed before; the buffer is
+ * empty. NULL with size 0 when nothing is held. */
+uint8_t *buffer_take(struct buffer *b, size_t *size);
+
 /* Drop the first `size` bytes. MUST NOT exceed what is held. */
 void buffer_consume(struct buffer *b, size_t size);
 

@@ -6,16 +6,17 @@
 #include "starttls/http.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { HTTP_PORT = 80, READ_BLOCK = 4096, REQUEST_BYTES_MAX = 8 * 1024, STATUS_OK = 200 };
+enum { HTTP_PORT = 80, READ_BLOCK = 16 * 1024, REQUEST_BYTES_MAX = 8 * 1024, STATUS_OK = 200 };
 
 /* ---- URLs ---- */
 
@@ -58,6 +59,68 @@ bool http_url_parse(struct span text, struct http_url *url)
     return good;
 }
 
+/* ---- waiting, until the deadline or the stop ---- */
+
+struct http_fetch_stop {
+    int fd; /* an eventfd, readable once it is set */
+};
+
+struct http_fetch_stop *http_fetch_stop_create(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct http_fetch_stop *stop;
+
+    if (fd < 0)
+        return NULL;
+    stop = base_alloc(sizeof(*stop));
+    stop->fd = fd;
+    return stop;
+}
+
+void http_fetch_stop_set(struct http_fetch_stop *stop)
+{
+    (void)eventfd_write(stop->fd, 1);
+}
+
+void http_fetch_stop_destroy(struct http_fetch_stop **stop)
+{
+    if (*stop == NULL)
+        return;
+    close((*stop)->fd);
+    free(*stop);
+    *stop = NULL;
+}
+
+static uint64_t left_ms(uint64_t deadline_ms)
+{
+    uint64_t now = base_now_ms();
+
+    return now >= deadline_ms ? 0 : deadline_ms - now;
+}
+
+/* Wait for the descriptor: 0, or an errno; ETIMEDOUT when the deadline has passed, ECANCELED when the stop is set. */
+static int wait_for(int fd, short events, uint64_t deadline_ms, const struct http_fetch_stop *stop)
+{
+    for (;;) {
+        /* poll() passes over descriptors below 0. */
+        struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = stop == NULL ? -1 : stop->fd, .events = POLLIN}};
+        uint64_t wait_ms = left_ms(deadline_ms);
+        int ready = wait_ms == 0 ? 0 : poll(fds, ARRAY_LEN(fds), wait_ms > INT_MAX ? INT_MAX : (int)wait_ms);
+
+        if (ready > 0)
+            return fds[1].revents != 0 ? ECANCELED : 0;
+        if (ready == 0)
+            return ETIMEDOUT;
+        if (errno != EINTR)
+            return errno;
+    }
+}
+
+static bool is_late(int code)
+{
+    return code == ETIMEDOUT || code == ECANCELED;
+}
+
 /* ---- finding addresses, with a deadline ---- */
 
 struct addresses {
@@ -68,9 +131,9 @@ struct addresses {
 /* Shared by the thread that asks and the one that waits; the last of the two frees it. */
 struct lookup {
     pthread_mutex_t lock;
-    pthread_cond_t done_came;
     unsigned users;
     bool done;
+    int done_fd; /* an eventfd, readable once it is done */
     char host[STARTTLS_HOST_BYTES_MAX + 1];
     uint16_t port;
     int error; /* of getaddrinfo() */
@@ -108,7 +171,7 @@ static void leave_lookup(struct lookup *l)
     pthread_mutex_unlock(&l->lock);
     if (!is_last)
         return;
-    pthread_cond_destroy(&l->done_came);
+    close(l->done_fd);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -141,27 +204,29 @@ static void *run_lookup(void *arg)
     l->found = found;
     l->error = error;
     l->done = true;
-    pthread_cond_signal(&l->done_came);
+    (void)eventfd_write(l->done_fd, 1);
     leave_lookup(l);
     return NULL;
 }
 
 static struct lookup *lookup_start(const struct http_url *url)
 {
-    struct lookup *l = base_alloc(sizeof(*l));
+    int done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct lookup *l;
     pthread_attr_t attributes;
-    pthread_condattr_t clock;
     pthread_t thread;
     bool started;
 
+    if (done_fd < 0) {
+        lookup_ended();
+        return NULL;
+    }
+    l = base_alloc(sizeof(*l));
     l->users = 2;
+    l->done_fd = done_fd;
     l->port = url->port;
     memcpy(l->host, url->host, sizeof(l->host));
     pthread_mutex_init(&l->lock, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->done_came, &clock);
-    pthread_condattr_destroy(&clock);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     started = pthread_create(&thread, &attributes, run_lookup, l) == 0;
@@ -175,19 +240,10 @@ static struct lookup *lookup_start(const struct http_url *url)
     return NULL;
 }
 
-static uint64_t left_ms(uint64_t deadline_ms)
-{
-    uint64_t now = base_now_ms();
-
-    return now >= deadline_ms ? 0 : deadline_ms - now;
-}
-
 static enum http_fetch_status find_addresses(const struct http_fetch_request *r, struct addresses *found, char **error)
 {
     struct lookup *l;
     enum http_fetch_status status = HTTP_FETCH_OK;
-    uint64_t wait_ms = left_ms(r->deadline_ms);
-    struct timespec until;
 
     if (resolve_literal(r->url.host, r->url.port, &found->items[0])) {
         found->count = 1;
@@ -197,16 +253,8 @@ static enum http_fetch_status find_addresses(const struct http_fetch_request *r,
         *error = base_strdup("too many names are being looked up");
         return HTTP_FETCH_UNREACHABLE;
     }
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(wait_ms / 1000);
-    until.tv_nsec += (long)(wait_ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    (void)wait_for(l->done_fd, POLLIN, r->deadline_ms, r->stop); /* whatever ended it: `done` tells */
     pthread_mutex_lock(&l->lock);
-    while (!l->done && pthread_cond_timedwait(&l->done_came, &l->lock, &until) == 0)
-        ;
     *found = l->found;
     if (!l->done) {
         status = HTTP_FETCH_LATE;
@@ -230,25 +278,8 @@ static bool is_denied(const struct sockaddr_storage *address)
         (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
 }
 
-/* Wait for the socket: 0, or an errno; ETIMEDOUT when the deadline has passed. */
-static int wait_for(int fd, short events, uint64_t deadline_ms)
-{
-    for (;;) {
-        struct pollfd poll_fd = {.fd = fd, .events = events};
-        uint64_t wait_ms = left_ms(deadline_ms);
-        int ready = wait_ms == 0 ? 0 : poll(&poll_fd, 1, (int)wait_ms);
-
-        if (ready > 0)
-            return 0;
-        if (ready == 0)
-            return ETIMEDOUT;
-        if (errno != EINTR)
-            return errno;
-    }
-}
-
 /* A connected socket, or -1 with errno. */
-static int connect_to(const struct sockaddr_storage *address, uint64_t deadline_ms)
+static int connect_to(const struct sockaddr_storage *address, uint64_t deadline_ms, const struct http_fetch_stop *stop)
 {
     socklen_t size = address->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -258,7 +289,7 @@ static int connect_to(const struct sockaddr_storage *address, uint64_t deadline_
     if (fd < 0)
         return -1;
     if (connect(fd, (const struct sockaddr *)address, size) != 0) {
-        error = errno == EINPROGRESS ? wait_for(fd, POLLOUT, deadline_ms) : errno;
+        error = errno == EINPROGRESS ? wait_for(fd, POLLOUT, deadline_ms, stop) : errno;
         if (error == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) != 0)
             error = errno;
     }
@@ -282,28 +313,26 @@ static enum http_fetch_status connect_any(const struct http_fetch_request *r, co
 
         if (r->reach == HTTP_FETCH_PUBLIC_ONLY && is_denied(&found->items[i]))
             continue;
-        *fd = connect_to(&found->items[i], base_now_ms() + share_ms);
+        *fd = connect_to(&found->items[i], base_now_ms() + share_ms, r->stop);
         last_error = errno;
     }
     if (*fd >= 0)
         return HTTP_FETCH_OK;
     *error = last_error == 0 ? base_printf("%s has no public address", r->url.host)
                              : base_printf("%s port %u: %s", r->url.host, r->url.port, strerror(last_error));
-    return last_error == 0           ? HTTP_FETCH_DENIED
-           : last_error == ETIMEDOUT ? HTTP_FETCH_LATE
-                                     : HTTP_FETCH_UNREACHABLE;
+    return last_error == 0 ? HTTP_FETCH_DENIED : is_late(last_error) ? HTTP_FETCH_LATE : HTTP_FETCH_UNREACHABLE;
 }
 
 static enum http_fetch_status fail_errno(int code, const char *what, char **error)
 {
     *error = base_printf("%s: %s", what, strerror(code));
-    return code == ETIMEDOUT ? HTTP_FETCH_LATE : HTTP_FETCH_UNREACHABLE;
+    return is_late(code) ? HTTP_FETCH_LATE : HTTP_FETCH_UNREACHABLE;
 }
 
-static enum http_fetch_status send_all(int fd, struct span bytes, uint64_t deadline_ms, char **error)
+static enum http_fetch_status send_all(const struct http_fetch_request *r, int fd, struct span bytes, char **error)
 {
     while (bytes.size > 0) {
-        int code = wait_for(fd, POLLOUT, deadline_ms);
+        int code = wait_for(fd, POLLOUT, r->deadline_ms, r->stop);
         ssize_t sent = code == 0 ? send(fd, bytes.data, bytes.size, MSG_NOSIGNAL) : -1;
 
         if (code == 0 && sent < 0 && errno != EAGAIN && errno != EINTR)
@@ -333,7 +362,7 @@ static enum http_fetch_status send_request(const struct http_fetch_request *r, i
            buffer_append(&out, span_of("\r\n", 2)) && (r->body.size == 0 || buffer_append(&out, r->body));
     if (!fits)
         base_abort("a request is longer than its parts may be");
-    status = send_all(fd, buffer_span(&out), r->deadline_ms, error);
+    status = send_all(r, fd, buffer_span(&out), error);
     buffer_release(&out);
     return status;
 }
@@ -347,10 +376,11 @@ static enum http_fetch_status fail_answer(const char *what, char **error)
 }
 
 /* Some bytes; *size 0: the connection has ended. */
-static enum http_fetch_status receive(int fd, uint8_t *block, uint64_t deadline_ms, size_t *size, char **error)
+static enum http_fetch_status receive(const struct http_fetch_request *r, int fd, uint8_t *block, size_t *size,
+                                      char **error)
 {
     for (;;) {
-        int code = wait_for(fd, POLLIN, deadline_ms);
+        int code = wait_for(fd, POLLIN, r->deadline_ms, r->stop);
         ssize_t got = code == 0 ? recv(fd, block, READ_BLOCK, 0) : -1;
 
         if (got >= 0) {
@@ -371,23 +401,19 @@ static enum http_fetch_status receive_body(const struct http_fetch_request *r, i
     struct starttls_http_body *body = starttls_http_body_create(head, r->answer_max);
     enum starttls_status parsed = starttls_http_body_put(body, first);
     enum http_fetch_status status = HTTP_FETCH_OK;
-    struct span bytes;
     size_t size;
 
     while (parsed == STARTTLS_NEED_MORE && status == HTTP_FETCH_OK) {
-        status = receive(fd, block, r->deadline_ms, &size, error);
+        status = receive(r, fd, block, &size, error);
         if (status == HTTP_FETCH_OK)
             parsed = size == 0 ? starttls_http_body_end(body) : starttls_http_body_put(body, span_of(block, size));
     }
     if (status == HTTP_FETCH_OK && parsed != STARTTLS_READY)
         status = fail_answer(starttls_http_body_error(body), error);
-    bytes = starttls_http_body_bytes(body);
-    if (status == HTTP_FETCH_OK && bytes.size == 0)
+    if (status == HTTP_FETCH_OK && starttls_http_body_bytes(body).size == 0)
         status = fail_answer("it is empty", error);
-    if (status == HTTP_FETCH_OK) {
-        *answer = base_memdup(bytes.data, bytes.size);
-        *answer_size = bytes.size;
-    }
+    if (status == HTTP_FETCH_OK)
+        *answer = starttls_http_body_take(body, answer_size);
     starttls_http_body_destroy(&body);
     return status;
 }
@@ -402,7 +428,7 @@ static enum http_fetch_status receive_answer(const struct http_fetch_request *r,
     size_t size = 0, consumed = 0;
 
     while (parsed == STARTTLS_NEED_MORE && status == HTTP_FETCH_OK) {
-        status = receive(fd, block, r->deadline_ms, &size, error);
+        status = receive(r, fd, block, &size, error);
         if (status == HTTP_FETCH_OK && size == 0)
             status = fail_answer("the connection ended early", error);
         else if (status == HTTP_FETCH_OK)

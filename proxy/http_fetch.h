@@ -3,7 +3,7 @@
  * For OCSP responders and CRLs, whose answers are signed: plain http only, no proxies, no redirects, no cookies, one
  * request a connection. The deadline is absolute and holds for everything, finding the address included: getaddrinfo()
  * cannot be stopped, so it runs on a thread of its own that is forgotten when the time is up (at most
- * LIMIT_FETCH_LOOKUPS such threads; one more is a failure).
+ * LIMIT_FETCH_LOOKUPS such threads; one more is a failure). A *stop* ends it earlier, from another thread.
  * Threads: any, but never the loop's. */
 #ifndef YETT_PROXY_HTTP_FETCH_H
 #define YETT_PROXY_HTTP_FETCH_H
@@ -26,6 +26,13 @@ MUST_CHECK bool http_url_parse(struct span text, struct http_url *url);
 /* Where the request may go: a name in a certificate must not take us behind our own firewall. */
 enum http_fetch_reach { HTTP_FETCH_ANYWHERE, HTTP_FETCH_PUBLIC_ONLY /* starttls_address_denied_by_default() */ };
 
+/* For requests that must end when the process wants to. Set once and for good, by any thread. */
+struct http_fetch_stop;
+
+struct http_fetch_stop *http_fetch_stop_create(void); /* NULL: out of descriptors */
+void http_fetch_stop_set(struct http_fetch_stop *stop);
+void http_fetch_stop_destroy(struct http_fetch_stop **stop); /* when no request uses it */
+
 struct http_fetch_request {
     struct http_url url;
     const char *content_type; /* NULL: GET. Otherwise POST of the body */
@@ -33,6 +40,7 @@ struct http_fetch_request {
     uint64_t deadline_ms; /* of base_now_ms() */
     size_t answer_max;    /* bytes of the answer's body */
     enum http_fetch_reach reach;
+    const struct http_fetch_stop *stop; /* NULL: none. Once it is set: HTTP_FETCH_LATE */
 };
 
 enum http_fetch_status {

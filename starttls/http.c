@@ -507,6 +507,11 @@ struct span starttls_http_body_bytes(const struct starttls_http_body *b)
     return buffer_span(&b->bytes);
 }
 
+uint8_t *starttls_http_body_take(struct starttls_http_body *b, size_t *size)
+{
+    return buffer_take(&b->bytes, size);
+}
+
 const char *starttls_http_body_error(const struct starttls_http_body *b)
 {
     return b->error;

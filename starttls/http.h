@@ -66,6 +66,8 @@ void starttls_http_body_destroy(struct starttls_http_body **b);
 MUST_CHECK enum starttls_status starttls_http_body_put(struct starttls_http_body *b, struct span bytes);
 MUST_CHECK enum starttls_status starttls_http_body_end(struct starttls_http_body *b);
 struct span starttls_http_body_bytes(const struct starttls_http_body *b); /* lives with `b` */
+uint8_t *starttls_http_body_take(struct starttls_http_body *b,
+                                 size_t *size);                           /* the caller's to free(); NULL when empty */
 const char *starttls_http_body_error(const struct starttls_http_body *b); /* after BROKEN: a sentence */
 
 /* A whole response with a fixed body of text and Connection: close. `extra_fields` are whole lines ("Allow: GET\r\n")

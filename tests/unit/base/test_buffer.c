@@ -83,6 +83,26 @@ static void trim_frees_only_an_empty_buffer(void **state)
     assert_int_equal(b.capacity, 0);
 }
 
+static void take_gives_what_is_held(void **state)
+{
+    struct buffer b;
+    uint8_t *data;
+    size_t size;
+
+    (void)state;
+    buffer_init(&b, 700);
+    assert_null(buffer_take(&b, &size));
+    assert_int_equal(size, 0);
+    assert_true(buffer_append(&b, span_of("0123456789", 10)));
+    buffer_consume(&b, 3);
+    data = buffer_take(&b, &size);
+    assert_true(span_equal(span_of(data, size), span_of_string("3456789")));
+    assert_int_equal(buffer_span(&b).size, 0);
+    assert_true(buffer_append(&b, span_of("x", 1))); /* and takes more */
+    buffer_release(&b);
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +110,7 @@ int main(void)
         cmocka_unit_test(append_refuses_past_the_ceiling_and_keeps_what_it_had),
         cmocka_unit_test(reserve_lends_up_to_the_ceiling),
         cmocka_unit_test(trim_frees_only_an_empty_buffer),
+        cmocka_unit_test(take_gives_what_is_held),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

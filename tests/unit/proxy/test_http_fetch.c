@@ -2,6 +2,7 @@
 #include "http_server.h"
 #include "proxy/http_fetch.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -240,6 +241,51 @@ static void names_are_looked_up(void **state)
     fetched_free(&f);
 }
 
+struct stopped {
+    struct http_fetch_request request;
+    enum http_fetch_status status;
+};
+
+static void *run_stopped(void *arg)
+{
+    struct stopped *s = arg;
+    uint8_t *answer;
+    size_t size;
+    char *error;
+
+    s->status = http_fetch(&s->request, &answer, &size, &error);
+    assert_null(answer);
+    free(error);
+    return NULL;
+}
+
+/* The deadline is an hour away, and the server says nothing. */
+static void stop_ends_it_before_the_deadline(void **state)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    struct http_server server;
+    struct http_fetch_stop *stop = http_fetch_stop_create();
+    struct stopped s = {.request = {.deadline_ms = base_now_ms() + HOUR_MS, .answer_max = ANSWER_MAX, .stop = stop}};
+    char *url;
+    pthread_t thread;
+
+    (void)state;
+    http_server_start(&server, span_of_string(""));
+    url = base_printf("http://localhost:%u/", server.port);
+    assert_true(http_url_parse(span_of_string(url), &s.request.url));
+    assert_int_equal(pthread_create(&thread, NULL, run_stopped, &s), 0);
+    while (atomic_load(&server.requests) == 0)
+        (void)poll(NULL, 0, 1);
+    http_fetch_stop_set(stop);
+    pthread_join(thread, NULL);
+    assert_int_equal(s.status, HTTP_FETCH_LATE);
+    run_stopped(&s); /* nor does another begin */
+    assert_int_equal(s.status, HTTP_FETCH_LATE);
+    http_fetch_stop_destroy(&stop);
+    free(url);
+    http_server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +297,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_reached_is_told),
         cmocka_unit_test(private_addresses_are_denied),
         cmocka_unit_test(names_are_looked_up),
+        cmocka_unit_test(stop_ends_it_before_the_deadline),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
