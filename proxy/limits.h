@@ -56,7 +56,7 @@ enum {
 
     LIMIT_OCSP_ANSWER_MAX = 64 * 1024,
     LIMIT_OCSP_FETCHES_PER_RESPONDER = 4, /* at a time: with soft, who comes then goes on without an answer */
-    LIMIT_OCSP_RESPONDERS = 64,     /* of which it is remembered that they did not answer */
+    LIMIT_FAILED_HOSTS = 64,        /* responders, and servers of CRLs, remembered because they did not answer */
     LIMIT_OCSP_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long, and how long an answer that was of no use; as Gecko does */
     LIMIT_OCSP_FAILURE_HARD_MS = 30 * 1000,     /* where an answer is needed */
 

@@ -4,7 +4,7 @@
  * then the cache knows, and who waited looks again. */
 #include "proxy/ocsp_fetch.h"
 
-#include "proxy/limits.h"
+#include "proxy/failed_hosts.h"
 #include "proxy/log.h"
 #include "proxy/ocsp_cache.h"
 #include <stdio.h>
@@ -12,17 +12,10 @@
 #include <string.h>
 #include <uv.h>
 
-enum { RESPONDER_SIZE = STARTTLS_HOST_BYTES_MAX + 1 + 6 };
-
 struct flight {
     struct flight *next;
     uint8_t key[PKIX_EVIDENCE_KEY_SIZE];
-    char responder[RESPONDER_SIZE];
-};
-
-struct failed_responder {
-    char name[RESPONDER_SIZE];
-    uint64_t failed_ms;
+    char responder[FAILED_HOST_NAME_SIZE];
 };
 
 struct ocsp_fetch {
@@ -30,8 +23,7 @@ struct ocsp_fetch {
     uv_cond_t landed; /* a flight has ended */
     struct ocsp_cache *cache;
     struct flight *flights;
-    struct failed_responder failed[LIMIT_OCSP_RESPONDERS];
-    size_t failed_count;
+    struct failed_hosts failed;
     uint64_t requests;
 };
 
@@ -74,35 +66,6 @@ uint64_t ocsp_fetch_requests(struct ocsp_fetch *f)
 static uint64_t failure_memory_ms(enum pkix_revocation revocation)
 {
     return revocation == PKIX_REVOCATION_HARD ? LIMIT_OCSP_FAILURE_HARD_MS : LIMIT_OCSP_FAILURE_SOFT_MS;
-}
-
-static bool has_failed(const struct ocsp_fetch *f, const char *responder, uint64_t memory_ms)
-{
-    for (size_t i = 0; i < f->failed_count; i++)
-        if (strcmp(f->failed[i].name, responder) == 0)
-            return base_now_ms() - f->failed[i].failed_ms < memory_ms;
-    return false;
-}
-
-static void note_responder(struct ocsp_fetch *f, const char *responder, enum http_fetch_status status)
-{
-    bool failed = status == HTTP_FETCH_LATE || status == HTTP_FETCH_UNREACHABLE;
-    size_t at = 0, oldest = 0;
-
-    for (; at < f->failed_count && strcmp(f->failed[at].name, responder) != 0; at++)
-        if (f->failed[at].failed_ms < f->failed[oldest].failed_ms)
-            oldest = at;
-    if (!failed) {
-        if (at < f->failed_count)
-            f->failed[at] = f->failed[--f->failed_count];
-        return;
-    }
-    if (at == f->failed_count && f->failed_count < LIMIT_OCSP_RESPONDERS)
-        f->failed_count++;
-    else if (at == f->failed_count)
-        at = oldest;
-    snprintf(f->failed[at].name, sizeof(f->failed[at].name), "%s", responder);
-    f->failed[at].failed_ms = base_now_ms();
 }
 
 static struct flight **find_flight(struct ocsp_fetch *f, const uint8_t *key)
@@ -171,7 +134,7 @@ static enum course choose(struct ocsp_fetch *f, const struct pkix_evidence_quest
     case OCSP_CACHE_NOTHING:
         break;
     }
-    if (has_failed(f, responder, memory_ms)) {
+    if (failed_hosts_has(&f->failed, responder, base_now_ms(), memory_ms)) {
         answer_none(evidence, "its OCSP responder did not answer a moment ago");
         return COURSE_ANSWERED;
     }
@@ -256,7 +219,7 @@ static void fetch(const struct ocsp_asker *asker, const struct pkix_evidence_que
     free(error);
     uv_mutex_lock(&f->lock);
     if (status != HTTP_FETCH_LATE || is_fair)
-        note_responder(f, responder, status);
+        failed_hosts_note(&f->failed, responder, status, base_now_ms());
     if (status == HTTP_FETCH_OK) {
         *evidence = (struct pkix_evidence){
             .kind = PKIX_EVIDENCE_RESPONSE, .response = answer, .response_size = size};
@@ -274,7 +237,7 @@ static void ask(void *ctx, const struct pkix_evidence_question *question, struct
     const struct ocsp_asker *asker = ctx;
     struct ocsp_fetch *f = asker->fetch;
     uint64_t deadline_ms = base_now_ms() + asker->timeout_ms;
-    char responder[RESPONDER_SIZE];
+    char responder[FAILED_HOST_NAME_SIZE];
     struct http_url url;
     bool flies;
 
@@ -282,7 +245,7 @@ static void ask(void *ctx, const struct pkix_evidence_question *question, struct
         answer_none(evidence, "it names no OCSP responder that can be asked");
         return;
     }
-    snprintf(responder, sizeof(responder), "%s:%u", url.host, url.port);
+    failed_host_name(&url, responder);
     uv_mutex_lock(&f->lock);
     flies = answer_or_take_off(f, question, responder, deadline_ms, evidence);
     uv_mutex_unlock(&f->lock);
