@@ -256,18 +256,25 @@ static bool verifies(const struct config_service *s)
 
 static void revocation(struct check_context *c)
 {
-    static const enum option_id all[] = {OPTION_REVOCATION, OPTION_CRL, OPTION_OCSP_FETCH, OPTION_OCSP_TIMEOUT};
-    static const enum option_id fetching[] = {OPTION_OCSP_TIMEOUT};
+    static const enum option_id all[] = {OPTION_REVOCATION,   OPTION_CRL,       OPTION_OCSP_FETCH,
+                                         OPTION_OCSP_TIMEOUT, OPTION_CRL_FETCH, OPTION_CRL_TIMEOUT};
+    static const enum option_id asking[] = {OPTION_OCSP_TIMEOUT}, fetching[] = {OPTION_CRL_TIMEOUT};
     const struct config_service *s = c->service;
 
     if (!verifies(s)) {
         useless_find(c, all, ARRAY_LEN(all), "no certificate is verified here: needs connect_tls, or peer");
         return;
     }
-    if (s->revocation == CONFIG_REVOCATION_OFF)
+    if (s->revocation == CONFIG_REVOCATION_OFF) {
         useless_find(c, all + 1, ARRAY_LEN(all) - 1, "does nothing with revocation = off");
-    else if (!s->ocsp_fetch)
-        useless_find(c, fetching, ARRAY_LEN(fetching), "does nothing with ocsp_fetch = no");
+        return;
+    }
+    if (!s->ocsp_fetch)
+        useless_find(c, asking, ARRAY_LEN(asking), "does nothing with ocsp_fetch = no");
+    if (s->revocation != CONFIG_REVOCATION_HARD)
+        useless_find(c, fetching, ARRAY_LEN(fetching), "needs revocation = hard: otherwise nobody waits for a CRL");
+    else if (given(c, OPTION_CRL_FETCH) && !s->crl_fetch)
+        useless_find(c, fetching, ARRAY_LEN(fetching), "does nothing with crl_fetch = no");
 }
 
 /* A pin that nobody is held to would be trusted to protect. */
@@ -380,8 +387,10 @@ static void dependent_defaults(struct check_context *c)
         s->handshake_timeout_ms = 60000;
     if (!given(c, OPTION_OCSP_TIMEOUT) && s->revocation == CONFIG_REVOCATION_HARD)
         s->ocsp_timeout_ms = 10000; /* what is not answered is refused: be patient */
+    if (!given(c, OPTION_CRL_FETCH))
+        s->crl_fetch = s->revocation == CONFIG_REVOCATION_HARD; /* many a certificate has no other evidence */
     if (s->revocation == CONFIG_REVOCATION_OFF || !verifies(s))
-        s->ocsp_fetch = false;
+        s->ocsp_fetch = s->crl_fetch = false;
     if (!given(c, OPTION_IDLE_TIMEOUT) && s->protocol == CONFIG_PROTOCOL_SMTP)
         s->idle_timeout_ms = 600000; /* RFC 5321 section 4.5.3.2.6: ten minutes for the end of the data */
 }
@@ -412,7 +421,7 @@ static const struct {
          BIT(OPTION_INSECURE_NO_VERIFY)},
     {revocation,
      BIT(OPTION_REVOCATION) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) |
-         BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH)},
+         BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH) | BIT(OPTION_CRL_FETCH)},
     {pins,
      BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT_TLS) |
          BIT(OPTION_INSECURE_NO_VERIFY)},

@@ -170,6 +170,8 @@ struct config_service {
     size_t crl_count;
     bool ocsp_fetch;                 /* ask the responders that certificates name; default yes, no with revocation off */
     uint32_t ocsp_timeout_ms;        /* for one certificate, waiting included; 2000 with soft, 10000 with hard */
+    bool crl_fetch;                  /* fetch the CRLs that certificates name; default no, yes with revocation hard */
+    uint32_t crl_timeout_ms;         /* with hard: how long a handshake waits for one */
 
     struct config_allow_target *allow_target;
     size_t allow_target_count;

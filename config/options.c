@@ -79,7 +79,7 @@ static const struct value_word tls_min_words[] = {
 
 /* Milliseconds. No time is 0: what never ends would be a way to hold a connection for ever. */
 enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
-enum { OCSP_TIMEOUT_MAX_MS = MINUTE };
+enum { OCSP_TIMEOUT_MAX_MS = MINUTE, CRL_TIMEOUT_MAX_MS = 10 * MINUTE };
 enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, DRAIN_MAX_MS = 24 * HOUR, IDLE_MAX_MS = 168 * HOUR };
 
 #define YETT(field)         .section = OPTION_YETT, .offset = offsetof(struct config, field)
@@ -183,6 +183,12 @@ const struct option config_options[OPTION_COUNT] = {
                              .max = OCSP_TIMEOUT_MAX_MS, .default_value = "2s",
                              .default_text = "2s, with revocation hard 10s",
                              .help = "For asking about one certificate."},
+    [OPTION_CRL_FETCH] = {"crl_fetch", SERVICE(crl_fetch), .kind = &option_kind_flag, .words = flag_words,
+                          .default_value = "no", .default_text = "no, with revocation hard yes",
+                          .help = "Fetch the CRL that a certificate names, and keep it fresh."},
+    [OPTION_CRL_TIMEOUT] = {"crl_timeout", SERVICE(crl_timeout_ms), .kind = &option_kind_time, .min = TIMEOUT_MIN_MS,
+                            .max = CRL_TIMEOUT_MAX_MS, .default_value = "10s",
+                            .help = "With revocation hard, how long a handshake waits for a CRL that is fetched."},
     [OPTION_VIA] = {"via", SERVICE(via), .kind = &option_kind_address, .default_text = "none",
                     .help = "An HTTP proxy through which to reach the server."},
     [OPTION_SEND_PROXY] = {"send_proxy", SERVICE(send_proxy), .kind = &option_kind_word, .words = send_proxy_words,

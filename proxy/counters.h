@@ -1,8 +1,9 @@
 /* proxy/counters.h: what a worker counts, in memory it shares with the supervisor.
  *
  * Each worker process has one memfd: a header and one block for each service. The worker's loop thread is the only
- * writer (relaxed atomic adds, no lock); the supervisor maps it read-only and keeps the sums of workers that have ended, so
- * that nothing counted is lost with a crash. The list below is the one place for names and help. */
+ * writer (relaxed atomic adds, no lock), except of the counters that threads which fetch count in; the supervisor maps
+ * it read-only and keeps the sums of workers that have ended, so that nothing counted is lost with a crash. The list
+ * below is the one place for names and help. */
 #ifndef YETT_PROXY_COUNTERS_H
 #define YETT_PROXY_COUNTERS_H
 
@@ -38,6 +39,8 @@
     X(sessions_failed_total, COUNTER, "Sessions ended for an error: a warning in the log, unless left out")            \
     X(handshake_queue_refused_total, COUNTER, "Handshakes refused because the handshake pool's queue was full")        \
     X(handshake_queue_waiting, GAUGE, "Handshake steps given to the pool and not back yet")                            \
+    X(crl_fetches_total, COUNTER, "Requests for CRLs to distribution points")                                          \
+    X(crl_fetch_failures_total, COUNTER, "Of these, without a CRL that could be used")                                 \
     X(client_received_bytes_total, COUNTER, "Application bytes received from clients")                                 \
     X(client_sent_bytes_total, COUNTER, "Application bytes sent to clients")
 
@@ -62,6 +65,12 @@ static inline void counter_add(struct counters_block *b, enum counter which, uin
     /* One writer: a plain load and store is enough, and no locked instruction is spent on a hot path. */
     atomic_store_explicit(&b->values[which], atomic_load_explicit(&b->values[which], memory_order_relaxed) + amount,
                           memory_order_relaxed);
+}
+
+/* For counters that several threads write, and the loop's does not. */
+static inline void counter_add_shared(struct counters_block *b, enum counter which, uint64_t amount)
+{
+    atomic_fetch_add_explicit(&b->values[which], amount, memory_order_relaxed);
 }
 
 static inline void counter_subtract(struct counters_block *b, enum counter which, uint64_t amount)

@@ -26,8 +26,8 @@ enum {
 
     LIMIT_SESSION_STRUCTS = 4 * 1024,
     LIMIT_RECEIVED_MAX = 64 * 1024,
-    LIMIT_HELD_MAX = 16 * 1024,     /* of it, before the relay begins: what a client says before it may */
-    LIMIT_TO_SEND_MAX = 72 * 1024,  /* a relay block and the words of a machine */
+    LIMIT_HELD_MAX = 16 * 1024,         /* of it, before the relay begins: what a client says before it may */
+    LIMIT_TO_SEND_MAX = 72 * 1024,      /* a relay block and the words of a machine */
     LIMIT_PROXY_HEADER_MAX = 32 * 1024, /* of it; a client certificate is the large part */
     LIMIT_WIRE_BLOCK = 4 * 1024,
     LIMIT_STARTTLS_MAX = STARTTLS_OUTPUT_BYTES_MAX + STARTTLS_EARLY_DATA_BYTES_MAX + STARTTLS_HTTP_HEAD_BYTES_MAX,
@@ -35,15 +35,15 @@ enum {
     LIMIT_CONNECTION_MAX = LIMIT_SESSION_STRUCTS + LIMIT_STARTTLS_MAX +
                            2 * (LIMIT_RECEIVED_MAX + LIMIT_TO_SEND_MAX + LIMIT_WIRE_BLOCK + LIMIT_ENGINE_MAX),
 
-    LIMIT_LINGER_MS = 2000,         /* after the last words: how long the peer has to read them and go */
+    LIMIT_LINGER_MS = 2000,          /* after the last words: how long the peer has to read them and go */
     LIMIT_LINGER_BYTES = 256 * 1024, /* and how much of what it still says is thrown away */
-    LIMIT_IDLE_TRIM_MS = 2000,      /* a connection silent for so long gives its buffers back */
+    LIMIT_IDLE_TRIM_MS = 2000,       /* a connection silent for so long gives its buffers back */
 
-    LIMIT_TRIMMED_BATCH = 64,       /* after so many of them, and not more often than ... */
-    LIMIT_RETURN_PAGES_MS = 5000,   /* ... this, the pages go back to the system */
+    LIMIT_TRIMMED_BATCH = 64,     /* after so many of them, and not more often than ... */
+    LIMIT_RETURN_PAGES_MS = 5000, /* ... this, the pages go back to the system */
 
-    LIMIT_ACCEPT_BATCH = 32,        /* connections accepted from one listener before the loop goes on */
-    LIMIT_ACCEPT_PAUSE_MS = 500,    /* out of descriptors: tried again when a session ends, or after this */
+    LIMIT_ACCEPT_BATCH = 32,         /* connections accepted from one listener before the loop goes on */
+    LIMIT_ACCEPT_PAUSE_MS = 500,     /* out of descriptors: tried again when a session ends, or after this */
     LIMIT_DESCRIPTORS_RESERVED = 64, /* of RLIMIT_NOFILE: for the control socket, libraries, resolving */
 
     LIMIT_RESOLVER_THREADS = 16,    /* getaddrinfo() calls at a time */
@@ -51,14 +51,29 @@ enum {
     LIMIT_RESOLVER_WAITING = 1024,  /* lookups waiting for a thread */
     LIMIT_ADDRESSES = 16,           /* of one family of a name that are tried */
 
-    LIMIT_FETCH_LOOKUPS = 8,        /* getaddrinfo() calls for OCSP responders at a time, forgotten ones included */
-    LIMIT_FETCH_ADDRESSES = 8,      /* of a responder that are tried */
+    LIMIT_FETCH_LOOKUPS = 8,   /* getaddrinfo() calls for OCSP responders at a time, forgotten ones included */
+    LIMIT_FETCH_ADDRESSES = 8, /* of a responder that are tried */
 
     LIMIT_OCSP_ANSWER_MAX = 64 * 1024,
     LIMIT_OCSP_FETCHES_PER_RESPONDER = 4, /* at a time: with soft, who comes then goes on without an answer */
-    LIMIT_FAILED_HOSTS = 64,        /* responders, and servers of CRLs, remembered because they did not answer */
+    LIMIT_FAILED_HOSTS = 64,              /* responders, and servers of CRLs, remembered because they did not answer */
     LIMIT_OCSP_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long, and how long an answer that was of no use; as Gecko does */
     LIMIT_OCSP_FAILURE_HARD_MS = 30 * 1000,     /* where an answer is needed */
+
+    /* CRLs fetched by one worker; see proxy/crl_cache.h. */
+    LIMIT_CRLS = 256,                       /* lists, those that could not be fetched included */
+    LIMIT_CRL_BYTES_MAX = 16 * 1024 * 1024, /* of one; twice that is held while it comes, and once more for its index */
+    LIMIT_CRL_BYTES_TOTAL = 64 * 1024 * 1024, /* of all, indexes included */
+    LIMIT_CRL_ENTRY_BYTES_MAX = 64 * 1024,    /* certificates and URLs that are kept with one */
+    LIMIT_CRL_THREADS = 2,                    /* fetches at a time */
+    LIMIT_CRL_BACKGROUND_MS = 60 * 1000,      /* for a fetch that nobody waits for */
+    LIMIT_CRL_SPREAD_MS = 1000, /* such a fetch begins within so long: all workers of a generation may need it */
+    LIMIT_CRL_REFRESH_MS = 4 * 60 * 60 * 1000, /* a new one is looked for at least so often, ... */
+    LIMIT_CRL_REFRESH_MIN_MS = 5 * 1000,       /* ... and at most so often, whatever the authority's dates are */
+    LIMIT_CRL_RETRY_MS = 5 * 60 * 1000,        /* the same while that fails */
+    LIMIT_CRL_UNUSED_MS = 24 * 60 * 60 * 1000, /* dropped when nobody asked for so long */
+    LIMIT_CRL_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long it is remembered that there is none to be had */
+    LIMIT_CRL_FAILURE_HARD_MS = 30 * 1000,     /* where one is needed */
 
     LIMIT_PROBES = 16,             /* targets that yett check --live looks at at a time */
     LIMIT_PROBE_SETTLE_MS = 1000,  /* TLS 1.3: how long a server has to refuse our certificate after the handshake */

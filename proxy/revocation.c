@@ -2,6 +2,7 @@
 #include "proxy/revocation.h"
 
 #include "pkix/crl.h"
+#include "proxy/crl_fetch.h"
 #include "proxy/ocsp_fetch.h"
 #include <stdlib.h>
 
@@ -11,16 +12,20 @@ struct crl_list {
     struct pkix_crl_set *set;
 };
 
-/* One side of a service; tls/ keeps a pointer to the source, so it does not move. */
+/* One side of a service; tls/ keeps pointers to the sources, so it does not move. */
 struct asker {
     struct asker *next;
-    struct ocsp_asker options;
-    struct pkix_evidence_source source;
+    const struct config_service *service;
+    struct ocsp_asker ocsp;
+    struct crl_asker crl;
+    struct pkix_evidence_source evidence;
+    struct pkix_crl_source crl_source;
 };
 
 struct revocation {
     const struct config *config;
-    struct ocsp_fetch *fetch;
+    struct ocsp_fetch *ocsp_fetch;
+    struct crl_fetch *crl_fetch;
     struct asker *askers;
     struct crl_list *lists;
     size_t list_count;
@@ -31,7 +36,8 @@ struct revocation *revocation_create(const struct config *config)
     struct revocation *r = base_alloc(sizeof(*r));
 
     r->config = config;
-    r->fetch = ocsp_fetch_create();
+    r->ocsp_fetch = ocsp_fetch_create();
+    r->crl_fetch = crl_fetch_create();
     return r;
 }
 
@@ -41,6 +47,7 @@ void revocation_destroy(struct revocation **revocation)
 
     if (r == NULL)
         return;
+    crl_fetch_destroy(&r->crl_fetch); /* its threads use askers */
     for (size_t i = 0; i < r->list_count; i++)
         pkix_crl_set_destroy(&r->lists[i].set);
     free(r->lists);
@@ -50,7 +57,7 @@ void revocation_destroy(struct revocation **revocation)
         free(r->askers);
         r->askers = next;
     }
-    ocsp_fetch_destroy(&r->fetch);
+    ocsp_fetch_destroy(&r->ocsp_fetch);
     free(r);
     *revocation = NULL;
 }
@@ -105,20 +112,25 @@ static enum http_fetch_reach reach_of(const struct config_trust *trust, size_t c
     return count == 0 ? HTTP_FETCH_PUBLIC_ONLY : HTTP_FETCH_ANYWHERE;
 }
 
-static const struct pkix_evidence_source *open_asker(struct revocation *r, const struct config_service *service,
-                                                     enum http_fetch_reach reach)
+static const struct asker *open_asker(struct revocation *r, const struct config_service *service,
+                                      enum http_fetch_reach reach)
 {
-    struct asker *asker;
+    struct asker *asker = base_alloc(sizeof(*asker));
 
-    if (!service->ocsp_fetch)
-        return NULL;
-    asker = base_alloc(sizeof(*asker));
-    asker->options =
-        (struct ocsp_asker){.fetch = r->fetch, .timeout_ms = service->ocsp_timeout_ms, .reach = reach};
-    asker->source = ocsp_fetch_source(&asker->options);
+    asker->service = service;
+    asker->ocsp = (struct ocsp_asker){.fetch = r->ocsp_fetch, .timeout_ms = service->ocsp_timeout_ms, .reach = reach};
+    asker->crl = (struct crl_asker){.fetch = r->crl_fetch, .timeout_ms = service->crl_timeout_ms, .reach = reach};
+    asker->evidence = ocsp_fetch_source(&asker->ocsp);
+    asker->crl_source = crl_fetch_source(&asker->crl);
     asker->next = r->askers;
     r->askers = asker;
-    return &asker->source;
+    return asker;
+}
+
+void revocation_count(struct revocation *r, struct counters *counters)
+{
+    for (struct asker *a = r->askers; a != NULL; a = a->next)
+        a->crl.counters = counters_service(counters, (size_t)(a->service - r->config->services));
 }
 
 static enum pkix_revocation mode_of(enum config_revocation mode)
@@ -138,9 +150,12 @@ struct tls_revocation revocation_open(struct revocation *r, const struct config_
                                       const struct config_trust *trust, size_t trust_count,
                                       struct config_findings *findings)
 {
+    const struct asker *asker = open_asker(r, service, reach_of(trust, trust_count));
+
     return (struct tls_revocation){
         .mode = mode_of(service->revocation),
         .crls = open_crls(r, service, findings),
-        .evidence = open_asker(r, service, reach_of(trust, trust_count)),
+        .evidence = service->ocsp_fetch ? &asker->evidence : NULL,
+        .crl_source = service->crl_fetch ? &asker->crl_source : NULL,
     };
 }

@@ -1,12 +1,13 @@
 /* proxy/revocation.h: what the services of a process know of revoked certificates.
  *
  * CRLs are read once at start, each set shared by the services that name the same files; a reload starts new workers,
- * which read them again. What OCSP responders said is shared by all services of the process.
- * Threads: opened and destroyed by one thread; what tls/ borrows is immutable or locks for itself. */
+ * which read them again. What OCSP responders said, and CRLs that were fetched, are shared by all services of the
+ * process. Threads: opened and destroyed by one thread; what tls/ borrows is immutable or locks for itself. */
 #ifndef YETT_PROXY_REVOCATION_H
 #define YETT_PROXY_REVOCATION_H
 
 #include "config/config.h"
+#include "proxy/counters.h"
 #include "tls/engine.h"
 
 struct revocation;
@@ -20,5 +21,9 @@ void revocation_destroy(struct revocation **r); /* after the last TLS context th
 struct tls_revocation revocation_open(struct revocation *r, const struct config_service *service,
                                       const struct config_trust *trust, size_t trust_count,
                                       struct config_findings *findings);
+
+/* From now on what is fetched is counted. After the last revocation_open(), before anybody asks; `counters` must
+ * outlive it. */
+void revocation_count(struct revocation *r, struct counters *counters);
 
 #endif

@@ -457,7 +457,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->protocol = protocol_of(config->protocol);
     s->greeting_name = choose_greeting_name(config);
     s->pool_group = pool_group_of(shared, config);
-    s->fetch_group = config->ocsp_fetch ? fetch_group_of(shared, config) : s->pool_group;
+    s->fetch_group = config->ocsp_fetch || config->crl_fetch ? fetch_group_of(shared, config) : s->pool_group;
     s->pins = read_pins(config);
     read_policies(shared, s, findings);
     if (config->listen_tls != CONFIG_TLS_NONE) {
@@ -503,6 +503,11 @@ struct services *services_open(const struct config *config, struct config_findin
     if (findings->count > findings_before)
         services_destroy(&services);
     return services;
+}
+
+void services_count(struct services *services, struct counters *counters)
+{
+    revocation_count(services->shared->revocation, counters);
 }
 
 static void destroy_shared(struct services_shared *shared)

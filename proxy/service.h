@@ -6,6 +6,7 @@
 #define YETT_PROXY_SERVICE_H
 
 #include "config/config.h"
+#include "proxy/counters.h"
 #include "starttls/starttls.h"
 #include "tls/engine.h"
 
@@ -28,7 +29,7 @@ struct service {
     struct span *policy_spans;
     char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
-    size_t fetch_group;                 /* the same, for steps that may ask an OCSP responder */
+    size_t fetch_group;                 /* the same, for steps that may ask about revocation */
 };
 
 struct services {
@@ -42,6 +43,9 @@ struct services {
  * Stores that trust the same sources are shared, and so are identities. */
 struct services *services_open(const struct config *config, struct config_findings *findings);
 void services_destroy(struct services **services);
+
+/* What services fetch is counted from now on; before they are used. `counters` must outlive them. */
+void services_count(struct services *services, struct counters *counters);
 
 /* What every process that opens services does first: NSS, shim (agents at the socket paths derived from config->control:
  * <dirname>/agent-<module>.sock). */

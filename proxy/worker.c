@@ -398,8 +398,10 @@ static bool open_services(struct worker *w, struct config_findings *findings)
     if (!started)
         return false;
     w->plane.services = services_open(w->config, findings);
-    if (w->plane.services != NULL)
+    if (w->plane.services != NULL) {
+        services_count(w->plane.services, w->plane.counters);
         return true;
+    }
     (void)stop_services();
     return false;
 }

@@ -48,7 +48,8 @@ enum tls_peer { TLS_PEER_NONE, TLS_PEER_REQUEST, TLS_PEER_REQUIRE };
 struct tls_revocation {
     enum pkix_revocation mode;
     const struct pkix_crl_set *crls;             /* pkix/crl.h; NULL: none */
-    const struct pkix_evidence_source *evidence; /* NULL: nothing is fetched */
+    const struct pkix_evidence_source *evidence; /* NULL: no responder is asked */
+    const struct pkix_crl_source *crl_source;    /* NULL: no CRL is fetched */
 };
 
 struct tls_server_options {
@@ -108,8 +109,8 @@ unsigned tls_engine_wants(const struct tls_engine *e);
  * token identities knows after the ClientHello at the latest; then `true` is the safe side). */
 bool tls_engine_may_block(const struct tls_engine *e);
 
-/* Whether it may wait for the context's source of evidence: then it may wait for somebody's server, and should not hold
- * up those that wait for a token. Implies tls_engine_may_block(). */
+/* Whether it may wait for one of the context's sources of evidence and CRLs: then it may wait for somebody's server,
+ * and should not hold up those that wait for a token. Implies tls_engine_may_block(). */
 bool tls_engine_may_fetch(const struct tls_engine *e);
 
 /* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */

@@ -3,6 +3,7 @@ import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import ocsp
 
 
@@ -31,6 +32,42 @@ def crl(authority, revoked=(), *, days=(-1, 7), number=1, signer=None, encoding=
             .revocation_date(start).build())
     signed = builder.sign(_key((signer or authority).key), hashes.SHA256())
     return signed.public_bytes(getattr(serialization.Encoding, encoding))
+
+
+def _tlv(tag, contents):
+    size = len(contents)
+    length = bytes([size]) if size < 128 else b"\x84" + size.to_bytes(4, "big")
+    while length[0] > 0x81 and length[1] == 0:  # the shortest form
+        length = bytes([length[0] - 1]) + length[2:]
+    return bytes([tag]) + length + contents
+
+
+def _elements(contents):
+    while contents:
+        size, start = contents[1], 2
+        if size >= 128:
+            start = 2 + size - 128
+            size = int.from_bytes(contents[2:start], "big")
+        yield contents[:start + size]
+        contents = contents[start + size:]
+
+
+def large_crl(authority, entries, revoked=()):
+    """A CRL (DER) with so many entries, those of `revoked` last; written here, since the library takes minutes for it."""
+    small = x509.load_der_x509_crl(crl(authority, revoked, encoding="DER"))
+    tbs = list(_elements(next(_elements(small.tbs_certlist_bytes))[_head_size(small.tbs_certlist_bytes):]))
+    at = 5 if revoked else None
+    own = tbs[at][_head_size(tbs[at]):] if revoked else b""
+    date = _tlv(0x17, b"240101000000Z")
+    filler = b"".join(_tlv(0x30, _tlv(0x02, b"\x4f" + n.to_bytes(15, "big")) + date) for n in range(entries))
+    tbs[5:6 if revoked else 5] = [_tlv(0x30, filler + own)]
+    body = _tlv(0x30, b"".join(tbs))
+    signature = _key(authority.key).sign(body, ec.ECDSA(hashes.SHA256()))
+    return _tlv(0x30, body + tbs[1] + _tlv(0x03, b"\0" + signature))
+
+
+def _head_size(element):
+    return 2 if element[1] < 128 else 2 + element[1] - 128
 
 
 def ocsp_response(authority, certificate, status="good", *, days=(-1, 7), signer=None):

@@ -346,6 +346,9 @@ static void servers_are_checked(void **state)
          "f:5: crl: no certificate is verified here: needs connect_tls, or peer\n"
          "f:6: ocsp_fetch: no certificate is verified here: needs connect_tls, or peer\n"
          "f:7: ocsp_timeout: no certificate is verified here: needs connect_tls, or peer\n"},
+        {TCP "crl_fetch = yes\ncrl_timeout = 1s\n",
+         "f:4: crl_fetch: no certificate is verified here: needs connect_tls, or peer\n"
+         "f:5: crl_timeout: no certificate is verified here: needs connect_tls, or peer\n"},
         {TCP "connect_tls = implicit\ninsecure_no_verify = yes\nrevocation = soft\n",
          "f:6: revocation: no certificate is verified here: needs connect_tls, or peer\n"},
         {TCP "connect_tls = implicit\nrevocation = off\ncrl = stored\nocsp_fetch = yes\n",
@@ -353,6 +356,15 @@ static void servers_are_checked(void **state)
          "f:7: ocsp_fetch: does nothing with revocation = off\n"},
         {TCP "connect_tls = implicit\nocsp_fetch = no\nocsp_timeout = 1s\n",
          "f:6: ocsp_timeout: does nothing with ocsp_fetch = no\n"},
+        {TCP "connect_tls = implicit\nrevocation = off\ncrl_fetch = yes\ncrl_timeout = 1s\n",
+         "f:6: crl_fetch: does nothing with revocation = off\n"
+         "f:7: crl_timeout: does nothing with revocation = off\n"},
+        {TCP "connect_tls = implicit\ncrl_fetch = yes\ncrl_timeout = 1s\n",
+         "f:6: crl_timeout: needs revocation = hard: otherwise nobody waits for a CRL\n"},
+        {TCP "connect_tls = implicit\nrevocation = hard\ncrl_fetch = no\ncrl_timeout = 1s\n",
+         "f:7: crl_timeout: does nothing with crl_fetch = no\n"},
+        {TCP "connect_tls = implicit\nrevocation = hard\ncrl_timeout = 11m\n",
+         "f:6: crl_timeout: must be from 10ms to 10m, not \"11m\"\n"},
         {TCP "connect_tls = implicit\nrevocation = medium\n",
          "f:5: revocation: must be one of off, soft, hard, not \"medium\"\n"},
         {TCP "connect_tls = implicit\ncrl = mine\n", "f:5: crl: must be file:PATH or stored, not \"mine\"\n"},

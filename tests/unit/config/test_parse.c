@@ -337,16 +337,21 @@ static void revocation_is_read(void **state)
         enum config_revocation mode;
         bool fetch;
         unsigned timeout_ms;
+        bool crl_fetch;
+        unsigned crl_timeout_ms;
     } cases[] = {
-        {CONNECTS, CONFIG_REVOCATION_SOFT, true, 2000},
-        {ASKS, CONFIG_REVOCATION_SOFT, true, 2000},
-        {"", CONFIG_REVOCATION_SOFT, false, 2000},
-        {CONNECTS "insecure_no_verify = yes\n", CONFIG_REVOCATION_SOFT, false, 2000},
-        {CONNECTS "insecure_no_verify = yes\n" ASKS, CONFIG_REVOCATION_SOFT, true, 2000},
-        {CONNECTS "revocation = off\n", CONFIG_REVOCATION_OFF, false, 2000},
-        {CONNECTS "revocation = hard\n", CONFIG_REVOCATION_HARD, true, 10000},
-        {CONNECTS "revocation = hard\nocsp_timeout = 3s\n", CONFIG_REVOCATION_HARD, true, 3000},
-        {ASKS "revocation = hard\nocsp_fetch = no\n", CONFIG_REVOCATION_HARD, false, 10000},
+        {CONNECTS, CONFIG_REVOCATION_SOFT, true, 2000, false, 10000},
+        {ASKS, CONFIG_REVOCATION_SOFT, true, 2000, false, 10000},
+        {"", CONFIG_REVOCATION_SOFT, false, 2000, false, 10000},
+        {CONNECTS "insecure_no_verify = yes\n", CONFIG_REVOCATION_SOFT, false, 2000, false, 10000},
+        {CONNECTS "insecure_no_verify = yes\n" ASKS, CONFIG_REVOCATION_SOFT, true, 2000, false, 10000},
+        {CONNECTS "revocation = off\n", CONFIG_REVOCATION_OFF, false, 2000, false, 10000},
+        {CONNECTS "revocation = hard\n", CONFIG_REVOCATION_HARD, true, 10000, true, 10000},
+        {CONNECTS "revocation = hard\nocsp_timeout = 3s\n", CONFIG_REVOCATION_HARD, true, 3000, true, 10000},
+        {ASKS "revocation = hard\nocsp_fetch = no\n", CONFIG_REVOCATION_HARD, false, 10000, true, 10000},
+        {ASKS "revocation = hard\ncrl_timeout = 3m\n", CONFIG_REVOCATION_HARD, true, 10000, true, 180000},
+        {ASKS "revocation = hard\ncrl_fetch = no\n", CONFIG_REVOCATION_HARD, true, 10000, false, 10000},
+        {ASKS "crl_fetch = yes\n", CONFIG_REVOCATION_SOFT, true, 2000, true, 10000},
     };
 
     (void)state;
@@ -357,6 +362,8 @@ static void revocation_is_read(void **state)
         assert_int_equal(c->services[0].revocation, cases[i].mode);
         assert_int_equal(c->services[0].ocsp_fetch, cases[i].fetch);
         assert_int_equal(c->services[0].ocsp_timeout_ms, cases[i].timeout_ms);
+        assert_int_equal(c->services[0].crl_fetch, cases[i].crl_fetch);
+        assert_int_equal(c->services[0].crl_timeout_ms, cases[i].crl_timeout_ms);
         config_destroy(&c);
         free(text);
     }
