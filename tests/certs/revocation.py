@@ -3,7 +3,7 @@ import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.x509 import ocsp
 
 
@@ -56,13 +56,15 @@ def large_crl(authority, entries, revoked=()):
     """A CRL (DER) with so many entries, those of `revoked` last; written here, since the library takes minutes for it."""
     small = x509.load_der_x509_crl(crl(authority, revoked, encoding="DER"))
     tbs = list(_elements(next(_elements(small.tbs_certlist_bytes))[_head_size(small.tbs_certlist_bytes):]))
-    at = 5 if revoked else None
-    own = tbs[at][_head_size(tbs[at]):] if revoked else b""
+    own = tbs[5][_head_size(tbs[5]):] if revoked else b""
     date = _tlv(0x17, b"240101000000Z")
     filler = b"".join(_tlv(0x30, _tlv(0x02, b"\x4f" + n.to_bytes(15, "big")) + date) for n in range(entries))
     tbs[5:6 if revoked else 5] = [_tlv(0x30, filler + own)]
     body = _tlv(0x30, b"".join(tbs))
-    signature = _key(authority.key).sign(body, ec.ECDSA(hashes.SHA256()))
+    key = _key(authority.key)
+    how = [ec.ECDSA(hashes.SHA256())] if isinstance(key, ec.EllipticCurvePrivateKey) else \
+        [padding.PKCS1v15(), hashes.SHA256()]
+    signature = key.sign(body, *how)
     return _tlv(0x30, body + tbs[1] + _tlv(0x03, b"\0" + signature))
 
 

@@ -334,8 +334,10 @@ def test_revoked_client_is_refused(yett, ca, echo, lists, port, version, mode):
 
 
 @pytest.mark.parametrize("revoked", [False, True])
-def test_list_of_a_third_of_a_million(yett, ca, lists, port, revoked):
-    """11 MB, and other connections go on while it comes and is read."""
+@pytest.mark.parametrize("key", ["ecdsa", "rsa"])
+def test_list_of_a_third_of_a_million(yett, folder, lists, port, key, revoked):
+    """11 MB, signed in either way."""
+    ca = Authority(folder / "ca", key=key)
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
     lists.lists["/ca.crl"] = large_crl(ca, 333333, [certificate] if revoked else [])
     assert 10 << 20 < len(lists.lists["/ca.crl"]) < LIMIT_CRL_BYTES_MAX

@@ -2,6 +2,27 @@
 #include "fuzz_support.h"
 #include "pkix/crl_parse.h"
 
+/* As a CRL that was fetched is judged: nothing here is signed, so it is never accepted. */
+static void check_set(const struct pkix_crl *crl, const struct pkix_cert *cert)
+{
+    struct pkix_crl_set *set = pkix_crl_set_create();
+    struct pkix_crl_info info;
+    enum pkix_error error;
+    char *sentence;
+
+    fuzz_start_nss();
+    if (!pkix_crl_set_add(set, crl->info.der, "crl", &sentence))
+        base_abort("%s", sentence);
+    info = pkix_crl_set_info(set, 0);
+    error = pkix_crl_set_accept(set, cert->der, &cert->der, 1, info.this_update);
+    assert(error != PKIX_OK && error != PKIX_REVOKED);
+    error = pkix_crl_set_check(set, cert, &cert, 1, info.this_update, fuzz_accept_any_signature, NULL);
+    assert(error != PKIX_REVOKED || pkix_crl_lists(crl, cert->serial));
+    assert(error != PKIX_OK || !pkix_crl_lists(crl, cert->serial));
+    assert(pkix_crl_set_memory(set) >= crl->info.der.size);
+    pkix_crl_set_destroy(&set);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span rest = span_of(data, size), cert_der = fuzz_take_part(&rest);
@@ -14,7 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (pkix_cert_read(cert_der, &cert) == PKIX_OK) {
             (void)pkix_crl_covers(&crl, &cert, false);
             (void)pkix_crl_covers(&crl, &cert, true);
+            check_set(&crl, &cert);
         }
+        assert(pkix_crl_number_compare(crl.info.number, crl.info.number) == 0);
     }
     pkix_crl_clear(&crl);
     return 0;

@@ -211,6 +211,7 @@ static void number_of_lists_is_limited(void **state)
     struct crl_cache *cache = crl_cache_create();
     struct crl_entry *entries[LIMIT_CRLS];
     struct pkix_crl_question q, huge = question("issuer", "http://huge/");
+    uint8_t *zeros = base_alloc(LIMIT_CRL_ENTRY_BYTES_MAX);
     char url[64];
 
     (void)state;
@@ -234,8 +235,9 @@ static void number_of_lists_is_limited(void **state)
         q = question("issuer", url);
         assert_ptr_equal(crl_cache_find(cache, &q, HTTP_FETCH_ANYWHERE, T0), entries[i]);
     }
-    huge.cert = builder_bytes(base_alloc(LIMIT_CRL_ENTRY_BYTES_MAX), LIMIT_CRL_ENTRY_BYTES_MAX);
+    huge.cert = span_of(zeros, LIMIT_CRL_ENTRY_BYTES_MAX);
     assert_null(crl_cache_add(cache, &huge, HTTP_FETCH_ANYWHERE, T0));
+    free(zeros);
     entries[1]->waiters = 0;
     crl_cache_fail(cache, entries[0], "it rains", now, T0, NO_JITTER);
 
