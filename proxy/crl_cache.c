@@ -180,6 +180,14 @@ static bool is_unused(const struct crl_entry *e, uint64_t now_ms)
     return !e->flying && e->waiters == 0 && now_ms > e->used_ms + LIMIT_CRL_UNUSED_MS;
 }
 
+/* Who is waited for goes first. */
+static bool goes_before(const struct crl_entry *a, const struct crl_entry *b, uint64_t now_ms)
+{
+    bool a_is_urgent = a->waiters > 0 && a->due_ms <= now_ms, b_is_urgent = b->waiters > 0 && b->due_ms <= now_ms;
+
+    return a_is_urgent != b_is_urgent ? a_is_urgent : a->due_ms < b->due_ms;
+}
+
 struct crl_entry *crl_cache_take_off(struct crl_cache *cache, uint64_t now_ms, uint64_t *due_ms)
 {
     struct crl_entry *first = NULL, *e = cache->entries;
@@ -189,7 +197,7 @@ struct crl_entry *crl_cache_take_off(struct crl_cache *cache, uint64_t now_ms, u
 
         if (is_unused(e, now_ms))
             drop(cache, e);
-        else if (!e->flying && (first == NULL || e->due_ms < first->due_ms))
+        else if (!e->flying && (first == NULL || goes_before(e, first, now_ms)))
             first = e;
         e = next;
     }

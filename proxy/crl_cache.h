@@ -66,8 +66,8 @@ struct pkix_crl_set *crl_cache_take(struct crl_cache *cache, struct crl_entry *e
 /* Have it fetched at `due_ms`, or earlier if that is planned already. Not when it flies. */
 void crl_cache_plan(struct crl_entry *e, uint64_t due_ms, uint64_t now_ms);
 
-/* The entry to fetch now, which flies from then on; NULL with *due_ms, when there will be one (CRL_NEVER). Drops
- * entries that nobody asks for any more. */
+/* The entry to fetch now, one that is waited for if there is one, which flies from then on; NULL with *due_ms, when
+ * there will be one (CRL_NEVER). Drops entries that nobody asks for any more. */
 struct crl_entry *crl_cache_take_off(struct crl_cache *cache, uint64_t now_ms, uint64_t *due_ms);
 
 enum crl_landing { CRL_LANDED, CRL_LANDED_OLDER, CRL_LANDED_NO_ROOM };

@@ -186,8 +186,11 @@ struct flight {
 static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_entry *e, const struct flight *flight,
                                        struct span url, uint64_t deadline_ms, const char **why)
 {
-    struct http_fetch_request request = {
-        .deadline_ms = deadline_ms, .answer_max = LIMIT_CRL_BYTES_MAX, .reach = e->reach, .stop = f->stop};
+    struct http_fetch_request request = {.deadline_ms = deadline_ms,
+                                         .silence_ms = LIMIT_CRL_SILENCE_MS,
+                                         .answer_max = LIMIT_CRL_BYTES_MAX,
+                                         .reach = e->reach,
+                                         .stop = f->stop};
     char host[FAILED_HOST_NAME_SIZE];
     enum http_fetch_status status;
     struct pkix_crl_set *set = NULL;

@@ -98,6 +98,14 @@ static uint64_t left_ms(uint64_t deadline_ms)
     return now >= deadline_ms ? 0 : deadline_ms - now;
 }
 
+/* The deadline of what is begun now. */
+static uint64_t step_deadline_ms(const struct http_fetch_request *r)
+{
+    uint64_t silent_ms = base_now_ms() + r->silence_ms;
+
+    return r->silence_ms == 0 || r->deadline_ms < silent_ms ? r->deadline_ms : silent_ms;
+}
+
 /* Wait for the descriptor: 0, or an errno; ETIMEDOUT when the deadline has passed, ECANCELED when the stop is set. */
 static int wait_for(int fd, short events, uint64_t deadline_ms, const struct http_fetch_stop *stop)
 {
@@ -253,7 +261,7 @@ static enum http_fetch_status find_addresses(const struct http_fetch_request *r,
         *error = base_strdup("too many names are being looked up");
         return HTTP_FETCH_UNREACHABLE;
     }
-    (void)wait_for(l->done_fd, POLLIN, r->deadline_ms, r->stop); /* whatever ended it: `done` tells */
+    (void)wait_for(l->done_fd, POLLIN, step_deadline_ms(r), r->stop); /* whatever ended it: `done` tells */
     pthread_mutex_lock(&l->lock);
     *found = l->found;
     if (!l->done) {
@@ -309,7 +317,7 @@ static enum http_fetch_status connect_any(const struct http_fetch_request *r, co
 
     *fd = -1;
     for (size_t i = 0; i < found->count && *fd < 0; i++) {
-        uint64_t share_ms = left_ms(r->deadline_ms) / (found->count - i);
+        uint64_t share_ms = left_ms(step_deadline_ms(r)) / (found->count - i);
 
         if (r->reach == HTTP_FETCH_PUBLIC_ONLY && is_denied(&found->items[i]))
             continue;
@@ -332,7 +340,7 @@ static enum http_fetch_status fail_errno(int code, const char *what, char **erro
 static enum http_fetch_status send_all(const struct http_fetch_request *r, int fd, struct span bytes, char **error)
 {
     while (bytes.size > 0) {
-        int code = wait_for(fd, POLLOUT, r->deadline_ms, r->stop);
+        int code = wait_for(fd, POLLOUT, step_deadline_ms(r), r->stop);
         ssize_t sent = code == 0 ? send(fd, bytes.data, bytes.size, MSG_NOSIGNAL) : -1;
 
         if (code == 0 && sent < 0 && errno != EAGAIN && errno != EINTR)
@@ -380,7 +388,7 @@ static enum http_fetch_status receive(const struct http_fetch_request *r, int fd
                                       char **error)
 {
     for (;;) {
-        int code = wait_for(fd, POLLIN, r->deadline_ms, r->stop);
+        int code = wait_for(fd, POLLIN, step_deadline_ms(r), r->stop);
         ssize_t got = code == 0 ? recv(fd, block, READ_BLOCK, 0) : -1;
 
         if (got >= 0) {

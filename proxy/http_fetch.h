@@ -38,6 +38,7 @@ struct http_fetch_request {
     const char *content_type; /* NULL: GET. Otherwise POST of the body */
     struct span body;
     uint64_t deadline_ms; /* of base_now_ms() */
+    uint32_t silence_ms;  /* how long one step may bring nothing, be it bytes or a connection; 0: until the deadline */
     size_t answer_max;    /* bytes of the answer's body */
     enum http_fetch_reach reach;
     const struct http_fetch_stop *stop; /* NULL: none. Once it is set: HTTP_FETCH_LATE */

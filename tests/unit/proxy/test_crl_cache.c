@@ -124,6 +124,35 @@ static void list_counts_until_its_end(void **state)
     crl_cache_destroy(&cache);
 }
 
+static void list_that_is_waited_for_goes_first(void **state)
+{
+    struct crl_cache *cache = crl_cache_create();
+    struct crl_entry *entries[3];
+    uint64_t due_ms;
+    char url[64];
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        struct pkix_crl_question q;
+
+        snprintf(url, sizeof(url), "http://a/%u", i);
+        q = question("issuer", url);
+        entries[i] = crl_cache_add(cache, &q, HTTP_FETCH_ANYWHERE, T0);
+        crl_cache_plan(entries[i], T0 + i, T0);
+    }
+    entries[1]->waiters = entries[2]->waiters = 1;
+    assert_ptr_equal(take_off(cache, T0 + 1), entries[1]);
+    assert_ptr_equal(take_off(cache, T0 + 1), entries[0]); /* the third is not due yet */
+    assert_null(crl_cache_take_off(cache, T0 + 1, &due_ms));
+    assert_int_equal(due_ms, T0 + 2);
+    for (unsigned i = 0; i < 3; i++) {
+        entries[i]->waiters = 0;
+        if (entries[i]->flying)
+            crl_cache_fail(cache, entries[i], "it rains", now, T0, NO_JITTER);
+    }
+    crl_cache_destroy(&cache);
+}
+
 /* Whoever has an old list cannot bring it back, whatever its dates are; what is no older is taken. */
 static void older_list_takes_no_place(void **state)
 {
@@ -350,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_are_told_apart),
         cmocka_unit_test(list_counts_until_its_end),
+        cmocka_unit_test(list_that_is_waited_for_goes_first),
         cmocka_unit_test(older_list_takes_no_place),
         cmocka_unit_test(failure_leaves_the_list_alone),
         cmocka_unit_test(fresh_list_is_looked_for_ahead_of_the_end),

@@ -259,6 +259,30 @@ static void *run_stopped(void *arg)
     return NULL;
 }
 
+/* The deadline is an hour away, and the server says nothing, or nothing more. */
+static void silence_ends_it_before_the_deadline(void **state)
+{
+    enum { HOUR_MS = 3600 * 1000 };
+    static const char *const answers[] = {"", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(answers); i++) {
+        struct http_server server;
+        struct stopped s = {
+            .request = {.deadline_ms = base_now_ms() + HOUR_MS, .silence_ms = SHORT_MS, .answer_max = ANSWER_MAX}};
+        char *url;
+
+        http_server_start(&server, span_of_string(answers[i]));
+        server.keeps_open = true;
+        url = base_printf("http://127.0.0.1:%u/", server.port);
+        assert_true(http_url_parse(span_of_string(url), &s.request.url));
+        run_stopped(&s);
+        assert_int_equal(s.status, HTTP_FETCH_LATE);
+        free(url);
+        http_server_stop(&server);
+    }
+}
+
 /* The deadline is an hour away, and the server says nothing. */
 static void stop_ends_it_before_the_deadline(void **state)
 {
@@ -297,6 +321,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_reached_is_told),
         cmocka_unit_test(private_addresses_are_denied),
         cmocka_unit_test(names_are_looked_up),
+        cmocka_unit_test(silence_ends_it_before_the_deadline),
         cmocka_unit_test(stop_ends_it_before_the_deadline),
     };
 
