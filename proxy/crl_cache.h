@@ -42,7 +42,7 @@ struct crl_entry {
     unsigned waiters;
     enum pkix_revocation revocation; /* of who asked last */
     const void *asker;               /* likewise */
-    uint32_t allowance_ms;           /* for a flight that somebody may wait for */
+    uint32_t allowance_ms;           /* how long those wait who planned its flight */
 };
 
 struct crl_cache;

@@ -180,14 +180,15 @@ static bool note_answer(struct crl_fetch *f, const char *host, enum http_fetch_s
 struct flight {
     const struct crl_asker *asker; /* of those that wait, or asked last */
     uint64_t deadline_ms;
-    uint64_t memory_ms; /* for how long a server that did not answer is left alone */
+    uint32_t silence_ms; /* of one server */
+    uint64_t memory_ms;  /* for how long a server that did not answer is left alone */
 };
 
 static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_entry *e, const struct flight *flight,
                                        struct span url, uint64_t deadline_ms, const char **why)
 {
     struct http_fetch_request request = {.deadline_ms = deadline_ms,
-                                         .silence_ms = LIMIT_CRL_SILENCE_MS,
+                                         .silence_ms = flight->silence_ms,
                                          .answer_max = LIMIT_CRL_BYTES_MAX,
                                          .reach = e->reach,
                                          .stop = f->stop};
@@ -261,13 +262,25 @@ static void land(struct crl_fetch *f, struct crl_entry *e, struct pkix_crl_set *
     uv_mutex_lock(&f->lock);
 }
 
+/* A list that comes slowly may come after those that waited for it have gone: it is there for the next ones. But a
+ * silent server must leave them time for the others. Who has a list does not wait for its successor. */
+static struct flight plan_flight(const struct crl_entry *e, uint64_t now_ms)
+{
+    uint32_t patience_ms = e->set == NULL ? e->allowance_ms : LIMIT_CRL_BACKGROUND_MS;
+    uint32_t share_ms = patience_ms / (uint32_t)e->question.url_count;
+
+    return (struct flight){
+        .asker = e->asker,
+        .deadline_ms = now_ms + (patience_ms > LIMIT_CRL_BACKGROUND_MS ? patience_ms : LIMIT_CRL_BACKGROUND_MS),
+        .silence_ms = share_ms < LIMIT_CRL_SILENCE_MS ? share_ms : LIMIT_CRL_SILENCE_MS,
+        .memory_ms = failure_memory_ms(e->set == NULL ? e->revocation : PKIX_REVOCATION_HARD),
+    };
+}
+
 /* With the lock held, which is let go of meanwhile. */
 static void run_flight(struct crl_fetch *f, struct crl_entry *e)
 {
-    /* Who has a list does not wait for its successor. */
-    struct flight flight = {.asker = e->asker,
-                            .deadline_ms = base_now_ms() + (e->set == NULL ? e->allowance_ms : LIMIT_CRL_BACKGROUND_MS),
-                            .memory_ms = failure_memory_ms(e->set == NULL ? e->revocation : PKIX_REVOCATION_HARD)};
+    struct flight flight = plan_flight(e, base_now_ms());
     unsigned jitter = below(CRL_JITTER_RANGE);
     struct pkix_crl_set *set;
     struct span url;

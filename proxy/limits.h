@@ -66,7 +66,7 @@ enum {
     LIMIT_CRL_BYTES_TOTAL = 64 * 1024 * 1024, /* of all, indexes included */
     LIMIT_CRL_ENTRY_BYTES_MAX = 64 * 1024,    /* certificates and URLs that are kept with one */
     LIMIT_CRL_THREADS = 4,                    /* fetches at a time */
-    LIMIT_CRL_BACKGROUND_MS = 60 * 1000,      /* for a fetch that nobody waits for */
+    LIMIT_CRL_BACKGROUND_MS = 60 * 1000,      /* for a fetch, whether or not somebody waits so long */
     LIMIT_CRL_SILENCE_MS = 10 * 1000,         /* of a server: a thread is not held up longer by one that is dead */
     LIMIT_CRL_SPREAD_MS = 1000, /* such a fetch begins within so long: all workers of a generation may need it */
     LIMIT_CRL_REFRESH_MS = 4 * 60 * 60 * 1000, /* a new one is looked for at least so often, ... */

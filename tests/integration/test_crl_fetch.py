@@ -351,13 +351,15 @@ def test_list_of_a_third_of_a_million(yett, folder, lists, port, key, revoked):
         assert lists.requests == ["/ca.crl"]
 
 
-def test_session_is_not_resumed_once_the_list_says_revoked(yett, ca, lists, port):
+def test_session_is_resumed_only_while_the_list_does_not_say_revoked(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = der(ca, [certificate])
+    lists.lists["/ca.crl"] = der(ca, number=1, days=(-1, 14 * SECONDS))
     with Backend(certificate) as backend:
-        running = yett(originating(port, f"localhost:{backend.port}", ca.cert, SOFT), **ONE_WORKER)
-        assert passes(port)  # which leaves a session
-        running.wait_for_log("crl_fetched")
+        running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD), **ONE_WORKER)
+        assert passes(port) and passes(port)
+        running.wait_for_counter("handshakes_client_resumed_total")  # the list at hand is enough
+        lists.lists["/ca.crl"] = der(ca, [certificate], number=2)
+        wait_until(lambda: len(running.log_lines("crl_fetched")) == 2, "the next list", 30 * PATIENCE)
         assert not passes(port)
         running.wait_for_log('"revoked"')
-        assert lists.requests == ["/ca.crl"]
+        assert running.counter("handshakes_client_resumed_total") == 1

@@ -54,6 +54,8 @@ static void serve(struct http_server *s, int fd)
     while (left.size > 0) {
         size_t size = s->piece == 0 || left.size < s->piece ? left.size : s->piece;
 
+        if (s->pause_ms != 0)
+            (void)poll(NULL, 0, s->pause_ms);
         if (send(fd, left.data, size, MSG_NOSIGNAL) < 0)
             return;
         left = span_skip(left, size);

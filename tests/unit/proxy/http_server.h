@@ -12,6 +12,7 @@ struct http_server {
     pthread_t thread;
     struct span answer;      /* sent as it is, in pieces of `piece` bytes; size 0: the connection is kept silent */
     size_t piece;
+    int pause_ms;            /* before each piece */
     bool keeps_open;         /* after the answer, until the client goes */
     atomic_uint requests;    /* connections on which something came */
     atomic_bool open;        /* answers may be sent: clear it to hold them back */

@@ -227,6 +227,28 @@ static void server_that_hangs_costs_hard_one_timeout(void **state)
     end(&s);
 }
 
+/* Who waited has gone when it comes, but it is there for those that come then. */
+static void list_that_comes_slowly_comes_anyway(void **state)
+{
+    enum { TIMEOUT_MS = 2000, PIECES = 60, PAUSE_MS = 50 };
+    struct setup s;
+    struct pkix_crl_question q;
+    const char *why;
+    struct span answer = good_answer();
+
+    (void)state;
+    static_assert((int)PIECES * PAUSE_MS > TIMEOUT_MS, "it takes longer than the handshake waits");
+    begin(&s, answer, TIMEOUT_MS);
+    s.server.piece = answer.size / PIECES;
+    s.server.pause_ms = PAUSE_MS;
+    q = question(&s, PKIX_REVOCATION_HARD);
+    assert_false(finds(&s, &q, PKIX_CRL_FETCH, &why));
+    assert_string_equal(why, "its CRL did not come in time");
+    wait_until_found(&s, &q);
+    assert_int_equal(crl_fetch_requests(s.fetch), 1);
+    end(&s);
+}
+
 /* Whose list does not come, another's does meanwhile. */
 static void server_that_hangs_holds_up_nobody_else(void **state)
 {
@@ -382,6 +404,7 @@ int main(void)
         cmocka_unit_test(loop_is_never_kept_waiting),
         cmocka_unit_test(hard_waits_and_many_share_one_request),
         cmocka_unit_test(server_that_hangs_costs_hard_one_timeout),
+        cmocka_unit_test(list_that_comes_slowly_comes_anyway),
         cmocka_unit_test(server_that_hangs_holds_up_nobody_else),
         cmocka_unit_test(all_urls_are_tried_in_order),
         cmocka_unit_test(useless_answers_are_remembered),

@@ -203,6 +203,37 @@ static void only_the_step_that_reads_the_certificate_may_fetch(void **state)
     tls_context_destroy(&server);
 }
 
+static struct pkix_crl_set *find_none(void *ctx, const struct pkix_crl_question *question, enum pkix_crl_effort effort,
+                                      const char **why)
+{
+    (void)ctx;
+    (void)question;
+    (void)effort;
+    (void)why;
+    return NULL;
+}
+
+/* A CRL may be waited for like a responder. */
+static void step_that_may_get_a_crl_may_fetch(void **state)
+{
+    struct fixture *f = *state;
+    const struct pkix_crl_source source = {.find = find_none};
+    struct tls_context *client = test_client(&(struct tls_client_options){
+        .version_min = 0x0303, .trust = f->store, .revocation = {.mode = PKIX_REVOCATION_HARD, .crl_source = &source}});
+    struct tls_engine *engine = tls_engine_create(client, "a.example.org", NULL);
+    uint8_t *space;
+    size_t size;
+
+    assert_int_equal(tls_engine_step(engine), TLS_OK);
+    assert_false(tls_engine_may_fetch(engine));
+    space = tls_engine_records_reserve(engine, &size);
+    space[0] = 22;
+    tls_engine_records_commit(engine, 1);
+    assert_true(tls_engine_may_fetch(engine) && tls_engine_may_block(engine));
+    tls_engine_destroy(&engine);
+    tls_context_destroy(&client);
+}
+
 static void client_is_asked_about(void **state)
 {
     struct fixture *f = *state;
@@ -351,6 +382,7 @@ int main(void)
         cmocka_unit_test(session_is_not_resumed_after_revocation),
         cmocka_unit_test(session_is_not_offered_when_it_would_take_waiting),
         cmocka_unit_test(only_the_step_that_reads_the_certificate_may_fetch),
+        cmocka_unit_test(step_that_may_get_a_crl_may_fetch),
         cmocka_unit_test(client_is_asked_about),
         cmocka_unit_test(unknown_status_is_told_as_certificate_unknown),
         cmocka_unit_test(giving_up_is_told_with_an_alert),
