@@ -241,13 +241,15 @@ void crl_cache_fail(struct crl_cache *cache, struct crl_entry *e, const char *wh
     e->due_ms = e->set == NULL ? CRL_NEVER : due_after(e->next_update - time, LIMIT_CRL_RETRY_MS, now_ms, jitter);
 }
 
-static bool is_older(const struct crl_entry *e, const struct pkix_crl_info *info, int64_t time)
+bool crl_cache_is_older(const struct crl_entry *e, const struct pkix_crl_set *set, int64_t time)
 {
-    if (info->this_update < e->this_update)
+    struct pkix_crl_info info = pkix_crl_set_info(set, 0);
+
+    if (info.this_update < e->this_update)
         return true;
     if (e->set == NULL || time > e->next_update)
         return false;
-    return pkix_crl_number_compare(info->number, pkix_crl_set_info(e->set, 0).number) < 0;
+    return pkix_crl_number_compare(info.number, pkix_crl_set_info(e->set, 0).number) < 0;
 }
 
 enum crl_landing crl_cache_land(struct crl_cache *cache, struct crl_entry *e, struct pkix_crl_set *set, int64_t time,
@@ -256,12 +258,6 @@ enum crl_landing crl_cache_land(struct crl_cache *cache, struct crl_entry *e, st
     struct pkix_crl_info info = pkix_crl_set_info(set, 0);
     size_t size = question_size(&e->question) + pkix_crl_set_memory(set);
 
-    if (is_older(e, &info, time)) {
-        pkix_crl_set_destroy(&set);
-        crl_cache_fail(cache, e, "the CRL at its distribution point is older than the one that is known", time, now_ms,
-                       jitter);
-        return CRL_LANDED_OLDER;
-    }
     if (!make_room(cache, size > e->size ? size - e->size : 0, e)) {
         pkix_crl_set_destroy(&set);
         crl_cache_fail(cache, e, "there is no room for its CRL", time, now_ms, jitter);

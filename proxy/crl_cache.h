@@ -70,10 +70,14 @@ void crl_cache_plan(struct crl_entry *e, uint64_t due_ms, uint64_t now_ms);
  * there will be one (CRL_NEVER). Drops entries that nobody asks for any more. */
 struct crl_entry *crl_cache_take_off(struct crl_cache *cache, uint64_t now_ms, uint64_t *due_ms);
 
-enum crl_landing { CRL_LANDED, CRL_LANDED_OLDER, CRL_LANDED_NO_ROOM };
+/* Whether a set of one CRL is older than what the entry has, and so must not land. */
+bool crl_cache_is_older(const struct crl_entry *e, const struct pkix_crl_set *set, int64_t time);
 
-/* How a flight ends, well: with a set of one CRL, accepted (pkix_crl_set_accept()) at `time`, whose reference is taken.
- * What is not CRL_LANDED has failed, and the set is gone. `jitter`: random, below CRL_JITTER_RANGE. */
+enum crl_landing { CRL_LANDED, CRL_LANDED_NO_ROOM };
+
+/* How a flight ends well: with a set of one CRL that is not older, accepted (pkix_crl_set_accept()) at `time`, whose
+ * reference is taken. CRL_LANDED_NO_ROOM: it has failed, and the set is gone. `jitter`: random, below CRL_JITTER_RANGE.
+ */
 enum { CRL_JITTER_RANGE = 1024 };
 MUST_CHECK enum crl_landing crl_cache_land(struct crl_cache *cache, struct crl_entry *e, struct pkix_crl_set *set,
                                            int64_t time, uint64_t now_ms, unsigned jitter);

@@ -127,27 +127,47 @@ static const char *why_not(enum http_fetch_status status)
     return NULL;
 }
 
+static bool is_older(struct crl_fetch *f, const struct crl_entry *e, const struct pkix_crl_set *set, int64_t now)
+{
+    bool older;
+
+    uv_mutex_lock(&f->lock);
+    older = crl_cache_is_older(e, set, now);
+    uv_mutex_unlock(&f->lock);
+    return older;
+}
+
+/* Why a CRL that could be parsed is of no use to the entry, static; NULL: it is. */
+static const char *find_fault(struct crl_fetch *f, const struct crl_entry *e, struct pkix_crl_set *set)
+{
+    int64_t now = time(NULL);
+    enum pkix_error error =
+        pkix_crl_set_accept(set, e->question.cert, e->question.signers, e->question.signer_count, now);
+
+    if (error == PKIX_OK)
+        return is_older(f, e, set, now) ? "the CRL at its distribution point is older than the one that is known"
+                                        : NULL;
+    /* What is no statement about the certificate: another's list, or one of another scope. */
+    return error == PKIX_REVOCATION_UNKNOWN ? "the CRL at its distribution point is not about it"
+                                            : pkix_error_sentence(error);
+}
+
 /* Parsed and judged, or NULL with *why. `der` is taken. */
-static struct pkix_crl_set *judge(const struct crl_entry *e, struct span url, uint8_t *der, size_t size,
-                                  const char **why)
+static struct pkix_crl_set *judge(struct crl_fetch *f, const struct crl_entry *e, struct span url, uint8_t *der,
+                                  size_t size, const char **why)
 {
     struct pkix_crl_set *set = pkix_crl_set_create();
-    enum pkix_error error;
     char *sentence = NULL;
 
     if (!pkix_crl_set_add_taken(set, der, size, "the answer", &sentence)) {
         *why = "what its distribution point has is no CRL that can be used";
+        say_failed(url, sentence);
+        free(sentence);
+    } else if ((*why = find_fault(f, e, set)) == NULL) {
+        return set;
     } else {
-        error = pkix_crl_set_accept(set, e->question.cert, e->question.signers, e->question.signer_count, time(NULL));
-        if (error == PKIX_OK)
-            return set;
-        /* What is no statement about the certificate: another's list, or one of another scope. */
-        *why = error == PKIX_REVOCATION_UNKNOWN ? "the CRL at its distribution point is not about it"
-                                                : pkix_error_sentence(error);
-        sentence = base_strdup(*why);
+        say_failed(url, *why);
     }
-    say_failed(url, sentence);
-    free(sentence);
     pkix_crl_set_destroy(&set);
     return NULL;
 }
@@ -212,7 +232,7 @@ static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_ent
         say_failed(url, error);
     free(error);
     if (status == HTTP_FETCH_OK)
-        set = judge(e, url, answer, size, why);
+        set = judge(f, e, url, answer, size, why);
     if (flight->asker->counters != NULL) {
         counter_add_shared(flight->asker->counters, COUNTER_crl_fetches_total, 1);
         counter_add_shared(flight->asker->counters, COUNTER_crl_fetch_failures_total, set == NULL ? 1 : 0);

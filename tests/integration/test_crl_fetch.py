@@ -270,6 +270,21 @@ def test_list_is_kept_fresh_and_never_goes_back(yett, ca, lists, port):
         assert not passes(port)
 
 
+def test_second_point_may_have_the_newer_list(yett, ca, lists, port):
+    """When the first one has gone back behind what is known."""
+    certificate = ca.server("localhost", extensions=lists.points("/1.crl", "/2.crl"))
+    lists.lists["/1.crl"] = der(ca, number=5, days=(-1, 14 * SECONDS))
+    with Backend(certificate) as backend:
+        running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD), **ONE_WORKER)
+        assert passes(port)
+        lists.lists["/1.crl"] = der(ca, number=4, days=(-2, 7))
+        lists.lists["/2.crl"] = der(ca, [certificate], number=6)
+        wait_until(lambda: len(running.log_lines("crl_fetched")) == 2, "the next list", 30 * PATIENCE)
+        assert not passes(port)
+        running.wait_for_log("older than the one that is known")
+        assert lists.requests == ["/1.crl", "/1.crl", "/2.crl"]
+
+
 def test_reload_fetches_again(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
     lists.lists["/ca.crl"] = der(ca)

@@ -159,29 +159,32 @@ static void older_list_takes_no_place(void **state)
     static const struct {
         unsigned number;
         int64_t this_update;
-        bool expired_before;
-        enum crl_landing want;
+        bool expired_before, older;
     } table[] = {
-        {8, 1, false, CRL_LANDED},       {7, 0, false, CRL_LANDED},        {8, 0, false, CRL_LANDED},
-        {6, 1, false, CRL_LANDED_OLDER}, {8, -1, false, CRL_LANDED_OLDER}, {6, -1, false, CRL_LANDED_OLDER},
-        {6, 0, false, CRL_LANDED_OLDER}, {6, 1, true, CRL_LANDED},         {8, -1, true, CRL_LANDED_OLDER},
-        {300, 1, false, CRL_LANDED},
+        {8, 1, false, false}, {7, 0, false, false}, {8, 0, false, false}, {6, 1, false, true}, {8, -1, false, true},
+        {6, -1, false, true}, {6, 0, false, true},  {6, 1, true, false},  {8, -1, true, true}, {300, 1, false, false},
     };
 
     (void)state;
     for (size_t i = 0; i < 2 * ARRAY_LEN(table); i++) {
         struct crl_cache *cache = crl_cache_create();
         struct crl_entry *e = landed(cache, "http://a/", set_of(7, now - 100, now + 100), T0);
+        struct pkix_crl_set *next = set_of(table[i / 2].number, now - 100 + table[i / 2].this_update, now + 1000);
         int64_t then = table[i / 2].expired_before ? now + 101 : now;
 
         if (i % 2 == 0 && table[i / 2].expired_before)
             assert_false(holds(cache, e, then)); /* noticed before the flight, or by it */
         assert_ptr_equal(take_off(cache, T0 + HOUR_MS), e);
-        if (crl_cache_land(cache, e, set_of(table[i / 2].number, now - 100 + table[i / 2].this_update, now + 1000),
-                           then, T0 + HOUR_MS, NO_JITTER) != table[i / 2].want)
+        if (crl_cache_is_older(e, next, then) != table[i / 2].older)
             fail_msg("row %zu", i / 2);
-        assert_int_equal(e->failure == NULL, table[i / 2].want == CRL_LANDED);
-        assert_int_equal(holds(cache, e, then), table[i / 2].want == CRL_LANDED || !table[i / 2].expired_before);
+        if (table[i / 2].older) {
+            pkix_crl_set_destroy(&next);
+            crl_cache_fail(cache, e, "it is older", then, T0 + HOUR_MS, NO_JITTER);
+        } else {
+            assert_int_equal(crl_cache_land(cache, e, next, then, T0 + HOUR_MS, NO_JITTER), CRL_LANDED);
+        }
+        assert_int_equal(e->failure == NULL, !table[i / 2].older);
+        assert_int_equal(holds(cache, e, then), !table[i / 2].older || !table[i / 2].expired_before);
         assert_int_equal(e->landings, 2);
         crl_cache_destroy(&cache);
     }
