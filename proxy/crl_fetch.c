@@ -12,6 +12,7 @@
 #include "proxy/crl_cache.h"
 #include "proxy/failed_hosts.h"
 #include "proxy/log.h"
+#include "proxy/thread_priority.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,7 @@ static void run(void *arg)
 {
     struct crl_fetch *f = arg;
 
+    (void)thread_priority_patient();
     uv_mutex_lock(&f->lock);
     while (!f->stopping) {
         uint64_t due_ms, now_ms = base_now_ms();
