@@ -10,8 +10,8 @@ struct pkix_intermediates {
     pthread_mutex_t lock;
     struct pkix_intermediate *items[PKIX_INTERMEDIATES_MAX];
     size_t count;
-    uint64_t clock;     /* counts uses */
-    atomic_size_t news; /* looked at without the lock: mostly there are none */
+    uint64_t clock;           /* counts uses */
+    atomic_size_t news, used; /* how many are: looked at without the lock, since mostly there are none */
 };
 
 struct pkix_intermediates *pkix_intermediates_create(void)
@@ -45,11 +45,19 @@ void pkix_intermediates_destroy(struct pkix_intermediates **known)
     *known = NULL;
 }
 
+static void mark(atomic_size_t *count, bool *is, bool value)
+{
+    if (*is != value && value)
+        atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+    if (*is != value && !value)
+        atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
+    *is = value;
+}
+
 static void forget_news(struct pkix_intermediates *known, struct pkix_intermediate *item)
 {
-    if (item->is_news)
-        atomic_fetch_sub_explicit(&known->news, 1, memory_order_relaxed);
-    item->is_news = false;
+    mark(&known->news, &item->is_news, false);
+    mark(&known->used, &item->was_used, false);
 }
 
 /* Which place a new one of this name gets: one more, or that of the one unused for the longest time, of its own name
@@ -91,25 +99,22 @@ static void put(struct pkix_intermediates *known, struct pkix_intermediate *item
         release(known->items[place]);
     }
     known->items[place] = item;
-    if (item->is_news)
-        atomic_fetch_add_explicit(&known->news, 1, memory_order_relaxed);
 }
 
-void pkix_intermediates_add(struct pkix_intermediates *known, struct span der, enum pkix_intermediate_origin origin)
+bool pkix_intermediates_add(struct pkix_intermediates *known, struct span der, enum pkix_intermediate_origin origin)
 {
     struct pkix_intermediate *item, *same;
 
     if (der.size > PKIX_INTERMEDIATE_BYTES_MAX)
-        return;
+        return false;
     item = base_alloc(sizeof(*item));
     item->holders = 1;
     item->der = base_memdup(der.data, der.size);
     if (pkix_cert_read(span_of(item->der, der.size), &item->cert) != PKIX_OK) {
         release(item);
-        return;
+        return false;
     }
     item->name_hash = pkix_store_hash(item->cert.subject);
-    item->is_news = origin == PKIX_INTERMEDIATE_LEARNT;
     pthread_mutex_lock(&known->lock);
     same = find(known, der, item->name_hash);
     (same != NULL ? same : item)->used = ++known->clock;
@@ -117,7 +122,12 @@ void pkix_intermediates_add(struct pkix_intermediates *known, struct span der, e
         put(known, item);
     else
         release(item);
+    if (origin == PKIX_INTERMEDIATE_LEARNT && same == NULL)
+        mark(&known->news, &item->is_news, true);
+    if (origin == PKIX_INTERMEDIATE_LEARNT && same != NULL)
+        mark(&known->used, &same->was_used, true);
     pthread_mutex_unlock(&known->lock);
+    return same == NULL;
 }
 
 size_t pkix_intermediates_lend(struct pkix_intermediates *known, struct span subject,
@@ -144,24 +154,50 @@ void pkix_intermediates_return(struct pkix_intermediates *known, struct pkix_int
     pthread_mutex_unlock(&known->lock);
 }
 
-size_t pkix_intermediates_take_news(struct pkix_intermediates *known, uint8_t out[static PKIX_INTERMEDIATE_BYTES_MAX])
+size_t pkix_intermediates_take_news(struct pkix_intermediates *known, enum pkix_intermediate_news news,
+                                    uint8_t out[static PKIX_INTERMEDIATE_BYTES_MAX])
 {
     size_t size = 0;
 
-    if (atomic_load_explicit(&known->news, memory_order_relaxed) == 0)
+    if (atomic_load_explicit(&known->news, memory_order_relaxed) == 0 &&
+        (news == PKIX_INTERMEDIATES_NEW || atomic_load_explicit(&known->used, memory_order_relaxed) == 0))
         return 0;
     pthread_mutex_lock(&known->lock);
     for (size_t i = 0; i < known->count && size == 0; i++) {
-        struct span der = known->items[i]->cert.der;
+        struct pkix_intermediate *item = known->items[i];
 
-        if (!known->items[i]->is_news)
+        if (!item->is_news && (news == PKIX_INTERMEDIATES_NEW || !item->was_used))
             continue;
-        forget_news(known, known->items[i]);
-        memcpy(out, der.data, der.size);
-        size = der.size;
+        forget_news(known, item);
+        memcpy(out, item->cert.der.data, item->cert.der.size);
+        size = item->cert.der.size;
     }
     pthread_mutex_unlock(&known->lock);
     return size;
+}
+
+static int by_use(const void *a, const void *b)
+{
+    const struct pkix_intermediate *const *left = a, *const *right = b;
+
+    return ((*left)->used > (*right)->used) - ((*left)->used < (*right)->used);
+}
+
+size_t pkix_intermediates_lend_all(struct pkix_intermediates *known,
+                                   struct pkix_intermediate *out[static PKIX_INTERMEDIATES_MAX])
+{
+    size_t count;
+
+    pthread_mutex_lock(&known->lock);
+    count = known->count;
+    for (size_t i = 0; i < count; i++) {
+        known->items[i]->holders++;
+        out[i] = known->items[i];
+    }
+    if (count != 0)
+        qsort(out, count, sizeof(struct pkix_intermediate *), by_use);
+    pthread_mutex_unlock(&known->lock);
+    return count;
 }
 
 size_t pkix_intermediates_count(struct pkix_intermediates *known)

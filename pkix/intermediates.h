@@ -27,7 +27,8 @@ struct pkix_intermediate {
     unsigned holders;
     uint64_t name_hash;
     uint64_t used; /* when it was last on a path; a count, not a time */
-    bool is_news;
+    bool is_news;  /* learnt, and not yet taken as news */
+    bool was_used; /* on a path since it was last taken */
 };
 
 struct pkix_intermediates *pkix_intermediates_create(void);
@@ -37,17 +38,26 @@ void pkix_intermediates_destroy(struct pkix_intermediates **known);
 /* LEARNT: on a verified path of ours, and news to others. TOLD: by somebody who has it from a verified path. */
 enum pkix_intermediate_origin { PKIX_INTERMEDIATE_LEARNT, PKIX_INTERMEDIATE_TOLD };
 
-/* Remember it, or note that one known already was used. What cannot be read, or is too long, is left out. */
-void pkix_intermediates_add(struct pkix_intermediates *known, struct span der, enum pkix_intermediate_origin origin);
+/* Remember it, or note that one known already was used. What cannot be read, or is too long, is left out. Whether it was
+ * not known before, and is now. */
+bool pkix_intermediates_add(struct pkix_intermediates *known, struct span der, enum pkix_intermediate_origin origin);
 
 /* Lend at most PKIX_INTERMEDIATES_PER_NAME_MAX with this subject. How many; each must be returned. */
 MUST_CHECK size_t pkix_intermediates_lend(struct pkix_intermediates *known, struct span subject,
                                           struct pkix_intermediate *out[static PKIX_INTERMEDIATES_PER_NAME_MAX]);
 void pkix_intermediates_return(struct pkix_intermediates *known, struct pkix_intermediate *lent);
 
-/* One that was learnt and not yet taken as news: its size, copied to `out`; 0 when there is none. */
-MUST_CHECK size_t pkix_intermediates_take_news(struct pkix_intermediates *known,
+/* NEW: learnt, and not yet taken. USED: those, and what was on a verified path of ours since it was last taken or told, so
+ * that others forget it as late as we do. */
+enum pkix_intermediate_news { PKIX_INTERMEDIATES_NEW, PKIX_INTERMEDIATES_USED };
+
+/* One of these: its size, copied to `out`; 0 when there is none. */
+MUST_CHECK size_t pkix_intermediates_take_news(struct pkix_intermediates *known, enum pkix_intermediate_news news,
                                                uint8_t out[static PKIX_INTERMEDIATE_BYTES_MAX]);
+
+/* Lend all, the one that was unused for the longest time first. How many; each must be returned. */
+MUST_CHECK size_t pkix_intermediates_lend_all(struct pkix_intermediates *known,
+                                              struct pkix_intermediate *out[static PKIX_INTERMEDIATES_MAX]);
 
 size_t pkix_intermediates_count(struct pkix_intermediates *known);
 

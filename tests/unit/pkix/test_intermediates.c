@@ -242,15 +242,57 @@ static void take_news_tells_each_once(void **state)
     uint8_t out[PKIX_INTERMEDIATE_BYTES_MAX];
 
     (void)state;
-    assert_int_equal(pkix_intermediates_take_news(known, out), 0);
+    assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_NEW, out), 0);
     pkix_intermediates_add(known, root, PKIX_INTERMEDIATE_TOLD);
     pkix_intermediates_add(known, ca, PKIX_INTERMEDIATE_LEARNT);
     pkix_intermediates_add(known, ca, PKIX_INTERMEDIATE_LEARNT);
-    assert_int_equal(pkix_intermediates_take_news(known, out), ca.size);
+    assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_NEW, out), ca.size);
     assert_memory_equal(out, ca.data, ca.size);
-    assert_int_equal(pkix_intermediates_take_news(known, out), 0);
+    assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_NEW, out), 0);
     pkix_intermediates_add(known, root, PKIX_INTERMEDIATE_LEARNT); /* known from others: no news */
-    assert_int_equal(pkix_intermediates_take_news(known, out), 0);
+    assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_NEW, out), 0);
+    pkix_intermediates_destroy(&known);
+}
+
+static void take_news_tells_of_use_too(void **state)
+{
+    struct pkix_intermediates *known = pkix_intermediates_create();
+    uint8_t out[PKIX_INTERMEDIATE_BYTES_MAX];
+
+    (void)state;
+    assert_true(pkix_intermediates_add(known, root, PKIX_INTERMEDIATE_TOLD));
+    assert_false(pkix_intermediates_add(known, root, PKIX_INTERMEDIATE_TOLD)); /* others' use is not ours to tell of */
+    assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_USED, out), 0);
+    assert_true(pkix_intermediates_add(known, ca, PKIX_INTERMEDIATE_LEARNT));
+    assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_USED, out), ca.size);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_false(pkix_intermediates_add(known, root, PKIX_INTERMEDIATE_LEARNT));
+        assert_false(pkix_intermediates_add(known, root, PKIX_INTERMEDIATE_LEARNT));
+        assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_NEW, out), 0);
+        assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_USED, out), root.size);
+        assert_memory_equal(out, root.data, root.size);
+        assert_int_equal(pkix_intermediates_take_news(known, PKIX_INTERMEDIATES_USED, out), 0);
+    }
+    pkix_intermediates_destroy(&known);
+}
+
+static void lend_all_is_in_the_order_of_use(void **state)
+{
+    struct pkix_intermediates *known = pkix_intermediates_create();
+    struct pkix_intermediate *all[PKIX_INTERMEDIATES_MAX];
+    struct span certs[] = {numbered(0), numbered(1), numbered(2)};
+    static const size_t order[] = {1, 2, 0};
+
+    (void)state;
+    assert_int_equal(pkix_intermediates_lend_all(known, all), 0);
+    for (size_t i = 0; i < ARRAY_LEN(certs); i++)
+        pkix_intermediates_add(known, certs[i], PKIX_INTERMEDIATE_TOLD);
+    pkix_intermediates_add(known, certs[0], PKIX_INTERMEDIATE_LEARNT);
+    assert_int_equal(pkix_intermediates_lend_all(known, all), ARRAY_LEN(certs));
+    for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+        assert_true(span_equal(all[i]->cert.der, certs[order[i]]));
+        pkix_intermediates_return(known, all[i]);
+    }
     pkix_intermediates_destroy(&known);
 }
 
@@ -281,7 +323,8 @@ static void *work(void *arg)
         pkix_intermediates_add(pkix_store_remembered(w->store), w->cas[i % NAMES], PKIX_INTERMEDIATE_LEARNT);
         w->good += pkix_verify(w->store, &request, &verdict) == PKIX_OK;
         pkix_verdict_destroy(&verdict);
-        (void)!pkix_intermediates_take_news(pkix_store_remembered(w->store), out);
+        (void)!pkix_intermediates_take_news(pkix_store_remembered(w->store),
+                                            i % 2 == 0 ? PKIX_INTERMEDIATES_NEW : PKIX_INTERMEDIATES_USED, out);
     }
     return NULL;
 }
@@ -323,6 +366,8 @@ int main(void)
         cmocka_unit_test(add_keeps_few_of_one_name),
         cmocka_unit_test(add_leaves_out_what_is_too_long_or_no_certificate),
         cmocka_unit_test(take_news_tells_each_once),
+        cmocka_unit_test(take_news_tells_of_use_too),
+        cmocka_unit_test(lend_all_is_in_the_order_of_use),
         cmocka_unit_test(verify_shares_what_is_remembered_among_threads),
     };
 
