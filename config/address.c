@@ -1,4 +1,5 @@
-/* see config/config.h: where to listen and connect, and config/items.h: where http-proxy may go */
+/* see config/config.h: where to listen and connect, and config/items.h: where http-proxy may go, and where issuers are
+ * fetched from */
 #include "config/config.h"
 #include "config/items.h"
 #include "config/values.h"
@@ -256,6 +257,59 @@ void item_allow_target_clear(void *item)
     struct config_allow_target *target = item;
 
     free(target->host);
+}
+
+/* "*", a name, "*.suffix", or a literal. */
+static bool issuer_name_parse(const char *text, char **host, char **error)
+{
+    char *suffix;
+
+    if (strcmp(text, "*") == 0) {
+        *host = base_strdup(text);
+        return true;
+    }
+    if (value_address_literal(text, host))
+        return true;
+    if (strncmp(text, "*.", 2) != 0)
+        return value_host_name(text, host, error);
+    if (!value_host_name(text + 2, &suffix, error))
+        return false;
+    *host = base_printf("*.%s", suffix);
+    free(suffix);
+    return true;
+}
+
+bool item_issuer_host_parse(const char *text, void *item, char **error)
+{
+    enum { HTTP_PORT = 80 };
+    struct config_issuer_host *issuer = item;
+    size_t size = strlen(text);
+    const char *port = NULL;
+    char *host;
+    bool good;
+
+    if (strstr(text, "//") != NULL) {
+        *error =
+            base_strdup("must be HOST or HOST:PORT without a scheme and a path: issuers are fetched by plain http");
+        return false;
+    }
+    if (strchr(text, ':') == NULL)
+        host = base_strdup(text);
+    else if (text[0] == '[' && text[size - 1] == ']')
+        host = base_strndup(text + 1, size - 2);
+    else if (!host_and_port_split(text, &host, &port, error))
+        return false;
+    issuer->port = HTTP_PORT;
+    good = issuer_name_parse(host, &issuer->host, error) && (port == NULL || port_parse(port, &issuer->port, error));
+    free(host);
+    return good;
+}
+
+void item_issuer_host_clear(void *item)
+{
+    struct config_issuer_host *issuer = item;
+
+    free(issuer->host);
 }
 
 bool item_address_parse(const char *text, void *item, char **error)

@@ -277,6 +277,14 @@ static void revocation(struct check_context *c)
         useless_find(c, fetching, ARRAY_LEN(fetching), "does nothing with crl_fetch = no");
 }
 
+static void issuers(struct check_context *c)
+{
+    static const enum option_id all[] = {OPTION_ISSUER_FETCH};
+
+    if (!verifies(c->service))
+        useless_find(c, all, ARRAY_LEN(all), "no certificate is verified here: needs connect_tls, or peer");
+}
+
 /* A pin that nobody is held to would be trusted to protect. */
 static void pins(struct check_context *c)
 {
@@ -422,6 +430,7 @@ static const struct {
     {revocation,
      BIT(OPTION_REVOCATION) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) |
          BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH) | BIT(OPTION_CRL_FETCH)},
+    {issuers, BIT(OPTION_ISSUER_FETCH) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_INSECURE_NO_VERIFY)},
     {pins,
      BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT_TLS) |
          BIT(OPTION_INSECURE_NO_VERIFY)},
@@ -529,6 +538,7 @@ void checks_run(struct config *config, const struct section *sections, size_t se
     struct check_context c = {.config = config, .findings = findings};
     struct config_place control_place = {.file = config->files[0]};
 
+    config->intermediates_place = control_place;
     for (size_t i = 0; i < section_count; i++) {
         if (sections[i].kind != OPTION_YETT)
             continue;
@@ -536,6 +546,9 @@ void checks_run(struct config *config, const struct section *sections, size_t se
         c.ev_is_bad = sections[i].bad[OPTION_EV];
         if (sections[i].lines[OPTION_CONTROL] != 0)
             control_place = (struct config_place){sections[i].place.file, sections[i].lines[OPTION_CONTROL]};
+        if (sections[i].lines[OPTION_INTERMEDIATES] != 0)
+            config->intermediates_place =
+                (struct config_place){sections[i].place.file, sections[i].lines[OPTION_INTERMEDIATES]};
     }
     for (size_t i = 0; i < section_count; i++) {
         uint64_t bad = bad_options(&sections[i]);

@@ -89,6 +89,13 @@ struct config_allow_target {
     struct config_place place;
 };
 
+/* issuer_fetch = pki.example.org, pki.example.org:8080, *.example.org, * : from where issuers may be fetched. */
+struct config_issuer_host {
+    char *host; /* a name or a literal without brackets; "*.suffix"; "*" */
+    uint16_t port;
+    struct config_place place;
+};
+
 enum config_trust_type { CONFIG_TRUST_MOZILLA, CONFIG_TRUST_DATABASE, CONFIG_TRUST_PATH, CONFIG_TRUST_PKCS11 };
 struct config_trust {
     enum config_trust_type type;
@@ -173,6 +180,9 @@ struct config_service {
     bool crl_fetch;                  /* fetch the CRLs that certificates name; default no, yes with revocation hard */
     uint32_t crl_timeout_ms;         /* with hard: how long a handshake waits for one */
 
+    struct config_issuer_host *issuer_fetch; /* none by default: URLs in certificates that nobody has verified */
+    size_t issuer_fetch_count;
+
     struct config_allow_target *allow_target;
     size_t allow_target_count;
 
@@ -207,6 +217,8 @@ struct config {
     struct config_address *admin; /* NULL: off; loopback or unix only */
     char *database;            /* "sql:/path", or NULL: none */
     char *crl_directory;       /* where yett crl keeps CRLs; default /var/lib/yett/crls */
+    char *intermediates;       /* file of remembered intermediates; NULL: none */
+    struct config_place intermediates_place; /* line 0: not given, intermediates is the default */
     enum config_log log;
     enum config_log_format log_format;
     int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */

@@ -111,6 +111,13 @@ static bool text_parse(const struct option *o, void *target, struct config_place
     return true;
 }
 
+/* "none", where the default is a path. */
+static bool path_or_none_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                               char **error)
+{
+    return strcmp(text, "none") == 0 || text_parse(o, target, place, text, error);
+}
+
 static bool file_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
 {
     static const char prefix[] = "file:";
@@ -306,6 +313,7 @@ DEFINE_LIST(address, "ADDRESS", PLACED(config_address), item_address_parse, item
 DEFINE_LIST(identity, "IDENTITY", PLACED(config_identity), item_identity_parse, item_identity_clear);
 DEFINE_LIST(allow, "RULE", PLACED(config_allow), item_allow_parse, item_allow_clear);
 DEFINE_LIST(allow_target, "HOST:PORTS", PLACED(config_allow_target), item_allow_target_parse, item_allow_target_clear);
+DEFINE_LIST(issuer_host, "HOST", PLACED(config_issuer_host), item_issuer_host_parse, item_issuer_host_clear);
 DEFINE_LIST(trust, "TRUST", PLACED(config_trust), item_trust_parse, item_trust_clear);
 DEFINE_LIST(crl, "CRL", PLACED(config_crl), item_crl_parse, item_crl_clear);
 DEFINE_LIST(policy, "OID|ev", PLACED(config_policy), item_policy_parse, item_policy_clear);
@@ -318,6 +326,7 @@ const struct option_kind option_kind_time = {"TIME", time_parse, nothing_clear};
 const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
 const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
 const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};
+const struct option_kind option_kind_path_or_none = {"PATH|none", path_or_none_parse, text_clear};
 const struct option_kind option_kind_file = {"file:PATH", file_parse, text_clear};
 const struct option_kind option_kind_host = {"HOST", host_parse, text_clear};
 const struct option_kind option_kind_database = {"sql:PATH", database_parse, text_clear};

@@ -10,6 +10,7 @@ extern const struct option_kind option_kind_word;        /* an enum, int or unsi
 extern const struct option_kind option_kind_flag;        /* bool */
 extern const struct option_kind option_kind_text;        /* char * */
 extern const struct option_kind option_kind_file;        /* char *: the PATH of file:PATH */
+extern const struct option_kind option_kind_path_or_none; /* char *: NULL for "none" */
 extern const struct option_kind option_kind_host;        /* char *: a host name or address literal */
 extern const struct option_kind option_kind_database;    /* char *: sql:PATH */
 extern const struct option_kind option_kind_socket_path; /* char *: fits into a sockaddr_un */
@@ -20,6 +21,7 @@ extern const struct option_kind option_kind_address_list;
 extern const struct option_kind option_kind_identity_list;
 extern const struct option_kind option_kind_allow_list;
 extern const struct option_kind option_kind_allow_target_list;
+extern const struct option_kind option_kind_issuer_host_list;
 extern const struct option_kind option_kind_trust_list;
 extern const struct option_kind option_kind_crl_list;
 extern const struct option_kind option_kind_text_list;

@@ -174,6 +174,66 @@ static void allow_target_refuses(void **state)
     }
 }
 
+/* One service that verifies, with this issuer_fetch. */
+static char *issuer_text(const char *issuer_fetch)
+{
+    return base_printf("[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = implicit\n"
+                       "issuer_fetch = %s\n",
+                       issuer_fetch);
+}
+
+static void issuer_fetch_takes_all_forms(void **state)
+{
+    char *text = issuer_text("*, *.Example.org, Pki.example:8080, 10.0.0.1, [fd00::0:1], [::1]:81, *:8080");
+    static const struct {
+        const char *host;
+        unsigned port;
+    } want[] = {{"*", 80},        {"*.example.org", 80}, {"pki.example", 8080},
+                {"10.0.0.1", 80}, {"fd00::1", 80},       {"::1", 81},
+                {"*", 8080}};
+    struct config *config = testing_parse_good(text);
+
+    (void)state;
+    assert_int_equal(config->services[0].issuer_fetch_count, ARRAY_LEN(want));
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        assert_string_equal(config->services[0].issuer_fetch[i].host, want[i].host);
+        assert_int_equal(config->services[0].issuer_fetch[i].port, want[i].port);
+        assert_int_equal(config->services[0].issuer_fetch[i].place.line, 5);
+    }
+    config_destroy(&config);
+    free(text);
+}
+
+static void issuer_fetch_refuses(void **state)
+{
+    static const struct {
+        const char *value, *error;
+    } cases[] = {
+        {"http://pki.example/",
+         "must be HOST or HOST:PORT without a scheme and a path: issuers are fetched by plain http"},
+        {"pki.example/ca.crt", "\"pki.example/ca.crt\" is neither a host name nor an address"},
+        {"pki.example:0", "the port must be a number from 1 to 65535, not \"0\""},
+        {"pki.example:", "\"pki.example:\" is not HOST:PORT or [IPV6]:PORT"},
+        {"fd00::1", "\"fd00::1\" is not HOST:PORT or [IPV6]:PORT"},
+        {"[pki", "\"[pki\" is neither a host name nor an address"},
+        {"[fd00::1", "\"[fd00::1\" is not HOST:PORT or [IPV6]:PORT"},
+        {"*pki.example", "\"*pki.example\" is neither a host name nor an address"},
+        {"*.", "\"\" is neither a host name nor an address"},
+        {"10.0.0.0/8", "\"10.0.0.0/8\" is neither a host name nor an address"},
+        {"pki.example,", "an entry of the list is empty"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *text = issuer_text(cases[i].value);
+        char *want = base_printf("f:5: issuer_fetch: %s\n", cases[i].error);
+
+        testing_expect_findings(text, want);
+        free(want);
+        free(text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +241,8 @@ int main(void)
         cmocka_unit_test(address_parse_refuses),
         cmocka_unit_test(allow_target_takes_all_forms),
         cmocka_unit_test(allow_target_refuses),
+        cmocka_unit_test(issuer_fetch_takes_all_forms),
+        cmocka_unit_test(issuer_fetch_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

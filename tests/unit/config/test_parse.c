@@ -59,6 +59,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_int_equal(s->crl_count, 0);
     assert_false(s->ocsp_fetch); /* nobody is verified here */
     assert_int_equal(s->ocsp_timeout_ms, 2000);
+    assert_int_equal(s->issuer_fetch_count, 0);
     assert_int_equal(s->allow_target_count, 0);
     assert_int_equal(s->ciphers, CONFIG_CIPHERS_INTERMEDIATE);
     assert_int_equal(s->tls_min, 0x0303);
@@ -390,6 +391,33 @@ static void crls_are_read(void **state)
     config_destroy(&c);
 }
 
+static void intermediates_are_a_path_or_none(void **state)
+{
+#define TUNNEL "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n"
+    static const struct {
+        const char *text, *path;
+        unsigned line;
+    } cases[] = {
+        {TUNNEL, "/var/lib/yett/intermediates.pem", 0},
+        {"[yett]\nintermediates = none\n" TUNNEL, NULL, 2},
+        {"[yett]\nworkers = 1\nintermediates = /srv/i.pem\n" TUNNEL, "/srv/i.pem", 3},
+    };
+#undef TUNNEL
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct config *c = testing_parse_good(cases[i].text);
+
+        if (cases[i].path == NULL)
+            assert_null(c->intermediates);
+        else
+            assert_string_equal(c->intermediates, cases[i].path);
+        assert_string_equal(c->intermediates_place.file, "f");
+        assert_int_equal(c->intermediates_place.line, cases[i].line);
+        config_destroy(&c);
+    }
+}
+
 /* What looks like a mistake next door, and is none. */
 static void harmless_neighbours_are_good(void **state)
 {
@@ -440,6 +468,7 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_the_header),
         cmocka_unit_test(revocation_is_read),
         cmocka_unit_test(crls_are_read),
+        cmocka_unit_test(intermediates_are_a_path_or_none),
         cmocka_unit_test(process_and_module_options_are_read),
         cmocka_unit_test(service_options_are_read),
         cmocka_unit_test(insecure_options_and_alpn_are_read),
