@@ -11,6 +11,7 @@
 #include "proxy/command_line.h"
 #include "proxy/drop.h"
 #include "proxy/findings.h"
+#include "proxy/intermediates.h"
 #include "proxy/log.h"
 #include "proxy/service.h"
 #include "proxy/spawn.h"
@@ -337,6 +338,7 @@ int cmd_check(int argc, char **argv)
             fputs("yett check: no identity is opened, and no target looked at, before the modules are mended\n", stderr);
         else if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
             open_services(config, depth, &findings, &targets_end);
+        (void)!intermediates_check(config, &findings); /* the finding is what counts */
         agents_end(&agents);
     }
     status = report(line.config_path, config, &findings, agents.failed);

@@ -119,6 +119,8 @@ static bool start_worker(struct slot *slot, char **error)
         return false;
     give_file(slot->worker, WORKER_CONFIG, g->snapshot_fd);
     give_file(slot->worker, WORKER_TICKET_KEY, g->shared->ticket_key_fd);
+    if (intermediates_fd(g->shared->intermediates) >= 0)
+        give_file(slot->worker, WORKER_INTERMEDIATES, intermediates_fd(g->shared->intermediates));
     give_listeners(g, slot->worker);
     worker_process_begin(slot->worker);
     return true;
@@ -189,6 +191,13 @@ static void on_connection(void *owner, struct worker_process *w, const char *jso
     slot->generation->events->on_connection(slot->generation->owner, slot->generation, w, json);
 }
 
+static void on_intermediate(void *owner, struct worker_process *w, const char *pem)
+{
+    struct slot *slot = owner;
+
+    slot->generation->events->on_intermediate(slot->generation->owner, w, pem);
+}
+
 static void on_connections_end(void *owner, struct worker_process *w)
 {
     struct slot *slot = owner;
@@ -236,6 +245,7 @@ static void on_gone(void *owner, struct worker_process *w, const char *how, enum
 static const struct worker_events worker_events = {.on_ready = on_ready,
                                                    .on_failed = on_failed,
                                                    .on_connection = on_connection,
+                                                   .on_intermediate = on_intermediate,
                                                    .on_connections_end = on_connections_end,
                                                    .on_gone = on_gone};
 

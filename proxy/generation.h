@@ -11,6 +11,7 @@
 #define YETT_PROXY_GENERATION_H
 
 #include "config/config.h"
+#include "proxy/intermediates.h"
 #include "proxy/listen_sockets.h"
 #include "proxy/worker_process.h"
 
@@ -25,6 +26,7 @@ struct generation_events {
     /* It is STOPPING already. `why` may have several lines, one finding each. */
     void (*on_failed)(void *owner, struct generation *g, const char *why);
     void (*on_connection)(void *owner, struct generation *g, struct worker_process *w, const char *json);
+    void (*on_intermediate)(void *owner, struct worker_process *w, const char *pem);
     void (*on_connections_end)(void *owner, struct worker_process *w); /* also when a worker is gone that was asked */
     /* A worker died or ended: its counters can be read for the last time. */
     void (*on_worker_gone)(void *owner, struct generation *g, const struct worker_process *w);
@@ -36,6 +38,7 @@ struct generation_events {
 /* What all workers of all generations are given. */
 struct generation_shared {
     struct listen_sockets *sockets; /* borrowed */
+    struct intermediates *intermediates; /* likewise */
     int ticket_key_fd;              /* memfd; borrowed */
     const char *session_cache;      /* see worker_process.h */
     const struct spawn_fd *cache_fds;

@@ -510,6 +510,13 @@ void services_count(struct services *services, struct counters *counters)
     revocation_count(services->shared->revocation, counters);
 }
 
+struct pkix_intermediates *services_intermediates(const struct services *services, size_t index)
+{
+    const struct services_shared *shared = services->shared;
+
+    return index < shared->store_count ? pkix_store_remembered(shared->stores[index].store) : NULL;
+}
+
 static void destroy_shared(struct services_shared *shared)
 {
     for (size_t i = 0; i < shared->identity_count; i++)

@@ -47,6 +47,9 @@ void services_destroy(struct services **services);
 /* What services fetch is counted from now on; before they are used. `counters` must outlive them. */
 void services_count(struct services *services, struct counters *counters);
 
+/* What is remembered for services with the same trust: each index from 0 has one until NULL comes. */
+struct pkix_intermediates *services_intermediates(const struct services *services, size_t index);
+
 /* What every process that opens services does first: NSS, shim (agents at the socket paths derived from config->control:
  * <dirname>/agent-<module>.sock). */
 MUST_CHECK bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,

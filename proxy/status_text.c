@@ -134,6 +134,9 @@ void status_text_print(const json_t *status, FILE *out)
     if (number_of(status, "worker_deaths") > 0 || number_of(status, "reloads_failed") > 0)
         fprintf(out, "%" PRIu64 " workers have died, %" PRIu64 " reloads were refused: the log says why\n",
                 number_of(status, "worker_deaths"), number_of(status, "reloads_failed"));
+    if (number_of(status, "intermediates") > 0)
+        fprintf(out, "%" PRIu64 " intermediates of verified peers are remembered\n",
+                number_of(status, "intermediates"));
     print_workers(json_object_get(status, "workers"), out);
     print_services(json_object_get(status, "services"), out);
     print_modules(json_object_get(status, "modules"), out);

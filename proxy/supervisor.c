@@ -16,6 +16,7 @@ static void close_everything(struct supervisor *s)
     notify_stop(&s->notify);
     control_server_stop(&s->control);
     admin_stop(&s->admin);
+    intermediates_stop(s->intermediates);
     session_cache_destroy(&s->session_cache);
 }
 
@@ -148,6 +149,7 @@ static bool prepare(struct supervisor *s)
 
     spawn_reserve_low_fds();
     s->sockets = listen_sockets_create();
+    s->intermediates = intermediates_create(&s->loop, INTERMEDIATES_WRITE_MS);
     s->agents = agents_create(&s->loop, &supervisor_agents_events, s);
     uv_timer_init(&s->loop, &s->gather_timer);
     s->gather_timer.data = s;
@@ -160,6 +162,7 @@ static bool prepare(struct supervisor *s)
         return false;
     }
     s->shared = (struct generation_shared){.sockets = s->sockets,
+                                           .intermediates = s->intermediates,
                                            .ticket_key_fd = session_cache_ticket_key_fd(s->session_cache),
                                            .session_cache = session_cache_inheritance(s->session_cache)};
     s->shared.cache_fds = session_cache_fds(s->session_cache, &s->shared.cache_fd_count);
@@ -183,6 +186,7 @@ int supervisor_run(const char *config_path)
     uv_run(&s.loop, UV_RUN_DEFAULT);
     agents_destroy(&s.agents);
     listen_sockets_destroy(&s.sockets);
+    intermediates_destroy(&s.intermediates);
     totals_clear(&s.totals);
     free(s.gather_from);
     status = uv_loop_close(&s.loop);

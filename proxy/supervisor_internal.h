@@ -46,6 +46,7 @@ struct supervisor {
     struct session_cache *session_cache;
     struct listen_sockets *sockets;
     struct agents *agents;
+    struct intermediates *intermediates;
     struct control_server *control;
     struct admin *admin;
     struct generation_shared shared;

@@ -161,15 +161,17 @@ static bool prepare(struct supervisor *s, const struct config *config, struct co
 
     if (s->state == SUPERVISOR_STARTING)
         log_open("supervisor", config->log, config->log_format, (enum log_level)config->log_level);
-    if (!fixed_settings(s, config, findings) || !open_control(s, config, findings) ||
-        !agents_prepare(s->agents, config, prompt, findings))
+    if (!fixed_settings(s, config, findings) || !intermediates_check(config, findings) ||
+        !open_control(s, config, findings) || !agents_prepare(s->agents, config, prompt, findings))
         return false;
     if (!listen_sockets_prepare(s->sockets, config, generation_workers_wanted(config), findings)) {
         agents_abandon(s->agents);
         return false;
     }
-    if (open_admin(s, config, findings))
+    if (open_admin(s, config, findings)) {
+        intermediates_prepare(s->intermediates, config);
         return true;
+    }
     abandon(s);
     return false;
 }
@@ -185,6 +187,7 @@ static void commit(struct supervisor *s, struct generation *g)
     log_open("supervisor", config->log, config->log_format, (enum log_level)config->log_level);
     listen_sockets_commit(s->sockets, config);
     agents_commit(s->agents, config, drop_owner(&drop));
+    intermediates_commit(s->intermediates);
     if (s->next_admin != NULL || config->admin == NULL) {
         admin_stop(&s->admin);
         s->admin = s->next_admin;
@@ -239,6 +242,22 @@ static void on_connection(void *owner, struct generation *g, struct worker_proce
     supervisor_gather_item(owner, g, w, json);
 }
 
+/* What one worker has learnt, all want to know. */
+static void on_intermediate(void *owner, struct worker_process *from, const char *pem)
+{
+    struct supervisor *s = owner;
+
+    if (!intermediates_learn(s->intermediates, pem))
+        return;
+    for (size_t i = 0; i < s->generation_count; i++)
+        for (unsigned k = 0; k < generation_worker_count(s->generations[i]); k++) {
+            struct worker_process *w = generation_worker(s->generations[i], k);
+
+            if (w != NULL && w != from)
+                worker_process_tell_intermediate(w, pem);
+        }
+}
+
 static void on_connections_end(void *owner, struct worker_process *w)
 {
     supervisor_gather_end(owner, w);
@@ -276,6 +295,7 @@ static void on_ended(void *owner, struct generation *g)
 const struct generation_events supervisor_generation_events = {.on_ready = on_ready,
                                                                .on_failed = on_failed,
                                                                .on_connection = on_connection,
+                                                               .on_intermediate = on_intermediate,
                                                                .on_connections_end = on_connections_end,
                                                                .on_worker_gone = on_worker_gone,
                                                                .on_worker_died = on_worker_died,

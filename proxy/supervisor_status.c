@@ -117,6 +117,7 @@ json_t *supervisor_status(const struct supervisor *s)
     json_object_set_new(status, "worker_deaths", integer(s->worker_deaths));
     json_object_set_new(status, "reloads", integer(s->reloads));
     json_object_set_new(status, "reloads_failed", integer(s->reloads_failed));
+    json_object_set_new(status, "intermediates", integer(intermediates_count(s->intermediates)));
     json_object_set_new(status, "connection_memory_max_bytes", integer(LIMIT_CONNECTION_MAX));
     json_object_set_new(status, "workers", workers_status(s));
     if (config != NULL)

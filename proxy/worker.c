@@ -14,6 +14,7 @@
 #include "proxy/sandbox.h"
 #include "proxy/session.h"
 #include "proxy/thread_priority.h"
+#include "proxy/worker_news.h"
 #include "proxy/worker_protocol.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +47,8 @@ struct worker {
     size_t listener_count;
     struct sockaddr_storage *own_addresses;
     struct drop drop;
-    int config_fd, counters_fd;
+    int config_fd, counters_fd, intermediates_fd;
+    struct worker_news news;
     uint8_t *ticket_key; /* wiped once NSS has it */
     size_t ticket_key_size;
     char **connection_lines; /* replies to CONNECTIONS that the socket has not taken yet */
@@ -115,6 +117,9 @@ static bool receive_until_start(struct worker *w, char **error)
             }
             close(fd);
             break;
+        case WORKER_INTERMEDIATES:
+            w->intermediates_fd = fd;
+            break;
         case WORKER_LISTENER:
             keep_listener(w, &message, fd);
             break;
@@ -126,6 +131,7 @@ static bool receive_until_start(struct worker *w, char **error)
         case WORKER_DRAIN:
             return false;
         case WORKER_CONNECTIONS:
+        case WORKER_INTERMEDIATE:
         case WORKER_READY:
         case WORKER_FAILED:
         case WORKER_DRAINED:
@@ -172,6 +178,7 @@ static void end_loop(struct worker *w)
     w->ending = true;
     plane_stop(&w->plane);
     free_connection_lines(w);
+    worker_news_stop(&w->news);
     uv_close((uv_handle_t *)&w->control, NULL);
     uv_close((uv_handle_t *)&w->drain_timer, NULL);
     uv_stop(&w->loop); /* a lookup that hangs would keep it running */
@@ -266,6 +273,10 @@ static void on_message(struct worker *w, const struct worker_message *message)
     case WORKER_CONNECTIONS:
         list_connections(w);
         break;
+    case WORKER_INTERMEDIATE:
+        worker_news_hear(w->plane.services, message->text);
+        break;
+    case WORKER_INTERMEDIATES:
     case WORKER_CONFIG:
     case WORKER_COUNTERS:
     case WORKER_TICKET_KEY:
@@ -406,6 +417,20 @@ static bool open_services(struct worker *w, struct config_findings *findings)
     return false;
 }
 
+/* Without them the worker works as well: peers have to send their intermediates. */
+static void read_intermediates(struct worker *w)
+{
+    char *error = NULL;
+
+    if (w->intermediates_fd < 0)
+        return;
+    if (!worker_news_read(w->plane.services, w->intermediates_fd, &error))
+        log_line(LOG_LEVEL_WARNING, "intermediates_ignored", log_text("reason", error));
+    free(error);
+    close(w->intermediates_fd);
+    w->intermediates_fd = -1;
+}
+
 static void log_identity_warnings(const struct services *services)
 {
     for (size_t i = 0; i < services->count; i++)
@@ -468,6 +493,7 @@ static void run_loop(struct worker *w, char **error)
     w->plane.config = w->config;
     w->plane.on_session_ended = on_session_ended;
     plane_start(&w->plane);
+    worker_news_start(&w->news, &w->loop, w->plane.services, WORKER_CONTROL_FD);
     uv_timer_init(&w->loop, &w->drain_timer);
     w->drain_timer.data = w;
     if (uv_poll_init(&w->loop, &w->control, WORKER_CONTROL_FD) != 0)
@@ -490,6 +516,7 @@ static void run_loop(struct worker *w, char **error)
     w->lookup_hangs = uv_loop_close(&w->loop) != 0;
     if (w->lookup_hangs)
         log_line(LOG_LEVEL_WARNING, "loop_not_empty", log_text("reason", "a lookup still runs"));
+    worker_news_flush(&w->news);
 }
 
 static void clear(struct worker *w)
@@ -497,6 +524,8 @@ static void clear(struct worker *w)
     for (size_t i = 0; i < w->passed_count; i++)
         if (w->passed[i].fd >= 0)
             close(w->passed[i].fd);
+    if (w->intermediates_fd >= 0)
+        close(w->intermediates_fd);
     free(w->passed);
     free(w->listeners);
     free(w->own_addresses);
@@ -517,7 +546,7 @@ static int fail(struct worker *w, char *error)
 
 int worker_main(void)
 {
-    struct worker w = {.config_fd = -1, .counters_fd = -1};
+    struct worker w = {.config_fd = -1, .counters_fd = -1, .intermediates_fd = -1};
     struct config_findings findings = {0};
     char *error = NULL;
     bool stopped;
@@ -538,6 +567,7 @@ int worker_main(void)
         config_findings_clear(&findings);
         return fail(&w, error);
     }
+    read_intermediates(&w);
     log_identity_warnings(w.plane.services);
     run_loop(&w, &error);
     services_destroy(&w.plane.services);

@@ -26,6 +26,7 @@ struct worker_process {
     uint64_t started_ms;
     struct counters *counters;
     struct waiting *waiting, **waiting_end;
+    unsigned waiting_count;
     const struct worker_events *events;
     void *owner;
 };
@@ -38,6 +39,7 @@ static void waiting_pop(struct worker_process *w)
     struct waiting *first = w->waiting;
 
     w->waiting = first->next;
+    w->waiting_count--;
     if (w->waiting == NULL)
         w->waiting_end = &w->waiting;
     if (first->fd >= 0)
@@ -78,6 +80,7 @@ static void send_or_keep(struct worker_process *w, const struct worker_message *
     }
     *w->waiting_end = keep;
     w->waiting_end = &keep->next;
+    w->waiting_count++;
     child_want_writable(w->child);
 }
 
@@ -118,6 +121,10 @@ static void on_message(struct worker_process *w, const struct worker_message *me
     case WORKER_CONNECTIONS_END:
         w->events->on_connections_end(w->owner, w);
         return;
+    case WORKER_INTERMEDIATE:
+        w->events->on_intermediate(w->owner, w, message->text);
+        return;
+    case WORKER_INTERMEDIATES:
     case WORKER_CONFIG:
     case WORKER_COUNTERS:
     case WORKER_TICKET_KEY:
@@ -255,6 +262,16 @@ void worker_process_kill(struct worker_process *w)
 void worker_process_list_connections(struct worker_process *w)
 {
     worker_process_give(w, WORKER_CONNECTIONS, 0, 0, -1);
+}
+
+void worker_process_tell_intermediate(struct worker_process *w, const char *pem)
+{
+    struct worker_message message = {.event = WORKER_INTERMEDIATE, .slot = w->slot, .generation = w->generation};
+
+    if (w->waiting_count >= WORKER_TOLD_WAITING_MAX || (w->state != WORKER_STARTING && w->state != WORKER_ACCEPTING))
+        return;
+    snprintf(message.text, sizeof(message.text), "%s", pem);
+    send_or_keep(w, &message, -1);
 }
 
 enum worker_state worker_process_state(const struct worker_process *w)

@@ -24,6 +24,7 @@ struct worker_events {
     void (*on_failed)(void *owner, struct worker_process *w, const char *why);
     void (*on_connection)(void *owner, struct worker_process *w, const char *json);
     void (*on_connections_end)(void *owner, struct worker_process *w);
+    void (*on_intermediate)(void *owner, struct worker_process *w, const char *pem);
     /* `how`: a sentence such as "was killed by signal 9 (Killed)". The counters can be read here for the last time. */
     void (*on_gone)(void *owner, struct worker_process *w, const char *how, enum worker_farewell farewell);
 };
@@ -49,6 +50,11 @@ void worker_process_drain(struct worker_process *w);
 void worker_process_stop(struct worker_process *w); /* everything closed now */
 void worker_process_kill(struct worker_process *w); /* for one that does not listen */
 void worker_process_list_connections(struct worker_process *w);
+
+/* Tell it of an intermediate (one certificate in PEM); left out when WORKER_TOLD_WAITING_MAX messages wait already: it
+ * can do without. */
+enum { WORKER_TOLD_WAITING_MAX = 64 };
+void worker_process_tell_intermediate(struct worker_process *w, const char *pem);
 
 enum worker_state worker_process_state(const struct worker_process *w);
 const char *worker_state_name(enum worker_state state);

@@ -10,6 +10,8 @@
  *   TICKET_KEY fd: memfd with PKCS#8 DER          DRAINED  last session gone; it exits next
  *   LISTENER fd: a listening socket;              CONNECTIONS_ITEM one session, one line of JSON (after CONNECTIONS)
  *            service, address: indexes            CONNECTIONS_END
+ *   INTERMEDIATES fd: memfd with intermediates (proxy/intermediates_file.h); then, either way,
+ *   INTERMEDIATE  text: one in PEM, learnt (or used again) here, or told by another worker
  *   START    text: "slot generation"
  *   DRAIN    stop accepting, end when the last session is gone or drain_timeout is over
  *   CONNECTIONS  list sessions
@@ -21,12 +23,12 @@
 
 enum worker_event {
     WORKER_CONFIG, WORKER_COUNTERS, WORKER_TICKET_KEY, WORKER_LISTENER, WORKER_START, WORKER_DRAIN, WORKER_CONNECTIONS,
-    WORKER_STOP,
+    WORKER_STOP, WORKER_INTERMEDIATES, WORKER_INTERMEDIATE,
     WORKER_READY, WORKER_FAILED, WORKER_DRAINED, WORKER_CONNECTIONS_ITEM, WORKER_CONNECTIONS_END,
     WORKER_EVENT_COUNT
 };
 
-enum { WORKER_CONTROL_FD = 3, WORKER_TEXT_MAX = 4096 };
+enum { WORKER_CONTROL_FD = 3, WORKER_TEXT_MAX = 4352 /* a certificate in PEM */ };
 
 struct worker_message {
     enum worker_event event;

@@ -54,6 +54,8 @@ class Yett:
         settings = f"[yett]\ncontrol = {self.control}\nlog_format = json\nlog_level = info\n"
         if "workers" not in self.settings:
             settings += "workers = 2\n"
+        if "intermediates" not in self.settings:
+            settings += "intermediates = none\n"
         self.config.write_text(settings + self.settings + "\n" + configuration)
 
     def start(self):

@@ -36,6 +36,8 @@ static struct worker_message wait_for(enum worker_event event, unsigned counts[W
         counts[message.event]++;
         if (message.event == WORKER_STOP)
             _exit(0);
+        if (message.event == WORKER_INTERMEDIATE)
+            say(WORKER_INTERMEDIATE, message.text);
         if (message.event == WORKER_COUNTERS)
             *counters_fd = fd;
         else if (fd >= 0)
@@ -70,6 +72,10 @@ static int worker(void)
     counter_add(counters_service(counters, 0), COUNTER_connections_total, 7);
     counter_add(counters_service(counters, 0), COUNTER_connections_open, 1);
     counter_add(counters_service(counters, 0), COUNTER_client_sent_bytes_total, counts[WORKER_LISTENER]);
+    if (counts[WORKER_INTERMEDIATES] != 0)
+        return 14; /* nothing is known */
+    if (strcmp(script, "learn") == 0)
+        say(WORKER_INTERMEDIATE, "learnt");
     say(WORKER_READY, "");
     if (strcmp(script, "deaf") == 0)
         for (;;)
@@ -85,7 +91,7 @@ static int worker(void)
 struct told {
     uv_loop_t loop;
     struct generation_shared shared;
-    unsigned ready, failed, died, gone, ended;
+    unsigned ready, failed, died, gone, ended, learnt, heard;
     char why[256];
     struct totals totals;
 };
@@ -114,6 +120,20 @@ static void on_connection(void *owner, struct generation *g, struct worker_proce
     (void)g;
     (void)w;
     fail_msg("nobody asked: %s", json);
+}
+
+/* Of what one has learnt the other is told, and says so. */
+static void on_intermediate(void *owner, struct worker_process *w, const char *pem)
+{
+    struct told *t = owner;
+
+    if (strcmp(pem, "learnt") == 0) {
+        t->learnt++;
+        worker_process_tell_intermediate(w, "told");
+    } else {
+        assert_string_equal(pem, "told");
+        t->heard++;
+    }
 }
 
 static void on_connections_end(void *owner, struct worker_process *w)
@@ -150,6 +170,7 @@ static void on_ended(void *owner, struct generation *g)
 static const struct generation_events events = {.on_ready = on_ready,
                                                 .on_failed = on_failed,
                                                 .on_connection = on_connection,
+                                                .on_intermediate = on_intermediate,
                                                 .on_connections_end = on_connections_end,
                                                 .on_worker_gone = on_worker_gone,
                                                 .on_worker_died = on_worker_died,
@@ -163,6 +184,7 @@ static int set_up(void **state)
 
     assert_int_equal(uv_loop_init(&t->loop), 0);
     t->shared.sockets = listen_sockets_create();
+    t->shared.intermediates = intermediates_create(&t->loop, INTERMEDIATES_WRITE_MS);
     t->shared.ticket_key_fd = memfd_create("key", MFD_CLOEXEC);
     *state = t;
     return 0;
@@ -172,9 +194,11 @@ static int tear_down(void **state)
 {
     struct told *t = *state;
 
+    intermediates_stop(t->shared.intermediates);
     assert_int_equal(uv_run(&t->loop, UV_RUN_DEFAULT), 0);
     assert_int_equal(uv_loop_close(&t->loop), 0);
     listen_sockets_destroy(&t->shared.sockets);
+    intermediates_destroy(&t->shared.intermediates);
     close(t->shared.ticket_key_fd);
     totals_clear(&t->totals);
     free(t);
@@ -242,6 +266,23 @@ static void start_all_ready_then_drain(void **state)
     assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 14);
     assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_open), 0); /* a gauge ends with its worker */
     assert_int_equal(totals_get(&t->totals, "a", COUNTER_client_sent_bytes_total), 4); /* two listeners each */
+}
+
+static void intermediates_go_to_and_fro(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "learn");
+
+    run(t);
+    while (t->heard < 2)
+        uv_run(&t->loop, UV_RUN_ONCE);
+    assert_int_equal(t->learnt, 2);
+    generation_drain(g);
+    worker_process_tell_intermediate(generation_worker(g, 0), "too late"); /* it ends: not worth a message */
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->died, 0);
+    assert_int_equal(t->heard, 2);
 }
 
 static void start_fails_as_a_whole(void **state)
@@ -340,6 +381,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(start_all_ready_then_drain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(intermediates_go_to_and_fro, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_fails_as_a_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_fails_when_a_worker_crashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(died_worker_is_replaced_on_the_same_slot, set_up, tear_down),

@@ -1,0 +1,216 @@
+/* see proxy/intermediates_file.h */
+#include "proxy/intermediates_file.h"
+
+#include "tls/pem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char label[] = "CERTIFICATE";
+static const char first_line[] = "# yett: intermediates of verified peers\n";
+static const char second_line[] =
+    "# Written by yett (see intermediates in yett.conf(5)); none is trusted for being here. What "
+    "was used last comes last.\n";
+
+/* ---- text ---- */
+
+char *intermediates_text(struct pkix_intermediates *known)
+{
+    struct pkix_intermediate *all[PKIX_INTERMEDIATES_MAX];
+    size_t count = pkix_intermediates_lend_all(known, all);
+    char *text, *at;
+
+    if (count == 0)
+        return base_strdup("");
+    text = base_alloc(INTERMEDIATES_FILE_BYTES_MAX);
+    at = stpcpy(stpcpy(text, first_line), second_line);
+    for (size_t i = 0; i < count; i++) {
+        char *pem = tls_pem_encode(label, all[i]->cert.der);
+
+        assert(strlen(pem) <= INTERMEDIATES_PEM_BYTES_MAX);
+        at = stpcpy(at, pem);
+        free(pem);
+        pkix_intermediates_return(known, all[i]);
+    }
+    assert(at < text + INTERMEDIATES_FILE_BYTES_MAX);
+    return text;
+}
+
+static bool is_readable(const struct tls_pem_block *block, size_t number, const char *name, char **error)
+{
+    struct pkix_cert cert;
+    enum pkix_error status;
+
+    if (strcmp(block->label, label) != 0 || block->size > PKIX_INTERMEDIATE_BYTES_MAX) {
+        *error = base_printf("%s: block %zu is no certificate of at most %d bytes", name, number,
+                             PKIX_INTERMEDIATE_BYTES_MAX);
+        return false;
+    }
+    status = pkix_cert_read(span_of(block->der, block->size), &cert);
+    if (status != PKIX_OK)
+        *error = base_printf("%s: certificate %zu: %s", name, number, pkix_error_sentence(status));
+    return status == PKIX_OK;
+}
+
+bool intermediates_text_read(struct span text, const char *name, struct pkix_intermediates *known, size_t *added,
+                             char **error)
+{
+    struct tls_pem pem;
+    size_t count = 0;
+    bool good;
+
+    if (!tls_pem_parse(text, name, &pem, error))
+        return false;
+    good = pem.count <= PKIX_INTERMEDIATES_MAX;
+    if (!good)
+        *error = base_printf("%s: holds more than %d certificates", name, PKIX_INTERMEDIATES_MAX);
+    for (size_t i = 0; i < pem.count && good; i++)
+        good = is_readable(&pem.blocks[i], i + 1, name, error);
+    for (size_t i = 0; i < pem.count && good; i++)
+        count += pkix_intermediates_add(known, span_of(pem.blocks[i].der, pem.blocks[i].size), PKIX_INTERMEDIATE_TOLD);
+    if (added != NULL)
+        *added = count;
+    tls_pem_clear(&pem);
+    return good;
+}
+
+/* ---- reading ---- */
+
+static enum intermediates_file foreign(const char *path, const char *why, char **error)
+{
+    *error = base_printf("%s: %s", path, why);
+    return INTERMEDIATES_FILE_FOREIGN;
+}
+
+static bool read_all(int fd, uint8_t *data, size_t size)
+{
+    size_t done = 0;
+
+    while (done < size) {
+        ssize_t got = read(fd, data + done, size - done);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+static bool begins_as_ours(int fd, off_t size)
+{
+    char start[sizeof(first_line) - 1];
+
+    return size >= (off_t)sizeof(start) && pread(fd, start, sizeof(start), 0) == (ssize_t)sizeof(start) &&
+           memcmp(start, first_line, sizeof(start)) == 0;
+}
+
+/* What an open file is; it is not closed. */
+static enum intermediates_file read_open(int fd, const char *path, struct pkix_intermediates *known, char **error)
+{
+    struct stat info;
+    enum intermediates_file result = INTERMEDIATES_FILE_READ;
+    uint8_t *data;
+
+    if (fstat(fd, &info) != 0)
+        return foreign(path, strerror(errno), error);
+    if (!S_ISREG(info.st_mode))
+        return foreign(path, "is not a regular file", error);
+    if (info.st_uid != geteuid() && info.st_uid != 0)
+        return foreign(path, "belongs to another user", error);
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return foreign(path, "others may write to it: it must have mode 0600 or 0644", error);
+    if (info.st_size == 0)
+        return INTERMEDIATES_FILE_READ;
+    if (!begins_as_ours(fd, info.st_size))
+        return foreign(path, "was not written by yett, and is left alone: name another file", error);
+    if (info.st_size > INTERMEDIATES_FILE_BYTES_MAX) {
+        *error = base_printf("%s: is larger than %d bytes", path, INTERMEDIATES_FILE_BYTES_MAX);
+        return INTERMEDIATES_FILE_DAMAGED;
+    }
+    data = base_alloc((size_t)info.st_size);
+    if (!read_all(fd, data, (size_t)info.st_size)) {
+        *error = base_printf("%s: cannot be read: %s", path, strerror(errno));
+        result = INTERMEDIATES_FILE_DAMAGED;
+    } else if (!intermediates_text_read(span_of(data, (size_t)info.st_size), path, known, NULL, error)) {
+        result = INTERMEDIATES_FILE_DAMAGED;
+    }
+    free(data);
+    return result;
+}
+
+enum intermediates_file intermediates_file_read(const char *path, struct pkix_intermediates *known, char **error)
+{
+    /* O_NONBLOCK: a FIFO must not hold us up until somebody writes to it. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    enum intermediates_file result;
+
+    if (fd < 0 && errno == ENOENT)
+        return INTERMEDIATES_FILE_READ;
+    if (fd < 0)
+        return foreign(path, errno == ELOOP ? "is a symbolic link" : strerror(errno), error);
+    result = read_open(fd, path, known, error);
+    close(fd);
+    return result;
+}
+
+/* ---- writing ---- */
+
+static bool write_all(int fd, const char *text)
+{
+    size_t size = strlen(text);
+
+    while (size > 0) {
+        ssize_t put = write(fd, text, size);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return false;
+        text += put;
+        size -= (size_t)put;
+    }
+    return true;
+}
+
+/* So that the new name survives a loss of power. A file system that cannot do it has its own ways. */
+static void sync_folder_of(const char *path)
+{
+    char *copy = base_strdup(path);
+    int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+    free(copy);
+}
+
+bool intermediates_file_write(const char *path, const char *text, char **error)
+{
+    char *beside = base_printf("%s.new", path);
+    int fd;
+    bool written;
+
+    (void)unlink(beside); /* left over from a crash; anything else makes open() fail */
+    fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    written = fd >= 0 && write_all(fd, text) && fsync(fd) == 0 && rename(beside, path) == 0;
+    if (!written) {
+        *error = base_printf("%s: cannot be written: %s", fd < 0 ? beside : path, strerror(errno));
+        if (fd >= 0)
+            (void)unlink(beside);
+    }
+    if (fd >= 0)
+        close(fd);
+    if (written)
+        sync_folder_of(path);
+    free(beside);
+    return written;
+}
