@@ -246,3 +246,23 @@ char *pkix_explain_path(const struct pkix_tried *t)
     }
     return text;
 }
+
+char *pkix_explain_issuers(const struct pkix_search *s)
+{
+    char *text = base_strdup("");
+
+    for (unsigned i = 0; i < s->issuers_asked; i++) {
+        const struct pkix_issuer_note *note = &s->issuer_notes[i];
+        char quoted[BASE_QUOTE_SIZE];
+        char *child = short_name(note->child->subject), *longer;
+
+        base_quote(note->url.data, note->url.size, quoted, sizeof(quoted));
+        longer = note->why == NULL
+                     ? base_printf("%s; the issuer of %s was fetched from %s", text, child, quoted)
+                     : base_printf("%s; the issuer of %s could not be had from %s: %s", text, child, quoted, note->why);
+        free(child);
+        free(text);
+        text = longer;
+    }
+    return text;
+}

@@ -16,4 +16,8 @@ char *pkix_explain(const struct pkix_search *s, const struct pkix_tried *tried);
  * certificate to blame. Owned by the caller. */
 char *pkix_explain_path(const struct pkix_tried *tried);
 
+/* What was fetched for want of an issuer, and what was not and why, as "; SENTENCE" each; "" when nothing was asked.
+ * Owned by the caller. */
+char *pkix_explain_issuers(const struct pkix_search *s);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "pkix/cert.h"
 #include "pkix/crl.h" /* pkix_verify_statement */
+#include "pkix/oid.h"
 #include "pkix/verify.h"
 
 enum {
@@ -37,6 +38,7 @@ MUST_CHECK bool pkix_ocsp_request_write(const struct pkix_cert *cert, const stru
 /* Where to ask: the first http or https URI of a responder in the certificate (AIA), or an empty span. Printable ASCII
  * only, at most PKIX_URL_SIZE_MAX bytes; borrows the certificate. */
 enum { PKIX_URL_SIZE_MAX = 1024 };
+struct span pkix_cert_access_url(const struct pkix_cert *cert, enum pkix_oid method, const char *scheme); /* of AIA */
 struct span pkix_cert_ocsp_url(const struct pkix_cert *cert);
 
 /* Where its CRL is, such URIs of all its distribution points, in order, the first PKIX_CRL_URLS_MAX of them; how many.

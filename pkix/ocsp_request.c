@@ -58,7 +58,7 @@ static bool is_fetchable(enum pkix_general_name type, struct span url)
     return true;
 }
 
-struct span pkix_cert_ocsp_url(const struct pkix_cert *cert)
+struct span pkix_cert_access_url(const struct pkix_cert *cert, enum pkix_oid method, const char *scheme)
 {
     struct span value, none = span_of(NULL, 0);
     struct der list;
@@ -75,10 +75,15 @@ struct span pkix_cert_ocsp_url(const struct pkix_cert *cert)
             der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
             pkix_general_name_read(&description, &type, &location) != PKIX_OK)
             return none;
-        if (pkix_oid_is(oid, OID_AD_OCSP) && is_fetchable(type, location))
+        if (pkix_oid_is(oid, method) && is_fetchable(type, location) && span_starts_with_nocase(location, scheme))
             return location;
     }
     return none;
+}
+
+struct span pkix_cert_ocsp_url(const struct pkix_cert *cert)
+{
+    return pkix_cert_access_url(cert, OID_AD_OCSP, "http");
 }
 
 /* DistributionPoint, RFC 5280 section 4.2.1.13. Its names are ways to the same CRL, and each point without reasons

@@ -38,6 +38,8 @@
     X(OID_OCSP_NOCHECK, 9, "\x2b\x06\x01\x05\x05\x07\x30\x01\x05")                                                     \
     X(OID_SCT_LIST, 10, "\x2b\x06\x01\x04\x01\xd6\x79\x02\x04\x02")                                                    \
     X(OID_NETSCAPE_CERT_TYPE, 9, "\x60\x86\x48\x01\x86\xf8\x42\x01\x01")                                               \
+    X(OID_PKCS7_DATA, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01")                                                       \
+    X(OID_PKCS7_SIGNED_DATA, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02")                                                \
     X(OID_EMAIL_ADDRESS, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01")                                                    \
     X(OID_COMMON_NAME, 3, "\x55\x04\x03")                                                                              \
     X(OID_COUNTRY, 3, "\x55\x04\x06")                                                                                  \

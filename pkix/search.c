@@ -83,7 +83,6 @@ static unsigned at_most(unsigned value, unsigned max)
 enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store *store,
                                  const struct pkix_domain *domain, const struct pkix_request *request)
 {
-    size_t bytes_left;
     enum pkix_error error;
 
     *s = (struct pkix_search){.store = store, .domain = domain, .request = request};
@@ -98,21 +97,28 @@ enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store 
     error = pkix_cert_read(request->leaf, &s->leaf);
     if (error != PKIX_OK)
         return error;
-    bytes_left = s->limits.extras_bytes_max;
+    s->extras_bytes_left = s->limits.extras_bytes_max;
     for (size_t i = 0; i < request->extras_count; i++) {
-        struct pkix_cert *cert = &s->extras[s->extras_count];
-
-        if (s->extras_count == s->limits.extras_max || request->extras[i].size > bytes_left) {
-            s->extras_ignored = (unsigned)(request->extras_count - i);
-            break;
-        }
-        bytes_left -= request->extras[i].size;
-        s->extra_errors[s->extras_count] = pkix_cert_read(request->extras[i], cert);
-        if (!is_known(s, cert))
-            s->extras_count++;
+        if (pkix_search_add_extra(s, request->extras[i]))
+            continue;
+        s->extras_ignored = (unsigned)(request->extras_count - i);
+        break;
     }
     pkix_search_find_reach(s);
     return PKIX_OK;
+}
+
+bool pkix_search_add_extra(struct pkix_search *s, struct span der)
+{
+    struct pkix_cert *cert = &s->extras[s->extras_count];
+
+    if (s->extras_count == s->limits.extras_max || der.size > s->extras_bytes_left)
+        return false;
+    s->extras_bytes_left -= der.size;
+    s->extra_errors[s->extras_count] = pkix_cert_read(der, cert);
+    if (!is_known(s, cert))
+        s->extras_count++;
+    return true;
 }
 
 static void note_tried(struct pkix_search *s, enum pkix_error error, struct failure failure)
@@ -282,7 +288,7 @@ static void collect_candidates(struct pkix_search *s, const struct pkix_cert *ch
         if (!span_equal(s->extras[i].subject, child->issuer))
             continue;
         add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
-        c->list[c->count - 1].leads_nowhere = !s->extra_reaches[i];
+        c->list[c->count - 1].leads_nowhere = !s->extra_reaches[i] && !pkix_search_may_fetch(s);
     }
     pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);
     add_remembered(s, child, c);
@@ -609,6 +615,24 @@ static enum pkix_error both_failed(enum pkix_error a, enum pkix_error b)
     return a == b ? a : PKIX_UNKNOWN_ISSUER;
 }
 
+/* Whether nobody but our memory knows an issuer. */
+static bool is_dead_end(const struct candidates *candidates)
+{
+    for (size_t i = 0; i < candidates->count; i++)
+        if (candidates->list[i].rank != RANK_REMEMBERED && !is_loop(candidates->search, candidates->list[i].cert))
+            return false;
+    return true;
+}
+
+static void note_dead_end(struct pkix_search *s, const struct pkix_cert *child)
+{
+    for (unsigned i = 0; i < s->dead_end_count; i++)
+        if (s->dead_ends[i] == child)
+            return;
+    if (s->dead_end_count < PKIX_DEAD_ENDS_MAX)
+        s->dead_ends[s->dead_end_count++] = child;
+}
+
 /* All issuers of the path's last certificate. What would lead in a circle, such as a root that is not trusted and names
  * itself, is none. */
 static enum pkix_error extend(struct pkix_search *s)
@@ -634,6 +658,8 @@ static enum pkix_error extend(struct pkix_search *s)
         }
         recorded = recorded == PKIX_OK ? error : both_failed(recorded, error);
     }
+    if (is_dead_end(candidates))
+        note_dead_end(s, child);
     if (candidates->count == loops) {
         recorded = PKIX_UNKNOWN_ISSUER;
         note_tried(s, recorded, at_end(s));
@@ -679,6 +705,10 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
     if (is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error);
     error = extend(s);
+    while (leaf_error == PKIX_OK && pkix_search_fetch_issuer(s, error)) {
+        s->tried_count = s->dead_end_count = 0;
+        error = extend(s);
+    }
     if ((error == PKIX_OK && leaf_error != PKIX_OK) || is_same_date_error(leaf_error, error)) {
         s->path.count = 1;
         note_tried(s, leaf_error, at_end(s));
@@ -701,4 +731,7 @@ void pkix_search_clear(struct pkix_search *s)
     for (unsigned i = 0; i < s->lent_count; i++)
         pkix_intermediates_return(s->store->remembered, s->lent[i]);
     s->lent_count = 0;
+    for (unsigned i = 0; i < s->fetched_count; i++)
+        free(s->fetched[i]);
+    s->fetched_count = 0;
 }

@@ -7,10 +7,12 @@
  *               └─ otherwise:    extend(path + issuer)
  *                    └─ then     revocation of the certificate below
  *
- * The words are those of pkix/verify.h. A *step* is one issuer tried. Everything is bounded: steps, signatures,
- * comparisons of names, work on policies, depth, and time. A signature is verified before anything is built upon it,
- * each pair of certificate and key once: the 16 kB message that costs mozilla::pkix 166 s costs us the signatures of
- * one level. */
+ * When there is no path, and an issuer may be fetched, it is done once more with what came (search_issuers.c).
+ *
+ * The words are those of pkix/verify.h. A *step* is one issuer tried; a *dead end* is a certificate on a path for which no
+ * issuer was sent or is configured. Everything is bounded: steps, signatures, comparisons of names, work on policies,
+ * depth, and time. A signature is verified before anything is built upon it, each pair of certificate and key once: the
+ * 16 kB message that costs mozilla::pkix 166 s costs us the signatures of one level. */
 #ifndef YETT_PKIX_SEARCH_H
 #define YETT_PKIX_SEARCH_H
 
@@ -25,6 +27,7 @@ enum {
     PKIX_EXTRAS_MAX = 128,        /* whatever the limits say */
     PKIX_CANDIDATES_MAX = 256,    /* likewise */
     PKIX_LENT_MAX = 64,           /* remembered intermediates that one verification looks at */
+    PKIX_DEAD_ENDS_MAX = 8,       /* noted in one search */
     PKIX_TRIED_MAX = 32,          /* paths remembered for the explanation */
     PKIX_SIGNATURE_MEMO_MAX = 256, /* signatures remembered within one verification */
     PKIX_DIGEST_MEMO_MAX = 64      /* certificates whose hash is remembered, likewise */
@@ -62,6 +65,13 @@ struct pkix_digest_memo {
     uint8_t digest[PKIX_CACHE_KEY_SIZE];
 };
 
+/* A question to the source of issuers, and what came of it. */
+struct pkix_issuer_note {
+    const struct pkix_cert *child;
+    struct span url;
+    const char *why; /* there was no answer of use; NULL: there was */
+};
+
 struct pkix_search;
 
 /* The outside world of a search, each with ctx first. Tests and fuzzers bring their own. */
@@ -87,6 +97,14 @@ struct pkix_search {
     enum pkix_error extra_errors[PKIX_EXTRAS_MAX];
     bool extra_reaches[PKIX_EXTRAS_MAX]; /* names lead from it to an authority of the store's */
     unsigned extras_count, extras_ignored;
+    size_t extras_bytes_left;
+
+    const struct pkix_cert *dead_ends[PKIX_DEAD_ENDS_MAX];
+    unsigned dead_end_count;
+    struct pkix_issuer_note issuer_notes[PKIX_ISSUERS_ASKED_MAX];
+    unsigned issuers_asked;
+    uint8_t *fetched[PKIX_EXTRAS_MAX]; /* extras that are ours to free */
+    unsigned fetched_count;
 
     struct pkix_intermediate *lent[PKIX_LENT_MAX]; /* by the store, until pkix_search_clear() */
     unsigned lent_count;
@@ -128,6 +146,16 @@ void pkix_search_remember(const struct pkix_search *search);
 
 /* Give back what the store has lent. The certificates of the search are not to be looked at any more. */
 void pkix_search_clear(struct pkix_search *search);
+
+/* An extra: a candidate that nobody vouches for. False when the limits have no room for it. */
+MUST_CHECK bool pkix_search_add_extra(struct pkix_search *search, struct span der);
+
+/* Whether issuers may still arrive: then a certificate that leads nowhere yet is not ruled out. */
+bool pkix_search_may_fetch(const struct pkix_search *search);
+
+/* After a search that ended in `error`: fetch an issuer of a dead end. True when there is one that was not there
+ * before, so that another search may end otherwise. */
+MUST_CHECK bool pkix_search_fetch_issuer(struct pkix_search *search, enum pkix_error error);
 
 /* Verify a signature within the limits, with the memo and the shared cache: for CRLs and OCSP responses. */
 MUST_CHECK enum pkix_error pkix_search_verify(struct pkix_search *search, const struct pkix_signed *statement,

@@ -54,19 +54,24 @@ static struct pkix_tried best_tried(const struct pkix_search *s, enum pkix_error
 
 static char *detail_of(const struct pkix_search *s, enum pkix_error error, const struct pkix_tried *best)
 {
-    char *text;
+    char *issuers = pkix_explain_issuers(s);
+    char *text = error == PKIX_OK ? base_strdup(pkix_error_sentence(error)) : pkix_explain(s, best);
 
-    if (error == PKIX_OK)
-        return base_printf("%s", pkix_error_sentence(error));
-    text = pkix_explain(s, best);
-    if (best->error != error) {
+    if (error != PKIX_OK && best->error != error) {
         char *both =
             base_printf("%s; of those tried, the path that came furthest: %s", pkix_error_sentence(error), text);
 
         free(text);
         text = both;
     }
-    if (s->extras_ignored > 0) {
+    if (issuers[0] != '\0') {
+        char *longer = base_printf("%s%s", text, issuers);
+
+        free(text);
+        text = longer;
+    }
+    free(issuers);
+    if (error != PKIX_OK && s->extras_ignored > 0) {
         char *longer = base_printf("%s; %u certificates of the peer were ignored", text, s->extras_ignored);
 
         free(text);

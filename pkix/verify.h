@@ -159,6 +159,27 @@ struct pkix_crl_source {
                                  const char **why);
 };
 
+/* Issuers from outside (caIssuers, RFC 5280 section 4.2.2.1), for peers that do not send theirs. The source is asked
+ * only when the search has found no path without it, for certificates none of whose issuers was sent or is configured;
+ * never when the leaf is refused for its own fields or its names, never with PKIX_MUST_NOT_WAIT, and at most
+ * PKIX_ISSUERS_ASKED_MAX times in a verification, each address once. But unlike the addresses of evidence these are in
+ * certificates that *nobody has verified*: anybody can make one, and have it name whatever he wants to be asked. Where
+ * questions may go is the source's to decide. What comes is a candidate as if the peer had sent it, within the same
+ * limits. The time it takes does not count for wall_ms_max. */
+enum { PKIX_ISSUERS_ASKED_MAX = 3 };
+
+struct pkix_issuer_answer {
+    uint8_t *bytes; /* as pkix/issuers.h reads them, from base_alloc(); pkix frees it. NULL: there is none */
+    size_t size;
+    const char *why; /* no bytes: static, such as "the host did not answer in time" */
+};
+
+/* Called from any thread that verifies; it MUST be thread-safe, and keeps a deadline of its own. */
+struct pkix_issuer_source {
+    void *ctx;
+    void (*ask)(void *ctx, struct span url, struct pkix_issuer_answer *answer);
+};
+
 struct pkix_request {
     struct span leaf;              /* DER; borrowed until pkix_verify() returns */
     const struct span *extras;     /* DER each; may be NULL when extras_count is 0 */
@@ -176,7 +197,8 @@ struct pkix_request {
     const struct pkix_crl_set *crls; /* pkix/crl.h; borrowed; NULL: none */
     const struct pkix_evidence_source *evidence; /* NULL: none */
     const struct pkix_crl_source *crl_source;    /* NULL: none */
-    enum pkix_waiting evidence_waiting;          /* of both */
+    const struct pkix_issuer_source *issuers;    /* NULL: none */
+    enum pkix_waiting evidence_waiting;          /* of all three */
     struct pkix_policy_inputs policy;
     const struct pkix_pin *pins;   /* some certificate of the path, anchor included, has one of these keys (as RFC 7469 */
     size_t pin_count;              /* section 2.6 has it); 0: any key will do */

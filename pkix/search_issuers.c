@@ -1,0 +1,112 @@
+/* see pkix/search.h: fetching what no peer sent */
+#include "pkix/issuers.h"
+#include "pkix/names.h"
+#include "pkix/search.h"
+
+#include <stdlib.h>
+
+/* Reasons that another issuer of the same name could change. Remembered ones may be out of date, or have an older key.
+ */
+static bool is_for_want_of_an_issuer(enum pkix_error error)
+{
+    return error == PKIX_UNKNOWN_ISSUER || error == PKIX_BAD_SIGNATURE || error == PKIX_EXPIRED_ISSUER ||
+           error == PKIX_NOT_YET_VALID_ISSUER;
+}
+
+/* Whoever names nobody we look for is not worth a question. */
+static bool has_wanted_name(const struct pkix_search *s)
+{
+    return s->request->name.type == PKIX_NAME_NONE || pkix_name_check(&s->leaf, &s->request->name) == PKIX_OK;
+}
+
+static bool was_asked(const struct pkix_search *s, struct span url)
+{
+    for (unsigned i = 0; i < s->issuers_asked; i++)
+        if (span_equal(s->issuer_notes[i].url, url))
+            return true;
+    return false;
+}
+
+struct arrival {
+    struct pkix_search *search;
+    struct span wanted; /* subject */
+    bool has_wanted, is_full;
+};
+
+static void take(void *ctx, struct span der)
+{
+    struct arrival *a = ctx;
+    struct pkix_search *s = a->search;
+    unsigned before = s->extras_count;
+    uint8_t *copy;
+
+    if (s->fetched_count == PKIX_EXTRAS_MAX) {
+        a->is_full = true;
+        return;
+    }
+    copy = base_memdup(der.data, der.size);
+    a->is_full = a->is_full || !pkix_search_add_extra(s, span_of(copy, der.size));
+    if (s->extras_count == before) {
+        free(copy); /* no room, or it is there already */
+        return;
+    }
+    s->fetched[s->fetched_count++] = copy;
+    a->has_wanted = a->has_wanted || span_equal(s->extras[before].subject, a->wanted);
+}
+
+/* NULL, or why what came is of no use. */
+static const char *read_answer(struct pkix_search *s, const struct pkix_cert *child,
+                               const struct pkix_issuer_answer *answer)
+{
+    struct arrival arrival = {.search = s, .wanted = child->issuer};
+
+    if (answer->bytes == NULL)
+        return answer->why;
+    if (pkix_issuers_read(span_of(answer->bytes, answer->size), take, &arrival) != PKIX_OK)
+        return "what came is no certificate, and no PKCS #7 message with nothing but certificates";
+    if (arrival.has_wanted)
+        return NULL;
+    return arrival.is_full ? "there are too many certificates already"
+                           : "what came has not the issuer's name, or no news";
+}
+
+/* The wait is the source's, and does not count for the search. Whether it was of use. */
+static bool ask(struct pkix_search *s, const struct pkix_cert *child, struct span url)
+{
+    const struct pkix_issuer_source *source = s->request->issuers;
+    struct pkix_issuer_note *note = &s->issuer_notes[s->issuers_asked++];
+    struct pkix_issuer_answer answer = {.bytes = NULL};
+    uint64_t start_ms = s->domain->now_ms();
+
+    source->ask(source->ctx, url, &answer);
+    if (s->deadline_ms != 0)
+        s->deadline_ms += s->domain->now_ms() - start_ms;
+    *note = (struct pkix_issuer_note){.child = child, .url = url, .why = read_answer(s, child, &answer)};
+    free(answer.bytes);
+    return note->why == NULL;
+}
+
+bool pkix_search_may_fetch(const struct pkix_search *s)
+{
+    return s->request->issuers != NULL && s->request->evidence_waiting == PKIX_MAY_WAIT &&
+           s->issuers_asked < PKIX_ISSUERS_ASKED_MAX;
+}
+
+bool pkix_search_fetch_issuer(struct pkix_search *s, enum pkix_error error)
+{
+    if (!pkix_search_may_fetch(s) || s->exhausted ||
+        !is_for_want_of_an_issuer(error) || !has_wanted_name(s))
+        return false;
+    for (unsigned i = 0; i < s->dead_end_count && s->issuers_asked < PKIX_ISSUERS_ASKED_MAX; i++) {
+        const struct pkix_cert *child = s->dead_ends[i];
+        struct span url = pkix_cert_issuer_url(child);
+
+        if (pkix_cert_is_self_issued(child) || url.size == 0 || was_asked(s, url))
+            continue;
+        if (!ask(s, child, url))
+            continue;
+        pkix_search_find_reach(s);
+        return true;
+    }
+    return false;
+}
