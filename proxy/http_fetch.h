@@ -1,8 +1,8 @@
 /* proxy/http_fetch.h: one plain-HTTP request and its answer, on a thread that may wait.
  *
- * For OCSP responders and CRLs, whose answers are signed: plain http only, no proxies, no redirects, no cookies, one
- * request a connection. The deadline is absolute and holds for everything, finding the address included: getaddrinfo()
- * cannot be stopped, so it runs on a thread of its own that is forgotten when the time is up (at most
+ * For OCSP responders, CRLs and issuers, whose answers are signed: plain http only, no proxies, no redirects, no
+ * cookies, one request a connection. The deadline is absolute and holds for everything, finding the address included:
+ * getaddrinfo() cannot be stopped, so it runs on a thread of its own that is forgotten when the time is up (at most
  * LIMIT_FETCH_LOOKUPS such threads; one more is a failure). A *stop* ends it earlier, from another thread.
  * Threads: any, but never the loop's. */
 #ifndef YETT_PROXY_HTTP_FETCH_H

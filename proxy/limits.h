@@ -82,6 +82,15 @@ enum {
     LIMIT_PROBE_MODULE_MS = 10000, /* for a PKCS#11 module to load and list its tokens */
     LIMIT_PROBE_MODULE_BYTES = 256 * 1024, /* of that list */
 
+    LIMIT_ISSUER_TIMEOUT_MS = 3000, /* for one question, waiting for others included */
+    LIMIT_ISSUER_ANSWER_MAX = 60 * 1024,
+    LIMIT_ISSUER_URLS = 32,         /* of which the answer, or the failure, is remembered */
+    LIMIT_ISSUER_MEMORY_MS = 60 * 1000, /* how long */
+    LIMIT_ISSUER_ASKING = 4,        /* handshakes of a service that may wait for one at a time: of its 8 threads or more,
+                                     * some are left to those that need none */
+    LIMIT_ISSUER_FETCHES = 60,      /* requests of a service within ... */
+    LIMIT_ISSUER_WINDOW_MS = 60 * 1000, /* ... this: whoever makes certificates chooses what is asked */
+
     LIMIT_ATTEMPT_DELAY_MS = 250,   /* RFC 8305 section 5: Connection Attempt Delay */
     LIMIT_RESOLUTION_DELAY_MS = 50, /* RFC 8305 section 3: Resolution Delay */
     LIMIT_ATTEMPTS = 4,             /* connects of one session under way at a time */

@@ -3,6 +3,8 @@
 
 #include "pkix/blocklist.h"
 #include "pkix/ev.h"
+#include "proxy/issuer_fetch.h"
+#include "proxy/limits.h"
 #include "proxy/revocation.h"
 #include "proxy/token_trust.h"
 #include <errno.h>
@@ -35,6 +37,7 @@ struct services_shared {
     struct shared_store *stores;
     size_t store_count;
     struct revocation *revocation;
+    struct issuer_fetch *issuers;
     char **pool_groups; /* their names: a token, a service, or a service that asks responders */
     size_t pool_group_count;
 };
@@ -243,7 +246,8 @@ static size_t pool_group_of(struct services_shared *shared, const struct config_
     return pool_group_named(shared, name);
 }
 
-/* Steps that may ask a responder wait for it among themselves: a token is nobody's to hold up, nor another service. */
+/* Steps that may ask a responder, or fetch an issuer, wait for it among themselves: a token is nobody's to hold up, nor
+ * another service. */
 static size_t fetch_group_of(struct services_shared *shared, const struct config_service *service)
 {
     char name[2 * POOL_GROUP_NAME_MAX];
@@ -323,6 +327,14 @@ static size_t read_staple(const struct config_service *service, uint8_t **data, 
     return 0;
 }
 
+/* NULL: nothing is fetched. */
+static const struct pkix_issuer_source *issuer_source_of(struct services_shared *shared,
+                                                         const struct config_service *config)
+{
+    return issuer_fetch_open(shared->issuers, config->issuer_fetch, config->issuer_fetch_count,
+                             LIMIT_ISSUER_TIMEOUT_MS);
+}
+
 static void open_server_context(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
@@ -353,6 +365,8 @@ static void open_server_context(struct services_shared *shared, struct service *
     if (config->peer != CONFIG_PEER_NONE)
         options.revocation =
             revocation_open(shared->revocation, config, config->peer_trust, config->peer_trust_count, findings);
+    if (config->peer != CONFIG_PEER_NONE)
+        options.issuers = issuer_source_of(shared, config);
     if (config->ocsp_staple != NULL) {
         size_t size = read_staple(config, &staple, findings);
         options.ocsp_staple = span_of(staple, size);
@@ -384,8 +398,10 @@ static void open_client_context(struct services_shared *shared, struct service *
         .identity_count = s->connect_identity_count,
     };
 
-    if (!config->insecure_no_verify)
+    if (!config->insecure_no_verify) {
         options.revocation = revocation_open(shared->revocation, config, config->trust, config->trust_count, findings);
+        options.issuers = issuer_source_of(shared, config);
+    }
     if (!tls_client_context_create(&options, &s->client_context, &error)) {
         config_finding_add(findings, config->place, "service %s: %s", config->name, error);
         free(error);
@@ -457,7 +473,9 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->protocol = protocol_of(config->protocol);
     s->greeting_name = choose_greeting_name(config);
     s->pool_group = pool_group_of(shared, config);
-    s->fetch_group = config->ocsp_fetch || config->crl_fetch ? fetch_group_of(shared, config) : s->pool_group;
+    s->fetch_group = config->ocsp_fetch || config->crl_fetch || config->issuer_fetch_count != 0
+                         ? fetch_group_of(shared, config)
+                         : s->pool_group;
     s->pins = read_pins(config);
     read_policies(shared, s, findings);
     if (config->listen_tls != CONFIG_TLS_NONE) {
@@ -493,6 +511,7 @@ struct services *services_open(const struct config *config, struct config_findin
     services->shared->config = config;
     services->shared->revocation = revocation_create(config);
     read_ev_list(config->ev, &services->shared->ev, findings);
+    services->shared->issuers = issuer_fetch_create();
     if (check_blocklist(config->blocklist, findings))
         services->shared->blocklist = config->blocklist;
     for (size_t i = 0; i < config->service_count; i++) {
@@ -525,6 +544,7 @@ static void destroy_shared(struct services_shared *shared)
         pkix_store_destroy(&shared->stores[i].store);
     revocation_destroy(&shared->revocation);
     pkix_ev_list_clear(&shared->ev);
+    issuer_fetch_destroy(&shared->issuers);
     for (size_t i = 0; i < shared->pool_group_count; i++)
         free(shared->pool_groups[i]);
     free(shared->identities);

@@ -242,6 +242,7 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
                        options->alpn_count);
     c->insecure_no_verify = options->insecure_no_verify;
     c->revocation = options->revocation;
+    c->issuers = options->issuers;
     c->pins = options->pins;
     c->pin_count = options->pin_count;
     c->policy = options->policy;
@@ -374,6 +375,7 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
     c->sni = options->sni;
     c->peer = options->peer;
     c->revocation = options->revocation;
+    c->issuers = options->issuers;
     c->pins = options->pins;
     c->pin_count = options->pin_count;
     c->policy = options->policy;

@@ -77,8 +77,8 @@ bool tls_engine_may_fetch(const struct tls_engine *e)
 {
     const struct tls_context *c = e->context;
 
-    if ((c->revocation.evidence == NULL && c->revocation.crl_source == NULL) || e->failed || e->handshake_done ||
-        e->peer_judged || e->give_up_name != NULL || e->transport.in.size == 0)
+    if ((c->revocation.evidence == NULL && c->revocation.crl_source == NULL && c->issuers == NULL) || e->failed ||
+        e->handshake_done || e->peer_judged || e->give_up_name != NULL || e->transport.in.size == 0)
         return false;
     return c->role == TLS_ROLE_CLIENT ? !c->insecure_no_verify : c->peer != TLS_PEER_NONE && e->hello_checked;
 }

@@ -64,6 +64,7 @@ struct tls_server_options {
     enum tls_peer peer;
     const struct pkix_store *trust;   /* for client certificates; borrowed; needed unless peer is NONE */
     struct tls_revocation revocation; /* of client certificates */
+    const struct pkix_issuer_source *issuers; /* that clients did not send; borrowed; NULL: none is fetched */
     const struct pkix_pin *pins;      /* of clients' paths (pkix/verify.h); borrowed while the context lives */
     size_t pin_count;
     struct pkix_policy_inputs policy; /* likewise; what it points to is borrowed */
@@ -78,6 +79,7 @@ struct tls_client_options {
     size_t alpn_count;
     const struct pkix_store *trust;   /* borrowed; needed unless insecure_no_verify */
     struct tls_revocation revocation;
+    const struct pkix_issuer_source *issuers; /* that servers did not send; borrowed; NULL: none is fetched */
     bool insecure_no_verify;
     const struct pkix_pin *pins;      /* of servers' paths; borrowed while the context lives */
     size_t pin_count;
@@ -104,13 +106,13 @@ void tls_engine_destroy(struct tls_engine **e);
 /* Bits of enum tls_wants. */
 unsigned tls_engine_wants(const struct tls_engine *e);
 
-/* Whether the next tls_engine_step() may wait for a token or for revocation. Not before a server has something to read:
- * a client that says nothing takes nobody's place. May change as the handshake goes on (a server with software and
- * token identities knows after the ClientHello at the latest; then `true` is the safe side). */
+/* Whether the next tls_engine_step() may wait for a token, for revocation, or for an issuer. Not before a server has
+ * something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a server with
+ * software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
 bool tls_engine_may_block(const struct tls_engine *e);
 
-/* Whether it may wait for one of the context's sources of evidence and CRLs: then it may wait for somebody's server,
- * and should not hold up those that wait for a token. Implies tls_engine_may_block(). */
+/* Whether it may wait for one of the context's sources of evidence, CRLs and issuers: then it may wait for somebody's
+ * server, and should not hold up those that wait for a token. Implies tls_engine_may_block(). */
 bool tls_engine_may_fetch(const struct tls_engine *e);
 
 /* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */

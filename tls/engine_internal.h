@@ -58,6 +58,7 @@ struct tls_context {
     PRFileDesc *model; /* client: the model. Server: that of sites[0], borrowed */
     const struct pkix_store *trust;
     struct tls_revocation revocation;
+    const struct pkix_issuer_source *issuers; /* NULL: none */
     const struct pkix_pin *pins;
     size_t pin_count;
     struct pkix_policy_inputs policy;

@@ -83,6 +83,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .crls = e->context->revocation.crls,
         .evidence = e->context->revocation.evidence,
         .crl_source = e->context->revocation.crl_source,
+        .issuers = e->context->issuers,
         /* Before a session is offered, and when a TLS 1.2 server renegotiates, nothing may block. */
         .evidence_waiting = use == TLS_VERDICT_TELL && !e->handshake_done ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
         .pins = e->context->pins,

@@ -167,14 +167,26 @@ static void session_is_not_offered_when_it_would_take_waiting(void **state)
     tls_context_destroy(&server);
 }
 
+static void ask_issuer(void *ctx, struct span url, struct pkix_issuer_answer *answer)
+{
+    (void)ctx;
+    (void)url;
+    (void)answer;
+    fail_msg("the issuer is there");
+}
+
 /* A step may wait only where the peer's certificate may be read in it, and never once the verdict is there. */
 static void only_the_step_that_reads_the_certificate_may_fetch(void **state)
 {
     struct fixture *f = *state;
     struct source source = source_that(PKIX_EVIDENCE_STATEMENT, PKIX_OK);
     struct tls_context *server = server_of(f), *client = client_of(f, &source, PKIX_REVOCATION_SOFT);
+    const struct pkix_issuer_source issuers = {.ask = ask_issuer};
     struct tls_context *plain = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+    struct tls_context *fetching =
+        test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store, .issuers = &issuers});
     struct tls_engine *one = tls_engine_create(client, "a.example.org", NULL),
+                      *third = tls_engine_create(fetching, "a.example.org", NULL),
                       *other = tls_engine_create(plain, "a.example.org", NULL);
     struct test_pair p;
     uint8_t *space;
@@ -190,8 +202,15 @@ static void only_the_step_that_reads_the_certificate_may_fetch(void **state)
     space[0] = 22;
     tls_engine_records_commit(other, 1);
     assert_false(tls_engine_may_fetch(other) || tls_engine_may_block(other));
+    assert_false(tls_engine_may_fetch(third));
+    space = tls_engine_records_reserve(third, &size);
+    space[0] = 22;
+    tls_engine_records_commit(third, 1);
+    assert_true(tls_engine_may_fetch(third) && tls_engine_may_block(third));
     tls_engine_destroy(&one);
     tls_engine_destroy(&other);
+    tls_engine_destroy(&third);
+    assert_int_equal(connect_once(fetching, server), FULL);
 
     test_pair_init(&p, client, "a.example.org", "key", server);
     test_pair_handshake(&p);
@@ -200,6 +219,7 @@ static void only_the_step_that_reads_the_certificate_may_fetch(void **state)
     test_pair_clear(&p);
     tls_context_destroy(&client);
     tls_context_destroy(&plain);
+    tls_context_destroy(&fetching);
     tls_context_destroy(&server);
 }
 
