@@ -214,8 +214,8 @@ bool intermediates_learn(struct intermediates *i, const char *pem)
         return false;
     if (text.size > INTERMEDIATES_PEM_BYTES_MAX ||
         !intermediates_text_read(text, "a worker", i->known, &added, &error)) {
-        log_line(LOG_LEVEL_WARNING, "intermediate_not_readable",
-                 log_text("reason", error == NULL ? "a worker: it is too long" : error));
+        log_peer_line(LOG_LEVEL_WARNING, "intermediate_not_readable",
+                      log_text("reason", error == NULL ? "a worker: it is too long" : error));
         free(error);
         return false;
     }
