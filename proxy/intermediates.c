@@ -17,6 +17,7 @@
 struct keeping {
     char *path; /* NULL: nowhere */
     bool is_foreign;
+    bool is_behind; /* the table has had more than the file */
 };
 
 struct intermediates {
@@ -125,6 +126,7 @@ void intermediates_prepare(struct intermediates *i, const struct config *config)
     }
     if (path == NULL)
         return;
+    i->next.is_behind = pkix_intermediates_count(i->known) != 0;
     found = intermediates_file_read(path, i->known, &error);
     i->next.is_foreign = found == INTERMEDIATES_FILE_FOREIGN;
     forget_fd(i);
@@ -191,15 +193,13 @@ static void note_news(struct intermediates *i)
 
 void intermediates_commit(struct intermediates *i)
 {
-    bool moved = !same_path(i->now.path, i->next.path);
-
+    if (!same_path(i->now.path, i->next.path))
+        i->failed = false;
     free(i->now.path);
     i->now = i->next;
     i->next.path = NULL;
-    if (moved)
-        i->failed = false;
-    if (moved && i->now.path != NULL && pkix_intermediates_count(i->known) != 0)
-        i->has_new_uses = true; /* what is known already goes there too, at the end at the latest */
+    if (i->now.is_behind)
+        i->has_new_uses = true; /* with the next news, or at the end */
 }
 
 /* ---- news ---- */

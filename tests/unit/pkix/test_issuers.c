@@ -400,6 +400,21 @@ static void circle_of_addresses_ends(void **state)
     assert_string_equal(source.urls, "http://a/ca");
 }
 
+/* The only issuer that is known leads in a circle; the address leads to the same authority, certified by the root. */
+static void circle_of_the_peers_is_left(void **state)
+{
+    struct source source = {.asked = 0};
+    struct scene scene = scene_with(&source, make(builder_server(host, 2, "even", 10)), root);
+
+    (void)state;
+    scene_add_extra(&scene, make(builder_authority("even", 10, "odd", 11)));
+    scene_add_extra(&scene, made_with(builder_authority("odd", 11, "even", 10), "http://a/even"));
+    add_answer(&source, "http://a/even", make(builder_authority("even", 10, "root", 0)));
+    assert_verdict(&scene, PKIX_OK);
+    assert_int_equal(source.asked, 1);
+    assert_int_equal(scene.path_length, 3);
+}
+
 /* Of two issuers that were sent, neither of which has one itself. */
 static void every_dead_end_is_tried(void **state)
 {
@@ -502,6 +517,7 @@ int main(void)
         cmocka_unit_test(nothing_is_asked_about_the_distrusted),
         cmocka_unit_test(chain_is_fetched_up_to_the_limit),
         cmocka_unit_test(circle_of_addresses_ends),
+        cmocka_unit_test(circle_of_the_peers_is_left),
         cmocka_unit_test(every_dead_end_is_tried),
         cmocka_unit_test(fetched_issuer_is_remembered),
         cmocka_unit_test(remembered_issuer_that_is_no_good_hides_nothing),

@@ -282,6 +282,7 @@ static void assert_file(const char *indexes)
 static void keeper_outlives_itself(void **state)
 {
     struct keeper k;
+    struct stat before, after;
 
     (void)state;
     keeper_start(&k, path, INTERMEDIATES_WRITE_MS);
@@ -299,6 +300,12 @@ static void keeper_outlives_itself(void **state)
     assert_false(learn(&k, 1)); /* the order alone: kept at the end */
     keeper_stop(&k);
     assert_file("01");
+
+    assert_int_equal(stat(path, &before), 0);
+    keeper_start(&k, path, 1);
+    keeper_stop(&k); /* nothing has changed: the very same file */
+    assert_int_equal(stat(path, &after), 0);
+    assert_int_equal(after.st_ino, before.st_ino);
 
     (void)unlink(path);
     keeper_start(&k, path, INTERMEDIATES_WRITE_MS);
