@@ -144,31 +144,35 @@ struct lookup {
     int done_fd; /* an eventfd, readable once it is done */
     char host[STARTTLS_HOST_BYTES_MAX + 1];
     uint16_t port;
+    enum http_fetch_word word;
     int error; /* of getaddrinfo() */
     struct addresses found;
 };
 
 static struct {
     pthread_mutex_t lock;
-    unsigned running;
+    unsigned running, strangers; /* the latter among the former */
 } lookups = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool lookup_may_begin(void)
+static bool lookup_may_begin(enum http_fetch_word word)
 {
-    bool may;
+    bool is_strangers = word == HTTP_FETCH_WORD_STRANGERS, may;
 
     pthread_mutex_lock(&lookups.lock);
-    may = lookups.running < LIMIT_FETCH_LOOKUPS;
-    if (may)
+    may = lookups.running < LIMIT_FETCH_LOOKUPS && (!is_strangers || lookups.strangers < LIMIT_FETCH_LOOKUPS_STRANGERS);
+    if (may) {
         lookups.running++;
+        lookups.strangers += is_strangers;
+    }
     pthread_mutex_unlock(&lookups.lock);
     return may;
 }
 
-static void lookup_ended(void)
+static void lookup_ended(enum http_fetch_word word)
 {
     pthread_mutex_lock(&lookups.lock);
     lookups.running--;
+    lookups.strangers -= word == HTTP_FETCH_WORD_STRANGERS;
     pthread_mutex_unlock(&lookups.lock);
 }
 
@@ -207,7 +211,7 @@ static void *run_lookup(void *arg)
     }
     if (list != NULL)
         freeaddrinfo(list);
-    lookup_ended();
+    lookup_ended(l->word);
     pthread_mutex_lock(&l->lock);
     l->found = found;
     l->error = error;
@@ -217,7 +221,7 @@ static void *run_lookup(void *arg)
     return NULL;
 }
 
-static struct lookup *lookup_start(const struct http_url *url)
+static struct lookup *lookup_start(const struct http_url *url, enum http_fetch_word word)
 {
     int done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct lookup *l;
@@ -233,6 +237,7 @@ static struct lookup *lookup_start(const struct http_url *url)
     l->users = 2;
     l->done_fd = done_fd;
     l->port = url->port;
+    l->word = word;
     memcpy(l->host, url->host, sizeof(l->host));
     pthread_mutex_init(&l->lock, NULL);
     pthread_attr_init(&attributes);
@@ -241,7 +246,7 @@ static struct lookup *lookup_start(const struct http_url *url)
     pthread_attr_destroy(&attributes);
     if (started)
         return l;
-    lookup_ended();
+    lookup_ended(word);
     l->users = 1;
     pthread_mutex_lock(&l->lock);
     leave_lookup(l);
@@ -257,7 +262,7 @@ static enum http_fetch_status find_addresses(const struct http_fetch_request *r,
         found->count = 1;
         return HTTP_FETCH_OK;
     }
-    if (!lookup_may_begin() || (l = lookup_start(&r->url)) == NULL) {
+    if (!lookup_may_begin(r->word) || (l = lookup_start(&r->url, r->word)) == NULL) {
         *error = base_strdup("too many names are being looked up");
         return HTTP_FETCH_UNREACHABLE;
     }

@@ -33,6 +33,11 @@ struct http_fetch_stop *http_fetch_stop_create(void); /* NULL: out of descriptor
 void http_fetch_stop_set(struct http_fetch_stop *stop);
 void http_fetch_stop_destroy(struct http_fetch_stop **stop); /* when no request uses it */
 
+/* Whose word the URL is: an authority's that leads to one of our anchors, or that of anybody who connects. Strangers
+ * have a part of the lookups only, LIMIT_FETCH_LOOKUPS_STRANGERS, so that names for which no server answers keep nobody
+ * from asking authorities. */
+enum http_fetch_word { HTTP_FETCH_WORD_AUTHORITYS, HTTP_FETCH_WORD_STRANGERS };
+
 struct http_fetch_request {
     struct http_url url;
     const char *content_type; /* NULL: GET. Otherwise POST of the body */
@@ -41,6 +46,7 @@ struct http_fetch_request {
     uint32_t silence_ms;  /* how long one step may bring nothing, be it bytes or a connection; 0: until the deadline */
     size_t answer_max;    /* bytes of the answer's body */
     enum http_fetch_reach reach;
+    enum http_fetch_word word;
     const struct http_fetch_stop *stop; /* NULL: none. Once it is set: HTTP_FETCH_LATE */
 };
 

@@ -274,7 +274,12 @@ static const char *why_not(enum http_fetch_status status)
 static void fetch(struct issuer_fetch *f, struct entry *e, const struct question *q, struct pkix_issuer_answer *answer)
 {
     const struct http_fetch_request request = {
-        .url = q->url, .deadline_ms = q->deadline_ms, .answer_max = LIMIT_ISSUER_ANSWER_MAX, .reach = q->reach};
+        .url = q->url,
+        .deadline_ms = q->deadline_ms,
+        .answer_max = LIMIT_ISSUER_ANSWER_MAX,
+        .reach = q->reach,
+        .word = HTTP_FETCH_WORD_STRANGERS,
+    };
     /* Who waited for others first may have no time left: that is not the host's failure. */
     bool is_fair = base_now_ms() + q->asker->timeout_ms / 2 <= q->deadline_ms;
     uint8_t *bytes;

@@ -51,8 +51,9 @@ enum {
     LIMIT_RESOLVER_WAITING = 1024,  /* lookups waiting for a thread */
     LIMIT_ADDRESSES = 16,           /* of one family of a name that are tried */
 
-    LIMIT_FETCH_LOOKUPS = 8,   /* getaddrinfo() calls for OCSP responders at a time, forgotten ones included */
-    LIMIT_FETCH_ADDRESSES = 8, /* of a responder that are tried */
+    LIMIT_FETCH_LOOKUPS = 8,           /* getaddrinfo() calls for what is fetched at a time, forgotten ones included */
+    LIMIT_FETCH_LOOKUPS_STRANGERS = 4, /* of them, for what nobody has verified */
+    LIMIT_FETCH_ADDRESSES = 8,      /* of a responder that are tried */
 
     LIMIT_OCSP_ANSWER_MAX = 64 * 1024,
     LIMIT_OCSP_FETCHES_PER_RESPONDER = 4, /* at a time: with soft, who comes then goes on without an answer */
