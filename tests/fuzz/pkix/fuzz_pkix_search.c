@@ -1,8 +1,9 @@
 /* The search, over a graph of certificates that the input describes.
  *
  * Four bytes make one certificate: subject, issuer, key and signer, each one of eight; bits of them choose path length,
- * age and whether it is an anchor. Signatures are a toy: the signature's last byte is the number of the signing key.
- * What must hold: the limits, and that a path found is one. */
+ * age, and whether it is an anchor, sent by the peer, or to be had at the address that those it has issued name.
+ * Signatures are a toy: the signature's last byte is the number of the signing key. What must hold: the limits, and
+ * that a path found is one. */
 #include "fuzz_support.h"
 #include "pkix/search.h"
 
@@ -67,7 +68,7 @@ static void put_spki(struct writer *w, unsigned key)
 }
 
 /* basicConstraints, critical, of an authority; path length 0 to 2, or none. */
-static void put_extensions(struct writer *w, unsigned path_length)
+static void put_basic_constraints(struct writer *w, unsigned path_length)
 {
     static const uint8_t oid_critical[] = {0x06, 0x03, 0x55, 0x1d, 0x13, 0x01, 0x01, 0xff};
     uint8_t length[] = {0x02, 0x01, (uint8_t)path_length}, ca[] = {0x01, 0x01, 0xff};
@@ -80,14 +81,40 @@ static void put_extensions(struct writer *w, unsigned path_length)
     wrap(w, ASN1_OCTET_STRING, mark);
     put(w, oid_critical, sizeof(oid_critical));
     wrap(w, ASN1_SEQUENCE, mark);
+}
+
+/* authorityInfoAccess: the issuer is at "http://a/" and its letter. */
+static void put_access(struct writer *w, unsigned issuer)
+{
+    static const uint8_t oid[] = {0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x01, 0x01};
+    uint8_t access[] = {0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x02, 0x86,
+                        0x0a, 'h',  't',  't',  'p',  ':',  '/',  '/',  'a',  '/',  'A'};
+    size_t mark = w->at;
+
+    access[sizeof(access) - 1] = (uint8_t)('A' + issuer);
+    put(w, access, sizeof(access));
     wrap(w, ASN1_SEQUENCE, mark);
-    wrap(w, ASN1_CONTEXT_CONSTRUCTED | 3, mark);
+    wrap(w, ASN1_SEQUENCE, mark);
+    wrap(w, ASN1_OCTET_STRING, mark);
+    put(w, oid, sizeof(oid));
+    wrap(w, ASN1_SEQUENCE, mark);
 }
 
 struct node {
     unsigned subject, issuer, key, signer, path_length;
-    bool expired, anchor, leaf;
+    bool expired, anchor, served, leaf;
 };
+
+static void put_extensions(struct writer *w, const struct node *node)
+{
+    size_t mark = w->at;
+
+    put_access(w, node->issuer);
+    if (!node->leaf)
+        put_basic_constraints(w, node->path_length);
+    wrap(w, ASN1_SEQUENCE, mark);
+    wrap(w, ASN1_CONTEXT_CONSTRUCTED | 3, mark);
+}
 
 static struct span put_certificate(struct writer *w, const struct node *node, unsigned serial)
 {
@@ -108,8 +135,7 @@ static struct span put_certificate(struct writer *w, const struct node *node, un
     put(w, signature, sizeof(signature));
     put(w, ecdsa, sizeof(ecdsa));
     tbs = w->at;
-    if (!node->leaf)
-        put_extensions(w, node->path_length);
+    put_extensions(w, node);
     put_spki(w, node->key);
     put_name(w, node->subject);
     put(w, node->expired ? past : valid, sizeof(valid) - 1);
@@ -155,6 +181,23 @@ static enum pkix_error no_revocation(void *ctx, struct pkix_search *search, cons
     return PKIX_OK;
 }
 
+/* What is served: one certificate for each name, the last one. */
+struct served {
+    struct span by_name[KINDS];
+    unsigned asked;
+};
+
+static void ask(void *ctx, struct span url, struct pkix_issuer_answer *answer)
+{
+    struct served *s = ctx;
+    struct span der = s->by_name[url.data[url.size - 1] - 'A'];
+
+    s->asked++;
+    answer->why = "nobody has it";
+    if (der.size != 0)
+        *answer = (struct pkix_issuer_answer){.bytes = base_memdup(der.data, der.size), .size = der.size};
+}
+
 static uint64_t no_time(void)
 {
     return 0;
@@ -193,7 +236,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span extras[NODES_MAX];
     struct pkix_store *store;
     struct pkix_search *search;
-    struct pkix_request request = {.time = now, .limits = &limits};
+    struct served served = {.asked = 0};
+    const struct pkix_issuer_source source = {&served, ask};
+    struct pkix_request request = {.time = now, .limits = &limits, .issuers = &source};
 
     if (size < 4)
         return 0;
@@ -203,13 +248,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     search = base_alloc(sizeof(*search));
     for (unsigned i = 0; 4 * i + 3 < size && i <= NODES_MAX; i++) {
         const uint8_t *b = data + 4 * (size_t)i;
-        struct node node = {b[0] % KINDS, b[1] % KINDS, b[2] % KINDS, b[3] % KINDS,
-                            b[0] / KINDS % 4, b[1] / KINDS % 8 == 0, b[2] / KINDS % 8 == 0, i == 0};
+        struct node node = {b[0] % KINDS,          b[1] % KINDS,          b[2] % KINDS,
+                            b[3] % KINDS,          b[0] / KINDS % 4,      b[1] / KINDS % 8 == 0,
+                            b[2] / KINDS % 8 == 0, b[3] / KINDS % 4 == 2, i == 0};
         struct span der = put_certificate(&writers[i], &node, i % 127 + 1);
         char *error = NULL;
 
         if (i == 0)
             request.leaf = der;
+        else if (!node.anchor && node.served)
+            served.by_name[node.subject] = der;
         else if (!node.anchor)
             extras[extra_count++] = der;
         else if (!pkix_store_add_anchor(store, der, &error))
@@ -224,6 +272,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     assert(search->signature_checks <= SIGNATURES_MAX && calls <= SIGNATURES_MAX);
     assert(search->signature_cost_us <= COST_US_MAX);
     assert(search->steps <= STEPS_MAX);
+    assert(served.asked <= PKIX_ISSUERS_ASKED_MAX);
+    pkix_search_clear(search);
     free(search);
     pkix_store_destroy(&store);
     free(writers);
