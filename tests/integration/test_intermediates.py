@@ -1,4 +1,6 @@
 """Intermediates of verified peers, remembered by all workers, across reloads and restarts."""
+import os
+
 import pytest
 from authority import Authority
 from conftest import PATIENCE
@@ -34,9 +36,14 @@ def test_all_workers_and_the_next_generation_know(yett, authority, echo, family,
     assert all(ask(port, family.dave) == b"hello" for _ in range(12))
 
 
-def test_restart_remembers(yett, authority, echo, family, folder, port):
+ROOT = pytest.param("user = nobody\n", marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody"))
+
+
+@pytest.mark.parametrize("user", ["", ROOT])
+def test_restart_remembers(yett, authority, echo, family, folder, port, user):
+    """Also where the workers, which read none of it themselves, could not."""
     file = folder / "i.pem"
-    settings = f"workers = 1\nintermediates = {file}\n"
+    settings = f"workers = 1\nintermediates = {file}\n{user}"
     services = terminating(port, echo.port, authority.localhost, [authority.cert])
     first = yett(services, settings=settings)
     assert ask(port, family.carol) == b"hello"
