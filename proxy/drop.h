@@ -3,7 +3,8 @@
  * A worker that was started as root opens keys, sockets and databases as root and then, before its first connection,
  * is somebody else for good: real, effective and saved ids, supplementary groups, and with them every capability.
  * The supervisor and the agents stay who they are: they start what replaces the dead, bind what a reload adds, and
- * reach devices, but no byte from the network.
+ * reach devices, but no byte from the network, save the authorities' certificates that workers have verified
+ * (proxy/intermediates.h).
  * Threads: any for drop_find(); drop_for_good() changes the ids of all threads of the process. */
 #ifndef YETT_PROXY_DROP_H
 #define YETT_PROXY_DROP_H
