@@ -94,8 +94,7 @@ bool pkix_search_may_fetch(const struct pkix_search *s)
 
 bool pkix_search_fetch_issuer(struct pkix_search *s, enum pkix_error error)
 {
-    if (!pkix_search_may_fetch(s) || s->exhausted ||
-        !is_for_want_of_an_issuer(error) || !has_wanted_name(s))
+    if (!pkix_search_may_fetch(s) || s->exhausted || !is_for_want_of_an_issuer(error) || !has_wanted_name(s))
         return false;
     for (unsigned i = 0; i < s->dead_end_count && s->issuers_asked < PKIX_ISSUERS_ASKED_MAX; i++) {
         const struct pkix_cert *child = s->dead_ends[i];
