@@ -230,7 +230,7 @@ static struct lookup *lookup_start(const struct http_url *url, enum http_fetch_w
     bool started;
 
     if (done_fd < 0) {
-        lookup_ended();
+        lookup_ended(word);
         return NULL;
     }
     l = base_alloc(sizeof(*l));
