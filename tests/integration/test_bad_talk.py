@@ -54,9 +54,8 @@ TALK = {
     "imap nul": ("imap", b"a NO\0OP\r\n", b"* BAD A line has a NUL byte\r\n* BYE Closing\r\n", "NUL", None),
     "imap login before tls": ("imap", b"a LOGIN x y\r\n" * 50, b"a NO [PRIVACYREQUIRED] Say STARTTLS first\r\n" * 10
                               + b"* BYE Too many refused commands\r\n", "10 commands", None),
-    "http get": ("http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-                 response(b"405 Method Not Allowed", b"Only CONNECT is served here.\n", b"Allow: CONNECT\r\n"),
-                 "something else than CONNECT", None),
+    "http get of no uri": ("http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", NOT_UNDERSTOOD,
+                           "neither host:port nor an https URI", None),
     "http control bytes": ("http", b"\0\1\2\r\n\r\n", NOT_UNDERSTOOD, "NUL", None),
     "tls to http": ("http", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", NOT_UNDERSTOOD, "NUL", None),
     "http bad target": ("http", b"CONNECT a HTTP/1.1\r\n\r\n", NOT_UNDERSTOOD, "not host:port", None),
