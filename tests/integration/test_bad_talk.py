@@ -19,7 +19,7 @@ def accepting(protocol, authority, port, target, extra=""):
 
 def proxy(port, target, extra=""):
     return (f"[service web]\nprotocol = http-proxy\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
-            f"allow_target = localhost:{target}, 127.0.0.0/8:{target}\n{extra}")
+            f"allow_target = localhost:{target}, 127.0.0.0/8:{target}, [::1]:{target}\n{extra}")
 
 
 def response(status, body, fields=b""):

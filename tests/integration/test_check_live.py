@@ -167,7 +167,7 @@ def test_through_an_upstream_proxy(live, yett, authority, folder):
     upstream = free_port()
     with Nginx(folder / "nginx", authority.localhost) as nginx:
         yett(f"[service up]\nprotocol = http-proxy\nlisten = 127.0.0.1:{upstream}\n"
-             f"allow_target = localhost:{nginx.port}, 127.0.0.0/8:{nginx.port}\n")
+             f"allow_target = localhost:{nginx.port}, 127.0.0.0/8:{nginx.port}, [::1]:{nginx.port}\n")
         extra = f"trust = file:{authority.cert}\nvia = 127.0.0.1:{upstream}\n"
         status, lines, config = live(service("good", "tcp", f"localhost:{nginx.port}", "implicit", extra)
                                      + service("bad", "tcp", "localhost:1", "implicit", extra))

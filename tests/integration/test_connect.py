@@ -25,7 +25,7 @@ def ask(port, request):
 
 def test_curl_tunnels_to_an_https_server(yett, authority, folder, port):
     with Nginx(folder / "nginx", authority.localhost) as backend:
-        yett(proxy(port, f"localhost:{backend.port}, 127.0.0.0/8:{backend.port}"))
+        yett(proxy(port, f"localhost:{backend.port}, 127.0.0.0/8:{backend.port}, [::1]:{backend.port}"))
         page = tool("curl", "-sS", "-x", f"http://127.0.0.1:{port}", "--cacert", authority.cert,
                     f"https://localhost:{backend.port}/").stdout
         assert page == "hello from nginx to []\n"
@@ -35,7 +35,7 @@ def test_curl_tunnels_through_a_proxy_that_is_reached_by_tls(yett, authority, fo
     with Nginx(folder / "nginx", authority.localhost) as backend:
         yett(f"[service web]\nprotocol = http-proxy\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
              f"identity = file:{authority.localhost.pem}\n"
-             f"allow_target = localhost:{backend.port}, 127.0.0.0/8:{backend.port}\n")
+             f"allow_target = localhost:{backend.port}, 127.0.0.0/8:{backend.port}, [::1]:{backend.port}\n")
         page = tool("curl", "-sS", "-x", f"https://localhost:{port}", "--proxy-cacert", authority.cert, "--cacert",
                     authority.cert, f"https://localhost:{backend.port}/").stdout
         assert page == "hello from nginx to []\n"
@@ -114,7 +114,7 @@ def test_a_service_reaches_its_target_through_an_upstream_proxy(yett, authority,
     from peers import server_tls
     upstream = free_port()
     with EchoServer(tls=server_tls(authority.localhost)) as backend:
-        yett(proxy(upstream, f"localhost:{backend.port}, 127.0.0.0/8:{backend.port}")
+        yett(proxy(upstream, f"localhost:{backend.port}, 127.0.0.0/8:{backend.port}, [::1]:{backend.port}")
              + f"[service out]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
              f"connect = localhost:{backend.port}\nconnect_tls = implicit\ntrust = file:{authority.cert}\n"
              f"via = 127.0.0.1:{upstream}\n")

@@ -14,7 +14,7 @@ from test_connect import ask
 
 def proxy(port, target, authority, extra=""):
     return (f"[service web]\nprotocol = http-proxy\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
-            f"allow_target = localhost:{target}, 127.0.0.0/8:{target}\ntrust = file:{authority.cert}\n{extra}")
+            f"allow_target = localhost:{target}, 127.0.0.0/8:{target}, [::1]:{target}\ntrust = file:{authority.cert}\n{extra}")
 
 
 class Backend(ScriptedServer):
@@ -166,7 +166,7 @@ def test_only_trusted_issuers(yett, authority, folder, port):
 @pytest.mark.parametrize("request_line, code", [
     (b"GET http://localhost:{port}/ HTTP/1.1", b"403"),
     (b"GET https://localhost:1/ HTTP/1.1", b"403"),         # a port that no rule names
-    (b"GET https://[::1]:{port}/ HTTP/1.1", b"403"),        # an address that no rule names
+    (b"GET https://[::2]:{port}/ HTTP/1.1", b"403"),        # an address that no rule names
     (b"GET https://169.254.169.254:{port}/ HTTP/1.1", b"403"),
     (b"GET https://localhost/ HTTP/1.1", b"403"),           # 443
     (b"GET https://u:p@localhost:{port}/ HTTP/1.1", b"400"),
