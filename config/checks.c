@@ -403,54 +403,48 @@ static void dependent_defaults(struct check_context *c)
         s->idle_timeout_ms = 600000; /* RFC 5321 section 4.5.3.2.6: ten minutes for the end of the data */
 }
 
-#define BIT(id) ((uint64_t)1 << (id))
-static_assert(OPTION_COUNT <= 64, "a set of options is one word");
+/* `uses`: the options whose values a check looks at; it is left out when one of them is bad. That an option is given
+ * can be told of a bad one, too. */
+#define USES(...)                                                                                                      \
+    .uses = (const enum option_id[]){__VA_ARGS__},                                                                     \
+    .use_count = sizeof((const enum option_id[]){__VA_ARGS__}) / sizeof(enum option_id)
 
 static const struct {
     void (*run)(struct check_context *c);
-    uint64_t uses;
+    const enum option_id *uses;
+    size_t use_count;
 } checks[] = {
-    {listen_addresses, BIT(OPTION_LISTEN)},
-    {listen_plaintext,
-     BIT(OPTION_LISTEN) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_PROTOCOL) | BIT(OPTION_INSECURE_PLAINTEXT_LISTEN)},
-    {listen_identity, BIT(OPTION_LISTEN_TLS)},
-    {sources, BIT(OPTION_IDENTITY) | BIT(OPTION_CONNECT_IDENTITY) | BIT(OPTION_TRUST) | BIT(OPTION_PEER_TRUST)},
-    {connect_identity, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_IDENTITY) |
-                           BIT(OPTION_CONNECT_IDENTITY)},
-    {peer, BIT(OPTION_PEER) | BIT(OPTION_LISTEN_TLS)},
-    {starttls, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
-    {target, BIT(OPTION_PROTOCOL)},
-    {connect_addresses, BIT(OPTION_CONNECT) | BIT(OPTION_LISTEN)},
-    {connect_plaintext,
-     BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PROTOCOL) | BIT(OPTION_INSECURE_PLAINTEXT_CONNECT)},
-    {via, BIT(OPTION_VIA) | BIT(OPTION_CONNECT)},
+    {listen_addresses, USES(OPTION_LISTEN)},
+    {listen_plaintext, USES(OPTION_LISTEN, OPTION_LISTEN_TLS, OPTION_PROTOCOL, OPTION_INSECURE_PLAINTEXT_LISTEN)},
+    {listen_identity, USES(OPTION_LISTEN_TLS)},
+    {sources, USES(OPTION_IDENTITY, OPTION_CONNECT_IDENTITY, OPTION_TRUST, OPTION_PEER_TRUST)},
+    {connect_identity,
+     USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS, OPTION_IDENTITY, OPTION_CONNECT_IDENTITY)},
+    {peer, USES(OPTION_PEER, OPTION_LISTEN_TLS)},
+    {starttls, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
+    {target, USES(OPTION_PROTOCOL)},
+    {connect_addresses, USES(OPTION_CONNECT, OPTION_LISTEN)},
+    {connect_plaintext, USES(OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_PROTOCOL, OPTION_INSECURE_PLAINTEXT_CONNECT)},
+    {via, USES(OPTION_VIA, OPTION_CONNECT)},
     {verification,
-     BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_VERIFY_NAME) |
-         BIT(OPTION_INSECURE_NO_VERIFY)},
-    {revocation,
-     BIT(OPTION_REVOCATION) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) |
-         BIT(OPTION_INSECURE_NO_VERIFY) | BIT(OPTION_OCSP_FETCH) | BIT(OPTION_CRL_FETCH)},
-    {issuers, BIT(OPTION_ISSUER_FETCH) | BIT(OPTION_CONNECT_TLS) | BIT(OPTION_PEER) | BIT(OPTION_INSECURE_NO_VERIFY)},
-    {pins,
-     BIT(OPTION_PIN_SPKI_SHA256) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT_TLS) |
-         BIT(OPTION_INSECURE_NO_VERIFY)},
-    {policy,
-     BIT(OPTION_POLICY) | BIT(OPTION_PEER) | BIT(OPTION_PROTOCOL) | BIT(OPTION_CONNECT_TLS) |
-         BIT(OPTION_INSECURE_NO_VERIFY)},
+     USES(OPTION_PROTOCOL, OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_VERIFY_NAME, OPTION_INSECURE_NO_VERIFY)},
+    {revocation, USES(OPTION_REVOCATION, OPTION_CONNECT_TLS, OPTION_PEER, OPTION_PROTOCOL, OPTION_INSECURE_NO_VERIFY,
+                      OPTION_OCSP_FETCH, OPTION_CRL_FETCH)},
+    {issuers, USES(OPTION_ISSUER_FETCH, OPTION_PROTOCOL, OPTION_CONNECT_TLS, OPTION_PEER, OPTION_INSECURE_NO_VERIFY)},
+    {pins, USES(OPTION_PIN_SPKI_SHA256, OPTION_PEER, OPTION_PROTOCOL, OPTION_CONNECT_TLS, OPTION_INSECURE_NO_VERIFY)},
+    {policy, USES(OPTION_POLICY, OPTION_PEER, OPTION_PROTOCOL, OPTION_CONNECT_TLS, OPTION_INSECURE_NO_VERIFY)},
     {smtp_loopback_relay,
-     BIT(OPTION_CONNECT) | BIT(OPTION_PROTOCOL) | BIT(OPTION_SEND_PROXY) | BIT(OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
-    {alpn, BIT(OPTION_ALPN) | BIT(OPTION_PROTOCOL)},
-    {dependent_defaults, BIT(OPTION_PROTOCOL) | BIT(OPTION_LISTEN_TLS) | BIT(OPTION_CONNECT_TLS)},
+     USES(OPTION_CONNECT, OPTION_PROTOCOL, OPTION_SEND_PROXY, OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
+    {alpn, USES(OPTION_ALPN, OPTION_PROTOCOL)},
+    {dependent_defaults, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
 };
 
-static uint64_t bad_options(const struct section *section)
+static bool any_is_bad(const struct section *section, const enum option_id *ids, size_t count)
 {
-    uint64_t bad = 0;
-
-    for (size_t id = 0; id < OPTION_COUNT; id++)
-        if (section->bad[id])
-            bad |= BIT(id);
-    return bad;
+    for (size_t i = 0; i < count; i++)
+        if (section->bad[ids[i]])
+            return true;
+    return false;
 }
 
 /* An address something listens on. */
@@ -532,13 +526,34 @@ static void admin_check(const struct config *config, struct config_findings *fin
     }
 }
 
+/* [yett] options whose places are wanted later. */
+static const struct {
+    enum option_id id;
+    size_t offset; /* of the place, in a struct config */
+} places[] = {
+    {OPTION_DATABASE, offsetof(struct config, database_place)},
+    {OPTION_BLOCKLIST, offsetof(struct config, blocklist_place)},
+    {OPTION_EV, offsetof(struct config, ev_place)},
+    {OPTION_INTERMEDIATES, offsetof(struct config, intermediates_place)},
+};
+
+static void places_note(struct config *config, const struct section *yett)
+{
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        struct config_place *place = (struct config_place *)((char *)config + places[i].offset);
+
+        place->file = yett == NULL ? config->files[0] : yett->place.file;
+        place->line = yett == NULL ? 0 : yett->lines[places[i].id];
+    }
+}
+
 void checks_run(struct config *config, const struct section *sections, size_t section_count,
                 struct config_findings *findings)
 {
     struct check_context c = {.config = config, .findings = findings};
     struct config_place control_place = {.file = config->files[0]};
 
-    config->intermediates_place = control_place;
+    places_note(config, NULL);
     for (size_t i = 0; i < section_count; i++) {
         if (sections[i].kind != OPTION_YETT)
             continue;
@@ -546,19 +561,15 @@ void checks_run(struct config *config, const struct section *sections, size_t se
         c.ev_is_bad = sections[i].bad[OPTION_EV];
         if (sections[i].lines[OPTION_CONTROL] != 0)
             control_place = (struct config_place){sections[i].place.file, sections[i].lines[OPTION_CONTROL]};
-        if (sections[i].lines[OPTION_INTERMEDIATES] != 0)
-            config->intermediates_place =
-                (struct config_place){sections[i].place.file, sections[i].lines[OPTION_INTERMEDIATES]};
+        places_note(config, &sections[i]);
     }
     for (size_t i = 0; i < section_count; i++) {
-        uint64_t bad = bad_options(&sections[i]);
-
         if (sections[i].kind != OPTION_SERVICE)
             continue;
         c.section = &sections[i];
         c.service = &config->services[sections[i].index];
         for (size_t check = 0; check < ARRAY_LEN(checks); check++)
-            if ((checks[check].uses & bad) == 0)
+            if (!any_is_bad(c.section, checks[check].uses, checks[check].use_count))
                 checks[check].run(&c);
     }
     admin_check(config, findings);

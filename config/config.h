@@ -218,7 +218,6 @@ struct config {
     char *database;            /* "sql:/path", or NULL: none */
     char *crl_directory;       /* where yett crl keeps CRLs; default /var/lib/yett/crls */
     char *intermediates;       /* file of remembered intermediates; NULL: none */
-    struct config_place intermediates_place; /* line 0: not given, intermediates is the default */
     enum config_log log;
     enum config_log_format log_format;
     int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */
@@ -230,6 +229,10 @@ struct config {
     size_t module_count;
     struct config_service *services;
     size_t service_count;
+
+    /* Where these options are; line 0: not given. */
+    struct config_place database_place, blocklist_place, ev_place;
+    struct config_place intermediates_place; /* line 0: what intermediates has is the default */
 
     char **include; /* as written: config_snapshot_read() has followed it */
     size_t include_count;

@@ -187,6 +187,22 @@ static void option_misspelt_is_unknown(void **state)
     }
 }
 
+/* What would follow from the value there is instead of a bad one is not said: it may be the mistake's. */
+static void bad_option_is_one_finding(void **state)
+{
+    static const char text[] = "[service s]\nlisten = 127.0.0.1:1\nprotocol = http-prox\nallow_target = *:443\n"
+                               "connect_identity = file:/i.pem\ntrust = mozilla\nrevocation = hard\n"
+                               "crl_fetch = yes\nissuer_fetch = pki.example.org\npolicy = 2.23.140.1.2.2\n"
+                               "idle_timeout = 1m\n";
+    struct config_findings findings = {.items = NULL};
+
+    (void)state;
+    assert_null(testing_parse(text, &findings));
+    assert_int_equal(findings.count, 1);
+    assert_int_equal(findings.items[0].line, 3);
+    config_findings_clear(&findings);
+}
+
 /* Numbers and times: one below, and one above. */
 static void option_keeps_its_range(void **state)
 {
@@ -258,6 +274,7 @@ int main(void)
         cmocka_unit_test(option_is_given_once),
         cmocka_unit_test(option_belongs_in_its_section),
         cmocka_unit_test(option_misspelt_is_unknown),
+        cmocka_unit_test(bad_option_is_one_finding),
         cmocka_unit_test(option_keeps_its_range),
         cmocka_unit_test(whole_files_that_are_none),
     };

@@ -180,7 +180,10 @@ static void service_options_are_read(void **state)
         "send_proxy = v2-tls\n"
         "connect_timeout = 1\nhandshake_timeout = 2s\nidle_timeout = 3m\nhalf_close_timeout = 4h\n"
         "connections_max = 5\nconnections_per_address_max = 0\n"
-        "pin_spki_sha256 = " HEX_64 ", " "00:1122" "33445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF" "\n"
+        "pin_spki_sha256 = " HEX_64 ", "
+        "00:1122"
+        "33445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"
+        "\n"
         "policy = 2.23.140.1.1, 1.3.6.1.4.1.311.21.8.11489019\n");
     const struct config_service *s = c->services;
     static const struct {
@@ -418,6 +421,23 @@ static void intermediates_are_a_path_or_none(void **state)
     }
 }
 
+static void places_of_files_are_kept(void **state)
+{
+    struct config *c = testing_parse_good("[yett]\ndatabase = sql:/d\n; nothing\nblocklist = file:/b\nev = file:/e\n"
+                                          "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n");
+
+    (void)state;
+    assert_string_equal(c->database_place.file, "f");
+    assert_int_equal(c->database_place.line, 2);
+    assert_int_equal(c->blocklist_place.line, 4);
+    assert_int_equal(c->ev_place.line, 5);
+    config_destroy(&c);
+    c = testing_parse_good("[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n");
+    assert_string_equal(c->database_place.file, "f");
+    assert_int_equal(c->database_place.line, 0);
+    config_destroy(&c);
+}
+
 /* What looks like a mistake next door, and is none. */
 static void harmless_neighbours_are_good(void **state)
 {
@@ -469,6 +489,7 @@ int main(void)
         cmocka_unit_test(revocation_is_read),
         cmocka_unit_test(crls_are_read),
         cmocka_unit_test(intermediates_are_a_path_or_none),
+        cmocka_unit_test(places_of_files_are_kept),
         cmocka_unit_test(process_and_module_options_are_read),
         cmocka_unit_test(service_options_are_read),
         cmocka_unit_test(insecure_options_and_alpn_are_read),
