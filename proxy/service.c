@@ -30,7 +30,6 @@ struct shared_store {
 
 struct services_shared {
     const struct config *config;
-    const char *blocklist; /* lives with the config; NULL: none */
     struct pkix_ev_list ev;
     struct shared_identity *identities;
     size_t identity_count;
@@ -116,9 +115,11 @@ static bool add_trust(const struct config *config, struct pkix_store *store, con
     base_abort("a trust of no known type");
 }
 
-/* Where the problems of a file with rules are told. */
+/* Where the problems of a file with rules are told: those of a line there, those of the whole file, which may not even
+ * be there, where the option is that names it. */
 struct file_findings {
-    const char *path;
+    const char *option, *path;
+    struct config_place place; /* of the option */
     struct config_findings *findings;
 };
 
@@ -127,31 +128,37 @@ static void on_file_problem(void *ctx, unsigned line, const char *sentence)
     struct file_findings *to = ctx;
     struct config_place place = {.file = to->path, .line = line};
 
-    if (to->findings != NULL)
+    if (to->findings == NULL)
+        return;
+    if (line == 0)
+        config_finding_add(to->findings, to->place, "%s: %s: %s", to->option, to->path, sentence);
+    else
         config_finding_add(to->findings, place, "%s", sentence);
 }
 
 /* `findings` NULL: they have been told. */
-static bool add_blocklist(struct pkix_store *store, const char *path, struct config_findings *findings)
+static bool add_blocklist(struct pkix_store *store, const struct config *config, struct config_findings *findings)
 {
-    struct file_findings to = {.path = path, .findings = findings};
+    const char *path = config->blocklist;
+    struct file_findings to = {"blocklist", path, config->blocklist_place, findings};
 
     return path == NULL || pkix_store_add_blocklist_path(store, path, on_file_problem, &to);
 }
 
 /* Told once, however many stores there are, and also where there is none. */
-static bool check_blocklist(const char *path, struct config_findings *findings)
+static void check_blocklist(const struct config *config, struct config_findings *findings)
 {
     struct pkix_store *store = pkix_store_create();
-    bool good = add_blocklist(store, path, findings);
+
+    (void)!add_blocklist(store, config, findings); /* the findings say so */
 
     pkix_store_destroy(&store);
-    return good;
 }
 
-static void read_ev_list(const char *path, struct pkix_ev_list *list, struct config_findings *findings)
+static void read_ev_list(const struct config *config, struct pkix_ev_list *list, struct config_findings *findings)
 {
-    struct file_findings to = {.path = path, .findings = findings};
+    const char *path = config->ev;
+    struct file_findings to = {"ev", path, config->ev_place, findings};
 
     if (path != NULL)
         (void)!pkix_ev_list_add_path(list, path, on_file_problem, &to); /* the findings say so */
@@ -175,10 +182,9 @@ static struct pkix_store *open_store(struct services_shared *shared, const struc
         }
     }
     pkix_store_remember(store);
-    (void)!add_blocklist(store, shared->blocklist, NULL); /* check_blocklist() has told what is wrong with it */
+    (void)!add_blocklist(store, shared->config, NULL); /* check_blocklist() has told what is wrong with it */
     shared->stores = base_realloc_array(shared->stores, shared->store_count + 1, sizeof(*shared->stores));
-    shared->stores[shared->store_count++] =
-        (struct shared_store){.trust = trust, .trust_count = count, .store = store};
+    shared->stores[shared->store_count++] = (struct shared_store){.trust = trust, .trust_count = count, .store = store};
     return store;
 }
 
@@ -510,10 +516,9 @@ struct services *services_open(const struct config *config, struct config_findin
     services->shared = base_alloc(sizeof(*services->shared));
     services->shared->config = config;
     services->shared->revocation = revocation_create(config);
-    read_ev_list(config->ev, &services->shared->ev, findings);
+    read_ev_list(config, &services->shared->ev, findings);
     services->shared->issuers = issuer_fetch_create();
-    if (check_blocklist(config->blocklist, findings))
-        services->shared->blocklist = config->blocklist;
+    check_blocklist(config, findings);
     for (size_t i = 0; i < config->service_count; i++) {
         services->items[i].config = &config->services[i];
         open_service(services->shared, &services->items[i], findings);

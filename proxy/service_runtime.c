@@ -91,9 +91,10 @@ bool services_runtime_start(const struct config *config, struct span ticket_key,
     char *error = NULL;
 
     if (!tls_runtime_start(&options, &error)) {
-        struct config_place place = {.file = config->service_count > 0 ? config->services[0].place.file : "yett.conf"};
-
-        config_finding_add(findings, place, "%s", error);
+        if (config->database != NULL)
+            config_finding_add(findings, config->database_place, "database: %s", error);
+        else
+            config_finding_add(findings, (struct config_place){.file = config->files[0]}, "%s", error);
         free(error);
         return false;
     }
