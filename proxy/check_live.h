@@ -1,4 +1,5 @@
-/* proxy/check_live.h: what "yett check --live" finds out beyond the configuration: tokens and targets.
+/* proxy/check_live.h: what "yett check" finds out beyond the configuration: whether modules load, and with --live all
+ * of tokens and targets.
  *
  * Each part prints a line on standard output for what is good, adds a finding at the place in the configuration for
  * what is not, and says on standard error what it waits for when it takes longer than LIMIT_PROBE_TELL_MS. All of it
@@ -10,11 +11,13 @@
 #include "config/config.h"
 #include "proxy/service.h"
 
-/* Each module in a process of its own: that its PIN file can be read, that it loads, which tokens it has, and how their
- * PINs stand. No PIN is given to any; a token that has had a wrong one is a finding where a PIN is configured, since
- * the one at hand may be that one: it is not tried again for a look. `is_served` tells whether a running yett has the
- * module: then it is left alone. Before the first thread, and before NSS. */
-void check_modules(const struct config *config,
+enum check_depth { CHECK_CONFIGURED, CHECK_LIVE };
+
+/* Each module in a process of its own: that its PIN file can be read, that it loads, and with CHECK_LIVE which tokens
+ * it has, and how their PINs stand. No PIN is given to any; a token that has had a wrong one is a finding where a PIN
+ * is configured, since the one at hand may be that one: it is not tried again for a look. `is_served` tells whether a
+ * running yett has the module: then it is left alone. Before the first thread, and before NSS. */
+void check_modules(const struct config *config, enum check_depth depth,
                    bool (*is_served)(const struct config *config, const struct config_module *module),
                    struct config_findings *findings);
 

@@ -18,7 +18,7 @@
 
 /* ---- the child ---- */
 
-NORETURN static void load_and_list(const struct config_module *module, int fd)
+NORETURN static void load_and_list(const struct config_module *module, enum check_depth depth, int fd)
 {
     struct tokens_module *loaded;
     FILE *out = fdopen(fd, "w");
@@ -27,7 +27,7 @@ NORETURN static void load_and_list(const struct config_module *module, int fd)
     for (size_t i = 0; i < module->environment_count; i++)
         (void)putenv(module->environment[i]);
     loaded = tokens_module_load(module->path, &error);
-    if (loaded == NULL || !tokens_list(loaded, out, true, &error)) {
+    if (loaded == NULL || (depth == CHECK_LIVE && !tokens_list(loaded, out, true, &error))) {
         fprintf(out, "%s", error);
         (void)fflush(out);
         _exit(1);
@@ -127,8 +127,8 @@ static void report_list(const struct config_module *module, const struct buffer 
 }
 
 /* What the child came to. */
-static void report(const struct config_module *module, const struct buffer *text, enum reading reading, int status,
-                   struct config_findings *findings)
+static void report(const struct config_module *module, enum check_depth depth, const struct buffer *text,
+                   enum reading reading, int status, struct config_findings *findings)
 {
     char quoted[BASE_QUOTE_SIZE];
 
@@ -136,19 +136,19 @@ static void report(const struct config_module *module, const struct buffer *text
         config_finding_add(findings, module->place, "module %s: the list of its objects is longer than %d bytes",
                            module->name, LIMIT_PROBE_MODULE_BYTES);
     else if (reading == READING_LATE)
-        config_finding_add(findings, module->place, "module %s: it has not listed its tokens within %d s", module->name,
-                           LIMIT_PROBE_MODULE_MS / 1000);
+        config_finding_add(findings, module->place, "module %s: it has not %s within %d s", module->name,
+                           depth == CHECK_LIVE ? "listed its tokens" : "loaded", LIMIT_PROBE_MODULE_MS / 1000);
     else if (WIFSIGNALED(status))
         config_finding_add(findings, module->place, "module %s: it crashes as it loads (signal %d, %s)", module->name,
                            WTERMSIG(status), strsignal(WTERMSIG(status)));
     else if (status != 0)
         config_finding_add(findings, module->place, "module %s: %s", module->name,
                            base_quote(buffer_span(text).data, text->size, quoted, sizeof(quoted)));
-    else
+    else if (depth == CHECK_LIVE)
         report_list(module, text, findings);
 }
 
-static void check_module(const struct config_module *module, struct config_findings *findings)
+static void check_module(const struct config_module *module, enum check_depth depth, struct config_findings *findings)
 {
     struct buffer text;
     enum reading reading;
@@ -163,7 +163,7 @@ static void check_module(const struct config_module *module, struct config_findi
         base_abort("cannot make a process: %s", strerror(errno));
     if (child == 0) {
         close(ends[0]);
-        load_and_list(module, ends[1]);
+        load_and_list(module, depth, ends[1]);
     }
     close(ends[1]);
     buffer_init(&text, LIMIT_PROBE_MODULE_BYTES);
@@ -173,7 +173,7 @@ static void check_module(const struct config_module *module, struct config_findi
         (void)kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
-    report(module, &text, reading, status, findings);
+    report(module, depth, &text, reading, status, findings);
     buffer_release(&text);
 }
 
@@ -192,18 +192,20 @@ static void check_pin_file(const struct config_module *module, struct config_fin
     free(error);
 }
 
-void check_modules(const struct config *config,
+void check_modules(const struct config *config, enum check_depth depth,
                    bool (*is_served)(const struct config *config, const struct config_module *module),
                    struct config_findings *findings)
 {
     for (size_t i = 0; i < config->module_count; i++) {
         const struct config_module *module = &config->modules[i];
+        bool served = is_served(config, module);
 
-        check_pin_file(module, findings);
-        if (is_served(config, module))
+        if (depth == CHECK_LIVE || !served)
+            check_pin_file(module, findings);
+        if (!served)
+            check_module(module, depth, findings);
+        else if (depth == CHECK_LIVE)
             printf("module %s: the running yett has it; see yett status\n", module->name);
-        else
-            check_module(module, findings);
     }
     (void)fflush(stdout);
 }

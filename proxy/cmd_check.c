@@ -28,16 +28,17 @@
 static const char help[] =
     "Usage: yett check [-c FILE] [--live]\n"
     "\n"
-    "Reads the configuration, and opens what it names: certificates, keys, trust, and those on tokens. It listens\n"
-    "nowhere, so that it can be used beside a running yett, and without --live it connects to no target.\n"
+    "Reads the configuration, and opens what it names: certificates, keys, trust, modules, and what is used of their\n"
+    "tokens. It listens nowhere, so that it can be used beside a running yett, and without --live it connects to no\n"
+    "target.\n"
     "\n"
     "  -c, --config FILE   the configuration; default /etc/yett/yett.conf\n"
-    "      --live          also load every module and look at its tokens, and go to each target of each service as\n"
+    "      --live          also look at the tokens of every module, and go to each target of each service as\n"
     "                      the proxy would: its upstream proxy, STARTTLS, TLS and verification, our certificate; then\n"
     "                      ask what it can do, and leave. A PROXY header says LOCAL. A line tells what was found\n"
     "\n"
-    "For tokens the agents of the running yett are asked when there are any; else the modules are loaded for\n"
-    "as long as the check takes, and a PIN that is configured is tried, once.\n"
+    "Modules that the running yett has are left to its agents, which are asked. Others are loaded for as long as the\n"
+    "check takes; where an identity or a trust on a token is named, a PIN that is configured is tried, once.\n"
     "\n"
     "Exit status: 0 good, 1 findings (each FILE:LINE: message), 2 wrong usage.\n"
     "\n"
@@ -223,9 +224,6 @@ static void agents_end(struct check_agents *a)
     free(a->folder);
 }
 
-/* How much is looked at. */
-enum check_depth { CHECK_CONFIGURED, CHECK_LIVE };
-
 /* Where to put what is wrong with no line of it. */
 static struct config_place config_head(const struct config *config)
 {
@@ -332,10 +330,10 @@ int cmd_check(int argc, char **argv)
     config = load(line.config_path, &findings);
     depth = (line.options & COMMAND_LIVE) != 0 ? CHECK_LIVE : CHECK_CONFIGURED;
     if (config != NULL) {
-        if (depth == CHECK_LIVE)
-            check_modules(config, is_served, &findings);
+        check_modules(config, depth, is_served, &findings);
         if (findings.count > 0 && names_tokens(config))
-            fputs("yett check: no identity is opened, and no target looked at, before the modules are mended\n", stderr);
+            fputs("yett check: no identity is opened, and no target looked at, before the modules are mended\n",
+                  stderr);
         else if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
             open_services(config, depth, &findings, &targets_end);
         (void)!intermediates_check(config, &findings); /* the finding is what counts */

@@ -30,6 +30,9 @@ MISTAKES = {
     "token without module": (TLS + "identity = pkcs11:token=A;object=b\n", "FILE:5", "needs a section [module NAME]"),
     "module that is not there": (TLS + "identity = pkcs11:token=A;object=b\n[module m]\npath = FOLDER/none.so\n", "FILE:6",
                                  "none.so"),
+    "module that is not there, for nobody": (GOOD + "[module m]\npath = FOLDER/none.so\n", "FILE:4", "none.so"),
+    "module whose pin is not there, for nobody": (
+        GOOD + "[module m]\npath = /usr/lib/softhsm/libsofthsm2.so\npin = file:FOLDER/none\n", "FILE:4", "No such file"),
     "trust that is not there": (GOOD + "connect_tls = implicit\ntrust = file:FOLDER/none.pem\n", "FILE:5", "No such file"),
     "crl that is not there": (GOOD + "connect_tls = implicit\ncrl = file:FOLDER/none.crl\n", "FILE:5", "No such file"),
     "blocklist that is not there": ("[yett]\nblocklist = file:FOLDER/none\n" + GOOD, "FILE:2",
