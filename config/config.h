@@ -189,8 +189,8 @@ struct config_service {
     char **pin_spki_sha256;          /* 64 digits each; one of these keys is on the path of every verified peer */
     size_t pin_spki_sha256_count;    /* 0: any path will do */
 
-    struct config_policy *policy;    /* one of these holds for the path of every verified peer; EV stands alone */
-    size_t policy_count;             /* 0: none is required */
+    struct config_policy *policy; /* one of these holds for the path of every verified peer; EV stands alone */
+    size_t policy_count;          /* 0: none is required */
 
     enum config_ciphers ciphers;
     unsigned tls_min;                /* 0x0303 or 0x0304 */

@@ -29,8 +29,8 @@ char *value_word_list(const struct value_word *words, const char *separator);
 /* 64 hexadecimal digits, colons between pairs allowed; *hex gets 64 lower-case digits, owned by the caller. */
 MUST_CHECK bool value_sha256(const char *text, char **hex, char **error);
 
-/* An object identifier in dotted decimal, such as 2.23.140.1.1: two numbers or more, none above 2^32 - 1, written without
- * leading zeros; so that one has one text. */
+/* An object identifier in dotted decimal, such as 2.23.140.1.1: two numbers or more, none above 2^32 - 1, written
+ * without leading zeros; so that one has one text. */
 MUST_CHECK bool value_oid(const char *text, char **error);
 
 /* A host name: labels of letters, digits, '-' and '_' (RFC 1123 section 2.1, and the underscore that DNS really has),

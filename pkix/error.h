@@ -64,7 +64,7 @@
       "the required certificate policy does not hold for the path")                                                    \
     X(PKIX_BAD_POLICY, "bad_policy", SEC_ERROR_POLICY_VALIDATION_FAILED,                                               \
       "what a certificate says of policies is malformed or forbidden")                                                 \
-    X(PKIX_TLS_FEATURE_MISSING, "tls_feature_missing", SEC_ERROR_OCSP_UNKNOWN_CERT,                                   \
+    X(PKIX_TLS_FEATURE_MISSING, "tls_feature_missing", SEC_ERROR_OCSP_UNKNOWN_CERT,                                    \
       "the certificate asks for a stapled OCSP response and there is none")                                            \
     X(PKIX_REVOKED, "revoked", SEC_ERROR_REVOKED_CERTIFICATE, "the certificate is revoked")                            \
     X(PKIX_REVOCATION_UNKNOWN, "revocation_unknown", SEC_ERROR_OCSP_UNKNOWN_CERT,                                      \
@@ -76,7 +76,7 @@
       "the signature of the OCSP response does not verify")                                                            \
     X(PKIX_OCSP_BAD_SIGNER, "ocsp_bad_signer", SEC_ERROR_OCSP_INVALID_SIGNING_CERT,                                    \
       "the signer of the OCSP response may not speak for the issuer")                                                  \
-    X(PKIX_OCSP_OTHER_CERT, "ocsp_other_cert", SEC_ERROR_OCSP_UNKNOWN_CERT,                                           \
+    X(PKIX_OCSP_OTHER_CERT, "ocsp_other_cert", SEC_ERROR_OCSP_UNKNOWN_CERT,                                            \
       "the OCSP response is about another certificate")                                                                \
     X(PKIX_OCSP_FUTURE, "ocsp_future", SEC_ERROR_OCSP_FUTURE_RESPONSE, "the OCSP response is from the future")         \
     X(PKIX_OCSP_OLD, "ocsp_old", SEC_ERROR_OCSP_OLD_RESPONSE, "the OCSP response is too old")                          \

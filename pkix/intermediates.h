@@ -38,8 +38,8 @@ void pkix_intermediates_destroy(struct pkix_intermediates **known);
 /* LEARNT: on a verified path of ours, and news to others. TOLD: by somebody who has it from a verified path. */
 enum pkix_intermediate_origin { PKIX_INTERMEDIATE_LEARNT, PKIX_INTERMEDIATE_TOLD };
 
-/* Remember it, or note that one known already was used. What cannot be read, or is too long, is left out. Whether it was
- * not known before, and is now. */
+/* Remember it, or note that one known already was used. What cannot be read, or is too long, is left out. Whether it
+ * was not known before, and is now. */
 bool pkix_intermediates_add(struct pkix_intermediates *known, struct span der, enum pkix_intermediate_origin origin);
 
 /* Lend at most PKIX_INTERMEDIATES_PER_NAME_MAX with this subject. How many; each must be returned. */
@@ -47,8 +47,8 @@ MUST_CHECK size_t pkix_intermediates_lend(struct pkix_intermediates *known, stru
                                           struct pkix_intermediate *out[static PKIX_INTERMEDIATES_PER_NAME_MAX]);
 void pkix_intermediates_return(struct pkix_intermediates *known, struct pkix_intermediate *lent);
 
-/* NEW: learnt, and not yet taken. USED: those, and what was on a verified path of ours since it was last taken or told, so
- * that others forget it as late as we do. */
+/* NEW: learnt, and not yet taken. USED: those, and what was on a verified path of ours since it was last taken or told,
+ * so that others forget it as late as we do. */
 enum pkix_intermediate_news { PKIX_INTERMEDIATES_NEW, PKIX_INTERMEDIATES_USED };
 
 /* One of these: its size, copied to `out`; 0 when there is none. */

@@ -9,10 +9,10 @@
  *
  * When there is no path, and an issuer may be fetched, it is done once more with what came (search_issuers.c).
  *
- * The words are those of pkix/verify.h. A *step* is one issuer tried; a *dead end* is a certificate on a path for which no
- * issuer was sent or is configured. Everything is bounded: steps, signatures, comparisons of names, work on policies,
- * depth, and time. A signature is verified before anything is built upon it, each pair of certificate and key once: the
- * 16 kB message that costs mozilla::pkix 166 s costs us the signatures of one level. */
+ * The words are those of pkix/verify.h. A *step* is one issuer tried; a *dead end* is a certificate on a path for which
+ * no issuer was sent or is configured. Everything is bounded: steps, signatures, comparisons of names, work on
+ * policies, depth, and time. A signature is verified before anything is built upon it, each pair of certificate and key
+ * once: the 16 kB message that costs mozilla::pkix 166 s costs us the signatures of one level. */
 #ifndef YETT_PKIX_SEARCH_H
 #define YETT_PKIX_SEARCH_H
 
@@ -23,12 +23,12 @@
 #include "pkix/verify.h"
 
 enum {
-    PKIX_PATH_MAX = 16,           /* certificates, with leaf and anchor */
-    PKIX_EXTRAS_MAX = 128,        /* whatever the limits say */
-    PKIX_CANDIDATES_MAX = 256,    /* likewise */
-    PKIX_LENT_MAX = 64,           /* remembered intermediates that one verification looks at */
-    PKIX_DEAD_ENDS_MAX = 8,       /* noted in one search */
-    PKIX_TRIED_MAX = 32,          /* paths remembered for the explanation */
+    PKIX_PATH_MAX = 16,            /* certificates, with leaf and anchor */
+    PKIX_EXTRAS_MAX = 128,         /* whatever the limits say */
+    PKIX_CANDIDATES_MAX = 256,     /* likewise */
+    PKIX_LENT_MAX = 64,            /* remembered intermediates that one verification looks at */
+    PKIX_DEAD_ENDS_MAX = 8,        /* noted in one search */
+    PKIX_TRIED_MAX = 32,           /* paths remembered for the explanation */
     PKIX_SIGNATURE_MEMO_MAX = 256, /* signatures remembered within one verification */
     PKIX_DIGEST_MEMO_MAX = 64      /* certificates whose hash is remembered, likewise */
 };

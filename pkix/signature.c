@@ -7,9 +7,9 @@ enum {
     BYTES_HASHED_PER_US = 512,    /* SHA-512, and SHA-256 for the cache's key */
 };
 
-/* Measured with benchmark-verify in November 2026: NSS 3.87.1 of Debian 12 on an x86-64 server core, good and bad signatures
- * alike, and rounded up. All but two percent of it is libfreebl's arithmetic, not the import of the key. P-384 is dear because it is
- * the only one of the curves without code of its own. */
+/* Measured with benchmark-verify in November 2026: NSS 3.87.1 of Debian 12 on an x86-64 server core, good and bad
+ * signatures alike, and rounded up. All but two percent of it is libfreebl's arithmetic, not the import of the key.
+ * P-384 is dear because it is the only one of the curves without code of its own. */
 static const unsigned ec_cost_us[] = {[PKIX_CURVE_P256] = 600, [PKIX_CURVE_P384] = 1300, [PKIX_CURVE_P521] = 800};
 
 static const struct {

@@ -9,10 +9,10 @@
 #include "pkix/cert.h"
 #include "pkix/key.h"
 
-/* PKIX_OK when the signature could be one of that key's: then *cost_us is about what checking it takes, in microseconds of
- * the machine that signature.c's table was measured on. Otherwise PKIX_BAD_SIGNATURE (another type of key; RSA: not as
- * long as the modulus or not below it, RFC 8017 section 8.2.2; ECDSA: not two numbers from 1 to the order of the curve
- * less one, X9.62), PKIX_WEAK_SIGNATURE_ALGORITHM, or what pkix_key_read() says of the key. */
+/* PKIX_OK when the signature could be one of that key's: then *cost_us is about what checking it takes, in microseconds
+ * of the machine that signature.c's table was measured on. Otherwise PKIX_BAD_SIGNATURE (another type of key; RSA: not
+ * as long as the modulus or not below it, RFC 8017 section 8.2.2; ECDSA: not two numbers from 1 to the order of the
+ * curve less one, X9.62), PKIX_WEAK_SIGNATURE_ALGORITHM, or what pkix_key_read() says of the key. */
 MUST_CHECK enum pkix_error pkix_signature_look(const struct pkix_signed *statement, struct span spki,
                                                unsigned *cost_us);
 

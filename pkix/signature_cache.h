@@ -14,8 +14,8 @@ struct pkix_signature_cache;
 struct pkix_signature_cache *pkix_signature_cache_create(void);
 void pkix_signature_cache_destroy(struct pkix_signature_cache **cache);
 
-/* The key for one signature, in two steps, since the first is the same for all keys that are tried on a statement. False
- * when it cannot be made; the signature is then verified as if there were no cache. */
+/* The key for one signature, in two steps, since the first is the same for all keys that are tried on a statement.
+ * False when it cannot be made; the signature is then verified as if there were no cache. */
 MUST_CHECK bool pkix_signature_cache_digest(const struct pkix_signed *statement, uint8_t digest[PKIX_CACHE_KEY_SIZE]);
 MUST_CHECK bool pkix_signature_cache_key(const uint8_t digest[PKIX_CACHE_KEY_SIZE], struct span spki,
                                          uint8_t key[PKIX_CACHE_KEY_SIZE]);

@@ -29,8 +29,8 @@ MUST_CHECK bool pkix_store_add_anchor(struct pkix_store *store, struct span der,
 MUST_CHECK bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char **error);
 
 /* Trust one certificate, DER (copied), if it is an authority's: by its basic constraints, or where it has no extensions
- * (version 1) by having issued itself. *is_authority says; one that is not is left out, which is no failure. `origin` is
- * for messages. For sources in which anchors lie beside certificates that nobody means to trust, such as tokens. */
+ * (version 1) by having issued itself. *is_authority says; one that is not is left out, which is no failure. `origin`
+ * is for messages. For sources in which anchors lie beside certificates that nobody means to trust, such as tokens. */
 MUST_CHECK bool pkix_store_add_authority(struct pkix_store *store, struct span der, const char *origin,
                                          bool *is_authority, char **error);
 

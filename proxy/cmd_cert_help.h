@@ -77,8 +77,7 @@ static const char cmd_cert_help_import[] =
     "  --pkcs12               FILE is PKCS#12 (.p12, .pfx)\n"
     "  --pkcs12-password SOURCE      where its password is: file:PATH, env:NAME, credential:NAME or prompt; without this\n"
     "                         it is empty\n"
-    "  --pkcs12-password-file FILE   the same as file:FILE\n" CMD_CERT_DATABASE_HELP
-    "\n"
+    "  --pkcs12-password-file FILE   the same as file:FILE\n" CMD_CERT_DATABASE_HELP "\n"
     "Examples:\n"
     "\n"
     "  yett cert import chain.pem --key server.key\n"
@@ -93,8 +92,7 @@ static const char cmd_cert_help_export[] =
     "  --pkcs12               write a PKCS#12 file instead, with the key and the issuers that the database has (mode 0600,\n"
     "                         a new file), encrypted with AES-256 and protected with SHA-256\n"
     "  --pkcs12-password SOURCE      where its password is: file:PATH, env:NAME, credential:NAME, or prompt (default)\n"
-    "  --pkcs12-password-file FILE   the same as file:FILE\n" CMD_CERT_DATABASE_HELP
-    "\n"
+    "  --pkcs12-password-file FILE   the same as file:FILE\n" CMD_CERT_DATABASE_HELP "\n"
     "A key that may not leave the database (CKA_EXTRACTABLE) is refused; one on a token of its own never does.\n"
     "\n"
     "Examples:\n"

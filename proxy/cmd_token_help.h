@@ -40,8 +40,7 @@ static const char cmd_token_help_info[] =
     "PINs, sessions, memory, and each mechanism with its key sizes (bits or bytes, as PKCS#11 has it) and what it is for.\n"
     "Needs no PIN. The login state is that of this command: \"yett status\" tells that of the running yett.\n"
     "\n"
-    "  --json                 one object instead\n" CMD_TOKEN_MODULE_HELP
-    "\n"
+    "  --json                 one object instead\n" CMD_TOKEN_MODULE_HELP "\n"
     "For a server's RSA key and TLS 1.3, look for CKM_RSA_PKCS_PSS (or CKM_RSA_X_509) with \"sign\"; for EC, CKM_ECDSA.\n"
     "\n"
     "Examples:\n"
@@ -56,8 +55,7 @@ static const char cmd_token_help_set_pin[] =
     "\n"
     "  --pin SOURCE           where the old PIN is: file:PATH, env:NAME, credential:NAME, or prompt (default)\n"
     "  --new-pin SOURCE       where the new one is; asked for twice with prompt (default)\n"
-    "  --insecure-weak-pin    set it however weak it is\n" CMD_TOKEN_MODULE_HELP
-    "\n"
+    "  --insecure-weak-pin    set it however weak it is\n" CMD_TOKEN_MODULE_HELP "\n"
     "A reader with a key pad asks for both by itself. A running yett has the old PIN until it is told: put the new one\n"
     "where its configuration says it is and reload, or use yett token login.\n"
     "\n"

@@ -129,10 +129,11 @@ static bool parse_time(const char *text, int64_t *seconds)
     if (text[0] == '@')
         return parse_seconds(text + 1, seconds);
     if (strlen(text) <= DATE_AND_TIME_SIZE || text[4] != '-' || text[7] != '-' ||
-        (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':' || !read_digits(text, 4, &date.year) ||
-        !read_digits(text + 5, 2, &date.month) || !read_digits(text + 8, 2, &date.day) ||
-        !read_digits(text + 11, 2, &date.hour) || !read_digits(text + 14, 2, &date.minute) ||
-        !read_digits(text + 17, 2, &date.second) || !der_date_to_seconds(&date, seconds))
+        (text[10] != 'T' && text[10] != 't') || text[13] != ':' || text[16] != ':' ||
+        !read_digits(text, 4, &date.year) || !read_digits(text + 5, 2, &date.month) ||
+        !read_digits(text + 8, 2, &date.day) || !read_digits(text + 11, 2, &date.hour) ||
+        !read_digits(text + 14, 2, &date.minute) || !read_digits(text + 17, 2, &date.second) ||
+        !der_date_to_seconds(&date, seconds))
         return false;
     if (strcmp(rest, "Z") == 0 || strcmp(rest, "z") == 0)
         return true;
@@ -188,7 +189,8 @@ static bool looks_like_ocsp(struct span der)
 {
     struct der response;
 
-    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &response) == PKIX_OK && der_next_is(&response, ASN1_ENUMERATED);
+    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &response) == PKIX_OK &&
+           der_next_is(&response, ASN1_ENUMERATED);
 }
 
 static bool add_ocsp_file(struct inputs *in, const char *path, char **error)

@@ -11,7 +11,8 @@ int cmd_show(int argc, char **argv);
 int cmd_reload(int argc, char **argv);
 int cmd_drain(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
-/* `yett token login` and `logout`: of the token commands, those that talk to the running yett. argv[0] is the last word. */
+/* `yett token login` and `logout`: of the token commands, those that talk to the running yett. argv[0] is the last
+ * word. */
 int cmd_token_logout(int argc, char **argv);
 int cmd_token_login(int argc, char **argv);
 int cmd_version(int argc, char **argv);

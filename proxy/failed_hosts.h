@@ -1,7 +1,7 @@
 /* proxy/failed_hosts.h: servers that did not answer a moment ago, so that one that hangs costs one timeout.
  *
- * A *host* is "NAME:PORT". A bounded table: a new failure takes the place of the oldest one. No clock, no locks: a function
- * of its arguments; the caller locks. */
+ * A *host* is "NAME:PORT". A bounded table: a new failure takes the place of the oldest one. No clock, no locks: a
+ * function of its arguments; the caller locks. */
 #ifndef YETT_PROXY_FAILED_HOSTS_H
 #define YETT_PROXY_FAILED_HOSTS_H
 
@@ -23,7 +23,8 @@ void failed_host_name(const struct http_url *url, char out[static FAILED_HOST_NA
 /* Whether it failed less than `memory_ms` ago. */
 bool failed_hosts_has(const struct failed_hosts *f, const char *name, uint64_t now_ms, uint64_t memory_ms);
 
-/* What came of a request: it failed when it was late or not reached, and is forgotten when it answered, whatever it said. */
+/* What came of a request: it failed when it was late or not reached, and is forgotten when it answered, whatever it
+ * said. */
 void failed_hosts_note(struct failed_hosts *f, const char *name, enum http_fetch_status status, uint64_t now_ms);
 
 #endif

@@ -53,7 +53,7 @@ enum {
 
     LIMIT_FETCH_LOOKUPS = 8,           /* getaddrinfo() calls for what is fetched at a time, forgotten ones included */
     LIMIT_FETCH_LOOKUPS_STRANGERS = 4, /* of them, for what nobody has verified */
-    LIMIT_FETCH_ADDRESSES = 8,      /* of a responder that are tried */
+    LIMIT_FETCH_ADDRESSES = 8,         /* of a responder that are tried */
 
     LIMIT_OCSP_ANSWER_MAX = 64 * 1024,
     LIMIT_OCSP_FETCHES_PER_RESPONDER = 4, /* at a time: with soft, who comes then goes on without an answer */
@@ -85,11 +85,11 @@ enum {
 
     LIMIT_ISSUER_TIMEOUT_MS = 3000, /* for one question, waiting for others included */
     LIMIT_ISSUER_ANSWER_MAX = 60 * 1024,
-    LIMIT_ISSUER_URLS = 32,         /* of which the answer, or the failure, is remembered */
+    LIMIT_ISSUER_URLS = 32,             /* of which the answer, or the failure, is remembered */
     LIMIT_ISSUER_MEMORY_MS = 60 * 1000, /* how long */
-    LIMIT_ISSUER_ASKING = 4,        /* handshakes of a service that may wait for one at a time: of its 8 threads or more,
-                                     * some are left to those that need none */
-    LIMIT_ISSUER_FETCHES = 60,      /* requests of a service within ... */
+    LIMIT_ISSUER_ASKING = 4,   /* handshakes of a service that may wait for one at a time: of its 8 threads or more,
+                                * some are left to those that need none */
+    LIMIT_ISSUER_FETCHES = 60, /* requests of a service within ... */
     LIMIT_ISSUER_WINDOW_MS = 60 * 1000, /* ... this: whoever makes certificates chooses what is asked */
 
     LIMIT_ATTEMPT_DELAY_MS = 250,   /* RFC 8305 section 5: Connection Attempt Delay */

@@ -257,7 +257,8 @@ static bool client_is_waiting(struct session *s)
     /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
     bool ended = s->client.engine != NULL && s->client.read_ended && leg_peek(&s->client, &said) != LEG_TAKE_OK;
 
-    /* A client that has said its whole request may end its side and wait; what was not whole is found out in the relay. */
+    /* A client that has said its whole request may end its side and wait; what was not whole is found out in the relay.
+     */
     if (session_is_exchange(s) ? s->client.read_error == 0 && s->client.write_error == 0
                                : !ended && !leg_has_left(&s->client))
         return true;
@@ -404,7 +405,7 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
         /* One side has ended long ago and the other never does: what it did not end is not complete. */
         session_note_end(s, SESSION_ENDED_timeout_half_close, base_strdup("the other side did not end in time"));
         session_end_now(s, s->from_target.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET,
-                      s->from_client.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET);
+                        s->from_client.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET);
         return;
     }
     if (idle_ms >= limit_ms) {

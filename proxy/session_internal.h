@@ -21,7 +21,6 @@ void session_enter(struct session *s, enum session_state state);
 /* The client is turned away before the relay began, in its protocol's words where it can hear them; takes `reason`. */
 void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
 
-
 /* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
 void session_note_end(struct session *s, enum session_ended ended, char *reason);
 /* The same where the TLS or the connection of `leg` broke: the line has the error's name, and of a certificate that was
@@ -40,7 +39,8 @@ void session_step_relay(struct session *s);
 /* session_exchange.c; only for what session_is_exchange() */
 bool session_is_exchange(const struct session *s);
 void session_begin_exchange(struct session *s);
-/* The source of a direction has ended in this way (not OK), or its filter is broken, or says that the response is whole. */
+/* The source of a direction has ended in this way (not OK), or its filter is broken, or says that the response is
+ * whole. */
 void session_end_exchange_source(struct session *s, enum starttls_direction direction, enum leg_take how);
 void session_break_exchange(struct session *s, enum starttls_direction direction);
 void session_complete_exchange(struct session *s);

@@ -9,8 +9,8 @@
 #include "pkix/store.h"
 
 /* Trust every authority's certificate that `uri` names. Others on the token are left out: that a card holds somebody's
- * own certificate does not make it an anchor. false with a sentence in *error (owned by the caller): no token or several
- * match, no certificate is an authority's, or one is not usable. */
+ * own certificate does not make it an anchor. false with a sentence in *error (owned by the caller): no token or
+ * several match, no certificate is an authority's, or one is not usable. */
 MUST_CHECK bool token_trust_add(const struct config *config, const char *uri, struct pkix_store *store, char **error);
 
 /* The same of the module at `module_path`, loaded in this process for as long as it takes: for commands. */

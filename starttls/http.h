@@ -43,9 +43,9 @@ void starttls_http_field_at(const struct starttls_http *h, size_t index, struct 
 /* Responses: the reason phrase; may be empty. */
 struct span starttls_http_reason(const struct starttls_http *h);
 
-/* How the message says its body ends (RFC 9112 section 6): what RFC 9112 lets a proxy take or leave is refused here, since the
- * next reader may choose otherwise: both lengths, either of them twice (even if equal), another coding than chunked,
- * a coding in HTTP/1.0. */
+/* How the message says its body ends (RFC 9112 section 6): what RFC 9112 lets a proxy take or leave is refused here,
+ * since the next reader may choose otherwise: both lengths, either of them twice (even if equal), another coding than
+ * chunked, a coding in HTTP/1.0. */
 enum starttls_http_framing {
     STARTTLS_HTTP_UNFRAMED, /* it does not: a request has no body then, a response ends with the connection */
     STARTTLS_HTTP_LENGTH,   /* after *length bytes */

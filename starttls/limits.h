@@ -41,7 +41,7 @@ enum {
     STARTTLS_HTTP_FIELDS_MAX = 64,
     STARTTLS_HTTP_CHUNK_LINE_BYTES_MAX = 1024, /* a chunk's size with its extensions, or a field of the trailer */
     STARTTLS_HTTP_ADDED_BYTES_MAX = 1024,      /* what forwarding adds to a head: Host, Via, Connection, a length */
-    STARTTLS_HTTP_INTERIM_MAX = 5, /* 1xx responses before the one that counts */
+    STARTTLS_HTTP_INTERIM_MAX = 5,             /* 1xx responses before the one that counts */
 
     /* Bytes a CONNECT client sends before its target is connected; more wait in the caller's socket. */
     STARTTLS_EARLY_DATA_BYTES_MAX = 64 * 1024,

@@ -46,7 +46,7 @@ struct starttls_machine {
     struct buffer out;
     bool output_lost; /* more was said than the output takes */
     bool was_injected;
-    bool leaves_rest; /* with STARTTLS_TARGET: what follows the request is not early data */
+    bool leaves_rest;  /* with STARTTLS_TARGET: what follows the request is not early data */
     char *error;       /* NULL while nothing is wrong */
     char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;
@@ -59,7 +59,7 @@ struct protocol {
     const char *alpn; /* NULL: none registered */
     const struct machine_class *accept;
     const struct machine_class *connect;
-    const struct machine_class *probe;   /* NULL: nothing to ask */
+    const struct machine_class *probe; /* NULL: nothing to ask */
     const struct filter_class *filter; /* NULL: nothing to filter */
     void (*failure_text)(enum starttls_failure failure, bool greeted, const char *name, struct buffer *out);
     void (*greeting_text)(const char *name, struct buffer *out);

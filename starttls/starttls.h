@@ -40,9 +40,9 @@ enum starttls_failure {
     STARTTLS_FAILURE_TARGET_REFUSED,  /* not allowed to go there, or not allowed in */
     STARTTLS_FAILURE_TARGET_DOWN,     /* no target answered */
     STARTTLS_FAILURE_TARGET_TIMEOUT,
-    STARTTLS_FAILURE_TARGET_TLS, /* target refuses or strips TLS, bad chain, wrong name */
-    STARTTLS_FAILURE_SHUTDOWN,   /* we are stopping */
-    STARTTLS_FAILURE_TIMEOUT,    /* the client took too long */
+    STARTTLS_FAILURE_TARGET_TLS,  /* target refuses or strips TLS, bad chain, wrong name */
+    STARTTLS_FAILURE_SHUTDOWN,    /* we are stopping */
+    STARTTLS_FAILURE_TIMEOUT,     /* the client took too long */
     STARTTLS_FAILURE_BAD_REQUEST, /* what the client says is not in its protocol */
     STARTTLS_FAILURE_COUNT
 };
@@ -73,8 +73,8 @@ struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol
                                                  const struct starttls_options *options);
 
 /* The machine that asks a server what it can do (EHLO, CAPABILITY), says goodbye and is READY: for a look whether the
- * server serves. `options->upgrade`: TLS came by STARTTLS, so that the server has greeted already. NULL for a protocol in
- * which nothing can be asked (tcp, http-proxy). */
+ * server serves. `options->upgrade`: TLS came by STARTTLS, so that the server has greeted already. NULL for a protocol
+ * in which nothing can be asked (tcp, http-proxy). */
 struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, const struct starttls_options *options);
 /* What it has been told so far, words with a space between: the server's, so quote them. Lives with the machine. */
 struct span starttls_capabilities(const struct starttls_machine *m);
@@ -110,20 +110,20 @@ uint16_t starttls_target_port(const struct starttls_machine *m);
 void starttls_target_connected(struct starttls_machine *m);
 struct span starttls_early_data(const struct starttls_machine *m);
 
-/* What is wanted of the target: a tunnel (CONNECT), or the answer to one request with an https URI, for which TLS with the
- * target and its verification are ours to do. The answer to HEAD has no body, whoever gives it. */
+/* What is wanted of the target: a tunnel (CONNECT), or the answer to one request with an https URI, for which TLS with
+ * the target and its verification are ours to do. The answer to HEAD has no body, whoever gives it. */
 enum starttls_request { STARTTLS_REQUEST_TUNNEL, STARTTLS_REQUEST_EXCHANGE, STARTTLS_REQUEST_EXCHANGE_HEAD };
 enum starttls_request starttls_target_request(struct starttls_machine *m);
 
-/* After STARTTLS_TARGET with a request that is no tunnel, instead of starttls_target_connected(): append the request's head
- * for the target to `out`, which MUST have room for STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX, and
- * give the filter through which the rest of the exchange goes. No byte behind the head has been taken. The machine's
- * status is READY.
+/* After STARTTLS_TARGET with a request that is no tunnel, instead of starttls_target_connected(): append the request's
+ * head for the target to `out`, which MUST have room for STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX,
+ * and give the filter through which the rest of the exchange goes. No byte behind the head has been taken. The
+ * machine's status is READY.
  *
- * The filter passes on one request and one response and nothing else (RFC 9112): bodies are cut out by their framing and
- * framed anew; bytes of the client behind its request are never taken; starttls_filter_put() from the server says
- * STARTTLS_CLOSE when the response is whole. A buffer for what the server says MUST have a ceiling of as much as `out` needs.
- * The output depends on how the input was cut in the sizes of chunks only. */
+ * The filter passes on one request and one response and nothing else (RFC 9112): bodies are cut out by their framing
+ * and framed anew; bytes of the client behind its request are never taken; starttls_filter_put() from the server says
+ * STARTTLS_CLOSE when the response is whole. A buffer for what the server says MUST have a ceiling of as much as `out`
+ * needs. The output depends on how the input was cut in the sizes of chunks only. */
 struct starttls_filter *starttls_exchange_create(struct starttls_machine *m, struct buffer *out);
 /* Whether a part of the final response has been put out: then nothing of ours may be said any more. */
 bool starttls_exchange_answered(struct starttls_filter *f);
@@ -160,9 +160,9 @@ MUST_CHECK enum starttls_status starttls_filter_put(struct starttls_filter *f, e
 /* At the end of a direction, or after READY: append what is held back of it, as far as `out` has room. True when
  * nothing is left; otherwise call again once `out` has been emptied. */
 bool starttls_filter_rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out);
-/* A side has ended in good order. NEED_MORE: pass the end on. READY: it was over already, there is nothing to pass on. CLOSE: what
- * it said is whole by its end, as far as it was put out (starttls_filter_rest()), and so is the conversation. BROKEN: a
- * message has been cut off. */
+/* A side has ended in good order. NEED_MORE: pass the end on. READY: it was over already, there is nothing to pass on.
+ * CLOSE: what it said is whole by its end, as far as it was put out (starttls_filter_rest()), and so is the
+ * conversation. BROKEN: a message has been cut off. */
 MUST_CHECK enum starttls_status starttls_filter_end(struct starttls_filter *f, enum starttls_direction direction);
 const char *starttls_filter_error(const struct starttls_filter *f);
 

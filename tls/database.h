@@ -74,8 +74,9 @@ MUST_CHECK bool tls_database_import_key(const char *label, struct span der, char
 /* Store all certificates and keys of a PKCS#12 file. *count: certificates. */
 MUST_CHECK bool tls_database_import_pkcs12(struct span der, const char *password, size_t *count, char **error);
 
-/* A PKCS#12 file (RFC 7292) with a certificate, its key, and those of its issuers that are in the database. The password
- * is UTF-8, and not empty. Encrypted by it: PBES2 with AES-256-CBC, and a MAC with SHA-256. The caller frees *der. */
+/* A PKCS#12 file (RFC 7292) with a certificate, its key, and those of its issuers that are in the database. The
+ * password is UTF-8, and not empty. Encrypted by it: PBES2 with AES-256-CBC, and a MAC with SHA-256. The caller frees
+ * *der. */
 MUST_CHECK bool tls_database_export_pkcs12(const char *sha256, const char *password, uint8_t **der, size_t *size,
                                            char **error);
 

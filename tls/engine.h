@@ -83,7 +83,7 @@ struct tls_client_options {
     bool insecure_no_verify;
     const struct pkix_pin *pins;      /* of servers' paths; borrowed while the context lives */
     size_t pin_count;
-    struct pkix_policy_inputs policy; /* likewise; what it points to is borrowed */
+    struct pkix_policy_inputs policy;       /* likewise; what it points to is borrowed */
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
     size_t identity_count;
 };
@@ -107,8 +107,8 @@ void tls_engine_destroy(struct tls_engine **e);
 unsigned tls_engine_wants(const struct tls_engine *e);
 
 /* Whether the next tls_engine_step() may wait for a token, for revocation, or for an issuer. Not before a server has
- * something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a server with
- * software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
+ * something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a server
+ * with software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
 bool tls_engine_may_block(const struct tls_engine *e);
 
 /* Whether it may wait for one of the context's sources of evidence, CRLs and issuers: then it may wait for somebody's

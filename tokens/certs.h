@@ -1,8 +1,8 @@
 /* tokens/certs.h: certificates on tokens, read through the tokens' agents, for whoever is to be told to trust them.
  *
- * The URI (RFC 7512) has to say which token is meant (token= or serial=), and may name certificates on it (object=, id=);
- * it names every certificate that matches. They are read without login. What it does not do: judge them, or trust any.
- * Needs neither NSS nor the shim. Threads: any; each call has a connection of its own. */
+ * The URI (RFC 7512) has to say which token is meant (token= or serial=), and may name certificates on it (object=,
+ * id=); it names every certificate that matches. They are read without login. What it does not do: judge them, or trust
+ * any. Needs neither NSS nor the shim. Threads: any; each call has a connection of its own. */
 #ifndef YETT_TOKENS_CERTS_H
 #define YETT_TOKENS_CERTS_H
 

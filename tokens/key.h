@@ -52,8 +52,8 @@ void tokens_cert_list_clear(struct tokens_cert_list *list);
 void tokens_cert_list_select(const struct tokens_module *module, CK_SESSION_HANDLE session, P11KitUri *uri,
                              struct tokens_cert_list *list);
 
-/* Whether the URI may name certificates that are to be trusted: it has to say on which token they are, or every token that
- * somebody plugs in could bring some. NULL, or a sentence that begins with `text`. Owned by the caller. */
+/* Whether the URI may name certificates that are to be trusted: it has to say on which token they are, or every token
+ * that somebody plugs in could bring some. NULL, or a sentence that begins with `text`. Owned by the caller. */
 char *tokens_cert_uri_problem(P11KitUri *uri, const char *text);
 
 /* The key's certificate with the latest end, or NULL. `only` limits the choice to certificates that match (a URI's

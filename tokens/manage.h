@@ -20,8 +20,8 @@ MUST_CHECK bool tokens_list(struct tokens_module *module, FILE *out, bool json, 
  * `uri` names (NULL: all; none matching is a failure). */
 MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, FILE *out, bool json, char **error);
 
-/* The certificates that a URI names on exactly one token, read without a PIN, as tokens_certs_read() (tokens/certs.h) does
- * through an agent. */
+/* The certificates that a URI names on exactly one token, read without a PIN, as tokens_certs_read() (tokens/certs.h)
+ * does through an agent. */
 MUST_CHECK bool tokens_certs_of(struct tokens_module *module, const char *uri,
                                 bool (*take)(void *ctx, struct span der, char **error), void *ctx, char **error);
 

@@ -1,9 +1,9 @@
 /* tokens/pin_quality.h: how hard a new PIN is to guess.
  *
- * A guess, made of its length, the classes of characters it has (digits, lower and upper case, others), and what does not
- * count: repetitions (1111, 121212) and sequences (1234, 9876, abcd). A token counts wrong tries and locks itself, so that
- * much shorter PINs will do than passwords; `weak` is what is tried first by anybody. What it does not do: know words,
- * birthdays, or what the token itself wants. Keeps nothing of a PIN. Pure. */
+ * A guess, made of its length, the classes of characters it has (digits, lower and upper case, others), and what does
+ * not count: repetitions (1111, 121212) and sequences (1234, 9876, abcd). A token counts wrong tries and locks itself,
+ * so that much shorter PINs will do than passwords; `weak` is what is tried first by anybody. What it does not do: know
+ * words, birthdays, or what the token itself wants. Keeps nothing of a PIN. Pure. */
 #ifndef YETT_TOKENS_PIN_QUALITY_H
 #define YETT_TOKENS_PIN_QUALITY_H
 

@@ -73,18 +73,17 @@ CK_RV shim_get_slot_info(CK_SLOT_ID id, CK_SLOT_INFO *info);
 CK_RV shim_get_token_info(CK_SLOT_ID id, CK_TOKEN_INFO *info);
 CK_RV shim_get_mechanism_list(CK_SLOT_ID id, CK_MECHANISM_TYPE *list, CK_ULONG *count);
 CK_RV shim_get_mechanism_info(CK_SLOT_ID id, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info);
-CK_RV shim_open_session(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify,
-                               CK_SESSION_HANDLE *handle);
+CK_RV shim_open_session(CK_SLOT_ID id, CK_FLAGS flags, void *application, CK_NOTIFY notify, CK_SESSION_HANDLE *handle);
 CK_RV shim_close_session(CK_SESSION_HANDLE handle);
 CK_RV shim_close_all_sessions(CK_SLOT_ID id);
 CK_RV shim_get_session_info(CK_SESSION_HANDLE handle, CK_SESSION_INFO *info);
 CK_RV shim_get_attribute_value(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE object_handle, CK_ATTRIBUTE *wanted,
-                                      CK_ULONG count);
+                               CK_ULONG count);
 CK_RV shim_find_objects_init(CK_SESSION_HANDLE handle, CK_ATTRIBUTE *wanted, CK_ULONG count);
 CK_RV shim_find_objects(CK_SESSION_HANDLE handle, CK_OBJECT_HANDLE *found, CK_ULONG max, CK_ULONG *count);
 CK_RV shim_find_objects_final(CK_SESSION_HANDLE handle);
 CK_RV shim_sign_init(CK_SESSION_HANDLE handle, CK_MECHANISM *mechanism, CK_OBJECT_HANDLE key);
 CK_RV shim_sign(CK_SESSION_HANDLE handle, unsigned char *data, CK_ULONG data_size, unsigned char *signature,
-                       CK_ULONG *size);
+                CK_ULONG *size);
 
 #endif

@@ -100,10 +100,10 @@ struct tokens_wire_identity {
 
 /* Certificates of a list, in the order of the list: as many as a reply holds. */
 struct tokens_wire_certs {
-    uint64_t list_tag; /* tells lists apart by accident, not by an attacker */
-    uint16_t total;    /* certificates in the list: 1..TOKENS_WIRE_CERTS_MAX */
-    uint16_t first;    /* index of certs[0] */
-    size_t count;      /* at least 1 */
+    uint64_t list_tag;                       /* tells lists apart by accident, not by an attacker */
+    uint16_t total;                          /* certificates in the list: 1..TOKENS_WIRE_CERTS_MAX */
+    uint16_t first;                          /* index of certs[0] */
+    size_t count;                            /* at least 1 */
     struct span certs[TOKENS_WIRE_PAGE_MAX]; /* DER */
 };
 
@@ -131,8 +131,8 @@ MUST_CHECK enum tokens_wire_status tokens_wire_identity_decode(struct span bytes
                                                                struct tokens_wire_identity *identity);
 MUST_CHECK enum tokens_wire_status tokens_wire_certs_decode(struct span bytes, struct tokens_wire_certs *certs);
 
-/* Append a whole frame (identity, certs: only their bytes). false, with nothing appended, when a field passes its bound or
- * `out` has no room. A text that is too long is clipped. */
+/* Append a whole frame (identity, certs: only their bytes). false, with nothing appended, when a field passes its bound
+ * or `out` has no room. A text that is too long is clipped. */
 MUST_CHECK bool tokens_wire_request_encode(const struct tokens_wire_request *request, struct buffer *out);
 MUST_CHECK bool tokens_wire_reply_encode(const struct tokens_wire_reply *reply, struct buffer *out);
 MUST_CHECK bool tokens_wire_identity_encode(const struct tokens_wire_identity *identity, struct buffer *out);

@@ -28,8 +28,8 @@ void benchmark_signatures(unsigned rounds)
         double good_us, bad_us;
 
         chain_make(&chain, (enum chain_kind)kind, 1);
-        if (pkix_cert_read(chain.leaf, &leaf) != PKIX_OK || pkix_cert_read(chain.intermediates[0], &issuer) != PKIX_OK ||
-            pkix_cert_read(chain.root, &other) != PKIX_OK)
+        if (pkix_cert_read(chain.leaf, &leaf) != PKIX_OK ||
+            pkix_cert_read(chain.intermediates[0], &issuer) != PKIX_OK || pkix_cert_read(chain.root, &other) != PKIX_OK)
             base_abort("certificate");
         bad = leaf.outer;
         bad.data = other.outer.data; /* a good signature on something else */

@@ -2,8 +2,8 @@
  *
  * limbo.json on standard input, limbo's result JSON on standard output:
  *     {"version":1,"harness":"yett","results":[{"id","actual_result","context"}]}
- * --profile default|strict chooses the rules; --signatures adds "signature_checks" and "milliseconds" to each result. Cases whose roots
- * cannot even be configured are failures: a path to them cannot exist. */
+ * --profile default|strict chooses the rules; --signatures adds "signature_checks" and "milliseconds" to each result.
+ * Cases whose roots cannot even be configured are failures: a path to them cannot exist. */
 #include "pkix/crl.h"
 #include "pkix/names.h"
 #include "pkix/store.h"
@@ -130,8 +130,8 @@ static enum pkix_error check_peer_names(const json_t *names, struct span leaf)
     return error;
 }
 
-static enum pkix_error verify_case(const json_t *testcase, const struct options *options, const struct pkix_store *store,
-                                   char **context, struct effort *effort)
+static enum pkix_error verify_case(const json_t *testcase, const struct options *options,
+                                   const struct pkix_store *store, char **context, struct effort *effort)
 {
     struct der_list *leaf = read_pems(json_object_get(testcase, "peer_certificate"), "CERTIFICATE");
     struct der_list *extras = read_pems(json_object_get(testcase, "untrusted_intermediates"), "CERTIFICATE");

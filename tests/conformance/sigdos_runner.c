@@ -1,8 +1,8 @@
 /* sigdos-runner: chains that make a careless builder verify signatures without end.
  *
  * sigdos-runner FILE.tsv...: each line has id, SERVER or CLIENT, unix time, name kind, name, leaf, intermediates and
- * roots (base64 DER, separated by commas or spaces). Writes for each: id, valid or invalid, the error's name, the signature checks made,
- * how many certificates there were, and the milliseconds taken. */
+ * roots (base64 DER, separated by commas or spaces). Writes for each: id, valid or invalid, the error's name, the
+ * signature checks made, how many certificates there were, and the milliseconds taken. */
 #include "pkix/pem.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"

@@ -342,8 +342,7 @@ struct span builder_cert(const struct cert_spec *spec)
     for (unsigned i = 0; text[i] != '\0'; i++)
         serial[3 + i % 5] = (uint8_t)(serial[3 + i % 5] * 31 + text[i]);
     tbs = builder_tlv(
-        ASN1_SEQUENCE,
-        builder_tlv(ASN1_CONTEXT_CONSTRUCTED, builder_integer((unsigned)spec->version), builder_end),
+        ASN1_SEQUENCE, builder_tlv(ASN1_CONTEXT_CONSTRUCTED, builder_integer((unsigned)spec->version), builder_end),
         wrap(ASN1_INTEGER, spec->serial.size != 0 ? spec->serial : span_of(serial, sizeof(serial))),
         spec->inner_algorithm.size != 0 ? spec->inner_algorithm : builder_ecdsa_sha256(),
         spec->issuer_der.size != 0 ? spec->issuer_der : builder_name(spec->issuer),
@@ -352,8 +351,7 @@ struct span builder_cert(const struct cert_spec *spec)
                                 : builder_join(builder_time(spec->not_before), builder_time(spec->not_after))),
         spec->subject_der.size != 0 ? spec->subject_der : builder_name(spec->subject),
         spec->spki.size != 0 ? spec->spki : builder_spki(spec->key),
-        extensions.size == 0 ? span_of(NULL, 0)
-                             : wrap(ASN1_CONTEXT_CONSTRUCTED | 3, wrap(ASN1_SEQUENCE, extensions)),
+        extensions.size == 0 ? span_of(NULL, 0) : wrap(ASN1_CONTEXT_CONSTRUCTED | 3, wrap(ASN1_SEQUENCE, extensions)),
         builder_end);
     return builder_signed(tbs, spec->outer_algorithm.size != 0 ? spec->outer_algorithm : builder_ecdsa_sha256(),
                           spec->signature.size != 0 ? spec->signature : builder_sign(tbs, spec->signer));
@@ -502,9 +500,8 @@ struct span builder_ocsp(const struct ocsp_spec *spec)
     if (spec->short_key_hash)
         responder_hash.size--;
     data = builder_tlv(ASN1_SEQUENCE,
-                       spec->responder != NULL
-                           ? wrap(0xa1, builder_name(spec->responder))
-                           : wrap(0xa2, wrap(ASN1_OCTET_STRING, responder_hash)),
+                       spec->responder != NULL ? wrap(0xa1, builder_name(spec->responder))
+                                               : wrap(0xa2, wrap(ASN1_OCTET_STRING, responder_hash)),
                        builder_generalized(builder_now), wrap(ASN1_SEQUENCE, singles), builder_end);
     basic = builder_tlv(ASN1_SEQUENCE, data, builder_ecdsa_sha256(),
                         builder_bit_string(builder_sign(data, spec->signer)),

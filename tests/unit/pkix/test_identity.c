@@ -225,17 +225,17 @@ static void oid_text_says_so_of_what_has_no_text(void **state)
         const char *contents;
         size_t size;
     } table[] = {
-        {"", 0},                                                     /* no arc */
-        {"\x2a\x86", 2},                                             /* half an arc */
-        {"\x2a\x80\x01", 3},                                         /* padded */
+        {"", 0},                                                  /* no arc */
+        {"\x2a\x86", 2},                                          /* half an arc */
+        {"\x2a\x80\x01", 3},                                      /* padded */
         {"\x69\x83\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00", 12}, /* more than 64 bits, as 2.25 with a UUID has */
     };
     static const uint8_t long_one[PKIX_OID_SIZE_MAX + 1] = {0x2a};
 
     (void)state;
     for (unsigned i = 0; i <= ARRAY_LEN(table); i++) {
-        struct span oid = i == ARRAY_LEN(table) ? span_of(long_one, sizeof(long_one))
-                                                : span_of(table[i].contents, table[i].size);
+        struct span oid =
+            i == ARRAY_LEN(table) ? span_of(long_one, sizeof(long_one)) : span_of(table[i].contents, table[i].size);
         char *text = pkix_oid_text(oid), *want = base_printf("(unusual identifier of %zu bytes)", oid.size);
 
         assert_string_equal(text, want);
