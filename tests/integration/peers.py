@@ -1,6 +1,7 @@
 """Real peers, one class each: started on free loopback ports with their own configuration and folders, whatever else the
 machine runs, and ended by their process id."""
 import contextlib
+import http.server
 import json
 import os
 import pathlib
@@ -402,15 +403,77 @@ class EchoServer:
 
 
 class ScriptedServer(EchoServer):
-    """A server that says what a test tells it: script(connection) is called for each connection."""
+    """A server that says what a test tells it: script(connection) is called for each connection, with tls after its
+    handshake."""
 
     def __init__(self, script, **options):
         super().__init__(**options)
-        self.script, self.errors = script, []
+        self.script = script
 
     def serve(self, connection):
         with contextlib.suppress(OSError), connection:
-            self.script(connection)
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            with connection:
+                self.script(connection)
+
+
+class HttpServer:
+    """An HTTP server in a thread, for what yett fetches. answers: the body by path; "hang" is never answered, what is not
+    there gets a 404. Keeps the paths that were asked for."""
+
+    def __init__(self):
+        self.answers, self.requests = {}, []
+        self.stopping = threading.Event()
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.requests.append(self.path)
+                self.send(outer.answers.get(self.path))
+
+            def do_POST(self):
+                outer.on_post(self, self.rfile.read(int(self.headers["Content-Length"])))
+
+            def send(self, body, media_type="application/octet-stream"):
+                if body == "hang":
+                    outer.stopping.wait()
+                    return
+                if body is None:
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", media_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # too much is not read to its end
+                    self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.host = f"127.0.0.1:{self.port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    def on_post(self, request, body):
+        request.send_error(405)
+
+    def stop(self):
+        if not self.stopping.is_set():
+            self.stopping.set()
+            self.server.shutdown()
+            self.server.server_close()
+            self.thread.join()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 def client_tls(authority=None, *, cert=None, version=None, alpn=None):

@@ -1,13 +1,11 @@
 """CRLs fetched from the distribution points of certificates: in the background with soft, waited for with hard."""
 import contextlib
-import http.server
 import ssl
-import threading
 
 import pytest
 from authority import Authority
 from conftest import PATIENCE, connect
-from peers import client_tls, free_port, wait_until
+from peers import HttpServer, client_tls, free_port, wait_until
 from revocation import crl, large_crl
 from test_revocation import Backend, ONE_WORKER, Responder, passes
 from test_tls import exchange_or_end, originating, terminating
@@ -18,52 +16,12 @@ LIMIT_CRL_BYTES_MAX = 16 * 1024 * 1024
 SECONDS = 1 / 86400  # in days
 
 
-class Lists:
-    """A server of CRLs in a thread. lists: DER by path; "hang" is never answered, what is not there gets a 404."""
-
-    def __init__(self):
-        self.lists, self.requests = {}, []
-        self.stopping = threading.Event()
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.requests.append(self.path)
-                body = outer.lists.get(self.path)
-                if body == "hang":
-                    outer.stopping.wait()
-                    return
-                if body is None:
-                    self.send_error(404)
-                    return
-                self.send_response(200)
-                self.send_header("Content-Type", "application/pkix-crl")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                with contextlib.suppress(ConnectionError):  # too much is not read to its end
-                    self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+class Lists(HttpServer):
+    """A server of CRLs: DER by path."""
 
     def points(self, *paths, host="127.0.0.1"):
         """The extension of a certificate whose CRL is there."""
         return "crlDistributionPoints=" + ",".join(f"URI:http://{host}:{self.port}{p}" for p in paths) + "\n"
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
 
 
 @pytest.fixture
@@ -88,7 +46,7 @@ HARD = "revocation = hard\n"
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 def test_soft_takes_no_time_and_refuses_from_the_second_connection_on(yett, ca, lists, port, host):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl", host=host))
-    lists.lists["/ca.crl"] = der(ca, [certificate], number=10)
+    lists.answers["/ca.crl"] = der(ca, [certificate], number=10)
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, SOFT), **ONE_WORKER)
         assert passes(port)
@@ -109,7 +67,7 @@ def test_hard_waits_and_one_list_is_for_all(yett, ca, lists, port):
     extension = lists.points("/ca.crl")
     good, revoked = ca.server("localhost", extensions=extension), \
         ca.issue("second", sans=("DNS:localhost",), extensions=extension)
-    lists.lists["/ca.crl"] = der(ca, [revoked])
+    lists.answers["/ca.crl"] = der(ca, [revoked])
     other = free_port()
     with Backend(good) as one, Backend(revoked) as two:
         running = yett(originating(port, f"localhost:{one.port}", ca.cert, HARD)
@@ -123,7 +81,7 @@ def test_hard_waits_and_one_list_is_for_all(yett, ca, lists, port):
 def test_nothing_is_fetched_unless_it_is_wanted(yett, ca, lists, port):
     """By default hard does and soft does not; nor with off; nor where it is switched off."""
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = der(ca)
+    lists.answers["/ca.crl"] = der(ca)
     modes = {"": True, "revocation = off\n": True, HARD + "crl_fetch = no\n": False, HARD: True}
     ports = [port] + [free_port() for _ in range(len(modes) - 1)]
     with Backend(certificate) as backend:
@@ -138,7 +96,7 @@ def test_nothing_is_fetched_unless_it_is_wanted(yett, ca, lists, port):
 
 def test_private_server_is_not_asked_where_mozilla_is_trusted(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = der(ca, [certificate])
+    lists.answers["/ca.crl"] = der(ca, [certificate])
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, SOFT)
                        .replace("trust = ", "trust = mozilla, "))
@@ -159,7 +117,7 @@ def test_chain_that_does_not_verify_causes_no_request(yett, ca, lists, folder, p
 def test_hanging_server_does_not_touch_soft(yett, ca, lists, port):
     """Connections pass while the request is on its way; and yett ends although it never comes back."""
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = "hang"
+    lists.answers["/ca.crl"] = "hang"
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, SOFT), **ONE_WORKER)
         assert passes(port)
@@ -172,7 +130,7 @@ def test_hanging_server_does_not_touch_soft(yett, ca, lists, port):
 
 def test_hanging_server_makes_hard_refuse_with_one_clear_line(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = "hang"
+    lists.answers["/ca.crl"] = "hang"
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert,
                                    HARD + f"crl_timeout = {TIMEOUT_MS}ms\n"), **ONE_WORKER)
@@ -189,7 +147,7 @@ def test_hanging_server_makes_hard_refuse_with_one_clear_line(yett, ca, lists, p
 def test_hanging_server_does_not_hold_up_those_who_do_not_need_it(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
     plain = ca.server("plain", sans=("DNS:localhost",))
-    lists.lists["/ca.crl"] = "hang"
+    lists.answers["/ca.crl"] = "hang"
     other = free_port()
     with Backend(certificate) as slow, Backend(plain) as quick:
         running = yett(originating(port, f"localhost:{slow.port}", ca.cert, HARD + "crl_timeout = 60s\n"
@@ -212,8 +170,8 @@ def test_second_distribution_point_counts_too(yett, ca, lists, folder, port, fir
         points = [f"URI:http://127.0.0.1:{free_port() if first == 'nobody' else other.port}/1.crl",
                   f"URI:http://127.0.0.1:{lists.port}/2.crl"]
         certificate = ca.server("localhost", extensions=f"crlDistributionPoints={','.join(points)}\n")
-        other.lists["/1.crl"] = {"hang": "hang", "foreign": der(Authority(folder / "o", "Other"))}.get(first)
-        lists.lists["/2.crl"] = der(ca, [certificate])
+        other.answers["/1.crl"] = {"hang": "hang", "foreign": der(Authority(folder / "o", "Other"))}.get(first)
+        lists.answers["/2.crl"] = der(ca, [certificate])
         with Backend(certificate) as backend:
             running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD + (
                 f"crl_timeout = {2 * TIMEOUT_MS}ms\n" if first == "hang" else "")), **ONE_WORKER)
@@ -228,7 +186,7 @@ def test_second_distribution_point_counts_too(yett, ca, lists, folder, port, fir
 def test_list_that_cannot_be_believed_is_none(yett, ca, lists, folder, port, mode, what):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
     other = Authority(folder / "o", "Other")
-    lists.lists["/ca.crl"] = {
+    lists.answers["/ca.crl"] = {
         "foreign": lambda: der(other, [certificate]),
         "forged": lambda: der(ca, [certificate], signer=other),
         "expired": lambda: der(ca, [certificate], days=(-9, -2)),
@@ -256,15 +214,15 @@ def test_list_that_cannot_be_believed_is_none(yett, ca, lists, folder, port, mod
 def test_list_is_kept_fresh_and_never_goes_back(yett, ca, lists, port):
     """Without a connection that asks for it, ahead of its end; and who brings an old list back is not believed."""
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = clean = der(ca, number=1, days=(-1, 14 * SECONDS))
+    lists.answers["/ca.crl"] = clean = der(ca, number=1, days=(-1, 14 * SECONDS))
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD), **ONE_WORKER)
         assert passes(port)
-        lists.lists["/ca.crl"] = der(ca, [certificate], number=2, days=(-0.5, 14 * SECONDS))
+        lists.answers["/ca.crl"] = der(ca, [certificate], number=2, days=(-0.5, 14 * SECONDS))
         wait_until(lambda: len(running.log_lines("crl_fetched")) == 2, "the next list", 30 * PATIENCE)
         assert not passes(port)
         running.wait_for_log("says its CRL")
-        lists.lists["/ca.crl"] = clean
+        lists.answers["/ca.crl"] = clean
         running.wait_for_log("older than the one that is known")
         assert [x["number"] for x in running.log_lines("crl_fetched")] == ["0x01", "0x02"]
         assert not passes(port)
@@ -273,12 +231,12 @@ def test_list_is_kept_fresh_and_never_goes_back(yett, ca, lists, port):
 def test_second_point_may_have_the_newer_list(yett, ca, lists, port):
     """When the first one has gone back behind what is known."""
     certificate = ca.server("localhost", extensions=lists.points("/1.crl", "/2.crl"))
-    lists.lists["/1.crl"] = der(ca, number=5, days=(-1, 14 * SECONDS))
+    lists.answers["/1.crl"] = der(ca, number=5, days=(-1, 14 * SECONDS))
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD), **ONE_WORKER)
         assert passes(port)
-        lists.lists["/1.crl"] = der(ca, number=4, days=(-2, 7))
-        lists.lists["/2.crl"] = der(ca, [certificate], number=6)
+        lists.answers["/1.crl"] = der(ca, number=4, days=(-2, 7))
+        lists.answers["/2.crl"] = der(ca, [certificate], number=6)
         wait_until(lambda: len(running.log_lines("crl_fetched")) == 2, "the next list", 30 * PATIENCE)
         assert not passes(port)
         running.wait_for_log("older than the one that is known")
@@ -287,11 +245,11 @@ def test_second_point_may_have_the_newer_list(yett, ca, lists, port):
 
 def test_reload_fetches_again(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = der(ca)
+    lists.answers["/ca.crl"] = der(ca)
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD), **ONE_WORKER)
         assert passes(port)
-        lists.lists["/ca.crl"] = der(ca, [certificate], number=2)
+        lists.answers["/ca.crl"] = der(ca, [certificate], number=2)
         running.command("reload")
         assert not passes(port)
         assert lists.requests == ["/ca.crl", "/ca.crl"]
@@ -301,7 +259,7 @@ def test_reload_fetches_again(yett, ca, lists, port):
 def test_responder_comes_before_a_list_that_is_not_there(yett, ca, lists, port, answer):
     with Responder() as responder:
         certificate = ca.server("localhost", extensions=responder.extension + lists.points("/ca.crl"))
-        lists.lists["/ca.crl"] = der(ca, [certificate])
+        lists.answers["/ca.crl"] = der(ca, [certificate])
         responder.about(ca, certificate, answer)
         if answer == "busy":
             responder.answer = "busy"
@@ -317,12 +275,12 @@ def test_hard_needs_lists_of_intermediates_too(yett, folder, lists, port):
     root = Authority(folder / "root", "Root")
     sub = Authority(folder / "sub", "Sub", issuer=root, extensions=lists.points("/root.crl"))
     certificate = sub.server("localhost", extensions=lists.points("/sub.crl"))
-    lists.lists.update({"/root.crl": der(root), "/sub.crl": der(sub)})
+    lists.answers.update({"/root.crl": der(root), "/sub.crl": der(sub)})
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", root.cert, HARD), **ONE_WORKER)
         assert passes(port)
         assert sorted(lists.requests) == ["/root.crl", "/sub.crl"]
-        lists.lists["/root.crl"] = der(root, [sub], number=2)
+        lists.answers["/root.crl"] = der(root, [sub], number=2)
         running.command("reload")
         assert not passes(port)
         running.wait_for_log("says its CRL")
@@ -333,7 +291,7 @@ def test_hard_needs_lists_of_intermediates_too(yett, folder, lists, port):
 def test_revoked_client_is_refused(yett, ca, echo, lists, port, version, mode):
     server = ca.server("localhost")
     alice, bob = (ca.client(n, extensions=lists.points("/ca.crl")) for n in ("alice", "bob"))
-    lists.lists["/ca.crl"] = der(ca, [bob])
+    lists.answers["/ca.crl"] = der(ca, [bob])
     running = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{server.pem}",
                                f"peer = require\npeer_trust = file:{ca.cert}\nallow = any\n"
                                + (SOFT if mode == "soft" else HARD)), **ONE_WORKER)
@@ -354,8 +312,8 @@ def test_list_of_a_third_of_a_million(yett, folder, lists, port, key, revoked):
     """11 MB, signed in either way."""
     ca = Authority(folder / "ca", key=key)
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = large_crl(ca, 333333, [certificate] if revoked else [])
-    assert 10 << 20 < len(lists.lists["/ca.crl"]) < LIMIT_CRL_BYTES_MAX
+    lists.answers["/ca.crl"] = large_crl(ca, 333333, [certificate] if revoked else [])
+    assert 10 << 20 < len(lists.answers["/ca.crl"]) < LIMIT_CRL_BYTES_MAX
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert,
                                    HARD + "crl_timeout = 60s\nhandshake_timeout = 120s\n"), **ONE_WORKER)
@@ -368,12 +326,12 @@ def test_list_of_a_third_of_a_million(yett, folder, lists, port, key, revoked):
 
 def test_session_is_resumed_only_while_the_list_does_not_say_revoked(yett, ca, lists, port):
     certificate = ca.server("localhost", extensions=lists.points("/ca.crl"))
-    lists.lists["/ca.crl"] = der(ca, number=1, days=(-1, 14 * SECONDS))
+    lists.answers["/ca.crl"] = der(ca, number=1, days=(-1, 14 * SECONDS))
     with Backend(certificate) as backend:
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, HARD), **ONE_WORKER)
         assert passes(port) and passes(port)
         running.wait_for_counter("handshakes_client_resumed_total")  # the list at hand is enough
-        lists.lists["/ca.crl"] = der(ca, [certificate], number=2)
+        lists.answers["/ca.crl"] = der(ca, [certificate], number=2)
         wait_until(lambda: len(running.log_lines("crl_fetched")) == 2, "the next list", 30 * PATIENCE)
         assert not passes(port)
         running.wait_for_log('"revoked"')

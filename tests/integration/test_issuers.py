@@ -1,13 +1,11 @@
 """Peers that do not send their issuer, and where it is fetched from: an HTTP server that answers, or does not."""
 import contextlib
-import http.server
 import ssl
-import threading
 
 import pytest
 from authority import Authority, openssl
 from conftest import PATIENCE, connect
-from peers import client_tls, free_port, wait_until
+from peers import HttpServer, client_tls, free_port, wait_until
 from test_revocation import Backend, passes
 from test_tls import originating
 from test_trust import ask, terminating, without_issuers
@@ -15,57 +13,17 @@ from test_trust import ask, terminating, without_issuers
 ONE_WORKER = {"settings": "workers = 1\n"}
 
 
-class IssuerServer:
-    """Serves what `answers` says of a path: bytes, or "hang"."""
-
-    def __init__(self):
-        self.requests, self.answers = [], {}
-        self.stopping = threading.Event()
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.requests.append(self.path)
-                body = outer.answers.get(self.path)
-                if body == "hang":
-                    outer.stopping.wait()
-                    return
-                if body is None:
-                    self.send_error(404)
-                    return
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.host = f"127.0.0.1:{self.port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
-        self.thread.start()
-        self.runs = True
+class IssuerServer(HttpServer):
+    """A server of authorities' certificates: DER by path."""
 
     def extension(self, path, host="127.0.0.1"):
         return f"authorityInfoAccess=caIssuers;URI:http://{host}:{self.port}{path}\n"
 
-    def stop(self):
-        if self.runs:
-            self.runs = False
-            self.stopping.set()
-            self.server.shutdown()
-            self.server.server_close()
-            self.thread.join()
-
 
 @pytest.fixture
 def issuers():
-    server = IssuerServer()
-    yield server
-    server.stop()
+    with IssuerServer() as server:
+        yield server
 
 
 @pytest.fixture

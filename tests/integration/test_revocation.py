@@ -1,14 +1,12 @@
 """Revoked certificates: stapled OCSP responses, responders that answer or do not, and CRLs."""
 import contextlib
-import http.server
 import json
 import ssl
-import threading
 
 import pytest
 from authority import Authority
 from conftest import PATIENCE, connect
-from peers import EchoServer, OpensslServer, Process, client_tls, free_port, server_tls, tool, wait_until
+from peers import EchoServer, HttpServer, OpensslServer, Process, client_tls, free_port, server_tls, tool, wait_until
 from revocation import crl, ocsp_response, requested_serial, serial_of
 from test_tls import exchange_or_end, originating, terminating
 
@@ -16,61 +14,30 @@ from test_tls import exchange_or_end, originating, terminating
 TIMEOUT_MS = int(1500 * PATIENCE)
 
 
-class Responder:
-    """An OCSP responder in a thread. status: by serial number; or what all get: "hang", "garbage", "busy" (503)."""
+class Responder(HttpServer):
+    """An OCSP responder. status: by serial number; or what all get: "hang", "garbage", "busy" (503)."""
 
     def __init__(self):
-        self.requests, self.statuses, self.answer = [], {}, None
-        self.days = (-1, 7)
-        self.stopping = threading.Event()
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                assert self.headers["Content-Type"] == "application/ocsp-request"
-                outer.requests.append(requested_serial(body))
-                outer.serve(self, requested_serial(body))
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.extension = f"authorityInfoAccess=OCSP;URI:http://127.0.0.1:{self.port}/ocsp\n"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+        super().__init__()
+        self.statuses, self.answer = {}, None
+        self.extension = f"authorityInfoAccess=OCSP;URI:http://{self.host}/ocsp\n"
 
     def about(self, authority, certificate, status, **options):
         self.statuses[serial_of(certificate)] = (authority, certificate, status, options)
 
-    def serve(self, request, serial):
-        if self.answer == "hang":
-            self.stopping.wait()
-            return
+    def on_post(self, request, body):
+        serial = requested_serial(body)
+        assert request.headers["Content-Type"] == "application/ocsp-request"
+        self.requests.append(serial)
         if self.answer == "busy":
             request.send_error(503)
             return
-        if self.answer == "garbage":
-            body = b"garbage"
-        else:
+        if self.answer is None:
             authority, certificate, status, options = self.statuses[serial]
             body = ocsp_response(authority, certificate, status, **options)
-        request.send_response(200)
-        request.send_header("Content-Type", "application/ocsp-response")
-        request.send_header("Content-Length", str(len(body)))
-        request.end_headers()
-        request.wfile.write(body)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
+        else:
+            body = {"hang": "hang", "garbage": b"garbage"}[self.answer]
+        request.send(body, "application/ocsp-response")
 
 
 @pytest.fixture
