@@ -13,34 +13,9 @@
 #include "pkix/ev.h"
 #include "pkix/lint.h"
 #include "pkix/nss_crypto.h"
+#include "pkix/search_candidates.h"
 
 #include <stdlib.h>
-
-/* Candidate order, after BoringSSL: anchors first, key identifiers as a hint only, then the newest. */
-enum candidate_rank {
-    RANK_ANCHOR_MATCH,
-    RANK_ANCHOR_NO_DATA,
-    RANK_OTHER_MATCH,
-    RANK_OTHER_NO_DATA,
-    RANK_ANCHOR_MISMATCH,
-    RANK_OTHER_MISMATCH,
-    RANK_REMEMBERED, /* after the peer's own: what it sends is what it means */
-};
-
-struct candidate {
-    const struct pkix_cert *cert;
-    const struct pkix_store_entry *entry;
-    enum pkix_error parse_error;
-    enum candidate_rank rank;
-    bool leads_nowhere; /* names alone show that no path through it ends at an anchor */
-};
-
-struct candidates {
-    struct candidate list[PKIX_CANDIDATES_MAX];
-    size_t count, max;
-    struct span wanted_key_id;
-    const struct pkix_search *search;
-};
 
 /* Which rule a path broke, and which of its certificates did. */
 struct failure {
@@ -50,29 +25,11 @@ struct failure {
 
 static enum pkix_error extend(struct pkix_search *s);
 
-/* Whether this is an anchor for what is asked: one for servers says nothing about clients. */
-static bool is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry)
-{
-    return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & 1u << s->request->purpose) != 0;
-}
-
 static enum pkix_trust trust_of(const struct pkix_search *s, const struct pkix_path_step *step)
 {
     if (pkix_store_distrusts(s->store, step->cert))
         return PKIX_TRUST_DISTRUSTED;
-    return is_anchor(s, step->entry) ? PKIX_TRUST_ANCHOR : PKIX_TRUST_INHERITED;
-}
-
-/* An anchor or a known intermediate among the extras is left out: the store offers it anyway, with its trust. */
-static bool is_known(const struct pkix_search *s, const struct pkix_cert *cert)
-{
-    if (pkix_store_find_same(&s->store->anchors, cert) != NULL ||
-        pkix_store_find_same(&s->store->intermediates, cert) != NULL || span_equal(cert->der, s->leaf.der))
-        return true;
-    for (unsigned i = 0; i < s->extras_count; i++)
-        if (span_equal(s->extras[i].der, cert->der))
-            return true;
-    return false;
+    return pkix_search_is_anchor(s, step->entry) ? PKIX_TRUST_ANCHOR : PKIX_TRUST_INHERITED;
 }
 
 static unsigned at_most(unsigned value, unsigned max)
@@ -116,7 +73,7 @@ bool pkix_search_add_extra(struct pkix_search *s, struct span der)
         return false;
     s->extras_bytes_left -= der.size;
     s->extra_errors[s->extras_count] = pkix_cert_read(der, cert);
-    if (!is_known(s, cert))
+    if (!pkix_search_knows(s, cert))
         s->extras_count++;
     return true;
 }
@@ -212,97 +169,6 @@ static enum pkix_error verify_child(struct pkix_search *s, const struct pkix_cer
     return error;
 }
 
-static void add_candidate(struct candidates *c, const struct pkix_cert *cert, const struct pkix_store_entry *entry,
-                          enum pkix_error parse_error)
-{
-    bool anchor = is_anchor(c->search, entry);
-    struct span key_id = pkix_cert_subject_key_id(cert);
-    enum candidate_rank rank;
-
-    if (c->count == c->max)
-        return;
-    if (c->wanted_key_id.size == 0 || key_id.size == 0)
-        rank = anchor ? RANK_ANCHOR_NO_DATA : RANK_OTHER_NO_DATA;
-    else if (span_equal(c->wanted_key_id, key_id))
-        rank = anchor ? RANK_ANCHOR_MATCH : RANK_OTHER_MATCH;
-    else
-        rank = anchor ? RANK_ANCHOR_MISMATCH : RANK_OTHER_MISMATCH;
-    c->list[c->count++] = (struct candidate){.cert = cert, .entry = entry, .parse_error = parse_error, .rank = rank};
-}
-
-static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
-{
-    struct candidates *c = ctx;
-
-    add_candidate(c, &entry->cert, entry, PKIX_OK);
-    return c->count < c->max;
-}
-
-static bool is_lent(const struct pkix_search *s, const struct pkix_intermediate *item)
-{
-    for (unsigned i = 0; i < s->lent_count; i++)
-        if (s->lent[i] == item)
-            return true;
-    return false;
-}
-
-static void add_remembered(struct pkix_search *s, const struct pkix_cert *child, struct candidates *c)
-{
-    struct pkix_intermediate *found[PKIX_INTERMEDIATES_PER_NAME_MAX];
-    size_t count;
-
-    if (s->store->remembered == NULL)
-        return;
-    count = pkix_intermediates_lend(s->store->remembered, child->issuer, found);
-    for (size_t i = 0; i < count; i++) {
-        bool again = is_lent(s, found[i]);
-
-        if (!again && (s->lent_count == PKIX_LENT_MAX || is_known(s, &found[i]->cert))) {
-            pkix_intermediates_return(s->store->remembered, found[i]);
-            continue;
-        }
-        if (again)
-            pkix_intermediates_return(s->store->remembered, found[i]); /* one hold is enough */
-        else
-            s->lent[s->lent_count++] = found[i];
-        if (c->count < c->max)
-            c->list[c->count++] = (struct candidate){.cert = &found[i]->cert, .rank = RANK_REMEMBERED};
-    }
-}
-
-/* Whether `a` comes after `b`. */
-static bool is_after(const struct candidate *a, const struct candidate *b)
-{
-    return a->rank != b->rank ? a->rank > b->rank : a->cert->not_before < b->cert->not_before;
-}
-
-/* Everything whose subject is the child's issuer, byte for byte, in order. */
-static void collect_candidates(struct pkix_search *s, const struct pkix_cert *child, struct candidates *c)
-{
-    c->search = s;
-    c->count = 0;
-    c->max = s->limits.candidates_per_name_max;
-    c->wanted_key_id = pkix_cert_authority_key_id(child);
-    pkix_store_find(&s->store->anchors, child->issuer, visit_entry, c);
-    for (unsigned i = 0; i < s->extras_count && c->count < c->max; i++) {
-        if (!span_equal(s->extras[i].subject, child->issuer))
-            continue;
-        add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
-        c->list[c->count - 1].leads_nowhere = !s->extra_reaches[i] && !pkix_search_may_fetch(s);
-    }
-    pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);
-    add_remembered(s, child, c);
-    /* Insertion sort: short lists, and equal ones keep the order in which the peer sent them. */
-    for (size_t i = 1; i < c->count; i++) {
-        struct candidate moving = c->list[i];
-        size_t at = i;
-
-        for (; at > 0 && is_after(&c->list[at - 1], &moving); at--)
-            c->list[at] = c->list[at - 1];
-        c->list[at] = moving;
-    }
-}
-
 /* RFC 4158 section 5.2: the same name with the same key twice gains nothing. */
 static bool is_loop(const struct pkix_search *s, const struct pkix_cert *cert)
 {
@@ -333,7 +199,7 @@ static enum pkix_error check_constraints_of(struct pkix_search *s, struct span c
 }
 
 /* The candidate's name constraints, and those imposed on it, bind every certificate below. */
-static enum pkix_error check_constraints(struct pkix_search *s, const struct candidate *candidate)
+static enum pkix_error check_constraints(struct pkix_search *s, const struct pkix_candidate *candidate)
 {
     struct span value;
     enum pkix_error error = PKIX_OK;
@@ -491,11 +357,11 @@ static enum pkix_error as_issuer_error(enum pkix_error error)
 }
 
 /* The candidate has signed the path's last certificate and is on the path now: go on to an anchor. */
-static enum pkix_error complete(struct pkix_search *s, const struct candidate *candidate, struct failure *failure,
+static enum pkix_error complete(struct pkix_search *s, const struct pkix_candidate *candidate, struct failure *failure,
                                 bool *noted)
 {
     *noted = false;
-    if (is_anchor(s, candidate->entry))
+    if (pkix_search_is_anchor(s, candidate->entry))
         return check_whole_path(s, failure);
     *noted = true; /* by whatever stopped further up */
     if (counted_intermediates_on(&s->path) > s->limits.intermediates_max || s->path.count + 1 > PKIX_PATH_MAX) {
@@ -524,7 +390,7 @@ static enum pkix_error distrusted(struct pkix_search *s, const struct pkix_cert 
 }
 
 /* All that can be said about one issuer of the path's last certificate before its own issuers are looked for. */
-static enum pkix_error check_issuer(struct pkix_search *s, const struct candidate *candidate,
+static enum pkix_error check_issuer(struct pkix_search *s, const struct pkix_candidate *candidate,
                                     const struct pkix_path_step *step)
 {
     const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
@@ -559,7 +425,7 @@ static void follow_names(struct pkix_search *s)
 }
 
 /* One issuer for the path's last certificate. On PKIX_OK the path is complete and good down to that certificate. */
-static enum pkix_error try_issuer(struct pkix_search *s, const struct candidate *candidate)
+static enum pkix_error try_issuer(struct pkix_search *s, const struct pkix_candidate *candidate)
 {
     struct pkix_path_step step = {candidate->cert, candidate->entry};
     const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
@@ -616,10 +482,10 @@ static enum pkix_error both_failed(enum pkix_error a, enum pkix_error b)
 }
 
 /* Whether nobody but our memory knows an issuer. */
-static bool is_dead_end(const struct candidates *candidates)
+static bool is_dead_end(const struct pkix_candidates *candidates)
 {
     for (size_t i = 0; i < candidates->count; i++)
-        if (candidates->list[i].rank != RANK_REMEMBERED && !is_loop(candidates->search, candidates->list[i].cert))
+        if (candidates->list[i].rank != PKIX_RANK_REMEMBERED && !is_loop(candidates->search, candidates->list[i].cert))
             return false;
     return true;
 }
@@ -638,11 +504,11 @@ static void note_dead_end(struct pkix_search *s, const struct pkix_cert *child)
 static enum pkix_error extend(struct pkix_search *s)
 {
     const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
-    struct candidates *candidates = base_alloc(sizeof(*candidates));
+    struct pkix_candidates *candidates = base_alloc(sizeof(*candidates));
     enum pkix_error recorded = PKIX_OK;
     size_t loops = 0;
 
-    collect_candidates(s, child, candidates);
+    pkix_search_collect(s, child, candidates);
     for (size_t i = 0; i < candidates->count; i++) {
         enum pkix_error error;
 
@@ -702,7 +568,7 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
 
     s->path = (struct pkix_path){.steps = {leaf}, .count = 1};
     leaf_error = check_step(s, &leaf, PKIX_ROLE_LEAF);
-    if (is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
+    if (pkix_search_is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error);
     error = extend(s);
     while (leaf_error == PKIX_OK && pkix_search_fetch_issuer(s, error)) {

@@ -1,0 +1,109 @@
+/* see pkix/search_candidates.h */
+#include "pkix/search_candidates.h"
+
+bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry)
+{
+    return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & 1u << s->request->purpose) != 0;
+}
+
+bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert)
+{
+    if (pkix_store_find_same(&s->store->anchors, cert) != NULL ||
+        pkix_store_find_same(&s->store->intermediates, cert) != NULL || span_equal(cert->der, s->leaf.der))
+        return true;
+    for (unsigned i = 0; i < s->extras_count; i++)
+        if (span_equal(s->extras[i].der, cert->der))
+            return true;
+    return false;
+}
+
+static void add_candidate(struct pkix_candidates *c, const struct pkix_cert *cert, const struct pkix_store_entry *entry,
+                          enum pkix_error parse_error)
+{
+    bool anchor = pkix_search_is_anchor(c->search, entry);
+    struct span key_id = pkix_cert_subject_key_id(cert);
+    enum pkix_candidate_rank rank;
+
+    if (c->count == c->max)
+        return;
+    if (c->wanted_key_id.size == 0 || key_id.size == 0)
+        rank = anchor ? PKIX_RANK_ANCHOR_NO_DATA : PKIX_RANK_OTHER_NO_DATA;
+    else if (span_equal(c->wanted_key_id, key_id))
+        rank = anchor ? PKIX_RANK_ANCHOR_MATCH : PKIX_RANK_OTHER_MATCH;
+    else
+        rank = anchor ? PKIX_RANK_ANCHOR_MISMATCH : PKIX_RANK_OTHER_MISMATCH;
+    c->list[c->count++] =
+        (struct pkix_candidate){.cert = cert, .entry = entry, .parse_error = parse_error, .rank = rank};
+}
+
+static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
+{
+    struct pkix_candidates *c = ctx;
+
+    add_candidate(c, &entry->cert, entry, PKIX_OK);
+    return c->count < c->max;
+}
+
+static bool is_lent(const struct pkix_search *s, const struct pkix_intermediate *item)
+{
+    for (unsigned i = 0; i < s->lent_count; i++)
+        if (s->lent[i] == item)
+            return true;
+    return false;
+}
+
+static void add_remembered(struct pkix_search *s, const struct pkix_cert *child, struct pkix_candidates *c)
+{
+    struct pkix_intermediate *found[PKIX_INTERMEDIATES_PER_NAME_MAX];
+    size_t count;
+
+    if (s->store->remembered == NULL)
+        return;
+    count = pkix_intermediates_lend(s->store->remembered, child->issuer, found);
+    for (size_t i = 0; i < count; i++) {
+        bool again = is_lent(s, found[i]);
+
+        if (!again && (s->lent_count == PKIX_LENT_MAX || pkix_search_knows(s, &found[i]->cert))) {
+            pkix_intermediates_return(s->store->remembered, found[i]);
+            continue;
+        }
+        if (again)
+            pkix_intermediates_return(s->store->remembered, found[i]); /* one hold is enough */
+        else
+            s->lent[s->lent_count++] = found[i];
+        if (c->count < c->max)
+            c->list[c->count++] = (struct pkix_candidate){.cert = &found[i]->cert, .rank = PKIX_RANK_REMEMBERED};
+    }
+}
+
+/* Whether `a` comes after `b`. */
+static bool is_after(const struct pkix_candidate *a, const struct pkix_candidate *b)
+{
+    return a->rank != b->rank ? a->rank > b->rank : a->cert->not_before < b->cert->not_before;
+}
+
+void pkix_search_collect(struct pkix_search *s, const struct pkix_cert *child, struct pkix_candidates *c)
+{
+    c->search = s;
+    c->count = 0;
+    c->max = s->limits.candidates_per_name_max;
+    c->wanted_key_id = pkix_cert_authority_key_id(child);
+    pkix_store_find(&s->store->anchors, child->issuer, visit_entry, c);
+    for (unsigned i = 0; i < s->extras_count && c->count < c->max; i++) {
+        if (!span_equal(s->extras[i].subject, child->issuer))
+            continue;
+        add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
+        c->list[c->count - 1].leads_nowhere = !s->extra_reaches[i] && !pkix_search_may_fetch(s);
+    }
+    pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);
+    add_remembered(s, child, c);
+    /* Insertion sort: short lists, and equal ones keep the order in which the peer sent them. */
+    for (size_t i = 1; i < c->count; i++) {
+        struct pkix_candidate moving = c->list[i];
+        size_t at = i;
+
+        for (; at > 0 && is_after(&c->list[at - 1], &moving); at--)
+            c->list[at] = c->list[at - 1];
+        c->list[at] = moving;
+    }
+}
