@@ -1,5 +1,5 @@
 /* tls/engine.c: the flows, over two small rings and in small pieces. */
-#include "tls_pair.h"
+#include "tls_fixture.h"
 
 #include "tls/engine_internal.h"
 #include "tls/established.h"
@@ -13,45 +13,7 @@
 
 #include <cmocka.h>
 
-struct fixture {
-    struct test_certs *certs;
-    struct pkix_store *store;
-    struct tls_identity *identity;
-    struct tls_context *server, *client;
-};
-
-static const struct test_leaf leaf = {.names = {"server.example.org"}, .issuer = TEST_ISSUER_INTERMEDIATE};
-
-static int setup(void **state)
-{
-    struct fixture *f = base_alloc(sizeof(*f));
-
-    test_tls_start(TEST_CACHE_NONE);
-    f->certs = test_certs_create();
-    f->store = test_certs_store(f->certs);
-    f->identity = test_certs_identity(f->certs, &leaf);
-    f->server = test_server(
-        &(struct tls_server_options){.identities = &f->identity, .identity_count = 1, .version_min = 0x0303});
-    f->client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    tls_context_destroy(&f->client);
-    tls_context_destroy(&f->server);
-    tls_identity_destroy(&f->identity);
-    pkix_store_destroy(&f->store);
-    test_certs_destroy(&f->certs);
-    free(f);
-    test_tls_stop();
-    return 0;
-}
-
-static void init(struct test_pair *p, const struct fixture *f)
+static void init(struct test_pair *p, const struct test_fixture *f)
 {
     test_pair_init(p, f->client, "server.example.org", NULL, f->server);
 }
@@ -59,7 +21,7 @@ static void init(struct test_pair *p, const struct fixture *f)
 static void engine_handshake(void **state)
 {
     static const size_t pieces[] = {0, 1, 10, 512};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
         struct test_pair p;
@@ -78,7 +40,7 @@ static void engine_handshake(void **state)
 static void engine_bulk_data(void **state)
 {
     enum { BULK = 300000 };
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     uint8_t *data = base_alloc(BULK);
     struct test_pair p;
 
@@ -100,7 +62,7 @@ static void engine_bulk_data(void **state)
 static void engine_output_ceiling(void **state)
 {
     static uint8_t data[4 * TLS_RECORDS_OUT_MAX];
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     size_t total = 0, n = 1;
 
@@ -123,7 +85,7 @@ static void engine_output_ceiling(void **state)
 static void engine_input_ceiling(void **state)
 {
     static uint8_t data[TLS_RECORDS_OUT_MAX];
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     size_t n;
 
@@ -142,7 +104,7 @@ static void engine_input_ceiling(void **state)
 
 static void engine_half_close(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t byte;
     size_t n;
@@ -170,7 +132,7 @@ static void engine_half_close(void **state)
 
 static void engine_put_after_close(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     size_t n = 1, before;
 
@@ -186,7 +148,7 @@ static void engine_put_after_close(void **state)
 
 static void engine_put_before_handshake(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t byte;
     size_t n = 1;
@@ -206,7 +168,7 @@ static void engine_put_before_handshake(void **state)
 /* Data that came is given out before the missing close_notify is told. */
 static void engine_truncation(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t data[16];
     size_t n;
@@ -233,7 +195,7 @@ static void engine_truncation(void **state)
 /* A record cut in two by the end of the transport is no data. */
 static void engine_truncated_record(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t data[16], *space;
     struct span records;
@@ -255,7 +217,7 @@ static void engine_truncated_record(void **state)
 
 static void engine_altered_record(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t data[16], *space;
     struct span records;
@@ -283,7 +245,7 @@ static void engine_altered_record(void **state)
 /* The server's flight does not fit its buffer: NSS goes on when there is room again. */
 static void engine_handshake_through_small_output(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     init(&p, f);
@@ -298,7 +260,7 @@ static void engine_handshake_through_small_output(void **state)
 static void engine_end_with_last_records(void **state)
 {
     static const uint8_t alert[] = {21, 3, 3, 0, 2, 2, 40};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     size_t room;
 
@@ -315,7 +277,7 @@ static void engine_end_with_last_records(void **state)
 
 static void engine_end_in_handshake(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     init(&p, f);
@@ -331,7 +293,7 @@ static void engine_end_in_handshake(void **state)
 static void engine_trim_gives_buffers_back(void **state)
 {
     static uint8_t data[20000];
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     size_t fresh, idle;
 
@@ -351,7 +313,7 @@ static void engine_trim_gives_buffers_back(void **state)
 
 static void engine_session_is_described(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct tls_session_info info;
     struct test_pair p;
 
@@ -378,7 +340,7 @@ static void engine_session_is_described(void **state)
 /* Engines that never came far are destroyed without harm. */
 static void engine_destroy_early(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     init(&p, f);
@@ -410,5 +372,5 @@ int main(void)
         cmocka_unit_test(engine_destroy_early),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, test_fixture_setup, test_fixture_teardown);
 }

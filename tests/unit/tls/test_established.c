@@ -1,9 +1,9 @@
-/* tls/established.c and tls/record.c: connections of TLS 1.3 that have left NSS's socket behind.
+/* tls/established.c: connections of TLS 1.3 that have left NSS's socket behind.
  *
  * A side that was trimmed protects its records itself; the other one is still NSS, or is not. That NSS understands
  * ours, and we NSS's, is the test of the cryptography. What NSS would not send is sealed with the peer's own direction.
  */
-#include "tls_pair.h"
+#include "tls_fixture.h"
 
 #include "tls/engine_internal.h"
 #include "tls/established.h"
@@ -17,44 +17,7 @@
 #include <cmocka.h>
 #include <sslproto.h>
 
-struct fixture {
-    struct test_certs *certs;
-    struct pkix_store *store;
-    struct tls_identity *identity;
-    struct tls_context *server, *client;
-};
-
-static const struct test_leaf leaf = {.names = {"server.example.org"}, .issuer = TEST_ISSUER_INTERMEDIATE};
 static const PRUint16 suites[] = {TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256};
-
-static int setup(void **state)
-{
-    struct fixture *f = base_alloc(sizeof(*f));
-
-    test_tls_start(TEST_CACHE_NONE);
-    f->certs = test_certs_create();
-    f->store = test_certs_store(f->certs);
-    f->identity = test_certs_identity(f->certs, &leaf);
-    f->server = test_server(
-        &(struct tls_server_options){.identities = &f->identity, .identity_count = 1, .version_min = 0x0303});
-    f->client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    tls_context_destroy(&f->client);
-    tls_context_destroy(&f->server);
-    tls_identity_destroy(&f->identity);
-    pkix_store_destroy(&f->store);
-    test_certs_destroy(&f->certs);
-    free(f);
-    test_tls_stop();
-    return 0;
-}
 
 enum trimmed { TRIM_SERVER = 1, TRIM_CLIENT = 2, TRIM_BOTH = 3 };
 
@@ -85,13 +48,13 @@ static void trim(struct test_pair *p, enum trimmed which)
     }
 }
 
-static void connect_pair(struct test_pair *p, const struct fixture *f, const char *cache_key)
+static void connect_pair(struct test_pair *p, const struct test_fixture *f, const char *cache_key)
 {
     test_pair_init(p, f->client, "server.example.org", cache_key, f->server);
     test_pair_handshake(p);
 }
 
-static void connect_trimmed(struct test_pair *p, const struct fixture *f, enum trimmed which)
+static void connect_trimmed(struct test_pair *p, const struct test_fixture *f, enum trimmed which)
 {
     connect_pair(p, f, NULL);
     trim(p, which);
@@ -108,50 +71,13 @@ static void send_both_ways(struct test_pair *p, size_t size)
     free(data);
 }
 
-/* ---- records in a stream ---- */
-
-static void record_reader_in_pieces(void **state)
-{
-    static const uint8_t stream[] = {23, 3, 3, 0, 2, 1, 2, 22, 3, 3, 0, 0, 21, 3, 3, 1, 0};
-    (void)state;
-
-    for (size_t piece = 1; piece <= sizeof(stream); piece++) {
-        struct tls_record_reader reader = {.header_size = 0};
-        unsigned types[4], count = 0;
-
-        for (size_t at = 0; at < sizeof(stream); at += piece) {
-            struct span bytes = span_of(stream + at, piece < sizeof(stream) - at ? piece : sizeof(stream) - at);
-
-            while (tls_record_reader_next(&reader, &bytes)) {
-                assert_true(count < ARRAY_LEN(types));
-                types[count++] = reader.header[0];
-            }
-            assert_int_equal(bytes.size, 0);
-        }
-        assert_int_equal(count, 3);
-        assert_int_equal(types[0], 23);
-        assert_int_equal(types[1], 22);
-        assert_int_equal(types[2], 21);
-        assert_int_equal(reader.body_left, 256);
-        assert_false(tls_record_reader_at_boundary(&reader));
-    }
-}
-
-static void record_suites(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(suites); i++)
-        assert_non_null(tls_record_suite_find(suites[i]));
-    assert_null(tls_record_suite_find(TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
-}
-
 /* ---- with NSS at the other end, and without ---- */
 
 static void established_data(void **state)
 {
     static const enum trimmed sides[] = {TRIM_SERVER, TRIM_CLIENT, TRIM_BOTH};
     static const size_t before[] = {0, 1, 5, 70000};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(sides); i++)
         for (size_t j = 0; j < ARRAY_LEN(before); j++) {
@@ -175,7 +101,7 @@ static void established_data(void **state)
 /* All suites: the client offers one at a time. */
 static void established_suites(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
         struct test_pair p;
@@ -209,7 +135,7 @@ static void move_all(struct tls_engine *from, struct tls_engine *to)
 /* Data that comes in one piece with the Finished of the client is not read with it. */
 static void established_data_behind_finished(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t data[8];
     size_t n;
@@ -237,7 +163,7 @@ static void established_data_behind_finished(void **state)
 /* A resumed connection has another order of messages in its handshake. */
 static void established_resumed(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
 
     for (int i = 0; i < 3; i++) {
         struct test_pair p;
@@ -254,7 +180,7 @@ static void established_resumed(void **state)
 
 static void established_is_described_as_before(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct tls_session_info info;
     struct test_pair p;
 
@@ -275,7 +201,7 @@ static void established_is_described_as_before(void **state)
 static void established_small_reads(void **state)
 {
     static uint8_t data[TLS_RECORD_PLAINTEXT_MAX];
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t *got = base_alloc(sizeof(data));
     size_t sent, n, total = 0;
@@ -306,7 +232,7 @@ static void established_small_reads(void **state)
 
 static void established_half_close(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t byte;
     size_t n;
@@ -330,7 +256,7 @@ static void established_half_close(void **state)
 
 static void established_truncation(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t data[16];
     size_t n;
@@ -353,7 +279,7 @@ static void established_truncation(void **state)
 
 static void established_not_with_tls12(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     SSLVersionRange range = {0x0303, 0x0303}, usual;
     struct test_pair p;
 
@@ -372,7 +298,7 @@ static void established_not_with_tls12(void **state)
 /* With something under way, or half of a record read, nothing changes. */
 static void established_not_while_busy(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     struct span records;
     uint8_t *space, data[8];
@@ -411,7 +337,7 @@ static void established_not_while_busy(void **state)
 /* The server's flight went out in pieces: it is not certain when which record was counted. */
 static void established_not_after_a_full_output(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     test_pair_init(&p, f->client, "server.example.org", NULL, f->server);
@@ -441,7 +367,7 @@ static void nss_key_update(PRFileDesc *fd, PRBool request)
 /* NSS at the other end updates its keys, and asks for ours to be. */
 static void established_key_update_of_nss(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
 
     for (int request = 0; request < 2; request++)
         for (size_t i = 0; i < ARRAY_LEN(suites); i++) {
@@ -467,7 +393,7 @@ static void established_key_update_of_nss(void **state)
 /* Keys that have changed within NSS: it keeps the connection. */
 static void established_not_after_a_key_update(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
 
     for (int side = 0; side < 2; side++) {
         struct test_pair p;
@@ -487,7 +413,7 @@ static void established_not_after_a_key_update(void **state)
 /* A key is used for so many records and then changed, which NSS follows. */
 static void established_key_is_not_used_up(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     connect_trimmed(&p, f, TRIM_BOTH);
@@ -503,7 +429,7 @@ static void established_key_is_not_used_up(void **state)
 static void established_key_updates_are_answered_once(void **state)
 {
     static const uint8_t request[] = {24, 0, 0, 1, 1};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     size_t size;
 
@@ -575,7 +501,7 @@ static void established_refuses(void **state)
         {(enum tls_content_type)0, {0}, 1, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10}, /* nothing but padding */
         {(enum tls_content_type)99, {1}, 1, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
     };
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -588,7 +514,7 @@ static void established_refuses(void **state)
 /* Half a message, and then something else. */
 static void established_refuses_mixed_messages(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     connect_trimmed(&p, f, TRIM_BOTH);
@@ -604,7 +530,7 @@ static void established_refuses_mixed_messages(void **state)
 static void established_key_update_in_pieces(void **state)
 {
     static const uint8_t update[] = {24, 0, 0, 1, 0};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     connect_trimmed(&p, f, TRIM_BOTH);
@@ -619,7 +545,7 @@ static void established_key_update_in_pieces(void **state)
 static void established_key_update_flood(void **state)
 {
     static const uint8_t update[] = {24, 0, 0, 1, 0};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     connect_trimmed(&p, f, TRIM_BOTH);
@@ -639,7 +565,7 @@ static void established_key_update_flood(void **state)
 static void established_passes_over(void **state)
 {
     static const uint8_t padded[] = {'d', 'a', 't', 'a', TLS_CONTENT_DATA, 0, 0, 0};
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t data[16];
     size_t n;
@@ -661,7 +587,7 @@ static void established_passes_over(void **state)
 /* A server of NSS's sends another ticket after the client has left NSS behind. */
 static void established_passes_over_tickets(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     connect_trimmed(&p, f, TRIM_CLIENT);
@@ -692,7 +618,7 @@ static void established_refuses_records(void **state)
         {{23, 3, 3, 0, 16}, 21, "SSL_ERROR_BAD_MAC_READ", 20},
         {{23, 3, 3, 0, 20}, 25, "SSL_ERROR_BAD_MAC_READ", 20},
     };
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -714,7 +640,7 @@ static void established_refuses_records(void **state)
 /* A record seen twice, or one left out. */
 static void established_sequence(void **state)
 {
-    struct fixture *f = *state;
+    struct test_fixture *f = *state;
     struct test_pair p;
     uint8_t copy[64], byte;
     struct span records;
@@ -740,8 +666,6 @@ static void established_sequence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(record_reader_in_pieces),
-        cmocka_unit_test(record_suites),
         cmocka_unit_test(established_data),
         cmocka_unit_test(established_data_behind_finished),
         cmocka_unit_test(established_suites),
@@ -767,5 +691,5 @@ int main(void)
         cmocka_unit_test(established_sequence),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, test_fixture_setup, test_fixture_teardown);
 }
