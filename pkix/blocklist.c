@@ -2,29 +2,12 @@
 #include "pkix/blocklist.h"
 #include "base/nss_scope.h"
 #include "pkix/der.h"
-#include "pkix/pem.h"
 #include "pkix/store_internal.h"
 
 #include <nssb64.h>
 #include <stdlib.h>
 
 enum { SHA256_SIZE = 32, SERIAL_SIZE_MAX = 64 };
-
-struct reading {
-    struct pkix_store *store;
-    pkix_blocklist_problem *problem;
-    void *ctx;
-    unsigned line, rules, problems;
-};
-
-static void tell(struct reading *r, unsigned line, const char *sentence)
-{
-    if (r->problems < PKIX_BLOCKLIST_PROBLEMS_MAX)
-        r->problem(r->ctx, line, sentence);
-    else if (r->problems == PKIX_BLOCKLIST_PROBLEMS_MAX)
-        r->problem(r->ctx, line, "there are more bad lines");
-    r->problems++;
-}
 
 static int hex_digit(char c)
 {
@@ -152,55 +135,18 @@ static const char *add_line(struct pkix_store *store, char *kind)
     return "a rule begins with issuer-serial:, subject-spki: or sha256:";
 }
 
-static void take_line(struct reading *r, char *line)
-{
-    const char *sentence;
-    size_t size;
-
-    line[strcspn(line, "#")] = '\0';
-    line += strspn(line, " \t\r");
-    for (size = strlen(line); size > 0 && strchr(" \t\r", line[size - 1]) != NULL; size--)
-        line[size - 1] = '\0';
-    if (size == 0)
-        return;
-    if (r->rules == PKIX_BLOCKLIST_RULES_MAX) {
-        tell(r, r->line, "is one rule too many: they may be 100000");
-        r->rules++;
-        return;
-    }
-    if (r->rules > PKIX_BLOCKLIST_RULES_MAX)
-        return;
-    sentence = add_line(r->store, line);
-    if (sentence != NULL)
-        tell(r, r->line, sentence);
-    else
-        r->rules++;
-}
 static_assert(PKIX_BLOCKLIST_RULES_MAX == 100000, "a sentence says so");
 
-bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path, pkix_blocklist_problem *problem,
-                                   void *ctx)
+static const char *take(void *target, char *rule)
 {
-    struct reading r = {.store = store, .problem = problem, .ctx = ctx};
-    uint8_t *data;
-    size_t size;
-    char *error = NULL, *text, *rest, *line;
+    return add_line(target, rule);
+}
 
-    if (!pkix_file_read(path, &data, &size, &error)) {
-        size_t prefix = strlen(path) + 2; /* "PATH: " is for who tells it to say */
+bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path, pkix_rules_problem *problem, void *ctx)
+{
+    static const struct pkix_rules_kind kind = {take, PKIX_BLOCKLIST_RULES_MAX,
+                                                "is one rule too many: they may be 100000"};
+    size_t count;
 
-        problem(ctx, 0, strncmp(error, path, prefix - 2) == 0 && strlen(error) > prefix ? error + prefix : error);
-        free(error);
-        return false;
-    }
-    if (memchr(data, '\0', size) != NULL)
-        tell(&r, 0, "is not text: it has a NUL in it");
-    text = base_strndup(size == 0 ? "" : (const char *)data, size);
-    free(data);
-    for (rest = text; r.problems <= PKIX_BLOCKLIST_PROBLEMS_MAX && (line = strsep(&rest, "\n")) != NULL;) {
-        r.line++;
-        take_line(&r, line);
-    }
-    free(text);
-    return r.problems == 0;
+    return pkix_rules_read(path, &kind, store, &count, problem, ctx);
 }

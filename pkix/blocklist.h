@@ -13,18 +13,13 @@
 #ifndef YETT_PKIX_BLOCKLIST_H
 #define YETT_PKIX_BLOCKLIST_H
 
+#include "pkix/rules.h"
 #include "pkix/store.h"
 
-enum {
-    PKIX_BLOCKLIST_RULES_MAX = 100000,
-    PKIX_BLOCKLIST_PROBLEMS_MAX = 20, /* told of one file */
-};
-
-/* Told of each line that is not a rule, line 0 for the file as a whole. The sentence is lent. */
-typedef void pkix_blocklist_problem(void *ctx, unsigned line, const char *sentence);
+enum { PKIX_BLOCKLIST_RULES_MAX = 100000 };
 
 /* Add a file's rules to the store. False when there was a problem; the rules of the good lines are added. */
-MUST_CHECK bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path,
-                                              pkix_blocklist_problem *problem, void *ctx);
+MUST_CHECK bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path, pkix_rules_problem *problem,
+                                              void *ctx);
 
 #endif

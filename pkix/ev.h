@@ -11,11 +11,9 @@
 #define YETT_PKIX_EV_H
 
 #include "pkix/policy.h"
+#include "pkix/rules.h"
 
-enum {
-    PKIX_EV_ROOTS_MAX = 1000,
-    PKIX_EV_PROBLEMS_MAX = 20, /* told of one file */
-};
+enum { PKIX_EV_ROOTS_MAX = 1000 };
 
 /* Immutable once verification begins; then any thread may look at it. */
 struct pkix_ev_list {
@@ -26,11 +24,9 @@ struct pkix_ev_list {
 /* NULL, or what is wrong with the pair: a static sentence. */
 MUST_CHECK const char *pkix_ev_list_add(struct pkix_ev_list *list, const char *pair);
 
-/* Told of each line that is no pair, line 0 for the file as a whole. The sentence is lent. */
-typedef void pkix_ev_problem(void *ctx, unsigned line, const char *sentence);
-
 /* Add a file's pairs. False when there was a problem; the pairs of the good lines are added. */
-MUST_CHECK bool pkix_ev_list_add_path(struct pkix_ev_list *list, const char *path, pkix_ev_problem *problem, void *ctx);
+MUST_CHECK bool pkix_ev_list_add_path(struct pkix_ev_list *list, const char *path, pkix_rules_problem *problem,
+                                      void *ctx);
 
 void pkix_ev_list_clear(struct pkix_ev_list *list);
 

@@ -346,7 +346,7 @@ static void add_blocklist_path_tells_what_is_wrong_with_the_file(void **state)
 {
     struct pkix_store *store = pkix_store_create();
     struct problems p = {0};
-    char many[3 * 2 * PKIX_BLOCKLIST_PROBLEMS_MAX];
+    char many[3 * 2 * PKIX_RULES_PROBLEMS_MAX];
 
     (void)state;
     assert_false(pkix_store_add_blocklist_path(store, "/nonexistent/list", note_problem, &p));
@@ -361,8 +361,8 @@ static void add_blocklist_path_tells_what_is_wrong_with_the_file(void **state)
     for (size_t i = 0; i < sizeof(many); i++)
         many[i] = "x:\n"[i % 3];
     assert_false(add_with_problems(many, sizeof(many), &p));
-    assert_int_equal(p.count, PKIX_BLOCKLIST_PROBLEMS_MAX + 1);
-    assert_string_equal(p.sentences[PKIX_BLOCKLIST_PROBLEMS_MAX], "there are more bad lines");
+    assert_int_equal(p.count, PKIX_RULES_PROBLEMS_MAX + 1);
+    assert_string_equal(p.sentences[PKIX_RULES_PROBLEMS_MAX], "there are more bad lines");
     clear_problems(&p);
     assert_true(add_with_problems("", 0, &p));
     pkix_store_destroy(&store);

@@ -490,7 +490,7 @@ static void ev_list_reads_a_file(void **state)
     for (unsigned i = 0; i < 100; i++)
         size += (size_t)snprintf(many + size, sizeof(many) - size, "bad\n");
     assert_false(read_list(many, size, &list, &problems));
-    assert_int_equal(problems.count, PKIX_EV_PROBLEMS_MAX + 1);
+    assert_int_equal(problems.count, PKIX_RULES_PROBLEMS_MAX + 1);
     assert_non_null(strstr(problems.last, "more bad lines"));
 
     problems.count = 0;
