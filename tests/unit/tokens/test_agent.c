@@ -1,4 +1,5 @@
 /* The agent against a token that misbehaves: slow-token.so in front of SoftHSM. No NSS: requests go over the wire. */
+#include "agent_call.h"
 #include "support.h"
 #include "tokens/agent_client.h"
 
@@ -13,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { THREADS = 8, CALL_MS = 10000 };
+enum { THREADS = 8 };
 
 #define EC_URI "pkcs11:token=one;object=ec"
 
@@ -76,70 +77,6 @@ static int setup(void **state)
 
 static const struct test_agent_options plain = {.sessions = 4, .queue = 64, .timeout_ms = 10000, .pin = TEST_PIN};
 
-/* A request and what came of it. */
-struct call {
-    enum agent_client_status status;
-    struct tokens_wire_reply reply;
-    uint8_t *frame;
-};
-
-static struct call find(struct agent_client *client, const char *uri)
-{
-    struct tokens_wire_request request = {.type = TOKENS_WIRE_FIND, .uri = span_of_string(uri)};
-    struct call call;
-
-    call.status = agent_client_call(client, &request, CALL_MS, &call.reply, &call.frame);
-    return call;
-}
-
-static uint64_t find_tag(struct agent_client *client, const char *uri)
-{
-    struct tokens_wire_identity identity;
-    struct call call = find(client, uri);
-    uint64_t tag;
-
-    assert_int_equal(call.status, AGENT_CLIENT_OK);
-    if (call.reply.type != TOKENS_WIRE_FOUND)
-        fail_msg("%.*s", (int)call.reply.text.size, (const char *)call.reply.text.data);
-    assert_int_equal(tokens_wire_identity_decode(call.reply.identity, &identity), TOKENS_WIRE_OK);
-    tag = tokens_wire_key_tag(identity.spki);
-    free(call.frame);
-    return tag;
-}
-
-static struct call sign(struct agent_client *client, const char *uri, uint64_t tag)
-{
-    static const uint8_t digest[32] = {7};
-    struct tokens_wire_request request = {.type = TOKENS_WIRE_SIGN,
-                                          .uri = span_of_string(uri),
-                                          .key_tag = tag,
-                                          .mechanism = TOKENS_WIRE_ECDSA,
-                                          .data = span_of(digest, sizeof(digest))};
-    struct call call;
-
-    call.status = agent_client_call(client, &request, CALL_MS, &call.reply, &call.frame);
-    return call;
-}
-
-static void expect_signed(struct call call)
-{
-    assert_int_equal(call.status, AGENT_CLIENT_OK);
-    if (call.reply.type != TOKENS_WIRE_SIGNED)
-        fail_msg("%.*s", (int)call.reply.text.size, (const char *)call.reply.text.data);
-    assert_int_equal(call.reply.signature.size, 64);
-    free(call.frame);
-}
-
-static void expect_failed(struct call call, enum tokens_wire_failure want, const char *text)
-{
-    assert_int_equal(call.status, AGENT_CLIENT_OK);
-    assert_int_equal(call.reply.type, TOKENS_WIRE_FAILED);
-    if (call.reply.failure != want || memmem(call.reply.text.data, call.reply.text.size, text, strlen(text)) == NULL)
-        fail_msg("got %d \"%.*s\", want %d with \"%s\"", (int)call.reply.failure, (int)call.reply.text.size,
-                 (const char *)call.reply.text.data, (int)want, text);
-    free(call.frame);
-}
-
 /* An agent, a client, and the EC key's tag. */
 struct world {
     struct test_agent agent;
@@ -163,14 +100,14 @@ static void world_stop(struct world *world, int status)
 struct signer {
     pthread_t thread;
     struct world *world;
-    struct call call;
+    struct test_call call;
 };
 
 static void *signer_main(void *data)
 {
     struct signer *signer = data;
 
-    signer->call = sign(signer->world->client, EC_URI, signer->world->tag);
+    signer->call = test_sign(signer->world->client, EC_URI, signer->world->tag);
     return NULL;
 }
 
@@ -188,11 +125,11 @@ static void find_gives_certificate_and_chain_and_asks_no_pin_of_other_tokens(voi
 {
     struct tokens_wire_identity identity;
     struct world world;
-    struct call call;
+    struct test_call call;
 
     (void)state;
     world_start(&world, &plain);
-    call = find(world.client, "pkcs11:object=ec");
+    call = test_find(world.client, "pkcs11:object=ec");
     assert_int_equal(call.status, AGENT_CLIENT_OK);
     assert_int_equal(call.reply.type, TOKENS_WIRE_FOUND);
     assert_int_equal(tokens_wire_identity_decode(call.reply.identity, &identity), TOKENS_WIRE_OK);
@@ -213,12 +150,12 @@ static void find_lists_candidates(void **state)
 
     (void)state;
     world_start(&world, &plain);
-    expect_failed(find(world.client, "pkcs11:token=one;type=private"), TOKENS_WIRE_AMBIGUOUS, "object=TestCA");
-    expect_failed(find(world.client, "pkcs11:token=one;object=x"), TOKENS_WIRE_NOT_FOUND, "object=ec");
-    expect_failed(find(world.client, "pkcs11:token=three"), TOKENS_WIRE_GONE, "token=two");
-    expect_failed(find(world.client, "pkcs11:token=one;object=ec?module-name=foo"), TOKENS_WIRE_GONE, "no token");
-    expect_failed(find(world.client, "http://x"), TOKENS_WIRE_BAD_URI, "scheme");
-    world.tag = find_tag(world.client, "pkcs11:token=one;object=ec?module-name=slow-token");
+    test_expect_failed(test_find(world.client, "pkcs11:token=one;type=private"), TOKENS_WIRE_AMBIGUOUS, "object=TestCA");
+    test_expect_failed(test_find(world.client, "pkcs11:token=one;object=x"), TOKENS_WIRE_NOT_FOUND, "object=ec");
+    test_expect_failed(test_find(world.client, "pkcs11:token=three"), TOKENS_WIRE_GONE, "token=two");
+    test_expect_failed(test_find(world.client, "pkcs11:token=one;object=ec?module-name=foo"), TOKENS_WIRE_GONE, "no token");
+    test_expect_failed(test_find(world.client, "http://x"), TOKENS_WIRE_BAD_URI, "scheme");
+    world.tag = test_find_tag(world.client, "pkcs11:token=one;object=ec?module-name=slow-token");
     world_stop(&world, 0);
 }
 
@@ -231,15 +168,15 @@ static void pin_that_is_wrong_is_tried_once_until_an_administrator_gives_one(voi
     options.pin = "9999";
     world_start(&world, &options);
     for (unsigned i = 0; i < 5; i++)
-        expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
+        test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_TRYING, 1);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_INCORRECT, 1);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
-    world.tag = find_tag(world.client, EC_URI);
-    expect_signed(sign(world.client, EC_URI, world.tag));
+    world.tag = test_find_tag(world.client, EC_URI);
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     assert_int_equal(test_count(count_file, "C_Login"), 2);
     world_stop(&world, 0);
 }
@@ -252,13 +189,13 @@ static void pin_refused_by_the_supervisor_fails_requests_at_once(void **state)
     (void)state;
     options.pin = NULL;
     world_start(&world, &options);
-    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
-    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "none in this test");
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     assert_int_equal(test_count(count_file, "C_Login"), 0);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     world_stop(&world, 0);
 }
 
@@ -273,14 +210,14 @@ static void pin_is_not_tried_when_one_try_is_left(void **state)
     fclose(file);
     setenv("YETT_TEST_PIN_TRIES", "3", 1);
     world_start(&world, &plain);
-    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
-    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_FINAL_TRY");
     assert_int_equal(test_count(count_file, "C_Login"), 0);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_LOCKED, 1);
     assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 0);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     world_stop(&world, 0);
 }
 
@@ -295,7 +232,7 @@ static void pin_that_is_locked_is_said_by_name(void **state)
     fclose(file);
     setenv("YETT_TEST_PIN_TRIES", "3", 1);
     world_start(&world, &plain);
-    expect_failed(find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "locked");
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "locked");
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_LOCKED, 1);
     assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_PIN_LOCKED), "CKF_USER_PIN_LOCKED"));
     assert_int_equal(test_count(count_file, "C_Login"), 0);
@@ -309,21 +246,21 @@ static void logout_ends_signing_until_a_pin_comes(void **state)
 
     (void)state;
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
-    expect_signed(sign(world.client, EC_URI, world.tag));
+    world.tag = test_find_tag(world.client, EC_URI);
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     test_agent_send_logout(&world.agent);
     test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2); /* of both tokens */
     assert_int_equal(test_count(count_file, "C_Logout"), 2);
     for (unsigned i = 0; i < 3; i++)
-        expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
-    expect_failed(find(world.client, "pkcs11:token=two;object=other"), TOKENS_WIRE_LOGIN, "logged out");
-    assert_int_equal(find_tag(world.client, EC_URI), world.tag); /* a worker may start: it is only not signed for */
+        test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+    test_expect_failed(test_find(world.client, "pkcs11:token=two;object=other"), TOKENS_WIRE_LOGIN, "logged out");
+    assert_int_equal(test_find_tag(world.client, EC_URI), world.tag); /* a worker may start: it is only not signed for */
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_send_pin(&world.agent, TEST_PIN);
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 2);
-    expect_signed(sign(world.client, EC_URI, world.tag));
-    (void)find_tag(world.client, "pkcs11:token=two;object=other"); /* asks for its own */
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
+    (void)test_find_tag(world.client, "pkcs11:token=two;object=other"); /* asks for its own */
     world_stop(&world, 0);
 }
 
@@ -336,14 +273,14 @@ static void logout_of_a_key_pad_does_not_ask_it_again(void **state)
     setenv("YETT_TEST_KEY_PAD_PIN", TEST_PIN, 1);
     options.pin = NULL;
     world_start(&world, &options);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     test_agent_send_logout(&world.agent);
     test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2);
-    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_send_pin(&world.agent, "anything: the key pad is asked");
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 2);
-    expect_signed(sign(world.client, EC_URI, world.tag));
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     world_stop(&world, 0);
 }
 
@@ -356,7 +293,7 @@ static void logout_while_many_sign(void **state)
     (void)state;
     setenv("YETT_TEST_SIGN_DELAY_MS", "5", 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     for (unsigned round = 0; round < 5; round++) {
         for (size_t i = 0; i < THREADS; i++) {
             signers[i].world = &world;
@@ -369,10 +306,10 @@ static void logout_while_many_sign(void **state)
             free(signers[i].call.frame);
         }
         test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2 * (round + 1));
-        expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+        test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
         test_agent_send_pin(&world.agent, TEST_PIN);
         test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
-        expect_signed(sign(world.client, EC_URI, world.tag));
+        test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     }
     world_stop(&world, 0);
 }
@@ -384,8 +321,8 @@ static void key_pad_needs_no_pin(void **state)
     (void)state;
     setenv("YETT_TEST_KEY_PAD_PIN", TEST_PIN, 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
-    expect_signed(sign(world.client, EC_URI, world.tag));
+    world.tag = test_find_tag(world.client, EC_URI);
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_PIN_WANTED), 0);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_OK, 1);
     world_stop(&world, 0);
@@ -398,9 +335,9 @@ static void always_authenticate_logs_in_for_each_signature(void **state)
     (void)state;
     setenv("YETT_TEST_CONTEXT_PIN", TEST_PIN, 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     for (unsigned i = 0; i < 3; i++)
-        expect_signed(sign(world.client, EC_URI, world.tag));
+        test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     assert_int_equal(test_count(count_file, "C_Login(context)"), 3);
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     world_stop(&world, 0);
@@ -422,8 +359,8 @@ static void pin_source_of_a_uri_is_read_once(void **state)
     fputs("7777\n", file);
     fclose(file);
     world_start(&world, &options);
-    expect_failed(find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
-    expect_failed(find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
+    test_expect_failed(test_find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
+    test_expect_failed(test_find(world.client, uri), TOKENS_WIRE_LOGIN, "CKR_PIN_INCORRECT");
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_INCORRECT, 1);
     world_stop(&world, 0);
@@ -433,7 +370,7 @@ static void pin_source_of_a_uri_is_read_once(void **state)
     fputs(TEST_PIN "\n", file);
     fclose(file);
     world_start(&world, &options);
-    world.tag = find_tag(world.client, uri);
+    world.tag = test_find_tag(world.client, uri);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_OK, 1);
     world_stop(&world, 0);
     free(uri);
@@ -448,10 +385,10 @@ static void token_with_a_single_session_serves_all(void **state)
     (void)state;
     setenv("YETT_TEST_SESSIONS_MAX", "1", 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     sign_at_once(&world, signers, THREADS);
     for (size_t i = 0; i < THREADS; i++)
-        expect_signed(signers[i].call);
+        test_expect_signed(signers[i].call);
     world_stop(&world, 0);
 }
 
@@ -464,10 +401,10 @@ static void module_that_cannot_lock_is_called_by_one_thread_at_a_time(void **sta
     setenv("YETT_TEST_CANT_LOCK", "1", 1);
     setenv("YETT_TEST_SIGN_DELAY_MS", "5", 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     sign_at_once(&world, signers, THREADS);
     for (size_t i = 0; i < THREADS; i++)
-        expect_signed(signers[i].call);
+        test_expect_signed(signers[i].call);
     assert_int_equal(test_count(count_file, "C_Sign"), THREADS);
     assert_int_equal(test_count(count_file, "CONCURRENT"), 0);
     world_stop(&world, 0);
@@ -483,7 +420,7 @@ static void queue_that_is_full_refuses_and_counts(void **state)
     (void)state;
     setenv("YETT_TEST_HANG_FILE", hang_file, 1);
     world_start(&world, &options);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     test_file_create(hang_file); /* no signature ends before all requests are there */
     for (size_t i = 0; i < THREADS; i++) {
         signers[i].world = &world;
@@ -497,10 +434,10 @@ static void queue_that_is_full_refuses_and_counts(void **state)
     for (size_t i = 0; i < THREADS; i++) {
         pthread_join(signers[i].thread, NULL);
         if (signers[i].call.reply.type == TOKENS_WIRE_SIGNED) {
-            expect_signed(signers[i].call);
+            test_expect_signed(signers[i].call);
             done++;
         } else {
-            expect_failed(signers[i].call, TOKENS_WIRE_QUEUE_FULL, "queue_max");
+            test_expect_failed(signers[i].call, TOKENS_WIRE_QUEUE_FULL, "queue_max");
             refused++;
         }
     }
@@ -517,10 +454,10 @@ static void signature_that_hangs_loses_its_place_and_others_go_on(void **state)
     (void)state;
     setenv("YETT_TEST_HANG_AT", "1", 1);
     world_start(&world, &options);
-    world.tag = find_tag(world.client, EC_URI);
-    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "no answer from token \"one\"");
+    world.tag = test_find_tag(world.client, EC_URI);
+    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "no answer from token \"one\"");
     for (unsigned i = 0; i < 5; i++)
-        expect_signed(sign(world.client, EC_URI, world.tag));
+        test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     world_stop(&world, 0);
 }
 
@@ -533,11 +470,11 @@ static void token_that_hangs_for_good_ends_the_agent_and_not_the_others_before(v
     (void)state;
     setenv("YETT_TEST_HANG_AT", "1", 1);
     world_start(&world, &options);
-    world.tag = find_tag(world.client, EC_URI);
-    other = find_tag(world.client, "pkcs11:token=two;object=other");
-    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "no answer");
-    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "hangs");
-    expect_signed(sign(world.client, "pkcs11:token=two;object=other", other));
+    world.tag = test_find_tag(world.client, EC_URI);
+    other = test_find_tag(world.client, "pkcs11:token=two;object=other");
+    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "no answer");
+    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_TIMEOUT, "hangs");
+    test_expect_signed(test_sign(world.client, "pkcs11:token=two;object=other", other));
     test_agent_wait(&world.agent, TOKENS_AGENT_FAILED, 1);
     assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_FAILED), "token one hangs"));
     world_stop(&world, 1);
@@ -550,9 +487,9 @@ static void session_that_was_dropped_is_opened_again_and_the_signature_made(void
     (void)state;
     setenv("YETT_TEST_LOSE_AT", "3", 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     for (unsigned i = 0; i < 5; i++)
-        expect_signed(sign(world.client, EC_URI, world.tag));
+        test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     assert_int_equal(test_count(count_file, "C_Sign"), 6);
     assert_int_equal(test_count(count_file, "C_Login"), 2); /* the kept PIN, once more */
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
@@ -566,13 +503,13 @@ static void module_that_recovers_only_by_finalize_is_finalized(void **state)
     (void)state;
     setenv("YETT_TEST_NEEDS_FINALIZE", "1", 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     test_file_create(gone_file);
-    expect_failed(sign(world.client, EC_URI, world.tag), TOKENS_WIRE_GONE, "one");
+    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_GONE, "one");
     test_agent_wait(&world.agent, TOKENS_AGENT_TOKEN_GONE, 1);
     unlink(gone_file);
     test_agent_wait(&world.agent, TOKENS_AGENT_TOKEN_BACK, 1);
-    expect_signed(sign(world.client, EC_URI, world.tag));
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     assert_true(test_count(count_file, "C_Finalize") >= 1);
     world_stop(&world, 0);
 }
@@ -583,7 +520,7 @@ static void key_that_is_not_the_one_found_at_first_does_not_sign(void **state)
 
     (void)state;
     world_start(&world, &plain);
-    expect_failed(sign(world.client, EC_URI, 12345), TOKENS_WIRE_KEY_CHANGED, "another key");
+    test_expect_failed(test_sign(world.client, EC_URI, 12345), TOKENS_WIRE_KEY_CHANGED, "another key");
     assert_int_equal(test_count(count_file, "C_Sign"), 0);
     world_stop(&world, 0);
 }
@@ -591,12 +528,12 @@ static void key_that_is_not_the_one_found_at_first_does_not_sign(void **state)
 static void module_that_crashes_fails_one_request_and_the_next_agent_goes_on(void **state)
 {
     struct world world;
-    struct call call;
+    struct test_call call;
 
     (void)state;
     setenv("YETT_TEST_ABORT_AT", "1", 1);
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     {
         struct signer signer = {.world = &world};
 
@@ -611,8 +548,8 @@ static void module_that_crashes_fails_one_request_and_the_next_agent_goes_on(voi
         pthread_join(signer.thread, NULL);
         call = signer.call;
     }
-    expect_signed(call); /* sent again, once, to the new agent */
-    expect_signed(sign(world.client, EC_URI, world.tag));
+    test_expect_signed(call); /* sent again, once, to the new agent */
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
     world_stop(&world, 0);
 }
 
@@ -642,7 +579,7 @@ static void nonsense_ends_the_connection_and_nothing_else(void **state)
         assert_true(recv(fd, &byte, 1, 0) <= 0);
         close(fd);
     }
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     world_stop(&world, 0);
 }
 
@@ -655,7 +592,7 @@ static void sigterm_ends_it_and_no_core_is_ever_written(void **state)
 
     (void)state;
     world_start(&world, &plain);
-    world.tag = find_tag(world.client, EC_URI);
+    world.tag = test_find_tag(world.client, EC_URI);
     snprintf(path, sizeof(path), "/proc/%d/limits", (int)world.agent.pid);
     file = fopen(path, "re");
     assert_non_null(file);
