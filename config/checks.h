@@ -1,7 +1,7 @@
 /* config/checks.h: what must hold between options, once each for itself is good.
  *
- * Pure: completes a struct config (defaults that depend on other options, the places of some) and adds findings. A check
- * whose options did not parse is left out, so that one mistake is one finding. */
+ * Pure: completes a struct config (defaults that depend on other options, the places of some) and adds findings. A
+ * check whose options did not parse is left out, so that one mistake is one finding. */
 #ifndef YETT_CONFIG_CHECKS_H
 #define YETT_CONFIG_CHECKS_H
 

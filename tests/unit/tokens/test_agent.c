@@ -150,10 +150,12 @@ static void find_lists_candidates(void **state)
 
     (void)state;
     world_start(&world, &plain);
-    test_expect_failed(test_find(world.client, "pkcs11:token=one;type=private"), TOKENS_WIRE_AMBIGUOUS, "object=TestCA");
+    test_expect_failed(test_find(world.client, "pkcs11:token=one;type=private"), TOKENS_WIRE_AMBIGUOUS,
+                       "object=TestCA");
     test_expect_failed(test_find(world.client, "pkcs11:token=one;object=x"), TOKENS_WIRE_NOT_FOUND, "object=ec");
     test_expect_failed(test_find(world.client, "pkcs11:token=three"), TOKENS_WIRE_GONE, "token=two");
-    test_expect_failed(test_find(world.client, "pkcs11:token=one;object=ec?module-name=foo"), TOKENS_WIRE_GONE, "no token");
+    test_expect_failed(test_find(world.client, "pkcs11:token=one;object=ec?module-name=foo"), TOKENS_WIRE_GONE,
+                       "no token");
     test_expect_failed(test_find(world.client, "http://x"), TOKENS_WIRE_BAD_URI, "scheme");
     world.tag = test_find_tag(world.client, "pkcs11:token=one;object=ec?module-name=slow-token");
     world_stop(&world, 0);
@@ -252,9 +254,11 @@ static void logout_ends_signing_until_a_pin_comes(void **state)
     test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2); /* of both tokens */
     assert_int_equal(test_count(count_file, "C_Logout"), 2);
     for (unsigned i = 0; i < 3; i++)
-        test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+        test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN,
+                           "an administrator has logged out");
     test_expect_failed(test_find(world.client, "pkcs11:token=two;object=other"), TOKENS_WIRE_LOGIN, "logged out");
-    assert_int_equal(test_find_tag(world.client, EC_URI), world.tag); /* a worker may start: it is only not signed for */
+    assert_int_equal(test_find_tag(world.client, EC_URI),
+                     world.tag); /* a worker may start: it is only not signed for */
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_send_pin(&world.agent, TEST_PIN);
@@ -276,7 +280,8 @@ static void logout_of_a_key_pad_does_not_ask_it_again(void **state)
     world.tag = test_find_tag(world.client, EC_URI);
     test_agent_send_logout(&world.agent);
     test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2);
-    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+    test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN,
+                       "an administrator has logged out");
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_send_pin(&world.agent, "anything: the key pad is asked");
     test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 2);
@@ -306,7 +311,8 @@ static void logout_while_many_sign(void **state)
             free(signers[i].call.frame);
         }
         test_agent_wait(&world.agent, TOKENS_AGENT_LOGGED_OUT, 2 * (round + 1));
-        test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN, "an administrator has logged out");
+        test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN,
+                           "an administrator has logged out");
         test_agent_send_pin(&world.agent, TEST_PIN);
         test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
         test_expect_signed(test_sign(world.client, EC_URI, world.tag));
