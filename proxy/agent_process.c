@@ -9,9 +9,12 @@
 #include "tokens/agent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { AGENT_NUMBER_SIZE = 24 };
@@ -39,6 +42,7 @@ struct agent_process {
 
     int listen_fd;
     char *socket_path;
+    uid_t client; /* who may connect besides root and us */
     struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
     struct tokens_pin *login; /* from an administrator since; NULL: none */
     struct pin_policy policy;
@@ -190,6 +194,7 @@ static void on_message(struct agent_process *a, const struct tokens_agent_messag
     case TOKENS_AGENT_PIN:
     case TOKENS_AGENT_PIN_REFUSED:
     case TOKENS_AGENT_LOGOUT:
+    case TOKENS_AGENT_CLIENT:
     case TOKENS_AGENT_STOP:
     case TOKENS_AGENT_EVENT_COUNT:
         break;
@@ -282,6 +287,14 @@ static void on_exit_reaped(void *owner, struct child *child, int64_t status, int
 static const struct child_events child_events = {
     .on_readable = on_readable, .on_writable = on_writable, .on_exit = on_exit_reaped};
 
+static void say_client(struct agent_process *a)
+{
+    char text[AGENT_NUMBER_SIZE];
+
+    snprintf(text, sizeof(text), "%ju", (uintmax_t)a->client);
+    say(a, TOKENS_AGENT_CLIENT, text);
+}
+
 static void start(struct agent_process *a)
 {
     char sessions[AGENT_NUMBER_SIZE], queue[AGENT_NUMBER_SIZE], timeout[AGENT_NUMBER_SIZE];
@@ -299,10 +312,12 @@ static void start(struct agent_process *a)
     options.environment_count = a->environment_count;
     a->state = AGENT_STARTING;
     a->child = child_spawn(a->loop, &options, &child_events, a, &error);
-    if (a->child != NULL && a->logged_out)
-        say(a, TOKENS_AGENT_LOGOUT, "");
-    if (a->child != NULL)
+    if (a->child != NULL) {
+        say_client(a);
+        if (a->logged_out)
+            say(a, TOKENS_AGENT_LOGOUT, "");
         return;
+    }
     a->state = AGENT_FAILED;
     log_line(LOG_LEVEL_ERROR, "agent_start_failed", log_text("module", a->name), log_text("reason", error));
     free(error);
@@ -362,6 +377,7 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->pin_source = module->pin_source == NULL ? NULL : base_strdup(module->pin_source);
     a->listen_fd = listen_fd;
     a->socket_path = base_strdup(socket_path);
+    a->client = geteuid();
     a->pin = pin;
     if (before != NULL)
         take_over(a, before);
@@ -399,6 +415,38 @@ const char *agent_process_name(const struct agent_process *a)
 const char *agent_process_socket_path(const struct agent_process *a)
 {
     return a->socket_path;
+}
+
+/* The file is looked at and given away by one descriptor: in a folder others may write to, what has its name may be a
+ * link to something of ours that they must not have. */
+static bool give_file(const char *path, uid_t owner, const char **reason)
+{
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat info;
+    bool given = false;
+
+    *reason = NULL;
+    if (fd >= 0 && fstat(fd, &info) == 0) {
+        given = S_ISSOCK(info.st_mode) && info.st_nlink == 1;
+        if (!given)
+            *reason = "it is not the socket that was made there";
+        else if (info.st_uid != owner)
+            given = fchownat(fd, "", owner, (gid_t)-1, AT_EMPTY_PATH) == 0;
+    }
+    if (!given && *reason == NULL)
+        *reason = strerror(errno);
+    if (fd >= 0)
+        close(fd);
+    return given;
+}
+
+bool agent_process_give_socket(struct agent_process *a, uid_t client, const char **reason)
+{
+    if (a->client != client) {
+        a->client = client;
+        say_client(a);
+    }
+    return give_file(a->socket_path, client, reason);
 }
 
 const struct tokens_pin *agent_process_pin(const struct agent_process *a)

@@ -312,6 +312,8 @@ static bool is_named(const struct config *config, const char *name)
 
 void agents_commit(struct agents *a, const struct config *config, uid_t owner)
 {
+    const char *reason;
+
     for (size_t i = 0; i < a->candidate_count; i++)
         put_in_force(a, &a->candidates[i]);
     a->candidate_count = 0;
@@ -322,9 +324,9 @@ void agents_commit(struct agents *a, const struct config *config, uid_t owner)
         a->items[i] = a->items[--a->count];
     }
     for (size_t i = 0; i < a->count; i++)
-        if (lchown(agent_process_socket_path(a->items[i]), owner, (gid_t)-1) != 0)
+        if (!agent_process_give_socket(a->items[i], owner, &reason))
             log_line(LOG_LEVEL_ERROR, "agent_socket_owner_failed",
-                     log_text("path", agent_process_socket_path(a->items[i])), log_text("reason", strerror(errno)));
+                     log_text("path", agent_process_socket_path(a->items[i])), log_text("reason", reason));
 }
 
 static char *no_module(const char *name)

@@ -15,8 +15,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { COUNTERS_MS = 1000, IN_MAX = 65536 };
@@ -97,26 +95,23 @@ void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wir
     pthread_mutex_unlock(&conn->mutex);
 }
 
-/* Whoever the socket's file has been given to is meant to use it. */
-static uid_t socket_owner(int listen_fd)
+/* Whose the socket's file is would say nothing: others may write to its folder, and its name may be another by now. */
+static void take_client(struct agent *agent, const char *text)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    socklen_t size = sizeof(address) - 1; /* room for a NUL */
-    struct stat info;
+    char *end;
+    unsigned long uid = strtoul(text, &end, 10);
 
-    if (getsockname(listen_fd, (struct sockaddr *)&address, &size) != 0 || address.sun_path[0] == '\0' ||
-        lstat(address.sun_path, &info) != 0)
-        return geteuid();
-    return info.st_uid;
+    if (*text >= '0' && *text <= '9' && *end == '\0' && uid < UINT32_MAX)
+        agent->client_uid = (uid_t)uid;
 }
 
-static bool peer_may_connect(int listen_fd, int fd)
+static bool peer_may_connect(const struct agent *agent, int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
 
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0 || peer.uid == socket_owner(listen_fd));
+           (peer.uid == geteuid() || peer.uid == 0 || peer.uid == agent->client_uid);
 }
 
 static void accept_conns(struct agent *agent)
@@ -127,7 +122,7 @@ static void accept_conns(struct agent *agent)
 
         if (fd < 0)
             return;
-        if (!peer_may_connect(agent->options.listen_fd, fd)) {
+        if (!peer_may_connect(agent, fd)) {
             (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused a connection from another user");
             close(fd);
             continue;
@@ -271,6 +266,9 @@ static bool on_control(struct agent *agent)
         break;
     case TOKENS_AGENT_LOGOUT:
         login_logout(agent);
+        break;
+    case TOKENS_AGENT_CLIENT:
+        take_client(agent, message.text);
         break;
     case TOKENS_AGENT_STOP:
         go_on = false;
@@ -499,6 +497,7 @@ static struct agent *agent_create(const struct tokens_agent_options *options)
     sigset_t signals;
 
     agent->options = *options;
+    agent->client_uid = geteuid();
     if (agent->options.sessions_max == 0)
         agent->options.sessions_max = 1;
     if (agent->options.sessions_max > AGENT_THREADS_MAX - AGENT_FINDS_MAX)

@@ -51,6 +51,7 @@ enum tokens_agent_event {
     TOKENS_AGENT_COUNTERS,      /* agent: counters of struct tokens_agent_message; about once a second when changed */
     TOKENS_AGENT_LOGOUT, /* supervisor: log out of all tokens, wipe their PINs, and log in to none before a PIN comes */
     TOKENS_AGENT_LOGGED_OUT, /* agent: done for one. text: token label */
+    TOKENS_AGENT_CLIENT,     /* supervisor: text: the number of the user who may connect besides root and our own */
     TOKENS_AGENT_STOP,       /* supervisor: finish and exit */
     TOKENS_AGENT_EVENT_COUNT
 };

@@ -26,6 +26,7 @@
 #include "tokens/wire.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 #include <time.h>
 
 enum {
@@ -150,6 +151,7 @@ struct agent {
     pthread_rwlock_t module_lock;
     int wake_fd; /* eventfd: wakes the main thread */
     int signal_fd;
+    uid_t client_uid; /* who may connect besides root and us; of the main thread */
 
     pthread_mutex_t mutex;
     pthread_cond_t work; /* a job is ready, or stopping; CLOCK_MONOTONIC as all */

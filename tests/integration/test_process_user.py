@@ -2,6 +2,7 @@
 import os
 import pwd
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -66,6 +67,41 @@ def test_who_has_given_root_up_still_reaches_the_agent(yett, authority, token, e
     wait_until(lambda: attempt(port, authority), "a signature of the new agent", 20)
     (agent,) = running.status()["modules"]
     assert credentials(agent["pid"])[0] == "0 0 0 0"
+
+
+def test_an_agent_that_took_over_a_socket_knows_the_user_too(yett, authority, token, echo, port):
+    """Its socket was bound under another name."""
+    uri = token.put(authority.localhost, "server")
+    running = yett(token.settings() + service(port, echo.port, uri), settings="user = nobody\n")
+    before = running.status()["modules"][0]["pid"]
+    workers = set(running.workers().values())
+    running.configure(token.settings() + "queue_max = 50\n" + service(port, echo.port, uri))
+    running.command("reload")
+    wait_until(lambda: running.status()["modules"][0].get("pid") not in (None, 0, before), "another agent", 20)
+    wait_until(lambda: (now := set(running.workers().values())) and not now & workers, "new workers", 20)
+    (agent,) = running.status()["modules"]
+    os.kill(agent["pid"], signal.SIGKILL)  # workers connect again, as nobody
+    wait_until(lambda: running.status()["modules"][0].get("pid") not in (None, 0, agent["pid"]), "its successor", 20)
+    wait_until(lambda: attempt(port, authority), "a signature of the successor", 20)
+    assert not [x for x in running.log_lines() if "another user" in x.get("says", "")]
+
+
+def test_only_sockets_of_ours_are_given_away(yett, authority, token, echo, port):
+    """The user's own program may have write access to the folder: no other file may become the user's by a trick."""
+    running = yett(token.settings() + service(port, echo.port, f"file:{authority.localhost.pem}"),
+                   settings="user = nobody\n")
+    path = running.folder / "agent-token.sock"
+    assert path.is_socket() and path.stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    secret, others = running.folder / "secret", running.folder / "others"
+    secret.write_text("root's")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(others))
+        for count, victim in enumerate((secret, others), 1):
+            path.unlink()
+            os.link(victim, path)
+            running.command("reload")
+            wait_until(lambda: len(running.log_lines("agent_socket_owner_failed")) == count, "a line in the log", 20)
+            assert victim.stat().st_uid == 0
 
 
 def attempt(port, authority):
