@@ -42,7 +42,7 @@ struct agent_process {
 
     int listen_fd;
     char *socket_path;
-    uid_t client; /* who may connect besides root and us */
+    uid_t client;             /* who may connect besides root and us */
     struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
     struct tokens_pin *login; /* from an administrator since; NULL: none */
     struct pin_policy policy;

@@ -34,8 +34,8 @@ void agent_process_stop(struct agent_process *a);
 
 const char *agent_process_name(const struct agent_process *a);
 const char *agent_process_socket_path(const struct agent_process *a);
-/* Let `client` (besides root and ourselves) connect: the agent is told, and the socket's file becomes that user's. False,
- * with a sentence in *reason (static, or strerror()'s), when what is at its path is not that file. */
+/* Let `client` (besides root and ourselves) connect: the agent is told, and the socket's file becomes that user's.
+ * False, with a sentence in *reason (static, or strerror()'s), when what is at its path is not that file. */
 MUST_CHECK bool agent_process_give_socket(struct agent_process *a, uid_t client, const char **reason);
 /* The PIN as it was read from where the configuration says; NULL: none. Lent. */
 const struct tokens_pin *agent_process_pin(const struct agent_process *a);

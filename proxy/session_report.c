@@ -156,7 +156,7 @@ static void write_line(const struct session *s)
         fields[count++] = log_text("subject", s->client_subject);
     fields[count] = (struct log_field){.key = NULL};
     assert(count < FIELDS_MAX);
-    if (s->relayed && ends[s->ended].level != LOG_LEVEL_WARNING)
+    if (s->relayed)
         log_write(ends[s->ended].level, LOG_OWN, ends[s->ended].event, fields);
     else
         log_write_of(ends[s->ended].level, span_of(&s->peer_key, sizeof(s->peer_key)), ends[s->ended].event, fields);

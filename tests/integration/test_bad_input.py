@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import select
 import socket
 import ssl
 import struct
@@ -220,6 +221,20 @@ def test_flood_costs_a_bounded_number_of_lines_and_hides_no_good_session(web, au
     # 10 of one source in a second of the guard's clock; one of the log's clock may have parts of two.
     assert max(by_second.values()) <= 20, by_second
     assert any(x["event"] == "log_suppressed" and x["suppressed_event"] == "client_tls_failed" for x in web.lines())
+
+
+def test_who_was_served_is_told_of_however_it_ended(web, authority):
+    """A client that is let in must not hide who it was, or who else was, behind broken ends of its own."""
+    count = 60
+    for _ in range(count):
+        with client_tls(authority).wrap_socket(connect(web.port), server_hostname="localhost") as s:
+            s.sendall(b"x")
+            assert s.recv(1) == b"x"
+            os.write(s.fileno(), b"no record\r\n" * 4)
+            while select.select([s.fileno()], [], [], 20)[0] and os.read(s.fileno(), 4096):
+                pass
+    written = web.accounted_for(count)
+    assert [x["event"] for x in written] == ["relay_tls_failed"] * count
 
 
 def test_bad_clients_hold_a_bounded_amount_of_memory(web):
