@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Two libuv handles make up a child; the last one closed frees it. */
-enum { CHILD_HANDLES = 2 };
+enum { CHILD_HANDLES = 2, LAST_READS_MAX = 256 /* more than a socket holds messages */ };
 
 struct child {
     uv_process_t process;
@@ -108,12 +109,24 @@ static void on_control(uv_poll_t *handle, int status, int events)
         child->events->on_readable(child->owner, child);
 }
 
+/* Of a child that has ended, so that there is an end to it; but what it started may still have its end of the socket.
+ */
+static void hear_last_words(struct child *child)
+{
+    for (unsigned left = LAST_READS_MAX; child->control_fd >= 0 && left > 0; left--) {
+        struct pollfd ready = {.fd = child->control_fd, .events = POLLIN};
+
+        if (poll(&ready, 1, 0) <= 0)
+            return;
+        child->events->on_readable(child->owner, child);
+    }
+}
+
 static void on_exit_reaped(uv_process_t *process, int64_t status, int signal_number)
 {
     struct child *child = process->data;
 
-    if (child->control_fd >= 0)
-        child->events->on_readable(child->owner, child);
+    hear_last_words(child);
     child_hang_up(child);
     child->events->on_exit(child->owner, child, status, signal_number);
     uv_close((uv_handle_t *)&child->process, on_closed);

@@ -30,8 +30,8 @@ struct spawn_options {
 struct child;
 
 struct child_events {
-    /* The control socket has something, or has closed: receive until there is nothing more. Called a last time before
-     * on_exit, so that a child's last words are heard. Never called after child_hang_up(). */
+    /* The control socket has something, or has closed: receive one message or some. Called again while there is more,
+     * also before on_exit, so that a child's last words are heard. Never called after child_hang_up(). */
     void (*on_readable)(void *owner, struct child *child);
     /* The control socket takes datagrams again; only after child_want_writable(). */
     void (*on_writable)(void *owner, struct child *child);

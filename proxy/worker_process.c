@@ -145,7 +145,7 @@ static void on_readable(void *owner, struct child *child)
     struct worker_message message;
     int fd;
 
-    while (child_control_fd(child) >= 0) {
+    for (unsigned left = WORKER_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
         int got = worker_receive(child_control_fd(child), &message, &fd);
 
         if (fd >= 0)

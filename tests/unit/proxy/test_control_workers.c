@@ -15,6 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { FLOOD = 4 * WORKER_MESSAGES_PER_TURN };
+
 /* ---- the scripted worker ---- */
 
 static void say(enum worker_event event, const char *text)
@@ -76,6 +78,8 @@ static int worker(void)
         return 14; /* nothing is known */
     if (strcmp(script, "learn") == 0)
         say(WORKER_INTERMEDIATE, "learnt");
+    for (unsigned i = 0; strcmp(script, "flood") == 0 && i < FLOOD; i++)
+        say(WORKER_INTERMEDIATE, "flood");
     say(WORKER_READY, "");
     if (strcmp(script, "deaf") == 0)
         for (;;)
@@ -91,7 +95,8 @@ static int worker(void)
 struct told {
     uv_loop_t loop;
     struct generation_shared shared;
-    unsigned ready, failed, died, gone, ended, learnt, heard;
+    unsigned ready, failed, died, gone, ended, learnt, heard, flood;
+    unsigned this_turn, turn_max; /* of the flood, in one turn of the loop */
     char why[256];
     struct totals totals;
 };
@@ -130,6 +135,11 @@ static void on_intermediate(void *owner, struct worker_process *w, const char *p
     if (strcmp(pem, "learnt") == 0) {
         t->learnt++;
         worker_process_tell_intermediate(w, "told");
+    } else if (strcmp(pem, "flood") == 0) {
+        if (t->flood++ == 0)
+            usleep(200 * 1000); /* so that many of them wait */
+        if (++t->this_turn > t->turn_max)
+            t->turn_max = t->this_turn;
     } else {
         assert_string_equal(pem, "told");
         t->heard++;
@@ -285,6 +295,36 @@ static void intermediates_go_to_and_fro(void **state)
     assert_int_equal(t->heard, 2);
 }
 
+static void begin_turn(uv_prepare_t *turn)
+{
+    struct told *t = turn->data;
+
+    t->this_turn = 0;
+}
+
+static void worker_that_never_stops_talking_leaves_others_their_turn(void **state)
+{
+    struct told *t = *state;
+    static uv_prepare_t turn;
+    struct generation *g;
+
+    uv_prepare_init(&t->loop, &turn);
+    turn.data = t;
+    uv_prepare_start(&turn, begin_turn);
+    uv_unref((uv_handle_t *)&turn);
+    g = start(t, "flood");
+    run(t);
+    assert_int_equal(t->ready, 1);
+    assert_int_equal(t->flood, 2 * FLOOD); /* none is lost */
+    assert_true(t->turn_max <= 2 * WORKER_MESSAGES_PER_TURN);
+    generation_drain(g);
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->died, 0);
+    uv_close((uv_handle_t *)&turn, NULL);
+    uv_run(&t->loop, UV_RUN_NOWAIT);
+}
+
 static void start_fails_as_a_whole(void **state)
 {
     struct told *t = *state;
@@ -382,6 +422,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(start_all_ready_then_drain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(intermediates_go_to_and_fro, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_that_never_stops_talking_leaves_others_their_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_fails_as_a_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_fails_when_a_worker_crashes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(died_worker_is_replaced_on_the_same_slot, set_up, tear_down),
