@@ -47,6 +47,43 @@ static size_t places_max(const struct slab *s)
     return (SLAB_BLOCK_BYTES - sizeof(struct slab_block)) / place_size(s);
 }
 
+/* What a free place holds. Both words are there in the smallest place. */
+struct free_place {
+    void *next;
+    uintptr_t mark;
+};
+static_assert(sizeof(struct free_place) <= sizeof(max_align_t), "a free place has room for its words");
+
+static uintptr_t mark_of(const void *place)
+{
+    return (uintptr_t)place ^ (uintptr_t)0x5ab5ab5a;
+}
+
+static bool is_free(const struct slab_block *b, const void *place)
+{
+    struct free_place words;
+
+    for (const void *at = b->free_places; at != NULL; at = words.next) {
+        if (at == place)
+            return true;
+        memcpy(&words, at, sizeof(words));
+    }
+    return false;
+}
+
+/* That it is an object of this slab which was not freed: else two connections would come to have the same memory. Only
+ * who has the mark, by chance or because it is free, is looked for in the list. */
+static void check_object(const struct slab *s, const struct slab_block *b, const void *object)
+{
+    size_t at = (size_t)((const char *)object - (const char *)b->places);
+    struct free_place words;
+
+    memcpy(&words, object, sizeof(words));
+    assert((const char *)object >= (const char *)b->places && at % place_size(s) == 0 &&
+           at / place_size(s) < b->carved && b->used != 0);
+    assert(words.mark != mark_of(object) || !is_free(b, object));
+}
+
 static void enlist(struct slab *s, struct slab_block *b)
 {
     b->previous = NULL;
@@ -107,7 +144,8 @@ void slab_free(struct slab *s, void *object)
     if (object == NULL)
         return;
     pthread_mutex_lock(&s->lock);
-    memcpy(object, &b->free_places, sizeof(b->free_places));
+    check_object(s, b, object);
+    memcpy(object, &(struct free_place){.next = b->free_places, .mark = mark_of(object)}, sizeof(struct free_place));
     b->free_places = object;
     if (b->used-- == places_max(s))
         enlist(s, b);

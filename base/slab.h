@@ -32,7 +32,7 @@ struct slab {
 /* Zeroed memory or a stop of the process, aligned for any type. */
 void *slab_alloc(struct slab *s) __attribute__((malloc, returns_nonnull));
 
-/* What slab_alloc() of the same slab gave. NULL-safe. */
+/* What slab_alloc() of the same slab gave. NULL-safe. Anything else, and what was freed before, stops the process. */
 void slab_free(struct slab *s, void *object);
 
 /* Texts that live as long as a connection, such as host names: those of fewer than SLAB_TEXT_BYTES bytes are objects of

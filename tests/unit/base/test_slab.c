@@ -3,8 +3,11 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -53,6 +56,56 @@ static void objects_are_their_own(void **state)
         assert_true(slab.blocks <= 1);
     }
     slab_free(&slab, NULL);
+}
+
+/* How a process of its own ends that does it. */
+static int end_of(void (*wrong)(struct slab *slab))
+{
+    static struct slab slab = SLAB_OF(struct thing);
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)!freopen("/dev/null", "w", stderr);
+        wrong(&slab);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void free_twice(struct slab *slab)
+{
+    struct thing *first = slab_alloc(slab), *second = slab_alloc(slab);
+
+    slab_free(slab, first);
+    slab_free(slab, second);
+    slab_free(slab, first);
+}
+
+static void free_the_last_twice(struct slab *slab)
+{
+    struct thing *t = slab_alloc(slab);
+
+    slab_free(slab, t);
+    slab_free(slab, t);
+}
+
+static void free_the_middle(struct slab *slab)
+{
+    struct thing *t = slab_alloc(slab);
+
+    slab_free(slab, t->bytes + 64);
+}
+
+/* Else two connections would have the same memory. */
+static void what_is_no_object_ends_the_process(void **state)
+{
+    (void)state;
+    assert_int_not_equal(end_of(free_twice), 0);
+    assert_int_not_equal(end_of(free_the_last_twice), 0);
+    assert_int_not_equal(end_of(free_the_middle), 0);
 }
 
 static void *come_and_go(void *arg)
@@ -121,6 +174,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(objects_are_their_own),
+        cmocka_unit_test(what_is_no_object_ends_the_process),
         cmocka_unit_test(threads_share_one),
         cmocka_unit_test(texts_of_every_length),
     };
