@@ -26,6 +26,7 @@ struct http_machine {
     struct starttls_machine m;
     struct starttls_http *head;
     struct http_request request; /* accepted side */
+    bool is_head;               /* accepted side: the request is HEAD, and is answered without a body */
     unsigned interim_responses; /* connected side */
 };
 
@@ -84,9 +85,16 @@ static bool is_forwarded(const char *method)
 
 static enum starttls_status refuse(struct starttls_machine *m, unsigned status_code, const char *why)
 {
+    struct buffer response;
+    struct span words;
+
     m->state = ACCEPT_REFUSED;
+    buffer_init(&response, STARTTLS_OUTPUT_BYTES_MAX);
     starttls_http_respond(status_code, status_code == 405 || status_code == 200 ? allow_field : "",
-                          body_of(status_code), &m->out);
+                          body_of(status_code), &response);
+    words = http_of(m)->is_head ? starttls_without_body(buffer_span(&response)) : buffer_span(&response);
+    machine_say(m, "%.*s", (int)words.size, (const char *)words.data);
+    buffer_release(&response);
     return machine_broken(m, "%s", why);
 }
 
@@ -159,6 +167,7 @@ static enum starttls_status on_other_method(struct starttls_machine *m, const st
 
 static enum starttls_status on_request(struct starttls_machine *m, const struct starttls_http *head)
 {
+    http_of(m)->is_head = strcmp(starttls_http_method(head), "HEAD") == 0;
     if (strcmp(starttls_http_method(head), "CONNECT") != 0)
         return on_other_method(m, head);
     if (!starttls_authority_parse(starttls_http_target(head), &m->target_host, &m->target_port))

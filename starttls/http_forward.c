@@ -128,15 +128,22 @@ static void put_number(struct buffer *out, const char *before, uint64_t number, 
         base_abort("a forwarded head passes its ceiling although the one it was made from did not");
 }
 
-/* `besides`: one more that stays here, or NULL. */
-static void put_fields(const struct starttls_http *head, const char *besides, struct buffer *out)
+static bool is_one_of(struct span name, const char *const names[2])
+{
+    for (size_t i = 0; names != NULL && i < 2; i++)
+        if (names[i] != NULL && span_equal_nocase(name, span_of_string(names[i])))
+            return true;
+    return false;
+}
+
+/* `besides`: more that stay here, or NULL. */
+static void put_fields(const struct starttls_http *head, const char *const besides[2], struct buffer *out)
 {
     for (size_t i = 0; i < starttls_http_field_count(head); i++) {
         struct span name, value;
 
         starttls_http_field_at(head, i, &name, &value);
-        if (is_listed(name) || is_named_by_connection(head, name) ||
-            (besides != NULL && span_equal_nocase(name, span_of_string(besides))))
+        if (is_listed(name) || is_named_by_connection(head, name) || is_one_of(name, besides))
             continue;
         put_span(out, name);
         put(out, ": ");
@@ -250,7 +257,8 @@ bool http_forward_request(const struct starttls_http *head, const struct http_ur
         return refuse(400, "the client's Max-Forwards is not a number", status_code, error);
     }
     /* RFC 9110 section 10.1.1: a client of HTTP/1.0 cannot mean its Expect. */
-    put_fields(head, is_options(head) ? "Max-Forwards" : f->client_is_1_0 ? "Expect" : NULL, out);
+    put_fields(head,
+               (const char *const[]){is_options(head) ? "Max-Forwards" : NULL, f->client_is_1_0 ? "Expect" : NULL}, out);
     switch (starttls_http_framing(head, &f->length, error)) {
     case STARTTLS_HTTP_UNFRAMED:
         break;

@@ -66,6 +66,9 @@ static void a_request_is_written_anew(void **state)
          "GET / HTTP/1.1\r\nHost: [2001:db8::1]:444\r\n" LAST},
         {"HTTP/1.0, no Host, no Expect", "GET https://h/ HTTP/1.0\r\nExpect: 100-continue\r\n\r\n", "h", 443,
          "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.0 yett\r\nConnection: close\r\n\r\n"},
+        {"HTTP/1.0, OPTIONS and no Expect",
+         "OPTIONS https://h/ HTTP/1.0\r\nExpect: 100-continue\r\nMax-Forwards: 5\r\n\r\n", "h", 443,
+         "OPTIONS / HTTP/1.1\r\nHost: h\r\nMax-Forwards: 4\r\nVia: 1.0 yett\r\nConnection: close\r\n\r\n"},
         {"a length", "POST https://h/ HTTP/1.1\r\nHost: h\r\ncontent-length:  005 \r\n\r\n", "h", 443,
          "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n" LAST},
         {"chunks", "PUT https://h/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\nTrailer: X\r\n\r\n", "h", 443,
@@ -199,6 +202,30 @@ static void what_follows_the_head_is_not_taken(void **state)
     assert_int_equal(starttls_target_request(m), STARTTLS_REQUEST_EXCHANGE_HEAD);
     free(both);
     starttls_machine_destroy(&m);
+}
+
+/* RFC 9110 section 9.3.2: whoever goes by that would take a body for the next response. */
+static void a_refused_head_gets_no_body(void **state)
+{
+    static const char *const requests[] = {
+        "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD https://h/ HTTP/1.1\r\n\r\n", "HEAD https://h:x/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD https://h/ HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++) {
+        enum starttls_status status;
+        size_t consumed;
+        struct starttls_machine *m = ask(span_of_string(requests[i]), &status, &consumed);
+        struct span answer = starttls_output(m);
+
+        assert_int_equal(status, STARTTLS_BROKEN);
+        assert_true(answer.size > 4);
+        assert_memory_equal(answer.data + answer.size - 4, "\r\n\r\n", 4);
+        assert_int_equal(starttls_without_body(answer).size, answer.size);
+        starttls_machine_destroy(&m);
+    }
 }
 
 static void without_body_cuts_behind_the_head(void **state)
@@ -492,6 +519,7 @@ int main(void)
         cmocka_unit_test(a_request_is_written_anew),
         cmocka_unit_test(a_request_that_could_be_read_in_two_ways_is_refused),
         cmocka_unit_test(what_follows_the_head_is_not_taken),
+        cmocka_unit_test(a_refused_head_gets_no_body),
         cmocka_unit_test(without_body_cuts_behind_the_head),
         cmocka_unit_test(a_response_ends_as_its_framing_says),
         cmocka_unit_test(interim_responses_are_bounded),
