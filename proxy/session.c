@@ -14,7 +14,7 @@
  *                                             | (via = ...)
  *                                         TARGET_VIA
  *                                             | PROXY header
- *                                         TARGET_NEGOTIATE     (connect_tls = starttls)
+ *                                         TARGET_NEGOTIATE     (connect_tls = starttls; or the header goes out slowly)
  *                                             |
  *                                         TARGET_TLS           (starttls, implicit)
  *                                             |
@@ -332,7 +332,9 @@ static void update_reading(struct session *s)
     case SESSION_TARGET_GREETING:
     case SESSION_TARGET_PROBE:
         client = s->client.received.size < LIMIT_HELD_MAX;
-        target = s->target.received.size < LIMIT_HELD_MAX;
+        /* As with the client: what comes while our last words in clear go out is for TLS. */
+        target = s->target.received.size < LIMIT_HELD_MAX &&
+                 (s->state != SESSION_TARGET_NEGOTIATE || s->target.machine != NULL);
         break;
     case SESSION_RELAY:
         client = s->from_client.state == FLOW_OPEN && s->client.received.size == 0 && leg_can_take(&s->target);

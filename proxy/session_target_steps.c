@@ -27,10 +27,16 @@ static void after_target_tls(struct session *s)
     }
 }
 
+/* TLS begins behind all that was said in clear; a long PROXY header may not go out at once. */
 static void after_target_negotiate(struct session *s)
 {
     if (s->service->config->connect_tls == CONFIG_TLS_NONE && !session_is_exchange(s)) {
         after_target_tls(s);
+        return;
+    }
+    if (!leg_is_flushed(&s->target)) {
+        if (s->state != SESSION_TARGET_NEGOTIATE)
+            session_enter(s, SESSION_TARGET_NEGOTIATE);
         return;
     }
     session_start_target_tls(s);
@@ -149,7 +155,7 @@ void session_step_target_via(struct session *s)
 
 void session_step_target_negotiate(struct session *s)
 {
-    if (session_target_machine_is_done(s))
+    if (s->target.machine == NULL || session_target_machine_is_done(s))
         after_target_negotiate(s);
 }
 

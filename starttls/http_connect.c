@@ -26,7 +26,7 @@ struct http_machine {
     struct starttls_machine m;
     struct starttls_http *head;
     struct http_request request; /* accepted side */
-    bool is_head;               /* accepted side: the request is HEAD, and is answered without a body */
+    bool is_head;                /* accepted side: the request is HEAD, and is answered without a body */
     unsigned interim_responses; /* connected side */
 };
 

@@ -257,8 +257,8 @@ bool http_forward_request(const struct starttls_http *head, const struct http_ur
         return refuse(400, "the client's Max-Forwards is not a number", status_code, error);
     }
     /* RFC 9110 section 10.1.1: a client of HTTP/1.0 cannot mean its Expect. */
-    put_fields(head,
-               (const char *const[]){is_options(head) ? "Max-Forwards" : NULL, f->client_is_1_0 ? "Expect" : NULL}, out);
+    put_fields(
+        head, (const char *const[]){is_options(head) ? "Max-Forwards" : NULL, f->client_is_1_0 ? "Expect" : NULL}, out);
     switch (starttls_http_framing(head, &f->length, error)) {
     case STARTTLS_HTTP_UNFRAMED:
         break;

@@ -79,3 +79,41 @@ def test_receiver_that_expects_a_header_refuses_who_sends_none(yett, authority, 
                 assert b" 200 " not in s.recv(4096)
             except ConnectionResetError:
                 pass
+
+
+def read_header(s):
+    """A PROXY header of version 2, a little at a time."""
+    header, size = b"", 16
+    while len(header) < size:
+        some = s.recv(size - len(header))
+        assert some, header
+        header += some
+        if len(header) == 16:
+            size += int.from_bytes(header[14:16], "big")
+    return header
+
+
+@pytest.mark.parametrize("early", [b"", b"words in clear"])
+def test_a_header_that_does_not_go_out_at_once(yett, authority, port, early):
+    """The client's certificate is large, and the target takes little at a time: TLS begins behind the last of it."""
+    client = authority.client("verbose", extensions="1.3.6.1.4.1.311.99.1=ASN1:UTF8String:" + "x" * 28000 + "\n")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(20 * PATIENCE)
+        running = yett(service("tcp", "implicit", port, listener.getsockname()[1], authority, "v2-tls").replace(
+            "connect_tls = none", f"connect_tls = implicit\ntrust = file:{authority.cert}\nverify_name = localhost"))
+        workers = running.workers()
+        with client_tls(authority, cert=client).wrap_socket(from_client(port), server_hostname="localhost") as s:
+            s.sendall(b"hello")
+            plain, _ = listener.accept()
+            with plain:
+                plain.settimeout(20 * PATIENCE)
+                plain.sendall(early)
+                header = read_header(plain)
+                assert len(header) > 28000 and header.startswith(b"\r\n\r\n\0\r\nQUIT\n")
+                assert plain.recv(1) == b"\x16"  # a ClientHello
+        running.wait_for_log("target_tls_failed")
+        assert running.workers() == workers

@@ -208,8 +208,10 @@ static void what_follows_the_head_is_not_taken(void **state)
 static void a_refused_head_gets_no_body(void **state)
 {
     static const char *const requests[] = {
-        "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
-        "HEAD https://h/ HTTP/1.1\r\n\r\n", "HEAD https://h:x/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD http://h/ HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD / HTTP/1.1\r\nHost: h\r\n\r\n",
+        "HEAD https://h/ HTTP/1.1\r\n\r\n",
+        "HEAD https://h:x/ HTTP/1.1\r\nHost: h\r\n\r\n",
         "HEAD https://h/ HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n",
     };
 
