@@ -35,6 +35,7 @@ struct crl_entry {
     uint64_t due_ms;
     uint64_t failed_ms;
     const char *failure; /* why the last flight brought nothing, static; NULL: it did, or there was none */
+    bool failed_by_overload; /* it was for a want of ours, and is not remembered */
     uint64_t planned_ms; /* since when somebody may be waiting for the flight that is due or under way */
     bool flying;
     unsigned landings;

@@ -118,6 +118,8 @@ static const char *why_not(enum http_fetch_status status)
         break;
     case HTTP_FETCH_LATE:
         return "its CRL did not come in time";
+    case HTTP_FETCH_OVERLOAD:
+        return "too much is being fetched to ask for its CRL now";
     case HTTP_FETCH_UNREACHABLE:
         return "the server of its CRL cannot be reached";
     case HTTP_FETCH_DENIED:
@@ -203,9 +205,10 @@ struct flight {
     uint64_t deadline_ms;
     uint32_t silence_ms; /* of one server */
     uint64_t memory_ms;  /* for how long a server that did not answer is left alone */
+    bool was_overload;   /* HTTP_FETCH_OVERLOAD came up */
 };
 
-static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_entry *e, const struct flight *flight,
+static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_entry *e, struct flight *flight,
                                        struct span url, uint64_t deadline_ms, const char **why)
 {
     struct http_fetch_request request = {.deadline_ms = deadline_ms,
@@ -229,6 +232,7 @@ static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_ent
     }
     status = http_fetch(&request, &answer, &size, &error);
     *why = why_not(status);
+    flight->was_overload = flight->was_overload || status == HTTP_FETCH_OVERLOAD;
     if (note_answer(f, host, status) && status != HTTP_FETCH_OK)
         say_failed(url, error);
     free(error);
@@ -243,8 +247,8 @@ static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_ent
 
 /* The URLs in turn, until one has a CRL that can be believed. Each gets its share of the time that is left, so that a
  * server that says nothing leaves some to the next. */
-static struct pkix_crl_set *fly(struct crl_fetch *f, const struct crl_entry *e, const struct flight *flight,
-                                struct span *url, const char **why)
+static struct pkix_crl_set *fly(struct crl_fetch *f, const struct crl_entry *e, struct flight *flight, struct span *url,
+                                const char **why)
 {
     *why = "it names no CRL that can be fetched";
     for (size_t i = 0; i < e->question.url_count; i++) {
@@ -307,11 +311,13 @@ static void run_flight(struct crl_fetch *f, struct crl_entry *e)
     struct span url;
     const char *why;
 
+    e->failed_by_overload = false;
     uv_mutex_unlock(&f->lock);
     set = fly(f, e, &flight, &url, &why);
     if (set == NULL) {
         uv_mutex_lock(&f->lock);
         crl_cache_fail(f->cache, e, why, time(NULL), base_now_ms(), jitter);
+        e->failed_by_overload = flight.was_overload;
         uv_cond_broadcast(&f->landed);
         return;
     }
@@ -394,7 +400,8 @@ static struct pkix_crl_set *fetch(struct crl_fetch *f, struct crl_entry *e, cons
     }
     e->asker = asker;
     e->revocation = q->revocation;
-    if (!e->flying && e->failure != NULL && base_now_ms() - e->failed_ms < failure_memory_ms(q->revocation)) {
+    if (!e->flying && e->failure != NULL && !e->failed_by_overload &&
+        base_now_ms() - e->failed_ms < failure_memory_ms(q->revocation)) {
         *why = e->failure;
         return NULL;
     }

@@ -22,6 +22,8 @@ void failed_hosts_note(struct failed_hosts *f, const char *name, enum http_fetch
     bool failed = status == HTTP_FETCH_LATE || status == HTTP_FETCH_UNREACHABLE;
     size_t at = 0, oldest = 0;
 
+    if (status == HTTP_FETCH_OVERLOAD)
+        return;
     for (; at < f->count && strcmp(f->items[at].name, name) != 0; at++)
         if (f->items[at].failed_ms < f->items[oldest].failed_ms)
             oldest = at;

@@ -264,7 +264,7 @@ static enum http_fetch_status find_addresses(const struct http_fetch_request *r,
     }
     if (!lookup_may_begin(r->word) || (l = lookup_start(&r->url, r->word)) == NULL) {
         *error = base_strdup("too many names are being looked up");
-        return HTTP_FETCH_UNREACHABLE;
+        return HTTP_FETCH_OVERLOAD;
     }
     (void)wait_for(l->done_fd, POLLIN, step_deadline_ms(r), r->stop); /* whatever ended it: `done` tells */
     pthread_mutex_lock(&l->lock);
@@ -313,6 +313,12 @@ static int connect_to(const struct sockaddr_storage *address, uint64_t deadline_
     return -1;
 }
 
+/* Whoever can make us run out of descriptors must not have every server called dead for minutes. */
+static bool is_want_of_ours(int code)
+{
+    return code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM;
+}
+
 /* The addresses in turn. Each but the last gets its share of the time, so that one that swallows packets leaves some to
  * the next. */
 static enum http_fetch_status connect_any(const struct http_fetch_request *r, const struct addresses *found, int *fd,
@@ -333,7 +339,11 @@ static enum http_fetch_status connect_any(const struct http_fetch_request *r, co
         return HTTP_FETCH_OK;
     *error = last_error == 0 ? base_printf("%s has no public address", r->url.host)
                              : base_printf("%s port %u: %s", r->url.host, r->url.port, strerror(last_error));
-    return last_error == 0 ? HTTP_FETCH_DENIED : is_late(last_error) ? HTTP_FETCH_LATE : HTTP_FETCH_UNREACHABLE;
+    if (last_error == 0)
+        return HTTP_FETCH_DENIED;
+    if (is_want_of_ours(last_error))
+        return HTTP_FETCH_OVERLOAD;
+    return is_late(last_error) ? HTTP_FETCH_LATE : HTTP_FETCH_UNREACHABLE;
 }
 
 static enum http_fetch_status fail_errno(int code, const char *what, char **error)

@@ -54,6 +54,7 @@ enum http_fetch_status {
     HTTP_FETCH_OK,
     HTTP_FETCH_LATE,        /* the deadline passed */
     HTTP_FETCH_UNREACHABLE, /* no address, no connection, or it broke */
+    HTTP_FETCH_OVERLOAD,    /* it was not asked: too many lookups, or no descriptor. Says nothing about the server */
     HTTP_FETCH_DENIED,      /* no address that may be reached */
     HTTP_FETCH_BAD_ANSWER,  /* not HTTP, not 200, or too long */
 };

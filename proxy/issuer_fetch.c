@@ -260,6 +260,8 @@ static const char *why_not(enum http_fetch_status status)
         break;
     case HTTP_FETCH_LATE:
         return "it did not come in time";
+    case HTTP_FETCH_OVERLOAD:
+        return "too much is being fetched to ask its host now";
     case HTTP_FETCH_UNREACHABLE:
         return "its host cannot be reached";
     case HTTP_FETCH_DENIED:
@@ -300,7 +302,7 @@ static void fetch(struct issuer_fetch *f, struct entry *e, const struct question
     e->host_failed = status == HTTP_FETCH_UNREACHABLE || status == HTTP_FETCH_LATE;
     e->state = status == HTTP_FETCH_OK ? ENTRY_ANSWERED : ENTRY_FAILED;
     answer_with(e, answer);
-    if (status == HTTP_FETCH_LATE && !is_fair)
+    if ((status == HTTP_FETCH_LATE && !is_fair) || status == HTTP_FETCH_OVERLOAD)
         e->state = ENTRY_FREE;
     uv_cond_broadcast(&f->landed);
     uv_mutex_unlock(&f->lock);

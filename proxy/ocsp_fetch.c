@@ -183,6 +183,8 @@ static const char *why_not(enum http_fetch_status status)
         break;
     case HTTP_FETCH_LATE:
         return "its OCSP responder did not answer in time";
+    case HTTP_FETCH_OVERLOAD:
+        return "too much is being fetched to ask its OCSP responder now";
     case HTTP_FETCH_UNREACHABLE:
         return "its OCSP responder cannot be reached";
     case HTTP_FETCH_DENIED:

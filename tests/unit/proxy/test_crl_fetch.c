@@ -9,7 +9,9 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 enum { PATIENT_MS = 60000, SHORT_MS = 200, HOUR = 3600 };
@@ -361,6 +363,31 @@ static void useless_answers_are_remembered(void **state)
     }
 }
 
+/* With no descriptor left nothing was asked, so there is nothing to remember. */
+static void want_of_descriptors_is_not_remembered(void **state)
+{
+    struct setup s;
+    struct pkix_crl_question q;
+    struct rlimit before, none;
+    const char *why;
+    int lowest;
+
+    (void)state;
+    begin(&s, good_answer(), PATIENT_MS);
+    q = question(&s, PKIX_REVOCATION_HARD);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    lowest = dup(STDIN_FILENO);
+    assert_true(lowest >= 0);
+    close(lowest);
+    none = (struct rlimit){.rlim_cur = (rlim_t)lowest, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    assert_false(finds(&s, &q, PKIX_CRL_FETCH, &why));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(why, "too much is being fetched to ask for its CRL now");
+    assert_true(finds(&s, &q, PKIX_CRL_FETCH, &why));
+    end(&s);
+}
+
 static void private_addresses_are_denied(void **state)
 {
     struct setup s;
@@ -408,6 +435,7 @@ int main(void)
         cmocka_unit_test(server_that_hangs_holds_up_nobody_else),
         cmocka_unit_test(all_urls_are_tried_in_order),
         cmocka_unit_test(useless_answers_are_remembered),
+        cmocka_unit_test(want_of_descriptors_is_not_remembered),
         cmocka_unit_test(private_addresses_are_denied),
         cmocka_unit_test(url_that_cannot_be_fetched_is_told),
     };

@@ -25,7 +25,11 @@ static void failure_is_remembered_and_forgotten(void **state)
     assert_false(failed_hosts_has(&f, "a.example:80", T0, MEMORY_MS));
     failed_hosts_note(&f, name, HTTP_FETCH_BAD_ANSWER, T0); /* it did answer */
     assert_false(failed_hosts_has(&f, name, T0, MEMORY_MS));
+    failed_hosts_note(&f, name, HTTP_FETCH_OVERLOAD, T0); /* it was not asked */
+    assert_false(failed_hosts_has(&f, name, T0, MEMORY_MS));
     failed_hosts_note(&f, name, HTTP_FETCH_UNREACHABLE, T0);
+    assert_true(failed_hosts_has(&f, name, T0, MEMORY_MS));
+    failed_hosts_note(&f, name, HTTP_FETCH_OVERLOAD, T0);
     assert_true(failed_hosts_has(&f, name, T0, MEMORY_MS));
     failed_hosts_note(&f, name, HTTP_FETCH_OK, T0);
     failed_hosts_note(&f, name, HTTP_FETCH_OK, T0);
