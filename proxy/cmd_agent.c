@@ -3,6 +3,7 @@
 
 #include "proxy/command_line.h"
 #include "proxy/spawn.h"
+#include "proxy/thread_priority.h"
 #include "tokens/agent.h"
 
 #include <signal.h>
@@ -25,5 +26,6 @@ int cmd_agent(int argc, char **argv)
     options.sign_timeout_ms = (uint32_t)strtoul(argv[5], NULL, 10);
     options.pin_source_spent = strcmp(argv[6], CMD_AGENT_PIN_SOURCE_SPENT) == 0;
     signal(SIGPIPE, SIG_IGN);
+    (void)thread_priority_patient(); /* what it computes may wait for the workers' loops; its threads inherit it */
     return tokens_agent_main(&options);
 }

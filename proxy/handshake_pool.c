@@ -65,7 +65,9 @@ static void run_jobs(void *arg)
         *p->done_last = job;
         p->done_last = &job->next;
         g->idle++;
-        uv_async_send(&p->job_done);
+        uv_mutex_unlock(&p->lock);
+        uv_async_send(&p->job_done); /* not under the lock, which the loop wants at once */
+        uv_mutex_lock(&p->lock);
     }
     uv_mutex_unlock(&p->lock);
 }
@@ -132,10 +134,11 @@ bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job)
         g->waiting++;
         p->waiting++;
         p->busy++;
-        uv_cond_signal(&g->job_came);
         taken = true;
     }
     uv_mutex_unlock(&p->lock);
+    if (taken)
+        uv_cond_signal(&g->job_came); /* not under the lock, or the thread wakes only to wait for it */
     return taken;
 }
 

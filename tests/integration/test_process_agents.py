@@ -41,6 +41,18 @@ def test_an_agent_lives_across_reloads(yett, authority, token, echo, port):
     assert module(running)["pin"] == "right"
 
 
+def test_an_agent_computes_after_the_loops(yett, authority, token, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(token.settings() + service(port, echo.port, uri))
+    assert echoes(port, authority)
+    worker = running.status()["workers"][0]["pid"]
+    agent = module(running)["pid"]
+    assert os.sched_getscheduler(worker) == os.SCHED_OTHER
+    for thread in os.listdir(f"/proc/{agent}/task"):
+        assert os.sched_getscheduler(int(thread)) == os.SCHED_BATCH
+        assert os.getpriority(os.PRIO_PROCESS, int(thread)) > os.getpriority(os.PRIO_PROCESS, worker)
+
+
 def test_a_killed_agent_is_replaced_with_one_more_login(yett, authority, token, folder, echo, port):
     uri = token.put(authority.localhost, "server")
     counts = folder / "counts"

@@ -1,7 +1,8 @@
-/* proxy/thread_priority.c: nice values are a thread's own, and stay within their range. */
+/* proxy/thread_priority.c: nice values and policies are a thread's own, and stay within their range. */
 #include "proxy/thread_priority.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <sys/resource.h>
@@ -12,7 +13,7 @@ static void *be_patient(void *arg)
 {
     int *after = arg;
 
-    if (!thread_priority_patient())
+    if (!thread_priority_patient() || sched_getscheduler(0) != SCHED_BATCH)
         return NULL;
     *after = getpriority(PRIO_PROCESS, 0);
     return arg;
@@ -31,6 +32,7 @@ static void patient_threads_are_nicer(void **state)
     assert_true(after > before || after == 19);
     assert_true(after <= 19);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), before);
+    assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
 }
 
 static void a_loop_keeps_its_nice_value(void **state)
