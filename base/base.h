@@ -55,4 +55,7 @@ void base_leak_check_resume(void);
 /* Milliseconds of CLOCK_MONOTONIC. Only proxy/ and tokens/' agent ask for the time; others are given it. */
 uint64_t base_now_ms(void);
 
+/* Processor time of the calling thread: waiting for others, or for the core, is not in it. */
+uint64_t base_thread_us(void);
+
 #endif

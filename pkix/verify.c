@@ -11,7 +11,7 @@
 
 const struct pkix_limits pkix_limits_default = {
     .signature_checks_max = 100,
-    .signature_cost_us_max = 45000,
+    .signature_cost_us_max = 30000,
     .path_steps_max = 5000,
     .name_comparisons_max = 250000,
     .policy_steps_max = 20000,

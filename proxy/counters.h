@@ -24,6 +24,7 @@
     X(handshakes_client_failed_total, COUNTER, "TLS handshakes failed as a client")                                    \
     X(verifications_failed_total, COUNTER, "Peer certificates refused")                                                \
     X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                         \
+    X(verification_microseconds_total, COUNTER, "Processor time of verifying peers' certificates")                     \
     X(access_denied_total, COUNTER, "Verified clients or requested targets that no rule allows")                       \
     X(negotiations_failed_total, COUNTER,                                                                              \
       "Plain-text phases (STARTTLS, CONNECT) that broke the protocol or were refused")                                 \

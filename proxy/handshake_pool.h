@@ -1,8 +1,8 @@
-/* proxy/handshake_pool.h: where handshake steps wait for tokens, so that the loop does not.
+/* proxy/handshake_pool.h: where handshake steps wait for tokens, and verify certificates, so that the loop does not.
  *
- * A *job* is one tls_engine_step(). Jobs of one *group* (services whose keys are on the same token) share a queue and
- * have threads of their own, made when needed: a slow token fills its own queue and blocks its own threads, never those
- * of another token or of software keys. A full queue refuses new handshakes at once; one whose turn has come before is
+ * A *job* is one tls_engine_step(). Jobs of one *group* (services whose keys are on the same token, or the certificates
+ * that one service verifies) share a queue and have threads of their own, made when needed: a slow token fills its own
+ * queue and blocks its own threads, never those of another token or of software keys. A full queue refuses new handshakes at once; one whose turn has come before is
  * let go on, since its peer has heard from us and the work is done (one job for each connection at most, so
  * connections_max bounds that).
  *

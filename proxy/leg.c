@@ -136,22 +136,22 @@ static void on_pool_done(struct handshake_job *job)
 static void submit_step(struct leg *leg)
 {
     const struct service *service = leg->session->service;
-    bool fetches = tls_engine_may_fetch(leg->engine);
+    bool verifies = tls_engine_may_verify(leg->engine);
 
     leg->job = (struct handshake_job){.engine = leg->engine,
-                                      .group = fetches ? service->fetch_group : service->pool_group,
-                                      .begun = !fetches && leg->pool_begun,
+                                      .group = verifies ? service->verify_group : service->pool_group,
+                                      .begun = !verifies && leg->pool_begun,
                                       .on_done = on_pool_done};
     if (handshake_pool_submit(leg->session->plane->pool, &leg->job)) {
         leg->on_pool = true;
-        leg->pool_begun = leg->pool_begun || !fetches;
+        leg->pool_begun = leg->pool_begun || !verifies;
         counter_add(leg->session->counters, COUNTER_handshake_queue_waiting, 1);
         leg_set_reading(leg, false);
         return;
     }
     leg->pool_refused = true;
     leg->engine_status = tls_engine_give_up(leg->engine, "handshake_queue_full",
-                                            "too many handshakes wait for the token, or for OCSP responders");
+                                            "too many handshakes wait for the token, or for certificates to be verified");
 }
 
 static void take_steps(struct leg *leg)

@@ -37,7 +37,7 @@ struct services_shared {
     size_t store_count;
     struct revocation *revocation;
     struct issuer_fetch *issuers;
-    char **pool_groups; /* their names: a token, a service, or a service that asks responders */
+    char **pool_groups; /* their names: a token, a service, or a service that verifies */
     size_t pool_group_count;
 };
 
@@ -252,13 +252,13 @@ static size_t pool_group_of(struct services_shared *shared, const struct config_
     return pool_group_named(shared, name);
 }
 
-/* Steps that may ask a responder, or fetch an issuer, wait for it among themselves: a token is nobody's to hold up, nor
- * another service. */
-static size_t fetch_group_of(struct services_shared *shared, const struct config_service *service)
+/* Steps that may verify a certificate, and so ask a responder or fetch an issuer, wait among themselves: a token is
+ * nobody's to hold up, nor another service. */
+static size_t verify_group_of(struct services_shared *shared, const struct config_service *service)
 {
     char name[2 * POOL_GROUP_NAME_MAX];
 
-    snprintf(name, sizeof(name), "revocation %s", service->name);
+    snprintf(name, sizeof(name), "certificates %s", service->name);
     return pool_group_named(shared, name);
 }
 
@@ -479,9 +479,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->protocol = protocol_of(config->protocol);
     s->greeting_name = choose_greeting_name(config);
     s->pool_group = pool_group_of(shared, config);
-    s->fetch_group = config->ocsp_fetch || config->crl_fetch || config->issuer_fetch_count != 0
-                         ? fetch_group_of(shared, config)
-                         : s->pool_group;
+    s->verify_group = verify_group_of(shared, config);
     s->pins = read_pins(config);
     read_policies(shared, s, findings);
     if (config->listen_tls != CONFIG_TLS_NONE) {

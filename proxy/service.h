@@ -29,7 +29,7 @@ struct service {
     struct span *policy_spans;
     char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
-    size_t fetch_group;                 /* the same, for steps that may ask about revocation, or fetch an issuer */
+    size_t verify_group;                /* the same, for steps that may verify a certificate: a service has its own */
 };
 
 struct services {

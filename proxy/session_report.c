@@ -12,6 +12,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static void count_verification(struct session *s, struct tls_verification verification)
+{
+    counter_add(s->counters, COUNTER_signature_checks_total, verification.signature_checks);
+    counter_add(s->counters, COUNTER_verification_microseconds_total, verification.time_us);
+}
+
 void session_report_started(const struct session *s)
 {
     if (log_wants(LOG_LEVEL_DEBUG))
@@ -25,7 +31,7 @@ void session_report_tls(struct session *s, struct leg *leg)
     bool server = leg->side == LEG_CLIENT;
 
     counter_add(s->counters, server ? COUNTER_handshakes_server_total : COUNTER_handshakes_client_total, 1);
-    counter_add(s->counters, COUNTER_signature_checks_total, tls_engine_verification(leg->engine).signature_checks);
+    count_verification(s, tls_engine_verification(leg->engine));
     if (tls.resumed)
         counter_add(s->counters,
                     server ? COUNTER_handshakes_server_resumed_total : COUNTER_handshakes_client_resumed_total, 1);
@@ -88,7 +94,7 @@ void session_report_tls_failed(struct session *s, const struct leg *leg, enum se
                 server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
     if (leg->pool_refused)
         counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
-    counter_add(s->counters, COUNTER_signature_checks_total, verification_of(leg).signature_checks);
+    count_verification(s, verification_of(leg));
     if (is_verification_error(leg_error_name(leg)))
         counter_add(s->counters, COUNTER_verifications_failed_total, 1);
     if (!server)
@@ -146,6 +152,7 @@ static void write_line(const struct session *s)
     if (verification.stopped_path[0] != '\0') {
         fields[count++] = log_text("path", verification.stopped_path);
         fields[count++] = log_number("signature_checks", verification.signature_checks);
+        fields[count++] = log_number("verification_us", (int64_t)verification.time_us);
     }
     fields[count++] = log_text("client_tls", describe_tls(&s->client, client_tls));
     fields[count++] = log_text("target_tls", describe_tls(&s->target, target_tls));

@@ -71,14 +71,13 @@ static bool reads_in_steps(const struct tls_engine *e)
     return e->context->role == TLS_ROLE_CLIENT && e->context->may_block && e->version == TLS_VERSION_12;
 }
 
-/* Only the step that reads the peer's certificate asks: a client's first step has nothing to read, and a server is not
- * shown a certificate in the step that reads the ClientHello. */
-bool tls_engine_may_fetch(const struct tls_engine *e)
+/* Only the step that reads the peer's certificate: a client's first step has nothing to read, and a server is not shown a
+ * certificate in the step that reads the ClientHello. */
+bool tls_engine_may_verify(const struct tls_engine *e)
 {
     const struct tls_context *c = e->context;
 
-    if ((c->revocation.evidence == NULL && c->revocation.crl_source == NULL && c->issuers == NULL) || e->failed ||
-        e->handshake_done || e->peer_judged || e->give_up_name != NULL || e->transport.in.size == 0)
+    if (e->failed || e->handshake_done || e->peer_judged || e->give_up_name != NULL || e->transport.in.size == 0)
         return false;
     return c->role == TLS_ROLE_CLIENT ? !c->insecure_no_verify : c->peer != TLS_PEER_NONE && e->hello_checked;
 }
@@ -95,7 +94,7 @@ bool tls_engine_may_block(const struct tls_engine *e)
         return false;
     if (e->handshake_done)
         return reads_in_steps(e);
-    return (e->context->may_block && !waits_for_hello(e)) || tls_engine_may_fetch(e);
+    return (e->context->may_block && !waits_for_hello(e)) || tls_engine_may_verify(e);
 }
 
 static bool takes_records(const struct tls_engine *e)
@@ -431,7 +430,8 @@ int tls_engine_alert_sent(const struct tls_engine *e)
 struct tls_verification tls_engine_verification(const struct tls_engine *e)
 {
     return (struct tls_verification){.stopped_path = e->stopped_path == NULL ? "" : e->stopped_path,
-                                     .signature_checks = e->signature_checks};
+                                     .signature_checks = e->signature_checks,
+                                     .time_us = e->verification_us};
 }
 
 int tls_engine_alert_received(const struct tls_engine *e)

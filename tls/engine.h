@@ -106,14 +106,15 @@ void tls_engine_destroy(struct tls_engine **e);
 /* Bits of enum tls_wants. */
 unsigned tls_engine_wants(const struct tls_engine *e);
 
-/* Whether the next tls_engine_step() may wait for a token, for revocation, or for an issuer. Not before a server has
- * something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a server
+/* Whether the next tls_engine_step() may take long: wait for a token, or verify the peer's certificate. Not before a server
+ * has something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a server
  * with software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
 bool tls_engine_may_block(const struct tls_engine *e);
 
-/* Whether it may wait for one of the context's sources of evidence, CRLs and issuers: then it may wait for somebody's
- * server, and should not hold up those that wait for a token. Implies tls_engine_may_block(). */
-bool tls_engine_may_fetch(const struct tls_engine *e);
+/* Whether it may verify the peer's certificate: by what the peer sends it may compute for as long as pkix_limits allow, and
+ * wait for one of the context's sources of evidence, CRLs and issuers, so for somebody's server. It should not hold up
+ * those that wait for a token. Implies tls_engine_may_block(). */
+bool tls_engine_may_verify(const struct tls_engine *e);
 
 /* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */
 MUST_CHECK enum tls_status tls_engine_step(struct tls_engine *e);
@@ -171,6 +172,7 @@ int tls_engine_alert_received(const struct tls_engine *e); /* TLS alert number, 
 struct tls_verification {
     const char *stopped_path;  /* where the best path stopped (pkix_verdict_stopped_path()); "" when none did */
     unsigned signature_checks; /* made on behalf of this peer */
+    uint64_t time_us;          /* processor time of it; waiting for a responder is not in it */
 };
 struct tls_verification tls_engine_verification(const struct tls_engine *e);
 

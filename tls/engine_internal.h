@@ -138,6 +138,7 @@ struct tls_engine {
     int alert_sent, alert_received;
     char *stopped_path; /* of the peer's certificate; NULL: none */
     unsigned signature_checks;
+    uint64_t verification_us; /* processor time */
     char *ev_policy; /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */
 
     char *server_name;

@@ -91,8 +91,10 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .policy = e->context->policy,
     };
     struct pkix_verdict *verdict = NULL;
+    uint64_t start_us = base_thread_us();
     enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
 
+    e->verification_us += base_thread_us() - start_us;
     e->signature_checks += pkix_verdict_signature_checks(verdict);
     keep_ev_policy(e, verdict);
     if (error == PKIX_OK) {

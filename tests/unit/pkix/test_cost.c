@@ -136,8 +136,8 @@ static void cost_grows_with_the_key_the_exponent_and_what_is_hashed(void **state
     assert_true(cost_of(OID_ECDSA_SHA256, ec, 60000, ec_spki(OID_P256, P256_SIZE, 1)) > p256 + 100);
     /* Room for real paths of five certificates, tried twice over, with CRLs and OCSP responses. */
     assert_true(4 * 5 * p384 < pkix_limits_default.signature_cost_us_max);
-    /* And for the most candidates that one name may have. */
-    assert_true((pkix_limits_default.candidates_per_name_max + 1) * p256 < pkix_limits_default.signature_cost_us_max);
+    /* And for as many candidates for one issuer as a peer may send. */
+    assert_true((pkix_limits_default.extras_max + 1) * p256 < pkix_limits_default.signature_cost_us_max);
 }
 
 /* All candidates have keys of the dearest kind. */
@@ -155,7 +155,7 @@ static void verify_stops_at_the_cost_before_the_number(void **state)
     }
     assert_verdict(&scene, PKIX_LIMIT_EXCEEDED);
     assert_non_null(strstr(scene.detail, "cost of signature checks"));
-    assert_true(scene.signature_checks > 20 && scene.signature_checks < 40);
+    assert_true(scene.signature_checks >= 20 && scene.signature_checks < 40);
 }
 
 /* The number is the limit where keys are cheap; no check is made of what cannot be a signature. */

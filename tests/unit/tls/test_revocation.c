@@ -167,91 +167,45 @@ static void session_is_not_offered_when_it_would_take_waiting(void **state)
     tls_context_destroy(&server);
 }
 
-static void ask_issuer(void *ctx, struct span url, struct pkix_issuer_answer *answer)
+static void has_received_something(struct tls_engine *engine)
 {
-    (void)ctx;
-    (void)url;
-    (void)answer;
-    fail_msg("the issuer is there");
+    size_t size;
+    uint8_t *space = tls_engine_records_reserve(engine, &size);
+
+    space[0] = 22;
+    tls_engine_records_commit(engine, 1);
 }
 
-/* A step may wait only where the peer's certificate may be read in it, and never once the verdict is there. */
-static void only_the_step_that_reads_the_certificate_may_fetch(void **state)
+/* A step may take long only where the peer's certificate may be read in it, and never once the verdict is there. */
+static void only_the_step_that_reads_the_certificate_may_verify(void **state)
 {
     struct fixture *f = *state;
-    struct source source = source_that(PKIX_EVIDENCE_STATEMENT, PKIX_OK);
-    struct tls_context *server = server_of(f), *client = client_of(f, &source, PKIX_REVOCATION_SOFT);
-    const struct pkix_issuer_source issuers = {.ask = ask_issuer};
-    struct tls_context *plain = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
-    struct tls_context *fetching =
-        test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store, .issuers = &issuers});
+    struct tls_context *server = server_of(f), *client = test_client(&(struct tls_client_options){
+                                                   .version_min = 0x0303, .trust = f->store}),
+                       *careless = test_client(
+                           &(struct tls_client_options){.version_min = 0x0303, .insecure_no_verify = true});
     struct tls_engine *one = tls_engine_create(client, "a.example.org", NULL),
-                      *third = tls_engine_create(fetching, "a.example.org", NULL),
-                      *other = tls_engine_create(plain, "a.example.org", NULL);
+                      *other = tls_engine_create(careless, "a.example.org", NULL);
     struct test_pair p;
-    uint8_t *space;
-    size_t size;
 
-    assert_false(tls_engine_may_fetch(one)); /* its ClientHello */
+    assert_false(tls_engine_may_verify(one)); /* its ClientHello */
     assert_int_equal(tls_engine_step(one), TLS_OK);
-    space = tls_engine_records_reserve(one, &size);
-    space[0] = 22;
-    tls_engine_records_commit(one, 1);
-    assert_true(tls_engine_may_fetch(one) && tls_engine_may_block(one));
-    space = tls_engine_records_reserve(other, &size);
-    space[0] = 22;
-    tls_engine_records_commit(other, 1);
-    assert_false(tls_engine_may_fetch(other) || tls_engine_may_block(other));
-    assert_false(tls_engine_may_fetch(third));
-    space = tls_engine_records_reserve(third, &size);
-    space[0] = 22;
-    tls_engine_records_commit(third, 1);
-    assert_true(tls_engine_may_fetch(third) && tls_engine_may_block(third));
+    has_received_something(one);
+    assert_true(tls_engine_may_verify(one) && tls_engine_may_block(one));
+    assert_int_equal(tls_engine_step(other), TLS_OK);
+    has_received_something(other);
+    assert_false(tls_engine_may_verify(other) || tls_engine_may_block(other));
     tls_engine_destroy(&one);
     tls_engine_destroy(&other);
-    tls_engine_destroy(&third);
-    assert_int_equal(connect_once(fetching, server), FULL);
 
     test_pair_init(&p, client, "a.example.org", "key", server);
     test_pair_handshake(&p);
-    assert_false(tls_engine_may_fetch(p.client) || tls_engine_may_block(p.client));
-    assert_false(tls_engine_may_fetch(p.server) || tls_engine_may_block(p.server));
+    assert_false(tls_engine_may_verify(p.client) || tls_engine_may_block(p.client));
+    assert_false(tls_engine_may_verify(p.server) || tls_engine_may_block(p.server));
     test_pair_clear(&p);
     tls_context_destroy(&client);
-    tls_context_destroy(&plain);
-    tls_context_destroy(&fetching);
+    tls_context_destroy(&careless);
     tls_context_destroy(&server);
-}
-
-static struct pkix_crl_set *find_none(void *ctx, const struct pkix_crl_question *question, enum pkix_crl_effort effort,
-                                      const char **why)
-{
-    (void)ctx;
-    (void)question;
-    (void)effort;
-    (void)why;
-    return NULL;
-}
-
-/* A CRL may be waited for like a responder. */
-static void step_that_may_get_a_crl_may_fetch(void **state)
-{
-    struct fixture *f = *state;
-    const struct pkix_crl_source source = {.find = find_none};
-    struct tls_context *client = test_client(&(struct tls_client_options){
-        .version_min = 0x0303, .trust = f->store, .revocation = {.mode = PKIX_REVOCATION_HARD, .crl_source = &source}});
-    struct tls_engine *engine = tls_engine_create(client, "a.example.org", NULL);
-    uint8_t *space;
-    size_t size;
-
-    assert_int_equal(tls_engine_step(engine), TLS_OK);
-    assert_false(tls_engine_may_fetch(engine));
-    space = tls_engine_records_reserve(engine, &size);
-    space[0] = 22;
-    tls_engine_records_commit(engine, 1);
-    assert_true(tls_engine_may_fetch(engine) && tls_engine_may_block(engine));
-    tls_engine_destroy(&engine);
-    tls_context_destroy(&client);
 }
 
 static void client_is_asked_about(void **state)
@@ -350,8 +304,8 @@ static void giving_up_is_told_with_an_alert(void **state)
         struct tls_context *plain = test_server(&plain_options), *asking = test_server(&asking_options);
         struct tls_context *client = client_of(f, &source, PKIX_REVOCATION_HARD);
         struct tls_context *known = test_client(&(struct tls_client_options){
-            .version_min = 0x0303, .trust = f->store, .identities = &f->client, .identity_count = 1});
-        struct tls_context *token;
+            .version_min = 0x0303, .insecure_no_verify = true, .identities = &f->client, .identity_count = 1});
+        struct tls_context *token; /* `known` has nothing to verify, and so nothing to give up */
 
         expect_give_up(client, plain, TLS_FAILED, ALERT_CERTIFICATE_UNKNOWN);
         expect_give_up(known, asking, TLS_OK, ALERT_CERTIFICATE_UNKNOWN);
@@ -374,7 +328,7 @@ static void giving_up_what_needs_no_waiting_goes_on(void **state)
     struct fixture *f = *state;
     struct source source = source_that(PKIX_EVIDENCE_STATEMENT, PKIX_OK);
     struct tls_context *server,
-        *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+        *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .insecure_no_verify = true});
     struct test_pair p;
 
     source.calls.ctx = &source;
@@ -401,8 +355,7 @@ int main(void)
         cmocka_unit_test(server_is_asked_about),
         cmocka_unit_test(session_is_not_resumed_after_revocation),
         cmocka_unit_test(session_is_not_offered_when_it_would_take_waiting),
-        cmocka_unit_test(only_the_step_that_reads_the_certificate_may_fetch),
-        cmocka_unit_test(step_that_may_get_a_crl_may_fetch),
+        cmocka_unit_test(only_the_step_that_reads_the_certificate_may_verify),
         cmocka_unit_test(client_is_asked_about),
         cmocka_unit_test(unknown_status_is_told_as_certificate_unknown),
         cmocka_unit_test(giving_up_is_told_with_an_alert),
