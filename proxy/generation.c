@@ -161,8 +161,10 @@ static void on_ready(void *owner, struct worker_process *w)
     struct generation *g = slot->generation;
 
     slot->deaths = 0;
-    log_line(LOG_LEVEL_DEBUG, "worker_ready", log_number("slot", worker_process_slot(w)),
-             log_number("pid", worker_process_pid(w)), log_number("generation", g->number));
+    /* While the generation starts, its own line is said once for all; later a worker takes a dead one's place. */
+    log_line(g->state == GENERATION_STARTING ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "worker_ready",
+             log_number("slot", worker_process_slot(w)), log_number("pid", worker_process_pid(w)),
+             log_number("generation", g->number));
     if (g->state != GENERATION_STARTING)
         return;
     for (unsigned i = 0; i < g->slot_count; i++)

@@ -37,6 +37,7 @@ def test_kill_9_of_workers_under_load(yett, authority, echo, port):
     assert all(h.echo() for h in held if slots[h] == 1)
     assert running.status()["worker_deaths"] == kills
     assert len(running.log_lines("worker_died", slot=0)) == kills
+    assert len(running.log_lines("worker_ready", slot=0)) == kills  # and that its place is taken is said too
     assert running.counter("connections_total") >= load.done + len(held)
     for h in held:
         h.close()
