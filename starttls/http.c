@@ -372,8 +372,8 @@ struct span starttls_http_reason(const struct starttls_http *h)
 {
     enum { REASON_AT = 13 }; /* "HTTP/1.1 200 " */
     struct span head = buffer_span(&h->head);
-    const uint8_t *end = memchr(head.data, '\r', head.size);
-    size_t size = (size_t)(end - head.data);
+    const uint8_t *end = head.size == 0 ? NULL : memchr(head.data, '\r', head.size);
+    size_t size = end == NULL ? 0 : (size_t)(end - head.data);
 
     return size <= REASON_AT ? span_of(NULL, 0) : span_of(head.data + REASON_AT, size - REASON_AT);
 }

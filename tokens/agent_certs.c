@@ -137,11 +137,19 @@ static struct cert_list *list_get(struct agent *agent, const char *uri)
     return NULL;
 }
 
+static uint64_t tag_of(const struct tokens_cert_list *certs)
+{
+    uint64_t tag = 0;
+
+    for (size_t i = 0; i < certs->count; i++)
+        tag = tag * 31 + tokens_wire_key_tag(tokens_bytes_span(&certs->certs[i].der));
+    return tag;
+}
+
 /* Takes the certificates. agent->mutex held. */
 static struct cert_list *list_remember(struct agent *agent, const char *uri, struct tokens_cert_list *certs)
 {
-    struct cert_list *list = list_get(agent, uri), **last = &agent->lists;
-    size_t count = 0;
+    struct cert_list *list = list_get(agent, uri), **last;
 
     if (list == NULL) {
         list = base_alloc(sizeof(*list));
@@ -152,13 +160,10 @@ static struct cert_list *list_remember(struct agent *agent, const char *uri, str
     tokens_cert_list_clear(&list->certs);
     list->certs = *certs;
     *certs = (struct tokens_cert_list){0};
-    list->tag = 0;
-    for (size_t i = 0; i < list->certs.count; i++)
-        list->tag = list->tag * 31 + tokens_wire_key_tag(tokens_bytes_span(&list->certs.certs[i].der));
-    while (*last != NULL && count < AGENT_LISTS_MAX) {
+    list->tag = tag_of(&list->certs);
+    last = &list->next;
+    for (size_t count = 1; *last != NULL && count < AGENT_LISTS_MAX; count++)
         last = &(*last)->next;
-        count++;
-    }
     cert_list_destroy(*last);
     *last = NULL;
     return list;
@@ -204,8 +209,9 @@ enum outcome certs_list(struct agent *agent, const struct job *job, struct buffe
     list =
         job->first == 0 && outcome == OUTCOME_OK ? list_remember(agent, job->uri, &certs) : list_get(agent, job->uri);
     if (job->first != 0 && (list == NULL || list->tag != job->list_tag)) {
-        outcome = fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
-                       "the certificates of %s changed while they were read", job->uri);
+        outcome = OUTCOME_FAILED;
+        (void)fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
+                   "the certificates of %s changed while they were read", job->uri);
     } else if (outcome != OUTCOME_OK && list != NULL &&
                (failure->kind == TOKENS_WIRE_GONE || failure->kind == TOKENS_WIRE_TIMEOUT)) {
         /* The token is out: what is known of it lets a worker start, as with identities. */

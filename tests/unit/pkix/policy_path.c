@@ -110,9 +110,9 @@ const char *policy_set_text(const struct pkix_policy_set *set, char text[static 
 {
     unsigned size = 0;
 
-    for (char c = '0'; c <= '9'; c++)
-        if (pkix_policy_set_has(set, policy_oid(c)))
-            text[size++] = c;
+    for (int c = '0'; c <= '9'; c++)
+        if (pkix_policy_set_has(set, policy_oid((char)c)))
+            text[size++] = (char)c;
     if (set->any)
         text[size++] = '*';
     text[size] = '\0';
@@ -201,7 +201,7 @@ static void map_level(const struct policy_spec *spec, int depth, bool inhibited)
 {
     const char *mappings = spec->mappings == NULL ? "" : spec->mappings;
 
-    for (char from = '0'; from <= '9'; from++) {
+    for (int from = '0'; from <= '9'; from++) {
         char to[12] = "";
         size_t size = 0;
         bool found = false;
@@ -223,7 +223,7 @@ static void map_level(const struct policy_spec *spec, int depth, bool inhibited)
         }
         for (int i = 0; !inhibited && !found && i < before; i++)
             if (!tree[i].gone && tree[i].depth == depth && tree[i].policy == '*')
-                grow(from, to, tree[i].parent);
+                grow((char)from, to, tree[i].parent);
     }
     prune(depth);
 }
@@ -264,9 +264,9 @@ static void intersect(int depth, const char *users, char valid[static 12])
     }
     for (const char *u = users; any && !anyone && *u != '\0'; u++)
         holds[*u - '0'] = true;
-    for (char c = '0'; c <= '9'; c++)
+    for (int c = '0'; c <= '9'; c++)
         if (holds[c - '0'])
-            valid[size++] = c;
+            valid[size++] = (char)c;
     if (any && anyone)
         valid[size++] = '*';
     valid[size] = '\0';

@@ -525,9 +525,9 @@ static void random_spec(struct policy_spec *spec, char policies[8], char mapping
 {
     size_t size = 0;
 
-    for (char c = '1'; c <= '3'; c++)
+    for (int c = '1'; c <= '3'; c++)
         if (below(2) == 0)
-            policies[size++] = c;
+            policies[size++] = (char)c;
     if (below(3) == 0 || size == 0)
         policies[size++] = '*';
     policies[size] = '\0';

@@ -97,8 +97,8 @@ static int group_setup(void **state)
     module->p11->C_CloseSession(session);
     test_token_create(module, "many");
     session = open_session(module, "many");
-    for (uint8_t i = 0; i < MANY; i++)
-        put_cert(module, session, "ca", i);
+    for (int i = 0; i < MANY; i++)
+        put_cert(module, session, "ca", (uint8_t)i);
     module->p11->C_CloseSession(session);
     test_token_create(module, "twin");
     test_token_create(module, "twin");
