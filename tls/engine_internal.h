@@ -10,6 +10,7 @@
  *   peer_verify.c    NSS asks either: is this peer's certificate good
  *   sessions.c       the sessions a client context remembers
  *   sites.c          which identities serve a name
+ *   client_hello.c   what a ClientHello says that NSS does not tell
  *   error.c          names and sentences for all that can go wrong */
 #ifndef YETT_TLS_ENGINE_INTERNAL_H
 #define YETT_TLS_ENGINE_INTERNAL_H
@@ -215,6 +216,8 @@ void tls_sites_build(struct tls_context *context);
 void tls_sites_clear(struct tls_context *context);
 /* The site for a name (lower case), or NULL. */
 const struct tls_site *tls_sites_find(const struct tls_context *context, const char *name);
+/* Whether the client, by its hello (tls/client_hello.h), can be shown a certificate of the site in TLS 1.2 only. */
+bool tls_site_caps(const struct tls_site *site, struct span hello_records);
 
 /* ca_names.c: the names of the anchors, for the server's CertificateRequest. */
 MUST_CHECK bool tls_ca_names_set(PRFileDesc *model, const struct pkix_store *trust, char **error);
