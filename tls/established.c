@@ -156,16 +156,6 @@ static enum tls_status update_write_key(struct tls_engine *e)
     return tls_record_direction_update(&e->own->write) ? TLS_OK : fail_internal(e);
 }
 
-/* Data buys the peer more KeyUpdates. What we send counts too: who reads a lot may ask us for a new key. */
-static void see_data(struct tls_established *own, size_t size)
-{
-    own->data_bytes += size;
-    if (own->data_bytes < TLS_KEY_UPDATES_BYTES)
-        return;
-    own->data_bytes = 0;
-    own->key_updates = 0;
-}
-
 /* The peer has asked for it (section 4.6.3), or the key is used up (section 5.5). */
 static bool update_is_due(const struct tls_established *own)
 {
@@ -185,7 +175,7 @@ enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaint
         return fail_internal(e);
     if (!tls_record_seal(&e->own->write, TLS_CONTENT_DATA, part, &e->transport.out))
         return fail_internal(e);
-    see_data(e->own, part.size);
+    tls_engine_see_data(e, part.size);
     *consumed = part.size;
     return TLS_OK;
 }
@@ -224,7 +214,7 @@ static enum tls_status take_key_update(struct tls_engine *e, bool last)
     e->own->message_held = 0;
     if (request != UPDATE_NOT_REQUESTED && request != UPDATE_REQUESTED)
         return fail(e, TLS_ALERT_ILLEGAL_PARAMETER, SSL_ERROR_RX_MALFORMED_KEY_UPDATE);
-    if (!last || ++e->own->key_updates > TLS_KEY_UPDATES_MAX)
+    if (!last || !tls_engine_see_key_update(e))
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE);
     if (!tls_record_direction_update(&e->own->read))
         return fail(e, TLS_ALERT_INTERNAL_ERROR, SEC_ERROR_LIBRARY_FAILURE);
@@ -323,7 +313,7 @@ static enum tls_status take_record(struct tls_engine *e, struct span record, uin
     buffer_consume(&e->transport.in, record.size);
     if (type != TLS_CONTENT_DATA || is_mid_message(e->own))
         return take_other(e, type, span_of(out, size));
-    see_data(e->own, size);
+    tls_engine_see_data(e, size);
     *taken = size;
     return TLS_OK;
 }

@@ -13,7 +13,9 @@
  * So NSS is given data to write at the end, and the records it makes of that, which go nowhere, are measured.
  *
  * A connection that has used other than its first secrets stays with NSS, and so does one where NSS was ever told to
- * wait with a write: only for the others it is certain which sequence numbers come next. */
+ * wait with a write: only for the others it is certain which sequence numbers come next. One thing NSS does not show:
+ * whether it holds half a handshake message. A peer that cuts one in two, and is quiet in between for as long as makes a
+ * connection idle, loses the connection (unexpected_message). */
 #ifndef YETT_TLS_ESTABLISHED_H
 #define YETT_TLS_ESTABLISHED_H
 
@@ -31,9 +33,7 @@ struct tls_established {
     size_t message_held;
     size_t ticket_left; /* bytes of a ticket still to be passed over */
 
-    unsigned key_updates; /* of the peer since TLS_KEY_UPDATES_BYTES of data last went by */
-    size_t data_bytes;    /* since then, either way */
-    bool update_owed;     /* it has asked for one of ours */
+    bool update_owed; /* the peer has asked for a KeyUpdate of ours */
 };
 
 /* Leave NSS's socket behind, where that is possible now; otherwise nothing changes. */

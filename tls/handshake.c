@@ -64,6 +64,10 @@ static void PR_CALLBACK on_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirec
         return;
     if (epoch > EPOCH_APPLICATION_DATA) {
         e->secrets_replaced = true;
+        if (direction == ssl_secret_read && !tls_engine_see_key_update(e)) {
+            e->flooded = true;
+            buffer_release(&e->transport.in); /* NSS would read on to the end of it */
+        }
     } else if (direction == ssl_secret_write && e->write_secret == NULL) {
         e->write_secret = PK11_ReferenceSymKey(secret);
     } else if (direction == ssl_secret_read && e->read_secret == NULL) {

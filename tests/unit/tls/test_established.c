@@ -338,6 +338,40 @@ static void established_key_update_of_nss(void **state)
         assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], PR_TRUE), SECSuccess);
 }
 
+/* The same holds while NSS has the connection, and takes any number of them. */
+static void key_update_flood_to_nss(void **state)
+{
+    struct test_fixture *f = *state;
+    uint8_t *data = base_alloc(TLS_KEY_UPDATES_BYTES);
+
+    for (int side = 0; side < 2; side++) {
+        struct test_pair p;
+        struct tls_engine *from, *to;
+        uint8_t byte;
+        size_t n;
+
+        test_connect_pair(&p, f, NULL);
+        from = side == 0 ? p.client : p.server;
+        to = side == 0 ? p.server : p.client;
+        for (int i = 0; i < TLS_KEY_UPDATES_MAX; i++)
+            nss_key_update(from->fd, i % 2 == 0);
+        test_pair_send(&p, from, to, span_of(data, TLS_KEY_UPDATES_BYTES - 1));
+        test_pair_send(&p, to, from, span_of_string("x"));
+        for (int i = 0; i < TLS_KEY_UPDATES_MAX; i++) {
+            nss_key_update(from->fd, i % 2 == 0);
+            test_pair_send(&p, from, to, span_of_string("x"));
+        }
+        for (int i = 0; i < 100; i++)
+            nss_key_update(from->fd, PR_FALSE);
+        test_pair_run(&p);
+        assert_int_equal(tls_engine_take_plaintext(to, &byte, 1, &n), TLS_FAILED);
+        assert_string_equal(tls_engine_error_name(to), "key_update_flood");
+        assert_int_equal(to->key_updates, TLS_KEY_UPDATES_MAX + 1); /* the rest was not read */
+        test_pair_clear(&p);
+    }
+    free(data);
+}
+
 /* Keys that have changed within NSS: it keeps the connection. */
 static void established_not_after_a_key_update(void **state)
 {
@@ -627,6 +661,7 @@ int main(void)
         cmocka_unit_test(established_not_while_busy),
         cmocka_unit_test(established_not_after_a_full_output),
         cmocka_unit_test(established_key_update_of_nss),
+        cmocka_unit_test(key_update_flood_to_nss),
         cmocka_unit_test(established_not_after_a_key_update),
         cmocka_unit_test(established_key_is_not_used_up),
         cmocka_unit_test(established_key_updates_are_answered_once),
