@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <sslproto.h>
 
 /* Content, its type, and padding up to `size` bytes. Owned by the caller. */
 static uint8_t *make_inner(size_t content_size, size_t size)
@@ -100,6 +101,37 @@ static void empty_fragments(void **state)
     test_inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0", 2);
     test_inject(&p, TLS_CONTENT_DATA, "", 0);
     test_expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", TLS_ALERT_UNEXPECTED_MESSAGE);
+}
+
+/* Nothing at all inside, not even a type: there is no non-zero byte in it (section 5.4). */
+static void nothing_inside(void **state)
+{
+    struct test_fixture *f = *state;
+
+    for (size_t i = 0; i < 3; i++) {
+        static const PRUint16 suites[] = {TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256};
+        uint8_t record[] = {TLS_CONTENT_DATA, 3, 3, 0, TLS_RECORD_TAG_SIZE, [TLS_RECORD_HEADER_SIZE + 15] = 0};
+        struct tls_record_direction *d;
+        uint8_t nonce[TLS_RECORD_IV_SIZE], nothing[1] = {0};
+        struct test_pair p;
+        int size;
+
+        for (size_t j = 0; j < ARRAY_LEN(suites); j++)
+            assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], i == j), SECSuccess);
+        test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+        for (size_t j = 0; j < ARRAY_LEN(suites); j++)
+            assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], PR_TRUE), SECSuccess);
+        d = &p.client->own->write;
+        test_inject(&p, TLS_CONTENT_DATA, "", 0); /* it stands ready now */
+        memcpy(nonce, d->iv, sizeof(nonce));
+        nonce[TLS_RECORD_IV_SIZE - 1] ^= (uint8_t)d->sequence;
+        assert_int_equal(PK11_AEADOp(d->aead, CKG_NO_GENERATE, 0, nonce, sizeof(nonce), record, TLS_RECORD_HEADER_SIZE,
+                                     nothing, &size, sizeof(nothing), record + TLS_RECORD_HEADER_SIZE,
+                                     TLS_RECORD_TAG_SIZE, nothing, 0),
+                         SECSuccess);
+        assert_true(buffer_append(&p.client->transport.out, span_of(record, sizeof(record))));
+        test_expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", TLS_ALERT_UNEXPECTED_MESSAGE);
+    }
 }
 
 /* Section 6.1: nothing comes behind our close_notify, not even an alert. */
@@ -252,6 +284,7 @@ int main(void)
         cmocka_unit_test(padding_up_to_the_limit),
         cmocka_unit_test(padding_above_the_limit),
         cmocka_unit_test(empty_fragments),
+        cmocka_unit_test(nothing_inside),
         cmocka_unit_test(no_alert_behind_close_notify),
         cmocka_unit_test(key_update_when_it_can_be_sent),
         cmocka_unit_test(sequence_does_not_wrap),
