@@ -125,29 +125,45 @@ static unsigned version_of_all(const struct tls_context *context)
     return max;
 }
 
-/* One identity that cannot do RSA-PSS caps a client at TLS 1.2: which one the server will want is not known before. A
- * server starts over where it has nothing else to show (sites.c), so that only those who get this identity have
- * TLS 1.2. Not where clients are asked for certificates: NSS has a single list of signature schemes for what we sign
- * with and for what clients may sign with, and without RSA-PSS in it no RSA client could show a certificate in TLS 1.3.
- */
+/* NSS leaves schemes with RSA-PSS out for a key whose token does not have the mechanism (ssl_PickSignatureScheme()). */
+static bool is_seen_by_nss(const struct tls_identity *capped)
+{
+    SCOPED_SLOT slot = PK11_GetSlotFromPrivateKey(capped->key);
+
+    return capped->slot == TLS_SLOT_RSA && slot != NULL && !PK11_DoesMechanism(slot, CKM_RSA_PKCS_PSS);
+}
+
+/* One identity that cannot do RSA-PSS caps a client at TLS 1.2: which one the server will want is said in TLS 1.3, and
+ * there is no way back from there but another connection. A server starts over where it has nothing else to show
+ * (sites.c), so that only those who get this identity have TLS 1.2. For that, NSS must not take the key in TLS 1.3: the
+ * schemes are left out of the site's list (schemes_skipped()). Not where clients are asked for certificates: NSS has a
+ * single list for what we sign with and for what clients may sign with, and without RSA-PSS in it no RSA client could
+ * show a certificate in TLS 1.3. There it must be NSS that sees what the key cannot do, and of a token it does;
+ * otherwise all of the service has TLS 1.2. */
 static unsigned version_max(const struct tls_context *context)
 {
-    unsigned max = version_of_all(context);
+    unsigned max = TLS_VERSION_12;
 
-    if (context->role == TLS_ROLE_CLIENT || context->peer != TLS_PEER_NONE)
-        return max;
-    for (size_t i = 0; i < context->identity_count; i++)
-        if (context->identities[i]->version_max > max)
-            max = context->identities[i]->version_max;
+    if (context->role == TLS_ROLE_CLIENT)
+        return version_of_all(context);
+    for (size_t i = 0; i < context->identity_count; i++) {
+        const struct tls_identity *identity = context->identities[i];
+
+        if (identity->version_max > max)
+            max = identity->version_max;
+        if (context->peer != TLS_PEER_NONE && identity->version_max < TLS_VERSION_13 && !is_seen_by_nss(identity))
+            return version_of_all(context);
+    }
     return max;
 }
 
 /* Schemes to leave out. `site`: of a server. */
-static size_t schemes_skipped(const struct tls_site *site, unsigned max)
+static size_t schemes_skipped(const struct tls_context *context, const struct tls_site *site, unsigned max)
 {
     if (max < TLS_VERSION_13)
         return PSS_SCHEMES;
-    return site != NULL && site->slots[TLS_SLOT_RSA] != NULL && site->slots[TLS_SLOT_RSA]->version_max < TLS_VERSION_13
+    return site != NULL && context->peer == TLS_PEER_NONE && site->slots[TLS_SLOT_RSA] != NULL &&
+                   site->slots[TLS_SLOT_RSA]->version_max < TLS_VERSION_13
                ? RSAE_SCHEMES
                : 0;
 }
@@ -158,7 +174,7 @@ static bool set_versions(struct tls_context *context, const struct tls_site *sit
     unsigned max = version_max(context);
     SSLVersionRange range = {.min = (PRUint16)(ciphers == TLS_CIPHERS_MODERN ? TLS_VERSION_13 : version_min),
                              .max = (PRUint16)max};
-    size_t skip = schemes_skipped(site, max);
+    size_t skip = schemes_skipped(context, site, max);
 
     context->falls_back = version_of_all(context) < max;
     if (range.min != TLS_VERSION_12 && range.min != TLS_VERSION_13) {

@@ -168,6 +168,13 @@ static enum tls_status on_read_end(struct tls_engine *e)
                            base_strdup("the peer's connection ended without close_notify: data may be missing"));
 }
 
+static enum tls_status fail_flooded(struct tls_engine *e)
+{
+    if (e->version == TLS_VERSION_13)
+        return tls_engine_fail(e, "key_update_flood", base_strdup("the peer changes its keys again and again"));
+    return tls_engine_fail(e, "renegotiation_flood", base_strdup("the peer renegotiates again and again"));
+}
+
 /* Decrypt into `out` until it is full or nothing more can be decrypted. */
 static enum tls_status decrypt_nss(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
 {
@@ -178,8 +185,9 @@ static enum tls_status decrypt_nss(struct tls_engine *e, uint8_t *out, size_t si
         PRErrorCode code = n < 0 ? PR_GetError() : 0;
 
         if (e->flooded)
-            return tls_engine_fail(e, "renegotiation_flood", base_strdup("the peer renegotiates again and again"));
+            return fail_flooded(e);
         if (n > 0) {
+            tls_engine_see_data(e, (size_t)n);
             *taken += (size_t)n;
             continue;
         }
@@ -344,12 +352,14 @@ enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct span plain
                              left < TLS_RECORD_PLAINTEXT_MAX ? (PRInt32)left : TLS_RECORD_PLAINTEXT_MAX);
         PRErrorCode code = n < 0 ? PR_GetError() : 0;
 
-        if (n > 0)
+        if (n > 0) {
+            tls_engine_see_data(e, (size_t)n);
             *consumed += (size_t)n;
-        else if (code == PR_WOULD_BLOCK_ERROR)
+        } else if (code == PR_WOULD_BLOCK_ERROR) {
             break; /* in the middle of a renegotiation */
-        else
+        } else {
             return tls_engine_fail_nss(e, code);
+        }
     }
     return TLS_OK;
 }

@@ -10,6 +10,7 @@
  *   peer_verify.c    NSS asks either: is this peer's certificate good
  *   sessions.c       the sessions a client context remembers
  *   sites.c          which identities serve a name
+ *   client_hello.c   what a ClientHello says that NSS does not tell
  *   error.c          names and sentences for all that can go wrong */
 #ifndef YETT_TLS_ENGINE_INTERNAL_H
 #define YETT_TLS_ENGINE_INTERNAL_H
@@ -131,7 +132,9 @@ struct tls_engine {
     PK11SymKey *read_secret, *write_secret;
     bool secrets_replaced; /* by a KeyUpdate: they are of no use any more */
     uint64_t read_before_secret, written_before_secret;
-    unsigned handshakes; /* finished ones: more than one is renegotiation */
+    unsigned handshakes;  /* finished ones: more than one is renegotiation */
+    unsigned key_updates; /* TLS 1.3: of the peer since TLS_KEY_UPDATES_BYTES of data last went by */
+    size_t data_bytes;    /* since then, either way */
 
     const char *error_name; /* static, or NSS's; "" when there is none */
     char *error;
@@ -160,6 +163,22 @@ enum tls_status tls_engine_fail(struct tls_engine *e, const char *name, char *se
 enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code);
 void tls_engine_note_error(struct tls_engine *e, const char *name, char *sentence);
 const char *tls_alert_name(int alert);
+
+/* Data buys the peer more KeyUpdates (limits.h). What we send counts too: who reads a lot may ask us for a new key. */
+static inline void tls_engine_see_data(struct tls_engine *e, size_t size)
+{
+    e->data_bytes += size;
+    if (e->data_bytes < TLS_KEY_UPDATES_BYTES)
+        return;
+    e->data_bytes = 0;
+    e->key_updates = 0;
+}
+
+/* The peer has changed its key. False: too often. */
+static inline bool tls_engine_see_key_update(struct tls_engine *e)
+{
+    return ++e->key_updates <= TLS_KEY_UPDATES_MAX;
+}
 
 /* handshake.c */
 enum tls_status tls_handshake_step(struct tls_engine *e);
@@ -215,6 +234,8 @@ void tls_sites_build(struct tls_context *context);
 void tls_sites_clear(struct tls_context *context);
 /* The site for a name (lower case), or NULL. */
 const struct tls_site *tls_sites_find(const struct tls_context *context, const char *name);
+/* Whether the client, by its hello (tls/client_hello.h), can be shown a certificate of the site in TLS 1.2 only. */
+bool tls_site_caps(const struct tls_site *site, struct span hello_records);
 
 /* ca_names.c: the names of the anchors, for the server's CertificateRequest. */
 MUST_CHECK bool tls_ca_names_set(PRFileDesc *model, const struct pkix_store *trust, char **error);

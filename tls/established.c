@@ -15,6 +15,7 @@ static struct slab released = SLAB_OF(struct tls_established);
 
 enum {
     ALERT_SIZE = 2,
+    TLS_RECORD_SIZE_LIMIT_MIN = 64, /* RFC 8449 section 4: the least, of content and its type, that a peer may say */
     ALERT_WARNING = 1,
     ALERT_FATAL = 2,
     HANDSHAKE_NEW_SESSION_TICKET = 4,
@@ -40,24 +41,60 @@ static bool may_begin(const struct tls_engine *e)
            !e->secrets_replaced && is_quiet(e);
 }
 
-void tls_established_begin(struct tls_engine *e)
+bool tls_established_start(struct tls_engine *e, const struct tls_established_start *start)
 {
-    const struct tls_record_suite *suite = tls_record_suite_find(e->cipher_suite);
+    const struct tls_record_suite *suite = tls_record_suite_find(start->cipher_suite);
     struct tls_established *own;
 
-    if (!may_begin(e) || suite == NULL)
-        return;
+    if (suite == NULL)
+        return false;
     own = slab_alloc(&released);
-    if (!tls_record_direction_init(&own->read, suite, TLS_RECORD_OPEN, e->read_secret,
-                                   e->transport.read_records - e->read_before_secret) ||
-        !tls_record_direction_init(&own->write, suite, TLS_RECORD_SEAL, e->write_secret,
-                                   e->transport.written_records - e->written_before_secret)) {
+    if (!tls_record_direction_init(&own->read, suite, TLS_RECORD_OPEN, start->read_secret, start->read_records) ||
+        !tls_record_direction_init(&own->write, suite, TLS_RECORD_SEAL, start->write_secret, start->written_records)) {
         tls_record_direction_clear(&own->read);
         slab_free(&released, own);
-        return;
+        return false;
     }
-    tls_handshake_drop(e);
+    own->plaintext_max = TLS_RECORD_PLAINTEXT_MAX;
     e->own = own;
+    return true;
+}
+
+/* What NSS takes for the most that the peer wants in a record. NSS has used up sequence numbers after this: it must not
+ * write for the connection any more. That its records and ours have the same nonces does not matter, since nobody ever
+ * sees NSS's, which are of zeros. */
+static size_t measure_records(struct tls_engine *e)
+{
+    static const uint8_t zeros[TLS_RECORD_PLAINTEXT_MAX];
+    struct tls_transport *t = &e->transport;
+    PRBool limited = PR_FALSE;
+    size_t size;
+
+    if (SSL_HandshakeNegotiatedExtension(e->fd, ssl_record_size_limit_xtn, &limited) == SECSuccess && !limited)
+        return TLS_RECORD_PLAINTEXT_MAX;
+    t->silenced_body_max = 0;
+    t->silent = true;
+    (void)PR_Write(e->fd, zeros, sizeof(zeros));
+    size = t->silenced_body_max < TLS_RECORD_TAG_SIZE + 1 ? 0 : t->silenced_body_max - TLS_RECORD_TAG_SIZE - 1;
+    if (size < TLS_RECORD_SIZE_LIMIT_MIN - 1)
+        return TLS_RECORD_SIZE_LIMIT_MIN - 1;
+    return size < TLS_RECORD_PLAINTEXT_MAX ? size : TLS_RECORD_PLAINTEXT_MAX;
+}
+
+void tls_established_begin(struct tls_engine *e)
+{
+    struct tls_established_start start = {
+        .cipher_suite = e->cipher_suite,
+        .read_secret = e->read_secret,
+        .write_secret = e->write_secret,
+        .read_records = e->transport.read_records - e->read_before_secret,
+        .written_records = e->transport.written_records - e->written_before_secret,
+    };
+
+    if (!may_begin(e) || !tls_established_start(e, &start))
+        return;
+    e->own->plaintext_max = measure_records(e);
+    tls_handshake_drop(e);
 }
 
 void tls_established_rest(struct tls_engine *e)
@@ -99,10 +136,12 @@ static void say_alert(struct tls_engine *e, int level, int description)
         e->alert_sent = description;
 }
 
-/* `code` is NSS's name for it, so that a failure is called the same with its record layer and with ours. */
+/* `code` is NSS's name for it, so that a failure is called the same with its record layer and with ours. Nothing is
+ * said behind close_notify (RFC 8446 section 6.1). */
 static enum tls_status fail(struct tls_engine *e, int alert, int32_t code)
 {
-    say_alert(e, ALERT_FATAL, alert);
+    if (!e->closing)
+        say_alert(e, ALERT_FATAL, alert);
     return tls_engine_fail_nss(e, code);
 }
 
@@ -117,17 +156,26 @@ static enum tls_status update_write_key(struct tls_engine *e)
     return tls_record_direction_update(&e->own->write) ? TLS_OK : fail_internal(e);
 }
 
+/* The peer has asked for it (section 4.6.3), or the key is used up (section 5.5). */
+static bool update_is_due(const struct tls_established *own)
+{
+    return own->update_owed || own->write.sequence >= TLS_RECORDS_PER_KEY_MAX;
+}
+
 enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed)
 {
     struct span part = plaintext;
 
-    if (part.size > TLS_RECORD_PLAINTEXT_MAX)
-        part.size = TLS_RECORD_PLAINTEXT_MAX;
+    if (part.size > e->own->plaintext_max)
+        part.size = e->own->plaintext_max;
     *consumed = 0;
-    if ((e->own->update_owed || e->own->write.sequence >= TLS_RECORDS_PER_KEY_MAX) && update_write_key(e) != TLS_OK)
+    if (update_is_due(e->own) && update_write_key(e) != TLS_OK)
         return TLS_FAILED;
+    if (update_is_due(e->own)) /* there is room where plaintext is taken: it was NSS that could not */
+        return fail_internal(e);
     if (!tls_record_seal(&e->own->write, TLS_CONTENT_DATA, part, &e->transport.out))
         return fail_internal(e);
+    tls_engine_see_data(e, part.size);
     *consumed = part.size;
     return TLS_OK;
 }
@@ -142,6 +190,8 @@ void tls_established_close(struct tls_engine *e)
 /* RFC 8446 section 6: one whole alert in a record; levels mean nothing any more. */
 static enum tls_status take_alert(struct tls_engine *e, struct span content)
 {
+    if (content.size == 0) /* section 5.4 */
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_MALFORMED_ALERT);
     if (content.size != ALERT_SIZE)
         return fail(e, TLS_ALERT_DECODE_ERROR, SSL_ERROR_RX_MALFORMED_ALERT);
     switch (content.data[1]) {
@@ -164,10 +214,10 @@ static enum tls_status take_key_update(struct tls_engine *e, bool last)
     e->own->message_held = 0;
     if (request != UPDATE_NOT_REQUESTED && request != UPDATE_REQUESTED)
         return fail(e, TLS_ALERT_ILLEGAL_PARAMETER, SSL_ERROR_RX_MALFORMED_KEY_UPDATE);
-    if (!last || ++e->own->key_updates > TLS_KEY_UPDATES_MAX)
+    if (!last || !tls_engine_see_key_update(e))
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE);
     if (!tls_record_direction_update(&e->own->read))
-        return fail_internal(e);
+        return fail(e, TLS_ALERT_INTERNAL_ERROR, SEC_ERROR_LIBRARY_FAILURE);
     e->own->update_owed = e->own->update_owed || request == UPDATE_REQUESTED;
     return TLS_OK;
 }
@@ -194,8 +244,8 @@ static enum tls_status take_handshake(struct tls_engine *e, struct span content)
     struct tls_established *own = e->own;
     enum tls_status status = TLS_OK;
 
-    if (content.size == 0) /* section 5.1 */
-        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
+    if (content.size == 0) /* sections 5.1 and 5.4 */
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_MALFORMED_HANDSHAKE);
     while (content.size != 0 && status == TLS_OK) {
         if (own->ticket_left != 0) {
             size_t part = content.size < own->ticket_left ? content.size : own->ticket_left;
@@ -242,7 +292,7 @@ static enum tls_status next_record(struct tls_engine *e, struct span *record)
     body_size = tls_record_body_size(held.data);
     if (held.data[0] != TLS_CONTENT_DATA)
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
-    if (body_size > TLS_RECORD_BODY_MAX)
+    if (body_size > TLS_RECORD_BODY_MAX) /* sections 5.2 and 5.4 */
         return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
     if (body_size < TLS_RECORD_TAG_SIZE)
         return fail(e, TLS_ALERT_BAD_RECORD_MAC, SSL_ERROR_BAD_MAC_READ);
@@ -260,13 +310,10 @@ static enum tls_status take_record(struct tls_engine *e, struct span record, uin
     *taken = 0;
     if (!tls_record_open(&e->own->read, record, out, &size, &type))
         return fail(e, TLS_ALERT_BAD_RECORD_MAC, SSL_ERROR_BAD_MAC_READ);
-    if (size > TLS_RECORD_PLAINTEXT_MAX)
-        return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
     buffer_consume(&e->transport.in, record.size);
     if (type != TLS_CONTENT_DATA || is_mid_message(e->own))
         return take_other(e, type, span_of(out, size));
-    if (size != 0)
-        e->own->key_updates = 0;
+    tls_engine_see_data(e, size);
     *taken = size;
     return TLS_OK;
 }
@@ -276,7 +323,7 @@ static enum tls_status take_record_aside(struct tls_engine *e, struct span recor
                                          size_t *taken)
 {
     size_t space, opened;
-    uint8_t *aside = buffer_reserve(&e->plaintext, TLS_RECORD_INNER_MAX + TLS_RECORD_PADDING_SPARE, &space);
+    uint8_t *aside = buffer_reserve(&e->plaintext, TLS_RECORD_INNER_MAX, &space);
     enum tls_status status = take_record(e, record, aside, &opened);
 
     assert(space >= tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE));

@@ -19,6 +19,8 @@ enum {
     START_SIZE = 3, /* bytes that tell TLS from other things */
     SSL2_LENGTH_BIT = 0x80,
     SSL2_CLIENT_HELLO = 1,
+    HANDSHAKE_SERVER_HELLO = 2,
+    RANDOM_AT = TLS_RECORD_HEADER_SIZE + 4 + 2, /* in a ServerHello: behind its header and version */
 };
 
 static void PR_CALLBACK on_alert_received(const PRFileDesc *fd, void *arg, const SSLAlert *alert)
@@ -62,6 +64,10 @@ static void PR_CALLBACK on_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirec
         return;
     if (epoch > EPOCH_APPLICATION_DATA) {
         e->secrets_replaced = true;
+        if (direction == ssl_secret_read && !tls_engine_see_key_update(e)) {
+            e->flooded = true;
+            buffer_release(&e->transport.in); /* NSS would read on to the end of it */
+        }
     } else if (direction == ssl_secret_write && e->write_secret == NULL) {
         e->write_secret = PK11_ReferenceSymKey(secret);
     } else if (direction == ssl_secret_read && e->read_secret == NULL) {
@@ -210,6 +216,26 @@ static bool has_no_cert_for_version(const struct tls_engine *e, PRErrorCode code
 {
     return e->context->role == TLS_ROLE_SERVER && e->context->falls_back && !e->hello_checked &&
            code == SSL_ERROR_UNSUPPORTED_SIGNATURE_ALGORITHM;
+}
+
+/* RFC 8446 section 4.1.3: it looks like a ServerHello, but for this in place of the random. */
+static bool is_hello_retry(struct span records)
+{
+    static const uint8_t random[] = {0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c,
+                                     0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb,
+                                     0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c};
+
+    return records.size >= RANDOM_AT + sizeof(random) && records.data[0] == TLS_CONTENT_HANDSHAKE &&
+           records.data[TLS_RECORD_HEADER_SIZE] == HANDSHAKE_SERVER_HELLO &&
+           memcmp(records.data + RANDOM_AT, random, sizeof(random)) == 0;
+}
+
+/* Likewise, but NSS would see it in the second ClientHello only: see sites.c. */
+static bool will_have_no_cert_for_version(const struct tls_engine *e, PRErrorCode code)
+{
+    return e->context->role == TLS_ROLE_SERVER && e->context->falls_back && !e->hello_checked &&
+           code == PR_WOULD_BLOCK_ERROR && e->transport.keeping && is_hello_retry(buffer_span(&e->transport.out)) &&
+           tls_site_caps(e->site != NULL ? e->site : &e->context->sites[0], buffer_span(&e->transport.kept));
 }
 
 /* In TLS 1.2 NSS settles the cipher suite, and with it the kind of key, before it asks whose name was asked for. */
@@ -377,7 +403,7 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
             return tls_engine_fail(e, "foreign_session_ticket",
                                    base_strdup("the client wants to resume a session of another service"));
         }
-        if (has_no_cert_for_version(e, code) && start_over(e, &e->version_capped))
+        if ((has_no_cert_for_version(e, code) || will_have_no_cert_for_version(e, code)) && start_over(e, &e->version_capped))
             continue;
         if (has_no_suite_for_site(e, code) && start_over(e, &e->site_first))
             continue;

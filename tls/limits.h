@@ -10,8 +10,6 @@ enum {
     TLS_RECORDS_OUT_MAX = 64 * 1024, /* records for the peer that the transport has not taken yet */
     TLS_RECORDS_OUT_SPARE =
         4096, /* kept free of plaintext, for alerts and key updates; reading stops when it is used */
-    TLS_RECORD_BODY_MAX = 16384 + 256, /* of a protected record of TLS 1.3; the rest of it may be padding */
-    TLS_RECORD_PADDING_SPARE = 256,
     TLS_PLAINTEXT_MAX =
         17 * 1024, /* decrypted ahead, by engines whose reads may sign or whose reader has little room */
 
@@ -28,11 +26,14 @@ enum {
     /* Renegotiations that a server may ask of a client engine, or that a client may try with a server (TLS 1.2). */
     TLS_RENEGOTIATIONS_MAX = 3,
 
-    /* Of an established connection whose records we protect ourselves (established.h). RFC 8446 section 5.5 allows
-     * 2^24.5 full records of AES-GCM for a key; a peer changes its keys for its own reasons, but not again and again
-     * without a byte of data between. */
-    TLS_RECORDS_PER_KEY_MAX = 1 << 24,
+    /* A peer changes its keys for its own reasons (TLS 1.3), but not again and again: making new ones takes as long as
+     * reading hundreds of short records. So many may come until so much data was exchanged. */
     TLS_KEY_UPDATES_MAX = 32,
+    TLS_KEY_UPDATES_BYTES = 16 * 1024,
+
+    /* Of an established connection whose records we protect ourselves (established.h). RFC 8446 section 5.5 allows
+     * 2^24.5 full records of AES-GCM for a key. */
+    TLS_RECORDS_PER_KEY_MAX = 1 << 24,
     TLS_TICKET_MESSAGE_MAX = 128 * 1024, /* a session ticket that is passed over */
 
     TLS_CHAIN_LENGTH_MAX = 16, /* certificates of an identity after the leaf */

@@ -33,6 +33,16 @@ static uint64_t count_records(struct tls_record_reader *reader, struct span byte
     return count;
 }
 
+static void see_silenced(struct tls_transport *t, struct span bytes)
+{
+    while (tls_record_reader_next(&t->silenced, &bytes)) {
+        size_t body_size = tls_record_body_size(t->silenced.header);
+
+        if (body_size > t->silenced_body_max)
+            t->silenced_body_max = body_size;
+    }
+}
+
 static PRInt32 PR_CALLBACK layer_recv(PRFileDesc *fd, void *data, PRInt32 amount, PRIntn flags, PRIntervalTime timeout)
 {
     struct tls_transport *t = transport_of(fd);
@@ -71,8 +81,10 @@ static PRInt32 PR_CALLBACK layer_send(PRFileDesc *fd, const void *data, PRInt32 
         PR_SetError(PR_INVALID_ARGUMENT_ERROR, 0);
         return -1;
     }
-    if (t->silent)
+    if (t->silent) {
+        see_silenced(t, span_of(data, (size_t)amount));
         return amount;
+    }
     size = buffer_room(&t->out) < (size_t)amount ? buffer_room(&t->out) : (size_t)amount;
     t->write_refused = t->write_refused || size < (size_t)amount;
     if (size == 0 && amount != 0) {

@@ -16,8 +16,10 @@ struct tls_transport {
     struct buffer out;  /* records for the peer */
     struct buffer kept; /* a copy of what NSS has read, while `keeping` */
     bool keeping;
-    bool ended;              /* the transport's end was read */
-    bool silent;             /* what NSS writes goes nowhere: the connection is not its any more */
+    bool ended;  /* the transport's end was read */
+    bool silent; /* what NSS writes goes nowhere: the connection is not its any more */
+    struct tls_record_reader silenced;
+    size_t silenced_body_max; /* of the records that went nowhere */
 
     /* What has passed through the layer. */
     struct tls_record_reader read, written;

@@ -174,7 +174,7 @@ bool tls_record_seal(struct tls_record_direction *d, enum tls_content_type type,
     uint8_t nonce[TLS_RECORD_IV_SIZE];
     int sealed_size = 0;
 
-    if (space < size || !wake(d))
+    if (space < size || d->sequence == UINT64_MAX || !wake(d))
         return false;
     record[0] = TLS_CONTENT_DATA;
     record[1] = RECORD_VERSION_MAJOR;
@@ -205,7 +205,7 @@ bool tls_record_open(struct tls_record_direction *d, struct span record, uint8_t
     int opened_size = 0;
     size_t at;
 
-    if (!wake(d))
+    if (d->sequence == UINT64_MAX || !wake(d))
         return false;
     make_nonce(d, nonce);
     memcpy(tag, body.data + inner_size, sizeof(tag));

@@ -28,6 +28,8 @@ enum {
     TLS_RECORD_KEY_MAX = 32,
     TLS_RECORD_SECRET_MAX = 48,
     TLS_RECORD_INNER_MAX = 16384 + 1, /* TLSInnerPlaintext: content, its type, padding (section 5.4) */
+    /* Of a protected record. Section 5.2 allows 16384 + 256, for an AEAD that adds more than any of TLS 1.3's does. */
+    TLS_RECORD_BODY_MAX = TLS_RECORD_INNER_MAX + TLS_RECORD_TAG_SIZE,
 };
 
 /* ---- finding records in a stream of bytes, whatever pieces it comes in ---- */
@@ -87,7 +89,8 @@ void tls_record_direction_rest(struct tls_record_direction *d);
  * with the direction any more. */
 MUST_CHECK bool tls_record_direction_update(struct tls_record_direction *d);
 
-/* Append a record. `content` is at most 16384 bytes and not inside `out`. False: no room, or NSS could not. */
+/* Append a record. `content` is at most 16384 bytes and not inside `out`. False: no room, no sequence number left
+ * (section 5.3), or NSS could not. */
 MUST_CHECK bool tls_record_seal(struct tls_record_direction *d, enum tls_content_type type, struct span content,
                                 struct buffer *out);
 
@@ -99,7 +102,8 @@ static inline size_t tls_record_inner_size(size_t body_size)
 }
 
 /* Open one whole record, header included, into `out` (of tls_record_inner_size() bytes, not inside `record`). False: it
- * was altered, or made with another key. *content_size may be 0; *type is 0 when there was nothing but padding. */
+ * was altered, or made with another key, or there is no sequence number left. *content_size may be 0; *type is 0 when
+ * there was nothing but padding. */
 MUST_CHECK bool tls_record_open(struct tls_record_direction *d, struct span record, uint8_t *out, size_t *content_size,
                                 unsigned *type);
 

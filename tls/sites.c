@@ -11,9 +11,14 @@
  * can do: a version range that is set before the ClientHello is read leaves no sign of a downgrade (RFC 8446
  * section 4.1.3).
  *
+ * That is too late where NSS asks for another key share first: after a HelloRetryRequest there is no way back from
+ * TLS 1.3 (section 4.1.4), and it looks for a certificate only when the second ClientHello has come. So while the
+ * HelloRetryRequest is still in our hands, the first ClientHello is asked which schemes the client knows.
+ *
  * Likewise in TLS 1.2 NSS settles the cipher suite, and so the kind of key, by the certificates of the first site.
  * Where the site of the name has no such key the engine starts over with a socket that is that site's from the
  * beginning. */
+#include "tls/client_hello.h"
 #include "tls/engine_internal.h"
 
 #include <stdlib.h>
@@ -143,6 +148,40 @@ void tls_sites_clear(struct tls_context *context)
         free(context->names[i].name);
     free(context->sites);
     free(context->names);
+}
+
+/* What a key of the slot may sign with in TLS 1.3 (RFC 8446 section 4.2.3). */
+static bool is_offered(enum tls_key_slot slot, struct span hello_records)
+{
+    static const struct {
+        uint16_t schemes[3];
+        size_t count;
+    } by_slot[TLS_SLOT_COUNT] = {
+        [TLS_SLOT_RSA] = {{ssl_sig_rsa_pss_rsae_sha256, ssl_sig_rsa_pss_rsae_sha384, ssl_sig_rsa_pss_rsae_sha512}, 3},
+        [TLS_SLOT_RSA_PSS] = {{ssl_sig_rsa_pss_pss_sha256, ssl_sig_rsa_pss_pss_sha384, ssl_sig_rsa_pss_pss_sha512}, 3},
+        [TLS_SLOT_P256] = {{ssl_sig_ecdsa_secp256r1_sha256}, 1},
+        [TLS_SLOT_P384] = {{ssl_sig_ecdsa_secp384r1_sha384}, 1},
+        [TLS_SLOT_P521] = {{ssl_sig_ecdsa_secp521r1_sha512}, 1},
+    };
+
+    return tls_client_hello_offers(hello_records, by_slot[slot].schemes, by_slot[slot].count);
+}
+
+bool tls_site_caps(const struct tls_site *site, struct span hello_records)
+{
+    bool has_capped = false;
+
+    for (size_t i = 0; i < TLS_SLOT_COUNT; i++) {
+        const struct tls_identity *identity = site->slots[i];
+
+        if (identity == NULL)
+            continue;
+        if (identity->version_max < TLS_VERSION_13)
+            has_capped = true;
+        else if (is_offered(identity->slot, hello_records))
+            return false;
+    }
+    return has_capped;
 }
 
 static const struct tls_site *find_entry(const struct tls_context *context, char *name)

@@ -118,3 +118,20 @@ def test_gnutls_updates_its_keys(yett, authority, echo, port):
     running = yett(terminating(port, echo, f"file:{authority.localhost.pem}"))
     converse(["gnutls-cli", "--port", str(port), "--x509cafile", authority.cert, "--inline-commands", "localhost"], running,
              [(b"one", b"one"), (b"^rekey^", b"Rekey was completed"), (b"two", b"two"), (b"^rekey^", b"Rekey was completed"), (b"three", b"three")])
+
+
+class LongAnswers(EchoServer):
+    """Answers each line with a long one that ends in it."""
+
+    def serve(self, connection):
+        with connection, connection.makefile("rb") as lines:
+            for line in lines:
+                connection.sendall(b"x" * 30_000 + line)
+
+
+def test_gnutls_gets_records_as_small_as_it_asked_for(yett, authority, port):
+    """RFC 8449: it ends the connection at a larger one."""
+    with LongAnswers() as target:
+        running = yett(terminating(port, target, f"file:{authority.localhost.pem}"))
+        converse(["gnutls-cli", "--port", str(port), "--x509cafile", authority.cert, "--recordsize=512", "localhost"],
+                 running, [(b"one", b"one"), (b"two", b"two")])

@@ -34,14 +34,16 @@ def test_server_key_on_a_token(yett, authority, token, echo, port, kind, version
     assert once(port, client_tls(authority, version=version))
 
 
-def test_a_token_without_pss_caps_its_own_key_alone(yett, authority, token, echo, port):
+@pytest.mark.parametrize("peer", ["none", "request"])
+def test_a_token_without_pss_caps_its_own_key_alone(yett, authority, token, echo, port, peer):
     """OpenSSL, which looks for signs of a downgrade, gets TLS 1.3 with any other key of the service."""
     uri = token.put(authority.localhost_rsa, "server")
     other = authority.server("other.test", key="rsa")
     card = token.put(authority.server("card.test", key="rsa"), "card", "02")
     identities = f"{uri}, file:{authority.localhost.pem}, file:{other.pem}, {card}"
     running = yett(token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_HIDE_MECHANISMS="13:3")
-                   + service(port, echo.port, identities))
+                   + service(port, echo.port, identities) + f"peer = {peer}\n"
+                   + (f"peer_trust = file:{authority.cert}\n" if peer != "none" else ""))
     assert "cannot make RSA-PSS signatures" in running.log()
 
     def shown(name, *options):
@@ -56,6 +58,16 @@ def test_a_token_without_pss_caps_its_own_key_alone(yett, authority, token, echo
     assert shown("other.test") == ("TLSv1.3", "RSA")
     assert shown("card.test") == ("TLSv1.2", "RSA")
     assert shown("card.test", "-tls1_2") == ("TLSv1.2", "RSA")
+    # A first key share that is not known here: the server asks for another one (HelloRetryRequest), or goes back at once.
+    other_share = ("-groups", "X448:X25519:P-256")
+    assert shown("localhost", *other_share) == ("TLSv1.3", "ECDSA")
+    assert shown("localhost", *rsa, *other_share) == ("TLSv1.2", "RSA")
+    assert shown("other.test", *other_share) == ("TLSv1.3", "RSA")
+    assert shown("card.test", *other_share) == ("TLSv1.2", "RSA")
+    # With a certificate of the client's, where it is asked for one.
+    alice = ("-cert", authority.alice.pem, "-key", authority.alice.pem)
+    for name in ("localhost", "other.test", "card.test"):
+        assert shown(name, *alice) == shown(name)
 
 
 def test_resumption_does_not_ask_the_token(yett, authority, token, echo, port, folder):

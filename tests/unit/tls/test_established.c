@@ -3,7 +3,7 @@
  * A side that was trimmed protects its records itself; the other one is still NSS, or is not. That NSS understands
  * ours, and we NSS's, is the test of the cryptography. What NSS would not send is sealed with the peer's own direction.
  */
-#include "tls_fixture.h"
+#include "tls_trimmed.h"
 
 #include "tls/engine_internal.h"
 #include "tls/established.h"
@@ -19,63 +19,11 @@
 
 static const PRUint16 suites[] = {TLS_AES_128_GCM_SHA256, TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256};
 
-enum trimmed { TRIM_SERVER = 1, TRIM_CLIENT = 2, TRIM_BOTH = 3 };
-
-/* Whoever reads dry can be trimmed. */
-static void drain(struct tls_engine *e)
-{
-    uint8_t byte;
-    size_t n;
-
-    assert_int_equal(tls_engine_take_plaintext(e, &byte, 1, &n), TLS_OK);
-    assert_int_equal(n, 0);
-}
-
-static void trim(struct test_pair *p, enum trimmed which)
-{
-    test_pair_run(p);
-    if ((which & TRIM_SERVER) != 0) {
-        drain(p->server);
-        tls_engine_trim(p->server);
-        assert_non_null(p->server->own);
-        assert_null(p->server->fd);
-    }
-    if ((which & TRIM_CLIENT) != 0) {
-        drain(p->client);
-        tls_engine_trim(p->client);
-        assert_non_null(p->client->own);
-        assert_null(p->client->fd);
-    }
-}
-
-static void connect_pair(struct test_pair *p, const struct test_fixture *f, const char *cache_key)
-{
-    test_pair_init(p, f->client, "server.example.org", cache_key, f->server);
-    test_pair_handshake(p);
-}
-
-static void connect_trimmed(struct test_pair *p, const struct test_fixture *f, enum trimmed which)
-{
-    connect_pair(p, f, NULL);
-    trim(p, which);
-}
-
-static void send_both_ways(struct test_pair *p, size_t size)
-{
-    uint8_t *data = base_alloc(size);
-
-    for (size_t i = 0; i < size; i++)
-        data[i] = (uint8_t)(i * 7 + i / 251);
-    test_pair_send(p, p->client, p->server, span_of(data, size));
-    test_pair_send(p, p->server, p->client, span_of(data, size));
-    free(data);
-}
-
 /* ---- with NSS at the other end, and without ---- */
 
 static void established_data(void **state)
 {
-    static const enum trimmed sides[] = {TRIM_SERVER, TRIM_CLIENT, TRIM_BOTH};
+    static const enum test_trim sides[] = {TEST_TRIM_SERVER, TEST_TRIM_CLIENT, TEST_TRIM_BOTH};
     static const size_t before[] = {0, 1, 5, 70000};
     struct test_fixture *f = *state;
 
@@ -83,16 +31,16 @@ static void established_data(void **state)
         for (size_t j = 0; j < ARRAY_LEN(before); j++) {
             struct test_pair p;
 
-            connect_pair(&p, f, NULL);
+            test_connect_pair(&p, f, NULL);
             if (before[j] != 0)
-                send_both_ways(&p, before[j]); /* records that count */
-            trim(&p, sides[i]);
-            send_both_ways(&p, 1);
-            send_both_ways(&p, 100000);
+                test_send_both_ways(&p, before[j]); /* records that count */
+            test_trim(&p, sides[i]);
+            test_send_both_ways(&p, 1);
+            test_send_both_ways(&p, 100000);
             tls_engine_trim(p.server); /* it rests, and goes on */
             tls_engine_trim(p.client);
             p.piece_max = 7;
-            send_both_ways(&p, 3000);
+            test_send_both_ways(&p, 3000);
             test_pair_close(&p);
             test_pair_clear(&p);
         }
@@ -108,11 +56,11 @@ static void established_suites(void **state)
 
         for (size_t j = 0; j < ARRAY_LEN(suites); j++)
             assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], i == j), SECSuccess);
-        connect_trimmed(&p, f, TRIM_SERVER);
+        test_connect_trimmed(&p, f, TEST_TRIM_SERVER);
         assert_int_equal(p.server->cipher_suite, suites[i]);
-        send_both_ways(&p, 40000);
-        trim(&p, TRIM_CLIENT);
-        send_both_ways(&p, 40000);
+        test_send_both_ways(&p, 40000);
+        test_trim(&p, TEST_TRIM_CLIENT);
+        test_send_both_ways(&p, 40000);
         test_pair_close(&p);
         test_pair_clear(&p);
     }
@@ -154,9 +102,9 @@ static void established_data_behind_finished(void **state)
     assert_true(tls_engine_handshake_done(p.server));
     assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_OK);
     assert_int_equal(n, 6);
-    trim(&p, TRIM_BOTH);
+    test_trim(&p, TEST_TRIM_BOTH);
     assert_int_equal(p.server->own->read.sequence, 3);
-    send_both_ways(&p, 100);
+    test_send_both_ways(&p, 100);
     test_pair_clear(&p);
 }
 
@@ -168,11 +116,11 @@ static void established_resumed(void **state)
     for (int i = 0; i < 3; i++) {
         struct test_pair p;
 
-        connect_pair(&p, f, "resumed");
-        send_both_ways(&p, 10);
+        test_connect_pair(&p, f, "resumed");
+        test_send_both_ways(&p, 10);
         assert_int_equal(tls_engine_session(p.client).resumed, i > 0);
-        trim(&p, TRIM_BOTH);
-        send_both_ways(&p, 1000);
+        test_trim(&p, TEST_TRIM_BOTH);
+        test_send_both_ways(&p, 1000);
         test_pair_close(&p);
         test_pair_clear(&p);
     }
@@ -184,7 +132,7 @@ static void established_is_described_as_before(void **state)
     struct tls_session_info info;
     struct test_pair p;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     info = tls_engine_session(p.client);
     assert_true(info.socket_released);
     assert_string_equal(info.version, "TLSv1.3");
@@ -208,7 +156,7 @@ static void established_small_reads(void **state)
 
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (uint8_t)(i / 3);
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     assert_int_equal(tls_engine_put_plaintext(p.client, span_of(data, sizeof(data)), &sent), TLS_OK);
     assert_int_equal(sent, sizeof(data));
     test_pair_run(&p);
@@ -221,11 +169,11 @@ static void established_small_reads(void **state)
         total += n;
     }
     assert_memory_equal(got, data, sizeof(data));
-    drain(p.server);
+    test_drain(p.server);
     assert_int_equal(tls_engine_wants(p.server) & TLS_HAS_PLAINTEXT, 0);
     assert_true(tls_engine_memory(p.server) < sizeof(struct tls_engine) + 128 * 1024);
     tls_engine_trim(p.server);
-    send_both_ways(&p, 10);
+    test_send_both_ways(&p, 10);
     test_pair_clear(&p);
     free(got);
 }
@@ -237,7 +185,7 @@ static void established_half_close(void **state)
     uint8_t byte;
     size_t n;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     tls_engine_close(p.client);
     tls_engine_close(p.client);
     test_pair_run(&p);
@@ -261,7 +209,7 @@ static void established_truncation(void **state)
     uint8_t data[16];
     size_t n;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     assert_int_equal(tls_engine_put_plaintext(p.client, span_of_string("half"), &n), TLS_OK);
     test_pair_run(&p);
     assert_int_equal(tls_engine_records_end(p.server), TLS_OK);
@@ -269,7 +217,7 @@ static void established_truncation(void **state)
     assert_int_equal(n, 4);
     assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_FAILED);
     assert_string_equal(tls_engine_error_name(p.server), "truncated");
-    drain(p.client);
+    test_drain(p.client);
     assert_int_equal(tls_engine_records_end(p.client), TLS_FAILED);
     assert_string_equal(tls_engine_error_name(p.client), "truncated");
     test_pair_clear(&p);
@@ -285,12 +233,12 @@ static void established_not_with_tls12(void **state)
 
     assert_int_equal(SSL_VersionRangeGet(f->client->model, &usual), SECSuccess);
     assert_int_equal(SSL_VersionRangeSet(f->client->model, &range), SECSuccess);
-    connect_pair(&p, f, NULL);
+    test_connect_pair(&p, f, NULL);
     assert_int_equal(SSL_VersionRangeSet(f->client->model, &usual), SECSuccess);
-    drain(p.server);
+    test_drain(p.server);
     tls_engine_trim(p.server);
     assert_null(p.server->own);
-    send_both_ways(&p, 1000);
+    test_send_both_ways(&p, 1000);
     test_pair_close(&p);
     test_pair_clear(&p);
 }
@@ -304,16 +252,16 @@ static void established_not_while_busy(void **state)
     uint8_t *space, data[8];
     size_t n, room;
 
-    connect_pair(&p, f, NULL);
+    test_connect_pair(&p, f, NULL);
     tls_engine_trim(p.server); /* before anybody has read: NSS may hold something */
     assert_null(p.server->own);
-    drain(p.server);
+    test_drain(p.server);
     assert_int_equal(tls_engine_put_plaintext(p.client, span_of_string("data"), &n), TLS_OK);
     records = tls_engine_records(p.client);
     space = tls_engine_records_reserve(p.server, &room);
     memcpy(space, records.data, records.size);
     tls_engine_records_commit(p.server, records.size - 1);
-    drain(p.server); /* NSS has all but the last byte */
+    test_drain(p.server); /* NSS has all but the last byte */
     assert_int_equal(p.server->transport.in.size, 0);
     tls_engine_trim(p.server);
     assert_null(p.server->own);
@@ -330,7 +278,7 @@ static void established_not_while_busy(void **state)
     assert_null(p.server->own);
     tls_engine_records_consume(p.client, records.size);
     test_pair_run(&p);
-    trim(&p, TRIM_SERVER);
+    test_trim(&p, TEST_TRIM_SERVER);
     test_pair_clear(&p);
 }
 
@@ -344,10 +292,10 @@ static void established_not_after_a_full_output(void **state)
     p.server->transport.out.size_max = 300;
     test_pair_handshake(&p);
     p.server->transport.out.size_max = TLS_RECORDS_OUT_MAX;
-    drain(p.server);
+    test_drain(p.server);
     tls_engine_trim(p.server);
     assert_null(p.server->own);
-    send_both_ways(&p, 10);
+    test_send_both_ways(&p, 10);
     test_pair_clear(&p);
 }
 
@@ -375,12 +323,12 @@ static void established_key_update_of_nss(void **state)
 
             for (size_t j = 0; j < ARRAY_LEN(suites); j++)
                 assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], i == j), SECSuccess);
-            connect_trimmed(&p, f, TRIM_SERVER);
+            test_connect_trimmed(&p, f, TEST_TRIM_SERVER);
             for (int round = 0; round < 5; round++) {
                 uint64_t sequence = p.server->own->write.sequence;
 
                 nss_key_update(p.client->fd, request);
-                send_both_ways(&p, 20000);
+                test_send_both_ways(&p, 20000);
                 assert_int_equal(p.server->own->write.sequence, request ? 2 : sequence + 2);
             }
             test_pair_close(&p);
@@ -388,6 +336,40 @@ static void established_key_update_of_nss(void **state)
         }
     for (size_t j = 0; j < ARRAY_LEN(suites); j++)
         assert_int_equal(SSL_CipherPrefSet(f->client->model, suites[j], PR_TRUE), SECSuccess);
+}
+
+/* The same holds while NSS has the connection, and takes any number of them. */
+static void key_update_flood_to_nss(void **state)
+{
+    struct test_fixture *f = *state;
+    uint8_t *data = base_alloc(TLS_KEY_UPDATES_BYTES);
+
+    for (int side = 0; side < 2; side++) {
+        struct test_pair p;
+        struct tls_engine *from, *to;
+        uint8_t byte;
+        size_t n;
+
+        test_connect_pair(&p, f, NULL);
+        from = side == 0 ? p.client : p.server;
+        to = side == 0 ? p.server : p.client;
+        for (int i = 0; i < TLS_KEY_UPDATES_MAX; i++)
+            nss_key_update(from->fd, i % 2 == 0);
+        test_pair_send(&p, from, to, span_of(data, TLS_KEY_UPDATES_BYTES - 1));
+        test_pair_send(&p, to, from, span_of_string("x"));
+        for (int i = 0; i < TLS_KEY_UPDATES_MAX; i++) {
+            nss_key_update(from->fd, i % 2 == 0);
+            test_pair_send(&p, from, to, span_of_string("x"));
+        }
+        for (int i = 0; i < 100; i++)
+            nss_key_update(from->fd, PR_FALSE);
+        test_pair_run(&p);
+        assert_int_equal(tls_engine_take_plaintext(to, &byte, 1, &n), TLS_FAILED);
+        assert_string_equal(tls_engine_error_name(to), "key_update_flood");
+        assert_int_equal(to->key_updates, TLS_KEY_UPDATES_MAX + 1); /* the rest was not read */
+        test_pair_clear(&p);
+    }
+    free(data);
 }
 
 /* Keys that have changed within NSS: it keeps the connection. */
@@ -398,14 +380,14 @@ static void established_not_after_a_key_update(void **state)
     for (int side = 0; side < 2; side++) {
         struct test_pair p;
 
-        connect_pair(&p, f, NULL);
+        test_connect_pair(&p, f, NULL);
         nss_key_update(side == 0 ? p.client->fd : p.server->fd, PR_FALSE);
-        send_both_ways(&p, 10);
-        drain(p.server);
+        test_send_both_ways(&p, 10);
+        test_drain(p.server);
         tls_engine_trim(p.server);
         assert_null(p.server->own);
         assert_true(p.server->secrets_replaced);
-        send_both_ways(&p, 10);
+        test_send_both_ways(&p, 10);
         test_pair_clear(&p);
     }
 }
@@ -416,7 +398,7 @@ static void established_key_is_not_used_up(void **state)
     struct test_fixture *f = *state;
     struct test_pair p;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     p.client->own->write.sequence = p.server->own->read.sequence = TLS_RECORDS_PER_KEY_MAX - 2;
     for (int i = 0; i < 6; i++)
         test_pair_send(&p, p.client, p.server, span_of_string("data"));
@@ -433,7 +415,7 @@ static void established_key_updates_are_answered_once(void **state)
     struct test_pair p;
     size_t size;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     for (int i = 0; i < 3; i++) {
         assert_true(tls_record_seal(&p.client->own->write, TLS_CONTENT_HANDSHAKE, span_of(request, sizeof(request)),
                                     &p.client->transport.out));
@@ -442,39 +424,16 @@ static void established_key_updates_are_answered_once(void **state)
     test_pair_run(&p);
     assert_int_equal(tls_engine_records(p.server).size, 0);
     size = tls_engine_records(p.server).size;
-    drain(p.server);
+    test_drain(p.server);
     assert_int_equal(tls_engine_records(p.server).size, size + 5 + 5 + 1 + 16);
     assert_int_equal(p.server->own->write.sequence, 0);
     test_pair_run(&p);
-    send_both_ways(&p, 100);
+    test_send_both_ways(&p, 100);
     test_pair_close(&p);
     test_pair_clear(&p);
 }
 
 /* ---- what may not come ---- */
-
-/* A record of the client's, made by its own direction, as no engine would send it. */
-static void inject(struct test_pair *p, enum tls_content_type type, const void *data, size_t size)
-{
-    assert_true(tls_record_seal(&p->client->own->write, type, span_of(data, size), &p->client->transport.out));
-}
-
-static void expect_failure(struct test_pair *p, const char *name, int alert)
-{
-    uint8_t byte;
-    size_t n;
-
-    test_pair_run(p);
-    assert_int_equal(tls_engine_take_plaintext(p->server, &byte, 1, &n), TLS_FAILED);
-    assert_string_equal(tls_engine_error_name(p->server), name);
-    assert_int_equal(tls_engine_alert_sent(p->server), alert);
-    if (alert >= 0) {
-        test_pair_run(p);
-        assert_int_equal(tls_engine_take_plaintext(p->client, &byte, 1, &n), TLS_FAILED);
-        assert_int_equal(tls_engine_alert_received(p->client), alert);
-    }
-    test_pair_clear(p);
-}
 
 static void established_refuses(void **state)
 {
@@ -491,7 +450,7 @@ static void established_refuses(void **state)
         {TLS_CONTENT_ALERT, {2, 80}, 2, "alert_received_internal_error", -1},
         {TLS_CONTENT_ALERT, {1, 80}, 2, "alert_received_internal_error", -1},
         {TLS_CONTENT_CHANGE_CIPHER_SPEC, {1}, 1, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
-        {TLS_CONTENT_HANDSHAKE, {0}, 0, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10},
+        {TLS_CONTENT_HANDSHAKE, {0}, 0, "SSL_ERROR_RX_MALFORMED_HANDSHAKE", 10},
         {TLS_CONTENT_HANDSHAKE, {24, 0, 0, 1, 2}, 5, "SSL_ERROR_RX_MALFORMED_KEY_UPDATE", 47},
         {TLS_CONTENT_HANDSHAKE, {24, 0, 0, 2, 0, 0}, 6, "SSL_ERROR_RX_MALFORMED_KEY_UPDATE", 50},
         {TLS_CONTENT_HANDSHAKE, {24, 0, 0, 1, 0, 24}, 6, "SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE", 10},
@@ -505,9 +464,9 @@ static void established_refuses(void **state)
     struct test_pair p;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        connect_trimmed(&p, f, TRIM_BOTH);
-        inject(&p, cases[i].type, cases[i].size == 0 ? zeros : cases[i].data, cases[i].size);
-        expect_failure(&p, cases[i].name, cases[i].alert);
+        test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+        test_inject(&p, cases[i].type, cases[i].size == 0 ? zeros : cases[i].data, cases[i].size);
+        test_expect_failure(&p, cases[i].name, cases[i].alert);
     }
 }
 
@@ -517,14 +476,14 @@ static void established_refuses_mixed_messages(void **state)
     struct test_fixture *f = *state;
     struct test_pair p;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
-    inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0\0", 3);
-    inject(&p, TLS_CONTENT_DATA, "x", 1);
-    expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10);
-    connect_trimmed(&p, f, TRIM_BOTH);
-    inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0\0", 3);
-    inject(&p, TLS_CONTENT_ALERT, "\x01\0", 2);
-    expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+    test_inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0\0", 3);
+    test_inject(&p, TLS_CONTENT_DATA, "x", 1);
+    test_expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+    test_inject(&p, TLS_CONTENT_HANDSHAKE, "\x18\0\0", 3);
+    test_inject(&p, TLS_CONTENT_ALERT, "\x01\0", 2);
+    test_expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE", 10);
 }
 
 static void established_key_update_in_pieces(void **state)
@@ -533,32 +492,56 @@ static void established_key_update_in_pieces(void **state)
     struct test_fixture *f = *state;
     struct test_pair p;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     for (size_t i = 0; i < sizeof(update); i++)
-        inject(&p, TLS_CONTENT_HANDSHAKE, update + i, 1);
+        test_inject(&p, TLS_CONTENT_HANDSHAKE, update + i, 1);
     assert_true(tls_record_direction_update(&p.client->own->write));
-    send_both_ways(&p, 100);
+    test_send_both_ways(&p, 100);
     assert_false(p.server->own->update_owed);
     test_pair_clear(&p);
 }
 
-static void established_key_update_flood(void **state)
+static void send_key_updates(struct test_pair *p, int count)
 {
     static const uint8_t update[] = {24, 0, 0, 1, 0};
+
+    for (int i = 0; i < count; i++) {
+        test_inject(p, TLS_CONTENT_HANDSHAKE, update, sizeof(update));
+        assert_true(tls_record_direction_update(&p->client->own->write));
+    }
+}
+
+/* As many as may be, and enough data, whoever sends it: it counts anew. */
+static void established_key_update_flood(void **state)
+{
+    struct test_fixture *f = *state;
+    uint8_t *data = base_alloc(TLS_KEY_UPDATES_BYTES);
+    struct test_pair p;
+
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+    send_key_updates(&p, TLS_KEY_UPDATES_MAX);
+    test_pair_send(&p, p.client, p.server, span_of(data, TLS_KEY_UPDATES_BYTES));
+    send_key_updates(&p, TLS_KEY_UPDATES_MAX);
+    test_pair_send(&p, p.client, p.server, span_of_string("x"));
+    test_pair_send(&p, p.server, p.client, span_of(data, TLS_KEY_UPDATES_BYTES - 1));
+    send_key_updates(&p, TLS_KEY_UPDATES_MAX + 1);
+    test_expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE", 10);
+    free(data);
+}
+
+/* A key costs hundreds of times as much as a byte: one byte now and then buys no more of them. */
+static void established_key_update_flood_among_data(void **state)
+{
     struct test_fixture *f = *state;
     struct test_pair p;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
     for (int i = 0; i < TLS_KEY_UPDATES_MAX; i++) {
-        inject(&p, TLS_CONTENT_HANDSHAKE, update, sizeof(update));
-        assert_true(tls_record_direction_update(&p.client->own->write));
+        send_key_updates(&p, 1);
+        test_pair_send(&p, p.client, p.server, span_of_string("x"));
     }
-    send_both_ways(&p, 1); /* as many as may be, and data: it counts anew */
-    for (int i = 0; i <= TLS_KEY_UPDATES_MAX; i++) {
-        inject(&p, TLS_CONTENT_HANDSHAKE, update, sizeof(update));
-        assert_true(tls_record_direction_update(&p.client->own->write));
-    }
-    expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE", 10);
+    send_key_updates(&p, 1);
+    test_expect_failure(&p, "SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE", 10);
 }
 
 /* user_canceled says nothing by itself, records without data say nothing at all, and padding is not data. */
@@ -570,16 +553,16 @@ static void established_passes_over(void **state)
     uint8_t data[16];
     size_t n;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
-    inject(&p, TLS_CONTENT_ALERT, "\x01\x5a", 2);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+    test_inject(&p, TLS_CONTENT_ALERT, "\x01\x5a", 2);
     for (int i = 0; i < 100; i++)
-        inject(&p, TLS_CONTENT_DATA, "", 0);
-    inject(&p, (enum tls_content_type)0, padded, sizeof(padded));
+        test_inject(&p, TLS_CONTENT_DATA, "", 0);
+    test_inject(&p, (enum tls_content_type)0, padded, sizeof(padded));
     test_pair_run(&p);
     assert_int_equal(tls_engine_take_plaintext(p.server, data, sizeof(data), &n), TLS_OK);
     assert_int_equal(n, 4);
     assert_memory_equal(data, "data", 4);
-    send_both_ways(&p, 100);
+    test_send_both_ways(&p, 100);
     test_pair_close(&p);
     test_pair_clear(&p);
 }
@@ -590,10 +573,10 @@ static void established_passes_over_tickets(void **state)
     struct test_fixture *f = *state;
     struct test_pair p;
 
-    connect_trimmed(&p, f, TRIM_CLIENT);
+    test_connect_trimmed(&p, f, TEST_TRIM_CLIENT);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(tls_nss_calls()->send_session_ticket(p.server->fd, (const PRUint8 *)"x", 1), SECSuccess);
-        send_both_ways(&p, 100);
+        test_send_both_ways(&p, 100);
     }
     assert_true(p.client->own->read.sequence >= 6);
     test_pair_close(&p);
@@ -622,18 +605,18 @@ static void established_refuses_records(void **state)
     struct test_pair p;
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        connect_trimmed(&p, f, TRIM_BOTH);
+        test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
         assert_true(buffer_append(&p.client->transport.out, span_of(cases[i].record, cases[i].size)));
-        expect_failure(&p, cases[i].name, cases[i].alert);
+        test_expect_failure(&p, cases[i].name, cases[i].alert);
     }
     for (size_t at = 0; at < 5 + 4 + 1 + 16; at++) {
         if (at == 3 || at == 4) /* another length is another record */
             continue;
-        connect_trimmed(&p, f, TRIM_BOTH);
-        inject(&p, TLS_CONTENT_DATA, "data", 4);
+        test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+        test_inject(&p, TLS_CONTENT_DATA, "data", 4);
         p.client->transport.out.data[p.client->transport.out.start + at] ^= 0x40;
-        expect_failure(&p, at == 0 ? "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE" : "SSL_ERROR_BAD_MAC_READ",
-                       at == 0 ? 10 : 20);
+        test_expect_failure(&p, at == 0 ? "SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE" : "SSL_ERROR_BAD_MAC_READ",
+                            at == 0 ? 10 : 20);
     }
 }
 
@@ -646,8 +629,8 @@ static void established_sequence(void **state)
     struct span records;
     size_t n;
 
-    connect_trimmed(&p, f, TRIM_BOTH);
-    inject(&p, TLS_CONTENT_DATA, "x", 1);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+    test_inject(&p, TLS_CONTENT_DATA, "x", 1);
     records = tls_engine_records(p.client);
     assert_true(records.size <= sizeof(copy));
     memcpy(copy, records.data, records.size);
@@ -655,12 +638,12 @@ static void established_sequence(void **state)
     assert_true(buffer_append(&p.client->transport.out, span_of(copy, n)));
     test_pair_run(&p);
     assert_int_equal(tls_engine_take_plaintext(p.server, &byte, 1, &n), TLS_OK);
-    expect_failure(&p, "SSL_ERROR_BAD_MAC_READ", 20);
-    connect_trimmed(&p, f, TRIM_BOTH);
-    inject(&p, TLS_CONTENT_DATA, "x", 1);
+    test_expect_failure(&p, "SSL_ERROR_BAD_MAC_READ", 20);
+    test_connect_trimmed(&p, f, TEST_TRIM_BOTH);
+    test_inject(&p, TLS_CONTENT_DATA, "x", 1);
     tls_engine_records_consume(p.client, tls_engine_records(p.client).size);
-    inject(&p, TLS_CONTENT_DATA, "y", 1);
-    expect_failure(&p, "SSL_ERROR_BAD_MAC_READ", 20);
+    test_inject(&p, TLS_CONTENT_DATA, "y", 1);
+    test_expect_failure(&p, "SSL_ERROR_BAD_MAC_READ", 20);
 }
 
 int main(void)
@@ -678,6 +661,7 @@ int main(void)
         cmocka_unit_test(established_not_while_busy),
         cmocka_unit_test(established_not_after_a_full_output),
         cmocka_unit_test(established_key_update_of_nss),
+        cmocka_unit_test(key_update_flood_to_nss),
         cmocka_unit_test(established_not_after_a_key_update),
         cmocka_unit_test(established_key_is_not_used_up),
         cmocka_unit_test(established_key_updates_are_answered_once),
@@ -685,6 +669,7 @@ int main(void)
         cmocka_unit_test(established_refuses_mixed_messages),
         cmocka_unit_test(established_key_update_in_pieces),
         cmocka_unit_test(established_key_update_flood),
+        cmocka_unit_test(established_key_update_flood_among_data),
         cmocka_unit_test(established_passes_over),
         cmocka_unit_test(established_passes_over_tickets),
         cmocka_unit_test(established_refuses_records),

@@ -6,101 +6,33 @@
  * teardown sees what a connection left behind. */
 #include "tls_pair.h"
 #include "tls_raw.h"
+#include "tls_token.h"
 
 #include "base/nss_scope.h"
 #include "tls/engine_internal.h"
 #include "tls/identity_internal.h"
 #include "tls/runtime_internal.h"
 
-#include <secasn1.h>
-#include <secmod.h>
-#include <secoid.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#define PIN "1234"
-
-extern char **environ;
-
 struct fixture {
-    char directory[32];
-    SECMODModule *module;
-    PK11SlotInfo *slot;
+    struct test_token token;
     struct test_certs *certs;
     struct pkix_store *store;
 };
 
-static void run(char *const argv[])
-{
-    posix_spawn_file_actions_t actions;
-    pid_t pid;
-    int status;
-
-    assert_int_equal(posix_spawn_file_actions_init(&actions), 0);
-    assert_int_equal(posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 1, 0), 0);
-    assert_int_equal(posix_spawn(&pid, argv[0], &actions, NULL, argv, environ), 0);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-}
-
-static void make_token(struct fixture *f)
-{
-    char *const argv[] = {(char[]){SOFTHSM_UTIL}, (char[]){"--init-token"},
-                          (char[]){"--free"},     (char[]){"--label"},
-                          (char[]){"yett"},       (char[]){"--so-pin"},
-                          (char[]){PIN},          (char[]){"--pin"},
-                          (char[]){PIN},          NULL};
-    char path[64];
-    FILE *file;
-
-    (void)snprintf(f->directory, sizeof(f->directory), "/tmp/yett-hsm-XXXXXX");
-    assert_non_null(mkdtemp(f->directory));
-    (void)snprintf(path, sizeof(path), "%s/softhsm2.conf", f->directory);
-    file = fopen(path, "w");
-    assert_non_null(file);
-    assert_true(fprintf(file, "directories.tokendir = %s\nlog.level = ERROR\n", f->directory) > 0);
-    assert_int_equal(fclose(file), 0);
-    assert_int_equal(setenv("SOFTHSM2_CONF", path, 1), 0);
-    run(argv);
-}
-
-static char *PR_CALLBACK give_pin(PK11SlotInfo *slot, PRBool retry, void *arg)
-{
-    (void)slot;
-    (void)arg;
-    return retry ? NULL : PORT_Strdup(PIN);
-}
-
-static PK11SlotInfo *find_slot(SECMODModule *module)
-{
-    for (int i = 0; i < module->slotCount; i++)
-        if (strcmp(PK11_GetTokenName(module->slots[i]), "yett") == 0)
-            return PK11_ReferenceSlot(module->slots[i]);
-    return NULL;
-}
-
 static int setup(void **state)
 {
     struct fixture *f = base_alloc(sizeof(*f));
-    char specification[] = "library=" SOFTHSM_LIBRARY " name=softhsm";
 
-    make_token(f);
+    test_token_create(&f->token, "");
     test_tls_start(TEST_CACHE_NONE);
-    PK11_SetPasswordFunc(give_pin);
-    f->module = SECMOD_LoadUserModule(specification, NULL, PR_FALSE);
-    assert_true(f->module != NULL && f->module->loaded);
-    f->slot = find_slot(f->module);
-    assert_non_null(f->slot);
-    assert_int_equal(PK11_Authenticate(f->slot, PR_TRUE, NULL), SECSuccess);
+    test_token_open(&f->token);
     f->certs = test_certs_create();
     f->store = test_certs_store(f->certs);
     *state = f;
@@ -110,38 +42,13 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    char *const argv[] = {(char[]){"/bin/rm"}, (char[]){"-r"}, f->directory, NULL};
 
     pkix_store_destroy(&f->store);
     test_certs_destroy(&f->certs);
-    PK11_FreeSlot(f->slot);
-    assert_int_equal(SECMOD_UnloadUserModule(f->module), SECSuccess);
-    SECMOD_DestroyModule(f->module);
-    run(argv);
+    test_token_close(&f->token);
     free(f);
     test_tls_stop();
     return 0;
-}
-
-/* A key pair on the token that may only sign. */
-static SECKEYPrivateKey *make_key(PK11SlotInfo *slot, enum test_key type, SECKEYPublicKey **public_key)
-{
-    const SECOidData *curve = SECOID_FindOIDByTag(SEC_OID_ANSIX962_EC_PRIME256V1);
-    uint8_t encoded[16] = {SEC_ASN1_OBJECT_ID, (uint8_t)curve->oid.len};
-    SECItem ec = {.data = encoded, .len = curve->oid.len + 2};
-    PK11RSAGenParams rsa = {.keySizeInBits = 2048, .pe = 65537};
-    SECKEYPrivateKey *key;
-
-    memcpy(encoded + 2, curve->oid.data, curve->oid.len);
-    key = PK11_GenerateKeyPairWithOpFlags(
-        slot, type == TEST_KEY_RSA ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN,
-        type == TEST_KEY_RSA ? (void *)&rsa : (void *)&ec, public_key,
-        PK11_ATTR_TOKEN | PK11_ATTR_PRIVATE | PK11_ATTR_SENSITIVE, CKF_SIGN | CKF_VERIFY,
-        CKF_SIGN | CKF_VERIFY | CKF_DERIVE | CKF_DECRYPT | CKF_ENCRYPT | CKF_UNWRAP | CKF_WRAP, NULL);
-    assert_non_null(key);
-    assert_false(PK11_HasAttributeSet(key->pkcs11Slot, key->pkcs11ID, CKA_DERIVE, PR_FALSE));
-    assert_false(PK11_HasAttributeSet(key->pkcs11Slot, key->pkcs11ID, CKA_DECRYPT, PR_FALSE));
-    return key;
 }
 
 static void give_a_byte(struct tls_engine *e)
@@ -181,7 +88,7 @@ static void sign_only_key_resumes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         const struct test_leaf leaf = {.names = {"a.example.org"}, .key = types[i]};
         SECKEYPublicKey *public_key = NULL;
-        SECKEYPrivateKey *key = make_key(f->slot, types[i], &public_key);
+        SECKEYPrivateKey *key = test_token_key(&f->token, types[i], &public_key);
         struct tls_identity *identity = NULL;
         struct tls_context *server, *client;
         char *error = NULL;
@@ -207,14 +114,14 @@ static struct tls_identity *make_client_identity(struct fixture *f, enum test_ke
 {
     const struct test_leaf leaf = {.subject = type == TEST_KEY_RSA ? "CN=rsa" : "CN=ec", .use = TEST_USE_CLIENT};
     SCOPED_PUBLIC_KEY public_key = NULL;
-    SECKEYPrivateKey *key = make_key(f->slot, type, &public_key);
+    SECKEYPrivateKey *key = test_token_key(&f->token, type, &public_key);
     SCOPED_CERT made = test_certs_for_key(f->certs, &leaf, public_key);
     struct tls_identity *identity = NULL;
     CERTCertificate *cert;
     char *error = NULL;
 
-    assert_int_equal(PK11_ImportCert(f->slot, made, CK_INVALID_HANDLE, leaf.subject, PR_FALSE), SECSuccess);
-    cert = PK11_FindCertFromDERCertItem(f->slot, &made->derCert, NULL);
+    assert_int_equal(PK11_ImportCert(f->token.slot, made, CK_INVALID_HANDLE, leaf.subject, PR_FALSE), SECSuccess);
+    cert = PK11_FindCertFromDERCertItem(f->token.slot, &made->derCert, NULL);
     assert_non_null(cert);
     if (!tls_identity_create(cert, key, &identity, &error))
         fail_msg("%s", error);

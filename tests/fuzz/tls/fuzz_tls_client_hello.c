@@ -1,0 +1,57 @@
+/* tls/client_hello.c: records of a client that begin with a ClientHello, or should. However the message is cut into
+ * records, it says the same. */
+#include "tls/client_hello.h"
+#include "tls/record.h"
+
+#include "base/buffer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { INPUT_MAX = 4096 };
+
+static const uint16_t known[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401};
+
+static unsigned ask(struct span records)
+{
+    unsigned offered = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        offered |= (unsigned)tls_client_hello_offers(records, &known[i], 1) << i;
+    if (tls_client_hello_offers(records, known, ARRAY_LEN(known)) != (offered != 0) ||
+        tls_client_hello_offers(records, known, 0))
+        base_abort("each scheme and all of them are told differently");
+    return offered;
+}
+
+/* One byte a record. */
+static void cut(struct span message, struct buffer *out)
+{
+    static const uint8_t header[TLS_RECORD_HEADER_SIZE] = {TLS_CONTENT_HANDSHAKE, 3, 1, 0, 1};
+
+    for (size_t i = 0; i < message.size; i++)
+        if (!buffer_append(out, span_of(header, sizeof(header))) || !buffer_append(out, span_of(message.data + i, 1)))
+            base_abort("no room for the records");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct span input = span_of(data, size);
+    struct buffer records;
+    size_t body_size;
+    unsigned offered;
+
+    if (size > INPUT_MAX)
+        return 0;
+    offered = ask(input);
+    if (size < TLS_RECORD_HEADER_SIZE || data[0] != TLS_CONTENT_HANDSHAKE)
+        return 0;
+    body_size = tls_record_body_size(data);
+    if (body_size != size - TLS_RECORD_HEADER_SIZE)
+        return 0;
+    buffer_init(&records, INPUT_MAX * (TLS_RECORD_HEADER_SIZE + 1));
+    cut(span_skip(input, TLS_RECORD_HEADER_SIZE), &records);
+    if (ask(buffer_span(&records)) != offered)
+        base_abort("the hello says something else in pieces");
+    buffer_release(&records);
+    return 0;
+}

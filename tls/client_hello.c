@@ -1,0 +1,89 @@
+/* see tls/client_hello.h */
+#include "tls/client_hello.h"
+#include "tls/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HANDSHAKE_CLIENT_HELLO = 1,
+    MESSAGE_HEADER_SIZE = 4, /* type, and 24 bits of length */
+    VERSION_AND_RANDOM_SIZE = 2 + 32,
+    EXTENSION_SIGNATURE_ALGORITHMS = 13,
+};
+
+/* A length of `length_size` bytes, and as many bytes as it says: moves `rest` behind them. */
+static bool take_vector(struct span *rest, size_t length_size, struct span *vector)
+{
+    size_t length = 0;
+
+    if (rest->size < length_size)
+        return false;
+    for (size_t i = 0; i < length_size; i++)
+        length = length << 8 | rest->data[i];
+    *rest = span_skip(*rest, length_size);
+    if (rest->size < length)
+        return false;
+    *vector = span_of(rest->data, length);
+    *rest = span_skip(*rest, length);
+    return true;
+}
+
+/* What is in the handshake records, one after the other: to `out`, which has room for all of them. */
+static struct span join_records(struct span records, uint8_t *out)
+{
+    size_t size = 0;
+
+    while (records.size >= TLS_RECORD_HEADER_SIZE && records.data[0] == TLS_CONTENT_HANDSHAKE) {
+        size_t body_size = tls_record_body_size(records.data);
+
+        records = span_skip(records, TLS_RECORD_HEADER_SIZE);
+        if (body_size > records.size)
+            break;
+        memcpy(out + size, records.data, body_size);
+        size += body_size;
+        records = span_skip(records, body_size);
+    }
+    return span_of(out, size);
+}
+
+static bool find_extension(struct span message, unsigned wanted, struct span *found)
+{
+    struct span hello, extensions, skipped;
+
+    if (message.size < MESSAGE_HEADER_SIZE || message.data[0] != HANDSHAKE_CLIENT_HELLO)
+        return false;
+    message = span_skip(message, 1);
+    if (!take_vector(&message, MESSAGE_HEADER_SIZE - 1, &hello) || hello.size < VERSION_AND_RANDOM_SIZE)
+        return false;
+    hello = span_skip(hello, VERSION_AND_RANDOM_SIZE);
+    if (!take_vector(&hello, 1, &skipped) /* legacy_session_id */ ||
+        !take_vector(&hello, 2, &skipped) /* cipher_suites */ ||
+        !take_vector(&hello, 1, &skipped) /* legacy_compression_methods */ || !take_vector(&hello, 2, &extensions))
+        return false;
+    while (extensions.size >= 2) {
+        unsigned type = (unsigned)extensions.data[0] << 8 | extensions.data[1];
+
+        extensions = span_skip(extensions, 2);
+        if (!take_vector(&extensions, 2, found))
+            return false;
+        if (type == wanted)
+            return true;
+    }
+    return false;
+}
+
+bool tls_client_hello_offers(struct span records, const uint16_t *schemes, size_t scheme_count)
+{
+    uint8_t *joined = base_alloc(records.size + 1);
+    struct span extension, list;
+    bool offers = false;
+
+    if (find_extension(join_records(records, joined), EXTENSION_SIGNATURE_ALGORITHMS, &extension) &&
+        take_vector(&extension, 2, &list))
+        for (; list.size >= 2 && !offers; list = span_skip(list, 2))
+            for (size_t i = 0; i < scheme_count; i++)
+                offers = offers || ((unsigned)list.data[0] << 8 | list.data[1]) == schemes[i];
+    free(joined);
+    return offers;
+}

@@ -1,0 +1,14 @@
+/* tls/client_hello.h: what a ClientHello says that NSS reads and does not tell (RFC 8446 section 4.1.2). Private to
+ * tls/.
+ *
+ * The hello was taken by NSS before: what is not understood here is not there, and no error. */
+#ifndef YETT_TLS_CLIENT_HELLO_H
+#define YETT_TLS_CLIENT_HELLO_H
+
+#include "base/span.h"
+
+/* Whether one of these is among the client's signature_algorithms (section 4.2.3). `records`: from the first byte of
+ * the connection on, not protected; the hello may be in several of them. False too when it is not whole. */
+MUST_CHECK bool tls_client_hello_offers(struct span records, const uint16_t *schemes, size_t scheme_count);
+
+#endif
