@@ -55,8 +55,7 @@ static struct peer **find(const struct peer_count *p, size_t service, struct pee
 {
     struct peer **at = bucket_of(p, service, key);
 
-    while (*at != NULL &&
-           ((*at)->service != service || memcmp(&(*at)->key, &key, sizeof(key)) != 0))
+    while (*at != NULL && ((*at)->service != service || memcmp(&(*at)->key, &key, sizeof(key)) != 0))
         at = &(*at)->next;
     return at;
 }
