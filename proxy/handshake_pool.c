@@ -116,11 +116,11 @@ static struct handshake_job *take_waiting(struct group *g)
     return job;
 }
 
-static void run_step(struct handshake_pool *p, struct group *g, struct handshake_job *job)
+static void run_step(struct handshake_pool *p, struct group *g, struct handshake_job *job, bool wanted)
 {
     uint64_t start_us = p->options.thread_us(), used_us, now_ms;
 
-    job->status = tls_engine_step(job->engine);
+    job->status = wanted ? tls_engine_step(job->engine) : TLS_FAILED;
     used_us = p->options.thread_us() - start_us;
     now_ms = p->options.now_ms();
 
@@ -144,14 +144,16 @@ static void run_jobs(void *arg)
     uv_mutex_lock(&p->lock);
     for (;;) {
         struct handshake_job *job;
+        bool wanted;
 
         while ((job = take_waiting(g)) == NULL && !p->stopping)
             uv_cond_wait(&g->job_came, &p->lock);
         g->idle--;
         if (job == NULL)
             break;
+        wanted = !job->abandoned;
         uv_mutex_unlock(&p->lock);
-        run_step(p, g, job);
+        run_step(p, g, job, wanted);
         uv_mutex_lock(&p->lock);
     }
     uv_mutex_unlock(&p->lock);
@@ -232,7 +234,7 @@ bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job)
         g->idle++; /* from now on: a burst must not be refused because the system has not run the thread yet */
     }
     job->put_behind = is_dear(p, job);
-    job->refused = false;
+    job->refused = job->abandoned = false;
     /* Without a single thread (none could be made) a queue would never move: refuse. */
     taken = g->thread_count > 0;
     if (taken && !job->begun && waiting >= p->options.waiting_per_group_max + g->idle)
@@ -248,6 +250,13 @@ bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job)
     if (made_room)
         uv_async_send(&p->job_done);
     return taken;
+}
+
+void handshake_pool_abandon(struct handshake_pool *p, struct handshake_job *job)
+{
+    uv_mutex_lock(&p->lock);
+    job->abandoned = true;
+    uv_mutex_unlock(&p->lock);
 }
 
 size_t handshake_pool_waiting(const struct handshake_pool *p)

@@ -43,6 +43,7 @@ struct handshake_job {
     enum tls_status status;                     /* of the step, once done */
     bool put_behind;                            /* the pool's answer: the peer was dear */
     bool refused;                               /* once done: there was no step, another has got the place */
+    bool abandoned;                             /* the pool's */
     struct handshake_job *next;                 /* the pool's */
 };
 
@@ -61,6 +62,10 @@ struct handshake_pool *handshake_pool_create(uv_loop_t *loop, const struct hands
 /* `job` must live until its on_done. false: the group is full, nothing was taken; put_behind says whether that is so
  * for everybody. */
 MUST_CHECK bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job);
+
+/* Nobody waits for the job any more, as when its connection has timed out: if its step has not begun it never does, and
+ * status will be TLS_FAILED. on_done comes in any case, and until then all is as it was. */
+void handshake_pool_abandon(struct handshake_pool *p, struct handshake_job *job);
 
 /* Jobs submitted whose step has not begun. */
 size_t handshake_pool_waiting(const struct handshake_pool *p);

@@ -101,7 +101,9 @@ void leg_close(struct leg *leg, enum transport_close how)
     leg->fresh = span_of(NULL, 0);
     buffer_wipe(&leg->received);
     buffer_wipe(&leg->to_send);
-    if (!leg->on_pool)
+    if (leg->on_pool)
+        handshake_pool_abandon(leg->session->plane->pool, &leg->job);
+    else
         tls_engine_destroy(&leg->engine);
 }
 

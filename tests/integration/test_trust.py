@@ -384,7 +384,9 @@ def show_chain(port, mallory):
             break
         except ssl.SSLWantReadError:
             s.sendall(outgoing.read())
-            incoming.write(s.recv(65536))
+            received = s.recv(65536)
+            assert received, "yett closed the connection before it could have seen the chain"
+            incoming.write(received)
     s.sendall(outgoing.read())
     return s
 
@@ -396,14 +398,14 @@ def shown_by(attack, folder):
     return Certificate(attack.leaf.cert, attack.leaf.key, chain, chain, "mallory")
 
 
-def flooded(yett, authority, echo, port, folder, settings=""):
+def flooded(yett, authority, echo, port, folder, settings="", timeout="120s"):
     """A worker on one core, and the context of a client whose chain costs all that a chain may."""
     certs = folder / "certs"
     certs.mkdir()
     attack = pathological.dear_keys_below_the_root(certs, 25)
     mallory = client_tls(authority, cert=shown_by(attack, certs), version=ssl.TLSVersion.TLSv1_3)
     running = yett(terminating(port, echo.port, authority.localhost, [attack.root, authority.cert],
-                               "handshake_timeout = 120s\n"),
+                               f"handshake_timeout = {timeout}\n"),
                    settings=f"workers = 1\n{settings}")
     for task in os.listdir(f"/proc/{running.workers()[0]}/task"):
         os.sched_setaffinity(int(task), {min(os.sched_getaffinity(0))})  # its later threads inherit it
@@ -464,6 +466,18 @@ def test_a_full_queue_refuses_the_address_that_costs_much(yett, authority, echo,
     refused = running.log_lines("client_tls_failed", error="handshake_queue_full")
     assert refused and all(x["end"] == "overload" and x["client"].startswith("127.0.0.1:") for x in refused), refused
     assert any("this client's have cost much lately" in x["reason"] for x in refused), refused
+
+
+def test_those_who_time_out_in_the_queue_are_done_with(yett, authority, echo, folder, port):
+    running, mallory = flooded(yett, authority, echo, port, folder, timeout="1s")
+    with contextlib.ExitStack() as held:
+        for _ in range(FLOOD):
+            held.enter_context(show_chain(port, mallory))
+        wait_until(lambda: running.counter("connections_open") == 0, "the sessions to end", 60 * PATIENCE)
+    wait_until(lambda: running.counter("handshake_queue_waiting") == 0, "the queue to be empty", 60 * PATIENCE)
+    counters = running.status()["services"][0]["counters"]
+    assert counters["timeouts_handshake_total"] > 0, counters
+    assert counters["timeouts_handshake_total"] + counters["verifications_failed_total"] == FLOOD, counters
 
 
 def test_what_a_server_costs_is_put_down_to_who_asked_for_it(yett, folder, port):

@@ -59,7 +59,7 @@ static void on_done(struct handshake_job *job)
     if (job->refused)
         t->refused++;
     else
-        assert_int_equal(job->status, TLS_CLOSED);
+        assert_int_equal(job->status, t->engine.steps > 0 ? TLS_CLOSED : TLS_FAILED);
     t->told++;
 }
 
@@ -397,6 +397,37 @@ static void those_behind_have_one_thread_while_others_wait(void **state)
     uv_sem_destroy(&last);
 }
 
+/* In front and behind; what has begun goes on. */
+static void abandoned_job_is_told_without_its_step(void **state)
+{
+    struct test_job hers[3], his[3];
+    struct held held;
+
+    (void)state;
+    start_pool(1, 1, 100);
+    make_dear(mallory);
+    hold(&held);
+    for (size_t i = 0; i < ARRAY_LEN(hers); i++) {
+        submit(&his[i], 0, mallory, 1, NULL);
+        submit(&hers[i], 0, alice, 1, NULL);
+    }
+    handshake_pool_abandon(pool, &held.job.job);
+    handshake_pool_abandon(pool, &hers[1].job);
+    handshake_pool_abandon(pool, &his[1].job);
+    release(&held);
+    assert_int_equal(held.job.engine.steps, 1);
+    for (size_t i = 0; i < ARRAY_LEN(hers); i++) {
+        assert_int_equal(hers[i].told, 1);
+        assert_int_equal(his[i].told, 1);
+        assert_int_equal(hers[i].engine.steps, i != 1);
+        assert_int_equal(his[i].engine.steps, i != 1);
+    }
+    submit(&hers[1], 0, alice, 1, NULL); /* it is another job now */
+    run_until_idle();
+    assert_int_equal(hers[1].engine.steps, 1);
+    stop_pool();
+}
+
 static void what_a_peer_has_cost_is_forgotten(void **state)
 {
     struct test_job hers, his;
@@ -581,6 +612,7 @@ int main(void)
         cmocka_unit_test(those_behind_have_a_turn_now_and_then),
         cmocka_unit_test(dear_peer_never_has_all_threads),
         cmocka_unit_test(those_behind_have_one_thread_while_others_wait),
+        cmocka_unit_test(abandoned_job_is_told_without_its_step),
         cmocka_unit_test(what_a_peer_has_cost_is_forgotten),
         cmocka_unit_test(dear_peer_is_dear_in_every_group),
         cmocka_unit_test(put_behind_are_only_new_handshakes_of_those_who_compute),
