@@ -101,7 +101,9 @@ void leg_close(struct leg *leg, enum transport_close how)
     leg->fresh = span_of(NULL, 0);
     buffer_wipe(&leg->received);
     buffer_wipe(&leg->to_send);
-    if (!leg->on_pool)
+    if (leg->on_pool)
+        handshake_pool_abandon(leg->session->plane->pool, &leg->job);
+    else
         tls_engine_destroy(&leg->engine);
 }
 
@@ -123,13 +125,27 @@ void leg_start_tls(struct leg *leg, const struct tls_context *context, const cha
     leg->engine_status = TLS_OK;
 }
 
+static void give_up_for_the_queue(struct leg *leg)
+{
+    leg->pool_refused = true;
+    leg->engine_status = tls_engine_give_up(
+        leg->engine, "handshake_queue_full",
+        leg->job.put_behind ? "too many handshakes wait for the token, or for certificates to be verified, and this "
+                              "client's have cost much lately"
+                            : "too many handshakes wait for the token, or for certificates to be verified");
+}
+
 static void on_pool_done(struct handshake_job *job)
 {
     struct leg *leg = CONTAINER_OF(job, struct leg, job);
 
     leg->on_pool = false;
-    leg->engine_status = job->status;
     counter_subtract(leg->session->counters, COUNTER_handshake_queue_waiting, 1);
+    counter_add(leg->session->counters, COUNTER_handshake_queue_behind_total, job->put_behind);
+    if (!job->refused)
+        leg->engine_status = job->status;
+    else if (leg->transport != NULL)
+        give_up_for_the_queue(leg);
     session_step(leg->session);
 }
 
@@ -137,9 +153,11 @@ static void submit_step(struct leg *leg)
 {
     const struct service *service = leg->session->service;
     bool verifies = tls_engine_may_verify(leg->engine);
+    const struct peer_key nobody = {{0, 0}}; /* relaying much is no reason to wait for the next handshake */
 
     leg->job = (struct handshake_job){.engine = leg->engine,
                                       .group = verifies ? service->verify_group : service->pool_group,
+                                      .peer = tls_engine_handshake_done(leg->engine) ? nobody : leg->session->peer_key,
                                       .begun = !verifies && leg->pool_begun,
                                       .on_done = on_pool_done};
     if (handshake_pool_submit(leg->session->plane->pool, &leg->job)) {
@@ -149,9 +167,7 @@ static void submit_step(struct leg *leg)
         leg_set_reading(leg, false);
         return;
     }
-    leg->pool_refused = true;
-    leg->engine_status = tls_engine_give_up(leg->engine, "handshake_queue_full",
-                                            "too many handshakes wait for the token, or for certificates to be verified");
+    give_up_for_the_queue(leg);
 }
 
 static void take_steps(struct leg *leg)

@@ -77,6 +77,14 @@ enum {
     LIMIT_CRL_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long it is remembered that there is none to be had */
     LIMIT_CRL_FAILURE_HARD_MS = 30 * 1000,     /* where one is needed */
 
+    /* What a peer's handshake steps may cost before they wait behind those of others; see proxy/handshake_pool.h. */
+    LIMIT_PEER_COST_DEAR_US = 100 * 1000,      /* processor time of an address: three of the dearest chains, or about a
+                                                * hundred ordinary ones */
+    LIMIT_PEER_COST_SITE_DEAR_US = 800 * 1000, /* of an IPv6 site, whose addresses have that each */
+    LIMIT_PEER_COST_HALVED_MS = 10 * 1000,     /* what is remembered is halved so often */
+    LIMIT_PEER_COST_ROWS = 2048,               /* a power of two; twice as many, of 8 bytes */
+    LIMIT_STEPS_BEFORE_BEHIND = 7,             /* then one of those behind has its turn, although others wait */
+
     LIMIT_PROBES = 16,             /* targets that yett check --live looks at at a time */
     LIMIT_PROBE_SETTLE_MS = 1000,  /* TLS 1.3: how long a server has to refuse our certificate after the handshake */
     LIMIT_PROBE_TELL_MS = 2000,    /* of a check that takes longer it is told what it waits for, each so often */

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { PEER_BUCKETS_MIN = 256 /* a power of two */ };
 
@@ -18,7 +17,7 @@ struct peer_count {
     struct peer **buckets;
     size_t bucket_count; /* a power of two */
     size_t peer_count;
-    uint64_t secret[2];
+    struct peer_key_secret secret;
 };
 
 struct peer_count *peer_count_create(void)
@@ -27,8 +26,7 @@ struct peer_count *peer_count_create(void)
 
     p->bucket_count = PEER_BUCKETS_MIN;
     p->buckets = base_alloc(p->bucket_count * sizeof(struct peer *));
-    if (getrandom(p->secret, sizeof(p->secret), 0) != (ssize_t)sizeof(p->secret))
-        base_abort("the system gives no random bytes");
+    p->secret = peer_key_secret_make();
     return p;
 }
 
@@ -47,46 +45,9 @@ void peer_count_destroy(struct peer_count **p)
     *p = NULL;
 }
 
-struct peer_key peer_key_of(const struct sockaddr *address)
-{
-    struct peer_key key = {{0, 0}};
-
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        key.words[1] = UINT64_C(0xffff00000000) | ntohl(in->sin_addr.s_addr);
-    } else if (address->sa_family == AF_INET6) {
-        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-
-        if (IN6_IS_ADDR_V4MAPPED(in6)) {
-            uint32_t v4;
-            memcpy(&v4, in6->s6_addr + 12, sizeof(v4));
-            key.words[1] = UINT64_C(0xffff00000000) | ntohl(v4);
-        } else {
-            memcpy(&key.words[0], in6->s6_addr, sizeof(key.words[0]));
-            key.words[1] = 1; /* so that ::/64 (::1) is an address like others */
-        }
-    }
-    return key;
-}
-
-static bool is_counted(struct peer_key key)
-{
-    return key.words[0] != 0 || key.words[1] != 0;
-}
-
-/* The finaliser of splitmix64: each input bit changes half of the output bits. */
-static uint64_t mix(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 static struct peer **bucket_of(const struct peer_count *p, size_t service, struct peer_key key)
 {
-    uint64_t hash = mix(mix(mix(key.words[0] ^ p->secret[0]) ^ key.words[1]) ^ p->secret[1] ^ service);
-
-    return &p->buckets[hash & (p->bucket_count - 1)];
+    return &p->buckets[peer_key_hash(key, p->secret, service) & (p->bucket_count - 1)];
 }
 
 /* Where the pointer to the peer is; it points to NULL when there is none. */
@@ -94,8 +55,7 @@ static struct peer **find(const struct peer_count *p, size_t service, struct pee
 {
     struct peer **at = bucket_of(p, service, key);
 
-    while (*at != NULL &&
-           ((*at)->service != service || memcmp(&(*at)->key, &key, sizeof(key)) != 0))
+    while (*at != NULL && ((*at)->service != service || memcmp(&(*at)->key, &key, sizeof(key)) != 0))
         at = &(*at)->next;
     return at;
 }
@@ -123,7 +83,7 @@ bool peer_count_add(struct peer_count *p, size_t service, struct peer_key key, u
 {
     struct peer **at;
 
-    if (!is_counted(key))
+    if (!peer_key_is_address(key))
         return true;
     at = find(p, service, key);
     if (*at == NULL) {
@@ -146,7 +106,7 @@ void peer_count_subtract(struct peer_count *p, size_t service, struct peer_key k
     struct peer **at;
     struct peer *peer;
 
-    if (!is_counted(key))
+    if (!peer_key_is_address(key))
         return;
     at = find(p, service, key);
     peer = *at;

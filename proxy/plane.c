@@ -79,14 +79,17 @@ void plane_start(struct plane *p)
 {
     unsigned threads_max = 8;
 
-    /* A group's threads wait for one token: as many as that may sign at a time. */
+    /* A group's threads wait for one token: as many as that may sign at a time, and the one that is kept from peers who
+     * have cost much. */
     for (size_t i = 0; i < p->config->module_count; i++)
         if (p->config->modules[i].sessions_max > threads_max)
             threads_max = p->config->modules[i].sessions_max;
     p->pool = handshake_pool_create(
         p->loop, &(struct handshake_pool_options){.group_count = p->services->pool_group_count,
-                                                  .threads_per_group_max = threads_max,
-                                                  .waiting_per_group_max = p->config->handshake_queue_max});
+                                                  .threads_per_group_max = threads_max + 1,
+                                                  .waiting_per_group_max = p->config->handshake_queue_max,
+                                                  .now_ms = base_now_ms,
+                                                  .thread_us = base_thread_us});
     p->resolver = resolver_create(p->loop, p->services->count);
     p->peers = peer_count_create();
     wheel_init(&p->wheel, uv_now(p->loop));

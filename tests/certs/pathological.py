@@ -55,10 +55,10 @@ def _text(*certificates):
     return "".join(c.public_bytes(serialization.Encoding.PEM).decode() for c in certificates)
 
 
-def _leaf(folder, issuer, signer, *extensions):
+def _leaf(folder, issuer, signer, *extensions, purpose=ExtendedKeyUsageOID.CLIENT_AUTH):
     key = _key()
     leaf = _certificate("mallory", key, issuer, signer, (_usage(True, False), True),
-                        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False), *extensions)
+                        (x509.ExtendedKeyUsage([purpose]), False), *extensions)
     cert, key_path = folder / "mallory.crt", folder / "mallory.key"
     cert.write_text(_text(leaf))
     key_path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
@@ -89,11 +89,13 @@ def distinct_keys_below_the_root(folder, count=40):
                   "cost of signature checks")
 
 
-def dear_keys_below_the_root(folder, count=40):
-    """The dearest keys, none of which has signed the leaf."""
+def dear_keys_below_the_root(folder, count=40, server_name=None):
+    """The dearest keys, none of which has signed the leaf; it is a server's where a name is given."""
     keys = [_key(ec.SECP384R1) for _ in range(count)]
     certs = [_authority("Pathological CA", key, "Root", key) for key in keys]
-    return Attack(_leaf(folder, "Pathological CA", _key()), _text(*certs), _root(folder)[1], "limit_exceeded",
+    server = {"purpose": ExtendedKeyUsageOID.SERVER_AUTH} if server_name else {}
+    names = [(x509.SubjectAlternativeName([x509.DNSName(server_name)]), False)] if server_name else []
+    return Attack(_leaf(folder, "Pathological CA", _key(), *names, **server), _text(*certs), _root(folder)[1], "limit_exceeded",
                   "cost of signature checks")
 
 

@@ -3,7 +3,9 @@ import base64
 import contextlib
 import os
 import pathlib
+import socket
 import ssl
+import threading
 
 import pathological
 import pytest
@@ -363,3 +365,135 @@ def test_chains_of_pathological_shapes_are_refused_within_the_limits(yett, autho
     attack = pathological.ATTACKS[shape](certs)
     for line in refuse_mallory(yett, authority, echo, port, certs, attack.leaf, attack.extras, attack.root):
         assert line["error"] == attack.error and attack.reason in line["reason"], line
+
+
+# ---- one address that makes a worker verify without end ----
+
+FLOOD = 120  # connections, each of which costs a step as dear as one can be
+THREADS = 9  # of a group, on which the first of a flood may be before anybody knows
+
+
+def show_chain(port, mallory):
+    """A connection that has shown its chain: all of it in one piece, so that one step judges it. In TLS 1.3 a client is done
+    before it is judged."""
+    s, incoming, outgoing = connect(port, timeout=120), ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = mallory.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            s.sendall(outgoing.read())
+            received = s.recv(65536)
+            assert received, "yett closed the connection before it could have seen the chain"
+            incoming.write(received)
+    s.sendall(outgoing.read())
+    return s
+
+
+def shown_by(attack, folder):
+    """The certificate of an attack as what its owner shows."""
+    chain = folder / "attack.pem"
+    chain.write_text(attack.leaf.cert.read_text() + attack.extras)
+    return Certificate(attack.leaf.cert, attack.leaf.key, chain, chain, "mallory")
+
+
+def flooded(yett, authority, echo, port, folder, settings="", timeout="120s"):
+    """A worker on one core, and the context of a client whose chain costs all that a chain may."""
+    certs = folder / "certs"
+    certs.mkdir()
+    attack = pathological.dear_keys_below_the_root(certs, 25)
+    mallory = client_tls(authority, cert=shown_by(attack, certs), version=ssl.TLSVersion.TLSv1_3)
+    running = yett(terminating(port, echo.port, authority.localhost, [attack.root, authority.cert],
+                               f"handshake_timeout = {timeout}\n"),
+                   settings=f"workers = 1\n{settings}")
+    for task in os.listdir(f"/proc/{running.workers()[0]}/task"):
+        os.sched_setaffinity(int(task), {min(os.sched_getaffinity(0))})  # its later threads inherit it
+    return running, mallory
+
+
+def ask_from(source, port, context):
+    with socket.create_connection(("127.0.0.1", port), 120 * PATIENCE, source_address=(source, 0)) as s, \
+            context.wrap_socket(s, server_hostname="localhost") as tls:
+        tls.sendall(b"hello")
+        return tls.recv(100)
+
+
+def test_an_address_that_costs_much_waits_behind_others(yett, authority, echo, folder, port):
+    running, mallory = flooded(yett, authority, echo, port, folder)
+    alice = client_tls(authority, cert=authority.alice)
+    with contextlib.ExitStack() as held:
+        for _ in range(FLOOD):
+            held.enter_context(show_chain(port, mallory))
+        before = running.status()["services"][0]["counters"]
+        assert ask_from("127.0.0.2", port, alice) == b"hello"
+        after = running.status()["services"][0]["counters"]
+        print(f"waiting: {before['handshake_queue_waiting']}, then {after['handshake_queue_waiting']}")
+        # First come, first served, she would have waited for all but those on a thread.
+        assert before["handshake_queue_waiting"] > 4 * THREADS, before
+        assert after["handshake_queue_waiting"] > 2 * THREADS, after
+        wait_until(lambda: running.counter("verifications_failed_total") == FLOOD, "his turn, each time", 120 * PATIENCE)
+    counters = running.status()["services"][0]["counters"]
+    assert counters["handshake_queue_behind_total"] >= FLOOD - 4 * THREADS, counters
+    assert counters["handshake_queue_refused_total"] == 0
+    assert {x["error"] for x in running.log_lines("client_tls_failed")} == {"limit_exceeded"}
+
+
+def test_a_full_queue_refuses_the_address_that_costs_much(yett, authority, echo, folder, port):
+    running, mallory = flooded(yett, authority, echo, port, folder, "handshake_queue_max = 10\n")
+    alice = client_tls(authority, cert=authority.alice)
+    stop, flood = threading.Event(), []
+
+    def go_on():
+        while not stop.is_set():
+            flood.append(show_chain(port, mallory))
+            if len(flood) > FLOOD:
+                flood.pop(0).close()
+
+    flooding = threading.Thread(target=go_on)
+    flooding.start()
+    try:
+        running.wait_for_counter("handshake_queue_refused_total", 10)
+        running.wait_for_counter("handshake_queue_behind_total", 10)
+        for i in range(20):
+            assert ask_from(f"127.0.0.{2 + i}", port, alice) == b"hello"
+    finally:
+        stop.set()
+        flooding.join()
+        for s in flood:
+            s.close()
+    running.wait_for_counter("handshakes_server_total", 20)
+    refused = running.log_lines("client_tls_failed", error="handshake_queue_full")
+    assert refused and all(x["end"] == "overload" and x["client"].startswith("127.0.0.1:") for x in refused), refused
+    assert any("this client's have cost much lately" in x["reason"] for x in refused), refused
+
+
+def test_those_who_time_out_in_the_queue_are_done_with(yett, authority, echo, folder, port):
+    running, mallory = flooded(yett, authority, echo, port, folder, timeout="1s")
+    with contextlib.ExitStack() as held:
+        for _ in range(FLOOD):
+            held.enter_context(show_chain(port, mallory))
+        wait_until(lambda: running.counter("connections_open") == 0, "the sessions to end", 60 * PATIENCE)
+    wait_until(lambda: running.counter("handshake_queue_waiting") == 0, "the queue to be empty", 60 * PATIENCE)
+    counters = running.status()["services"][0]["counters"]
+    assert counters["timeouts_handshake_total"] > 0, counters
+    assert counters["timeouts_handshake_total"] + counters["verifications_failed_total"] == FLOOD, counters
+
+
+def test_what_a_server_costs_is_put_down_to_who_asked_for_it(yett, folder, port):
+    attack = pathological.dear_keys_below_the_root(folder, server_name="localhost")
+    with EchoServer(tls=server_tls(shown_by(attack, folder))) as server:
+        running = yett(originating(port, server.port, attack.root), settings="workers = 1\n")
+
+        def asked_from(*sources):
+            for source in sources:
+                with contextlib.suppress(ConnectionError), \
+                        socket.create_connection(("127.0.0.1", port), 20 * PATIENCE, source_address=(source, 0)) as s:
+                    assert not s.recv(100)
+            return running.counter("handshake_queue_behind_total")
+
+        wait_until(lambda: asked_from("127.0.0.1") > 10, "mallory to have cost much", 60 * PATIENCE)
+        behind = asked_from()
+        assert asked_from("127.0.0.2") == behind
+        assert asked_from("127.0.0.1", "127.0.0.1") >= behind + 2
+    assert {x["error"] for x in running.log_lines("target_tls_failed")} == {"limit_exceeded"}
