@@ -49,7 +49,7 @@ static enum reading read_with_deadline(const struct config_module *module, int f
         uint8_t block[4096];
         ssize_t size;
 
-        if (now_ms - started_ms >= LIMIT_PROBE_MODULE_MS)
+        if (now_ms - started_ms >= LIMIT_MODULE_LOAD_MS)
             return READING_LATE;
         if (now_ms - told_ms >= LIMIT_PROBE_TELL_MS) {
             told_ms = now_ms;
@@ -137,10 +137,13 @@ static void report(const struct config_module *module, enum check_depth depth, c
                            module->name, LIMIT_PROBE_MODULE_BYTES);
     else if (reading == READING_LATE)
         config_finding_add(findings, module->place, "module %s: it has not %s within %d s", module->name,
-                           depth == CHECK_LIVE ? "listed its tokens" : "loaded", LIMIT_PROBE_MODULE_MS / 1000);
+                           depth == CHECK_LIVE ? "listed its tokens" : "loaded", LIMIT_MODULE_LOAD_MS / 1000);
     else if (WIFSIGNALED(status))
         config_finding_add(findings, module->place, "module %s: it crashes as it loads (signal %d, %s)", module->name,
                            WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (status != 0 && text->size == 0)
+        config_finding_add(findings, module->place, "module %s: it ends the process as it loads (status %d)",
+                           module->name, WEXITSTATUS(status));
     else if (status != 0)
         config_finding_add(findings, module->place, "module %s: %s", module->name,
                            base_quote(buffer_span(text).data, text->size, quoted, sizeof(quoted)));
