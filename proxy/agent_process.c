@@ -213,7 +213,7 @@ static void on_readable(void *owner, struct child *child)
     struct agent_process *a = owner;
     struct tokens_agent_message message;
 
-    while (child_control_fd(child) >= 0) {
+    for (unsigned left = AGENT_PROCESS_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
         int got = tokens_agent_receive(child_control_fd(child), &message);
 
         if (got == 1) {

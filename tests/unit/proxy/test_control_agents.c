@@ -1,4 +1,5 @@
 /* Agents against scripted ones: this program starts itself as "agent" and then does what the path of its module says. */
+#include "proxy/agent_process.h"
 #include "proxy/agents.h"
 #include "proxy/spawn.h"
 #include "tokens/agent.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOAD_TIMEOUT_MS = 3000, PATIENCE_MS = 60000 };
+enum { FLOOD = 4 * AGENT_PROCESS_MESSAGES_PER_TURN, LOAD_TIMEOUT_MS = 3000, PATIENCE_MS = 60000 };
 
 /* ---- the scripted agent ---- */
 
@@ -45,6 +46,8 @@ static int agent(const char *script)
     if (strcmp(script, "/slow") == 0)
         usleep(100 * 1000);
     say(TOKENS_AGENT_READY, "a script");
+    for (unsigned i = 0; strcmp(script, "/flood") == 0 && i < FLOOD; i++)
+        say(TOKENS_AGENT_FAILED, "flood");
     while (tokens_agent_receive(CHILD_CONTROL_FD, &message) == 1)
         if (message.event == TOKENS_AGENT_STOP)
             return 0;
@@ -59,6 +62,7 @@ struct told {
     struct agents *agents;
     struct config *config;
     unsigned ready, failed, empty;
+    unsigned this_turn, turn_max; /* of failed, in one turn of the loop */
     char report[512];             /* the first */
 };
 
@@ -77,6 +81,9 @@ static void on_candidates_failed(void *owner, const char *report)
 
     if (t->failed++ == 0)
         snprintf(t->report, sizeof(t->report), "%s", report);
+    if (++t->this_turn > t->turn_max)
+        t->turn_max = t->this_turn;
+    usleep(2000); /* for one that has more to say to say it */
     uv_stop(&t->loop);
 }
 
@@ -252,6 +259,31 @@ static void agent_that_failed_is_started_again(void **state)
     assert_int_equal(t->ready, 0);
 }
 
+static void begin_turn(uv_prepare_t *turn)
+{
+    struct told *t = turn->data;
+
+    t->this_turn = 0;
+}
+
+static void agent_that_never_stops_talking_leaves_others_their_turn(void **state)
+{
+    struct told *t = *state;
+    static uv_prepare_t turn; /* also when the test fails */
+
+    uv_prepare_init(&t->loop, &turn);
+    turn.data = t;
+    uv_prepare_start(&turn, begin_turn);
+    PREPARE(t, "/flood");
+    while (t->failed < FLOOD)
+        uv_run(&t->loop, UV_RUN_DEFAULT);
+    assert_int_equal(t->ready, 1);
+    assert_int_equal(t->failed, FLOOD); /* none is lost */
+    assert_true(t->turn_max <= AGENT_PROCESS_MESSAGES_PER_TURN);
+    uv_close((uv_handle_t *)&turn, NULL);
+    uv_run(&t->loop, UV_RUN_NOWAIT);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +292,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(failure_names_the_section, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_failure_is_told_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(agent_that_failed_is_started_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(agent_that_never_stops_talking_leaves_others_their_turn, set_up, tear_down),
     };
 
     signal(SIGPIPE, SIG_IGN);
