@@ -6,7 +6,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett, connect
+from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett, connect, sanitizer_lines
 from peers import client_tls, ended, listens, wait_until
 from test_process_reload import echoes
 
@@ -181,6 +181,60 @@ def test_a_start_waits_for_a_slow_module(yett, authority, token, echo, port):
     agent = module(running)["pid"]
     running.command("reload")
     assert module(running)["state"] == "ready" and module(running)["pid"] != agent
+    assert echoes(port, authority)
+
+
+HANGS = f"[module bad]\npath = {SLOW_TOKEN}\nenvironment = YETT_TEST_LOAD_DELAY_MS=600000\n"
+
+
+def begin(one, *command):
+    return subprocess.Popen([str(YETT), *command, "-c", str(one.config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_stop_does_not_wait_for_a_module(yett, authority, echo, port):
+    """Nor do those who wait for a reload that does."""
+    good = service(port, echo.port, f"file:{authority.localhost.pem}")
+    running = yett(good)
+    running.configure(good + HANGS)
+    with begin(running, "reload") as first:
+        wait_until((running.folder / "agent-bad.sock").exists, "the agent's socket")
+        with begin(running, "reload") as second:
+            assert running.status()["state"] == "reloading"
+            assert echoes(port, authority)
+            running.stop()
+            for one in (first, second):
+                assert (one.wait(60), one.stderr.read()) == (1, "yett is stopping\n")
+    assert not list(running.folder.glob("agent-*"))
+
+
+def test_a_start_that_waits_for_a_module_can_be_stopped(authority, folder, echo, port):
+    one = Yett(folder / "y", service(port, echo.port, f"file:{authority.localhost.pem}") + HANGS)
+    with begin(one, "run") as process:
+        wait_until((one.folder / "agent-bad.sock").exists, "the agent's socket")
+        wait_until(lambda: one.command("status", check=False).returncode == 0, "the control socket")
+        status = one.status()
+        assert (status["state"], status["workers"], status["generation"]) == ("starting", [], 0)
+        assert one.command("connections").returncode == 0
+        one.command("stop")
+        assert process.wait(60) == 1
+        assert not sanitizer_lines(process.stderr.read())
+    assert not list(one.folder.glob("agent-*"))
+
+
+def test_reloads_while_one_waits_for_a_module(yett, authority, echo, port):
+    """They are done after it, with what the file has then."""
+    good = service(port, echo.port, f"file:{authority.localhost.pem}")
+    running = yett(good)
+    running.configure(good + HANGS.replace("600000", "3000, YETT_TEST_LOAD_END=fail"))
+    with begin(running, "reload") as first:
+        wait_until((running.folder / "agent-bad.sock").exists, "the agent's socket")
+        running.configure(good)
+        running.command("reload")
+        assert first.wait(60) == 1
+        assert first.stderr.read().startswith(f"{running.config}:")
+    assert running.status()["generation"] == 2
+    assert running.status()["modules"] == []
     assert echoes(port, authority)
 
 
