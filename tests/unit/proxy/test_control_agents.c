@@ -1,4 +1,5 @@
-/* Agents against scripted ones: this program starts itself as "agent" and then does what the path of its module says. */
+/* Agents against scripted ones: this program starts itself as "agent" and then does what the path of its module says.
+ */
 #include "proxy/agent_process.h"
 #include "proxy/agents.h"
 #include "proxy/spawn.h"
@@ -26,6 +27,22 @@ static void say(enum tokens_agent_event event, const char *text)
         _exit(10);
 }
 
+/* How often an agent was started in this folder; counts this one. */
+static unsigned runs_before(void)
+{
+    const char *path = getenv("YETT_TEST_RUNS");
+    FILE *file = fopen(path, "ae");
+    long size;
+
+    if (file == NULL)
+        _exit(11);
+    (void)fseek(file, 0, SEEK_END);
+    size = ftell(file);
+    fputc('.', file);
+    fclose(file);
+    return (unsigned)size;
+}
+
 static int agent(const char *script)
 {
     struct tokens_agent_message message;
@@ -43,6 +60,17 @@ static int agent(const char *script)
     if (strcmp(script, "/hang") == 0 || strcmp(script, "/nonsense") == 0)
         for (;;)
             pause();
+    if (strcmp(script, "/second-hangs") == 0)
+        switch (runs_before()) {
+        case 0:
+            say(TOKENS_AGENT_READY, "the first");
+            return 3;
+        case 1:
+            for (;;)
+                pause();
+        default:
+            break;
+        }
     if (strcmp(script, "/slow") == 0)
         usleep(100 * 1000);
     say(TOKENS_AGENT_READY, "a script");
@@ -152,8 +180,8 @@ static int remove_folder(void **state)
 /* Modules m1, m2 ... with these scripts, in lines 6, 8 ... of t.conf. */
 static void prepare(struct told *t, const char *const *scripts, size_t count)
 {
-    char *text = base_printf("[yett]\ncontrol = %s/c\n[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n",
-                             folder);
+    char *text =
+        base_printf("[yett]\ncontrol = %s/c\n[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n", folder);
     struct config_findings findings = {0};
     struct config_snapshot *snapshot;
 
@@ -174,8 +202,7 @@ static void prepare(struct told *t, const char *const *scripts, size_t count)
 }
 
 #define PREPARE(t, ...)                                                                                                \
-    prepare((t), (const char *const[]){__VA_ARGS__},                                                                   \
-            sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+    prepare((t), (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 
 static void run_until_told(struct told *t)
 {
@@ -259,6 +286,30 @@ static void agent_that_failed_is_started_again(void **state)
     assert_int_equal(t->ready, 0);
 }
 
+/* In force, so that nobody waits for it: what it is needed for comes back all the same. */
+static void agent_that_hangs_when_it_is_started_again_is_killed(void **state)
+{
+    struct told *t = *state;
+    char *path = base_printf("%s/runs", folder);
+
+    setenv("YETT_TEST_RUNS", path, 1);
+    PREPARE(t, "/second-hangs");
+    run_until_told(t);
+    agents_commit(t->agents, t->config, geteuid());
+    for (bool back = false; !back;) {
+        json_t *status;
+
+        uv_run(&t->loop, UV_RUN_ONCE);
+        status = agents_status(t->agents);
+        back = json_integer_value(json_object_get(json_array_get(status, 0), "restarts")) == 2 &&
+               strcmp(json_string_value(json_object_get(json_array_get(status, 0), "state")), "ready") == 0;
+        json_decref(status);
+    }
+    assert_int_equal(t->failed, 0);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
 static void begin_turn(uv_prepare_t *turn)
 {
     struct told *t = turn->data;
@@ -292,6 +343,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(failure_names_the_section, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_failure_is_told_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(agent_that_failed_is_started_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(agent_that_hangs_when_it_is_started_again_is_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(agent_that_never_stops_talking_leaves_others_their_turn, set_up, tear_down),
     };
 
