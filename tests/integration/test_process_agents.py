@@ -110,7 +110,7 @@ UNLOADABLE = {
     "fails late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "fail"}, "slow-token.so"),
     "crashes late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "abort"},
                      "it crashes as it loads (signal 6, Aborted)"),
-    "ends late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "exit"}, "status 3"),
+    "ends late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "exit"}, "status 0"),
 }
 
 

@@ -175,7 +175,7 @@ static CK_RV bad_end_of_load(void)
     if (strcmp(settings.load_end, "abort") == 0)
         abort();
     if (strcmp(settings.load_end, "exit") == 0)
-        _exit(3);
+        _exit(0);
     return CKR_GENERAL_ERROR;
 }
 
