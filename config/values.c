@@ -194,10 +194,10 @@ bool value_oid(const char *text, char **error)
     return false;
 }
 
-/* Whether inet_aton() and its relatives could take the label for a number: 127, 0x7f. */
+/* Whether inet_aton() and its relatives could take the label for a number: 127, 0x7f, 0x. */
 static bool label_is_numeric(const char *label, size_t size)
 {
-    if (size > 2 && label[0] == '0' && lower(label[1]) == 'x')
+    if (size >= 2 && label[0] == '0' && lower(label[1]) == 'x')
         return true;
     for (size_t i = 0; i < size; i++)
         if (!is_digit(label[i]))

@@ -50,7 +50,8 @@ struct agent_process {
 
     enum agent_state state;
     struct child *child; /* NULL: none now */
-    uv_timer_t timer;    /* to start it again; stopping: to kill it */
+    uv_timer_t timer;    /* to start it again; with a child, starting or stopping: to kill it */
+    uint32_t load_timeout_ms;
     unsigned deaths;     /* in a row, without having been ready */
     uint64_t restarts;
     char *reason;                    /* what it said last when it failed; NULL: nothing */
@@ -61,6 +62,7 @@ struct agent_process {
 };
 
 static void schedule_start(struct agent_process *a);
+static void on_timer(uv_timer_t *timer);
 
 /* --- talking --- */
 
@@ -73,14 +75,16 @@ static void broken(struct agent_process *a)
 static void say(struct agent_process *a, enum tokens_agent_event event, const char *text)
 {
     struct tokens_agent_message message = {.event = event};
-    bool sent;
+    bool sent, dying;
 
     if (a->child == NULL || child_control_fd(a->child) < 0)
         return;
     snprintf(message.text, sizeof(message.text), "%s", text);
     sent = tokens_agent_send(child_control_fd(a->child), &message);
+    /* One that is dead or dying may still have something to say. */
+    dying = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED);
     base_wipe(&message, sizeof(message));
-    if (!sent)
+    if (!sent && !dying)
         broken(a);
 }
 
@@ -119,20 +123,22 @@ static void on_ready(struct agent_process *a, const char *description)
     if (a->state != AGENT_STARTING)
         return;
     a->state = AGENT_READY;
+    uv_timer_stop(&a->timer);
     a->deaths = 0;
     free(a->reason);
     a->reason = NULL;
     log_line(LOG_LEVEL_INFO, "agent_ready", log_text("module", a->name), log_number("pid", child_pid(a->child)),
              log_text("description", description));
+    a->events->on_ready(a->owner, a);
 }
 
-static void on_failed(struct agent_process *a, const char *why)
+static void on_failed(struct agent_process *a, int pid, const char *why)
 {
     char *report;
 
     free(a->reason);
     a->reason = base_strdup(why);
-    log_line(LOG_LEVEL_ERROR, "agent_failed", log_text("module", a->name), log_number("pid", child_pid(a->child)),
+    log_line(LOG_LEVEL_ERROR, "agent_failed", log_text("module", a->name), log_number("pid", pid),
              log_text("reason", why));
     if (a->state == AGENT_STOPPING)
         return;
@@ -156,7 +162,7 @@ static void on_message(struct agent_process *a, const struct tokens_agent_messag
         on_ready(a, message->text);
         return;
     case TOKENS_AGENT_FAILED:
-        on_failed(a, message->text);
+        on_failed(a, child_pid(a->child), message->text);
         return;
     case TOKENS_AGENT_PIN_WANTED:
         on_pin_wanted(a, message->text);
@@ -207,15 +213,19 @@ static void on_readable(void *owner, struct child *child)
     struct agent_process *a = owner;
     struct tokens_agent_message message;
 
-    while (child_control_fd(child) >= 0) {
+    for (unsigned left = AGENT_PROCESS_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
         int got = tokens_agent_receive(child_control_fd(child), &message);
 
-        if (got == 1)
+        if (got == 1) {
             on_message(a, &message);
-        else if (got < 0 && errno == EAGAIN)
+            continue;
+        }
+        if (got < 0 && errno == EAGAIN)
             return;
-        else
+        if (got == 0)
             child_hang_up(child);
+        else
+            broken(a);
     }
 }
 
@@ -262,26 +272,43 @@ static void fold_counts(struct agent_process *a)
     a->now = (struct agent_counts){0};
 }
 
+/* It had not said why. */
+static void died_loading(struct agent_process *a, int pid, int64_t status, int signal_number)
+{
+    char *why = signal_number == 0
+                    ? base_printf("it ends the process as it loads (status %d)", (int)status)
+                    : base_printf("it crashes as it loads (signal %d, %s)", signal_number, strsignal(signal_number));
+
+    on_failed(a, pid, why);
+    free(why);
+}
+
+static void died(struct agent_process *a, int pid, int64_t status, int signal_number)
+{
+    char *how = spawn_describe_exit(status, signal_number);
+
+    log_line(LOG_LEVEL_ERROR, "agent_died", log_text("module", a->name), log_number("pid", pid), log_text("how", how));
+    a->restarts++;
+    if (a->state == AGENT_STARTING)
+        died_loading(a, pid, status, signal_number);
+    else if (a->state == AGENT_READY)
+        a->state = AGENT_STARTING;
+    free(how);
+    if (a->state != AGENT_STOPPING)
+        schedule_start(a);
+}
+
 static void on_exit_reaped(void *owner, struct child *child, int64_t status, int signal_number)
 {
     struct agent_process *a = owner;
-    char *how = spawn_describe_exit(status, signal_number);
-    int pid = child_pid(child);
 
     a->child = NULL;
     fold_counts(a);
     pin_policy_agent_died(&a->policy);
-    if (a->state == AGENT_STOPPING) {
+    if (a->state == AGENT_STOPPING)
         finish(a);
-    } else {
-        log_line(LOG_LEVEL_ERROR, "agent_died", log_text("module", a->name), log_number("pid", pid),
-                 log_text("how", how));
-        a->restarts++;
-        if (a->state == AGENT_READY)
-            a->state = AGENT_STARTING;
-        schedule_start(a);
-    }
-    free(how);
+    else
+        died(a, child_pid(child), status, signal_number);
 }
 
 static const struct child_events child_events = {
@@ -313,6 +340,7 @@ static void start(struct agent_process *a)
     a->state = AGENT_STARTING;
     a->child = child_spawn(a->loop, &options, &child_events, a, &error);
     if (a->child != NULL) {
+        uv_timer_start(&a->timer, on_timer, a->load_timeout_ms, 0);
         say_client(a);
         if (a->logged_out)
             say(a, TOKENS_AGENT_LOGOUT, "");
@@ -320,18 +348,26 @@ static void start(struct agent_process *a)
     }
     a->state = AGENT_FAILED;
     log_line(LOG_LEVEL_ERROR, "agent_start_failed", log_text("module", a->name), log_text("reason", error));
-    free(error);
+    free(a->reason);
+    a->reason = error;
     schedule_start(a);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct agent_process *a = timer->data;
+    int pid = a->child == NULL ? 0 : child_pid(a->child);
+    char *why;
 
-    if (a->state != AGENT_STOPPING)
-        start(a);
-    else if (a->child != NULL)
+    if (a->child != NULL)
         child_kill(a->child, SIGKILL);
+    if (a->child == NULL && a->state != AGENT_STOPPING) {
+        start(a);
+    } else if (a->state == AGENT_STARTING) {
+        why = base_printf("it has not loaded within %u s", a->load_timeout_ms / 1000);
+        on_failed(a, pid, why);
+        free(why);
+    }
 }
 
 static void schedule_start(struct agent_process *a)
@@ -355,10 +391,9 @@ static void take_over(struct agent_process *a, const struct agent_process *befor
     free(error);
 }
 
-struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
-                                           const char *socket_path, struct tokens_pin *pin,
-                                           const struct agent_process *before, const struct agent_events *events,
-                                           void *owner)
+struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module,
+                                           const struct agent_process_options *options,
+                                           const struct agent_events *events, void *owner)
 {
     struct agent_process *a = base_alloc(sizeof(*a));
 
@@ -375,12 +410,13 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->sign_timeout_ms = module->sign_timeout_ms;
     a->pin_type = module->pin_type;
     a->pin_source = module->pin_source == NULL ? NULL : base_strdup(module->pin_source);
-    a->listen_fd = listen_fd;
-    a->socket_path = base_strdup(socket_path);
+    a->listen_fd = options->listen_fd;
+    a->socket_path = base_strdup(options->socket_path);
     a->client = geteuid();
-    a->pin = pin;
-    if (before != NULL)
-        take_over(a, before);
+    a->pin = options->pin;
+    a->load_timeout_ms = options->load_timeout_ms;
+    if (options->before != NULL)
+        take_over(a, options->before);
     a->events = events;
     a->owner = owner;
     uv_timer_init(loop, &a->timer);
@@ -410,6 +446,16 @@ void agent_process_stop(struct agent_process *a)
 const char *agent_process_name(const struct agent_process *a)
 {
     return a->name;
+}
+
+bool agent_process_is_ready(const struct agent_process *a)
+{
+    return a->state == AGENT_READY;
+}
+
+const char *agent_process_reason(const struct agent_process *a)
+{
+    return a->reason;
 }
 
 const char *agent_process_socket_path(const struct agent_process *a)

@@ -9,30 +9,46 @@
 #include <jansson.h>
 #include <uv.h>
 
-enum { AGENT_PROCESS_STOP_MS = 4000 /* then it is killed */ };
+enum {
+    AGENT_PROCESS_STOP_MS = 4000, /* then it is killed */
+    /* Read of one agent before others, and the supervisor's own work, have their turn: a vendor's library is in it. */
+    AGENT_PROCESS_MESSAGES_PER_TURN = 16
+};
 
 struct agent_process;
 
 struct agent_events {
-    /* It says that it cannot go on. `report`: "FILE:LINE: module NAME: why". It may be stopped here. */
+    /* It has loaded its module: at the start, and again after each death. It may be stopped here. */
+    void (*on_ready)(void *owner, struct agent_process *a);
+    /* It says that it cannot go on, or it died or was too slow before it had loaded its module. It is started again
+     * all the same. `report`: "FILE:LINE: module NAME: why". It may be stopped here. */
     void (*on_failed)(void *owner, struct agent_process *a, const char *report);
     /* After agent_process_stop(), when all is gone; the struct frees itself then. */
     void (*on_ended)(void *owner, struct agent_process *a);
 };
 
-/* Copies what it needs of `module`. Takes `listen_fd`, listening at `socket_path` (copied), and `pin` (NULL: none).
- * `before`: the agent whose place it takes, when that has the same PIN: what is known of the PIN, and one that an
- * administrator gave, are taken over. NULL: a PIN nobody knows about yet.
- * Starts the process. */
-struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module, int listen_fd,
-                                           const char *socket_path, struct tokens_pin *pin,
-                                           const struct agent_process *before, const struct agent_events *events,
-                                           void *owner);
+struct agent_process_options {
+    int listen_fd;           /* listening at socket_path; taken */
+    const char *socket_path; /* copied */
+    struct tokens_pin *pin;  /* taken; NULL: none */
+    /* The agent whose place it takes, when that has the same PIN: what is known of the PIN, and one that an
+     * administrator gave, are taken over. NULL: a PIN nobody knows about yet. */
+    const struct agent_process *before;
+    uint32_t load_timeout_ms; /* to load the module in; a process that takes longer is killed */
+};
+
+/* Copies what it needs of `module`. Starts the process; when even that fails, agent_process_reason() says why, and it
+ * is tried again. No event comes before this returns. */
+struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module,
+                                           const struct agent_process_options *options,
+                                           const struct agent_events *events, void *owner);
 
 /* End it and remove its socket. May be called twice. */
 void agent_process_stop(struct agent_process *a);
 
 const char *agent_process_name(const struct agent_process *a);
+bool agent_process_is_ready(const struct agent_process *a);      /* it has its module, now */
+const char *agent_process_reason(const struct agent_process *a); /* why it failed last; NULL: it is not known to */
 const char *agent_process_socket_path(const struct agent_process *a);
 /* Let `client` (besides root and ourselves) connect: the agent is told, and the socket's file becomes that user's.
  * False, with a sentence in *reason (static, or strerror()'s), when what is at its path is not that file. */

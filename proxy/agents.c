@@ -17,10 +17,12 @@ struct candidate {
     struct agent_process *agent;    /* new; NULL: the old one stays */
     struct agent_process *replaces; /* NULL: none before */
     struct tokens_pin *pin;         /* a changed PIN for the old one; NULL: none */
+    char *report;                   /* why the new one failed first; NULL: it has not */
 };
 
 struct agents {
     uv_loop_t *loop;
+    uint32_t load_timeout_ms;
     const struct agents_events *events;
     void *owner;
     bool stopping;
@@ -30,13 +32,14 @@ struct agents {
     size_t count;
     struct candidate *candidates;
     size_t candidate_count;
+    bool told_ready; /* that all candidates are */
 };
 
-struct agents *agents_create(uv_loop_t *loop, const struct agents_events *events, void *owner)
+struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const struct agents_events *events, void *owner)
 {
     struct agents *a = base_alloc(sizeof(*a));
 
-    *a = (struct agents){.loop = loop, .events = events, .owner = owner};
+    *a = (struct agents){.loop = loop, .load_timeout_ms = load_timeout_ms, .events = events, .owner = owner};
     return a;
 }
 
@@ -68,19 +71,87 @@ static void on_ended(void *owner, struct agent_process *ended)
     check_empty(a);
 }
 
-static void on_failed(void *owner, struct agent_process *failed, const char *report)
+/* --- the verdict on a preparation --- */
+
+static struct candidate *candidate_of(struct agents *a, const struct agent_process *agent)
+{
+    for (size_t i = 0; i < a->candidate_count; i++)
+        if (a->candidates[i].agent == agent)
+            return &a->candidates[i];
+    return NULL;
+}
+
+static bool is_ready(const struct candidate *c)
+{
+    return c->report == NULL && (c->agent == NULL || agent_process_is_ready(c->agent));
+}
+
+bool agents_candidates_are_ready(const struct agents *a)
+{
+    for (size_t i = 0; i < a->candidate_count; i++)
+        if (!is_ready(&a->candidates[i]))
+            return false;
+    return true;
+}
+
+/* A line for each that failed; owned by the caller. */
+static char *reports(const struct agents *a)
+{
+    char *text = base_strdup("");
+
+    for (size_t i = 0; i < a->candidate_count; i++) {
+        const char *report = a->candidates[i].report;
+        char *longer;
+
+        if (report == NULL)
+            continue;
+        longer = base_printf("%s%s%s", text, text[0] == '\0' ? "" : "\n", report);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+/* Once all have come to something, it is told; after that, who fails has been waited for long enough. */
+static void decide(struct agents *a)
+{
+    char *text;
+
+    if (agents_candidates_are_ready(a)) {
+        a->told_ready = true;
+        a->events->on_candidates_ready(a->owner);
+        return;
+    }
+    for (size_t i = 0; i < a->candidate_count && !a->told_ready; i++)
+        if (a->candidates[i].report == NULL && !is_ready(&a->candidates[i]))
+            return;
+    text = reports(a);
+    if (text[0] != '\0')
+        a->events->on_candidates_failed(a->owner, text);
+    free(text);
+}
+
+static void on_ready(void *owner, struct agent_process *agent)
 {
     struct agents *a = owner;
 
-    for (size_t i = 0; i < a->candidate_count; i++) {
-        if (a->candidates[i].agent != failed)
-            continue;
-        a->events->on_candidate_failed(a->owner, report);
-        return;
-    }
+    if (candidate_of(a, agent) != NULL)
+        decide(a);
 }
 
-static const struct agent_events agent_events = {.on_failed = on_failed, .on_ended = on_ended};
+static void on_failed(void *owner, struct agent_process *agent, const char *report)
+{
+    struct agents *a = owner;
+    struct candidate *c = candidate_of(a, agent);
+
+    if (c == NULL)
+        return;
+    if (c->report == NULL)
+        c->report = base_strdup(report);
+    decide(a);
+}
+
+static const struct agent_events agent_events = {.on_ready = on_ready, .on_failed = on_failed, .on_ended = on_ended};
 
 static struct agent_process *find(const struct agents *a, const char *name)
 {
@@ -215,21 +286,28 @@ static bool start_candidate(struct agents *a, const struct config *config, const
 {
     char *path = service_agent_socket_path(config, module);
     int fd = old == NULL ? listen_unix(path, 0600, error) : socket_take_over(path, error);
-    const struct agent_process *before;
+    struct agent_process_options options = {
+        .listen_fd = fd, .socket_path = path, .pin = pin, .load_timeout_ms = a->load_timeout_ms};
     struct candidate *candidate;
+    const char *reason;
 
     if (fd < 0) {
         tokens_pin_destroy(&pin);
         free(path);
         return false;
     }
-    before = old != NULL && same_pin(agent_process_pin(old), pin) ? old : NULL;
+    if (old != NULL && same_pin(agent_process_pin(old), pin))
+        options.before = old;
     candidate = candidate_add(a);
     candidate->replaces = old;
-    candidate->agent = agent_process_create(a->loop, module, fd, path, pin, before, &agent_events, a);
+    candidate->agent = agent_process_create(a->loop, module, &options, &agent_events, a);
     a->alive++;
     free(path);
-    return true;
+    reason = agent_process_reason(candidate->agent);
+    if (reason == NULL)
+        return true;
+    *error = base_printf("module %s: %s", module->name, reason);
+    return false;
 }
 
 static bool prepare_module(struct agents *a, const struct config *config, const struct config_module *module,
@@ -255,6 +333,7 @@ bool agents_prepare(struct agents *a, const struct config *config, enum agents_p
     bool good = true;
 
     assert(a->candidate_count == 0);
+    a->told_ready = false;
     for (size_t i = 0; i < config->module_count; i++) {
         char *error = NULL;
 
@@ -275,6 +354,7 @@ void agents_abandon(struct agents *a)
         struct candidate *c = &a->candidates[i];
 
         tokens_pin_destroy(&c->pin);
+        free(c->report);
         if (c->agent == NULL)
             continue;
         if (c->replaces != NULL)
@@ -286,6 +366,7 @@ void agents_abandon(struct agents *a)
 
 static void put_in_force(struct agents *a, struct candidate *c)
 {
+    assert(c->report == NULL);
     if (c->agent == NULL) {
         agent_process_renew_pin(c->replaces, c->pin);
         return;

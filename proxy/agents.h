@@ -6,7 +6,10 @@
  * that is no longer named loses its agent.
  *
  * The PIN is read here, kept in locked memory, and given by the rules of tokens/agent.h (proxy/pin_policy.h).
- * As with listening sockets, a configuration is prepared, then committed or abandoned. Threads: the loop's. */
+ * As with listening sockets, a configuration is prepared, then committed or abandoned. In between each agent that was
+ * started for it, a *candidate*, loads its module or fails; it is ready or has failed within the time that
+ * agents_create() was given. Whether its token is there, and takes the PIN, is not asked: cards come and go. Agents
+ * that stay as they are are not asked anything. Threads: the loop's. */
 #ifndef YETT_PROXY_AGENTS_H
 #define YETT_PROXY_AGENTS_H
 
@@ -18,15 +21,20 @@
 struct agents;
 
 struct agents_events {
-    /* An agent whose preparation is still undecided cannot do its work: the module cannot be loaded, above all.
-     * `report` is "FILE:LINE: module NAME: why". Abandoning, or stopping all, is what one does then. */
-    void (*on_candidate_failed)(void *owner, const char *report);
+    /* All candidates have loaded their modules. Comes later than agents_prepare() returns, only when there are some,
+     * and again when one of them had to be replaced before the commit. */
+    void (*on_candidates_ready)(void *owner);
+    /* All candidates are ready or have failed, and some have: their modules cannot be loaded, above all. `report` has a
+     * line "FILE:LINE: module NAME: why" for each of those. Abandoning, or stopping all, is what one does then. Comes
+     * also, and again, when one fails that was ready, until the commit. */
+    void (*on_candidates_failed)(void *owner, const char *report);
     /* The last agent has ended after agents_stop(). */
     void (*on_empty)(void *owner);
 };
 
-/* `events` and `owner` are borrowed. */
-struct agents *agents_create(uv_loop_t *loop, const struct agents_events *events, void *owner);
+/* `events` and `owner` are borrowed. `load_timeout_ms`: for a module to load in (LIMIT_MODULE_LOAD_MS). */
+struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const struct agents_events *events,
+                             void *owner);
 void agents_destroy(struct agents **a); /* after on_empty, or when none was ever started */
 
 enum agents_prompt { AGENTS_PROMPT_NEVER, AGENTS_PROMPT_ON_TERMINAL };
@@ -35,6 +43,8 @@ enum agents_prompt { AGENTS_PROMPT_NEVER, AGENTS_PROMPT_ON_TERMINAL };
  * changed then. A PIN that comes from a prompt is asked for only with AGENTS_PROMPT_ON_TERMINAL: at the start. */
 MUST_CHECK bool agents_prepare(struct agents *a, const struct config *config, enum agents_prompt prompt,
                                struct config_findings *findings);
+/* Whether all candidates of this preparation are ready; true when it has none. */
+bool agents_candidates_are_ready(const struct agents *a);
 /* `owner`: the user to whom the agents' sockets belong from now on, and who may connect beside root and us. */
 void agents_commit(struct agents *a, const struct config *config, uid_t owner);
 void agents_abandon(struct agents *a);

@@ -3,7 +3,7 @@
  *
  * Each part prints a line on standard output for what is good, adds a finding at the place in the configuration for
  * what is not, and says on standard error what it waits for when it takes longer than LIMIT_PROBE_TELL_MS. All of it
- * takes a bounded time: LIMIT_PROBE_MODULE_MS for a module, the service's own connect_timeout and handshake_timeout for
+ * takes a bounded time: LIMIT_MODULE_LOAD_MS for a module, the service's own connect_timeout and handshake_timeout for
  * a target, LIMIT_PROBES of them at a time. */
 #ifndef YETT_PROXY_CHECK_LIVE_H
 #define YETT_PROXY_CHECK_LIVE_H

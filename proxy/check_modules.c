@@ -18,6 +18,9 @@
 
 /* ---- the child ---- */
 
+/* What says that all is well: 0 is what a module may end the process with. */
+enum { STATUS_GOOD = 100, STATUS_FAILED = 1 };
+
 NORETURN static void load_and_list(const struct config_module *module, enum check_depth depth, int fd)
 {
     struct tokens_module *loaded;
@@ -30,9 +33,9 @@ NORETURN static void load_and_list(const struct config_module *module, enum chec
     if (loaded == NULL || (depth == CHECK_LIVE && !tokens_list(loaded, out, true, &error))) {
         fprintf(out, "%s", error);
         (void)fflush(out);
-        _exit(1);
+        _exit(STATUS_FAILED);
     }
-    _exit(0); /* what the library does at its end is of no interest, and may hang */
+    _exit(STATUS_GOOD); /* what the library does at its end is of no interest, and may hang */
 }
 
 /* ---- the parent ---- */
@@ -49,7 +52,7 @@ static enum reading read_with_deadline(const struct config_module *module, int f
         uint8_t block[4096];
         ssize_t size;
 
-        if (now_ms - started_ms >= LIMIT_PROBE_MODULE_MS)
+        if (now_ms - started_ms >= LIMIT_MODULE_LOAD_MS)
             return READING_LATE;
         if (now_ms - told_ms >= LIMIT_PROBE_TELL_MS) {
             told_ms = now_ms;
@@ -131,17 +134,21 @@ static void report(const struct config_module *module, enum check_depth depth, c
                    enum reading reading, int status, struct config_findings *findings)
 {
     char quoted[BASE_QUOTE_SIZE];
+    bool good = WIFEXITED(status) && WEXITSTATUS(status) == STATUS_GOOD;
 
     if (reading == READING_TOO_LONG)
         config_finding_add(findings, module->place, "module %s: the list of its objects is longer than %d bytes",
                            module->name, LIMIT_PROBE_MODULE_BYTES);
     else if (reading == READING_LATE)
         config_finding_add(findings, module->place, "module %s: it has not %s within %d s", module->name,
-                           depth == CHECK_LIVE ? "listed its tokens" : "loaded", LIMIT_PROBE_MODULE_MS / 1000);
+                           depth == CHECK_LIVE ? "listed its tokens" : "loaded", LIMIT_MODULE_LOAD_MS / 1000);
     else if (WIFSIGNALED(status))
         config_finding_add(findings, module->place, "module %s: it crashes as it loads (signal %d, %s)", module->name,
                            WTERMSIG(status), strsignal(WTERMSIG(status)));
-    else if (status != 0)
+    else if (!good && text->size == 0)
+        config_finding_add(findings, module->place, "module %s: it ends the process as it loads (status %d)",
+                           module->name, WEXITSTATUS(status));
+    else if (!good)
         config_finding_add(findings, module->place, "module %s: %s", module->name,
                            base_quote(buffer_span(text).data, text->size, quoted, sizeof(quoted)));
     else if (depth == CHECK_LIVE)

@@ -12,6 +12,7 @@
 #include "proxy/drop.h"
 #include "proxy/findings.h"
 #include "proxy/intermediates.h"
+#include "proxy/limits.h"
 #include "proxy/log.h"
 #include "proxy/service.h"
 #include "proxy/spawn.h"
@@ -158,8 +159,13 @@ static void on_stop(uv_async_t *async)
     uv_close((uv_handle_t *)async, NULL);
 }
 
+static void on_candidates_ready(void *owner)
+{
+    (void)owner; /* who needs them asks them */
+}
+
 /* Without it, what waits for the agent is refused, and says so at once. */
-static void on_candidate_failed(void *owner, const char *report)
+static void on_candidates_failed(void *owner, const char *report)
 {
     struct check_agents *a = owner;
 
@@ -173,7 +179,8 @@ static void on_empty(void *owner)
     (void)owner; /* the loop ends by itself */
 }
 
-static const struct agents_events agents_events = {.on_candidate_failed = on_candidate_failed, .on_empty = on_empty};
+static const struct agents_events agents_events = {
+    .on_candidates_ready = on_candidates_ready, .on_candidates_failed = on_candidates_failed, .on_empty = on_empty};
 
 static void run_loop(void *data)
 {
@@ -196,7 +203,7 @@ static bool agents_begin(struct check_agents *a, struct config *config, struct c
         uv_loop_init(&a->loop);
         uv_async_init(&a->loop, &a->stop, on_stop);
         a->stop.data = a;
-        a->agents = agents_create(&a->loop, &agents_events, a);
+        a->agents = agents_create(&a->loop, LIMIT_MODULE_LOAD_MS, &agents_events, a);
         good = agents_prepare(a->agents, &others, AGENTS_PROMPT_ON_TERMINAL, findings);
         free(others.modules);
         uv_thread_create(&a->thread, run_loop, a);

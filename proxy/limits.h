@@ -85,10 +85,11 @@ enum {
     LIMIT_PEER_COST_ROWS = 2048,               /* a power of two; twice as many, of 8 bytes */
     LIMIT_STEPS_BEFORE_BEHIND = 7,             /* then one of those behind has its turn, although others wait */
 
-    LIMIT_PROBES = 16,             /* targets that yett check --live looks at at a time */
-    LIMIT_PROBE_SETTLE_MS = 1000,  /* TLS 1.3: how long a server has to refuse our certificate after the handshake */
-    LIMIT_PROBE_TELL_MS = 2000,    /* of a check that takes longer it is told what it waits for, each so often */
-    LIMIT_PROBE_MODULE_MS = 10000, /* for a PKCS#11 module to load and list its tokens */
+    LIMIT_PROBES = 16,            /* targets that yett check --live looks at at a time */
+    LIMIT_PROBE_SETTLE_MS = 1000, /* TLS 1.3: how long a server has to refuse our certificate after the handshake */
+    LIMIT_PROBE_TELL_MS = 2000,   /* of a check that takes longer it is told what it waits for, each so often */
+    LIMIT_MODULE_LOAD_MS = 20000, /* for a PKCS#11 module to load, at yett check and for its agent; with --live also
+                                   * to list its tokens */
     LIMIT_PROBE_MODULE_BYTES = 256 * 1024, /* of that list */
 
     LIMIT_ISSUER_TIMEOUT_MS = 3000, /* for one question, waiting for others included */

@@ -12,7 +12,7 @@
  *                      | access rules                          | target rules    |
  *                      `-----------------> CONNECT <-----------'-----------------'
  *                                             | (via = ...)
- *                                         TARGET_VIA
+ *                                         TARGET_VIA           (one connection to the proxy for each target in turn)
  *                                             | PROXY header
  *                                         TARGET_NEGOTIATE     (connect_tls = starttls; or the header goes out slowly)
  *                                             |

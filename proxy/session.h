@@ -17,7 +17,7 @@ enum session_state {
     SESSION_CLIENT_GO_AHEAD,  /* the go-ahead is on its way; nothing else may follow it in plain text */
     SESSION_CLIENT_TLS,
     SESSION_CONNECT,          /* resolving and connecting */
-    SESSION_TARGET_VIA,       /* CONNECT through an upstream HTTP proxy */
+    SESSION_TARGET_VIA,       /* CONNECT through an upstream HTTP proxy, for one target after the other */
     SESSION_TARGET_NEGOTIATE, /* STARTTLS with the target */
     SESSION_TARGET_TLS,
     SESSION_TARGET_GREETING, /* the client has been greeted: the target's own greeting is eaten */
@@ -98,6 +98,7 @@ struct session {
     bool connect_done;               /* the connector has told: the target is attached, or ... */
     enum connect_status connect_status;
     char *connect_error;             /* ... why not */
+    size_t via_target;               /* of connect: the one the upstream proxy is asked for */
     struct session_probe *probe;     /* borrowed; NULL: a real session */
     struct starttls_filter *filter;
     bool filter_ready;               /* it filters no more, but still holds something back */

@@ -51,6 +51,9 @@ void session_leave_exchange(struct session *s);
 
 /* session_target.c: names and addresses of the target under way */
 void session_start_connecting(struct session *s);
+/* In SESSION_TARGET_VIA: begins to connect to the upstream proxy again, for the next target. false: there is none.
+ * `why` is for the log: what became of this one. */
+bool session_try_next_target(struct session *s, const char *why);
 bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it is counted */
 bool session_send_proxy_header(struct session *s); /* false: it is too large */
 void session_start_target_tls(struct session *s);

@@ -3,6 +3,7 @@
 
 #include "proxy/access.h"
 #include "proxy/limits.h"
+#include "proxy/log.h"
 #include "starttls/proxy_header.h"
 #include "base/slab.h"
 #include <netinet/in.h>
@@ -55,7 +56,7 @@ static void note_target(struct session *s, const struct connect_result *result)
     else if (s->service->protocol == STARTTLS_HTTP_CONNECT)
         target = &s->asked;
     else
-        target = &config->connect[config->via == NULL ? result->target : 0];
+        target = &config->connect[config->via == NULL ? result->target : s->via_target];
     name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
     if (result->address != NULL)
         resolve_address_text(result->address, address, sizeof(address));
@@ -111,6 +112,26 @@ void session_start_connecting(struct session *s)
     if (s->target_text == NULL && options.target_count > 0)
         set_target(s, NULL, 0, options.targets[0].text);
     s->connector = connector_create(&options);
+}
+
+bool session_try_next_target(struct session *s, const char *why)
+{
+    const struct config_service *config = s->service->config;
+
+    assert(s->state == SESSION_TARGET_VIA);
+    if (s->probe != NULL || s->via_target + 1 >= config->connect_count)
+        return false;
+    if (log_wants(LOG_LEVEL_DEBUG))
+        log_line(LOG_LEVEL_DEBUG, "target_passed_over", log_text("conn", s->id), log_text("target", s->target_text),
+                 log_text("reason", why));
+    s->via_target++;
+    leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
+    leg_clear(&s->target);
+    leg_init(&s->target, s, LEG_TARGET);
+    set_target(s, NULL, 0, config->connect[s->via_target].text);
+    s->connect_done = false;
+    session_start_connecting(s);
+    return true;
 }
 
 void session_start_target_tls(struct session *s)

@@ -13,6 +13,12 @@ static void start_target_machine(struct session *s, enum starttls_protocol proto
     s->target.machine = starttls_connect_create(protocol, &options);
 }
 
+/* Whether TLS comes next where there is nothing to negotiate first. */
+static bool is_tls_next(const struct session *s)
+{
+    return s->service->config->connect_tls == CONFIG_TLS_IMPLICIT || session_is_exchange(s);
+}
+
 /* What comes after each part of the target's side; parts that are not configured are passed over. */
 static void after_target_tls(struct session *s)
 {
@@ -30,7 +36,7 @@ static void after_target_tls(struct session *s)
 /* TLS begins behind all that was said in clear; a long PROXY header may not go out at once. */
 static void after_target_negotiate(struct session *s)
 {
-    if (s->service->config->connect_tls == CONFIG_TLS_NONE && !session_is_exchange(s)) {
+    if (s->service->config->connect_tls != CONFIG_TLS_STARTTLS && !is_tls_next(s)) {
         after_target_tls(s);
         return;
     }
@@ -58,6 +64,17 @@ static void after_target_via(struct session *s)
     }
 }
 
+static void after_connect(struct session *s)
+{
+    if (s->service->config->via == NULL) {
+        after_target_via(s);
+        return;
+    }
+    start_target_machine(s, STARTTLS_HTTP_CONNECT, is_tls_next(s) ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
+    if (s->state == SESSION_CONNECT)
+        session_enter(s, SESSION_TARGET_VIA);
+}
+
 void session_step_connect(struct session *s)
 {
     if (s->connector == NULL && !s->connect_done) {
@@ -69,14 +86,7 @@ void session_step_connect(struct session *s)
     connector_destroy(&s->connector);
     switch (s->connect_status) {
     case CONNECT_OK:
-        if (s->service->config->via != NULL) {
-            start_target_machine(s, STARTTLS_HTTP_CONNECT,
-                                 s->service->config->connect_tls == CONFIG_TLS_IMPLICIT ? MACHINE_ENDS_WITH_TLS
-                                                                                        : MACHINE_ENDS_PLAIN);
-            session_enter(s, SESSION_TARGET_VIA);
-        } else {
-            after_target_via(s);
-        }
+        after_connect(s);
         break;
     case CONNECT_FAILED:
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
@@ -89,20 +99,40 @@ void session_step_connect(struct session *s)
     }
 }
 
+/* Why the target, or the upstream proxy in its place, is gone; owned by the caller. */
+static char *why_gone(const struct leg *target)
+{
+    const char *state = starttls_state_name(target->machine);
+
+    return leg_error(target)[0] == '\0'
+               ? base_printf("the target closed the connection (%s)", state)
+               : base_printf("the target's connection broke (%s): %s", state, leg_error(target));
+}
+
+/* An upstream proxy that has answered for a target that it cannot reach it, or has gone over it. What is not an answer
+ * is no matter of the target. */
+static bool passes_over(struct session *s, const char *why)
+{
+    return s->state == SESSION_TARGET_VIA && session_try_next_target(s, why);
+}
+
 bool session_target_machine_is_done(struct session *s)
 {
     struct leg *target = &s->target;
+    char *why;
     bool ended;
 
     switch (session_run_machine(target, &ended)) {
     case STARTTLS_NEED_MORE:
         if (!ended && target->write_error == 0)
             return false;
+        why = why_gone(target);
+        if (passes_over(s, why)) {
+            free(why);
+            return false;
+        }
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_note_broken(s, SESSION_ENDED_target_failed, target,
-                            base_printf(leg_error(target)[0] == '\0' ? "the target closed the connection (%s)%s"
-                                                                     : "the target's connection broke (%s): %s",
-                                        starttls_state_name(target->machine), leg_error(target)));
+        session_note_broken(s, SESSION_ENDED_target_failed, target, why);
         session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, NULL);
         return false;
     case STARTTLS_UPGRADE:
@@ -114,9 +144,12 @@ bool session_target_machine_is_done(struct session *s)
             return true;
         }
         break; /* it answered what we have not finished saying */
+    case STARTTLS_REFUSED:
+        if (passes_over(s, starttls_error(target->machine)))
+            return false;
+        break;
     case STARTTLS_TARGET:
     case STARTTLS_CLOSE:
-    case STARTTLS_REFUSED:
     case STARTTLS_BROKEN:
         break;
     }
@@ -149,7 +182,9 @@ void session_step_target_tls(struct session *s)
 
 void session_step_target_via(struct session *s)
 {
-    if (session_target_machine_is_done(s))
+    if (s->target.machine == NULL)
+        session_step_connect(s); /* for another target than the first */
+    if (s->state == SESSION_TARGET_VIA && s->target.machine != NULL && session_target_machine_is_done(s))
         after_target_via(s);
 }
 

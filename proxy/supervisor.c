@@ -1,6 +1,7 @@
 /* see proxy/supervisor.h */
 #include "proxy/supervisor_internal.h"
 
+#include "proxy/limits.h"
 #include "proxy/log.h"
 
 #include <signal.h>
@@ -30,7 +31,7 @@ void supervisor_agents_gone(void *owner)
 void supervisor_go_on(struct supervisor *s)
 {
     if (s->state != SUPERVISOR_STOPPING) {
-        if (s->reloading && s->next == NULL && s->generation_count < SUPERVISOR_GENERATIONS_MAX)
+        if (s->reloading && !supervisor_reload_has_begun(s) && s->generation_count < SUPERVISOR_GENERATIONS_MAX)
             supervisor_reload_start(s);
         return;
     }
@@ -150,7 +151,7 @@ static bool prepare(struct supervisor *s)
     spawn_reserve_low_fds();
     s->sockets = listen_sockets_create();
     s->intermediates = intermediates_create(&s->loop, INTERMEDIATES_WRITE_MS);
-    s->agents = agents_create(&s->loop, &supervisor_agents_events, s);
+    s->agents = agents_create(&s->loop, LIMIT_MODULE_LOAD_MS, &supervisor_agents_events, s);
     uv_timer_init(&s->loop, &s->gather_timer);
     s->gather_timer.data = s;
     signals_init(s);

@@ -58,9 +58,12 @@ struct supervisor {
     uint32_t generation_number; /* of the last one started */
     uint64_t worker_deaths;
 
-    /* A reload under way: `next` is starting, or NULL while it waits for an old generation to end. */
+    /* A reload under way waits for an old generation to end, then for new agents with what it has `prepared`, then for
+     * the generation `next`, which is starting. */
     bool reloading;
-    bool reload_again; /* waiters_later wait for one more */
+    bool reload_again;       /* waiters_later wait for one more */
+    struct config *prepared; /* NULL: none */
+    int prepared_fd;         /* its snapshot */
     struct generation *next;
     struct admin *next_admin;
     struct reload_waiter *waiters, *waiters_later;
@@ -83,6 +86,7 @@ void supervisor_go_on(struct supervisor *s); /* after something has ended: is a 
 extern const struct generation_events supervisor_generation_events;
 extern const struct agents_events supervisor_agents_events;
 void supervisor_reload_start(struct supervisor *s);
+bool supervisor_reload_has_begun(const struct supervisor *s); /* the file has been read */
 void supervisor_reload_cancel(struct supervisor *s); /* stopping: nobody waits any longer */
 /* The configuration that is in force, or NULL. */
 const struct config *supervisor_config(const struct supervisor *s);

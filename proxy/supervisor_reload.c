@@ -1,10 +1,12 @@
 /* see proxy/supervisor_internal.h: from a file to a running generation.
  *
  *   supervisor_reload() --> [waits while SUPERVISOR_GENERATIONS_MAX are alive] --> read, parse, prepare
- *       --> generation starts --> on_ready: commit, old ones drain --> finish(good)
- *                             \-> on_failed: abandon               --> finish(bad)
+ *       --> [waits while new agents load their modules] --> generation starts --> on_ready: commit, old ones drain
+ *                |                                                  |                  --> finish(good)
+ *                `--> on_agents_failed: abandon --> finish(bad)     `--> on_failed: abandon --> finish(bad)
  *
- * Order of preparation: what can fail for the administrator's reasons comes first, workers last. */
+ * Order of preparation: what can fail for the administrator's reasons comes first, workers last. So it is with modules,
+ * too: workers may be ready, and accept connections, before a module that they have no use for has failed. */
 #include "proxy/supervisor_internal.h"
 
 #include "proxy/drop.h"
@@ -221,22 +223,6 @@ static void on_failed(void *owner, struct generation *g, const char *why)
     finish(s, RELOAD_BAD, why);
 }
 
-/* Sooner than the workers, which wait for it, would say so, and with the reason. */
-static void on_agent_failed(void *owner, const char *report)
-{
-    struct supervisor *s = owner;
-    struct generation *g = s->next;
-
-    if (g == NULL)
-        return;
-    abandon(s);
-    generation_stop(g);
-    finish(s, RELOAD_BAD, report);
-}
-
-const struct agents_events supervisor_agents_events = {.on_candidate_failed = on_agent_failed,
-                                                       .on_empty = supervisor_agents_gone};
-
 static void on_connection(void *owner, struct generation *g, struct worker_process *w, const char *json)
 {
     supervisor_gather_item(owner, g, w, json);
@@ -303,13 +289,14 @@ const struct generation_events supervisor_generation_events = {.on_ready = on_re
 
 /* --- the steps --- */
 
-/* Takes `config` and `snapshot_fd`. */
-static void start_generation(struct supervisor *s, struct config *config, int snapshot_fd)
+/* On what is prepared. */
+static void start_generation(struct supervisor *s)
 {
     char *error = NULL;
-    struct generation *g = generation_start(&s->loop, ++s->generation_number, config, snapshot_fd, &s->shared,
+    struct generation *g = generation_start(&s->loop, ++s->generation_number, s->prepared, s->prepared_fd, &s->shared,
                                             &supervisor_generation_events, s, &error);
 
+    s->prepared = NULL; /* the generation has it */
     assert(s->generation_count < SUPERVISOR_GENERATIONS_MAX);
     s->generations[s->generation_count++] = g;
     s->next = g;
@@ -320,6 +307,44 @@ static void start_generation(struct supervisor *s, struct config *config, int sn
     finish(s, RELOAD_BAD, error);
     free(error);
 }
+
+static void forget_prepared(struct supervisor *s)
+{
+    if (s->prepared != NULL)
+        close(s->prepared_fd);
+    config_destroy(&s->prepared);
+}
+
+bool supervisor_reload_has_begun(const struct supervisor *s)
+{
+    return s->prepared != NULL || s->next != NULL;
+}
+
+static void on_agents_ready(void *owner)
+{
+    struct supervisor *s = owner;
+
+    if (s->prepared != NULL)
+        start_generation(s);
+}
+
+/* When the workers are starting already: sooner than those who wait for the agent would say so, and with the reason. */
+static void on_agents_failed(void *owner, const char *report)
+{
+    struct supervisor *s = owner;
+
+    if (!supervisor_reload_has_begun(s))
+        return;
+    abandon(s);
+    forget_prepared(s);
+    if (s->next != NULL)
+        generation_stop(s->next);
+    finish(s, RELOAD_BAD, report);
+}
+
+const struct agents_events supervisor_agents_events = {.on_candidates_ready = on_agents_ready,
+                                                       .on_candidates_failed = on_agents_failed,
+                                                       .on_empty = supervisor_agents_gone};
 
 void supervisor_reload_start(struct supervisor *s)
 {
@@ -338,7 +363,10 @@ void supervisor_reload_start(struct supervisor *s)
     config_snapshot_destroy(&snapshot);
     if (snapshot_fd >= 0 && prepare(s, config, &findings)) {
         config_findings_clear(&findings);
-        start_generation(s, config, snapshot_fd);
+        s->prepared = config;
+        s->prepared_fd = snapshot_fd;
+        if (agents_candidates_are_ready(s->agents))
+            start_generation(s);
         return;
     }
     if (snapshot_fd >= 0)
@@ -362,7 +390,7 @@ void supervisor_reload(struct supervisor *s, supervisor_reloaded done, void *dat
         return;
     }
     /* One that has begun may have read the file before its last change: do another. One that has not may be joined. */
-    if (s->reloading && s->next != NULL) {
+    if (s->reloading && supervisor_reload_has_begun(s)) {
         s->reload_again = true;
         waiter_add(&s->waiters_later, done, data);
         return;
@@ -380,8 +408,9 @@ void supervisor_reload_cancel(struct supervisor *s)
 {
     struct reload_waiter *waiters = s->waiters, *later = s->waiters_later;
 
-    if (s->next != NULL)
+    if (supervisor_reload_has_begun(s))
         abandon(s);
+    forget_prepared(s);
     s->next = NULL;
     s->reloading = s->reload_again = false;
     s->waiters = s->waiters_later = NULL;

@@ -74,11 +74,12 @@ int worker_receive(int socket, struct worker_message *message, int *fd)
     ssize_t size;
 
     *fd = -1;
+    /* ECONNRESET: the other end has closed with something of ours unread. It comes once, before what it said last. */
     do
         size = recvmsg(socket, &datagram, MSG_CMSG_CLOEXEC);
-    while (size < 0 && errno == EINTR);
+    while (size < 0 && (errno == EINTR || errno == ECONNRESET));
     if (size < 0)
-        return errno == ECONNRESET ? 0 : -1;
+        return -1;
     if (size == 0)
         return 0; /* no message of ours is empty */
     *fd = take_descriptor(&datagram);

@@ -29,9 +29,10 @@ int tokens_agent_receive(int fd, struct tokens_agent_message *message)
     ssize_t got;
 
     memset(message, 0, sizeof(*message));
+    /* ECONNRESET: the other end has closed with something of ours unread. It comes once, before what it said last. */
     do
         got = recv(fd, message, sizeof(*message), MSG_TRUNC);
-    while (got < 0 && errno == EINTR);
+    while (got < 0 && (errno == EINTR || errno == ECONNRESET));
     if (got <= 0)
         return (int)got;
     message->text[sizeof(message->text) - 1] = '\0';

@@ -418,6 +418,59 @@ class ScriptedServer(EchoServer):
                 self.script(connection)
 
 
+class ConnectProxy(ScriptedServer):
+    """An HTTP proxy that serves CONNECT: it goes where it is asked to, and answers 502 where it cannot. `answers` has what
+    it does for a target instead: a status code; "close" (no answer); "hang"; "leave" (502, and it listens no longer).
+    Keeps the targets that were asked for, one for each connection."""
+
+    def __init__(self, answers=None):
+        super().__init__(self.script)
+        self.answers, self.asked = answers or {}, []
+
+    def script(self, connection):
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            more = connection.recv(1)
+            if not more:
+                return
+            head += more
+        method, target, version = head.split(b"\r\n")[0].decode().split(" ")
+        assert method == "CONNECT" and version == "HTTP/1.1" and f"\r\nHost: {target}\r\n".encode() in head, head
+        self.asked.append(target)
+        answer = self.answers.get(target)
+        if answer == "close":
+            return
+        if answer == "hang":
+            self.stopping.wait()
+            return
+        if answer == "leave":
+            self.server.socket.shutdown(socket.SHUT_RDWR)  # at once, also while the server's thread polls it
+        if answer is None:
+            with contextlib.suppress(OSError), \
+                    socket.create_connection(target.replace("[", "").replace("]", "").rsplit(":", 1), timeout=20) as server:
+                server.settimeout(None)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                self.relay(connection, server)
+                return
+        code = answer if isinstance(answer, int) else 502
+        connection.sendall(b"HTTP/1.1 %d No\r\nContent-Length: 3\r\n\r\nno\n" % code)
+        connection.recv(1)  # the client goes
+
+    @staticmethod
+    def relay(one, other):
+        def pump(source, sink):
+            with contextlib.suppress(OSError):
+                while data := source.recv(65536):
+                    sink.sendall(data)
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_WR)
+
+        back = threading.Thread(target=pump, args=(other, one), daemon=True)
+        back.start()
+        pump(one, other)
+        back.join()
+
+
 class HttpServer:
     """An HTTP server in a thread, for what yett fetches. answers: the body by path; "hang" is never answered, what is not
     there gets a 404. Keeps the paths that were asked for."""

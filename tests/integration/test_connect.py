@@ -2,8 +2,8 @@
 import contextlib
 
 import pytest
-from conftest import connect
-from peers import EchoServer, Nginx, free_port, tool
+from conftest import Yett, connect
+from peers import ConnectProxy, EchoServer, Nginx, Postfix, free_port, listens, server_tls, tool, wait_until
 
 
 def proxy(port, allow, extra=""):
@@ -111,7 +111,6 @@ def test_a_target_that_refuses_is_502(yett, port):
 
 
 def test_a_service_reaches_its_target_through_an_upstream_proxy(yett, authority, port):
-    from peers import server_tls
     upstream = free_port()
     with EchoServer(tls=server_tls(authority.localhost)) as backend:
         yett(proxy(upstream, f"localhost:{backend.port}, 127.0.0.0/8:{backend.port}, [::1]:{backend.port}")
@@ -131,3 +130,110 @@ def test_an_upstream_proxy_that_refuses_is_a_failed_target(yett, authority, port
     with contextlib.suppress(ConnectionResetError), connect(port) as s:
         assert s.recv(100) == b""
     running.wait_for_counter("negotiations_failed_total", service="out")
+
+
+def through(port, upstream, targets, extra=""):
+    return (f"[service out]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\nconnect = {', '.join(targets)}\n"
+            f"via = 127.0.0.1:{upstream}\n{extra}")
+
+
+def nothing_comes(port):
+    """The connection ends, or is reset, without a byte."""
+    with contextlib.suppress(ConnectionResetError), connect(port) as s:
+        assert s.recv(100) == b""
+
+
+@pytest.mark.parametrize("tls", ["none", "implicit"])
+def test_targets_are_tried_in_turn_through_an_upstream_proxy(yett, authority, port, tls):
+    """Down, refused, not answered for: the next one is asked for, over a connection of its own, and verified by its own
+    name. One behind the first that is reached is not asked for."""
+    with EchoServer(tls=server_tls(authority.localhost) if tls == "implicit" else None) as backend, \
+            ConnectProxy({"forbidden.test:1": 403, "closing.test:1": "close"}) as upstream:
+        targets = [f"127.0.0.1:{free_port()}", "forbidden.test:1", "closing.test:1", f"localhost:{backend.port}", "never.test:1"]
+        running = yett(through(port, upstream.port, targets, f"connect_tls = {tls}\n" + (
+            f"trust = file:{authority.cert}\n" if tls == "implicit" else "insecure_plaintext_connect = yes\n")))
+        for turn in (1, 2):
+            with connect(port) as s:
+                s.sendall(b"in turn")
+                assert s.recv(100) == b"in turn"
+            assert upstream.asked == targets[:4] * turn
+            assert (upstream.connections, backend.connections) == (4 * turn, turn)
+        running.wait_for_counter("connections_total", 2)
+        assert running.counter("targets_failed_total") == running.counter("negotiations_failed_total") == 0
+
+
+def test_starttls_with_the_second_target_through_an_upstream_proxy(yett, authority, folder, port):
+    with Postfix(folder / "postfix", authority.localhost) as postfix, ConnectProxy() as upstream:
+        targets = [f"localhost:{free_port()}", f"localhost:{postfix.port}"]
+        yett(through(port, upstream.port, targets, f"connect_tls = starttls\ntrust = file:{authority.cert}\n")
+             .replace("protocol = tcp", "protocol = smtp"))
+        tool("swaks", "--server", f"127.0.0.1:{port}", "--from", "bob@example.org", "--to", "alice@example.org",
+             "--header", "Subject: by the second")
+        postfix.wait_for_mail("by the second")
+        assert upstream.asked == targets
+
+
+@pytest.mark.parametrize("answers, asked, target, reason", [
+    ({"a.test:1": 502, "b.test:1": 504}, ["a.test:1", "b.test:1"], "b.test:1", "answers CONNECT with 504"),
+    ({"a.test:1": 502, "b.test:1": "close"}, ["a.test:1", "b.test:1"], "b.test:1", "the target closed the connection"),
+    ({"a.test:1": "leave"}, ["a.test:1"], "b.test:1", "cannot connect to 127.0.0.1"),  # nor to the proxy: that is the end
+    ({"a.test:1": "hang"}, ["a.test:1"], "a.test:1", "not ready in time (target_via)"),  # the time is for all of them
+    ({"a.test:1": 502, "b.test:1": "hang"}, ["a.test:1", "b.test:1"], "b.test:1", "not ready in time (target_via)"),
+])
+def test_no_target_is_reached_through_an_upstream_proxy(yett, port, answers, asked, target, reason):
+    with ConnectProxy(answers) as upstream:
+        running = yett(through(port, upstream.port, ["a.test:1", "b.test:1"],
+                               "insecure_plaintext_connect = yes\nhandshake_timeout = 3s\n"))
+        nothing_comes(port)
+        line = running.wait_for_log("target_failed")
+        assert reason in line, line
+        assert f'"target":"{target}' in line, line
+        assert upstream.asked == asked
+        running.wait_for_counter("targets_failed_total" if "CONNECT" not in reason else "negotiations_failed_total")
+        assert len(running.log_lines("target_failed")) == 1
+
+
+def test_a_target_that_fails_behind_the_upstream_proxy_is_the_end(yett, authority, port):
+    """As without one: who answers is the target, and if it cannot prove who it is, nobody else is asked."""
+    with EchoServer(tls=server_tls(authority.server("elsewhere.test"))) as wrong, \
+            EchoServer(tls=server_tls(authority.localhost)) as right, ConnectProxy() as upstream:
+        targets = [f"localhost:{wrong.port}", f"localhost:{right.port}"]
+        running = yett(through(port, upstream.port, targets, f"connect_tls = implicit\ntrust = file:{authority.cert}\n"))
+        nothing_comes(port)
+        running.wait_for_log("target_tls_failed")
+        assert upstream.asked == targets[:1]
+
+
+def test_clients_leave_while_targets_are_tried(yett, port):
+    """At any step of it; none stays behind."""
+    with ConnectProxy({"a.test:1": 502, "b.test:1": "hang"}) as upstream:
+        running = yett(through(port, upstream.port, ["a.test:1", "b.test:1"], "insecure_plaintext_connect = yes\n"))
+        for i in range(30):
+            before = len(upstream.asked)
+            with connect(port):
+                if i % 3 > 0:
+                    wait_until(lambda: len(upstream.asked) >= before + i % 3, "the proxy to be asked")
+        wait_until(lambda: running.counter("connections_open") == 0 and running.counter("connections_total") == 30,
+                   "the sessions to end")
+
+
+def test_what_a_proxy_of_ours_is_asked_for_never_goes_through_another(folder, port):
+    """via is for targets of the configuration: with http-proxy, whose clients name theirs, it is refused by name."""
+    one = Yett(folder / "y", proxy(port, "*:443", f"via = 127.0.0.1:{free_port()}\n"))
+    line = next(i for i, x in enumerate(one.config.read_text().splitlines(), 1) if x.startswith("via"))
+    for command in ("check", "run"):
+        result = one.command(command, check=False)
+        assert result.returncode == 1
+        assert f"{one.config}:{line}: via: does not go with protocol http-proxy" in result.stdout + result.stderr, result
+    assert not listens(port)
+
+
+def test_every_target_is_looked_at_through_the_upstream_proxy(folder, echo, port):
+    with ConnectProxy({"a.test:1": 403}) as upstream:
+        one = Yett(folder / "y", through(port, upstream.port, ["a.test:1", f"127.0.0.1:{echo.port}"],
+                                         "insecure_plaintext_connect = yes\n"))
+        result = one.command("check", "--live", check=False)
+        assert result.returncode == 1
+        assert "service out: a.test:1" in result.stdout and "answers CONNECT with 403" in result.stdout
+        assert f"service out: 127.0.0.1:{echo.port}" in result.stdout and "connected, without TLS" in result.stdout
+        assert sorted(upstream.asked) == sorted(["a.test:1", f"127.0.0.1:{echo.port}"])

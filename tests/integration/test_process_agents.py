@@ -6,8 +6,8 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett, connect
-from peers import client_tls, ended, wait_until
+from conftest import PATIENCE, SLOW_TOKEN, YETT, Yett, connect, sanitizer_lines
+from peers import client_tls, ended, listens, wait_until
 from test_process_reload import echoes
 
 
@@ -100,6 +100,153 @@ def test_a_bad_changed_section_leaves_the_agent(yett, authority, token, echo, po
     assert module(running)["pid"] == agent
     assert echoes(port, authority)
     assert [p.name for p in running.folder.glob("agent-*")] == ["agent-token.sock"]
+
+
+# A module that cannot be loaded and that no identity or trust names: its path, what its agent does, what is said of it. The
+# slow ones fail when the workers, which do not need them, could long be ready.
+UNLOADABLE = {
+    "wrong path": ("/nowhere.so", {}, "/nowhere.so"),
+    "no module": ("/bin/true", {}, "/bin/true"),
+    "fails late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "fail"}, "slow-token.so"),
+    "crashes late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "abort"},
+                     "it crashes as it loads (signal 6, Aborted)"),
+    "ends late": (SLOW_TOKEN, {"YETT_TEST_LOAD_DELAY_MS": 1500, "YETT_TEST_LOAD_END": "exit"}, "status 0"),
+}
+
+
+def unloadable(kind, name="bad"):
+    path, environment, _ = UNLOADABLE[kind]
+    variables = ", ".join(f"{k}={v}" for k, v in environment.items())
+    return f"[module {name}]\npath = {path}\n" + (f"environment = {variables}\n" if variables else "")
+
+
+def place(config, name="bad"):
+    """FILE:LINE of a module's section, as findings begin."""
+    line = next(i for i, x in enumerate(config.read_text().splitlines(), 1) if x == f"[module {name}]")
+    return f"{config}:{line}: module {name}: "
+
+
+@pytest.mark.parametrize("kind", UNLOADABLE)
+def test_no_start_with_a_module_that_cannot_be_loaded(authority, folder, echo, port, kind):
+    one = Yett(folder / "y", unloadable(kind) + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    for command in ("check", "run"):
+        result = one.command(command, check=False)
+        said = [x for x in (result.stdout + result.stderr).splitlines() if x.startswith(place(one.config))]
+        assert result.returncode == 1 and len(said) == 1 and UNLOADABLE[kind][2] in said[0], result
+    assert not listens(port)
+    assert not one.control.exists()
+
+
+@pytest.mark.parametrize("kind", UNLOADABLE)
+def test_no_reload_with_a_module_that_cannot_be_loaded(yett, authority, token, echo, port, kind):
+    uri = token.put(authority.localhost, "server")
+    good = token.settings() + service(port, echo.port, uri)
+    running = yett(good)
+    agent, workers = module(running)["pid"], running.workers()
+    running.configure(unloadable(kind) + good)
+    result = running.command("reload", check=False)
+    assert result.returncode == 1, result
+    assert result.stderr.startswith(place(running.config)) and UNLOADABLE[kind][2] in result.stderr, result
+    assert len(result.stderr.splitlines()) == 1, result
+    assert running.log_lines("reload_failed")
+    assert (module(running)["pid"], running.workers()) == (agent, workers)
+    assert [m["name"] for m in running.status()["modules"]] == ["token"]
+    assert [p.name for p in running.folder.glob("agent-*")] == ["agent-token.sock"]
+    assert echoes(port, authority)
+    running.configure(good)
+    running.command("reload")
+    assert module(running)["pid"] == agent
+    assert echoes(port, authority)
+
+
+def test_every_module_that_cannot_be_loaded_is_told(authority, folder, echo, port):
+    one = Yett(folder / "y", unloadable("crashes late", "one") + unloadable("wrong path", "two")
+               + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    result = one.command("run", check=False)
+    assert result.returncode == 1
+    for name in ("one", "two"):
+        assert any(x.startswith(place(one.config, name)) for x in result.stderr.splitlines()), result
+
+
+def test_a_start_waits_for_a_slow_module(yett, authority, token, echo, port):
+    """One that nobody names; what was said of it is true when the start is over. A token that is not there, or a PIN that
+    is wrong, is no reason against it."""
+    token.pin_file.write_text("999999\n")
+    settings = token.settings(module=SLOW_TOKEN, YETT_TEST_LOAD_DELAY_MS=1500)
+    running = yett(settings + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    assert module(running)["state"] == "ready"
+    assert running.status()["state"] == "running"
+    running.configure(settings.replace("DELAY_MS=1500", f"DELAY_MS=1600, YETT_TEST_GONE_FILE={running.config}")
+                      + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    agent = module(running)["pid"]
+    running.command("reload")
+    assert module(running)["state"] == "ready" and module(running)["pid"] != agent
+    assert echoes(port, authority)
+
+
+HANGS = f"[module bad]\npath = {SLOW_TOKEN}\nenvironment = YETT_TEST_LOAD_DELAY_MS=600000\n"
+
+
+def begin(one, *command):
+    return subprocess.Popen([str(YETT), *command, "-c", str(one.config)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def test_a_stop_does_not_wait_for_a_module(yett, authority, echo, port):
+    """Nor do those who wait for a reload that does."""
+    good = service(port, echo.port, f"file:{authority.localhost.pem}")
+    running = yett(good)
+    running.configure(good + HANGS)
+    with begin(running, "reload") as first:
+        wait_until((running.folder / "agent-bad.sock").exists, "the agent's socket")
+        with begin(running, "reload") as second:
+            assert running.status()["state"] == "reloading"
+            assert echoes(port, authority)
+            running.stop()
+            for one in (first, second):
+                assert (one.wait(60), one.stderr.read()) == (1, "yett is stopping\n")
+    assert not list(running.folder.glob("agent-*"))
+
+
+def test_a_start_that_waits_for_a_module_can_be_stopped(authority, folder, echo, port):
+    one = Yett(folder / "y", service(port, echo.port, f"file:{authority.localhost.pem}") + HANGS)
+    with begin(one, "run") as process:
+        wait_until((one.folder / "agent-bad.sock").exists, "the agent's socket")
+        wait_until(lambda: one.command("status", check=False).returncode == 0, "the control socket")
+        status = one.status()
+        assert (status["state"], status["workers"], status["generation"]) == ("starting", [], 0)
+        assert one.command("connections").returncode == 0
+        one.command("stop")
+        assert process.wait(60) == 1
+        assert not sanitizer_lines(process.stderr.read())
+    assert not list(one.folder.glob("agent-*"))
+
+
+def test_reloads_while_one_waits_for_a_module(yett, authority, echo, port):
+    """They are done after it, with what the file has then."""
+    good = service(port, echo.port, f"file:{authority.localhost.pem}")
+    running = yett(good)
+    running.configure(good + HANGS.replace("600000", "3000, YETT_TEST_LOAD_END=fail"))
+    with begin(running, "reload") as first:
+        wait_until((running.folder / "agent-bad.sock").exists, "the agent's socket")
+        running.configure(good)
+        running.command("reload")
+        assert first.wait(60) == 1
+        assert first.stderr.read().startswith(f"{running.config}:")
+    assert running.status()["generation"] == 2
+    assert running.status()["modules"] == []
+    assert echoes(port, authority)
+
+
+def test_an_agent_that_is_kept_is_not_asked_again(yett, authority, token, echo, port):
+    """Its module cannot be loaded any more, its agent is being started over and over: a reload is about something else."""
+    running = yett(token.settings() + service(port, echo.port, f"file:{authority.localhost.pem}"))
+    agent = module(running)["pid"]
+    pathlib.Path(token.conf).unlink()
+    os.kill(agent, 9)
+    running.wait_for_log("agent_failed")
+    running.command("reload")
+    assert echoes(port, authority)
 
 
 def test_a_module_that_is_no_longer_named_loses_its_agent(yett, authority, token, echo, port):

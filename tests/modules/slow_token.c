@@ -2,6 +2,8 @@
  * benchmarks; everything is set by environment variables, read at C_Initialize():
  *
  *   YETT_TEST_MODULE           the module behind; default /usr/lib/softhsm/libsofthsm2.so
+ *   YETT_TEST_LOAD_DELAY_MS    C_Initialize takes this much longer; default 0
+ *   YETT_TEST_LOAD_END         what it comes to then: "abort", "exit", or "fail" (CKR_GENERAL_ERROR)
  *   YETT_TEST_SIGN_DELAY_MS    C_Sign takes this much longer, in each session by itself; default 200
  *   YETT_TEST_COUNT_FILE       gets a line with the function's name for each call of those named in the table below
  *   YETT_TEST_GONE_FILE        while this file exists the token is out: no slot has one, sessions are lost
@@ -38,8 +40,8 @@
 enum { SESSIONS_TRACKED = 256, SLOTS_MAX = 64, FILE_POLL_MS = 10 };
 
 static struct {
-    long sign_delay_ms, sessions_max, abort_at, hang_at, lose_at, pin_tries;
-    const char *count_file, *gone_file, *hang_file, *hidden, *pin_state, *key_pad_pin, *context_pin;
+    long load_delay_ms, sign_delay_ms, sessions_max, abort_at, hang_at, lose_at, pin_tries;
+    const char *load_end, *count_file, *gone_file, *hang_file, *hidden, *pin_state, *key_pad_pin, *context_pin;
     bool needs_finalize, cant_lock, distrust;
 } settings;
 
@@ -63,6 +65,8 @@ static long number(const char *name, long otherwise)
 
 static void settings_read(void)
 {
+    settings.load_delay_ms = number("YETT_TEST_LOAD_DELAY_MS", 0);
+    settings.load_end = getenv("YETT_TEST_LOAD_END");
     settings.sign_delay_ms = number("YETT_TEST_SIGN_DELAY_MS", 200);
     settings.sessions_max = number("YETT_TEST_SESSIONS_MAX", 0);
     settings.abort_at = number("YETT_TEST_ABORT_AT", 0);
@@ -164,6 +168,17 @@ static void pin_state_write(void)
     fclose(file);
 }
 
+static CK_RV bad_end_of_load(void)
+{
+    if (settings.load_end == NULL)
+        return CKR_OK;
+    if (strcmp(settings.load_end, "abort") == 0)
+        abort();
+    if (strcmp(settings.load_end, "exit") == 0)
+        _exit(0);
+    return CKR_GENERAL_ERROR;
+}
+
 static CK_RV slow_initialize(void *args)
 {
     CK_RV rv;
@@ -172,6 +187,10 @@ static CK_RV slow_initialize(void *args)
     if (settings.count_file != NULL && count_fd < 0)
         count_fd = open(settings.count_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     enter("C_Initialize");
+    sleep_ms(settings.load_delay_ms);
+    rv = bad_end_of_load();
+    if (rv != CKR_OK)
+        return leave(rv);
     pin_state_read();
     if (settings.cant_lock && args != NULL)
         return leave(CKR_CANT_LOCK);

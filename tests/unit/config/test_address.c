@@ -65,6 +65,7 @@ static void address_parse_refuses(void **state)
         {"host:65536", "the port must be a number from 1 to 65535, not \"65536\""},
         {"host:imap", "the port must be a number from 1 to 65535, not \"imap\""},
         {"127.1:25", "\"127.1\" is neither a host name nor an address"},
+        {"a.0x:25", "\"a.0x\" is neither a host name nor an address"},
         {"*:25", "\"*\" is neither a host name nor an address"},
         {"a\nb:25", "\"a\\x0ab\" is neither a host name nor an address"},
         {"unix:", "the path of a Unix socket has 1 to 107 bytes, not 0"},

@@ -125,6 +125,22 @@ static void receive_closes_the_descriptor_of_what_is_no_message(void **state)
     close(pipe_ends[0]);
 }
 
+static void receive_gives_last_words_of_who_did_not_listen(void **state)
+{
+    struct worker_message unread = {.event = WORKER_STOP}, words = {.event = WORKER_FAILED, .text = "why"}, got;
+    int fd;
+
+    (void)state;
+    assert_true(worker_send(ends[0], &unread, -1));
+    assert_true(worker_send(ends[1], &words, -1));
+    close(ends[1]);
+    ends[1] = -1;
+    assert_int_equal(worker_receive(ends[0], &got, &fd), 1);
+    assert_int_equal(got.event, WORKER_FAILED);
+    assert_string_equal(got.text, "why");
+    assert_int_equal(worker_receive(ends[0], &got, &fd), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +149,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(receive_tells_the_end, setup, teardown),
         cmocka_unit_test_setup_teardown(receive_refuses_what_is_no_message, setup, teardown),
         cmocka_unit_test_setup_teardown(receive_closes_the_descriptor_of_what_is_no_message, setup, teardown),
+        cmocka_unit_test_setup_teardown(receive_gives_last_words_of_who_did_not_listen, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
