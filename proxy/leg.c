@@ -485,6 +485,14 @@ void leg_keep_fresh(struct leg *leg)
     leg->fresh = span_of(NULL, 0);
 }
 
+void leg_send_ticket(struct leg *leg)
+{
+    if (!engine_is_ours(leg) || leg->end != LEG_END_OPEN)
+        return;
+    tls_engine_send_ticket(leg->engine);
+    flush(leg);
+}
+
 void leg_trim(struct leg *leg)
 {
     buffer_trim(&leg->received);

@@ -108,6 +108,8 @@ void leg_discard_input(struct leg *leg);
 
 /* At the end of a step: what is still fresh is kept. */
 void leg_keep_fresh(struct leg *leg);
+/* A session ticket that waits for the first words to this peer goes without them (tls_engine_send_ticket()). Idempotent. */
+void leg_send_ticket(struct leg *leg);
 /* Give idle buffers back. */
 void leg_trim(struct leg *leg);
 size_t leg_memory(const struct leg *leg);

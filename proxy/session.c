@@ -415,6 +415,7 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
         end_relay(s, SESSION_ENDED_timeout_idle, "nothing was sent either way for idle_timeout");
         return;
     }
+    leg_send_ticket(&s->client); /* at the latest now, LIMIT_IDLE_TRIM_MS after the relay began */
     if (!s->trimmed && idle_ms >= LIMIT_IDLE_TRIM_MS) {
         leg_trim(&s->client);
         leg_trim(&s->target);

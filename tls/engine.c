@@ -339,6 +339,8 @@ enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct span plain
     *consumed = 0;
     if (e->failed)
         return tell_failure(e);
+    if (plaintext.size != 0 && takes_plaintext(e))
+        tls_engine_send_ticket(e);
     while (e->own != NULL && takes_plaintext(e) && *consumed < plaintext.size) {
         size_t part;
 
@@ -396,10 +398,17 @@ enum tls_status tls_engine_take_plaintext(struct tls_engine *e, uint8_t *out, si
     return TLS_OK;
 }
 
+void tls_engine_send_ticket(struct tls_engine *e)
+{
+    if (e->ticket_owed && !e->failed && !e->closing)
+        tls_server_ticket_send(e);
+}
+
 void tls_engine_close(struct tls_engine *e)
 {
     if (e->closing || e->failed)
         return;
+    tls_engine_send_ticket(e);
     e->closing = true;
     if (e->own != NULL)
         tls_established_close(e);

@@ -153,10 +153,16 @@ MUST_CHECK enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct
  * straight to `out` where it can. TLS_CLOSED when the peer has ended and everything was taken. */
 MUST_CHECK enum tls_status tls_engine_take_plaintext(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken);
 
+/* A server's session ticket (TLS 1.3) waits for company: it is queued before the first plaintext, or before close_notify,
+ * so that one write, one segment and one wake-up of the client do for both, and a client that leaves before costs none. This
+ * queues it now, if it still waits: call it when nothing has been put for a while, and before tls_engine_trim(). */
+void tls_engine_send_ticket(struct tls_engine *e);
+
 /* Queue close_notify: no more plaintext can be put. Reading goes on (half-close). Idempotent. */
 void tls_engine_close(struct tls_engine *e);
 
-/* Give idle buffers back; call when a leg has nothing in flight. */
+/* Give idle buffers back; call when a leg has nothing in flight. Where NSS's socket is left
+ * behind, a ticket that still waits is not sent any more. */
 void tls_engine_trim(struct tls_engine *e);
 
 bool tls_engine_handshake_done(const struct tls_engine *e);

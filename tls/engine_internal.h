@@ -117,6 +117,7 @@ struct tls_engine {
     const struct tls_site *site; /* server: of that name; NULL: not known yet, or none has it */
     PRFileDesc *model;           /* what fd was made from */
     bool name_chosen;            /* server: a site was found for server_name */
+    bool ticket_owed;            /* server: the client has no session ticket yet */
     bool cert_wanted;            /* client: the server asked for a certificate */
     struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
     struct tls_session *offered; /* client: the session offered to the server; NULL: none */
@@ -194,6 +195,7 @@ enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };
 enum tls_alpn_rule { TLS_ALPN_MATCH, TLS_ALPN_IGNORE };
 void tls_server_hooks_install(struct tls_context *context, PRFileDesc *model, enum tls_alpn_rule alpn);
 void tls_server_socket_prepare(struct tls_engine *e);
+void tls_server_ticket_owe(struct tls_engine *e); /* the handshake is done */
 void tls_server_ticket_send(struct tls_engine *e);
 
 /* client_hooks.c */

@@ -95,6 +95,7 @@ void tls_established_begin(struct tls_engine *e)
         return;
     e->own->plaintext_max = measure_records(e);
     tls_handshake_drop(e);
+    e->ticket_owed = false; /* only NSS could make it */
 }
 
 void tls_established_rest(struct tls_engine *e)

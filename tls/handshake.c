@@ -336,7 +336,7 @@ static enum tls_status finish(struct tls_engine *e, uint64_t written_before)
     read_certificates(e);
     if (e->context->role == TLS_ROLE_SERVER) {
         if (e->version == TLS_VERSION_13)
-            tls_server_ticket_send(e);
+            tls_server_ticket_owe(e);
     } else {
         tls_client_session_settle(e);
     }

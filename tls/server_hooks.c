@@ -168,15 +168,18 @@ void tls_server_socket_prepare(struct tls_engine *e)
         (void)calls->set_time_func(e->fd, time_after_all_tickets, NULL);
 }
 
+void tls_server_ticket_owe(struct tls_engine *e)
+{
+    (void)tls_nss_calls()->set_time_func(e->fd, NULL, NULL);
+    e->ticket_owed = e->context->resumes && tls_runtime_keys()->rsa != NULL;
+}
+
 void tls_server_ticket_send(struct tls_engine *e)
 {
-    const struct tls_nss_calls *calls = tls_nss_calls();
     uint8_t token[TLS_TICKET_TOKEN_SIZE];
 
-    (void)calls->set_time_func(e->fd, NULL, NULL);
-    if (!e->context->resumes || tls_runtime_keys()->rsa == NULL)
-        return;
+    e->ticket_owed = false;
     make_ticket_token(e, token);
     /* Without a ticket the connection is just as good. */
-    (void)calls->send_session_ticket(e->fd, token, sizeof(token));
+    (void)tls_nss_calls()->send_session_ticket(e->fd, token, sizeof(token));
 }

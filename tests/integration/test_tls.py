@@ -108,6 +108,24 @@ def test_sessions_resume_on_every_worker_and_across_a_reload(yett, authority, ec
     running.wait_for_counter("handshakes_server_resumed_total", 20)
 
 
+def test_a_client_that_hears_nothing_gets_its_ticket(yett, authority, echo, port):
+    yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"))
+    context = client_tls(authority, version=ssl.TLSVersion.TLSv1_3)
+    with context.wrap_socket(connect(port), server_hostname="localhost") as s:
+        s.settimeout(0.2)
+
+        def has_ticket():
+            with contextlib.suppress(TimeoutError):
+                assert s.recv(1)
+            return s.session.has_ticket
+
+        assert not s.session.has_ticket
+        wait_until(has_ticket, "a session ticket")
+        session = s.session
+    with context.wrap_socket(connect(port), server_hostname="localhost", session=session) as s:
+        assert s.session_reused
+
+
 def test_gnutls_client_is_served(yett, authority, folder, port):
     with Nginx(folder / "nginx") as backend:
         yett(terminating(port, f"127.0.0.1:{backend.port}", f"file:{authority.localhost_rsa.pem}"))

@@ -105,6 +105,81 @@ static void resume_tls13(void **state)
     }
 }
 
+static size_t count_records(const struct tls_engine *e)
+{
+    struct tls_record_reader reader = {0};
+    struct span records = tls_engine_records(e);
+    size_t count = 0;
+
+    while (tls_record_reader_next(&reader, &records))
+        count++;
+    return count;
+}
+
+enum company { COMPANY_DATA, COMPANY_CLOSE, COMPANY_NONE, COMPANY_TRIM };
+
+/* Nothing has come, so that the engine may leave NSS's socket. */
+static void trim_server(struct test_pair *p)
+{
+    uint8_t byte;
+    size_t n;
+
+    assert_int_equal(tls_engine_take_plaintext(p->server, &byte, 1, &n), TLS_OK);
+    tls_engine_trim(p->server);
+    assert_true(tls_engine_session(p->server).socket_released);
+}
+
+/* What goes out with the first words of a server; whether the client can resume then. */
+static bool ticket_comes_with(const struct tls_context *client, const struct tls_context *server, enum company company,
+                              size_t records)
+{
+    struct test_pair p;
+    bool resumed;
+    uint8_t byte;
+    size_t n;
+
+    test_pair_init(&p, client, "a.example.org", "key", server);
+    test_pair_handshake(&p);
+    assert_false((tls_engine_wants(p.server) & TLS_HAS_RECORDS) != 0);
+    if (company == COMPANY_DATA)
+        assert_int_equal(tls_engine_put_plaintext(p.server, span_of_string("y"), &n), TLS_OK);
+    else if (company == COMPANY_CLOSE)
+        tls_engine_close(p.server);
+    else if (company == COMPANY_NONE)
+        tls_engine_send_ticket(p.server);
+    else
+        trim_server(&p);
+    tls_engine_send_ticket(p.server); /* there is one for each connection */
+    assert_int_equal(count_records(p.server), records);
+    test_pair_run(&p);
+    (void)!tls_engine_take_plaintext(p.client, &byte, 1, &n);
+    if (company == COMPANY_NONE || company == COMPANY_TRIM)
+        test_pair_send(&p, p.server, p.client, span_of_string("y"));
+    test_pair_clear(&p);
+
+    test_pair_init(&p, client, "a.example.org", "key", server);
+    test_pair_handshake(&p);
+    trim_server(&p); /* no other ticket */
+    tls_engine_close(p.client);
+    test_pair_run(&p);
+    resumed = tls_engine_session(p.client).resumed;
+    test_pair_clear(&p);
+    return resumed;
+}
+
+static void ticket_waits_for_company(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(&f->ec, "one"), *client = client_of(f);
+
+    assert_true(ticket_comes_with(client, server, COMPANY_DATA, 2));
+    assert_true(ticket_comes_with(client, server, COMPANY_CLOSE, 2));
+    assert_true(ticket_comes_with(client, server, COMPANY_NONE, 1));
+    assert_false(ticket_comes_with(client, server, COMPANY_TRIM, 0));
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
+}
+
 /* The peer of a resumed session is what it was found to be before the session was offered. */
 static void resumed_sessions_tell_of_extended_validation(void **state)
 {
@@ -263,6 +338,8 @@ static void no_ticket_after_hello_retry(void **state)
         assert_int_equal(SSL_SetURL(raw.fd, "a.example.org"), SECSuccess);
         assert_int_equal(SSL_SetSockPeerID(raw.fd, "retry"), SECSuccess);
         assert_true(test_raw_handshake(&raw, e));
+        tls_engine_send_ticket(e);
+        test_raw_move(&raw, e);
         (void)test_raw_read(&raw, data, sizeof(data)); /* the ticket */
         if (tls_engine_session(e).resumed != steps[i].resumed)
             fail_msg("step %zu: resumed %d", i, tls_engine_session(e).resumed);
@@ -415,6 +492,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(resume_tls13),
+        cmocka_unit_test(ticket_waits_for_company),
         cmocka_unit_test(resumed_sessions_tell_of_extended_validation),
         cmocka_unit_test(client_contexts_are_apart),
         cmocka_unit_test(foreign_ticket_gets_full_handshake),
