@@ -235,7 +235,8 @@ static void flush(struct leg *leg)
 
         if (bytes.size == 0)
             return;
-        written = transport_write(leg->transport, bytes);
+        written =
+            transport_write(leg->transport, bytes, leg->end == LEG_END_SAID ? TRANSPORT_NEXT_FIN : TRANSPORT_NEXT_ANY);
         if (written < 0) {
             leg->write_error = (int)written;
         } else if (leg->engine != NULL) {
@@ -298,7 +299,7 @@ void leg_alert(struct leg *leg)
 
     if (leg->transport == NULL || !leg->on_pool || leg->records_sent || leg->write_error != 0)
         return;
-    written = transport_write(leg->transport, tls_clear_alert());
+    written = transport_write(leg->transport, tls_clear_alert(), TRANSPORT_NEXT_ANY);
     if (written < 0)
         leg->write_error = (int)written;
 }
@@ -316,7 +317,7 @@ void leg_send(struct leg *leg, struct span bytes)
 {
     assert(leg->to_send.size == 0);
     if (leg->engine == NULL && leg->write_error == 0) {
-        ssize_t written = transport_write(leg->transport, bytes);
+        ssize_t written = transport_write(leg->transport, bytes, TRANSPORT_NEXT_ANY);
 
         if (written < 0)
             leg->write_error = (int)written;

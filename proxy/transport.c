@@ -144,19 +144,38 @@ static void on_written(uv_write_t *request, int status)
         t->events->on_writable(t->owner, status);
 }
 
-ssize_t transport_write(struct transport *t, struct span bytes)
+/* What the kernel takes at once: bytes, or a negative errno, UV_EAGAIN among them. libuv has no way to say that more
+ * comes; past it no bytes can overtake others, since nothing of ours waits in its queue. */
+static ssize_t write_now(struct transport *t, struct span bytes, enum transport_next next)
 {
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.size);
+    uv_os_fd_t fd;
+    ssize_t size;
+
+    if (next == TRANSPORT_NEXT_ANY || uv_fileno(&t->io.handle, &fd) != 0)
+        return uv_try_write(&t->io.stream, &buf, 1);
+    do
+        size = send(fd, bytes.data, bytes.size, MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    if (size >= 0)
+        return size;
+    return errno == EWOULDBLOCK || errno == ENOBUFS ? UV_EAGAIN : uv_translate_sys_error(errno);
+}
+
+ssize_t transport_write(struct transport *t, struct span bytes, enum transport_next next)
+{
     size_t taken = 0, rest;
+    ssize_t size;
+    uv_buf_t buf;
     int result;
 
     if (t->blocked)
         return 0;
-    result = uv_try_write(&t->io.stream, &buf, 1);
-    if (result < 0 && result != UV_EAGAIN)
-        return result;
-    if (result > 0)
-        taken = (size_t)result;
+    size = write_now(t, bytes, next);
+    if (size < 0 && size != UV_EAGAIN)
+        return size;
+    if (size > 0)
+        taken = (size_t)size;
     if (taken == bytes.size)
         return (ssize_t)taken;
     /* The kernel's buffer is full. libuv tells of new room only to who has a write waiting, so a block of the rest waits;

@@ -13,6 +13,7 @@
 
 enum { TRANSPORT_KEEPALIVE_SECONDS = 60 };
 enum transport_type { TRANSPORT_TCP, TRANSPORT_UNIX };
+enum transport_next { TRANSPORT_NEXT_ANY, TRANSPORT_NEXT_FIN /* transport_shutdown(), as soon as all is taken */ };
 enum transport_close { TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_RESET /* TCP: RST, what is unsent is lost */ };
 
 /* What the owner is told. None of these may be NULL once the owner is set. */
@@ -58,8 +59,9 @@ void transport_set_owner(struct transport *t, const struct transport_events *eve
 void transport_read_start(struct transport *t);
 void transport_read_stop(struct transport *t);
 
-/* Bytes taken (all, some or none; fewer than offered means blocked), or a negative errno. */
-MUST_CHECK ssize_t transport_write(struct transport *t, struct span bytes);
+/* Bytes taken (all, some or none; fewer than offered means blocked), or a negative errno. What FIN follows may wait for
+ * it in the kernel, so that both are one segment: then transport_shutdown() must come next. */
+MUST_CHECK ssize_t transport_write(struct transport *t, struct span bytes, enum transport_next next);
 bool transport_is_blocked(const struct transport *t);
 
 /* Give the block back, if nothing is on its way. */
