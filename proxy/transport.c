@@ -37,22 +37,20 @@ static void on_connect(uv_connect_t *request, int status)
         t->on_connected(t->owner, status);
 }
 
-/* Three calls; uv_tcp_keepalive() would make five of them. */
-static void set_tcp_options(const struct transport *t)
+static void set_option(const struct transport *t, int level, int name, int value)
 {
-    static const struct {
-        int level, name, value;
-    } options[] = {
-        {IPPROTO_TCP, TCP_NODELAY, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
-        {IPPROTO_TCP, TCP_KEEPIDLE, TRANSPORT_KEEPALIVE_SECONDS},
-    };
     uv_os_fd_t fd;
 
-    if (uv_fileno(&t->io.handle, &fd) != 0)
-        return;
-    for (size_t i = 0; i < ARRAY_LEN(options); i++)
-        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+    if (uv_fileno(&t->io.handle, &fd) == 0)
+        (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+/* uv_tcp_keepalive() would make three calls of these two. */
+static void set_keepalive(struct transport *t)
+{
+    t->keepalive_owed = false;
+    set_option(t, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(t, IPPROTO_TCP, TCP_KEEPIDLE, TRANSPORT_KEEPALIVE_SECONDS);
 }
 
 int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
@@ -70,8 +68,10 @@ int transport_connect(struct transport *t, const struct sockaddr *address, const
         return 0;
     }
     result = uv_tcp_connect(&t->request.connect, &t->io.tcp, address, on_connect);
-    if (result == 0)
-        set_tcp_options(t);
+    if (result == 0) {
+        set_option(t, IPPROTO_TCP, TCP_NODELAY, 1);
+        t->keepalive_owed = true;
+    }
     return result;
 }
 
@@ -199,6 +199,8 @@ bool transport_is_blocked(const struct transport *t)
 
 void transport_trim(struct transport *t)
 {
+    if (t->keepalive_owed)
+        set_keepalive(t);
     if (t->blocked)
         return;
     free(t->wire);

@@ -42,6 +42,7 @@ struct transport {
     uint8_t *wire; /* LIMIT_WIRE_BLOCK bytes for what is on its way; kept until transport_trim() */
     bool blocked;  /* a write is on its way */
     bool reading;
+    bool keepalive_owed; /* connected by us, and never idle yet: see transport_trim() */
 };
 
 struct transport *transport_create(uv_loop_t *loop, enum transport_type type);
@@ -64,7 +65,9 @@ void transport_read_stop(struct transport *t);
 MUST_CHECK ssize_t transport_write(struct transport *t, struct span bytes, enum transport_next next);
 bool transport_is_blocked(const struct transport *t);
 
-/* Give the block back, if nothing is on its way. */
+/* It is idle: give the block back, if nothing is on its way. From the first time on the kernel looks for the peer after
+ * TRANSPORT_KEEPALIVE_SECONDS of silence (accepted sockets: always, proxy/listener.h); most connections never get here, and
+ * need not pay for that. */
 void transport_trim(struct transport *t);
 
 /* Send FIN. Call when not blocked. */

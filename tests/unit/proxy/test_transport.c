@@ -5,6 +5,7 @@
 #include "tcp_segments.h"
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,12 +171,58 @@ static void last_words_to_nobody_fail(void **state)
     stop(&f);
 }
 
+static void on_connected(void *owner, int error)
+{
+    *(int *)owner = error;
+}
+
+static int option_of(const struct transport *t, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    uv_os_fd_t fd;
+
+    assert_int_equal(uv_fileno(&t->io.handle, &fd), 0);
+    assert_int_equal(getsockopt(fd, level, name, &value, &size), 0);
+    return value;
+}
+
+static void connected_sockets_are_kept_alive_once_idle(void **state)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    int listening = socket(AF_INET, SOCK_STREAM, 0), told = 1;
+    struct transport *t;
+    uv_loop_t loop;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(bind(listening, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(getsockname(listening, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(listen(listening, 1), 0);
+    t = transport_create(&loop, TRANSPORT_TCP);
+    assert_int_equal(transport_connect(t, (const struct sockaddr *)&address, NULL, on_connected, &told), 0);
+    while (told > 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(told, 0);
+    assert_int_not_equal(option_of(t, IPPROTO_TCP, TCP_NODELAY), 0);
+    assert_int_equal(option_of(t, SOL_SOCKET, SO_KEEPALIVE), 0);
+    transport_trim(t);
+    assert_int_not_equal(option_of(t, SOL_SOCKET, SO_KEEPALIVE), 0);
+    assert_int_equal(option_of(t, IPPROTO_TCP, TCP_KEEPIDLE), TRANSPORT_KEEPALIVE_SECONDS);
+    transport_close(&t, TRANSPORT_CLOSE_ORDERLY);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    close(listening);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(last_words_and_fin_are_one_segment),
         cmocka_unit_test(last_words_that_block_arrive),
         cmocka_unit_test(last_words_to_nobody_fail),
+        cmocka_unit_test(connected_sockets_are_kept_alive_once_idle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
