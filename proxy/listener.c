@@ -134,9 +134,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         }
         fd = accept4(l->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            l->pause_said = false;
             take(l, fd, &peer);
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            l->pause_said = false; /* all who waited are in: the shortage is over */
             return;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             pause_accepting(l, strerror(errno));

@@ -88,7 +88,7 @@ class Watched:
             return sum(x["lines"] for x in self.lines() if x["event"] == "log_suppressed")
 
         wait_until(lambda: len(written()) + left_out() >= connections, "lines and what was left out", 60)
-        assert len(written()) + left_out() == connections
+        assert len(written()) + left_out() == connections, self.lines()
         assert len({x["conn"] for x in written()}) == len(written())
         return written()
 

@@ -22,6 +22,8 @@ def test_running_out_of_descriptors_pauses_accepting(yett, authority, echo, port
     for s in waiting:
         s.close()
     watch.accounted_for(100)
+    # Nor is one shortage taken for many because a session's end made room for one more.
+    assert len(watch.running.log_lines("accept_paused")) == watch.rose("accept_paused_total") == 1
     watch.serves_on(authority, port)
 
 
