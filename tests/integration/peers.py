@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -15,11 +16,20 @@ import threading
 import time
 
 
+PORTS_GIVEN = set()
+
+
 def free_port():
-    """A loopback TCP port nobody listens on now."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A loopback TCP port nobody listens on now, and a different one each time. Not one that the kernel would choose: it
+    chooses the same one twice, and those of connections that are made meanwhile."""
+    while True:
+        port = random.randrange(10000, 32768)  # below Linux' ip_local_port_range
+        if port in PORTS_GIVEN:
+            continue
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            PORTS_GIVEN.add(port)
+            return port
 
 
 def wait_until(condition, what, seconds=20):
