@@ -403,7 +403,8 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
             return tls_engine_fail(e, "foreign_session_ticket",
                                    base_strdup("the client wants to resume a session of another service"));
         }
-        if ((has_no_cert_for_version(e, code) || will_have_no_cert_for_version(e, code)) && start_over(e, &e->version_capped))
+        if ((has_no_cert_for_version(e, code) || will_have_no_cert_for_version(e, code)) &&
+            start_over(e, &e->version_capped))
             continue;
         if (has_no_suite_for_site(e, code) && start_over(e, &e->site_first))
             continue;
