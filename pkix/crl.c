@@ -180,7 +180,7 @@ enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct 
 /* Notes the key in *ctx, a span. */
 static enum pkix_error verify_and_note(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
-    enum pkix_error error = pkix_nss_verify(statement, spki);
+    enum pkix_error error = pkix_nss_verify(statement, spki, NULL);
 
     if (error == PKIX_OK)
         *(struct span *)ctx = spki;

@@ -1,9 +1,11 @@
 /* see pkix/nss_crypto.h */
 #include "pkix/nss_crypto.h"
 #include "base/nss_scope.h"
+#include "pkix/nss_keys.h"
 #include "pkix/signature.h"
 
 #include <nss.h>
+#include <secerr.h>
 #include <secoid.h>
 
 enum { EC_FIELD_BYTES_MAX = 66, EC_SIGNATURE_SIZE_MAX = 2 * EC_FIELD_BYTES_MAX };
@@ -76,16 +78,66 @@ static SECKEYPublicKey *public_key_of(struct span spki)
     return decoded == NULL ? NULL : SECKEY_ExtractPublicKey(decoded);
 }
 
-enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span spki)
+/* A signature in the form PKCS#11 takes. */
+struct check {
+    CK_MECHANISM_TYPE mechanism;
+    SECItem params; /* .data NULL: none */
+    SECItem signature, data;
+};
+
+static bool is_good(SECKEYPublicKey *key, struct check *check)
+{
+    return PK11_VerifyWithMechanism(key, check->mechanism, check->params.data == NULL ? NULL : &check->params,
+                                    &check->signature, &check->data, NULL) == SECSuccess;
+}
+
+/* With a key that was kept. False: there is none, or its token could not judge, which is no verdict on the signature.
+ */
+static bool verify_with_kept(struct pkix_nss_keys *keys, const uint8_t *digest, struct check *check,
+                             enum pkix_error *error)
+{
+    struct pkix_nss_key kept;
+    bool judged;
+
+    if (!pkix_nss_keys_take(keys, digest, &kept))
+        return false;
+    *error = is_good(kept.key, check) ? PKIX_OK : PKIX_BAD_SIGNATURE;
+    judged = *error == PKIX_OK || PORT_GetError() == SEC_ERROR_BAD_SIGNATURE;
+    pkix_nss_keys_give_back(keys, &kept);
+    return judged;
+}
+
+static enum pkix_error verify_with_key(struct pkix_nss_keys *keys, struct span spki, struct check *check)
+{
+    uint8_t digest[PKIX_NSS_KEYS_DIGEST_SIZE];
+    enum pkix_error error;
+    SECKEYPublicKey *key;
+
+    if (keys != NULL && !pkix_nss_digest(PKIX_SHA256, spki, digest))
+        keys = NULL;
+    if (keys != NULL && verify_with_kept(keys, digest, check, &error))
+        return error;
+    key = public_key_of(spki);
+    if (key == NULL)
+        return PKIX_UNSUPPORTED_KEY;
+    error = is_good(key, check) ? PKIX_OK : PKIX_BAD_SIGNATURE;
+    if (keys != NULL && error == PKIX_OK)
+        pkix_nss_keys_keep(keys, digest, key);
+    else
+        SECKEY_DestroyPublicKey(key);
+    return error;
+}
+
+enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span spki, struct pkix_nss_keys *keys)
 {
     uint8_t ecdsa[EC_SIGNATURE_SIZE_MAX], digest[PKIX_DIGEST_SIZE_MAX];
     struct pkix_algorithm algorithm;
     struct pkix_key key;
     const struct mechanism_row *row;
     CK_RSA_PKCS_PSS_PARAMS pss;
-    SECItem signature = item_of(statement->signature), data = item_of(statement->data);
-    SECItem params = {.type = siBuffer, .data = NULL, .len = 0};
-    CK_MECHANISM_TYPE mechanism = CKM_INVALID_MECHANISM;
+    struct check check = {.mechanism = CKM_INVALID_MECHANISM,
+                          .signature = item_of(statement->signature),
+                          .data = item_of(statement->data)};
     unsigned cost_us;
     enum pkix_error error;
 
@@ -101,32 +153,23 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
     case PKIX_PADDING_NONE:
         if (!unpack_ecdsa(statement->signature, (key.bits + 7) / 8, ecdsa))
             return PKIX_BAD_SIGNATURE;
-        signature = (SECItem){.type = siBuffer, .data = ecdsa, .len = 2 * ((key.bits + 7) / 8)};
+        check.signature = (SECItem){.type = siBuffer, .data = ecdsa, .len = 2 * ((key.bits + 7) / 8)};
         /* Hashed here: every token has plain ECDSA, not every one the forms with a hash inside. */
         if (!pkix_nss_digest(algorithm.digest, statement->data, digest))
             return PKIX_INTERNAL;
-        data = (SECItem){.type = siBuffer, .data = digest, .len = (unsigned)pkix_digest_size(algorithm.digest)};
-        mechanism = CKM_ECDSA;
+        check.data = (SECItem){.type = siBuffer, .data = digest, .len = (unsigned)pkix_digest_size(algorithm.digest)};
+        check.mechanism = CKM_ECDSA;
         break;
     case PKIX_PADDING_PKCS1:
-        mechanism = row->pkcs1;
+        check.mechanism = row->pkcs1;
         break;
     case PKIX_PADDING_PSS:
-        mechanism = row->pss;
+        check.mechanism = row->pss;
         pss = (CK_RSA_PKCS_PSS_PARAMS){row->digest, row->mgf, pkix_digest_size(algorithm.digest)};
-        params = (SECItem){.type = siBuffer, .data = (unsigned char *)&pss, .len = sizeof(pss)};
+        check.params = (SECItem){.type = siBuffer, .data = (unsigned char *)&pss, .len = sizeof(pss)};
         break;
     }
-    {
-        SCOPED_PUBLIC_KEY public_key = public_key_of(spki);
-
-        if (public_key == NULL)
-            return PKIX_UNSUPPORTED_KEY;
-        if (PK11_VerifyWithMechanism(public_key, mechanism, params.data == NULL ? NULL : &params, &signature, &data,
-                                     NULL) != SECSuccess)
-            return PKIX_BAD_SIGNATURE;
-    }
-    return PKIX_OK;
+    return verify_with_key(keys, spki, &check);
 }
 
 bool pkix_nss_digest(enum pkix_digest digest, struct span data, uint8_t *out)

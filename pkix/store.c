@@ -2,6 +2,7 @@
 #include "pkix/store.h"
 #include "pkix/dn.h"
 #include "pkix/key.h"
+#include "pkix/nss_keys.h"
 #include "pkix/store_internal.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@ struct pkix_store *pkix_store_create(void)
     struct pkix_store *store = base_alloc(sizeof(*store));
 
     store->signatures = pkix_signature_cache_create();
+    store->keys = pkix_nss_keys_create();
     return store;
 }
 
@@ -43,6 +45,7 @@ void pkix_store_destroy(struct pkix_store **store)
     clear_list(&(*store)->intermediates);
     pkix_store_distrust_clear(*store);
     pkix_signature_cache_destroy(&(*store)->signatures);
+    pkix_nss_keys_destroy(&(*store)->keys);
     pkix_intermediates_destroy(&(*store)->remembered);
     free(*store);
     *store = NULL;

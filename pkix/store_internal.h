@@ -37,6 +37,7 @@ struct pkix_store {
     uint32_t *distrust_buckets; /* NULL while there are no rules */
     unsigned distrust_kinds;    /* bits of the kinds there are */
     struct pkix_signature_cache *signatures;
+    struct pkix_nss_keys *keys;            /* of those that had good signatures */
     struct pkix_intermediates *remembered; /* NULL: nothing is */
 };
 

@@ -24,8 +24,9 @@ const struct pkix_limits pkix_limits_default = {
 
 static enum pkix_error verify_signature(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
-    (void)ctx;
-    return pkix_nss_verify(statement, spki);
+    const struct pkix_store *store = ctx;
+
+    return pkix_nss_verify(statement, spki, store->keys);
 }
 
 static enum pkix_error look_at_signature(void *ctx, const struct pkix_signed *statement, struct span spki,
@@ -77,8 +78,11 @@ enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_re
                             struct pkix_verdict **verdict)
 {
     struct pkix_search *search = base_alloc(sizeof(*search));
-    enum pkix_error error = pkix_search_init(search, store, &nss_domain, request);
+    struct pkix_domain domain = nss_domain;
+    enum pkix_error error;
 
+    domain.ctx = (void *)(uintptr_t)store; /* verify_signature() keeps it const */
+    error = pkix_search_init(search, store, &domain, request);
     if (error != PKIX_OK) {
         *verdict = pkix_verdict_create_unread(error);
     } else {
