@@ -29,6 +29,10 @@ static inline bool span_equal(struct span a, struct span b)
 
 /* ASCII case-insensitive comparison; locale does not matter. */
 bool span_equal_nocase(struct span a, struct span b);
+
+/* Whether it is well-formed UTF-8 (RFC 3629: shortest form, no surrogates) without control characters: C0, DEL, C1, and
+ * the two line separators U+2028 and U+2029. */
+bool span_is_clean_utf8(struct span s);
 bool span_starts_with_nocase(struct span s, const char *prefix);
 
 /* The part of `s` after its first `count` bytes. `count` MUST NOT exceed s.size. */

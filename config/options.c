@@ -275,6 +275,42 @@ const struct option *option_find(enum option_section section, const char *name)
     return NULL;
 }
 
+/* Names that the documentation of later versions has, so that nobody is told that another one was meant. Those which
+ * this version has are found before. */
+static const char *const planned[] = {
+    "accelerator",
+    "accept_proxy",
+    "accept_proxy_from",
+    "admin_host",
+    "allow_client",
+    "balance",
+    "connect_for",
+    "connect_credentials",
+    "connect_token",
+    "expiry_warning",
+    "file_keys",
+    "forwarded",
+    "groups",
+    "peer_purpose",
+    "send_xclient",
+    "server_name",
+    "no_suitable_identity",
+    "start",
+    "ticket_lifetime",
+    "users",
+    "via_credentials",
+    "watch",
+    "allow_plain_target",
+};
+
+static bool is_planned(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(planned); i++)
+        if (strcmp(planned[i], name) == 0)
+            return true;
+    return false;
+}
+
 char *option_unknown(enum option_section section, const char *name)
 {
     const char *names[OPTION_COUNT];
@@ -289,6 +325,8 @@ char *option_unknown(enum option_section section, const char *name)
         if (config_options[i].section == section)
             names[count++] = config_options[i].name;
     }
+    if (is_planned(name))
+        return base_printf("%s is not in this version", name);
     nearest = value_nearest(name, names, count);
     quoted = value_quote(name);
     sentence = nearest == NULL ? base_printf("%s has no key %s", here, quoted)

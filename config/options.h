@@ -109,8 +109,8 @@ extern const struct value_word config_protocol_words[];
 /* The row of a key, or NULL. */
 const struct option *option_find(enum option_section section, const char *name);
 
-/* What to say of a key that section does not have: where it belongs, or what may have been meant. Owned by the caller.
- */
+/* What to say of a key that section does not have: where it belongs, that it is for a later version, or what may have
+ * been meant. Owned by the caller. */
 char *option_unknown(enum option_section section, const char *name);
 
 const char *option_section_name(enum option_section section); /* "yett" */

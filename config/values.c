@@ -331,13 +331,16 @@ static size_t distance(const char *a, const char *b)
 
 const char *value_nearest(const char *text, const char *const *names, size_t count)
 {
+    enum { SLIPS_MAX = 3 };
     const char *nearest = NULL;
-    size_t best = strlen(text) / 3 + 1; /* one slip in a short word, several in a long one */
+    size_t size = strlen(text), slips = size < 4 ? 1 : size < 8 ? 2 : SLIPS_MAX;
+    size_t best = slips + 1;
 
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(text, names[i]);
 
-        if (d < best || (d == best && nearest == NULL)) {
+        /* Most of it must be right: of two letters, one that is wrong leaves nothing to recognise. */
+        if (d < best && d * 2 < size + 1) {
             best = d;
             nearest = names[i];
         }

@@ -48,7 +48,7 @@ bool value_is_name(const char *text, size_t size_max);
  * the entry without surrounding blanks, owned by the caller; it may be empty. Returns false at the end. */
 bool value_list_next(const char **cursor, char **item);
 
-/* The name nearest to `text`, or NULL when none is near. */
+/* The name nearest to `text`, or NULL when none is near: one slip in a short word, at most three in a long one. */
 const char *value_nearest(const char *text, const char *const *names, size_t count);
 
 /* base_quote() with a buffer of its own, owned by the caller. */

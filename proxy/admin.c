@@ -7,6 +7,7 @@
 #include "starttls/http.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { ADMIN_READ_SIZE = 4096, ADMIN_REPLY_MAX = 16 * 1024 * 1024, ADMIN_SOCKET_MODE = 0660 };
@@ -20,6 +21,8 @@ struct admin_client {
     } handle;
     uv_timer_t timer; /* the whole request and its answer */
     unsigned handles_open;
+    uint64_t number;  /* in the order they came */
+    bool is_answered; /* its request is whole: what it gets is on its way */
     struct starttls_http *http;
     struct buffer reply;
     uv_write_t write;
@@ -36,6 +39,7 @@ struct admin {
         uv_pipe_t pipe;
     } handle;
     struct admin_client *clients[ADMIN_CLIENTS_MAX];
+    uint64_t accepted;
 };
 
 /* --- clients --- */
@@ -97,6 +101,7 @@ static void send_reply(struct admin_client *c)
     uv_buf_t buf = uv_buf_init((char *)(uintptr_t)reply.data, (unsigned)reply.size);
 
     uv_read_stop(&c->handle.stream);
+    c->is_answered = true;
     c->write.data = c;
     if (uv_write(&c->write, &c->handle.stream, &buf, 1, on_written) != 0)
         client_close(c);
@@ -222,16 +227,55 @@ static void stream_init(uv_loop_t *loop, enum config_address_type type, uv_tcp_t
         uv_tcp_init(loop, tcp);
 }
 
+/* Whether it has said something that the loop has not got round to read. */
+static bool has_input(const struct admin_client *c)
+{
+    uv_os_fd_t fd;
+    char byte;
+
+    return uv_fileno((const uv_handle_t *)&c->handle.stream, &fd) == 0 &&
+           recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* Whom to end first, 0: what has not asked and says nothing; 1: what is in the middle of asking; 2: what is answered.
+ */
+static unsigned rank(const struct admin_client *c)
+{
+    if (c->is_answered)
+        return 2;
+    return has_input(c) ? 1 : 0;
+}
+
+/* A place for one more. Who holds connections and says nothing must not keep monitoring out: where all places are
+ * taken, the oldest of those that wait for nothing but their own request goes. */
+static size_t find_place(struct admin *a)
+{
+    size_t worst = 0;
+    unsigned worst_rank = 0;
+
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++)
+        if (a->clients[i] == NULL)
+            return i;
+    for (size_t i = 0; i < ADMIN_CLIENTS_MAX; i++) {
+        unsigned r = rank(a->clients[i]);
+
+        if (i == 0 || r < worst_rank || (r == worst_rank && a->clients[i]->number < a->clients[worst]->number)) {
+            worst = i;
+            worst_rank = r;
+        }
+    }
+    client_close(a->clients[worst]);
+    return worst;
+}
+
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct admin *a = stream->data;
     struct admin_client *c;
-    size_t place = 0;
+    size_t place;
 
     if (status != 0)
         return;
-    while (place < ADMIN_CLIENTS_MAX && a->clients[place] != NULL)
-        place++;
     c = base_alloc(sizeof(*c));
     c->http = starttls_http_create(STARTTLS_HTTP_REQUEST);
     buffer_init(&c->reply, ADMIN_REPLY_MAX);
@@ -239,12 +283,13 @@ static void on_connection(uv_stream_t *stream, int status)
     uv_timer_init(stream->loop, &c->timer);
     c->handles_open = 2;
     c->handle.stream.data = c->timer.data = c;
-    if (uv_accept(stream, &c->handle.stream) != 0 || place == ADMIN_CLIENTS_MAX ||
-        uv_read_start(&c->handle.stream, on_alloc, on_read) != 0) {
+    if (uv_accept(stream, &c->handle.stream) != 0 || uv_read_start(&c->handle.stream, on_alloc, on_read) != 0) {
         client_close(c);
         return;
     }
+    place = find_place(a);
     c->admin = a;
+    c->number = a->accepted++;
     a->clients[place] = c;
     uv_timer_start(&c->timer, on_client_timeout, ADMIN_REQUEST_MS_MAX, 0);
 }

@@ -6,7 +6,8 @@
  *
  * It only shows; nothing can be changed here. One request a connection. On an IP address the Host field must be a
  * literal or "localhost": a page in somebody's browser could otherwise read all this under a name that it lets resolve
- * to 127.0.0.1. Threads: the loop's. */
+ * to 127.0.0.1. A request and its answer have ADMIN_REQUEST_MS_MAX; of ADMIN_CLIENTS_MAX connections at a time the
+ * oldest that has not asked anything makes room for a new one. Threads: the loop's. */
 #ifndef YETT_PROXY_ADMIN_H
 #define YETT_PROXY_ADMIN_H
 

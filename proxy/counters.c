@@ -37,7 +37,7 @@ static const char *const helps[] = {
     COUNTERS_LIST(COUNTERS_HELP)
 #undef COUNTERS_HELP
 };
-enum counter_kind { COUNTER_KIND_COUNTER, COUNTER_KIND_GAUGE };
+enum counter_kind { COUNTER_KIND_COUNTER, COUNTER_KIND_GAUGE, COUNTER_KIND_SECONDS };
 static const enum counter_kind kinds[] = {
 #define COUNTERS_KIND(name, kind, help) COUNTER_KIND_##kind,
     COUNTERS_LIST(COUNTERS_KIND)
@@ -133,4 +133,9 @@ const char *counter_help(enum counter which)
 bool counter_is_gauge(enum counter which)
 {
     return kinds[which] == COUNTER_KIND_GAUGE;
+}
+
+unsigned counter_scale(enum counter which)
+{
+    return kinds[which] == COUNTER_KIND_SECONDS ? 1000000 : 1;
 }

@@ -10,7 +10,8 @@
 #include "base/base.h"
 #include <stdatomic.h>
 
-/* X(name, kind, help): exported as yett_<name>; counters end in _total (or a unit and _total), gauges do not. */
+/* X(name, kind, help): exported as yett_<name>; counters end in _total, gauges do not. What has a unit is shown in its
+ * base unit (seconds, bytes), which comes before that end; what is counted of a SECONDS counter are microseconds. */
 #define COUNTERS_LIST(X)                                                                                               \
     X(connections_open, GAUGE, "Sessions open now")                                                                    \
     X(connections_total, COUNTER, "Sessions accepted")                                                                 \
@@ -24,7 +25,7 @@
     X(handshakes_client_failed_total, COUNTER, "TLS handshakes failed as a client")                                    \
     X(verifications_failed_total, COUNTER, "Peer certificates refused")                                                \
     X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                         \
-    X(verification_microseconds_total, COUNTER, "Processor time of verifying peers' certificates")                     \
+    X(verification_seconds_total, SECONDS, "Processor time of verifying peers' certificates")                          \
     X(access_denied_total, COUNTER, "Verified clients or requested targets that no rule allows")                       \
     X(negotiations_failed_total, COUNTER,                                                                              \
       "Plain-text phases (STARTTLS, CONNECT) that broke the protocol or were refused")                                 \
@@ -87,5 +88,8 @@ uint64_t counters_read(const struct counters *c, size_t service_index, enum coun
 const char *counter_name(enum counter which);
 const char *counter_help(enum counter which);
 bool counter_is_gauge(enum counter which);
+
+/* How many of what is counted make one of what is shown: 1, or 1000000 where microseconds are shown as seconds. */
+unsigned counter_scale(enum counter which);
 
 #endif

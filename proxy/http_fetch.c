@@ -4,6 +4,7 @@
 #include "proxy/limits.h"
 #include "proxy/resolve.h"
 #include "starttls/http.h"
+#include "starttls/limits.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -441,31 +442,70 @@ static enum http_fetch_status receive_body(const struct http_fetch_request *r, i
     return status;
 }
 
+/* One head. *rest is what came in `block` and has not been looked at, before and after. */
+static enum http_fetch_status receive_head(const struct http_fetch_request *r, int fd, struct starttls_http *head,
+                                           uint8_t *block, struct span *rest, char **error)
+{
+    enum starttls_status parsed = STARTTLS_NEED_MORE;
+
+    for (;;) {
+        size_t size, consumed = 0;
+        enum http_fetch_status status;
+
+        if (rest->size > 0)
+            parsed = starttls_http_put(head, *rest, &consumed);
+        *rest = span_skip(*rest, consumed);
+        if (parsed == STARTTLS_BROKEN)
+            return fail_answer(starttls_http_error(head), error);
+        if (parsed != STARTTLS_NEED_MORE)
+            return HTTP_FETCH_OK;
+        status = receive(r, fd, block, &size, error);
+        if (status == HTTP_FETCH_OK && size == 0)
+            status = fail_answer("the connection ended early", error);
+        if (status != HTTP_FETCH_OK)
+            return status;
+        *rest = span_of(block, size);
+    }
+}
+
+static bool is_interim(const struct starttls_http *head)
+{
+    unsigned code = starttls_http_status_code(head);
+
+    return code / 100 == 1 && code != 101; /* nobody asked for another protocol */
+}
+
+/* The head of the answer that counts. A client MUST be able to read interim ones before it (RFC 9110 section 15.2). */
+static enum http_fetch_status receive_final_head(const struct http_fetch_request *r, int fd,
+                                                 struct starttls_http **head, uint8_t *block, struct span *rest,
+                                                 char **error)
+{
+    for (unsigned interim = 0;; interim++) {
+        enum http_fetch_status status = receive_head(r, fd, *head, block, rest, error);
+
+        if (status != HTTP_FETCH_OK || !is_interim(*head))
+            return status;
+        if (interim == STARTTLS_HTTP_INTERIM_MAX)
+            return fail_answer("there are too many interim responses before it", error);
+        starttls_http_destroy(head);
+        *head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+    }
+}
+
 static enum http_fetch_status receive_answer(const struct http_fetch_request *r, int fd, uint8_t **answer,
                                              size_t *answer_size, char **error)
 {
     struct starttls_http *head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
-    enum starttls_status parsed = STARTTLS_NEED_MORE;
-    enum http_fetch_status status = HTTP_FETCH_OK;
     uint8_t block[READ_BLOCK];
-    size_t size = 0, consumed = 0;
+    struct span rest = {0};
+    enum http_fetch_status status = receive_final_head(r, fd, &head, block, &rest, error);
 
-    while (parsed == STARTTLS_NEED_MORE && status == HTTP_FETCH_OK) {
-        status = receive(r, fd, block, &size, error);
-        if (status == HTTP_FETCH_OK && size == 0)
-            status = fail_answer("the connection ended early", error);
-        else if (status == HTTP_FETCH_OK)
-            parsed = starttls_http_put(head, span_of(block, size), &consumed);
-    }
-    if (status == HTTP_FETCH_OK && parsed == STARTTLS_BROKEN)
-        status = fail_answer(starttls_http_error(head), error);
     if (status == HTTP_FETCH_OK && starttls_http_status_code(head) != STATUS_OK) {
         *error = base_printf("the answer has the status %u", starttls_http_status_code(head));
         status = HTTP_FETCH_BAD_ANSWER;
     }
     if (status == HTTP_FETCH_OK)
-        status = receive_body(r, fd, head, block, span_of(block + consumed, size - consumed), answer, answer_size,
-                              error);
+        status = receive_body(r, fd, head, block, rest, answer, answer_size, error);
     starttls_http_destroy(&head);
     return status;
 }

@@ -50,11 +50,26 @@ static void print_head(FILE *out, const char *name, const char *help, bool gauge
     fprintf(out, "# HELP yett_%s %s\n# TYPE yett_%s %s\n", name, help, name, gauge ? "gauge" : "counter");
 }
 
-static void print_labelled(FILE *out, const char *name, const char *label, const char *value, json_int_t number)
+static void print_labels(FILE *out, const char *name, const char *label, const char *value)
 {
     fprintf(out, "yett_%s{%s=\"", name, label);
     print_escaped(out, value);
-    fprintf(out, "\"} %" JSON_INTEGER_FORMAT "\n", number);
+    fputs("\"} ", out);
+}
+
+static void print_labelled(FILE *out, const char *name, const char *label, const char *value, json_int_t number)
+{
+    print_labels(out, name, label, value);
+    fprintf(out, "%" JSON_INTEGER_FORMAT "\n", number);
+}
+
+/* A number of an object, whole or not. */
+static void print_number(FILE *out, const json_t *number)
+{
+    if (json_is_real(number))
+        fprintf(out, "%.6f\n", json_real_value(number));
+    else
+        fprintf(out, "%" JSON_INTEGER_FORMAT "\n", json_integer_value(number));
 }
 
 static const char *text_of(const json_t *object, const char *key)
@@ -85,8 +100,10 @@ static void print_services(FILE *out, const json_t *services)
 
         print_head(out, counter_name(which), counter_help(which), counter_is_gauge(which));
         json_array_foreach(services, i, service)
-            print_labelled(out, counter_name(which), "service", text_of(service, "name"),
-                           number_of(json_object_get(service, "counters"), counter_name(which)));
+        {
+            print_labels(out, counter_name(which), "service", text_of(service, "name"));
+            print_number(out, json_object_get(json_object_get(service, "counters"), counter_name(which)));
+        }
     }
 }
 

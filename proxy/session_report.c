@@ -15,7 +15,7 @@
 static void count_verification(struct session *s, struct tls_verification verification)
 {
     counter_add(s->counters, COUNTER_signature_checks_total, verification.signature_checks);
-    counter_add(s->counters, COUNTER_verification_microseconds_total, verification.time_us);
+    counter_add(s->counters, COUNTER_verification_seconds_total, verification.time_us);
 }
 
 void session_report_started(const struct session *s)

@@ -89,6 +89,13 @@ static json_t *addresses(const struct config_address *items, size_t count)
     return list;
 }
 
+static json_t *shown(uint64_t counted, enum counter which)
+{
+    unsigned scale = counter_scale(which);
+
+    return scale == 1 ? integer(counted) : json_real((double)counted / scale);
+}
+
 static json_t *service_status(const struct supervisor *s, const struct config_service *service)
 {
     static const char *const tls_modes[] = {"none", "implicit", "starttls"};
@@ -100,7 +107,7 @@ static json_t *service_status(const struct supervisor *s, const struct config_se
                   "connect", addresses(service->connect, service->connect_count));
 
     for (enum counter which = 0; which < COUNTER_COUNT; which++)
-        json_object_set_new(counters, counter_name(which), integer(count_of(s, service->name, which)));
+        json_object_set_new(counters, counter_name(which), shown(count_of(s, service->name, which), which));
     json_object_set_new(status, "counters", counters);
     return status;
 }

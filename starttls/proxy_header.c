@@ -140,6 +140,13 @@ static void put_tlv(struct header *h, unsigned type, struct span value)
     put(h, value.data, value.size);
 }
 
+/* Text that a receiver may log, put into a header or take for a login, as many do. */
+static void put_text_tlv(struct header *h, unsigned type, struct span text)
+{
+    if (span_is_clean_utf8(text))
+        put_tlv(h, type, text);
+}
+
 /* Fill in the 16-bit length at `offset` with what follows it. */
 static void set_length(struct header *h, size_t offset)
 {
@@ -169,7 +176,7 @@ static void put_ssl(struct header *h, const struct starttls_proxy_tls *tls)
     put(h, verify, sizeof(verify));
     put_tlv(h, SUBTYPE_SSL_VERSION, tls->version);
     put_tlv(h, SUBTYPE_SSL_CIPHER, tls->cipher);
-    put_tlv(h, SUBTYPE_SSL_CN, tls->client_common_name);
+    put_text_tlv(h, SUBTYPE_SSL_CN, tls->client_common_name);
     put_tlv(h, SUBTYPE_SSL_CLIENT_CERT, tls->client_cert);
     set_length(h, length_offset);
 }
@@ -214,7 +221,7 @@ bool starttls_proxy_header_v2(const struct starttls_proxy_addresses *addresses, 
     put_addresses(&h, &a);
     if (tls != NULL) {
         put_tlv(&h, TYPE_ALPN, tls->alpn);
-        put_tlv(&h, TYPE_AUTHORITY, tls->authority);
+        put_text_tlv(&h, TYPE_AUTHORITY, tls->authority);
         if (tls->is_tls)
             put_ssl(&h, tls);
     }

@@ -16,7 +16,9 @@ struct starttls_proxy_addresses {
     uint16_t source_port, destination_port;
 };
 
-/* What version 2 may add. Everything is borrowed; an empty span is left out. */
+/* What version 2 may add. Everything is borrowed; an empty span is left out, and so is a name that is not UTF-8 or has
+ * control characters: a server that writes it into a log or a line would take what follows a CR LF for a line of its
+ * own, and a name that was cleaned could be somebody else's. */
 struct starttls_proxy_tls {
     struct span alpn;               /* PP2_TYPE_ALPN: as negotiated, without a length byte */
     struct span authority;          /* PP2_TYPE_AUTHORITY: the name the client asked for (SNI), UTF-8 */

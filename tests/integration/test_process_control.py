@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 
-from conftest import PATIENCE, YETT, Yett
+from conftest import PATIENCE, TOP, YETT, Yett
 from load import Held
 from peers import free_port, wait_until
 from test_process_reload import echoes, service
@@ -78,6 +78,46 @@ def test_commands_without_a_running_yett(folder, authority):
         assert f"no yett is running at {one.control}" in result.stderr
 
 
+def test_metrics_are_what_prometheus_expects(yett, authority, echo, port):
+    """promtool reads the live page, and finds nothing against it: types, helps, base units, endings."""
+    admin = free_port()
+    running = yett(service(port, echo.port, authority.localhost), settings=f"admin = 127.0.0.1:{admin}\n")
+    assert echoes(port, authority)
+    running.wait_for_counter("connections_total", 1)
+    page = curl(f"http://127.0.0.1:{admin}/metrics").split("\n\n", 1)[1]
+    checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, timeout=60)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    names = re.findall(r"^# TYPE (\w+) (?:counter|gauge)$", page, re.M)
+    assert len(names) == len(set(names)) > 30 and names == re.findall(r"^# HELP (\w+) \S.*$", page, re.M)
+    assert {line.split("{")[0].split(" ")[0] for line in page.splitlines() if line[0] != "#"} == set(names)
+    manual = set(re.findall(r"^\.It Li (yett_\w+)$", (TOP / "packaging/yett.8").read_text(), re.M))
+    assert set(names) - manual == set() and all(name.startswith("yett_module_") for name in manual - set(names))
+    assert re.search(r'^yett_verification_seconds_total\{service="web"\} \d+\.\d{6}$', page, re.M), page
+
+
+def test_silent_connections_do_not_keep_monitoring_out(yett, authority, echo, port, folder):
+    """Somebody opens hundreds of connections to the admin endpoint and says nothing, or half a request, on each."""
+    admin = free_port()
+    listens = f"admin = 127.0.0.1:{admin}\n", f"admin = unix:{folder}/admin.sock\n"
+    running = yett(service(port, echo.port, authority.localhost), settings=listens[0])
+    with contextlib.ExitStack() as held:
+        for i in range(400):
+            s = held.enter_context(socket.create_connection(("127.0.0.1", admin)))
+            if i % 2:
+                s.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127")
+        for _ in range(3):
+            assert curl(f"http://127.0.0.1:{admin}/healthz").startswith("HTTP/1.1 200 ")
+            assert "yett_workers" in curl(f"http://127.0.0.1:{admin}/metrics")
+    running.settings = listens[1]
+    running.configure(service(port, echo.port, authority.localhost))
+    running.command("reload")
+    with contextlib.ExitStack() as held:
+        for _ in range(400):
+            s = held.enter_context(socket.socket(socket.AF_UNIX))
+            wait_until(lambda: s.connect_ex(str(folder / "admin.sock")) == 0, "a place in the queue of the socket")
+        assert curl("http://any/healthz", "--unix-socket", folder / "admin.sock").startswith("HTTP/1.1 200 ")
+
+
 def test_admin(yett, authority, echo, port, folder):
     admin = free_port()
     running = yett(service(port, echo.port, authority.localhost), settings=f"admin = 127.0.0.1:{admin}\n")
@@ -91,7 +131,7 @@ def test_admin(yett, authority, echo, port, folder):
     assert 'yett_connections_total{service="web"} 1\n' in body
     assert 'yett_workers{state="ready"} 2\n' in body
     for line in body.splitlines():
-        assert re.fullmatch(r'# (HELP|TYPE) yett_\w+ .+|yett_\w+(\{\w+="[^"]*"\})? \d+', line), line
+        assert re.fullmatch(r'# (HELP|TYPE) yett_\w+ .+|yett_\w+(\{\w+="[^"]*"\})? \d+(\.\d+)?', line), line
     assert json.loads(curl(url + "/status").split("\n\n", 1)[1])["pid"] == running.process.pid
     assert curl(url + "/").startswith("HTTP/1.1 404 ")
     assert curl(url + "/metrics", "-X", "POST", "-d", "x").startswith("HTTP/1.1 405 ")

@@ -50,6 +50,25 @@ static void span_equal_nocase_folds_ascii_only(void **state)
     assert_false(span_starts_with_nocase(span_of_string("ehl"), "EHLO"));
 }
 
+static void clean_utf8_has_no_controls(void **state)
+{
+    static const char *const clean[] = {
+        "", "Alice", "J\xc3\xbcrgen", "\xe6\x97\xa5\xe6\x9c\xac", "\xf0\x9f\x94\x91", "\xc2\xa0"};
+    static const char *const dirty[] = {
+        "a\r\nb",           "a\nb",     "\t",           "\x7f",         "\xc2\x85",  "\xe2\x80\xa8", /* U+2028 */
+        "\xc0\x80",         "\xc1\xbf", "\xe0\x80\x8a", "\xed\xa0\x80", /* overlong, surrogate */
+        "\xf4\x90\x80\x80", "\xf8\x88", "\xff",         "\xc3",         "a\xe6\x97", "\x80",         "\xc3z",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(clean); i++)
+        assert_true(span_is_clean_utf8(span_of_string(clean[i])));
+    for (size_t i = 0; i < ARRAY_LEN(dirty); i++)
+        if (span_is_clean_utf8(span_of_string(dirty[i])))
+            fail_msg("%zu is taken for clean", i);
+    assert_false(span_is_clean_utf8(span_of("a\0b", 3)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -57,6 +76,7 @@ int main(void)
         cmocka_unit_test(quote_clips_long_text_and_never_overruns),
         cmocka_unit_test(equal_constant_time_compares_every_byte),
         cmocka_unit_test(span_equal_nocase_folds_ascii_only),
+        cmocka_unit_test(clean_utf8_has_no_controls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,8 @@ static void structure_is_checked(void **state)
         {"[service s]\n", "f:1: listen is missing: Where clients connect.\n"
                           "f:1: connect is missing: the server, such as 127.0.0.1:10143\n"},
         {TCP "[module m]\n", "f:4: path is missing: The PKCS#11 module's shared object.\n"},
+        {TCP "accept_proxy = v2\n", "f:4: accept_proxy is not in this version\n"},
+        {TCP "frobnicate = v2\n", "f:4: [service NAME] has no key \"frobnicate\"\n"},
         {TCP "lisen = 127.0.0.1:3\n", "f:4: [service NAME] has no key \"lisen\"; did you mean listen?\n"},
         {TCP "certificate = /x\n", "f:4: [service NAME] has no key \"certificate\"\n"},
         {TCP "workers = 2\n", "f:4: workers does not belong in [service NAME] but in [yett]\n"},

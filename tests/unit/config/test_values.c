@@ -261,7 +261,8 @@ static void list_next_splits_at_commas(void **state)
 
 static void nearest_is_near(void **state)
 {
-    static const char *const names[] = {"listen", "listen_tls", "connect", "connect_tls", "pin"};
+    static const char *const names[] = {"listen", "listen_tls", "connect", "connect_tls",
+                                        "pin",    "send_proxy", "ev",      "path"};
     static const struct {
         const char *text, *want;
     } cases[] = {
@@ -274,6 +275,13 @@ static void nearest_is_near(void **state)
         {"x", NULL},
         {"certificate", NULL},
         {"connecttls", "connect_tls"},
+        {"accept_proxy", NULL}, /* five letters of it are others: another thing */
+        {"recv_proxy", "send_proxy"},
+        {"identity", NULL},
+        {"server_name", NULL},
+        {"ip", NULL},
+        {"paht", "path"},
+        {"pxxx", NULL},
     };
 
     (void)state;

@@ -81,6 +81,23 @@ static void every_counter_has_a_name_a_help_and_the_right_ending(void **state)
     }
 }
 
+/* https://prometheus.io/docs/practices/naming/: base units, and only those. */
+static void units_are_base_units(void **state)
+{
+    static const char *const not_base[] = {"microsecond", "millisecond", "minute", "hour", "kilobyte",
+                                           "percent",     "_us",         "_ms",    "_kb",  "_mb"};
+
+    (void)state;
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        const char *name = counter_name((enum counter)i);
+
+        for (size_t k = 0; k < ARRAY_LEN(not_base); k++)
+            if (strstr(name, not_base[k]) != NULL)
+                fail_msg("%s is not in a base unit", name);
+        assert_int_equal(counter_scale((enum counter)i), strstr(name, "_seconds_") != NULL ? 1000000 : 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +106,7 @@ int main(void)
         cmocka_unit_test(the_shared_memory_cannot_be_resized),
         cmocka_unit_test(map_refuses_what_does_not_fit),
         cmocka_unit_test(every_counter_has_a_name_a_help_and_the_right_ending),
+        cmocka_unit_test(units_are_base_units),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,6 +117,8 @@ static void request_is_as_responders_expect(void **state)
     http_server_stop(&s);
 }
 
+#define EARLY_HINTS "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
 static void answers_are_taken_or_refused(void **state)
 {
     static const struct {
@@ -134,6 +136,14 @@ static void answers_are_taken_or_refused(void **state)
         {"HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\nab", NULL},
         {"HTTP/1.1 200 OK\r\nContent-Le", NULL},
         {"SSH-2.0-OpenSSH\r\n\r\n", NULL},
+        /* RFC 9110 section 15.2: interim responses come before the answer, and are none; but not without end. */
+        {EARLY_HINTS "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "ok"},
+        {"HTTP/1.1 100 Continue\r\n\r\n" EARLY_HINTS "HTTP/1.1 200 OK\r\n\r\nto the end", "to the end"},
+        {EARLY_HINTS EARLY_HINTS EARLY_HINTS EARLY_HINTS EARLY_HINTS "HTTP/1.1 200 OK\r\n\r\nfive", "five"},
+        {EARLY_HINTS EARLY_HINTS EARLY_HINTS EARLY_HINTS EARLY_HINTS EARLY_HINTS "HTTP/1.1 200 OK\r\n\r\nsix", NULL},
+        {EARLY_HINTS, NULL},
+        {EARLY_HINTS "HTTP/1.1 404 Not Found\r\n\r\n", NULL},
+        {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\nx", NULL},
     };
 
     (void)state;
