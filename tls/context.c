@@ -235,6 +235,7 @@ static struct tls_context *context_create(enum tls_role role, const struct pkix_
     struct tls_context *context = base_alloc(sizeof(*context));
 
     context->role = role;
+    context->calls = role == TLS_ROLE_SERVER ? &tls_server_calls : &tls_client_calls;
     context->trust = trust;
     context->identities = base_alloc((identity_count + 1) * sizeof(struct tls_identity *));
     for (size_t i = 0; i < identity_count; i++) {

@@ -1,9 +1,10 @@
 /* tls/engine_internal.h: the inside of contexts and engines. Private to tls/.
  *
  *   engine.c         the flows: records and plaintext in and out
- *   established.c    the same without NSS's socket, once a connection of TLS 1.3 has been idle
+ *   layer.h          who protects the records: layer_nss.c (NSS's socket) or established.c (we ourselves)
  *   record.c         records, and their protection
  *   handshake.c      one step of the handshake, and what is read off NSS when it is done
+ *   handshake_server.c, handshake_client.c  what only one of the two has in it
  *   context.c        contexts: the options, made into model sockets once
  *   server_hooks.c   NSS asks a server: SNI, ALPN, whose ticket is this
  *   client_hooks.c   NSS asks a client: which certificate, and where to keep a session
@@ -17,6 +18,7 @@
 
 #include "tls/engine.h"
 #include "tls/identity_internal.h"
+#include "tls/layer.h"
 #include "tls/limits.h"
 #include "tls/nspr_layer.h"
 
@@ -54,8 +56,22 @@ struct tls_site_name {
 struct tls_sessions;
 struct tls_session;
 
+/* What client and server do differently within the steps that they share. */
+struct tls_role_calls {
+    const char *peer; /* what the other one is, for sentences */
+    void (*prepare)(struct tls_engine *e);
+    /* NSS has gone as far as it can: `done`, or `code` says why not. True: another socket was made, which is to go on
+     * from the same ClientHello. *status is TLS_FAILED where the engine has failed. */
+    bool (*look_again)(struct tls_engine *e, bool done, PRErrorCode code, enum tls_status *status);
+    void (*finished)(struct tls_engine *e);
+    bool (*can_be_judged)(const struct tls_engine *e); /* the peer's certificate may be in the next step */
+    enum tls_status (*give_up)(struct tls_engine *e);
+};
+extern const struct tls_role_calls tls_client_calls, tls_server_calls;
+
 struct tls_context {
     enum tls_role role;
+    const struct tls_role_calls *calls;
     PRFileDesc *model; /* client: the model. Server: that of sites[0], borrowed */
     const struct pkix_store *trust;
     struct tls_revocation revocation;
@@ -86,34 +102,85 @@ struct tls_context {
     struct tls_sessions *sessions;
 };
 
+/* Where an engine is in its life.
+ *
+ *     START --> HELLO --> ANSWERED --> OPEN --> BROKEN
+ *       |         |  \__________________^
+ *       |         |          |
+ *       +---------+----------+-------> REFUSED
+ *
+ * The ends of the two directions within OPEN are `closing` and `peer_closed`: TLS is closed by halves. */
+enum tls_phase {
+    TLS_PHASE_START,    /* no byte of the peer was looked at */
+    TLS_PHASE_HELLO,    /* the peer speaks TLS; a server has not taken its ClientHello yet */
+    TLS_PHASE_ANSWERED, /* a server has taken the ClientHello, and answers */
+    TLS_PHASE_OPEN,     /* the handshake is done */
+    TLS_PHASE_REFUSED,  /* failed in the handshake */
+    TLS_PHASE_BROKEN,   /* failed afterwards */
+    TLS_PHASE_COUNT,
+};
+
+/* What only a handshake needs: on the heap, and gone when it has ended. */
+struct tls_handshake {
+    const char *give_up_name, *give_up_sentence; /* not NULL: no certificate of the peer is accepted any more */
+    bool peer_judged;                            /* the verdict on the peer's certificate was asked for */
+    bool foreign_ticket;                         /* server: start over, and take no ticket */
+    bool tickets_refused;                        /* server: has started over for it */
+    bool version_capped;                         /* server: has started over, and does TLS 1.2 at most */
+    bool site_first; /* server: has started over, with the site of the name that was asked for */
+
+    /* The record layer as seen from outside, to bound a handshake (limits.h). */
+    struct tls_record_reader reader;
+    size_t bytes;
+    unsigned records, alerts, empty_records;
+};
+
+/* What a peer may do again and again, at our cost (limits.h). */
+struct tls_flood {
+    bool seen;            /* too much of it */
+    unsigned handshakes;  /* finished ones: more than one is renegotiation */
+    unsigned key_updates; /* TLS 1.3: of the peer since TLS_KEY_UPDATES_BYTES of data last went by */
+    size_t data_bytes;    /* since then, either way */
+};
+
+/* What the log is told. */
+struct tls_report {
+    const char *error_name; /* static, or NSS's; "" when there is none */
+    char *error;
+    int alert_sent, alert_received;
+    char *stopped_path; /* of the peer's certificate; NULL: none */
+    unsigned signature_checks;
+    uint64_t verification_us; /* processor time */
+    char *ev_policy;          /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */
+};
+
+/* TLS 1.3: the first application traffic secrets, and how many records passed before those that they protect. */
+struct tls_secrets {
+    PK11SymKey *read, *write;
+    bool replaced; /* by a KeyUpdate: they are of no use any more */
+    uint64_t read_before, written_before;
+};
+
 struct tls_engine {
     const struct tls_context *context;
+    enum tls_phase phase;
+    const struct tls_layer *layer; /* who protects the records */
     PRFileDesc *fd; /* NULL until the first step, since an accepted connection that sends nothing shall cost little, and
-                     * again when `own` is there */
-    struct tls_established *own; /* records are protected without NSS's socket; NULL: by it (established.h) */
+                     * again when `own` is there, or the engine has failed */
+    struct tls_established *own; /* of the layer that is ours; NULL: NSS's (established.h) */
+    struct tls_handshake *hs;    /* NULL: it has ended */
     struct tls_transport transport;
     struct buffer plaintext; /* decrypted ahead; only where reading may sign, or the reader has little room */
     char *name;
     char *cache_key;
 
-    bool handshake_done;
-    bool start_checked; /* the first bytes of the peer looked like TLS */
-    bool hello_checked; /* server: the ClientHello was taken */
-    bool flooded;
     unsigned version, cipher_suite; /* 0x0303 or 0x0304, and the suite's number, once the handshake is done */
-    const char *give_up_name, *give_up_sentence; /* not NULL: no certificate of the peer is accepted any more */
-    bool peer_judged; /* the verdict on the peer's certificate was asked for */
-    bool stepped;     /* nothing has come since the last step */
-    bool dry;         /* nothing to decrypt until more records come */
-    bool closing;     /* close_notify was sent */
-    bool peer_closed; /* close_notify was received */
-    bool closed_told; /* TLS_CLOSED was returned */
-    bool failed;
-    bool failure_told;           /* TLS_FAILED was returned */
-    bool foreign_ticket;         /* server: start over, and take no ticket */
-    bool tickets_refused;        /* server: has started over for it */
-    bool version_capped;         /* server: has started over, and does TLS 1.2 at most */
-    bool site_first;             /* server: has started over, with the site of the name that was asked for */
+    bool stepped;                   /* nothing has come since the last step */
+    bool dry;                       /* nothing to decrypt until more records come */
+    bool closing;                   /* close_notify was sent */
+    bool peer_closed;               /* close_notify was received */
+    bool closed_told;               /* TLS_CLOSED was returned */
+    bool failure_told;              /* TLS_FAILED was returned */
     const struct tls_site *site; /* server: of that name; NULL: not known yet, or none has it */
     PRFileDesc *model;           /* what fd was made from */
     bool name_chosen;            /* server: a site was found for server_name */
@@ -122,28 +189,9 @@ struct tls_engine {
     struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
     struct tls_session *offered; /* client: the session offered to the server; NULL: none */
 
-    /* The record layer as seen from outside, to bound a handshake (limits.h). */
-    struct {
-        struct tls_record_reader reader;
-        size_t bytes;
-        unsigned records, alerts, empty_records;
-    } seen;
-
-    /* TLS 1.3: the first application traffic secrets, and how many records passed before those that they protect. */
-    PK11SymKey *read_secret, *write_secret;
-    bool secrets_replaced; /* by a KeyUpdate: they are of no use any more */
-    uint64_t read_before_secret, written_before_secret;
-    unsigned handshakes;  /* finished ones: more than one is renegotiation */
-    unsigned key_updates; /* TLS 1.3: of the peer since TLS_KEY_UPDATES_BYTES of data last went by */
-    size_t data_bytes;    /* since then, either way */
-
-    const char *error_name; /* static, or NSS's; "" when there is none */
-    char *error;
-    int alert_sent, alert_received;
-    char *stopped_path; /* of the peer's certificate; NULL: none */
-    unsigned signature_checks;
-    uint64_t verification_us; /* processor time */
-    char *ev_policy; /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */
+    struct tls_secrets secrets;
+    struct tls_flood flood;
+    struct tls_report report;
 
     char *server_name;
     char *alpn;
@@ -153,6 +201,22 @@ struct tls_engine {
     bool peer_stapled;
     struct tls_session_info info;
 };
+
+static inline bool tls_engine_has_failed(const struct tls_engine *e)
+{
+    return e->phase == TLS_PHASE_REFUSED || e->phase == TLS_PHASE_BROKEN;
+}
+
+/* The handshake was finished, whatever came later. */
+static inline bool tls_engine_was_open(const struct tls_engine *e)
+{
+    return e->phase == TLS_PHASE_OPEN || e->phase == TLS_PHASE_BROKEN;
+}
+
+/* engine.c: the one setter of `phase`. What ends with a phase is freed: the handshake's state when it has ended, and
+ * NSS's socket when the engine has failed, since it would hold on to the peer's certificates (the alert is queued by
+ * then). */
+void tls_engine_enter(struct tls_engine *e, enum tls_phase phase);
 
 static inline struct tls_engine *tls_engine_of(PRFileDesc *fd)
 {
@@ -168,27 +232,30 @@ const char *tls_alert_name(int alert);
 /* Data buys the peer more KeyUpdates (limits.h). What we send counts too: who reads a lot may ask us for a new key. */
 static inline void tls_engine_see_data(struct tls_engine *e, size_t size)
 {
-    e->data_bytes += size;
-    if (e->data_bytes < TLS_KEY_UPDATES_BYTES)
+    e->flood.data_bytes += size;
+    if (e->flood.data_bytes < TLS_KEY_UPDATES_BYTES)
         return;
-    e->data_bytes = 0;
-    e->key_updates = 0;
+    e->flood.data_bytes = 0;
+    e->flood.key_updates = 0;
 }
 
 /* The peer has changed its key. False: too often. */
 static inline bool tls_engine_see_key_update(struct tls_engine *e)
 {
-    return ++e->key_updates <= TLS_KEY_UPDATES_MAX;
+    return ++e->flood.key_updates <= TLS_KEY_UPDATES_MAX;
 }
 
 /* handshake.c */
 enum tls_status tls_handshake_step(struct tls_engine *e);
-void tls_handshake_drop(struct tls_engine *e);
-enum tls_status tls_handshake_give_up(struct tls_engine *e); /* with give_up_name set */
-/* Server: hold the socket to TLS 1.2 where the engine has started over for that. */
-void tls_handshake_cap(struct tls_engine *e);
+void tls_handshake_make_socket(struct tls_engine *e);
+void tls_handshake_drop_socket(struct tls_engine *e);
+/* In place of what NSS has queued, an alert in the clear: the peer has seen nothing of us yet. */
+void tls_handshake_alert_in_clear(struct tls_engine *e, int alert);
 /* The transport ended too early. */
 enum tls_status tls_handshake_closed(struct tls_engine *e);
+
+/* handshake_server.c: hold the socket to TLS 1.2 where the engine has started over for that. */
+void tls_handshake_cap(struct tls_engine *e);
 
 /* server_hooks.c */
 enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };

@@ -114,18 +114,19 @@ static const struct sentence sentences[] = {
 
 void tls_engine_note_error(struct tls_engine *e, const char *name, char *sentence)
 {
-    if (e->error_name[0] != '\0') {
+    if (e->report.error_name[0] != '\0') {
         free(sentence);
         return;
     }
-    e->error_name = name;
-    e->error = sentence;
+    e->report.error_name = name;
+    e->report.error = sentence;
 }
 
 enum tls_status tls_engine_fail(struct tls_engine *e, const char *name, char *sentence)
 {
     tls_engine_note_error(e, name, sentence);
-    e->failed = true;
+    if (!tls_engine_has_failed(e))
+        tls_engine_enter(e, e->phase == TLS_PHASE_OPEN ? TLS_PHASE_BROKEN : TLS_PHASE_REFUSED);
     e->failure_told = true; /* by who gets our result; taken back where that is nobody */
     return TLS_FAILED;
 }
@@ -133,12 +134,12 @@ enum tls_status tls_engine_fail(struct tls_engine *e, const char *name, char *se
 /* The alert says more than the error NSS makes of it. */
 static enum tls_status fail_alert(struct tls_engine *e)
 {
-    const struct alert *alert = find_alert(e->alert_received);
+    const struct alert *alert = find_alert(e->report.alert_received);
 
     if (alert == NULL)
         return tls_engine_fail(
             e, "alert_received_unknown",
-            base_printf("the peer ended the connection with the unknown alert %d", e->alert_received));
+            base_printf("the peer ended the connection with the unknown alert %d", e->report.alert_received));
     return tls_engine_fail(
         e, alert->received,
         base_printf("the peer ended the connection with the alert %s: %s", alert->name, alert->meaning));
@@ -167,16 +168,16 @@ enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
                            ? " (it had asked for a client certificate, and none of ours fits)"
                            : "";
 
-    if (e->error_name[0] != '\0') /* a hook has said it better */
+    if (e->report.error_name[0] != '\0') /* a hook has said it better */
         return tls_engine_fail(e, "", NULL);
-    if (e->alert_received > TLS_ALERT_CLOSE_NOTIFY) {
+    if (e->report.alert_received > TLS_ALERT_CLOSE_NOTIFY) {
         enum tls_status status = fail_alert(e);
 
         if (hint[0] != '\0') {
-            char *longer = base_printf("%s%s", e->error, hint);
+            char *longer = base_printf("%s%s", e->report.error, hint);
 
-            free(e->error);
-            e->error = longer;
+            free(e->report.error);
+            e->report.error = longer;
         }
         return status;
     }

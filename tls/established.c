@@ -36,9 +36,9 @@ static bool is_quiet(const struct tls_engine *e)
 
 static bool may_begin(const struct tls_engine *e)
 {
-    return e->handshake_done && e->version == TLS_VERSION_13 && e->own == NULL && !e->failed && !e->flooded &&
-           !e->closing && !e->peer_closed && e->read_secret != NULL && e->write_secret != NULL &&
-           !e->secrets_replaced && is_quiet(e);
+    return e->phase == TLS_PHASE_OPEN && e->version == TLS_VERSION_13 && e->own == NULL && !e->flood.seen &&
+           !e->closing && !e->peer_closed && e->secrets.read != NULL && e->secrets.write != NULL &&
+           !e->secrets.replaced && is_quiet(e);
 }
 
 bool tls_established_start(struct tls_engine *e, const struct tls_established_start *start)
@@ -57,6 +57,7 @@ bool tls_established_start(struct tls_engine *e, const struct tls_established_st
     }
     own->plaintext_max = TLS_RECORD_PLAINTEXT_MAX;
     e->own = own;
+    e->layer = &tls_layer_own;
     return true;
 }
 
@@ -85,25 +86,17 @@ void tls_established_begin(struct tls_engine *e)
 {
     struct tls_established_start start = {
         .cipher_suite = e->cipher_suite,
-        .read_secret = e->read_secret,
-        .write_secret = e->write_secret,
-        .read_records = e->transport.read_records - e->read_before_secret,
-        .written_records = e->transport.written_records - e->written_before_secret,
+        .read_secret = e->secrets.read,
+        .write_secret = e->secrets.write,
+        .read_records = e->transport.read_records - e->secrets.read_before,
+        .written_records = e->transport.written_records - e->secrets.written_before,
     };
 
     if (!may_begin(e) || !tls_established_start(e, &start))
         return;
     e->own->plaintext_max = measure_records(e);
-    tls_handshake_drop(e);
+    tls_handshake_drop_socket(e);
     e->ticket_owed = false; /* only NSS could make it */
-}
-
-void tls_established_rest(struct tls_engine *e)
-{
-    if (e->own == NULL)
-        return;
-    tls_record_direction_rest(&e->own->read);
-    tls_record_direction_rest(&e->own->write);
 }
 
 void tls_established_end(struct tls_engine *e)
@@ -134,7 +127,7 @@ static void say_alert(struct tls_engine *e, int level, int description)
     uint8_t alert[ALERT_SIZE] = {(uint8_t)level, (uint8_t)description};
 
     if (tls_record_seal(&e->own->write, TLS_CONTENT_ALERT, span_of(alert, sizeof(alert)), &e->transport.out))
-        e->alert_sent = description;
+        e->report.alert_sent = description;
 }
 
 /* `code` is NSS's name for it, so that a failure is called the same with its record layer and with ours. Nothing is
@@ -163,7 +156,7 @@ static bool update_is_due(const struct tls_established *own)
     return own->update_owed || own->write.sequence >= TLS_RECORDS_PER_KEY_MAX;
 }
 
-enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed)
+static enum tls_status own_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed)
 {
     struct span part = plaintext;
 
@@ -181,7 +174,7 @@ enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaint
     return TLS_OK;
 }
 
-void tls_established_close(struct tls_engine *e)
+static void own_close(struct tls_engine *e)
 {
     say_alert(e, ALERT_WARNING, TLS_ALERT_CLOSE_NOTIFY);
 }
@@ -197,12 +190,12 @@ static enum tls_status take_alert(struct tls_engine *e, struct span content)
         return fail(e, TLS_ALERT_DECODE_ERROR, SSL_ERROR_RX_MALFORMED_ALERT);
     switch (content.data[1]) {
     case TLS_ALERT_CLOSE_NOTIFY:
-        e->alert_received = TLS_ALERT_CLOSE_NOTIFY;
+        e->report.alert_received = TLS_ALERT_CLOSE_NOTIFY;
         return TLS_CLOSED;
     case TLS_ALERT_USER_CANCELED: /* section 6.1: a close_notify follows */
         return TLS_OK;
     }
-    e->alert_received = content.data[1];
+    e->report.alert_received = content.data[1];
     return tls_engine_fail_nss(e, SSL_ERROR_HANDSHAKE_FAILURE_ALERT); /* the alert itself says more, and is told */
 }
 
@@ -347,7 +340,7 @@ static size_t take_aside(struct tls_engine *e, uint8_t *out, size_t size)
     return part;
 }
 
-enum tls_status tls_established_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
+static enum tls_status own_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
 {
     enum tls_status status = TLS_OK;
 
@@ -374,3 +367,17 @@ enum tls_status tls_established_decrypt(struct tls_engine *e, uint8_t *out, size
         status = update_write_key(e);
     return status;
 }
+
+static void own_rest(struct tls_engine *e)
+{
+    tls_record_direction_rest(&e->own->read);
+    tls_record_direction_rest(&e->own->write);
+}
+
+const struct tls_layer tls_layer_own = {
+    .decrypt = own_decrypt,
+    .encrypt = own_encrypt,
+    .close = own_close,
+    .trim = own_rest,
+    .may_sign = false,
+};

@@ -47,14 +47,7 @@ struct tls_established_start {
 };
 /* Protect the records of `e` from here on. False: NSS could not, or the suite is not known; nothing has changed. */
 MUST_CHECK bool tls_established_start(struct tls_engine *e, const struct tls_established_start *start);
-/* Hold nothing of NSS until there is more to do. */
-void tls_established_rest(struct tls_engine *e);
 void tls_established_end(struct tls_engine *e);
-
-/* As tls_engine_take_plaintext(), tls_engine_put_plaintext() and tls_engine_close(). */
-MUST_CHECK enum tls_status tls_established_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken);
-MUST_CHECK enum tls_status tls_established_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed);
-void tls_established_close(struct tls_engine *e);
 
 size_t tls_established_memory(const struct tls_engine *e);
 

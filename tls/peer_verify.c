@@ -60,8 +60,8 @@ static void keep_ev_policy(struct tls_engine *e, const struct pkix_verdict *verd
 {
     const char *policy = pkix_verdict_ev_policy(verdict);
 
-    free(e->ev_policy);
-    e->ev_policy = policy == NULL ? NULL : base_strdup(policy);
+    free(e->report.ev_policy);
+    e->report.ev_policy = policy == NULL ? NULL : base_strdup(policy);
 }
 
 bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf, const struct span *extras,
@@ -85,7 +85,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .crl_source = e->context->revocation.crl_source,
         .issuers = e->context->issuers,
         /* Before a session is offered, and when a TLS 1.2 server renegotiates, nothing may block. */
-        .evidence_waiting = use == TLS_VERDICT_TELL && !e->handshake_done ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
+        .evidence_waiting = use == TLS_VERDICT_TELL && !tls_engine_was_open(e) ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
         .pins = e->context->pins,
         .pin_count = e->context->pin_count,
         .policy = e->context->policy,
@@ -94,8 +94,8 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
     uint64_t start_us = base_thread_us();
     enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
 
-    e->verification_us += base_thread_us() - start_us;
-    e->signature_checks += pkix_verdict_signature_checks(verdict);
+    e->report.verification_us += base_thread_us() - start_us;
+    e->report.signature_checks += pkix_verdict_signature_checks(verdict);
     keep_ev_policy(e, verdict);
     if (error == PKIX_OK) {
         if (e->context->role == TLS_ROLE_CLIENT)
@@ -105,8 +105,8 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
                               base_printf("the %s certificate is not accepted: %s",
                                           e->context->role == TLS_ROLE_SERVER ? "client's" : "server's",
                                           pkix_verdict_detail(verdict)));
-        free(e->stopped_path);
-        e->stopped_path = base_strdup(pkix_verdict_stopped_path(verdict));
+        free(e->report.stopped_path);
+        e->report.stopped_path = base_strdup(pkix_verdict_stopped_path(verdict));
         PR_SetError(is_about_status(error) ? ALERT_CERTIFICATE_UNKNOWN : pkix_error_nss(error), 0);
     }
     pkix_verdict_destroy(&verdict);
@@ -148,9 +148,10 @@ static SECStatus PR_CALLBACK auth_certificate(void *arg, PRFileDesc *fd, PRBool 
         return SECFailure;
     stapled_count = staple_spans(fd, stapled);
     e->peer_stapled = stapled_count != 0;
-    e->peer_judged = true;
-    if (e->give_up_name != NULL) {
-        tls_engine_note_error(e, e->give_up_name, base_strdup(e->give_up_sentence));
+    if (e->hs != NULL) /* NULL: a server of TLS 1.2 renegotiates */
+        e->hs->peer_judged = true;
+    if (e->hs != NULL && e->hs->give_up_name != NULL) {
+        tls_engine_note_error(e, e->hs->give_up_name, base_strdup(e->hs->give_up_sentence));
         PR_SetError(ALERT_CERTIFICATE_UNKNOWN, 0);
         return SECFailure;
     }

@@ -51,7 +51,7 @@ static SSLHelloRetryRequestAction PR_CALLBACK check_ticket(PRBool first_hello, c
     make_ticket_token(e, wanted);
     if (size != 0 &&
         (!e->context->resumes || size != sizeof(wanted) || !base_equal_constant_time(token, wanted, sizeof(wanted)))) {
-        e->foreign_ticket = true;
+        e->hs->foreign_ticket = true;
         return ssl_hello_retry_fail;
     }
     (void)tls_nss_calls()->set_time_func(e->fd, time_after_all_tickets, NULL);
@@ -164,7 +164,7 @@ void tls_server_socket_prepare(struct tls_engine *e)
     const struct tls_nss_calls *calls = tls_nss_calls();
 
     (void)calls->hello_retry_callback(e->fd, check_ticket, e);
-    if (e->tickets_refused)
+    if (e->hs->tickets_refused)
         (void)calls->set_time_func(e->fd, time_after_all_tickets, NULL);
 }
 

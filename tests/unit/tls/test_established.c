@@ -366,7 +366,7 @@ static void key_update_flood_to_nss(void **state)
         test_pair_run(&p);
         assert_int_equal(tls_engine_take_plaintext(to, &byte, 1, &n), TLS_FAILED);
         assert_string_equal(tls_engine_error_name(to), "key_update_flood");
-        assert_int_equal(to->key_updates, TLS_KEY_UPDATES_MAX + 1); /* the rest was not read */
+        assert_int_equal(to->flood.key_updates, TLS_KEY_UPDATES_MAX + 1); /* the rest was not read */
         test_pair_clear(&p);
     }
     free(data);
@@ -386,7 +386,7 @@ static void established_not_after_a_key_update(void **state)
         test_drain(p.server);
         tls_engine_trim(p.server);
         assert_null(p.server->own);
-        assert_true(p.server->secrets_replaced);
+        assert_true(p.server->secrets.replaced);
         test_send_both_ways(&p, 10);
         test_pair_clear(&p);
     }
