@@ -6,6 +6,8 @@
 
 enum { TLS_FEATURE_STATUS_REQUEST = 5 };
 
+/* RFC 5280 sections 4.1.1.2 and 4.1.2.3: the two algorithm fields say the same. Only the inner one is signed: whoever
+ * may choose the outer one could have a signature taken for one by another, weaker algorithm. */
 enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
 {
     struct pkix_algorithm outer, inner;
@@ -20,7 +22,8 @@ enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
     return pkix_algorithm_check(&outer, cert->outer.signature);
 }
 
-/* Name ::= SEQUENCE OF RelativeDistinguishedName; an issuer has at least one. */
+/* RFC 5280 section 4.1.2.4: Name ::= SEQUENCE OF RelativeDistinguishedName, and an issuer has at least one. The empty
+ * name would be the issuer of whatever else leaves it out. */
 static enum pkix_error check_issuer_name(const struct pkix_cert *cert)
 {
     struct der rdns;
@@ -65,6 +68,8 @@ static enum pkix_error check_leaf_key_usage(const struct pkix_cert *cert, enum p
             pkix_check_key_usage(cert, PKIX_KU_KEY_ENCIPHERMENT) == PKIX_OK)
             return PKIX_OK;
         return pkix_check_key_usage(cert, PKIX_KU_KEY_AGREEMENT);
+    case PKIX_USAGE_CRL_SIGNER:
+        return pkix_check_key_usage(cert, PKIX_KU_CRL_SIGN); /* RFC 5280 section 6.3.3 (f) */
     case PKIX_USAGE_CLIENT:
     case PKIX_USAGE_OCSP_SIGNER:
         break;
@@ -99,6 +104,30 @@ bool pkix_says_it_is_authority(const struct pkix_cert *cert)
            pkix_read_basic_constraints(value, &is_ca, &path_length) == PKIX_OK && is_ca;
 }
 
+/* Whether the key may sign certificates, and says so itself. */
+static bool asserts_cert_sign(const struct pkix_cert *cert)
+{
+    return cert->extensions[PKIX_EXT_KEY_USAGE].present && pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN) == PKIX_OK;
+}
+
+/* What a leaf is not. A CRL's signer may be an authority: it has another role here, and no name of a peer. */
+static enum pkix_error check_end_entity(const struct pkix_cert *cert, const struct pkix_check *check, bool is_ca)
+{
+    if (check->usage == PKIX_USAGE_CRL_SIGNER)
+        return PKIX_OK;
+    /* Name constraints are for authorities only (RFC 5280 section 4.2.1.10). */
+    if (!is_ca && cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].present)
+        return PKIX_BAD_EXTENSION;
+    if (is_ca)
+        return PKIX_CA_AS_END_ENTITY;
+    /* RFC 5280 section 4.2.1.9: without cA, no keyCertSign. Verifiers that look at the key usage alone would take what
+     * such a key signs for an authority's (CVE-2002-0862's kind), so that nobody ought to issue one; an anchor was
+     * configured as it is. */
+    return check->trust != PKIX_TRUST_ANCHOR && asserts_cert_sign(cert) ? PKIX_BAD_KEY_USAGE : PKIX_OK;
+}
+
+/* RFC 5280 section 4.2.1.9. An issuer that is no authority is the oldest attack there is (CVE-2002-0862, CVE-2011-0228,
+ * CVE-2015-1793): any leaf could sign for every name. */
 static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, const struct pkix_check *check)
 {
     struct span value;
@@ -117,10 +146,7 @@ static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, con
     }
     switch (check->role) {
     case PKIX_ROLE_LEAF:
-        /* Name constraints are for authorities only (RFC 5280 section 4.2.1.10). */
-        if (!is_ca && cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].present)
-            return PKIX_BAD_EXTENSION;
-        return is_ca ? PKIX_CA_AS_END_ENTITY : PKIX_OK;
+        return check_end_entity(cert, check, is_ca);
     case PKIX_ROLE_ISSUER:
         break;
     }
@@ -134,6 +160,8 @@ static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, con
 static enum pkix_oid usage_oid(enum pkix_usage usage)
 {
     switch (usage) {
+    case PKIX_USAGE_CRL_SIGNER:
+        break; /* has none */
     case PKIX_USAGE_SERVER:
         return OID_SERVER_AUTH;
     case PKIX_USAGE_CLIENT:
@@ -144,7 +172,8 @@ static enum pkix_oid usage_oid(enum pkix_usage usage)
     base_abort("usage %d", (int)usage);
 }
 
-/* RFC 5280 section 4.2.1.12, chained: an issuer with this extension may only issue for what it lists. */
+/* RFC 5280 section 4.2.1.12, chained: an issuer with this extension may only issue for what it lists. So an authority
+ * for mail or code cannot make a server's certificate, as mozilla::pkix, Windows and Go have it. */
 static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, const struct pkix_check *check)
 {
     struct span value;
@@ -152,6 +181,8 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
     bool leaf = check->role == PKIX_ROLE_LEAF;
     bool found = false, found_ocsp_signing = false;
 
+    if (leaf && check->usage == PKIX_USAGE_CRL_SIGNER) /* section 6.3.3 (f) asks for the key usage alone */
+        return PKIX_OK;
     if (!pkix_cert_extension(cert, PKIX_EXT_EXTENDED_KEY_USAGE, &value))
         /* RFC 6960 section 4.2.2.2: a responder has to say that it is one. */
         return leaf && check->usage == PKIX_USAGE_OCSP_SIGNER ? PKIX_BAD_EXTENDED_KEY_USAGE : PKIX_OK;
@@ -196,6 +227,7 @@ static enum pkix_error check_access_info(const struct pkix_cert *cert)
     return PKIX_OK;
 }
 
+/* RFC 5280 section 6.1.3 (a) (2): both ends belong to it. Anchors, too: who retires a root by its date means it. */
 static enum pkix_error check_dates(const struct pkix_cert *cert, int64_t time)
 {
     if (time < cert->not_before)

@@ -13,8 +13,8 @@ enum pkix_role { PKIX_ROLE_LEAF, PKIX_ROLE_ISSUER };
 /* Anchors come from the configuration, the rest from the peer or from anybody. */
 enum pkix_trust { PKIX_TRUST_INHERITED, PKIX_TRUST_ANCHOR, PKIX_TRUST_DISTRUSTED };
 
-/* What a leaf is used for here: a TLS peer, or the signer of an OCSP response. */
-enum pkix_usage { PKIX_USAGE_SERVER, PKIX_USAGE_CLIENT, PKIX_USAGE_OCSP_SIGNER };
+/* What a leaf is used for here: a TLS peer, or the signer of an OCSP response or of a CRL. */
+enum pkix_usage { PKIX_USAGE_SERVER, PKIX_USAGE_CLIENT, PKIX_USAGE_OCSP_SIGNER, PKIX_USAGE_CRL_SIGNER };
 
 /* Whether anyExtendedKeyUsage stands for the usage asked for. */
 enum pkix_any_usage { PKIX_ANY_USAGE_REFUSED, PKIX_ANY_USAGE_ACCEPTED };

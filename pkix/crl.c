@@ -97,7 +97,7 @@ size_t pkix_crl_set_memory(const struct pkix_crl_set *set)
 
     for (size_t i = 0; i < set->count; i++)
         size += set->entries[i].crl.info.der.size + set->entries[i].verified_spki_size +
-                set->entries[i].crl.serial_count * sizeof(*set->entries[i].crl.serials);
+                set->entries[i].crl.entry_count * sizeof(*set->entries[i].crl.entries);
     return size;
 }
 
@@ -123,6 +123,15 @@ int pkix_crl_number_compare(struct span a, struct span b)
     return a.size == 0 ? 0 : memcmp(a.data, b.data, a.size);
 }
 
+bool pkix_crl_is_older(const struct pkix_crl_info *a, const struct pkix_crl_info *b)
+{
+    if (a->this_update < b->this_update)
+        return true;
+    return a->number.size != 0 && b->number.size != 0 && pkix_crl_number_compare(a->number, b->number) < 0;
+}
+
+/* The signer's certificate says whether its key may sign CRLs (RFC 5280 section 6.3.3 (f)): a key that must not is not
+ * to be made to hide a revocation, nor to invent one. */
 static enum pkix_error check_signer(const struct set_entry *entry, const struct pkix_cert *signer,
                                     pkix_verify_statement *verify, void *ctx)
 {
@@ -138,43 +147,61 @@ static enum pkix_error check_signer(const struct set_entry *entry, const struct 
 }
 
 /* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. */
-static enum pkix_error check_usable(const struct set_entry *entry, const struct pkix_cert *const *signers,
-                                    size_t signer_count, int64_t time, pkix_verify_statement *verify, void *ctx)
+static enum pkix_error check_usable(const struct set_entry *entry, const struct pkix_crl_query *q)
 {
-    enum pkix_error error = PKIX_REVOCATION_UNKNOWN;
+    const struct pkix_crl_info *info = &entry->crl.info;
+    enum pkix_error error = PKIX_CRL_BAD_SIGNATURE;
 
-    if (time < entry->crl.info.this_update)
+    if (q->time < info->this_update)
         return PKIX_CRL_NOT_YET_VALID;
-    if (time > entry->crl.info.next_update)
+    if (q->time > info->next_update)
         return PKIX_CRL_EXPIRED;
-    for (size_t i = 0; i < signer_count && error != PKIX_OK && error != PKIX_LIMIT_EXCEEDED; i++)
-        error = check_signer(entry, signers[i], verify, ctx);
+    if (q->numbers == PKIX_CRL_NUMBER_DEMANDED && info->number.size == 0)
+        return PKIX_CRL_UNUSABLE;
+    for (size_t i = 0; i < q->signer_count && error != PKIX_OK && error != PKIX_LIMIT_EXCEEDED; i++)
+        error = check_signer(entry, q->signers[i], q->verify, q->ctx);
     return error;
 }
 
-/* All CRLs that fit are asked: one that lists the certificate is enough, whatever the others say. */
-enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert,
-                                   const struct pkix_cert *const *signers, size_t signer_count, int64_t time,
-                                   pkix_verify_statement *verify, void *ctx)
+/* Which of two lists that cannot be used is told: one with a signature that fits nobody may be the newest there is, and
+ * is worth looking for its signer; one that has merely expired is what every folder has. */
+static void note_unused(struct pkix_crl_answer *answer, const struct pkix_crl_info *list, enum pkix_error error)
 {
-    enum pkix_error result = PKIX_REVOCATION_UNKNOWN;
-    bool is_ca = pkix_says_it_is_authority(cert);
+    if (answer->unused == NULL || answer->unused_error == PKIX_CRL_EXPIRED) {
+        answer->unused = list;
+        answer->unused_error = error;
+    }
+}
+
+/* All CRLs that fit are asked: one that lists the certificate is enough, whatever the others say. */
+struct pkix_crl_answer pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_crl_query *q)
+{
+    struct pkix_crl_answer answer = {.error = PKIX_REVOCATION_UNKNOWN};
+    bool is_ca = pkix_says_it_is_authority(q->cert);
 
     for (size_t i = 0; i < set->count; i++) {
         const struct pkix_crl *crl = &set->entries[i].crl;
+        const struct pkix_crl_entry *listed;
         enum pkix_error error;
 
-        if (!span_equal(crl->info.issuer, cert->issuer) || !pkix_crl_covers(crl, cert, is_ca))
+        if (!span_equal(crl->info.issuer, q->cert->issuer) || !pkix_crl_covers(crl, q->cert, is_ca))
             continue;
-        error = check_usable(&set->entries[i], signers, signer_count, time, verify, ctx);
-        if (error == PKIX_OK && pkix_crl_lists(crl, cert->serial))
-            return PKIX_REVOKED;
+        error = check_usable(&set->entries[i], q);
+        listed = error == PKIX_OK ? pkix_crl_find(crl, q->cert->serial) : NULL;
+        if (listed != NULL)
+            return (struct pkix_crl_answer){
+                .error = PKIX_REVOKED, .list = &crl->info, .revoked = pkix_crl_entry_when(listed)};
         if (error == PKIX_LIMIT_EXCEEDED)
-            return error;
-        if (error == PKIX_OK || result == PKIX_REVOCATION_UNKNOWN)
-            result = error;
+            return (struct pkix_crl_answer){.error = error};
+        if (error == PKIX_OK)
+            answer.list = &crl->info;
+        else
+            note_unused(&answer, &crl->info, error);
     }
-    return result;
+    answer.error = answer.list != NULL     ? PKIX_OK
+                   : answer.unused != NULL ? answer.unused_error
+                                           : PKIX_REVOCATION_UNKNOWN;
+    return answer;
 }
 
 /* Notes the key in *ctx, a span. */
@@ -203,7 +230,14 @@ enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, 
             return PKIX_BAD_DER;
         pointers[i] = &certs[i];
     }
-    error = pkix_crl_set_check(set, &about, pointers, signer_count, time, verify_and_note, &spki);
+    error = pkix_crl_set_check(set, &(struct pkix_crl_query){.cert = &about,
+                                                             .signers = pointers,
+                                                             .signer_count = signer_count,
+                                                             .time = time,
+                                                             .numbers = PKIX_CRL_NUMBER_OPTIONAL,
+                                                             .verify = verify_and_note,
+                                                             .ctx = &spki})
+                .error;
     if (error != PKIX_OK && error != PKIX_REVOKED)
         return error;
     free(set->entries[0].verified_spki);

@@ -3,13 +3,15 @@
  * A set is filled once and then immutable and shared, like a store, with counted references. Each CRL is parsed when it
  * is added: its numbers are sorted, so that looking one up does not depend on the size of the list.
  *
- * Used: complete CRLs, signed by the certificate's own issuer with the issuer's own key, of the scope that fits. Not
- * used, and so no statement: delta and indirect CRLs, CRLs for some reasons only, unknown critical extensions in the
- * list or in an entry, no CRL number or a critical one, no next update. */
+ * Used: complete CRLs of the certificate's own issuer, signed with one of its keys, of the scope that fits. Not used,
+ * and so no statement: delta and indirect CRLs, CRLs for some reasons only, unknown critical extensions in the list or
+ * in an entry, a critical CRL number, no next update. A CRL without a number, or of version 1, is used unless the query
+ * wants numbers: RFC 5280 section 5.2.3 binds who issues, section 6.3 validates without. */
 #ifndef YETT_PKIX_CRL_H
 #define YETT_PKIX_CRL_H
 
 #include "pkix/cert.h"
+#include "pkix/revoked.h"
 
 struct pkix_crl_set;
 
@@ -38,14 +40,47 @@ struct pkix_crl_set *pkix_crl_set_share(struct pkix_crl_set *set);
 /* How a CRL's signature is verified; PKIX_OK or why not. */
 typedef enum pkix_error pkix_verify_statement(void *ctx, const struct pkix_signed *statement, struct span spki);
 
-/* What the set says about a certificate. `signers`: certificates of the certificate's issuer that have been verified,
- * the one that signed it first: an authority that has changed its key may sign its CRLs with either. PKIX_OK: in none
- * of at least one CRL that fits. PKIX_REVOKED. Otherwise nothing is known, and why: PKIX_REVOCATION_UNKNOWN (there is
- * none), PKIX_CRL_EXPIRED, PKIX_CRL_NOT_YET_VALID, PKIX_CRL_BAD_SIGNATURE, PKIX_CRL_UNUSABLE (issuer may not sign
- * CRLs), PKIX_LIMIT_EXCEEDED. */
-MUST_CHECK enum pkix_error pkix_crl_set_check(const struct pkix_crl_set *set, const struct pkix_cert *cert,
-                                              const struct pkix_cert *const *signers, size_t signer_count, int64_t time,
-                                              pkix_verify_statement *verify, void *ctx);
+/* For listings: issuer as text is pkix_dn_text() of this. */
+enum pkix_crl_version { PKIX_CRL_V1, PKIX_CRL_V2 };
+struct pkix_crl_info {
+    struct span der;
+    struct span issuer; /* whole Name */
+    enum pkix_crl_version version;
+    int64_t this_update, next_update;
+    size_t revoked_count;
+    struct span number; /* contents of the INTEGER; size 0: it has none */
+};
+
+/* What a list must have beside what every list must. */
+enum pkix_crl_numbers { PKIX_CRL_NUMBER_OPTIONAL, PKIX_CRL_NUMBER_DEMANDED };
+
+/* `signers`: certificates of the certificate's issuer that have been verified, the one that signed it first: an
+ * authority that has changed its key may sign its CRLs with either (RFC 5280 section 6.3.3 (f)). */
+struct pkix_crl_query {
+    const struct pkix_cert *cert;
+    const struct pkix_cert *const *signers;
+    size_t signer_count;
+    int64_t time; /* seconds since 1970 */
+    enum pkix_crl_numbers numbers;
+    pkix_verify_statement *verify;
+    void *ctx;
+};
+
+struct pkix_crl_answer {
+    enum pkix_error error;
+    const struct pkix_crl_info *list;   /* PKIX_OK and PKIX_REVOKED: by which; lives with the set */
+    struct pkix_revoked_when revoked;   /* PKIX_REVOKED */
+    const struct pkix_crl_info *unused; /* one that is about the certificate and cannot be used, also beside one that
+                                           can; NULL: none. Lives with the set */
+    enum pkix_error unused_error;       /* why: one of the errors below */
+};
+
+/* What the set says about a certificate. PKIX_OK: in none of at least one CRL that fits. PKIX_REVOKED. Otherwise
+ * nothing is known, and why: PKIX_REVOCATION_UNKNOWN (there is no list), PKIX_CRL_EXPIRED, PKIX_CRL_NOT_YET_VALID,
+ * PKIX_CRL_BAD_SIGNATURE (of none of the signers), PKIX_CRL_UNUSABLE (no signer may sign CRLs, or it has no number),
+ * PKIX_LIMIT_EXCEEDED. */
+MUST_CHECK struct pkix_crl_answer pkix_crl_set_check(const struct pkix_crl_set *set,
+                                                     const struct pkix_crl_query *query);
 
 /* Judge a set of one CRL that has just come, before it is shared, by the certificate it was fetched for: `cert` and
  * `signers` are DER, as for pkix_crl_set_check(), and NSS verifies. PKIX_OK: it can be believed about the certificate,
@@ -55,20 +90,17 @@ enum { PKIX_CRL_ACCEPT_SIGNERS_MAX = 16 };
 MUST_CHECK enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, const struct span *signers,
                                                size_t signer_count, int64_t time);
 
-/* For listings: issuer as text is pkix_dn_text() of this. */
-struct pkix_crl_info {
-    struct span der;
-    struct span issuer; /* whole Name */
-    int64_t this_update, next_update;
-    size_t revoked_count;
-    struct span number; /* contents of the INTEGER */
-};
-
 /* Of the set's CRL of that index, below pkix_crl_set_count(); its spans live with the set. */
 struct pkix_crl_info pkix_crl_set_info(const struct pkix_crl_set *set, size_t index);
 
 /* Compares CRL numbers (RFC 5280 section 5.2.3), contents of INTEGERs that are not negative: below 0, 0 or above. */
 int pkix_crl_number_compare(struct span a, struct span b);
+
+/* Whether `a` was issued before `b`, another list of the same issuer and scope, and so must not take its place: who is
+ * on the way to the server, or has kept a file, would bring back the list in which his certificate is not. By
+ * thisUpdate, which every list has; and by the numbers where both have one, since dates are coarse and clocks are set
+ * back. */
+bool pkix_crl_is_older(const struct pkix_crl_info *a, const struct pkix_crl_info *b);
 
 /* Parse one CRL without a set; every span borrows `der`. PKIX_CRL_MALFORMED, PKIX_CRL_UNUSABLE. */
 MUST_CHECK enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info);

@@ -28,18 +28,18 @@ static struct span normalised(struct span serial)
     return serial;
 }
 
-static int compare_serials(const void *a, const void *b)
+static int compare_entries(const void *a, const void *b)
 {
-    const struct span *x = a, *y = b;
+    const struct pkix_crl_entry *x = a, *y = b;
 
-    if (x->size != y->size)
-        return x->size < y->size ? -1 : 1;
-    return memcmp(x->data, y->data, x->size);
+    if (x->serial_size != y->serial_size)
+        return x->serial_size < y->serial_size ? -1 : 1;
+    return memcmp(x->serial, y->serial, x->serial_size);
 }
 
 void pkix_crl_clear(struct pkix_crl *crl)
 {
-    free(crl->serials);
+    free(crl->entries);
     *crl = (struct pkix_crl){0};
 }
 
@@ -108,7 +108,10 @@ static enum pkix_error read_extension(struct der *list, struct span *oid, bool *
     return PKIX_OK;
 }
 
-/* The numbered list needs a number (section 5.2.3), not critical; the rest is scope, or not understood. */
+/* A number is for issuers to put in (RFC 5280 section 5.2.3); validation does without (section 6.3), and private
+ * authorities' tools (Easy-RSA, OpenSSL's ca) leave it out: what revokes must not be lost over that. A critical one is
+ * forbidden there. What is critical and not known could restrict what the list is about (section 5.2): a list that is
+ * not understood is no statement. */
 static enum pkix_error read_list_extensions(struct der *list, struct pkix_crl *crl)
 {
     while (!der_at_end(list)) {
@@ -137,7 +140,7 @@ static enum pkix_error read_list_extensions(struct der *list, struct pkix_crl *c
             return unusable(crl, "it has an unknown critical extension");
         }
     }
-    return crl->info.number.size == 0 ? unusable(crl, "it has no CRL number (RFC 5280 section 5.2.3)") : PKIX_OK;
+    return PKIX_OK;
 }
 
 /* Whatever the reason, an entry revokes. A critical extension that is not understood could say otherwise (section
@@ -164,77 +167,145 @@ static enum pkix_error check_entry_extensions(struct pkix_crl *crl, struct der *
     return PKIX_OK;
 }
 
+static enum pkix_error read_entry(struct der *list, struct pkix_crl *crl, struct pkix_crl_entry *out)
+{
+    struct der entry;
+    struct span serial;
+    int64_t when;
+    enum pkix_error error;
+
+    if (der_enter(list, ASN1_SEQUENCE, &entry) != PKIX_OK || der_read(&entry, ASN1_INTEGER, &serial) != PKIX_OK ||
+        serial.size == 0)
+        return PKIX_CRL_MALFORMED;
+    serial = normalised(serial);
+    *out = (struct pkix_crl_entry){serial.data, (uint32_t)serial.size, (uint32_t)(entry.end - entry.next)};
+    if (der_read_time(&entry, &when) != PKIX_OK)
+        return PKIX_CRL_MALFORMED;
+    /* RFC 5280 section 5.1: with extensions the version is 2. */
+    if (crl->info.version == PKIX_CRL_V1 && !der_at_end(&entry))
+        return PKIX_CRL_MALFORMED;
+    error = check_entry_extensions(crl, &entry);
+    return error;
+}
+
 static enum pkix_error read_entries(struct der list, struct pkix_crl *crl)
 {
     size_t capacity = 0;
 
     while (!der_at_end(&list)) {
-        struct der entry;
-        struct span serial;
-        int64_t when;
         enum pkix_error error;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &entry) != PKIX_OK || der_read(&entry, ASN1_INTEGER, &serial) != PKIX_OK ||
-            serial.size == 0 || der_read_time(&entry, &when) != PKIX_OK)
-            return PKIX_CRL_MALFORMED;
-        if ((error = check_entry_extensions(crl, &entry)) != PKIX_OK)
-            return error;
-        if (crl->serial_count == capacity) {
+        if (crl->entry_count == capacity) {
             capacity = capacity == 0 ? 64 : 2 * capacity;
-            crl->serials = base_realloc_array(crl->serials, capacity, sizeof(*crl->serials));
+            crl->entries = base_realloc_array(crl->entries, capacity, sizeof(*crl->entries));
         }
-        crl->serials[crl->serial_count++] = normalised(serial);
+        if ((error = read_entry(&list, crl, &crl->entries[crl->entry_count])) != PKIX_OK)
+            return error;
+        crl->entry_count++;
     }
-    if (crl->serial_count != 0)
-        crl->serials =
-            base_realloc_array(crl->serials, crl->serial_count, sizeof(*crl->serials)); /* it may stay long */
-    if (crl->serial_count != 0)
-        qsort(crl->serials, crl->serial_count, sizeof(*crl->serials), compare_serials);
-    crl->info.revoked_count = crl->serial_count;
+    if (crl->entry_count != 0) {
+        /* It may stay long. */
+        crl->entries = base_realloc_array(crl->entries, crl->entry_count, sizeof(*crl->entries));
+        qsort(crl->entries, crl->entry_count, sizeof(*crl->entries), compare_entries);
+    }
+    crl->info.revoked_count = crl->entry_count;
     return PKIX_OK;
+}
+
+/* Version ::= INTEGER OPTIONAL, and when there it is v2 (RFC 5280 section 5.1.2.1). */
+static enum pkix_error read_crl_version(struct der *tbs, enum pkix_crl_version *version)
+{
+    unsigned number;
+
+    *version = PKIX_CRL_V1;
+    if (!der_next_is(tbs, ASN1_INTEGER))
+        return PKIX_OK;
+    *version = PKIX_CRL_V2;
+    return der_read_small(tbs, ASN1_INTEGER, &number) == PKIX_OK && number == CRL_VERSION_2 ? PKIX_OK
+                                                                                            : PKIX_CRL_MALFORMED;
+}
+
+/* crlExtensions [0] EXPLICIT Extensions OPTIONAL, the last field; only of version 2. */
+static enum pkix_error read_crl_extensions(struct der *tbs, struct pkix_crl *crl)
+{
+    struct der wrapper, extensions;
+
+    if (der_at_end(tbs))
+        return PKIX_OK;
+    if (crl->info.version == PKIX_CRL_V1 || der_enter(tbs, TAG_CRL_EXTENSIONS, &wrapper) != PKIX_OK ||
+        !der_at_end(tbs) || der_enter(&wrapper, ASN1_SEQUENCE, &extensions) != PKIX_OK || !der_at_end(&wrapper))
+        return PKIX_CRL_MALFORMED;
+    return read_list_extensions(&extensions, crl);
 }
 
 /* TBSCertList, RFC 5280 section 5.1. */
 enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
 {
-    struct der tbs, entries = {0}, wrapper, extensions;
+    struct der tbs, entries = {0};
     struct span inner_algorithm;
-    unsigned version;
     enum pkix_error error;
 
     *crl = (struct pkix_crl){.info = {.der = der}};
-    if (pkix_signed_read(der, DER_LARGE, &crl->outer, &tbs) != PKIX_OK)
-        return PKIX_CRL_MALFORMED;
-    if (!der_next_is(&tbs, ASN1_INTEGER))
-        return unusable(crl, "it is of version 1: it has no CRL number");
-    if (der_read_small(&tbs, ASN1_INTEGER, &version) != PKIX_OK || version != CRL_VERSION_2 ||
+    if (pkix_signed_read(der, DER_LARGE, &crl->outer, &tbs) != PKIX_OK ||
+        read_crl_version(&tbs, &crl->info.version) != PKIX_OK ||
         der_read(&tbs, ASN1_SEQUENCE, &inner_algorithm) != PKIX_OK ||
         der_read_whole(&tbs, ASN1_SEQUENCE, &crl->info.issuer) != PKIX_OK ||
         der_read_time(&tbs, &crl->info.this_update) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
+    /* RFC 5280 section 5.1.1.2: the same identifier twice. */
     if (!span_equal(inner_algorithm, crl->outer.algorithm))
         return PKIX_CRL_MALFORMED;
+    /* A list that never ends could be replayed for ever: whoever was revoked since would show it (section 5.1.2.5). */
     if (!der_next_is(&tbs, ASN1_UTC_TIME) && !der_next_is(&tbs, ASN1_GENERALIZED_TIME))
         return unusable(crl, "it does not say when the next one comes (RFC 5280 section 5.1.2.5)");
     if (der_read_time(&tbs, &crl->info.next_update) != PKIX_OK || crl->info.next_update < crl->info.this_update)
         return PKIX_CRL_MALFORMED;
     if (der_next_is(&tbs, ASN1_SEQUENCE) && der_enter(&tbs, ASN1_SEQUENCE, &entries) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
-    if (der_at_end(&tbs))
-        return unusable(crl, "it has no CRL number (RFC 5280 section 5.2.3)");
-    if (der_enter(&tbs, TAG_CRL_EXTENSIONS, &wrapper) != PKIX_OK || !der_at_end(&tbs) ||
-        der_enter(&wrapper, ASN1_SEQUENCE, &extensions) != PKIX_OK || !der_at_end(&wrapper))
-        return PKIX_CRL_MALFORMED;
-    error = read_list_extensions(&extensions, crl);
+    error = read_crl_extensions(&tbs, crl);
     return error != PKIX_OK ? error : read_entries(entries, crl);
 }
 
-bool pkix_crl_lists(const struct pkix_crl *crl, struct span serial)
+const struct pkix_crl_entry *pkix_crl_find(const struct pkix_crl *crl, struct span serial)
 {
-    struct span wanted = normalised(serial);
+    struct span number = normalised(serial);
+    struct pkix_crl_entry wanted = {number.data, (uint32_t)number.size, 0};
 
-    return crl->serial_count != 0 &&
-           bsearch(&wanted, crl->serials, crl->serial_count, sizeof(*crl->serials), compare_serials) != NULL;
+    return crl->entry_count == 0
+               ? NULL
+               : bsearch(&wanted, crl->entries, crl->entry_count, sizeof(*crl->entries), compare_entries);
+}
+
+/* CRLReason ::= ENUMERATED, RFC 5280 section 5.3.1. What cannot be read is not told; it revokes all the same. */
+static int reason_of(struct der *extensions)
+{
+    while (!der_at_end(extensions)) {
+        struct span oid, value;
+        struct der d;
+        unsigned reason;
+        bool critical;
+
+        if (read_extension(extensions, &oid, &critical, &value) != PKIX_OK)
+            break;
+        if (!pkix_oid_is(oid, OID_REASON_CODE))
+            continue;
+        d = der_over(value, DER_SMALL);
+        return der_read_small(&d, ASN1_ENUMERATED, &reason) == PKIX_OK && der_at_end(&d) ? (int)reason
+                                                                                         : PKIX_REASON_NOT_GIVEN;
+    }
+    return PKIX_REASON_NOT_GIVEN;
+}
+
+struct pkix_revoked_when pkix_crl_entry_when(const struct pkix_crl_entry *entry)
+{
+    struct der rest = der_over(span_of(entry->serial + entry->serial_size, entry->rest_size), DER_LARGE), extensions;
+    struct pkix_revoked_when when = {.reason = PKIX_REASON_NOT_GIVEN};
+
+    if (der_read_time(&rest, &when.time) != PKIX_OK)
+        base_abort("an entry of a list that was read before");
+    if (der_enter(&rest, ASN1_SEQUENCE, &extensions) == PKIX_OK)
+        when.reason = reason_of(&extensions);
+    return when;
 }
 
 /* A DistributionPointName that is relative to the CRL's issuer, spelt out: the issuer's relative names and this one. */

@@ -7,12 +7,12 @@
 #include "pkix/oid.h"
 #include "pkix/oid_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { USAGES_NAMED_MAX = 8, POLICIES_NAMED_MAX = 6 };
 
-/* A subject, cut between characters when it is long: peers choose their names, and other things must be said, too. */
-static char *short_name(struct span name)
+char *pkix_explain_name(struct span name)
 {
     char *text = pkix_dn_text(name), *cut;
     size_t size = PKIX_EXPLAIN_NAME_MAX;
@@ -99,7 +99,7 @@ static char *names_value(const struct pkix_search *s, const struct pkix_cert *ce
 static char *constraints_value(const struct pkix_tried *t, const struct pkix_cert *cert)
 {
     char *names = pkix_names_text(cert);
-    char *issuer = short_name(t->path.steps[t->path.count - 1].cert->subject);
+    char *issuer = pkix_explain_name(t->path.steps[t->path.count - 1].cert->subject);
     char *text = base_printf(" (it is for %s; the name constraints are those of %s)",
                              names[0] == '\0' ? "its subject only" : names, issuer);
 
@@ -115,7 +115,7 @@ static char *issuer_value(const struct pkix_tried *t, const struct pkix_cert *ce
 
     if (t->path.count - 1 != t->culprit) /* a loop, or issuers that failed differently */
         return NULL;
-    issuer = short_name(cert->issuer);
+    issuer = pkix_explain_name(cert->issuer);
     if (pkix_cert_is_self_issued(cert))
         text = base_strdup(" (it is self-issued, and not among the trusted certificates)");
     else
@@ -154,7 +154,7 @@ static char *policy_demand(const struct pkix_search *s, const struct pkix_tried 
     char *demand;
 
     if (t->required_by != PKIX_POLICY_REQUESTED) {
-        char *authority = short_name(t->path.steps[t->required_by].cert->subject);
+        char *authority = pkix_explain_name(t->path.steps[t->required_by].cert->subject);
 
         demand = base_printf("%s requires a policy to hold; asked for: %s", authority, asked);
         free(authority);
@@ -214,10 +214,56 @@ static char *value_of(const struct pkix_search *s, const struct pkix_tried *t, c
     return NULL;
 }
 
+/* " number 0x07", or nothing. Owned by the caller. */
+static char *number_text(struct span number)
+{
+    char *text = base_alloc(sizeof(" number 0x") + 2 * number.size);
+    size_t size = 0;
+
+    if (number.size != 0)
+        size = (size_t)sprintf(text, " number 0x");
+    for (size_t i = 0; i < number.size; i++)
+        size += (size_t)sprintf(text + size, "%02x", number.data[i]);
+    text[size] = '\0';
+    return text;
+}
+
+/* The errors of pkix_crl_set_check(), as what is wrong with one list. */
+static const char *why_unused(const struct pkix_crl_info *list, enum pkix_error error, enum pkix_profile profile)
+{
+    if (error == PKIX_CRL_BAD_SIGNATURE)
+        return "its signature verifies with no key of its issuer that is known and leads to the same anchor";
+    if (error == PKIX_CRL_UNUSABLE)
+        return profile == PKIX_PROFILE_STRICT && list->number.size == 0
+                   ? "it has no CRL number, which the strict profile demands (RFC 5280 section 5.2.3)"
+                   : "the key usage of its signer lacks cRLSign (RFC 5280 section 4.2.1.3)";
+    return pkix_error_sentence(error);
+}
+
+char *pkix_explain_unused_crl(const struct pkix_crl_info *list, enum pkix_error error, const struct pkix_cert *cert,
+                              enum pkix_profile profile)
+{
+    struct span shown = list->number.size > PKIX_CRL_NUMBER_SHOWN_MAX ? span_of(NULL, 0) : list->number;
+    char *issuer = pkix_explain_name(list->issuer), *subject = pkix_explain_name(cert->subject),
+         *number = number_text(shown), *from = pkix_time_text(list->this_update),
+         *until = pkix_time_text(list->next_update);
+    char *text =
+        base_printf("whether %s is revoked is not known from the CRL%s of %s (from %s until %s), which cannot be "
+                    "used: %s",
+                    subject, number, issuer, from, until, why_unused(list, error, profile));
+
+    free(until);
+    free(from);
+    free(number);
+    free(subject);
+    free(issuer);
+    return text;
+}
+
 char *pkix_explain(const struct pkix_search *s, const struct pkix_tried *t)
 {
     const struct pkix_cert *cert = t->path.steps[t->culprit].cert;
-    char *subject = short_name(cert->subject), *value = value_of(s, t, cert), *text;
+    char *subject = pkix_explain_name(cert->subject), *value = value_of(s, t, cert), *text;
 
     text = base_printf("%s: %s%s%s%s", pkix_error_sentence(t->error), subject, value == NULL ? "" : value,
                        t->what == NULL ? "" : ": ", t->what == NULL ? "" : t->what);
@@ -237,7 +283,7 @@ char *pkix_explain_path(const struct pkix_tried *t)
         if (cut && i >= PKIX_EXPLAIN_PATH_NAMES / 2 && i < t->path.count - PKIX_EXPLAIN_PATH_NAMES / 2 &&
             i != t->culprit)
             continue;
-        name = short_name(t->path.steps[i].cert->subject);
+        name = pkix_explain_name(t->path.steps[i].cert->subject);
         longer = base_printf("%s%s%s%s%s%s", text, i == 0 ? "" : " <- ", name, i == t->culprit ? " [" : "",
                              i == t->culprit ? pkix_error_name(t->error) : "", i == t->culprit ? "]" : "");
         free(name);
@@ -254,7 +300,7 @@ char *pkix_explain_issuers(const struct pkix_search *s)
     for (unsigned i = 0; i < s->issuers_asked; i++) {
         const struct pkix_issuer_note *note = &s->issuer_notes[i];
         char quoted[BASE_QUOTE_SIZE];
-        char *child = short_name(note->child->subject), *longer;
+        char *child = pkix_explain_name(note->child->subject), *longer;
 
         base_quote(note->url.data, note->url.size, quoted, sizeof(quoted));
         longer = note->why == NULL

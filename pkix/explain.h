@@ -2,12 +2,21 @@
 #ifndef YETT_PKIX_EXPLAIN_H
 #define YETT_PKIX_EXPLAIN_H
 
+#include "pkix/crl.h"
 #include "pkix/search.h"
 
 enum {
     PKIX_EXPLAIN_NAME_MAX = 80,  /* bytes of a subject in a sentence; a longer one is cut */
     PKIX_EXPLAIN_PATH_NAMES = 8, /* certificates of a path that are named; of longer ones the middle is left out */
 };
+
+/* A name as text, cut between characters when it is long: peers choose their names, and other things must be said, too.
+ * Owned by the caller. */
+char *pkix_explain_name(struct span name);
+
+/* A CRL that is about a certificate and cannot be used: whose, which, and why. Owned by the caller. */
+char *pkix_explain_unused_crl(const struct pkix_crl_info *list, enum pkix_error error, const struct pkix_cert *cert,
+                              enum pkix_profile profile);
 
 /* "SENTENCE: SUBJECT (the value that decides)" of a stopped path. Owned by the caller. */
 char *pkix_explain(const struct pkix_search *s, const struct pkix_tried *tried);

@@ -176,6 +176,7 @@ static bool lists_any_usage(const struct pkix_cert *cert)
 
 static const char *lint_leaf(const struct pkix_cert *cert, enum pkix_purpose purpose)
 {
+    /* Of every profile, but not of a leaf that is an anchor (pkix/check.c). */
     if (has(cert, PKIX_EXT_KEY_USAGE) && pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN) == PKIX_OK)
         return "a leaf's key may sign certificates";
     switch (purpose) {

@@ -37,6 +37,7 @@ struct ocsp {
     enum cert_status status;
     bool current; /* of the statement that counts */
     int64_t this_update, valid_until;
+    struct pkix_revoked_when revoked;
 };
 
 /* OCSPResponse up to the signed part. */
@@ -249,7 +250,23 @@ static enum pkix_error refuse_critical_extensions(struct der *d, unsigned tag)
     return PKIX_OK;
 }
 
-static enum pkix_error read_cert_status(struct der *single, enum cert_status *status)
+/* RevokedInfo ::= SEQUENCE { revocationTime GeneralizedTime, revocationReason [0] EXPLICIT CRLReason OPTIONAL }. It is
+ * for people: whatever stands there, the certificate is revoked. */
+static struct pkix_revoked_when read_revoked_info(struct span value)
+{
+    struct der d = der_over(value, DER_SMALL), wrapper;
+    struct pkix_revoked_when when = {.reason = PKIX_REASON_NOT_GIVEN};
+    unsigned reason;
+
+    if (der_read_generalized_time(&d, &when.time) != PKIX_OK)
+        return (struct pkix_revoked_when){.time = 0};
+    if (der_enter(&d, TAG_EXPLICIT_0, &wrapper) == PKIX_OK &&
+        der_read_small(&wrapper, ASN1_ENUMERATED, &reason) == PKIX_OK)
+        when.reason = (int)reason;
+    return when;
+}
+
+static enum pkix_error read_cert_status(struct der *single, enum cert_status *status, struct pkix_revoked_when *revoked)
 {
     struct span value;
     unsigned tag;
@@ -261,7 +278,8 @@ static enum pkix_error read_cert_status(struct der *single, enum cert_status *st
         *status = STATUS_GOOD;
         return value.size == 0 ? PKIX_OK : PKIX_OCSP_MALFORMED;
     case TAG_REVOKED:
-        *status = STATUS_REVOKED; /* when and why does not matter */
+        *status = STATUS_REVOKED;
+        *revoked = read_revoked_info(value);
         return PKIX_OK;
     case TAG_UNKNOWN:
         *status = STATUS_UNKNOWN;
@@ -298,13 +316,14 @@ static enum pkix_error read_updates(const struct ocsp *o, struct der *single, in
 static enum pkix_error read_single(struct ocsp *o, struct der single)
 {
     enum cert_status status = STATUS_NONE;
+    struct pkix_revoked_when revoked = {.time = 0};
     int64_t from, until;
     bool matches;
     enum pkix_error error;
 
     if ((error = match_cert_id(o, &single, &matches)) != PKIX_OK || !matches)
         return error;
-    if ((error = read_cert_status(&single, &status)) != PKIX_OK ||
+    if ((error = read_cert_status(&single, &status, &revoked)) != PKIX_OK ||
         (error = read_updates(o, &single, &from, &until)) != PKIX_OK ||
         (error = refuse_critical_extensions(&single, TAG_EXPLICIT_1)) != PKIX_OK)
         return error;
@@ -315,6 +334,7 @@ static enum pkix_error read_single(struct ocsp *o, struct der single)
         o->status = status;
         o->this_update = from;
         o->valid_until = until;
+        o->revoked = revoked;
         o->current = o->time <= until;
     }
     return PKIX_OK;
@@ -372,6 +392,7 @@ enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *ce
         statement->error == PKIX_OCSP_UNKNOWN_CERT) {
         statement->this_update = o.this_update;
         statement->valid_until = o.valid_until;
+        statement->revoked = o.revoked;
     }
     return statement->error;
 }

@@ -1,6 +1,8 @@
 /* see pkix/revocation.h */
 #include "pkix/revocation.h"
 #include "pkix/crl.h"
+#include "pkix/crl_signers.h"
+#include "pkix/explain.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/ocsp.h"
 
@@ -32,16 +34,25 @@ static struct span stapled_for(const struct pkix_search *s, const struct pkix_ce
     return span_of(NULL, 0);
 }
 
+/* One response, which may be about another certificate. */
+static enum pkix_error judge_response(struct pkix_search *s, struct span response, const struct pkix_cert *cert,
+                                      const struct pkix_cert *issuer)
+{
+    struct pkix_statement statement;
+    enum pkix_error error = pkix_ocsp_judge(response, cert, issuer, s->request->time, verify_statement, s, &statement);
+
+    if (error == PKIX_REVOKED)
+        s->revoked = (struct pkix_revoked_note){.when = statement.revoked};
+    return error;
+}
+
 static struct statement ask_staple(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer)
 {
     struct span response = stapled_for(s, cert);
-    int64_t valid_until;
 
     if (response.size == 0)
         return (struct statement){.error = PKIX_REVOCATION_UNKNOWN};
-    return (struct statement){.error = pkix_ocsp_check(response, cert, issuer, s->request->time, verify_statement, s,
-                                                       &valid_until),
-                              .present = true};
+    return (struct statement){.error = judge_response(s, response, cert, issuer), .present = true};
 }
 
 /* Responses from files or fetched: in no order, some about other certificates. */
@@ -49,11 +60,9 @@ static struct statement ask_responses(struct pkix_search *s, const struct pkix_c
                                       const struct pkix_cert *issuer)
 {
     struct statement result = {.error = PKIX_REVOCATION_UNKNOWN};
-    int64_t valid_until;
 
     for (size_t i = 0; i < s->request->ocsp_count; i++) {
-        enum pkix_error error =
-            pkix_ocsp_check(s->request->ocsp[i], cert, issuer, s->request->time, verify_statement, s, &valid_until);
+        enum pkix_error error = judge_response(s, s->request->ocsp[i], cert, issuer);
 
         if (error == PKIX_REVOKED || error == PKIX_LIMIT_EXCEEDED)
             return (struct statement){.error = error, .present = true};
@@ -65,37 +74,61 @@ static struct statement ask_responses(struct pkix_search *s, const struct pkix_c
 
 /* ---- CRLs ---- */
 
-/* Whose keys may have signed a CRL about a certificate: see pkix_crl_set_check(). The path is complete now: authorities
- * of the issuer's name on it have been verified, whatever their keys. */
-struct signers {
-    const struct pkix_cert *certs[PKIX_PATH_MAX + 1];
-    size_t count;
-};
-
-static void find_signers(const struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer,
-                         struct signers *signers)
+/* A list that is about the certificate and cannot be used may be the one that revokes it. With soft revocation the
+ * certificate passes, so it must be said: in silence, whoever can spoil a list (or merely changes an authority's key)
+ * switches revocation off. */
+static void warn_of_unused(struct pkix_search *s, const struct pkix_crl_answer *answer, const struct pkix_cert *cert)
 {
-    signers->certs[0] = issuer;
-    signers->count = 1;
-    for (unsigned i = 1; i < s->path.count; i++) {
-        const struct pkix_cert *other = s->path.steps[i].cert;
+    if (answer->unused != NULL && (answer->list == NULL || answer->unused_error != PKIX_CRL_EXPIRED))
+        pkix_search_warn(s, pkix_explain_unused_crl(answer->unused, answer->unused_error, cert, s->request->profile));
+}
 
-        if (other != issuer && other != cert && span_equal(other->subject, cert->issuer))
-            signers->certs[signers->count++] = other;
+static void note_revoked(struct pkix_search *s, const struct pkix_crl_answer *answer)
+{
+    struct span number = answer->list->number;
+
+    s->revoked = (struct pkix_revoked_note){.when = answer->revoked};
+    if (number.size != 0 && number.size <= sizeof(s->revoked.number)) {
+        memcpy(s->revoked.number, number.data, number.size);
+        s->revoked.number_size = number.size;
     }
 }
 
-static struct statement check_set(struct pkix_search *s, const struct pkix_crl_set *set, const struct pkix_cert *cert,
-                                  const struct signers *signers)
+static struct pkix_crl_answer query_set(struct pkix_search *s, const struct pkix_crl_set *set,
+                                        const struct pkix_cert *cert, const struct pkix_crl_signers *signers)
 {
-    return (struct statement){
-        .error = pkix_crl_set_check(set, cert, signers->certs, signers->count, s->request->time, verify_statement, s),
-        .present = true};
+    return pkix_crl_set_check(set, &(struct pkix_crl_query){.cert = cert,
+                                                            .signers = signers->certs,
+                                                            .signer_count = signers->count,
+                                                            .time = s->request->time,
+                                                            .numbers = s->request->profile == PKIX_PROFILE_STRICT
+                                                                           ? PKIX_CRL_NUMBER_DEMANDED
+                                                                           : PKIX_CRL_NUMBER_OPTIONAL,
+                                                            .verify = verify_statement,
+                                                            .ctx = s});
 }
 
-/* What a CRL of the source says. */
+/* The issuer's other keys are looked for only when one of them may have signed a list. */
+static struct statement check_set(struct pkix_search *s, const struct pkix_crl_set *set, const struct pkix_cert *cert,
+                                  struct pkix_crl_signers *signers)
+{
+    struct pkix_crl_answer answer = query_set(s, set, cert, signers);
+    bool may_be_by_another = answer.unused != NULL && (answer.unused_error == PKIX_CRL_BAD_SIGNATURE ||
+                                                       answer.unused_error == PKIX_CRL_UNUSABLE);
+
+    if (answer.error != PKIX_REVOKED && may_be_by_another && pkix_crl_signers_find_more(s, cert, signers))
+        answer = query_set(s, set, cert, signers);
+    if (answer.error == PKIX_REVOKED)
+        note_revoked(s, &answer);
+    else
+        warn_of_unused(s, &answer, cert);
+    return (struct statement){.error = answer.error, .present = true};
+}
+
+/* What a CRL of the source says. It is judged before it comes here, by the keys it is asked for with: so all of them
+ * are named. */
 static struct statement ask_crl_source(struct pkix_search *s, const struct pkix_cert *cert,
-                                       const struct signers *signers, enum pkix_crl_effort effort, const char **why)
+                                       struct pkix_crl_signers *signers, enum pkix_crl_effort effort, const char **why)
 {
     const struct pkix_crl_source *source = s->request->crl_source;
     struct pkix_crl_question question = {
@@ -110,6 +143,7 @@ static struct statement ask_crl_source(struct pkix_search *s, const struct pkix_
     question.url_count = source == NULL ? 0 : pkix_cert_crl_urls(cert, question.urls);
     if (question.url_count == 0)
         return result;
+    (void)!pkix_crl_signers_find_more(s, cert, signers);
     for (size_t i = 0; i < signers->count && i < ARRAY_LEN(question.signers); i++)
         question.signers[question.signer_count++] = signers->certs[i]->der;
     set = source->find(source->ctx, &question, effort, why);
@@ -132,11 +166,11 @@ static struct statement join(struct statement a, struct statement b)
 
 static struct statement ask_crls(struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer)
 {
-    struct signers signers;
+    struct pkix_crl_signers signers;
     struct statement configured = {.error = PKIX_REVOCATION_UNKNOWN};
     const char *why = NULL;
 
-    find_signers(s, cert, issuer, &signers);
+    pkix_crl_signers_find(s, cert, issuer, &signers);
     if (s->request->crls != NULL)
         configured = check_set(s, s->request->crls, cert, &signers);
     return join(configured, ask_crl_source(s, cert, &signers, PKIX_CRL_AT_HAND, &why));
@@ -213,12 +247,16 @@ static struct statement ask_source(struct pkix_search *s, const struct pkix_cert
     case PKIX_EVIDENCE_NOT_NOW:
         return (struct statement){.error = PKIX_REVOCATION_UNKNOWN, .present = true};
     case PKIX_EVIDENCE_STATEMENT:
+        if (evidence.statement.error == PKIX_REVOKED)
+            s->revoked = (struct pkix_revoked_note){.when = evidence.statement.revoked};
         return (struct statement){.error = evidence.statement.error, .present = true};
     case PKIX_EVIDENCE_RESPONSE:
         error = pkix_ocsp_judge(span_of(evidence.response, evidence.response_size), cert, issuer, s->request->time,
                                 verify_statement, s, &evidence.statement);
         free(evidence.response);
         source->settle(source->ctx, &question, &evidence.statement);
+        if (error == PKIX_REVOKED)
+            s->revoked = (struct pkix_revoked_note){.when = evidence.statement.revoked};
         return (struct statement){.error = error, .present = true};
     }
     return (struct statement){.error = PKIX_REVOCATION_UNKNOWN};
@@ -273,11 +311,11 @@ static struct statement fetch_crl(struct pkix_search *s, const struct pkix_cert 
                                   const char **why)
 {
     uint64_t start_ms = s->domain->now_ms();
-    struct signers signers;
+    struct pkix_crl_signers signers;
     struct statement result;
 
     s->crls_asked++;
-    find_signers(s, cert, issuer, &signers);
+    pkix_crl_signers_find(s, cert, issuer, &signers);
     result = ask_crl_source(s, cert, &signers, PKIX_CRL_FETCH, why);
     if (s->deadline_ms != 0)
         s->deadline_ms += s->domain->now_ms() - start_ms;

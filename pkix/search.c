@@ -82,8 +82,12 @@ static void note_tried(struct pkix_search *s, enum pkix_error error, struct fail
 {
     if (s->tried_count == PKIX_TRIED_MAX)
         return;
-    s->tried[s->tried_count++] =
-        (struct pkix_tried){s->path, error, failure.what, failure.culprit, failure.required_by};
+    s->tried[s->tried_count++] = (struct pkix_tried){.path = s->path,
+                                                     .error = error,
+                                                     .what = failure.what,
+                                                     .culprit = failure.culprit,
+                                                     .required_by = failure.required_by,
+                                                     .revoked = s->revoked};
 }
 
 /* The path's last certificate is the one that failed. */
@@ -228,12 +232,20 @@ static unsigned counted_intermediates_on(const struct pkix_path *path)
     return count;
 }
 
+/* What the leaf is for here; its issuers have to allow it. */
+static enum pkix_usage usage_of(const struct pkix_search *s, enum pkix_role role)
+{
+    if (role == PKIX_ROLE_LEAF && s->crl_anchor != NULL)
+        return PKIX_USAGE_CRL_SIGNER;
+    return s->request->purpose == PKIX_PURPOSE_SERVER ? PKIX_USAGE_SERVER : PKIX_USAGE_CLIENT;
+}
+
 static enum pkix_error check_step(struct pkix_search *s, const struct pkix_path_step *step, enum pkix_role role)
 {
     struct pkix_check check = {
         .role = role,
         .trust = trust_of(s, step),
-        .usage = s->request->purpose == PKIX_PURPOSE_SERVER ? PKIX_USAGE_SERVER : PKIX_USAGE_CLIENT,
+        .usage = usage_of(s, role),
         .any_usage = s->request->purpose == PKIX_PURPOSE_CLIENT && s->request->any_extended_key_usage
                          ? PKIX_ANY_USAGE_ACCEPTED
                          : PKIX_ANY_USAGE_REFUSED,
@@ -332,7 +344,7 @@ static enum pkix_error check_whole_path(struct pkix_search *s, struct failure *f
     const struct pkix_path_step *anchor = &s->path.steps[s->path.count - 1];
     enum pkix_error error;
 
-    if (anchor->entry != NULL && s->leaf.not_before > anchor->entry->distrust_after)
+    if (s->crl_anchor == NULL && anchor->entry != NULL && s->leaf.not_before > anchor->entry->distrust_after)
         return PKIX_DISTRUSTED_AFTER;
     if ((error = check_policies(s, failure)) != PKIX_OK || (error = check_pins(s, failure)) != PKIX_OK)
         return error;
@@ -592,8 +604,23 @@ void pkix_search_remember(const struct pkix_search *s)
             pkix_intermediates_add(s->store->remembered, s->path.steps[i].cert->der, PKIX_INTERMEDIATE_LEARNT);
 }
 
+void pkix_search_warn(struct pkix_search *s, char *sentence)
+{
+    bool is_new = s->warning_count < PKIX_WARNINGS_MAX;
+
+    for (unsigned i = 0; i < s->warning_count; i++)
+        is_new = is_new && strcmp(s->warnings[i], sentence) != 0;
+    if (is_new)
+        s->warnings[s->warning_count++] = sentence;
+    else
+        free(sentence);
+}
+
 void pkix_search_clear(struct pkix_search *s)
 {
+    for (unsigned i = 0; i < s->warning_count; i++)
+        free(s->warnings[i]);
+    s->warning_count = 0;
     for (unsigned i = 0; i < s->lent_count; i++)
         pkix_intermediates_return(s->store->remembered, s->lent[i]);
     s->lent_count = 0;

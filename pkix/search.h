@@ -18,6 +18,7 @@
 
 #include "pkix/check.h"
 #include "pkix/policy.h"
+#include "pkix/revoked.h"
 #include "pkix/signature_cache.h"
 #include "pkix/store_internal.h"
 #include "pkix/verify.h"
@@ -30,7 +31,9 @@ enum {
     PKIX_DEAD_ENDS_MAX = 8,        /* noted in one search */
     PKIX_TRIED_MAX = 32,           /* paths remembered for the explanation */
     PKIX_SIGNATURE_MEMO_MAX = 256, /* signatures remembered within one verification */
-    PKIX_DIGEST_MEMO_MAX = 64      /* certificates whose hash is remembered, likewise */
+    PKIX_DIGEST_MEMO_MAX = 64,     /* certificates whose hash is remembered, likewise */
+    PKIX_WARNINGS_MAX = 4,         /* told of one verification */
+    PKIX_CRL_NUMBER_SHOWN_MAX = 20 /* octets; RFC 5280 section 5.2.3: no number is longer */
 };
 
 struct pkix_path_step {
@@ -43,6 +46,13 @@ struct pkix_path {
     unsigned count;
 };
 
+/* What is known of a revocation: the statement's own words. */
+struct pkix_revoked_note {
+    struct pkix_revoked_when when;
+    uint8_t number[PKIX_CRL_NUMBER_SHOWN_MAX]; /* of the CRL that says so */
+    size_t number_size;                        /* 0: it has none, or it was no CRL */
+};
+
 /* A path that stopped. */
 struct pkix_tried {
     struct pkix_path path;
@@ -51,6 +61,7 @@ struct pkix_tried {
     unsigned culprit; /* index on the path of the certificate to blame */
     unsigned required_by; /* PKIX_POLICY_MISSING: index of the certificate that requires a policy, or
                              PKIX_POLICY_REQUESTED */
+    struct pkix_revoked_note revoked; /* PKIX_REVOKED */
 };
 
 struct pkix_signature_memo {
@@ -118,6 +129,11 @@ struct pkix_search {
     bool exhausted;       /* a limit was met: nothing more is tried */
     const char *limit_met; /* which, in words (static) */
     bool dead;            /* distrust or revocation below: no other issuer helps */
+    const struct pkix_cert *crl_anchor; /* the leaf is the signer of a CRL, and its path has to end at this anchor;
+                                           NULL: the leaf is a TLS peer */
+    struct pkix_revoked_note revoked;   /* of the certificate that was found revoked last */
+    char *warnings[PKIX_WARNINGS_MAX];  /* owned; see pkix_verdict_warning() */
+    unsigned warning_count;
     struct pkix_signature_memo memo[PKIX_SIGNATURE_MEMO_MAX];
     unsigned memo_count;
     struct pkix_digest_memo digests[PKIX_DIGEST_MEMO_MAX];
@@ -140,6 +156,9 @@ void pkix_search_find_reach(struct pkix_search *search);
 
 /* Find a path. Ranking of errors: see pkix/error.h. */
 MUST_CHECK enum pkix_error pkix_search_run(struct pkix_search *search);
+
+/* Something the administrator ought to know whatever the verdict is; taken. The same thing is said once. */
+void pkix_search_warn(struct pkix_search *search, char *sentence);
 
 /* Remember the authorities on the path found that the peer sent. After PKIX_OK, when nothing else is held against it. */
 void pkix_search_remember(const struct pkix_search *search);

@@ -3,6 +3,8 @@
 
 bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry)
 {
+    if (s->crl_anchor != NULL && (entry == NULL || &entry->cert != s->crl_anchor))
+        return false;
     return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & 1u << s->request->purpose) != 0;
 }
 

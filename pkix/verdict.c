@@ -30,6 +30,8 @@ struct pkix_verdict {
     char **policies;
     size_t policy_count;
     char *ev_policy;
+    char *warnings[PKIX_WARNINGS_MAX];
+    size_t warning_count;
 };
 
 /* The stopped path that explains the error best: one that stopped for the same reason, as deep as possible; where
@@ -104,6 +106,8 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
     v->path_text = error == PKIX_OK ? base_strdup("") : pkix_explain_path(&best);
     v->signature_checks = s->signature_checks;
     v->revocation = s->revocation;
+    for (unsigned i = 0; i < s->warning_count; i++)
+        v->warnings[v->warning_count++] = base_strdup(s->warnings[i]);
     if (error == PKIX_OK) {
         copy_policies(s, v);
         v->path_length = s->path.count;
@@ -152,6 +156,8 @@ void pkix_verdict_destroy(struct pkix_verdict **verdict)
     }
     for (size_t i = 0; i < v->policy_count; i++)
         free(v->policies[i]);
+    for (size_t i = 0; i < v->warning_count; i++)
+        free(v->warnings[i]);
     free(v->policies);
     free(v->ev_policy);
     free(v->detail);
@@ -229,6 +235,17 @@ unsigned pkix_verdict_signature_checks(const struct pkix_verdict *v)
 enum pkix_revocation_status pkix_verdict_revocation(const struct pkix_verdict *v)
 {
     return v->revocation;
+}
+
+size_t pkix_verdict_warning_count(const struct pkix_verdict *v)
+{
+    return v->warning_count;
+}
+
+const char *pkix_verdict_warning(const struct pkix_verdict *v, size_t index)
+{
+    assert(index < v->warning_count);
+    return v->warnings[index];
 }
 
 size_t pkix_verdict_policy_count(const struct pkix_verdict *v)

@@ -12,6 +12,7 @@
 #include "base/span.h"
 #include "pkix/error.h"
 #include "pkix/oid_text.h"
+#include "pkix/revoked.h"
 
 struct pkix_store;
 struct pkix_crl_set;
@@ -85,6 +86,7 @@ struct pkix_limits {
 struct pkix_statement {
     enum pkix_error error;
     int64_t this_update, valid_until;
+    struct pkix_revoked_when revoked; /* PKIX_REVOKED */
 };
 
 /* Evidence from outside. When neither staples nor the request's responses and CRLs say anything of a certificate, the
@@ -238,6 +240,11 @@ size_t pkix_verdict_tried_at(const struct pkix_verdict *v, size_t tried); /* ind
 const char *pkix_verdict_tried_detail(const struct pkix_verdict *v, size_t tried);
 
 enum pkix_revocation_status pkix_verdict_revocation(const struct pkix_verdict *v);
+
+/* What the administrator ought to know though the verdict does not depend on it, a sentence each: a CRL that is about a
+ * certificate of the path and cannot be used. At most a few. Text lives with the verdict. */
+size_t pkix_verdict_warning_count(const struct pkix_verdict *v);
+const char *pkix_verdict_warning(const struct pkix_verdict *v, size_t index);
 
 /* The certificate policies that hold for the path found, of those asked for, in dotted decimal; "2.5.29.32.0",
  * anyPolicy, stands for all. None when there is no path. Text lives with the verdict. */

@@ -68,12 +68,11 @@ static char *hex_text(struct span bytes)
 static json_t *info_json(const char *name, const struct pkix_crl_info *info)
 {
     char this_update[DATE_SIZE], next_update[DATE_SIZE];
-    char *issuer = pkix_dn_text(info->issuer), *number = hex_text(info->number);
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "name", name, "issuer", issuer, "state", state_of(info),
-                  "this_update", date_text(info->this_update, this_update), "next_update",
-                  date_text(info->next_update, next_update), "number", number, "revoked",
-                  (json_int_t)info->revoked_count);
+    char *issuer = pkix_dn_text(info->issuer), *number = info->number.size == 0 ? NULL : hex_text(info->number);
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:I}", "name", name, "issuer", issuer, "state",
+                               state_of(info), "this_update", date_text(info->this_update, this_update), "next_update",
+                               date_text(info->next_update, next_update), "number", number, "revoked",
+                               (json_int_t)info->revoked_count);
 
     if (object == NULL)
         base_abort("a list cannot be written as JSON");
@@ -104,9 +103,9 @@ static void print_words(const char *name, const struct pkix_crl_info *info)
     char this_update[DATE_SIZE], next_update[DATE_SIZE];
     char *issuer = pkix_dn_text(info->issuer), *number = hex_text(info->number);
 
-    printf("name:        %s\nissuer:      %s\nnumber:      0x%s\nthis update: %s\nnext update: %s\nstate:       %s\n"
+    printf("name:        %s\nissuer:      %s\nnumber:      %s%s\nthis update: %s\nnext update: %s\nstate:       %s\n"
            "revoked:     %zu\n",
-           name, issuer, number, date_text(info->this_update, this_update),
+           name, issuer, info->number.size == 0 ? "none" : "0x", number, date_text(info->this_update, this_update),
            date_text(info->next_update, next_update), state_of(info), info->revoked_count);
     free(issuer);
     free(number);
@@ -183,7 +182,7 @@ static bool is_news(const char *path, const struct pkix_crl_info *info, char **e
         *error = NULL;
         return true;
     }
-    news = info->this_update >= old.this_update;
+    news = !pkix_crl_is_older(info, &old);
     free(data);
     if (!news)
         *error = base_strdup("the stored list of this issuer is newer");

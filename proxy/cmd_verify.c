@@ -578,16 +578,26 @@ static json_t *policies_json(const struct pkix_verdict *v)
     return policies;
 }
 
+static json_t *warnings_json(const struct pkix_verdict *v)
+{
+    json_t *warnings = json_array();
+
+    for (size_t i = 0; i < pkix_verdict_warning_count(v); i++)
+        json_array_append_new(warnings, json_string(pkix_verdict_warning(v, i)));
+    return warnings;
+}
+
 static void print_json(const struct pkix_verdict *v)
 {
     enum pkix_error error = pkix_verdict_error(v);
     const char *ev_policy = pkix_verdict_ev_policy(v);
     bool valid = error == PKIX_OK;
-    json_t *object = json_pack("{s:b, s:o, s:s, s:o, s:b, s:s?, s:o, s:s, s:o, s:i}", "valid", valid, "error",
-                               valid ? json_null() : json_string(pkix_error_name(error)), "detail",
-                               pkix_verdict_detail(v), "chain", chain_json(v), "ev", ev_policy != NULL, "ev_policy",
-                               ev_policy, "policies", policies_json(v), "revocation", revocation_text(v), "tried",
-                               tried_json(v), "signature_checks", (int)pkix_verdict_signature_checks(v));
+    json_t *object =
+        json_pack("{s:b, s:o, s:s, s:o, s:b, s:s?, s:o, s:s, s:o, s:o, s:i}", "valid", valid, "error",
+                  valid ? json_null() : json_string(pkix_error_name(error)), "detail", pkix_verdict_detail(v), "chain",
+                  chain_json(v), "ev", ev_policy != NULL, "ev_policy", ev_policy, "policies", policies_json(v),
+                  "revocation", revocation_text(v), "warnings", warnings_json(v), "tried", tried_json(v),
+                  "signature_checks", (int)pkix_verdict_signature_checks(v));
 
     json_dumpf(object, stdout, JSON_INDENT(2));
     putchar('\n');
@@ -602,6 +612,8 @@ static void print_text(const struct pkix_verdict *v)
         printf("valid; revocation: %s\n", revocation_text(v));
     else
         printf("not valid: %s: %s\n", pkix_error_name(pkix_verdict_error(v)), pkix_verdict_detail(v));
+    for (size_t i = 0; i < pkix_verdict_warning_count(v); i++)
+        printf("warning: %s\n", pkix_verdict_warning(v, i));
     for (size_t i = 0; i < pkix_verdict_policy_count(v); i++)
         printf("%s%s", i == 0 ? "policies: " : ", ", pkix_verdict_policy(v, i));
     if (pkix_verdict_policy_count(v) != 0)

@@ -82,7 +82,13 @@ static bool is_about(const struct crl_entry *e, const struct pkix_crl_question *
     for (size_t i = 0; i < q->url_count; i++)
         if (!span_equal(e->question.urls[i], q->urls[i]))
             return false;
-    return span_equal(e->question.signers[0], q->signers[0]);
+    /* All of them: who shows only some of an authority's keys must not decide for others which lists are believed. */
+    if (e->question.signer_count != q->signer_count)
+        return false;
+    for (size_t i = 0; i < q->signer_count; i++)
+        if (!span_equal(e->question.signers[i], q->signers[i]))
+            return false;
+    return true;
 }
 
 struct crl_entry *crl_cache_find(struct crl_cache *cache, const struct pkix_crl_question *question,
@@ -245,11 +251,12 @@ bool crl_cache_is_older(const struct crl_entry *e, const struct pkix_crl_set *se
 {
     struct pkix_crl_info info = pkix_crl_set_info(set, 0);
 
-    if (info.this_update < e->this_update)
-        return true;
+    struct pkix_crl_info known;
+
     if (e->set == NULL || time > e->next_update)
-        return false;
-    return pkix_crl_number_compare(info.number, pkix_crl_set_info(e->set, 0).number) < 0;
+        return info.this_update < e->this_update;
+    known = pkix_crl_set_info(e->set, 0);
+    return pkix_crl_is_older(&info, &known);
 }
 
 enum crl_landing crl_cache_land(struct crl_cache *cache, struct crl_entry *e, struct pkix_crl_set *set, int64_t time,

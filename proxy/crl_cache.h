@@ -1,12 +1,13 @@
 /* proxy/crl_cache.h: the CRLs that certificates point to, fetched or to be fetched.
  *
- * An *entry* is one list: the URLs of a certificate's distribution points, where requests may go, and the issuer's
- * certificate; the same for all certificates of that issuer which name these points. It keeps the certificate it was
- * made for: every CRL that comes is judged by it. A *flight* is a fetch of an entry that is under way.
+ * An *entry* is one list: the URLs of a certificate's distribution points, where requests may go, and the certificates
+ * of the issuer that may sign it; the same for all certificates of that issuer which name these points. It keeps the
+ * certificate it was made for: every CRL that comes is judged by it. A *flight* is a fetch of an entry that is under
+ * way.
  * - A CRL counts until its nextUpdate and is fetched anew ahead of it: after half of what is left, LIMIT_CRL_REFRESH_MS
  * at most, spread so that workers and lists do not come together.
- * - While it counts, no CRL with a lower number or an earlier thisUpdate takes its place; afterwards, none with an
- * earlier thisUpdate: who is on the way to the server cannot bring back an old one.
+ * - While it counts, no older CRL takes its place (pkix_crl_is_older(): by thisUpdate, and by the numbers where both
+ * have one); afterwards, none with an earlier thisUpdate: who is on the way to the server cannot bring back an old one.
  * - A failure leaves the CRL that is there alone.
  * - What nobody has asked for in LIMIT_CRL_UNUSED_MS is dropped. Entries and bytes are limited (proxy/limits.h); the
  * one least recently asked for goes first, but none in flight or waited for. No clock, no sockets, no locks, no

@@ -103,6 +103,8 @@ static void say_fetched(struct span url, const struct pkix_crl_info *info)
     char *issuer = pkix_dn_text(info->issuer);
     char number[2 + 2 * NUMBER_BYTES_SHOWN_MAX + 1] = "0x";
 
+    if (info->number.size == 0)
+        snprintf(number, sizeof(number), "none");
     for (size_t i = 0; i < info->number.size && i < NUMBER_BYTES_SHOWN_MAX; i++)
         snprintf(number + 2 + 2 * i, 3, "%02x", info->number.data[i]);
     log_peer_line(LOG_LEVEL_INFO, "crl_fetched", log_span("url", url), log_text("issuer", issuer),

@@ -12,10 +12,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* What does not decide about this connection, and is wrong all the same: with soft revocation nobody would ever hear of
+ * a list that cannot be used. */
+static void say_warning(const struct session *s, const char *warning)
+{
+    const struct log_field fields[] = {log_text("conn", s->id),
+                                       log_text("service", s->service->config->name),
+                                       log_text("client", s->peer_text),
+                                       log_text("reason", warning),
+                                       {.key = NULL}};
+
+    if (warning[0] != '\0')
+        log_write_of(LOG_LEVEL_WARNING, span_of(&s->peer_key, sizeof(s->peer_key)), "verification_warning", fields);
+}
+
 static void count_verification(struct session *s, struct tls_verification verification)
 {
     counter_add(s->counters, COUNTER_signature_checks_total, verification.signature_checks);
     counter_add(s->counters, COUNTER_verification_seconds_total, verification.time_us);
+    say_warning(s, verification.warning);
 }
 
 void session_report_started(const struct session *s)
@@ -81,7 +96,7 @@ static const char *spoke_instead(const struct leg *leg)
 static struct tls_verification verification_of(const struct leg *leg)
 {
     if (leg == NULL || leg->engine == NULL || leg_is_on_pool(leg))
-        return (struct tls_verification){.stopped_path = ""};
+        return (struct tls_verification){.stopped_path = "", .warning = ""};
     return tls_engine_verification(leg->engine);
 }
 

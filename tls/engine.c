@@ -81,6 +81,7 @@ void tls_engine_destroy(struct tls_engine **engine)
     slab_strfree(e->name);
     slab_strfree(e->cache_key);
     free(e->report.stopped_path);
+    free(e->report.warning);
     free(e->report.ev_policy);
     free(e->report.error);
     slab_strfree(e->server_name);
@@ -413,6 +414,7 @@ int tls_engine_alert_sent(const struct tls_engine *e)
 struct tls_verification tls_engine_verification(const struct tls_engine *e)
 {
     return (struct tls_verification){.stopped_path = e->report.stopped_path == NULL ? "" : e->report.stopped_path,
+                                     .warning = e->report.warning == NULL ? "" : e->report.warning,
                                      .signature_checks = e->report.signature_checks,
                                      .time_us = e->report.verification_us};
 }

@@ -177,6 +177,7 @@ int tls_engine_alert_received(const struct tls_engine *e); /* TLS alert number, 
 /* How the peer's certificate was verified, as far as it was. Strings live with the engine. */
 struct tls_verification {
     const char *stopped_path;  /* where the best path stopped (pkix_verdict_stopped_path()); "" when none did */
+    const char *warning;       /* the first pkix_verdict_warning(), whatever the verdict was; "" when there is none */
     unsigned signature_checks; /* made on behalf of this peer */
     uint64_t time_us;          /* processor time of it; waiting for a responder is not in it */
 };

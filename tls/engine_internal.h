@@ -149,6 +149,7 @@ struct tls_report {
     char *error;
     int alert_sent, alert_received;
     char *stopped_path; /* of the peer's certificate; NULL: none */
+    char *warning;      /* of the last verdict; NULL: none */
     unsigned signature_checks;
     uint64_t verification_us; /* processor time */
     char *ev_policy;          /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */

@@ -64,6 +64,12 @@ static void keep_ev_policy(struct tls_engine *e, const struct pkix_verdict *verd
     e->report.ev_policy = policy == NULL ? NULL : base_strdup(policy);
 }
 
+static void keep_warning(struct tls_engine *e, const struct pkix_verdict *verdict)
+{
+    free(e->report.warning);
+    e->report.warning = pkix_verdict_warning_count(verdict) == 0 ? NULL : base_strdup(pkix_verdict_warning(verdict, 0));
+}
+
 bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf, const struct span *extras,
                      size_t extras_count, const struct span *stapled, size_t stapled_count)
 {
@@ -97,6 +103,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
     e->report.verification_us += base_thread_us() - start_us;
     e->report.signature_checks += pkix_verdict_signature_checks(verdict);
     keep_ev_policy(e, verdict);
+    keep_warning(e, verdict);
     if (error == PKIX_OK) {
         if (e->context->role == TLS_ROLE_CLIENT)
             keep_chain(e, verdict, leaf);

@@ -22,10 +22,13 @@ def _dates(days):
 
 
 def crl(authority, revoked=(), *, days=(-1, 7), number=1, signer=None, encoding="PEM"):
-    """A CRL of `authority` that lists the certificates `revoked`; signer: another authority whose key signs it."""
+    """A CRL of `authority` that lists the certificates `revoked`; number None: it has none, as Easy-RSA makes them; signer:
+    another authority whose key signs it."""
     start, end = _dates(days)
     builder = x509.CertificateRevocationListBuilder().issuer_name(_certificate(authority.cert).subject) \
-        .last_update(start).next_update(end).add_extension(x509.CRLNumber(number), critical=False)
+        .last_update(start).next_update(end)
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
     for certificate in revoked:
         builder = builder.add_revoked_certificate(
             x509.RevokedCertificateBuilder().serial_number(_certificate(certificate.cert).serial_number)

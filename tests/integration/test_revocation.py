@@ -292,13 +292,15 @@ def test_good_staple_saves_asking(yett, ca, responder, folder, port):
 # ---- CRLs ----
 
 @pytest.mark.parametrize("mode", ["soft", "hard"])
-@pytest.mark.parametrize("case", ["good", "revoked", "expired", "wrong signer", "der", "folder"])
+@pytest.mark.parametrize("case", ["good", "revoked", "without a number", "expired", "wrong signer", "der", "folder"])
 def test_crl_files(yett, ca, folder, port, mode, case):
     certificate = ca.server("localhost")
     lists = folder / "lists"
     lists.mkdir()
     path = lists / "ca.crl"
-    path.write_bytes(crl(ca, [certificate] if case in ("revoked", "expired", "folder", "wrong signer") else [],
+    revoked = case in ("revoked", "without a number", "folder")
+    path.write_bytes(crl(ca, [certificate] if revoked or case in ("expired", "wrong signer") else [],
+                         number=None if case == "without a number" else 1,
                          days=(-9, -2) if case == "expired" else (-1, 7),
                          signer=Authority(folder / "o", "Other") if case == "wrong signer" else None,
                          encoding="DER" if case == "der" else "PEM"))
@@ -308,10 +310,30 @@ def test_crl_files(yett, ca, folder, port, mode, case):
         good = case in ("good", "der") or (mode == "soft" and case in ("expired", "wrong signer"))
         assert passes(port) == good
         if not good:
-            running.wait_for_log('"revoked"' if case in ("revoked", "folder") else "revocation_unknown")
-        if mode == "hard" and case in ("expired", "wrong signer"):
+            running.wait_for_log('"revoked"' if revoked else "revocation_unknown")
+        if case in ("expired", "wrong signer"):  # also where the certificate passes
             running.wait_for_log({"expired": "the CRL has expired",
-                                  "wrong signer": "the signature of the CRL does not verify"}[case])
+                                  "wrong signer": "its signature verifies with no key of its issuer"}[case])
+            running.wait_for_log("verification_warning")
+
+
+@pytest.mark.parametrize("mode", ["soft", "hard"])
+def test_crl_signed_with_a_rolled_over_key(yett, folder, port, mode):
+    """RFC 5280 section 6.3.3 (f): the authority's new certificate leads to the same root, and comes from the server."""
+    root = Authority(folder / "root", "Root")
+    old = Authority(folder / "old", "Issuing CA", issuer=root)
+    root.count += 1  # another serial number
+    new = Authority(folder / "new", "Issuing CA", issuer=root)
+    certificate = old.server("localhost")
+    (folder / "ca.crl").write_bytes(crl(old, [certificate], signer=new))
+    (folder / "root.crl").write_bytes(crl(root))
+    with open(certificate.chain, "ab") as chain:
+        chain.write(new.cert.read_bytes())
+    with Backend(certificate) as backend:
+        running = yett(originating(port, f"localhost:{backend.port}", root.cert,
+                                   f"revocation = {mode}\ncrl = file:{folder}/ca.crl, file:{folder}/root.crl\n"))
+        assert not passes(port)
+        running.wait_for_log('"revoked"')
 
 
 def test_reload_picks_up_a_new_crl(yett, ca, folder, port):

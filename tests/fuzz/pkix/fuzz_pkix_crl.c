@@ -16,9 +16,14 @@ static void check_set(const struct pkix_crl *crl, const struct pkix_cert *cert)
     info = pkix_crl_set_info(set, 0);
     error = pkix_crl_set_accept(set, cert->der, &cert->der, 1, info.this_update);
     assert(error != PKIX_OK && error != PKIX_REVOKED);
-    error = pkix_crl_set_check(set, cert, &cert, 1, info.this_update, fuzz_accept_any_signature, NULL);
-    assert(error != PKIX_REVOKED || pkix_crl_lists(crl, cert->serial));
-    assert(error != PKIX_OK || !pkix_crl_lists(crl, cert->serial));
+    error = pkix_crl_set_check(set, &(struct pkix_crl_query){.cert = cert,
+                                                             .signers = &cert,
+                                                             .signer_count = 1,
+                                                             .time = info.this_update,
+                                                             .verify = fuzz_accept_any_signature})
+                .error;
+    assert(error != PKIX_REVOKED || pkix_crl_find(crl, cert->serial) != NULL);
+    assert(error != PKIX_OK || pkix_crl_find(crl, cert->serial) == NULL);
     assert(pkix_crl_set_memory(set) >= crl->info.der.size);
     pkix_crl_set_destroy(&set);
 }
@@ -30,14 +35,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct pkix_crl crl;
 
     if (pkix_crl_read(rest, &crl) == PKIX_OK) {
-        for (size_t i = 0; i < crl.serial_count; i++)
-            assert(pkix_crl_lists(&crl, crl.serials[i]));
+        for (size_t i = 0; i < crl.entry_count; i++) {
+            assert(pkix_crl_find(&crl, span_of(crl.entries[i].serial, crl.entries[i].serial_size)) != NULL);
+            (void)pkix_reason_name(pkix_crl_entry_when(&crl.entries[i]).reason);
+        }
         if (pkix_cert_read(cert_der, &cert) == PKIX_OK) {
             (void)pkix_crl_covers(&crl, &cert, false);
             (void)pkix_crl_covers(&crl, &cert, true);
             check_set(&crl, &cert);
         }
         assert(pkix_crl_number_compare(crl.info.number, crl.info.number) == 0);
+        assert(!pkix_crl_is_older(&crl.info, &crl.info));
     }
     pkix_crl_clear(&crl);
     return 0;

@@ -406,8 +406,8 @@ struct span builder_crl(const struct crl_spec *spec)
                                        builder_integer(spec->number == 0 ? 7 : spec->number));
     for (unsigned i = 0; i < spec->extension_count; i++)
         extensions = builder_join(extensions, spec->extensions[i]);
-    tbs = builder_tlv(ASN1_SEQUENCE, builder_integer(1), builder_ecdsa_sha256(), builder_name(spec->issuer),
-                      builder_time(spec->this_update),
+    tbs = builder_tlv(ASN1_SEQUENCE, spec->version_1 ? span_of(NULL, 0) : builder_integer(1), builder_ecdsa_sha256(),
+                      builder_name(spec->issuer), builder_time(spec->this_update),
                       spec->next_update == 0 ? span_of(NULL, 0) : builder_time(spec->next_update),
                       entries.size == 0 ? span_of(NULL, 0) : wrap(ASN1_SEQUENCE, entries),
                       extensions.size == 0 ? span_of(NULL, 0)

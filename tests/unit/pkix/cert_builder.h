@@ -84,7 +84,7 @@ struct crl_spec {
     int64_t this_update, next_update; /* next 0: none */
     struct span extensions[4]; /* besides the number */
     unsigned extension_count;
-    bool no_number, critical_number;
+    bool no_number, critical_number, version_1;
     unsigned number; /* 0: 7 */
 };
 struct crl_spec builder_crl_of(const char *issuer, unsigned signer);

@@ -71,6 +71,9 @@ enum pkix_error scene_verify(struct scene *scene)
     scene->path_length = pkix_verdict_path_length(verdict);
     scene->tried_count = pkix_verdict_tried_count(verdict);
     snprintf(scene->detail, sizeof(scene->detail), "%s", pkix_verdict_detail(verdict));
+    scene->warning_count = pkix_verdict_warning_count(verdict);
+    snprintf(scene->warning, sizeof(scene->warning), "%s",
+             scene->warning_count == 0 ? "" : pkix_verdict_warning(verdict, 0));
     scene->policies[0] = '\0';
     for (size_t i = 0; i < pkix_verdict_policy_count(verdict); i++) {
         size_t size = strlen(scene->policies);

@@ -25,6 +25,8 @@ struct scene {
     size_t path_length, tried_count;
     char detail[1024];
     char policies[128]; /* that hold: dotted decimal, separated by blanks */
+    char warning[1024]; /* the first, or "" */
+    size_t warning_count;
     char ev[64];        /* the policy of extended validation, or "" */
 };
 

@@ -355,6 +355,18 @@ static enum pkix_error count_verifications(void *ctx, const struct pkix_signed *
     return PKIX_BAD_SIGNATURE;
 }
 
+static enum pkix_error check_counting(const struct pkix_crl_set *set, const struct pkix_cert *cert,
+                                      const struct pkix_cert *signer, int64_t time, unsigned *verified)
+{
+    return pkix_crl_set_check(set, &(struct pkix_crl_query){.cert = cert,
+                                                            .signers = &signer,
+                                                            .signer_count = 1,
+                                                            .time = time,
+                                                            .verify = count_verifications,
+                                                            .ctx = verified})
+        .error;
+}
+
 /* Its signature is not looked at again with that key, but with every other, and the key usage always is. */
 static void accepted_signature_is_good_with_its_key_only(void **state)
 {
@@ -374,22 +386,17 @@ static void accepted_signature_is_good_with_its_key_only(void **state)
     assert_int_equal(pkix_cert_read(builder_cert(&other_key), &other), PKIX_OK);
     assert_int_equal(pkix_cert_read(builder_cert(&no_usage), &useless), PKIX_OK);
 
-    assert_int_equal(pkix_crl_set_check(set, &leaf, &signer, 1, builder_now, count_verifications, &verified),
-                     PKIX_CRL_BAD_SIGNATURE);
+    assert_int_equal(check_counting(set, &leaf, signer, builder_now, &verified), PKIX_CRL_BAD_SIGNATURE);
     assert_int_equal(verified, 1);
     assert_int_equal(pkix_crl_set_accept(set, chain.leaf, &chain.ca, 1, builder_now), PKIX_OK);
-    assert_int_equal(pkix_crl_set_check(set, &leaf, &signer, 1, builder_now, count_verifications, &verified), PKIX_OK);
+    assert_int_equal(check_counting(set, &leaf, signer, builder_now, &verified), PKIX_OK);
     assert_int_equal(verified, 1);
-    assert_int_equal(
-        pkix_crl_set_check(set, &leaf, &signer, 1, builder_now + BUILDER_YEAR, count_verifications, &verified),
-        PKIX_CRL_EXPIRED);
+    assert_int_equal(check_counting(set, &leaf, signer, builder_now + BUILDER_YEAR, &verified), PKIX_CRL_EXPIRED);
     signer = &other;
-    assert_int_equal(pkix_crl_set_check(set, &leaf, &signer, 1, builder_now, count_verifications, &verified),
-                     PKIX_CRL_BAD_SIGNATURE);
+    assert_int_equal(check_counting(set, &leaf, signer, builder_now, &verified), PKIX_CRL_BAD_SIGNATURE);
     assert_int_equal(verified, 2);
     signer = &useless;
-    assert_int_equal(pkix_crl_set_check(set, &leaf, &signer, 1, builder_now, count_verifications, &verified),
-                     PKIX_CRL_UNUSABLE);
+    assert_int_equal(check_counting(set, &leaf, signer, builder_now, &verified), PKIX_CRL_UNUSABLE);
     pkix_crl_set_destroy(&set);
 }
 

@@ -627,7 +627,7 @@ static void strict_checks_extensions(void **state)
         ROW(ca_basic_constraints_not_critical, PKIX_OK, "not critical"),
         ROW(ca_without_key_usage, PKIX_OK, "no key usage"),
         ROW(key_usage_with_zero_bits_at_its_end, PKIX_OK, "zero bits"),
-        ROW(leaf_may_sign_certificates, PKIX_OK, "may sign certificates"),
+        ROW(leaf_may_sign_certificates, PKIX_BAD_KEY_USAGE, NULL),
         ROW(leaf_with_path_length, PKIX_OK, "path length without cA"),
         ROW(leaf_says_false, PKIX_OK, "cA FALSE"),
         ROW(path_length_negative, PKIX_BAD_EXTENSION, NULL),

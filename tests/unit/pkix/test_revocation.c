@@ -1,5 +1,6 @@
 /* OCSP, CRLs and must-staple within a verification: pkix/ocsp.h, pkix/crl.h, pkix/revocation.h. */
 #include "scene.h"
+#include "strict_chain.h"
 #include "pkix/ocsp.h"
 
 #include <setjmp.h>
@@ -154,7 +155,12 @@ static void crl_table(void **state)
         {"early", PKIX_REVOCATION_UNKNOWN},
         {"no-next-update", PKIX_REVOCATION_UNKNOWN},
         {"forged", PKIX_REVOCATION_UNKNOWN},
-        {"no-number", PKIX_REVOCATION_UNKNOWN},
+        {"no-number", PKIX_OK}, /* RFC 5280 section 5.2.3 binds issuers */
+        {"listed-without-number", PKIX_REVOKED},
+        {"version-1", PKIX_OK},
+        {"listed-in-version-1", PKIX_REVOKED},
+        {"version-1-with-number", PKIX_REVOCATION_UNKNOWN}, /* extensions are version 2's */
+        {"version-1-entry-with-reason", PKIX_REVOCATION_UNKNOWN},
         {"critical-number", PKIX_REVOCATION_UNKNOWN},
         {"delta", PKIX_REVOCATION_UNKNOWN},
         {"unknown-critical", PKIX_REVOCATION_UNKNOWN},
@@ -190,7 +196,13 @@ static void crl_table(void **state)
             spec.next_update = 0;
         if (strcmp(what, "forged") == 0)
             spec.signer = 9;
-        spec.no_number = strcmp(what, "no-number") == 0;
+        spec.version_1 = strstr(what, "version-1") != NULL;
+        spec.no_number = strcmp(what, "no-number") == 0 || strcmp(what, "listed-without-number") == 0 ||
+                         (spec.version_1 && strstr(what, "with-number") == NULL);
+        if (strcmp(what, "version-1-entry-with-reason") == 0) {
+            spec.serials[spec.serial_count++] = builder_bytes("\x01", 1);
+            spec.entry_extensions = builder_extension(OID_REASON_CODE, false, builder_bytes("\x0a\x01\x01", 3));
+        }
         spec.critical_number = strcmp(what, "critical-number") == 0;
         if (strcmp(what, "delta") == 0)
             spec.extensions[spec.extension_count++] =
@@ -224,15 +236,11 @@ static void crl_table(void **state)
 
 static void crl_that_is_not_used_says_why(void **state)
 {
-    struct crl_spec without_number = builder_crl_of("ca", 1), without_next = builder_crl_of("ca", 1);
+    struct crl_spec without_next = builder_crl_of("ca", 1);
     struct pkix_crl_set *set = pkix_crl_set_create();
     char *error = NULL;
 
     (void)state;
-    without_number.no_number = true;
-    assert_false(pkix_crl_set_add(set, builder_crl(&without_number), "a.crl", &error));
-    assert_string_equal(error, "a.crl: crl_unusable: it has no CRL number (RFC 5280 section 5.2.3)");
-    free(error);
     without_next.next_update = 0;
     assert_false(pkix_crl_set_add(set, builder_crl(&without_next), "b.crl", &error));
     assert_non_null(strstr(error, "b.crl: crl_unusable: it does not say when the next one comes"));
@@ -277,6 +285,16 @@ static void crl_is_matched_by_any_name_of_any_point(void **state)
     assert_verdict(&scene, PKIX_REVOKED);
 }
 
+static struct span rolled_over;
+
+static void add_rolled_over(struct pkix_store *store)
+{
+    char *error = NULL;
+
+    if (!pkix_store_add_intermediate(store, rolled_over, &error))
+        fail_msg("%s", error);
+}
+
 static void crl_needs_an_issuer_that_may_sign_crls(void **state)
 {
     struct chain chain = make_chain();
@@ -291,8 +309,147 @@ static void crl_needs_an_issuer_that_may_sign_crls(void **state)
     scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
     scene.crls[scene.crl_count++] = builder_crl(&spec);
     assert_verdict(&scene, PKIX_OK); /* no statement */
+    assert_int_equal(scene.warning_count, 1);
+    assert_non_null(strstr(scene.warning, "lacks cRLSign"));
     scene.request.revocation = PKIX_REVOCATION_HARD;
     assert_verdict(&scene, PKIX_REVOCATION_UNKNOWN);
+}
+
+/* Strict holds issuers to their own rule. */
+static void strict_profile_wants_a_crl_number(void **state)
+{
+    struct strict_chain chain = strict_chain_make();
+    struct crl_spec spec = builder_crl_of(chain.leaf.issuer, chain.leaf.signer),
+                    of_root = builder_crl_of(chain.ca.issuer, chain.ca.signer);
+    struct scene scene;
+
+    (void)state;
+    chain.leaf.serial = spec.serials[spec.serial_count++] = builder_bytes("\x12\x34", 2);
+    spec.no_number = true;
+    scene = strict_chain_scene(&chain);
+    scene.request.revocation = PKIX_REVOCATION_SOFT;
+    scene.request.profile = PKIX_PROFILE_DEFAULT;
+    scene.crls[scene.crl_count++] = builder_crl(&spec);
+    assert_verdict(&scene, PKIX_REVOKED);
+    assert_int_equal(scene.warning_count, 0);
+    scene.request.profile = PKIX_PROFILE_STRICT;
+    assert_verdict(&scene, PKIX_OK);
+    assert_non_null(strstr(scene.warning, "it has no CRL number, which the strict profile demands"));
+    scene.request.revocation = PKIX_REVOCATION_HARD;
+    scene.crls[scene.crl_count++] = builder_crl(&of_root);
+    assert_verdict(&scene, PKIX_REVOCATION_UNKNOWN);
+}
+
+/* An authority that has changed its key signs its lists with the new one (RFC 5280 section 6.3.3 (f)). */
+static void crl_may_be_signed_with_a_rolled_over_key(void **state)
+{
+    enum { NEW_KEY = 5, OTHER_ROOT = 8 };
+    static const struct {
+        const char *what;
+        enum pkix_error want;
+        const char *warning; /* part of it; NULL: there is none */
+    } table[] = {
+        {"of the same root", PKIX_REVOKED, NULL},
+        {"signed by the old key", PKIX_REVOKED, NULL},
+        {"only for CRLs", PKIX_REVOKED, NULL},
+        {"in the store", PKIX_REVOKED, NULL},
+        {"an anchor, too", PKIX_REVOKED, NULL},
+        {"behind an intermediate", PKIX_REVOKED, NULL},
+        {"not there", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"of another root", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"of another root that is an anchor", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"of another name", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"without cRLSign", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"expired", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"signed by a leaf", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"outside name constraints", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"revoked", PKIX_OK, "its signature verifies with no key of its issuer"},
+        {"behind a crowd", PKIX_REVOKED, NULL},
+    };
+    struct chain chain = make_chain();
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        const char *what = table[i].what;
+        struct cert_spec signer = builder_authority("ca", NEW_KEY, "root", 0);
+        struct cert_spec other_root = builder_authority("other root", OTHER_ROOT, "other root", OTHER_ROOT);
+        struct cert_spec middle = builder_authority("middle", 6, "root", 0);
+        struct crl_spec spec = builder_crl_of("ca", NEW_KEY), of_root = builder_crl_of("root", 0);
+        struct scene scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+        struct span signer_der;
+
+        spec.serials[spec.serial_count++] = chain.serial;
+        scene.crls[scene.crl_count++] = builder_crl(&spec);
+        if (strcmp(what, "signed by the old key") == 0)
+            signer.issuer = "ca", signer.signer = 1;
+        if (strcmp(what, "only for CRLs") == 0)
+            signer.ca = BUILDER_NO_CONSTRAINTS, signer.key_usage = BUILDER_KU_CRL_SIGN;
+        if (strstr(what, "of another root") != NULL)
+            signer.issuer = "other root", signer.signer = OTHER_ROOT;
+        if (strcmp(what, "of another root that is an anchor") == 0)
+            scene_add_anchor(&scene, builder_cert(&other_root));
+        if (strcmp(what, "of another name") == 0)
+            signer.subject = "c a";
+        if (strcmp(what, "without cRLSign") == 0)
+            signer.key_usage = BUILDER_KU_CERT_SIGN;
+        if (strcmp(what, "expired") == 0)
+            signer.not_after = builder_now - 1;
+        if (strcmp(what, "signed by a leaf") == 0)
+            signer.issuer = host, signer.signer = 2;
+        if (strcmp(what, "behind an intermediate") == 0 || strcmp(what, "outside name constraints") == 0)
+            signer.issuer = "middle", signer.signer = 6;
+        if (strcmp(what, "outside name constraints") == 0)
+            builder_add_extension(
+                &middle, OID_NAME_CONSTRAINTS, true,
+                builder_constraints(builder_tlv(0xa4, builder_name("somebody else"), builder_end), builder_end));
+        if (strcmp(what, "revoked") == 0)
+            signer.serial = of_root.serials[of_root.serial_count++] = builder_bytes("\x66", 1);
+        scene.crls[scene.crl_count++] = builder_crl(&of_root);
+        /* What a peer sends to be looked at first. */
+        for (unsigned k = 0; strcmp(what, "behind a crowd") == 0 && k < 3; k++) {
+            struct cert_spec fake = builder_authority("ca", 20 + k, "nobody", 20 + k);
+
+            scene_add_extra(&scene, builder_cert(&fake));
+        }
+        scene_add_extra(&scene, builder_cert(&middle));
+        signer_der = builder_cert(&signer);
+        if (strcmp(what, "in the store") == 0) {
+            rolled_over = signer_der;
+            scene.prepare = add_rolled_over;
+        } else if (strcmp(what, "an anchor, too") == 0) {
+            scene_add_anchor(&scene, signer_der);
+        } else if (strcmp(what, "not there") != 0) {
+            scene_add_extra(&scene, signer_der);
+        }
+        if (scene_verify(&scene) != table[i].want || (scene.warning_count != 0) != (table[i].warning != NULL) ||
+            (table[i].warning != NULL && strstr(scene.warning, table[i].warning) == NULL))
+            fail_msg("%s: %s; %s", what, scene.detail, scene.warning);
+    }
+}
+
+/* It may be newer than one that can be used. */
+static void list_that_cannot_be_used_is_told_beside_one_that_can(void **state)
+{
+    struct chain chain = make_chain();
+    struct crl_spec good = builder_crl_of("ca", 1), forged = builder_crl_of("ca", 9), expired = builder_crl_of("ca", 1);
+    struct scene scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
+
+    (void)state;
+    expired.this_update = builder_now - 9 * BUILDER_DAY;
+    expired.next_update = builder_now - 1;
+    scene.crls[scene.crl_count++] = builder_crl(&expired);
+    assert_verdict(&scene, PKIX_OK);
+    assert_non_null(strstr(scene.warning, "the CRL has expired"));
+    scene.crls[scene.crl_count++] = builder_crl(&good);
+    assert_verdict(&scene, PKIX_OK);
+    assert_int_equal(scene.warning_count, 0); /* every folder has old ones */
+    scene.crls[scene.crl_count++] = builder_crl(&forged);
+    assert_verdict(&scene, PKIX_OK);
+    assert_int_equal(scene.warning_count, 1);
+    assert_string_equal(
+        scene.warning, "whether CN=www.example.com is revoked is not known from the CRL number 0x07 of CN=ca (from "
+                       "2025-12-31T00:00:00Z until 2026-01-02T00:00:00Z), which cannot be used: its signature verifies "
+                       "with no key of its issuer that is known and leads to the same anchor");
 }
 
 static void revoked_intermediate_is_refused_and_another_one_taken(void **state)
@@ -519,6 +676,9 @@ int main(void)
         cmocka_unit_test(crl_that_is_not_used_says_why),
         cmocka_unit_test(crl_is_matched_by_any_name_of_any_point),
         cmocka_unit_test(crl_needs_an_issuer_that_may_sign_crls),
+        cmocka_unit_test(strict_profile_wants_a_crl_number),
+        cmocka_unit_test(crl_may_be_signed_with_a_rolled_over_key),
+        cmocka_unit_test(list_that_cannot_be_used_is_told_beside_one_that_can),
         cmocka_unit_test(revoked_intermediate_is_refused_and_another_one_taken),
         cmocka_unit_test(crl_of_a_hundred_thousand_entries_is_searched_by_halves),
         cmocka_unit_test(file_name_tells_issuers_and_scopes_apart),

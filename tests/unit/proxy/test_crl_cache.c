@@ -38,6 +38,7 @@ static struct pkix_crl_set *set_of(unsigned number, int64_t this_update, int64_t
     struct crl_spec spec = builder_crl_of("ca", 1);
 
     spec.number = number;
+    spec.no_number = number == 0;
     spec.this_update = this_update;
     spec.next_update = next_update;
     return set_of_der(builder_crl(&spec));
@@ -163,6 +164,7 @@ static void older_list_takes_no_place(void **state)
     } table[] = {
         {8, 1, false, false}, {7, 0, false, false}, {8, 0, false, false}, {6, 1, false, true}, {8, -1, false, true},
         {6, -1, false, true}, {6, 0, false, true},  {6, 1, true, false},  {8, -1, true, true}, {300, 1, false, false},
+        {0, 0, false, false}, {0, 1, false, false}, {0, -1, false, true}, {0, -1, true, true}, /* has no number */
     };
 
     (void)state;

@@ -1,0 +1,119 @@
+/* see pkix/crl_signers.h */
+#include "pkix/crl_signers.h"
+#include "pkix/search_candidates.h"
+
+#include <stdlib.h>
+
+void pkix_crl_signers_find(const struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer,
+                           struct pkix_crl_signers *signers)
+{
+    *signers = (struct pkix_crl_signers){.certs = {issuer}, .count = 1};
+    for (unsigned i = 1; i < s->path.count; i++) {
+        const struct pkix_cert *other = s->path.steps[i].cert;
+
+        if (other != issuer && other != cert && span_equal(other->subject, cert->issuer))
+            signers->certs[signers->count++] = other;
+    }
+}
+
+static bool has_key(const struct pkix_crl_signers *signers, const struct pkix_cert *cert)
+{
+    for (size_t i = 0; i < signers->count; i++)
+        if (span_equal(signers->certs[i]->spki, cert->spki))
+            return true;
+    return false;
+}
+
+/* What is left of the outer search's limits: a peer that sends certificates of its issuer's name pays for them. */
+static struct pkix_limits limits_left(const struct pkix_search *s)
+{
+    struct pkix_limits limits = s->limits;
+
+    limits.signature_checks_max -= s->signature_checks;
+    limits.signature_cost_us_max -= s->signature_cost_us;
+    limits.path_steps_max -= s->steps;
+    limits.name_comparisons_max = s->comparisons_left;
+    limits.policy_steps_max = s->policy_steps_left;
+    return limits;
+}
+
+static void take_efforts(struct pkix_search *s, const struct pkix_search *inner)
+{
+    s->signature_checks += inner->signature_checks;
+    s->signature_cost_us += inner->signature_cost_us;
+    s->steps += inner->steps;
+    s->comparisons_left = inner->comparisons_left;
+    s->policy_steps_left = inner->policy_steps_left;
+}
+
+/* A search of its own, for a path from the signer to the anchor of the outer one. The signer may be revoked itself: then
+ * what is at hand says so, and nothing is fetched for it. A signer of which nothing is known passes in every mode: hard is
+ * about the certificates of the path (RFC 5280 section 6.3.3 asks for no more). */
+static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signer)
+{
+    struct pkix_search *inner = base_alloc(sizeof(*inner));
+    struct pkix_limits limits = limits_left(s);
+    struct span extras[PKIX_EXTRAS_MAX];
+    struct pkix_request request = {
+        .leaf = signer->der,
+        .extras = extras,
+        .extras_count = s->extras_count,
+        .purpose = s->request->purpose,
+        .any_extended_key_usage = s->request->any_extended_key_usage,
+        .time = s->request->time,
+        .revocation = PKIX_REVOCATION_SOFT,
+        .ocsp = s->request->ocsp,
+        .ocsp_count = s->request->ocsp_count,
+        .crls = s->request->crls,
+        .evidence_waiting = PKIX_MUST_NOT_WAIT,
+        .limits = &limits,
+    };
+    enum pkix_error error;
+
+    for (unsigned i = 0; i < s->extras_count; i++)
+        extras[i] = s->extras[i].der;
+    error = pkix_search_init(inner, s->store, s->domain, &request);
+    inner->crl_anchor = s->path.steps[s->path.count - 1].cert;
+    inner->deadline_ms = s->deadline_ms;
+    if (error == PKIX_OK)
+        error = pkix_search_run(inner);
+    take_efforts(s, inner);
+    pkix_search_clear(inner);
+    free(inner);
+    return error == PKIX_OK;
+}
+
+/* Ours go before the peer's: it must not be able to crowd them out with certificates of that name. */
+static bool is_ours(const struct pkix_candidate *candidate)
+{
+    return candidate->entry != NULL || candidate->rank == PKIX_RANK_REMEMBERED;
+}
+
+bool pkix_crl_signers_find_more(struct pkix_search *s, const struct pkix_cert *cert, struct pkix_crl_signers *signers)
+{
+    struct pkix_candidates *candidates;
+    size_t before = signers->count;
+    unsigned looked_at = 0;
+
+    /* The signer of a CRL is not looked for by the signer of another one. */
+    if (signers->has_all || s->crl_anchor != NULL)
+        return false;
+    signers->has_all = true;
+    candidates = base_alloc(sizeof(*candidates));
+    pkix_search_collect(s, cert, candidates);
+    for (unsigned of_peer = 0; of_peer < 2; of_peer++) {
+        for (size_t i = 0; i < candidates->count && looked_at < PKIX_CRL_ROLLED_OVER_MAX; i++) {
+            const struct pkix_candidate *candidate = &candidates->list[i];
+
+            if (is_ours(candidate) != (of_peer == 0) || candidate->parse_error != PKIX_OK ||
+                has_key(signers, candidate->cert) ||
+                pkix_check_key_usage(candidate->cert, PKIX_KU_CRL_SIGN) != PKIX_OK)
+                continue;
+            looked_at++;
+            if (leads_to_anchor(s, candidate->cert))
+                signers->certs[signers->count++] = candidate->cert;
+        }
+    }
+    free(candidates);
+    return signers->count != before;
+}

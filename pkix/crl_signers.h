@@ -1,0 +1,29 @@
+/* pkix/crl_signers.h: whose keys may have signed a CRL about a certificate.
+ *
+ * The issuer's own, and any other of the same authority, since authorities change their keys: one whose certificate is on
+ * the path, or whose certificate leads to the same anchor (RFC 5280 section 6.3.3 (f)). The anchor is what ties the two
+ * together: of the name alone anybody can make a certificate, under an anchor of his own, and would say with it that
+ * nothing is revoked, or everything. */
+#ifndef YETT_PKIX_CRL_SIGNERS_H
+#define YETT_PKIX_CRL_SIGNERS_H
+
+#include "pkix/search.h"
+
+/* How many certificates with the issuer's name and another key are looked at for one certificate: each costs a search. */
+enum { PKIX_CRL_ROLLED_OVER_MAX = 4 };
+
+struct pkix_crl_signers {
+    const struct pkix_cert *certs[PKIX_PATH_MAX + PKIX_CRL_ROLLED_OVER_MAX]; /* live with the search */
+    size_t count;
+    bool has_all; /* those of pkix_crl_signers_find_more(), too */
+};
+
+/* The issuer, and the authorities of its name on the path, which is complete and verified. */
+void pkix_crl_signers_find(const struct pkix_search *search, const struct pkix_cert *cert,
+                           const struct pkix_cert *issuer, struct pkix_crl_signers *signers);
+
+/* Add those that are not on the path, within the search's limits. True when there are any that were not there before. */
+MUST_CHECK bool pkix_crl_signers_find_more(struct pkix_search *search, const struct pkix_cert *cert,
+                                           struct pkix_crl_signers *signers);
+
+#endif
