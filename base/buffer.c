@@ -81,6 +81,13 @@ bool buffer_append(struct buffer *b, struct span bytes)
     return true;
 }
 
+size_t buffer_append_some(struct buffer *b, struct span bytes)
+{
+    if (bytes.size > buffer_room(b))
+        bytes.size = buffer_room(b);
+    return buffer_append(b, bytes) ? bytes.size : 0;
+}
+
 bool buffer_printf(struct buffer *b, const char *fmt, ...)
 {
     va_list args;

@@ -38,6 +38,10 @@ static inline size_t buffer_room(const struct buffer *b)
 MUST_CHECK bool buffer_append(struct buffer *b, struct span bytes);
 MUST_CHECK bool buffer_printf(struct buffer *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
+/* Append as much of `bytes` as fits; returns how many. For bytes that are passed on as they are; what is written anew,
+ * and may grow, goes through a sink (base/sink.h). */
+MUST_CHECK size_t buffer_append_some(struct buffer *b, struct span bytes);
+
 /* Lend at least `size_wanted` writable bytes at the end (fewer if the ceiling is nearer; *size says how many, and may
  * be more than wanted). Follow with buffer_commit() of what was written. */
 uint8_t *buffer_reserve(struct buffer *b, size_t size_wanted, size_t *size);

@@ -384,9 +384,12 @@ static enum http_fetch_status send_request(const struct http_fetch_request *r, i
            (r->content_type == NULL || buffer_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
                                                      r->content_type, r->body.size)) &&
            buffer_append(&out, span_of("\r\n", 2)) && (r->body.size == 0 || buffer_append(&out, r->body));
-    if (!fits)
-        base_abort("a request is longer than its parts may be");
-    status = send_all(r, fd, buffer_span(&out), error);
+    if (fits) {
+        status = send_all(r, fd, buffer_span(&out), error);
+    } else { /* the URL comes out of a certificate, and its authority chose how long it is */
+        *error = base_printf("the request is longer than %d bytes", REQUEST_BYTES_MAX);
+        status = HTTP_FETCH_DENIED;
+    }
     buffer_release(&out);
     return status;
 }

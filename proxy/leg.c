@@ -13,6 +13,12 @@ void leg_init(struct leg *leg, struct session *session, enum leg_side side)
     buffer_init(&leg->to_send, LIMIT_TO_SEND_MAX);
 }
 
+/* What is read in one go, or moved by the relay in one step, fits where it is kept. Should a sum go wrong nevertheless,
+ * it is an error of the one connection (UV_ENOBUFS), not the end of all. */
+static_assert(LIMIT_RECEIVED_MAX >= LIMIT_RELAY_BLOCK && LIMIT_RECEIVED_MAX >= LIMIT_HELD_MAX &&
+                  LIMIT_TO_SEND_MAX >= LIMIT_RELAY_BLOCK,
+              "a leg's buffers hold a block");
+
 /* Whether the engine may be touched here and now. */
 static bool engine_is_ours(const struct leg *leg)
 {
@@ -336,27 +342,17 @@ void leg_send(struct leg *leg, struct span bytes)
             break;
     }
     if (leg->write_error == 0 && !buffer_append(&leg->to_send, bytes))
-        base_abort("a leg was sent more than it can take");
+        leg->write_error = UV_ENOBUFS;
 }
 
-void leg_say(struct leg *leg, struct span bytes)
+size_t leg_say(struct leg *leg, struct span bytes)
 {
-    size_t room = buffer_room(&leg->to_send);
-
-    if (bytes.size > room)
-        bytes.size = room;
-    if (!buffer_append(&leg->to_send, bytes))
-        base_abort("a buffer refused what it has room for");
+    return buffer_append_some(&leg->to_send, bytes);
 }
 
 void leg_say_machine(struct leg *leg)
 {
-    struct span bytes = starttls_output(leg->machine);
-    size_t room = buffer_room(&leg->to_send);
-    size_t size = bytes.size < room ? bytes.size : room;
-
-    leg_say(leg, span_of(bytes.data, size));
-    starttls_output_consume(leg->machine, size);
+    starttls_output_consume(leg->machine, leg_say(leg, starttls_output(leg->machine)));
 }
 
 /* ---- receiving ---- */
@@ -419,7 +415,7 @@ enum leg_take leg_peek(struct leg *leg, struct span *bytes)
         if (taken == 0)
             break;
         if (!buffer_append(&leg->received, span_of(block, taken)))
-            base_abort("a buffer refused what it has room for");
+            leg->read_error = UV_ENOBUFS;
     }
     *bytes = buffer_span(&leg->received);
     if (bytes->size > 0)
@@ -456,7 +452,7 @@ void leg_return(struct leg *leg, struct span unused)
     else if (leg->engine == NULL)
         leg->fresh = unused;
     else if (!buffer_append(&leg->received, unused))
-        base_abort("a leg was given back more than it lent");
+        leg->read_error = UV_ENOBUFS;
 }
 
 bool leg_has_left(const struct leg *leg)
@@ -482,7 +478,7 @@ void leg_discard_input(struct leg *leg)
 void leg_keep_fresh(struct leg *leg)
 {
     if (leg->fresh.size > 0 && !buffer_append(&leg->received, leg->fresh))
-        base_abort("a leg read more than it may hold");
+        leg->read_error = UV_ENOBUFS;
     leg->fresh = span_of(NULL, 0);
 }
 

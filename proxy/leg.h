@@ -87,8 +87,9 @@ void leg_return(struct leg *leg, struct span unused);
 /* Plain text to the peer. leg_send() takes everything; call while leg_can_take() and with at most LIMIT_RELAY_BLOCK bytes. */
 bool leg_can_take(const struct leg *leg);
 void leg_send(struct leg *leg, struct span bytes);
-/* A few words besides: never refused, dropped beyond LIMIT_TO_SEND_MAX. Call leg_advance() next. */
-void leg_say(struct leg *leg, struct span bytes);
+/* A few words besides: never refused, dropped beyond LIMIT_TO_SEND_MAX; returns how many bytes were not. Call
+ * leg_advance() next. */
+size_t leg_say(struct leg *leg, struct span bytes);
 void leg_say_machine(struct leg *leg); /* what the machine lends */
 
 /* No more will be sent: what is queued, then close_notify (TLS), then FIN. leg->end tells how far it is. */

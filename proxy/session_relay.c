@@ -151,6 +151,9 @@ static void on_source_end(struct session *s, struct flow_legs f, enum leg_take h
     case LEG_TAKE_OK:
         break;
     case LEG_TAKE_ENDED:
+        /* A client whose commands wait for replies need wait no longer once the server has ended. */
+        if (s->filter != NULL && starttls_filter_end(s->filter, f.direction) == STARTTLS_READY)
+            s->filter_ready = true;
         f.flow->state = FLOW_ENDING;
         advance_ending(s, f);
         break;

@@ -75,8 +75,7 @@ bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed)
     end = bytes.size == 0 ? NULL : memchr(bytes.data, '\n', bytes.size);
     complete = end != NULL;
     *consumed = complete ? (size_t)(end - bytes.data) + 1 : bytes.size;
-    filter_append(line, span_of(bytes.data, *consumed));
-    return complete;
+    return buffer_append(line, span_of(bytes.data, *consumed)) && complete;
 }
 
 void filter_line_forget(struct buffer *line)
@@ -109,10 +108,29 @@ size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out)
 {
     if (bytes.size > size)
         bytes.size = (size_t)size;
-    if (bytes.size > buffer_room(out))
-        bytes.size = buffer_room(out);
-    filter_append(out, bytes);
-    return bytes.size;
+    return buffer_append_some(out, bytes);
+}
+
+size_t filter_pass_line(struct span bytes, struct buffer *out, bool *ended)
+{
+    const uint8_t *end = bytes.size == 0 ? NULL : memchr(bytes.data, '\n', bytes.size);
+    size_t wanted = end == NULL ? bytes.size : (size_t)(end - bytes.data) + 1;
+    size_t passed = filter_pass(bytes, wanted, out);
+
+    *ended = end != NULL && passed == wanted;
+    return passed;
+}
+
+enum starttls_status filter_close(struct starttls_filter *f, struct sink *sink, enum starttls_status status)
+{
+    size_t room = sink->room;
+
+    if (sink_close(sink))
+        return status;
+    return filter_broken(f,
+                         "what was said does not fit, once it is rewritten, in the %zu bytes there are for it: this is "
+                         "a fault of yett's own",
+                         room);
 }
 
 bool filter_move(struct buffer *from, struct buffer *out)

@@ -2,6 +2,7 @@
 #ifndef YETT_STARTTLS_FILTER_H
 #define YETT_STARTTLS_FILTER_H
 
+#include "base/sink.h"
 #include "starttls/starttls.h"
 
 enum { STARTTLS_DIRECTION_COUNT = 2 };
@@ -11,7 +12,9 @@ struct filter_class {
     void (*start)(struct starttls_filter *f);
     /* Take bytes of one side; see starttls_filter_put(). Called only while the status is NEED_MORE. Bytes of a line
      * are taken only while `out` has room for STARTTLS_FILTER_LINE_BYTES_MAX, the most that the end of a line can let
-     * through; so nothing is ever finished and still waiting inside. */
+     * through; so nothing is ever finished and still waiting inside. What is passed on as it came goes by filter_pass()
+     * or filter_move(); what is written anew goes through a sink, whose room is the line's own size and a named
+     * constant for its growth. */
     enum starttls_status (*put[STARTTLS_DIRECTION_COUNT])(struct starttls_filter *f, struct span bytes,
                                                           size_t *consumed, struct buffer *out);
     /* Append what is held back of a direction, as far as `out` has room; true when nothing is left. */
@@ -43,6 +46,12 @@ struct span filter_line_text(struct span line);
 
 /* Move all of `from` (or as much as fits) to the end of `out`; true when nothing is left. */
 bool filter_move(struct buffer *from, struct buffer *out);
+
+/* Straight through to the end of the line, as far as there is room. *ended: it has passed. Returns how many bytes. */
+size_t filter_pass_line(struct span bytes, struct buffer *out, bool *ended);
+
+/* The end of what was written anew: `status`, or BROKEN where it did not fit. */
+MUST_CHECK enum starttls_status filter_close(struct starttls_filter *f, struct sink *sink, enum starttls_status status);
 
 /* Append to `out`, whose room has been checked. */
 void filter_append(struct buffer *out, struct span bytes);

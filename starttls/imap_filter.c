@@ -1,10 +1,11 @@
 /* IMAP inside TLS until the client has logged in: what the relayed session must not offer or ask for.
  *
  * Server to client: STARTTLS is taken out of "* CAPABILITY ..." and of every "[CAPABILITY ...]" code. Responses are
- * followed with their literals, since what a literal holds may look like a response. PREAUTH ends the session.
- * Client to server: "tag STARTTLS" gets a name no server knows, so that the server refuses it in its turn.
- * At the tagged OK to a LOGIN or AUTHENTICATE the filter ends (STARTTLS_READY) and the session is relayed blindly:
- * from there on messages pass, perhaps compressed (RFC 4978).
+ * followed with their literals, since what a literal holds may look like a response. A line longer than the filter
+ * holds passes by as it comes, its first words having told what it is, and its end being watched for a literal; only
+ * one that has to be changed must fit. PREAUTH ends the session. Client to server: "tag STARTTLS" gets a name no server
+ * knows, so that the server refuses it in its turn. At the tagged OK to a LOGIN or AUTHENTICATE the filter ends
+ * (STARTTLS_READY) and the session is relayed blindly: from there on messages pass, perhaps compressed (RFC 4978).
  *
  * The client's side is lines, literals, and the lines that answer a "+":
  *
@@ -13,13 +14,14 @@
  *       COMMAND --AUTHENTICATE, then "+"--> ANSWER --end of line--> COMMAND
  *
  * A client waits for the "+". One that comes when the client has already said more makes those bytes data to the
- * server and commands to us: the session ends. */
+ * server and commands to us: the session ends. As many logins as the filter can remember are on their way at a time;
+ * what a client pipelines behind them is read on when they have been answered. */
 #include "starttls/imap_syntax.h"
 #include "starttls/machine.h"
 
 enum client_state { CLIENT_COMMAND, CLIENT_LITERAL, CLIENT_ANSWER };
 enum wait { WAIT_NONE, WAIT_LITERAL, WAIT_AUTHENTICATE };
-enum server_state { SERVER_LINE, SERVER_LITERAL };
+enum server_state { SERVER_LINE, SERVER_REST /* of a line that is passing by */, SERVER_LITERAL };
 
 struct tag {
     uint8_t bytes[STARTTLS_IMAP_TAG_BYTES_MAX];
@@ -32,6 +34,9 @@ struct imap_filter {
     enum server_state server_state;
     struct buffer line;
     uint64_t server_literal_left;
+    uint8_t tail[IMAP_LITERAL_BYTES_MAX + 2]; /* SERVER_REST: the last bytes that passed */
+    size_t tail_size;
+    bool server_ended;     /* no response comes any more */
     bool response_goes_on; /* the next line is the rest of a response, after its literal */
 
     enum client_state client_state;
@@ -70,12 +75,12 @@ static bool tag_is(const struct tag *tag, struct span wanted)
     return tag->size != 0 && span_equal(span_of(tag->bytes, tag->size), wanted);
 }
 
+/* A tag, by imap_is_tag(). A longer value is none, and none is kept. */
 static void set_tag(struct tag *tag, struct span value)
 {
-    assert(value.size <= sizeof(tag->bytes));
-    if (value.size != 0)
-        memcpy(tag->bytes, value.data, value.size);
-    tag->size = value.size;
+    tag->size = value.size <= sizeof(tag->bytes) ? value.size : 0;
+    if (tag->size != 0)
+        memcpy(tag->bytes, value.data, tag->size);
 }
 
 /* The next word; spaces before it, which some servers skip, are skipped. */
@@ -111,38 +116,24 @@ static struct span find_capabilities(struct span text)
     return span_of(rest.data, end == NULL ? rest.size : (size_t)(end - rest.data));
 }
 
-static bool has_starttls(struct span capabilities)
+/* Write `line` without STARTTLS, and the blanks before it, in its `capabilities`, which are a part of it or empty. All
+ * else stays as the server wrote it: what only takes away cannot make a line longer, whatever is in it. */
+static void put_without_starttls(struct span line, struct span capabilities, struct sink *sink)
 {
-    while (capabilities.size != 0) {
-        struct span word = take_word(&capabilities);
-
-        if (imap_word_is(word, "STARTTLS"))
-            return true;
-        if (word.size == 0 && capabilities.size != 0)
-            capabilities = span_skip(capabilities, 1);
-    }
-    return false;
-}
-
-/* Append `line` without STARTTLS in its `capabilities`, which are a part of it. */
-static void append_without_starttls(struct span line, struct span capabilities, struct buffer *out)
-{
-    size_t before = (size_t)(capabilities.data - line.data);
+    size_t before = capabilities.size == 0 ? 0 : (size_t)(capabilities.data - line.data);
     struct span after = span_skip(line, before + capabilities.size);
 
-    filter_append(out, span_of(line.data, before));
+    sink_put(sink, span_of(line.data, before));
     while (capabilities.size != 0) {
+        struct span whole = capabilities;
         struct span word = take_word(&capabilities);
 
-        if (word.size == 0 && capabilities.size != 0) {
-            filter_append(out, span_of(capabilities.data, 1)); /* a control byte: the server's to answer for */
+        if (word.size == 0 && capabilities.size != 0) /* at a control byte: the server's to answer for */
             capabilities = span_skip(capabilities, 1);
-        } else if (word.size != 0 && !imap_word_is(word, "STARTTLS")) {
-            filter_append_text(out, " ");
-            filter_append(out, word);
-        }
+        if (!imap_word_is(word, "STARTTLS"))
+            sink_put(sink, span_of(whole.data, whole.size - capabilities.size));
     }
-    filter_append(out, after);
+    sink_put(sink, after);
 }
 
 /* A tagged response: does it end a login, and was it the one that succeeded? */
@@ -195,16 +186,23 @@ static enum starttls_status on_response(struct imap_filter *i, struct span text)
     return STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status on_server_line(struct imap_filter *i, struct buffer *out)
+/* Whether a literal's number began before these last bytes of a line. */
+static bool literal_is_cut(struct span tail)
 {
-    struct span line = buffer_span(&i->line);
-    struct span text = filter_line_text(line);
-    struct imap_literal literal;
-    struct span capabilities = i->response_goes_on ? span_of(NULL, 0) : find_capabilities(text);
-    enum starttls_status status = i->response_goes_on ? STARTTLS_NEED_MORE : on_response(i, text);
+    if (tail.size == 0 || tail.data[tail.size - 1] != '}')
+        return false;
+    tail.size -= tail.size > 1 && tail.data[tail.size - 2] == '+' ? 2 : 1;
+    while (tail.size != 0 && tail.data[tail.size - 1] >= '0' && tail.data[tail.size - 1] <= '9')
+        tail.size--;
+    return tail.size == 0;
+}
 
-    if (status == STARTTLS_BROKEN)
-        return status;
+/* A line of the server ends with `text`, which may announce a literal. */
+static enum starttls_status on_server_line_end(struct imap_filter *i, struct span text)
+{
+    struct imap_literal literal = {0};
+
+    i->server_state = SERVER_LINE;
     i->response_goes_on = imap_ends_with_literal(text, &literal);
     if (i->response_goes_on && literal.size == UINT64_MAX)
         return filter_broken_by(&i->f, "the server sent a literal of no known size", text);
@@ -212,12 +210,78 @@ static enum starttls_status on_server_line(struct imap_filter *i, struct buffer 
         i->server_state = SERVER_LITERAL;
         i->server_literal_left = literal.size;
     }
-    if (has_starttls(capabilities))
-        append_without_starttls(line, capabilities, out);
-    else
-        filter_append(out, line);
+    return STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status on_server_line(struct imap_filter *i, struct buffer *out)
+{
+    struct span line = buffer_span(&i->line);
+    struct span text = filter_line_text(line);
+    struct span capabilities = i->response_goes_on ? span_of(NULL, 0) : find_capabilities(text);
+    enum starttls_status status = i->response_goes_on ? STARTTLS_NEED_MORE : on_response(i, text);
+    struct sink sink;
+
+    if (status == STARTTLS_BROKEN || on_server_line_end(i, text) == STARTTLS_BROKEN)
+        return STARTTLS_BROKEN;
+    sink_open(&sink, out, line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
+    put_without_starttls(line, capabilities, &sink);
     buffer_consume(&i->line, i->line.size);
-    return status;
+    return filter_close(&i->f, &sink, status);
+}
+
+/* Whether one of the words that tell what a response is may lie, or end, behind these first bytes of it. */
+static bool response_is_cut(struct span start)
+{
+    for (unsigned n = 0; n < 3; n++) {
+        size_t size = take_word(&start).size;
+
+        if (start.size == 0)
+            return size <= STARTTLS_IMAP_TAG_BYTES_MAX; /* a longer one is none that is looked for */
+    }
+    return false;
+}
+
+/* Keep the end of what passed: a literal's announcement, and the line's end. */
+static void keep_tail(struct imap_filter *i, struct span passed)
+{
+    size_t kept = i->tail_size;
+
+    if (passed.size >= sizeof(i->tail)) {
+        passed = span_skip(passed, passed.size - sizeof(i->tail));
+        kept = 0;
+    } else if (kept + passed.size > sizeof(i->tail)) {
+        kept = sizeof(i->tail) - passed.size;
+        memmove(i->tail, i->tail + i->tail_size - kept, kept);
+    }
+    if (passed.size != 0)
+        memcpy(i->tail + kept, passed.data, passed.size);
+    i->tail_size = kept + passed.size;
+}
+
+/* The start of a line that is longer than what is held of one: what has to be changed in it is here, or the session
+ * ends. */
+static enum starttls_status on_long_server_line(struct imap_filter *i, struct buffer *out)
+{
+    struct span start = buffer_span(&i->line);
+    struct span capabilities = i->response_goes_on ? span_of(NULL, 0) : find_capabilities(start);
+    enum starttls_status status = STARTTLS_NEED_MORE;
+    struct sink sink;
+
+    if (!i->response_goes_on &&
+        (response_is_cut(start) ||
+         (capabilities.size != 0 && capabilities.data + capabilities.size == start.data + start.size)))
+        return filter_broken_by(&i->f, "the server sent a line that is too long to be rewritten", start);
+    if (!i->response_goes_on)
+        status = on_response(i, start);
+    if (status == STARTTLS_BROKEN)
+        return status;
+    i->server_state = SERVER_REST;
+    i->tail_size = 0;
+    keep_tail(i, start);
+    sink_open(&sink, out, start.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
+    put_without_starttls(start, capabilities, &sink);
+    buffer_consume(&i->line, i->line.size);
+    return filter_close(&i->f, &sink, status);
 }
 
 static enum starttls_status put_server_line(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
@@ -227,9 +291,22 @@ static enum starttls_status put_server_line(struct imap_filter *i, struct span b
         return STARTTLS_NEED_MORE;
     if (filter_line_put(&i->line, bytes, taken))
         return on_server_line(i, out);
-    if (buffer_room(&i->line) == 0)
-        return filter_broken_by(&i->f, "the server sent a line that is too long", buffer_span(&i->line));
-    return STARTTLS_NEED_MORE;
+    return buffer_room(&i->line) == 0 ? on_long_server_line(i, out) : STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status put_server_rest(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
+{
+    struct span text;
+    bool ended;
+
+    *taken = filter_pass_line(bytes, out, &ended);
+    keep_tail(i, span_of(bytes.data, *taken));
+    if (!ended)
+        return STARTTLS_NEED_MORE;
+    text = filter_line_text(span_of(i->tail, i->tail_size));
+    if (literal_is_cut(text))
+        return filter_broken_by(&i->f, "the server sent a literal of no known size", text);
+    return on_server_line_end(i, text);
 }
 
 static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
@@ -245,6 +322,9 @@ static enum starttls_status put_from_server(struct starttls_filter *f, struct sp
         switch (i->server_state) {
         case SERVER_LINE:
             status = put_server_line(i, rest, &taken, out);
+            break;
+        case SERVER_REST:
+            status = put_server_rest(i, rest, &taken, out);
             break;
         case SERVER_LITERAL:
             taken = filter_pass(rest, i->server_literal_left, out);
@@ -263,15 +343,27 @@ static enum starttls_status put_from_server(struct starttls_filter *f, struct sp
 
 /* ---- client to server ---- */
 
-static bool remember_login(struct imap_filter *i, struct span tag)
+/* Room to remember one more login, or NULL. */
+static struct tag *free_login(struct imap_filter *i)
 {
-    for (size_t n = 0; n < ARRAY_LEN(i->logins); n++) {
-        if (i->logins[n].size == 0) {
-            set_tag(&i->logins[n], tag);
-            return true;
-        }
-    }
-    return false;
+    for (size_t n = 0; n < ARRAY_LEN(i->logins); n++)
+        if (i->logins[n].size == 0)
+            return &i->logins[n];
+    return NULL;
+}
+
+/* After the server's end no login is answered: there is nothing to wait for, or to remember. */
+static bool can_take_command(struct imap_filter *i)
+{
+    return i->command.size != 0 || i->command_goes_on || i->server_ended || free_login(i) != NULL;
+}
+
+static void remember_login(struct imap_filter *i, struct span tag)
+{
+    struct tag *login = free_login(i);
+
+    if (login != NULL)
+        set_tag(login, tag);
 }
 
 /* The first line of a command, or as much of it as the filter holds. */
@@ -281,6 +373,7 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
     struct span tag = take_word(&rest);
     struct span word = take_word(&rest);
     bool is_authenticate = imap_word_is(word, "AUTHENTICATE");
+    struct sink sink;
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!i->spoke && text_looks_like_http(text, HTTP_LIKENESS_REQUEST_LINE))
@@ -294,19 +387,19 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
         return STARTTLS_NEED_MORE;
     }
     set_tag(&i->last, tag);
-    if ((is_authenticate || imap_word_is(word, "LOGIN")) && !remember_login(i, tag))
-        return filter_broken(&i->f, "the client gave more than %d logins without waiting for an answer",
-                             STARTTLS_IMAP_LOGINS_PENDING_MAX);
+    if (is_authenticate || imap_word_is(word, "LOGIN"))
+        remember_login(i, tag);
     if (is_authenticate)
         i->wait = WAIT_AUTHENTICATE;
+    sink_open(&sink, out, i->command.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
     if (imap_word_is(word, "STARTTLS")) {
-        filter_append(out, tag);
-        filter_append_text(out, " REFUSED-STARTTLS\r\n");
-        buffer_consume(&i->command, i->command.size);
+        sink_put(&sink, tag);
+        sink_put_text(&sink, " REFUSED-STARTTLS\r\n");
     } else {
-        filter_move(&i->command, out);
+        sink_put(&sink, buffer_span(&i->command));
     }
-    return STARTTLS_NEED_MORE;
+    buffer_consume(&i->command, i->command.size);
+    return filter_close(&i->f, &sink, STARTTLS_NEED_MORE);
 }
 
 static enum starttls_status on_client_line(struct imap_filter *i, bool is_complete, struct buffer *out)
@@ -342,7 +435,7 @@ static enum starttls_status put_command(struct imap_filter *i, struct span bytes
     bool complete;
 
     *taken = 0;
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
+    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX || !can_take_command(i))
         return STARTTLS_NEED_MORE;
     /* It did not wait, or it was refused: this is a new command, and no "+" may come for the one before. */
     i->wait = WAIT_NONE;
@@ -355,11 +448,10 @@ static enum starttls_status put_command(struct imap_filter *i, struct span bytes
 /* Straight through to the end of the line. */
 static size_t pass_answer(struct imap_filter *i, struct span bytes, struct buffer *out)
 {
-    const uint8_t *end = memchr(bytes.data, '\n', bytes.size);
-    size_t wanted = end == NULL ? bytes.size : (size_t)(end - bytes.data) + 1;
-    size_t passed = filter_pass(bytes, wanted, out);
+    bool ended;
+    size_t passed = filter_pass_line(bytes, out, &ended);
 
-    if (end != NULL && passed == wanted)
+    if (ended)
         i->client_state = CLIENT_COMMAND;
     return passed;
 }
@@ -403,10 +495,23 @@ static bool rest(struct starttls_filter *f, enum starttls_direction direction, s
     return filter_move(direction == STARTTLS_FROM_CLIENT ? &i->command : &i->line, out);
 }
 
+static enum starttls_status end(struct starttls_filter *f, enum starttls_direction direction)
+{
+    if (direction == STARTTLS_FROM_SERVER)
+        filter_of(f)->server_ended = true;
+    return STARTTLS_NEED_MORE;
+}
+
+static_assert(STARTTLS_IMAP_LINE_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
+              "a line");
+static_assert(STARTTLS_IMAP_LINE_BYTES_MAX + STARTTLS_CLIENT_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
+              "a command");
+
 const struct filter_class imap_filter_class = {
     .size = sizeof(struct imap_filter),
     .start = start,
     .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
     .rest = rest,
+    .end = end,
     .clear = clear,
 };

@@ -22,14 +22,16 @@ enum {
     STARTTLS_SMTP_COMMAND_BYTES_MAX = 1024,
     STARTTLS_SMTP_REPLY_BYTES_MAX = 2048,
     STARTTLS_SMTP_REPLY_LINES_MAX = 100,
+    STARTTLS_SMTP_KEYWORD_BYTES_MAX = 16,     /* longer than any word that is looked for in a reply */
     STARTTLS_SMTP_HELLO_BYTES_MAX = 255,      /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
-    STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet */
+    STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
 
     /* IMAP. */
     STARTTLS_IMAP_LINE_BYTES_MAX = 8192,
     STARTTLS_IMAP_TAG_BYTES_MAX = 64,
     STARTTLS_IMAP_UNTAGGED_LINES_MAX = 20, /* between our STARTTLS and its tagged reply */
-    STARTTLS_IMAP_LOGINS_PENDING_MAX = 8,  /* relayed LOGIN and AUTHENTICATE commands that have no reply yet */
+    STARTTLS_IMAP_LOGINS_PENDING_MAX = 8,  /* relayed LOGIN and AUTHENTICATE commands that have no reply yet; then
+                                            * further commands wait for one */
     STARTTLS_IMAP_LITERAL_DIGITS_MAX = 10, /* number64 is more than any login needs */
 
     /* What a server says it can do, kept to be shown. */
@@ -46,8 +48,14 @@ enum {
     /* Bytes a CONNECT client sends before its target is connected; more wait in the caller's socket. */
     STARTTLS_EARLY_DATA_BYTES_MAX = 64 * 1024,
 
+    /* By how much a filter's rewriting makes a line longer, at most. A server's lines: taking a word or a line out adds
+     * nothing. A client's: "STARTTLS" becomes "REFUSED-STARTTLS", and a lone LF at its end CRLF. */
+    STARTTLS_SERVER_LINE_GROWTH_MAX = 0,
+    STARTTLS_CLIENT_LINE_GROWTH_MAX = 9,
+
     /* A filter takes bytes only while its output has room for this, the most that one of them can let through: a line
-     * and the one that was held back. The ceiling of a buffer given to starttls_filter_put() MUST NOT be less. */
+     * and the one that was held back, with their growth. The ceiling of a buffer given to starttls_filter_put() MUST
+     * NOT be less. */
     STARTTLS_FILTER_LINE_BYTES_MAX = 9 * 1024,
 };
 

@@ -154,15 +154,8 @@ enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes,
         if (m->status == STARTTLS_UPGRADE)
             m->status = pass_hinge(m, bytes.size - *consumed);
     }
-    if (m->status == STARTTLS_TARGET && !m->leaves_rest && *consumed < bytes.size) {
-        struct span early = span_skip(bytes, *consumed);
-
-        if (early.size > buffer_room(&m->early))
-            early.size = buffer_room(&m->early);
-        *consumed += early.size;
-        if (!buffer_append(&m->early, early))
-            base_abort("early data passes its ceiling although its room was asked for");
-    }
+    if (m->status == STARTTLS_TARGET && !m->leaves_rest && *consumed < bytes.size)
+        *consumed += buffer_append_some(&m->early, span_skip(bytes, *consumed));
     return m->status;
 }
 

@@ -3,7 +3,8 @@
  * Server to client. Replies are lines and nothing else, so a line filter is sound for the whole session: a line of a
  * 250 reply that offers STARTTLS, XCLIENT or XFORWARD is left out. Each line is held back until the next one is known,
  * because leaving out the last line turns the "250-" of the one before it into "250 ". The first line of a reply is
- * never left out: in the reply to EHLO it is the server's name.
+ * never left out: in the reply to EHLO it is the server's name. A line longer than the filter holds passes by as it
+ * comes, its first bytes having told what it is; only one that has to be changed must fit.
  *
  * Client to server. A command for one of the three gets a name that no server knows, and the server refuses it in its
  * turn, so that no reply is ever out of order. To tell commands from message text the filter follows the session:
@@ -14,13 +15,17 @@
  *
  * It is a reply that leaves COMMAND, and a client waits for it (RFC 2920 section 3.1). When a 3xx reply comes while
  * the client has already said more, nobody can tell what those bytes are: text to the server, commands to us. The
- * session ends then. For that the filter counts the commands that have no reply yet. */
+ * session ends then. For that the filter counts the commands that have no reply yet. As many as it can count are on
+ * their way at a time; a client that pipelines more (RFC 2920 section 3.1 sets no bound) is read on when replies come.
+ */
 #include "starttls/machine.h"
 
 enum client_state { CLIENT_COMMAND, CLIENT_REST, CLIENT_DATA, CLIENT_ANSWER, CLIENT_CHUNK };
 
 /* What a command's reply changes. */
 enum command { COMMAND_OTHER, COMMAND_MAIL, COMMAND_RCPT, COMMAND_MESSAGE /* DATA, and the last BDAT */ };
+
+enum server_state { SERVER_LINE, SERVER_REST /* of a line that is passing by */ };
 
 enum end_of_data { DATA_LINE_START, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR };
 
@@ -30,8 +35,11 @@ struct smtp_filter {
     /* From the server. */
     struct buffer held; /* the line before, when it is not the last of its reply */
     struct buffer line;
-    bool in_reply; /* a line of this reply has been seen */
-    bool answered; /* a whole reply has been seen */
+    enum server_state server_state;
+    unsigned rest_ends; /* SERVER_REST: the code of the reply that ends with it; 0: none does */
+    bool in_reply;      /* a line of this reply has been seen */
+    bool answered;      /* a whole reply has been seen */
+    bool server_ended;  /* no reply comes any more */
     bool offers_chunking;
 
     /* From the client. */
@@ -72,12 +80,16 @@ static void clear(struct starttls_filter *f)
 
 /* ---- the commands that have no reply yet ---- */
 
-static bool push_command(struct smtp_filter *s, enum command command)
+/* Whether one more can be counted. After the server's end nothing is: there is no reply that could change a meaning. */
+static bool can_push_command(const struct smtp_filter *s)
 {
-    if (s->pending_count == ARRAY_LEN(s->pending))
-        return false;
-    s->pending[(s->pending_start + s->pending_count++) % ARRAY_LEN(s->pending)] = (uint8_t)command;
-    return true;
+    return s->server_ended || s->pending_count < ARRAY_LEN(s->pending);
+}
+
+static void push_command(struct smtp_filter *s, enum command command)
+{
+    if (s->pending_count < ARRAY_LEN(s->pending))
+        s->pending[(s->pending_start + s->pending_count++) % ARRAY_LEN(s->pending)] = (uint8_t)command;
 }
 
 /* The oldest command has its final reply. */
@@ -141,12 +153,27 @@ static unsigned reply_code(struct span line)
     return code;
 }
 
-/* Whether a reply line's keyword, after "250-" or "250 ", is this one. */
-static bool offers(struct span line, const char *keyword)
+/* A reply line's keyword, after "250-" or "250 ". */
+static struct span keyword_of(struct span line)
 {
     struct span text = span_skip(line, line.size < 4 ? line.size : 4);
 
-    return is_word(take_word(&text), keyword);
+    return take_word(&text);
+}
+
+/* What must not be offered inside TLS. */
+static bool is_refused(struct span word)
+{
+    return is_word(word, "STARTTLS") || is_word(word, "XCLIENT") || is_word(word, "XFORWARD");
+}
+
+/* Whether the keyword of a line whose first bytes are `start` is still to come, or to be completed, behind them. */
+static bool keyword_is_cut(struct span start)
+{
+    struct span word = keyword_of(start);
+    bool is_at_end = word.size == 0 || word.data + word.size == start.data + start.size;
+
+    return is_at_end && word.size <= STARTTLS_SMTP_KEYWORD_BYTES_MAX;
 }
 
 static enum starttls_status on_intermediate_reply(struct smtp_filter *s, unsigned code)
@@ -185,26 +212,87 @@ static enum starttls_status on_reply_end(struct smtp_filter *s, unsigned code)
     return STARTTLS_NEED_MORE;
 }
 
+/* What a reply line is, by its first bytes. */
+struct reply_line {
+    unsigned code; /* 0: this is no reply */
+    bool is_last;  /* of its reply */
+    bool is_offer; /* to be left out */
+};
+
+static struct reply_line judge_reply_line(struct smtp_filter *s, struct span text)
+{
+    struct reply_line r = {.code = reply_code(text)};
+    struct span keyword = keyword_of(text);
+
+    r.is_last = r.code == 0 || text.size < 4 || text.data[3] != '-';
+    r.is_offer = r.code == 250 && s->in_reply && is_refused(keyword);
+    if (r.code == 250 && s->in_reply && is_word(keyword, "CHUNKING"))
+        s->offers_chunking = true;
+    s->in_reply = r.code != 0;
+    return r;
+}
+
+/* A whole line. It is passed on, or held back while it is not the last, or left out. */
 static enum starttls_status on_reply_line(struct smtp_filter *s, struct buffer *out)
 {
     struct span line = buffer_span(&s->line);
-    struct span text = filter_line_text(line);
-    unsigned code = reply_code(text);
-    bool is_last = code == 0 || text.size < 4 || text.data[3] != '-';
-    bool is_offer =
-        code == 250 && s->in_reply && (offers(text, "STARTTLS") || offers(text, "XCLIENT") || offers(text, "XFORWARD"));
+    struct reply_line r = judge_reply_line(s, filter_line_text(line));
+    struct sink sink;
 
-    if (code == 250 && s->in_reply && offers(text, "CHUNKING"))
-        s->offers_chunking = true;
-    if (is_offer && is_last && s->held.size > 3)
+    if (r.is_offer && r.is_last && s->held.size <= 3)
+        return filter_broken(&s->f, "the server offers TLS, or another client's address, in the last line of a reply, "
+                                    "behind one that is too long to become the last");
+    sink_open(&sink, out, s->held.size + line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
+    if (r.is_offer && r.is_last)
         s->held.data[s->held.start + 3] = ' ';
-    if (!is_offer || is_last)
-        filter_move(&s->held, out);
-    if (!is_offer)
-        filter_append(is_last ? out : &s->held, line);
+    if (!r.is_offer || r.is_last) {
+        sink_put(&sink, buffer_span(&s->held));
+        buffer_consume(&s->held, s->held.size);
+    }
+    if (!r.is_offer && r.is_last)
+        sink_put(&sink, line);
+    if (!r.is_offer && !r.is_last && !buffer_append(&s->held, line))
+        return filter_broken(&s->f, "the server sent a reply line that is too long");
     buffer_consume(&s->line, s->line.size);
-    s->in_reply = code != 0;
-    return is_last && code != 0 ? on_reply_end(s, code) : STARTTLS_NEED_MORE;
+    filter_line_forget(&s->held);
+    return filter_close(&s->f, &sink, r.is_last && r.code != 0 ? on_reply_end(s, r.code) : STARTTLS_NEED_MORE);
+}
+
+/* The start of a line that is longer than what is held of one. Nothing of it has to be changed, or the session ends. */
+static enum starttls_status on_long_reply_line(struct smtp_filter *s, struct buffer *out)
+{
+    struct span start = buffer_span(&s->line);
+    bool may_offer = s->in_reply && reply_code(start) == 250 && keyword_is_cut(start);
+    struct reply_line r = judge_reply_line(s, start);
+
+    if (r.is_offer || may_offer)
+        return filter_broken_by(&s->f, "the server sent a reply line that is too long to be rewritten", start);
+    if (!filter_move(&s->held, out) || !filter_move(&s->line, out))
+        return filter_broken(&s->f, "the server sent a reply line that is too long");
+    s->server_state = SERVER_REST;
+    s->rest_ends = r.is_last ? r.code : 0;
+    return STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status put_reply_line(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
+{
+    *taken = 0;
+    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
+        return STARTTLS_NEED_MORE;
+    if (filter_line_put(&s->line, bytes, taken))
+        return on_reply_line(s, out);
+    return buffer_room(&s->line) == 0 ? on_long_reply_line(s, out) : STARTTLS_NEED_MORE;
+}
+
+static enum starttls_status put_reply_rest(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
+{
+    bool ended;
+
+    *taken = filter_pass_line(bytes, out, &ended);
+    if (!ended)
+        return STARTTLS_NEED_MORE;
+    s->server_state = SERVER_LINE;
+    return s->rest_ends == 0 ? STARTTLS_NEED_MORE : on_reply_end(s, s->rest_ends);
 }
 
 static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
@@ -213,16 +301,21 @@ static enum starttls_status put_from_server(struct starttls_filter *f, struct sp
     struct smtp_filter *s = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size &&
-           buffer_room(out) >= STARTTLS_FILTER_LINE_BYTES_MAX) {
-        size_t taken;
-        bool complete = filter_line_put(&s->line, span_skip(bytes, *consumed), &taken);
+    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
+        struct span rest = span_skip(bytes, *consumed);
+        size_t taken = 0;
 
+        switch (s->server_state) {
+        case SERVER_LINE:
+            status = put_reply_line(s, rest, &taken, out);
+            break;
+        case SERVER_REST:
+            status = put_reply_rest(s, rest, &taken, out);
+            break;
+        }
         *consumed += taken;
-        if (complete)
-            status = on_reply_line(s, out);
-        else if (buffer_room(&s->line) == 0)
-            status = filter_broken_by(f, "the server sent a reply line that is too long", buffer_span(&s->line));
+        if (taken == 0)
+            break;
     }
     filter_line_forget(&s->line);
     return status;
@@ -254,15 +347,14 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
     struct span arguments = filter_line_text(line);
     struct span verb;
     enum command command = COMMAND_OTHER;
-    bool is_refused;
+    struct sink sink;
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!s->spoke && text_looks_like_http(arguments, HTTP_LIKENESS_METHOD))
         return filter_broken_by(&s->f, "the client speaks HTTP", arguments);
     s->spoke = true;
     verb = take_word(&arguments);
-    is_refused = is_word(verb, "STARTTLS") || is_word(verb, "XCLIENT") || is_word(verb, "XFORWARD");
-    if (!is_complete && (is_refused || is_word(verb, "BDAT") || arguments.size == 0))
+    if (!is_complete && (is_refused(verb) || is_word(verb, "BDAT") || arguments.size == 0))
         return filter_broken_by(&s->f, "the client sent a command line that is too long", line);
     if (is_word(verb, "MAIL"))
         command = COMMAND_MAIL;
@@ -270,20 +362,19 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
         command = COMMAND_RCPT;
     if (is_word(verb, "BDAT") && s->offers_chunking && parse_chunk(arguments, &s->chunk_left, &command))
         s->state = s->chunk_left == 0 ? CLIENT_COMMAND : CLIENT_CHUNK;
-    if (!push_command(s, command))
-        return filter_broken(&s->f, "the client gave more than %d commands without waiting for a reply",
-                             STARTTLS_SMTP_COMMANDS_PENDING_MAX);
-    if (is_refused) {
-        filter_append_text(out, "REFUSED-");
-        filter_append(out, verb);
-        filter_append_text(out, "\r\n");
-        buffer_consume(&s->command, s->command.size);
-    } else {
-        filter_move(&s->command, out);
-    }
+    push_command(s, command);
     if (!is_complete)
         s->state = CLIENT_REST;
-    return STARTTLS_NEED_MORE;
+    sink_open(&sink, out, line.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
+    if (is_refused(verb)) {
+        sink_put_text(&sink, "REFUSED-");
+        sink_put(&sink, verb);
+        sink_put_text(&sink, "\r\n");
+    } else {
+        sink_put(&sink, line);
+    }
+    buffer_consume(&s->command, s->command.size);
+    return filter_close(&s->f, &sink, STARTTLS_NEED_MORE);
 }
 
 /* How many of `bytes` belong to the message, its end CRLF.CRLF included; *ended tells whether it is there. */
@@ -314,7 +405,7 @@ static enum starttls_status put_command(struct smtp_filter *s, struct span bytes
     bool complete;
 
     *taken = 0;
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
+    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX || !can_push_command(s))
         return STARTTLS_NEED_MORE;
     complete = filter_line_put(&s->command, bytes, taken);
     if (complete || buffer_room(&s->command) == 0)
@@ -339,11 +430,10 @@ static size_t pass_data(struct smtp_filter *s, struct span bytes, struct buffer 
 /* Straight through to the end of the line. */
 static size_t pass_line(struct smtp_filter *s, struct span bytes, struct buffer *out)
 {
-    const uint8_t *end = memchr(bytes.data, '\n', bytes.size);
-    size_t wanted = end == NULL ? bytes.size : (size_t)(end - bytes.data) + 1;
-    size_t passed = filter_pass(bytes, wanted, out);
+    bool ended;
+    size_t passed = filter_pass_line(bytes, out, &ended);
 
-    if (end != NULL && passed == wanted)
+    if (ended)
         s->state = CLIENT_COMMAND;
     return passed;
 }
@@ -400,10 +490,23 @@ static bool rest(struct starttls_filter *f, enum starttls_direction direction, s
     return filter_move(&s->held, out) && filter_move(&s->line, out);
 }
 
+static enum starttls_status end(struct starttls_filter *f, enum starttls_direction direction)
+{
+    if (direction == STARTTLS_FROM_SERVER)
+        filter_of(f)->server_ended = true;
+    return STARTTLS_NEED_MORE;
+}
+
+static_assert(2 * STARTTLS_SMTP_REPLY_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
+              "a line and the one before it");
+static_assert(STARTTLS_SMTP_COMMAND_BYTES_MAX + STARTTLS_CLIENT_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
+              "a command");
+
 const struct filter_class smtp_filter_class = {
     .size = sizeof(struct smtp_filter),
     .start = start,
     .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
     .rest = rest,
+    .end = end,
     .clear = clear,
 };

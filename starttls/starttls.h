@@ -150,8 +150,11 @@ void starttls_filter_destroy(struct starttls_filter **f);
  * starttls_filter_error(), and close.
  *
  * `out` MUST have a ceiling of at least STARTTLS_FILTER_LINE_BYTES_MAX (starttls/limits.h). When bytes are left, offer
- * them again once it has been emptied. The order of calls MUST be the order in which the bytes came: what is said to
- * the client before a client's byte is read must have been put through the filter before it.
+ * them again once it has been emptied; and the client's also when the server has said more, or has ended
+ * (starttls_filter_end()): commands that the server has not answered are followed up to a number, and more are not
+ * taken. Read no more from the client then: it may pipeline as much as it likes (RFC 2920 section 3.1), and waits. The
+ * order of calls MUST be the order in which the bytes came: what is said to the client before a client's byte is read
+ * must have been put through the filter before it.
  *
  * Both directions: a command for TLS inside TLS, XCLIENT or XFORWARD from the client is turned into one that the
  * server does not know (REFUSED-STARTTLS ...), so that the server refuses it, in its turn. */

@@ -318,9 +318,12 @@ static enum tls_status take_record_aside(struct tls_engine *e, struct span recor
 {
     size_t space, opened;
     uint8_t *aside = buffer_reserve(&e->plaintext, TLS_RECORD_INNER_MAX, &space);
-    enum tls_status status = take_record(e, record, aside, &opened);
+    enum tls_status status;
 
-    assert(space >= tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE));
+    *taken = 0;
+    if (space < tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE))
+        return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
+    status = take_record(e, record, aside, &opened);
     buffer_commit(&e->plaintext, opened);
     *taken = opened < size ? opened : size;
     if (*taken != 0)

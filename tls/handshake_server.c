@@ -49,15 +49,15 @@ static bool start_over(struct tls_engine *e, bool *why)
 
     if (!t->keeping || *why)
         return false;
+    t->kept.size_max = rest.size_max;
+    if (!buffer_append(&t->kept, buffer_span(&rest)))
+        return false; /* the client sent too much with it to be heard twice */
     *why = true;
     tls_handshake_drop_socket(e);
     buffer_release(&t->out);
-    t->in = t->kept;
-    t->in.size_max = rest.size_max;
-    buffer_init(&t->kept, TLS_HELLO_KEPT_MAX);
-    if (rest.size != 0 && !buffer_append(&t->in, buffer_span(&rest)))
-        base_abort("the kept ClientHello passes the ceiling of its buffer");
     buffer_release(&rest);
+    t->in = t->kept;
+    buffer_init(&t->kept, TLS_HELLO_KEPT_MAX);
     e->report.alert_sent = -1;
     slab_strfree(e->server_name);
     e->server_name = NULL;

@@ -317,7 +317,8 @@ bool tokens_wire_identity_encode(const struct tokens_wire_identity *identity, st
 {
     struct writer w = write_begin(out);
 
-    assert(identity->chain_count <= TOKENS_WIRE_CHAIN_MAX);
+    if (identity->chain_count > TOKENS_WIRE_CHAIN_MAX)
+        return false;
     write_number(&w, identity->key_type, 1);
     write_number(&w, identity->mechanisms, 1);
     write_field(&w, identity->id, NAME_MAX_SIZE);
@@ -358,7 +359,8 @@ bool tokens_wire_certs_encode(const struct tokens_wire_certs *certs, struct buff
 {
     struct writer w = write_begin(out);
 
-    assert(certs->count <= TOKENS_WIRE_PAGE_MAX);
+    if (certs->count > TOKENS_WIRE_PAGE_MAX)
+        return false;
     write_number(&w, certs->list_tag, 8);
     write_number(&w, certs->total, 2);
     write_number(&w, certs->first, 2);

@@ -1,4 +1,5 @@
 """What yett says and counts of one connection: the tests of bad input count lines, and name the counter that rose."""
+import random
 import re
 import socket
 import struct
@@ -122,3 +123,23 @@ def read_to_end(s):
     except ConnectionResetError:
         return answer, False
     return answer, True
+
+
+def capability_line(size, separator):
+    """An untagged CAPABILITY response that offers STARTTLS, of so many bytes: one-letter words behind `separator`."""
+    line = b"* CAPABILITY STARTTLS"
+    words = (separator + b"a") * size
+    return line + words[:size - len(line) - 2] + b"\r\n"
+
+
+def capability_flood(connection, separators=(b"\t", b" ", b"  ", b"\0"), rounds=12):
+    """An IMAP server that speaks capability lines without end, with everything in them that a rewriter could lengthen,
+    of sizes that end in every place of its buffers. Returns what it said."""
+    rng = random.Random(1)
+    said = [b"* OK hi\r\n"]
+    for separator in separators:
+        said += [b"* CAPABILITY " + b"x" * 2985 + b"\r\n"] + [capability_line(8188, separator)] * 6
+        said += [capability_line(rng.randrange(7600, 8193), separator) for _ in range(16)]
+    said = said[:1] + said[1:] * rounds
+    connection.sendall(b"".join(said))
+    return b"".join(said)

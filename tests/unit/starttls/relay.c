@@ -8,6 +8,13 @@
 static const char *const status_names[] = {"NEED_MORE", "UPGRADE", "TARGET", "READY", "CLOSE", "REFUSED", "BROKEN"};
 
 /* Put one piece, emptying `out` into `got` whenever the filter has no room. */
+/* Growth beyond what was declared would pass this ceiling, and end the session. */
+static void check_ceiling(const struct buffer *out)
+{
+    assert_true(out->size <= STARTTLS_FILTER_LINE_BYTES_MAX);
+    assert_true(out->capacity <= STARTTLS_FILTER_LINE_BYTES_MAX);
+}
+
 static enum starttls_status put_piece(struct starttls_filter *f, enum starttls_direction direction, struct span piece,
                                       size_t *taken, struct buffer *out, struct buffer *got)
 {
@@ -20,6 +27,7 @@ static enum starttls_status put_piece(struct starttls_filter *f, enum starttls_d
 
         status = starttls_filter_put(f, direction, span_of(copy + *taken, piece.size - *taken), &consumed, out);
         *taken += consumed;
+        check_ceiling(out);
         assert_true(consumed != 0 || out->size != 0 || status != STARTTLS_NEED_MORE);
         assert_true(buffer_append(got, buffer_span(out)));
         buffer_consume(out, out->size);

@@ -150,12 +150,6 @@ static void what_could_be_data_or_commands_ends_the_session(void **state)
     static const struct step preauth[] = {{S, BYTES("* PREAUTH [CAPABILITY STARTTLS] in\r\n"), BYTES("")}};
     static const struct step sizeless[] = {{C, BYTES("a LOGIN {}\r\n"), BYTES("")}};
     static const struct step server_sizeless[] = {{S, BYTES("* X {99999999999}\r\n"), BYTES("")}};
-    static const struct step logins[] = {
-        {C,
-         BYTES("a LOGIN x y\r\nb LOGIN x y\r\nc LOGIN x y\r\nd LOGIN x y\r\ne LOGIN x y\r\nf LOGIN x y\r\n"
-               "g LOGIN x y\r\nh LOGIN x y\r\ni LOGIN x y\r\n"),
-         BYTES("a LOGIN x y\r\nb LOGIN x y\r\nc LOGIN x y\r\nd LOGIN x y\r\ne LOGIN x y\r\nf LOGIN x y\r\n"
-               "g LOGIN x y\r\nh LOGIN x y\r\n")}};
     static const struct step http[] = {{C, BYTES("GET /a HTTP/1.1\r\n"), BYTES("")}};
     static const struct relay relays[] = {
         {"literal", STARTTLS_IMAP, STEPS(literal), .want = STARTTLS_BROKEN, .want_error = "nobody who waits"},
@@ -169,7 +163,6 @@ static void what_could_be_data_or_commands_ends_the_session(void **state)
          .want_error = "literal"},
         {"server's literal without a size", STARTTLS_IMAP, STEPS(server_sizeless), .want = STARTTLS_BROKEN,
          .want_error = "literal"},
-        {"too many logins", STARTTLS_IMAP, STEPS(logins), .want = STARTTLS_BROKEN, .want_error = "more than 8 logins"},
         {"X1 HTTP", STARTTLS_IMAP, STEPS(http), .want = STARTTLS_BROKEN, .want_error = "HTTP"},
     };
 
@@ -178,36 +171,200 @@ static void what_could_be_data_or_commands_ends_the_session(void **state)
         relay_check(&relays[i]);
 }
 
+/* `before`, as many "x" as make the line so long, and `after`. */
+static uint8_t *filled(const char *before, char fill, const char *after, size_t size)
+{
+    size_t b = strlen(before), a = strlen(after);
+    uint8_t *line = base_alloc(size);
+
+    assert_true(size >= b + a);
+    memset(line, fill, size);
+    memcpy(line, before, b);
+    memcpy(line + size - a, after, a);
+    return line;
+}
+
 static void lines_have_limits(void **state)
 {
+    enum { LINE = STARTTLS_IMAP_LINE_BYTES_MAX };
     static const struct {
         const char *name, *start;
+        char fill;
+        const char *end;
         enum starttls_direction direction;
-        size_t size; /* of the line, filled up with "x" and ended with CRLF */
+        size_t size;
         enum starttls_status want;
+        const char *want_error;
     } rows[] = {
-        {"server", "* OK ", S, STARTTLS_IMAP_LINE_BYTES_MAX, STARTTLS_NEED_MORE},
-        {"server, longer", "* OK ", S, STARTTLS_IMAP_LINE_BYTES_MAX + 1, STARTTLS_BROKEN},
-        {"client", "a NOOP ", C, STARTTLS_IMAP_LINE_BYTES_MAX, STARTTLS_NEED_MORE},
-        {"client, longer", "a NOOP ", C, STARTTLS_IMAP_LINE_BYTES_MAX + 1, STARTTLS_BROKEN},
-        {"initial response", "a AUTHENTICATE GSSAPI ", C, 4 * STARTTLS_IMAP_LINE_BYTES_MAX, STARTTLS_NEED_MORE},
+        {"server", "* OK ", 'x', "\r\n", S, LINE, STARTTLS_NEED_MORE, NULL},
+        {"server, longer", "* OK ", 'x', "\r\n", S, LINE + 1, STARTTLS_NEED_MORE, NULL},
+        {"server, much longer", "* 1 FETCH (X ", 'x', ")\n", S, 20 * LINE, STARTTLS_NEED_MORE, NULL},
+        {"two words", "* ", 'x', "\r\n", S, 2 * LINE, STARTTLS_NEED_MORE, NULL},
+        {"one word", "", 'x', "\r\n", S, 2 * LINE, STARTTLS_NEED_MORE, NULL},
+        {"server, first words behind blanks", "* ", ' ', "OK x\r\n", S, 2 * LINE, STARTTLS_BROKEN, "too long"},
+        {"capabilities that end", "* OK [CAPABILITY A] ", 'x', "\r\n", S, 2 * LINE, STARTTLS_NEED_MORE, NULL},
+        {"capabilities", "* CAPABILITY A", 'x', "\r\n", S, LINE, STARTTLS_NEED_MORE, NULL},
+        {"capabilities, longer", "* CAPABILITY A", 'x', "\r\n", S, LINE + 1, STARTTLS_BROKEN, "rewritten"},
+        {"capability code, longer", "a OK [CAPABILITY A", 'x', "] hi\r\n", S, LINE + 6, STARTTLS_BROKEN, "rewritten"},
+        {"PREAUTH", "* PREAUTH ", 'x', "\r\n", S, 2 * LINE, STARTTLS_BROKEN, "PREAUTH"},
+        {"literal of no size", "* X ", '0', "}\r\n", S, 2 * LINE, STARTTLS_NEED_MORE, NULL},
+        {"literal of a long size", "* X {", '1', "}\r\n", S, LINE, STARTTLS_BROKEN, "literal"},
+        {"client", "a NOOP ", 'x', "\r\n", C, LINE, STARTTLS_NEED_MORE, NULL},
+        {"client, longer", "a NOOP ", 'x', "\r\n", C, LINE + 1, STARTTLS_BROKEN, "too long"},
+        {"initial response", "a AUTHENTICATE GSSAPI ", 'x', "\r\n", C, 4 * LINE, STARTTLS_NEED_MORE, NULL},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        uint8_t *line = base_alloc(rows[i].size);
+        uint8_t *bytes = filled(rows[i].start, rows[i].fill, rows[i].end, rows[i].size);
+        struct span line = span_of(bytes, rows[i].size);
         bool passes = rows[i].want == STARTTLS_NEED_MORE;
-        const struct step step = {rows[i].direction, span_of(line, rows[i].size),
-                                  passes ? span_of(line, rows[i].size) : span_of("", 0)};
-        const struct relay relay = {rows[i].name,    STARTTLS_IMAP,        .steps = &step,
-                                    .step_count = 1, .want = rows[i].want, .want_error = passes ? NULL : "too long"};
+        const struct step step = {rows[i].direction, line, passes ? line : span_of("", 0)};
+        struct relay relay = {rows[i].name,    STARTTLS_IMAP,        .steps = &step,
+                              .step_count = 1, .want = rows[i].want, .want_error = rows[i].want_error};
 
-        memset(line, 'x', rows[i].size);
-        memcpy(line, rows[i].start, strlen(rows[i].start));
-        memcpy(line + rows[i].size - 2, "\r\n", 2);
+        if (strcmp(rows[i].name, "literal of no size") == 0) { /* too long to see where its number begins */
+            relay.want = STARTTLS_BROKEN;
+            relay.want_error = "literal";
+        }
         relay_check(&relay);
-        free(line);
+        free(bytes);
     }
+}
+
+/* A long line is followed as a short one is: its literal is none of our business, what comes behind it is. */
+static void long_lines_keep_their_meaning(void **state)
+{
+    static const struct {
+        const char *name, *start, *end, *then, *want_then;
+        enum starttls_status want;
+    } rows[] = {
+        {"literal", "* 1 FETCH (X ", " {17}\r\n", "* CAP STARTTLS \r\n)\r\n* CAPABILITY STARTTLS\r\n",
+         "* CAP STARTTLS \r\n)\r\n* CAPABILITY\r\n", STARTTLS_NEED_MORE},
+        {"no literal", "* 1 FETCH (X ", " {17})\r\n", "* CAPABILITY STARTTLS\r\n", "* CAPABILITY\r\n",
+         STARTTLS_NEED_MORE},
+        {"code", "* OK [CAPABILITY A STARTTLS B] ", "\r\n", "* CAPABILITY\tSTARTTLS x\n", "* CAPABILITY\t x\n",
+         STARTTLS_NEED_MORE},
+        {"continuation", "+ ", "\r\n", "* CAPABILITY STARTTLS\r\n", "* CAPABILITY\r\n", STARTTLS_NEED_MORE},
+        {"login", "a OK ", "", "\r\n", "", STARTTLS_READY},
+    };
+    const size_t size = 2 * STARTTLS_IMAP_LINE_BYTES_MAX + 4321;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t *bytes = filled(rows[i].start, 'x', rows[i].end, size);
+        struct span line = span_of(bytes, size);
+        struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+        struct buffer out;
+        enum starttls_status status = STARTTLS_NEED_MORE;
+        size_t consumed, taken = 0;
+
+        buffer_init(&out, 8 * STARTTLS_IMAP_LINE_BYTES_MAX);
+        assert_int_equal(starttls_filter_put(f, C, span_of_string("a AUTHENTICATE X\r\n"), &consumed, &out), status);
+        buffer_consume(&out, out.size);
+        while (taken < size && status == STARTTLS_NEED_MORE) {
+            size_t piece = size - taken < 100 ? size - taken : 100;
+
+            status = starttls_filter_put(f, S, span_of(line.data + taken, piece), &consumed, &out);
+            taken += consumed;
+        }
+        if (strcmp(rows[i].name, "code") == 0) {
+            assert_int_equal(out.size, size - strlen(" STARTTLS"));
+            assert_memory_equal(buffer_span(&out).data, "* OK [CAPABILITY A B] xxx", 25);
+        } else {
+            assert_true(span_equal(buffer_span(&out), span_of(line.data, taken)));
+        }
+        assert_int_equal(status, rows[i].want);
+        buffer_consume(&out, out.size);
+        assert_int_equal(starttls_filter_put(f, S, span_of_string(rows[i].then), &consumed, &out), rows[i].want);
+        assert_true(span_equal(buffer_span(&out), span_of_string(rows[i].want_then)));
+        buffer_release(&out);
+        starttls_filter_destroy(&f);
+        free(bytes);
+    }
+}
+
+/* Whatever stands between the words, taking STARTTLS out of them adds not a byte; the longest line fits as the
+ * shortest. */
+static void server_lines_do_not_grow(void **state)
+{
+    static const char *const separators[] = {"\t", " ", "  ", "\t ", "\x01", "\t\t"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(separators); i++) {
+        for (unsigned is_code = 0; is_code < 2; is_code++) {
+            char *line = base_alloc(STARTTLS_IMAP_LINE_BYTES_MAX + 64), *want;
+            const char *start = is_code ? "* OK [CAPABILITY" : "* CAPABILITY";
+            const char *end = is_code ? "] hi\r\n" : "\r\n";
+
+            strcpy(line, start);
+            strcat(line, " STARTTLS");
+            while (strlen(line) + strlen(separators[i]) + 1 + strlen(end) <= STARTTLS_IMAP_LINE_BYTES_MAX) {
+                strcat(line, separators[i]);
+                strcat(line, "a");
+            }
+            strcat(line, end);
+            want = base_printf("%s%s", start, line + strlen(start) + strlen(" STARTTLS"));
+            {
+                const struct step step = {S, span_of_string(line), span_of_string(want)};
+                const struct relay relay = {separators[i], STARTTLS_IMAP, .steps = &step, .step_count = 1};
+
+                relay_check(&relay);
+            }
+            free(line);
+            free(want);
+        }
+    }
+}
+
+/* The longest line with STARTTLS grows by as much as is declared, and there is just that room. */
+static void client_lines_grow_as_declared(void **state)
+{
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct buffer out;
+    size_t consumed;
+
+    (void)state;
+    buffer_init(&out, STARTTLS_FILTER_LINE_BYTES_MAX);
+    assert_int_equal(starttls_filter_put(f, C, span_of_string("a STARTTLS\n"), &consumed, &out), STARTTLS_NEED_MORE);
+    assert_int_equal(consumed, strlen("a STARTTLS\n"));
+    assert_true(span_equal(buffer_span(&out), span_of_string("a REFUSED-STARTTLS\r\n")));
+    assert_int_equal(out.size, consumed + STARTTLS_CLIENT_LINE_GROWTH_MAX);
+    buffer_release(&out);
+    starttls_filter_destroy(&f);
+}
+
+/* More logins than are remembered wait with the caller for an answer, and are no error. */
+static void logins_without_an_answer_wait(void **state)
+{
+    enum { ROUNDS = 100 };
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct buffer out, said;
+    size_t consumed;
+    unsigned answered = 0;
+
+    (void)state;
+    buffer_init(&out, 64 * 1024);
+    buffer_init(&said, ROUNDS * 32);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        assert_true(buffer_printf(&said, "a%u LOGIN x {1+}\r\ny\r\n", i));
+    while (said.size != 0) {
+        char *answer = base_printf("a%u NO\r\n", answered++);
+
+        assert_int_equal(starttls_filter_put(f, C, buffer_span(&said), &consumed, &out), STARTTLS_NEED_MORE);
+        buffer_consume(&said, consumed);
+        assert_true(said.size == 0 || answered + STARTTLS_IMAP_LOGINS_PENDING_MAX <= ROUNDS);
+        buffer_consume(&out, out.size);
+        assert_int_equal(starttls_filter_put(f, C, buffer_span(&said), &consumed, &out), STARTTLS_NEED_MORE);
+        assert_int_equal(consumed, 0); /* not before an answer */
+        assert_int_equal(starttls_filter_put(f, S, span_of_string(answer), &consumed, &out), STARTTLS_NEED_MORE);
+        buffer_consume(&out, out.size);
+        free(answer);
+    }
+    assert_int_equal(answered, ROUNDS - STARTTLS_IMAP_LOGINS_PENDING_MAX + 1);
+    buffer_release(&out);
+    buffer_release(&said);
+    starttls_filter_destroy(&f);
 }
 
 static void rest_gives_what_was_held_back(void **state)
@@ -260,6 +417,10 @@ int main(void)
         cmocka_unit_test(login_ends_the_filter),
         cmocka_unit_test(what_could_be_data_or_commands_ends_the_session),
         cmocka_unit_test(lines_have_limits),
+        cmocka_unit_test(long_lines_keep_their_meaning),
+        cmocka_unit_test(server_lines_do_not_grow),
+        cmocka_unit_test(client_lines_grow_as_declared),
+        cmocka_unit_test(logins_without_an_answer_wait),
         cmocka_unit_test(rest_gives_what_was_held_back),
         cmocka_unit_test(rest_gives_nothing_of_a_broken_session),
     };
