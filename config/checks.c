@@ -112,6 +112,10 @@ static void connect_identity(struct check_context *c)
 
     if (!config_service_originates_tls(s) && given(c, OPTION_CONNECT_IDENTITY))
         FIND(c, OPTION_CONNECT_IDENTITY, "connect_identity: needs connect_tls = implicit or starttls");
+    if (given(c, OPTION_NO_SUITABLE_IDENTITY) && !given(c, OPTION_CONNECT_IDENTITY) &&
+        (s->listen_tls != CONFIG_TLS_NONE || !given(c, OPTION_IDENTITY)))
+        FIND(c, OPTION_NO_SUITABLE_IDENTITY,
+             "no_suitable_identity: there is no certificate for the server: set connect_identity");
     if (s->listen_tls != CONFIG_TLS_NONE || !given(c, OPTION_IDENTITY))
         return;
     if (!config_service_originates_tls(s)) {
@@ -419,7 +423,8 @@ static const struct {
     {listen_identity, USES(OPTION_LISTEN_TLS)},
     {sources, USES(OPTION_IDENTITY, OPTION_CONNECT_IDENTITY, OPTION_TRUST, OPTION_PEER_TRUST)},
     {connect_identity,
-     USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS, OPTION_IDENTITY, OPTION_CONNECT_IDENTITY)},
+     USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS, OPTION_IDENTITY, OPTION_CONNECT_IDENTITY,
+          OPTION_NO_SUITABLE_IDENTITY)},
     {peer, USES(OPTION_PEER, OPTION_LISTEN_TLS)},
     {starttls, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
     {target, USES(OPTION_PROTOCOL)},

@@ -37,6 +37,7 @@ enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_IMPLICIT, CONFIG_TLS_STARTTLS
 enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
 enum config_ciphers { CONFIG_CIPHERS_INTERMEDIATE, CONFIG_CIPHERS_MODERN };
 enum config_send_proxy { CONFIG_SEND_PROXY_NONE, CONFIG_SEND_PROXY_V1, CONFIG_SEND_PROXY_V2, CONFIG_SEND_PROXY_V2_TLS };
+enum config_no_suitable { CONFIG_NO_SUITABLE_ONLY, CONFIG_NO_SUITABLE_NONE };
 enum config_sni { CONFIG_SNI_ANY, CONFIG_SNI_KNOWN, CONFIG_SNI_REQUIRED };
 enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG, CONFIG_LOG_JOURNAL };
@@ -165,6 +166,7 @@ struct config_service {
     enum config_tls_mode connect_tls;
     struct config_identity *connect_identity; /* client certificates offered to the target, in order of preference */
     size_t connect_identity_count;
+    enum config_no_suitable no_suitable_identity; /* what is shown when the server's list of authorities fits none */
     char *verify_name;               /* NULL: the host in connect */
     struct config_trust *trust;      /* anchors for servers; default: mozilla */
     size_t trust_count;

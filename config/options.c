@@ -74,6 +74,11 @@ static const struct value_word ciphers_words[] = {{"intermediate", CONFIG_CIPHER
                                                   {"modern", CONFIG_CIPHERS_MODERN, VALUE_WORD_READY},
                                                   {.name = NULL}};
 
+static const struct value_word no_suitable_identity_words[] = {
+    {"only", CONFIG_NO_SUITABLE_ONLY, VALUE_WORD_READY},
+    {"none", CONFIG_NO_SUITABLE_NONE, VALUE_WORD_READY},
+    {.name = NULL}};
+
 static const struct value_word tls_min_words[] = {
     {"1.2", 0x0303, VALUE_WORD_READY}, {"1.3", 0x0304, VALUE_WORD_READY}, {.name = NULL}};
 
@@ -170,6 +175,9 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_CONNECT_IDENTITY] = {"connect_identity", SERVICE_LIST(connect_identity), .kind = &option_kind_identity_list,
                                  .default_text = "none",
                                  .help = "Certificates with keys for a server that asks for one."},
+    [OPTION_NO_SUITABLE_IDENTITY] = {"no_suitable_identity", SERVICE(no_suitable_identity), .kind = &option_kind_word,
+                                     .words = no_suitable_identity_words, .default_value = "only",
+                                     .help = "What a server gets whose list of authorities fits no certificate."},
     [OPTION_VERIFY_NAME] = {"verify_name", SERVICE(verify_name), .kind = &option_kind_host,
                             .default_text = "the host in connect",
                             .help = "The name the server's certificate must have."},
@@ -294,7 +302,6 @@ static const char *const planned[] = {
     "peer_purpose",
     "send_xclient",
     "server_name",
-    "no_suitable_identity",
     "start",
     "ticket_lifetime",
     "users",

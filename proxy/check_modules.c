@@ -233,6 +233,8 @@ void check_token_identities(const struct services *services)
             if (named->type == CONFIG_IDENTITY_PKCS11)
                 printf("service %s: %s: %s%s%s\n", s->config->name, named->text, tls_identity_describe(identity),
                        warning[0] == '\0' ? "" : "; ", warning);
+            else if (warning[0] != '\0')
+                printf("service %s: %s: %s\n", s->config->name, named->text, warning);
         }
     }
 }

@@ -68,6 +68,8 @@ static void add_tls(struct session *s)
         subject = subject_of(tls_identity_leaf(tls.identity));
         add(&s->probe->text, base_printf(", ours of %s", subject));
         free(subject);
+    } else if (service->connect_identity_count > 0 && tls.identity_choice[0] != '\0') {
+        add(&s->probe->text, base_printf(", ours: %s", tls.identity_choice));
     } else if (service->connect_identity_count > 0) {
         add(&s->probe->text, base_strdup(", and it asked for none of ours"));
     }

@@ -134,6 +134,12 @@ static const char *describe_tls(const struct leg *leg, char out[static DESCRIPTI
     return out;
 }
 
+/* Which certificate of ours the target was shown, or why none; "" when it asked for none. */
+static const char *shown_identity(const struct leg *leg)
+{
+    return leg->engine == NULL || leg_is_on_pool(leg) ? "" : tls_engine_session(leg->engine).identity_choice;
+}
+
 #define SESSION_END_ROW(name, event, level) {#name, event, LOG_LEVEL_##level},
 static const struct {
     const char *name, *event;
@@ -150,6 +156,7 @@ static void write_line(const struct session *s)
 {
     char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
     const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
+    const char *shown = shown_identity(&s->target);
     struct tls_verification verification = verification_of(s->ended_by);
     struct log_field fields[FIELDS_MAX];
     size_t count = 0;
@@ -174,6 +181,8 @@ static void write_line(const struct session *s)
     fields[count++] = log_number("received_bytes", (int64_t)s->from_client.bytes);
     fields[count++] = log_number("sent_bytes", (int64_t)s->from_target.bytes);
     fields[count++] = log_number("duration_ms", (int64_t)(uv_now(s->plane->loop) - s->started_ms));
+    if (shown[0] != '\0')
+        fields[count++] = log_text("shown", shown);
     if (s->client_subject != NULL)
         fields[count++] = log_text("subject", s->client_subject);
     fields[count] = (struct log_field){.key = NULL};

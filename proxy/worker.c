@@ -431,15 +431,24 @@ static void read_intermediates(struct worker *w)
     w->intermediates_fd = -1;
 }
 
+static void log_identity_warning(const struct service *s, const struct config_identity *named,
+                                 const struct tls_identity *identity)
+{
+    if (tls_identity_warning(identity)[0] != '\0')
+        log_line(LOG_LEVEL_WARNING, "identity_warning", log_text("service", s->config->name),
+                 log_text("identity", named->text), log_text("reason", tls_identity_warning(identity)));
+}
+
 static void log_identity_warnings(const struct services *services)
 {
-    for (size_t i = 0; i < services->count; i++)
-        for (size_t n = 0; n < services->items[i].identity_count; n++)
-            if (tls_identity_warning(services->items[i].identities[n])[0] != '\0')
-                log_line(LOG_LEVEL_WARNING, "identity_warning",
-                         log_text("service", services->items[i].config->name),
-                         log_text("identity", services->items[i].config->identity[n].text),
-                         log_text("reason", tls_identity_warning(services->items[i].identities[n])));
+    for (size_t i = 0; i < services->count; i++) {
+        const struct service *s = &services->items[i];
+
+        for (size_t n = 0; n < s->identity_count; n++)
+            log_identity_warning(s, &s->config->identity[n], s->identities[n]);
+        for (size_t n = 0; n < s->connect_identity_count; n++)
+            log_identity_warning(s, &s->config->connect_identity[n], s->connect_identities[n]);
+    }
 }
 
 static bool open_listeners(struct worker *w, char **error)

@@ -4,14 +4,11 @@
  * first time (the session itself keeps only the leaf). If that fails, the handshake is a full one, and its verdict
  * counts. NSS does not hand out sessions in which a client certificate was used: those are never resumed, so that a
  * card that was taken out lets nobody in. */
+#include "tls/client_identity.h"
 #include "tls/engine_internal.h"
 #include "tls/key_der.h"
 #include "tls/runtime_internal.h"
 
-#include "base/nss_scope.h"
-
-#include <prerror.h>
-#include <secerr.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -111,51 +108,8 @@ void tls_client_session_settle(struct tls_engine *e)
     e->offered = NULL;
 }
 
-static bool names_fit(const struct tls_identity *identity, CERTDistNames *authorities)
-{
-    return authorities == NULL || authorities->nnames == 0 ||
-           NSS_CmpCertChainWCANames(identity->cert, authorities) == SECSuccess;
-}
-
-/* NSS 3.87 loses a reference to our certificate with each ticket but the first of a TLS 1.3 connection: it hands out no
- * session with a client certificate, fills the next ticket into the same one, and overwrites the reference there
- * (tls13_HandleNewSessionTicket(), ssl3_FillInCachedSID()). A certificate on a token then holds its slot for ever, and
- * NSS does not shut down. Without a cache it does not look at tickets, which are of no use here anyway. */
-static bool take_no_tickets(PRFileDesc *fd)
-{
-    return SSL_OptionSet(fd, SSL_NO_CACHE, PR_TRUE) == SECSuccess;
-}
-
-/* The first identity that is valid now, and that the server can verify: by signature algorithm and by authority. */
-static SECStatus PR_CALLBACK choose_identity(void *arg, PRFileDesc *fd, CERTDistNames *authorities,
-                                             CERTCertificate **cert, SECKEYPrivateKey **key)
-{
-    struct tls_engine *e = tls_engine_of(fd);
-    int64_t now = time(NULL);
-
-    (void)arg;
-    e->cert_wanted = true;
-    for (size_t i = 0; i < e->context->identity_count; i++) {
-        const struct tls_identity *identity = e->context->identities[i];
-
-        if (now < identity->not_before || now > identity->not_after || !SSL_CertIsUsable(fd, identity->cert) ||
-            !names_fit(identity, authorities))
-            continue;
-        *cert = CERT_DupCertificate(identity->cert);
-        *key = SECKEY_CopyPrivateKey(identity->key);
-        if (*cert != NULL && *key != NULL && take_no_tickets(fd)) {
-            e->identity = identity;
-            return SECSuccess;
-        }
-        scope_release_cert(cert);
-        scope_release_private_key(key);
-    }
-    PR_SetError(SEC_ERROR_NO_KEY, 0);
-    return SECFailure; /* to NSS: go on without */
-}
-
 void tls_client_hooks_install(PRFileDesc *model)
 {
-    (void)SSL_GetClientAuthDataHook(model, choose_identity, NULL);
+    tls_client_identity_install(model);
     (void)tls_nss_calls()->resumption_token_callback(model, keep_session, NULL);
 }

@@ -3,6 +3,7 @@
  * A context makes model sockets; each connection's socket is a copy of one (SSL_ImportFD), so that nothing is parsed or
  * set up per connection. NSS's defaults are not safe (RC4, 3DES and static RSA suites, renegotiation by clients,
  * client certificates on the first handshake only): everything is set here. */
+#include "tls/client_identity.h"
 #include "tls/engine_internal.h"
 #include "tls/runtime_internal.h"
 
@@ -263,7 +264,11 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
     c->pins = options->pins;
     c->pin_count = options->pin_count;
     c->policy = options->policy;
+    c->no_suitable_identity = options->no_suitable_identity;
     c->sessions = tls_sessions_create();
+    for (size_t i = 0; i < options->identity_count; i++)
+        if (!tls_client_identity_prepare(options->identities[i], error))
+            goto fail;
     c->model = model_create(error);
     if (c->model != NULL && set_options(c->model, common_options, ARRAY_LEN(common_options), error) &&
         set_options(c->model, client_options, ARRAY_LEN(client_options), error) &&
@@ -275,6 +280,8 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
         *context = c;
         return true;
     }
+
+fail:
     tls_context_destroy(&c);
     return false;
 }
@@ -303,7 +310,8 @@ static bool add_identity(PRFileDesc *model, const struct tls_identity *identity,
 
     items[0] = identity->cert->derCert;
     for (size_t i = 0; i < identity->chain_length; i++)
-        items[i + 1] = identity->chain[i]->derCert;
+        items[i + 1] = (SECItem){
+            .type = siDERCertBuffer, .data = identity->chain[i].data, .len = (unsigned)identity->chain[i].size};
     status = SSL_ConfigServerCert(model, identity->cert, identity->key, &extra, sizeof(extra));
     free(response.data);
     return status == SECSuccess ? true : tls_nss_fail(error, "NSS does not take the certificate for a server");

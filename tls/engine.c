@@ -84,6 +84,7 @@ void tls_engine_destroy(struct tls_engine **engine)
     free(e->report.warning);
     free(e->report.ev_policy);
     free(e->report.error);
+    free(e->identity_choice);
     slab_strfree(e->server_name);
     slab_strfree(e->alpn);
     free(e->peer_cert);
@@ -438,6 +439,7 @@ struct tls_session_info tls_engine_session(const struct tls_engine *e)
     info.peer_cert = span_of(e->peer_cert, e->peer_cert_size);
     info.peer_ev_policy = e->report.ev_policy == NULL ? "" : e->report.ev_policy;
     info.identity = e->identity;
+    info.identity_choice = e->identity_choice == NULL ? "" : e->identity_choice;
     return info;
 }
 

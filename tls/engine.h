@@ -41,6 +41,9 @@ enum tls_wants {
 
 enum tls_ciphers { TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_MODERN }; /* Mozilla's server-side TLS recommendations */
 enum tls_sni { TLS_SNI_ANY, TLS_SNI_KNOWN, TLS_SNI_REQUIRED };
+/* What a client shows when a server names authorities and none of them has issued any identity: the only one there is, or
+ * nothing. The list is advice (RFC 8446 section 4.2.4): many servers' lists are not what they verify by. */
+enum tls_no_suitable { TLS_NO_SUITABLE_ONLY, TLS_NO_SUITABLE_NONE };
 enum tls_peer { TLS_PEER_NONE, TLS_PEER_REQUEST, TLS_PEER_REQUIRE };
 
 /* How a peer's certificates are checked for revocation. Staples are looked at unless it is off (the leaf's only: NSS 3.87
@@ -86,6 +89,7 @@ struct tls_client_options {
     struct pkix_policy_inputs policy;       /* likewise; what it points to is borrowed */
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
     size_t identity_count;
+    enum tls_no_suitable no_suitable_identity;
 };
 
 struct tls_context;
@@ -196,6 +200,7 @@ struct tls_session_info {
     struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
     const char *peer_ev_policy; /* by which the peer's certificate is one of extended validation, dotted; "" when not */
     const struct tls_identity *identity; /* the one we signed with; NULL when none */
+    const char *identity_choice; /* client: which certificate of ours the server got, or "none", and why; "": it asked for none */
 };
 struct tls_session_info tls_engine_session(const struct tls_engine *e);
 

@@ -7,7 +7,8 @@
  *   handshake_server.c, handshake_client.c  what only one of the two has in it
  *   context.c        contexts: the options, made into model sockets once
  *   server_hooks.c   NSS asks a server: SNI, ALPN, whose ticket is this
- *   client_hooks.c   NSS asks a client: which certificate, and where to keep a session
+ *   client_hooks.c   NSS asks a client where to keep a session
+ *   client_identity.c  ... and which certificate to show
  *   peer_verify.c    NSS asks either: is this peer's certificate good
  *   sessions.c       the sessions a client context remembers
  *   sites.c          which identities serve a name
@@ -99,6 +100,7 @@ struct tls_context {
 
     /* clients */
     bool insecure_no_verify;
+    enum tls_no_suitable no_suitable_identity;
     struct tls_sessions *sessions;
 };
 
@@ -187,6 +189,7 @@ struct tls_engine {
     bool name_chosen;            /* server: a site was found for server_name */
     bool ticket_owed;            /* server: the client has no session ticket yet */
     bool cert_wanted;            /* client: the server asked for a certificate */
+    char *identity_choice;       /* client: which of ours it got, or none, and why; NULL: it asked for none */
     struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
     struct tls_session *offered; /* client: the session offered to the server; NULL: none */
 

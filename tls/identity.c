@@ -151,6 +151,13 @@ bool tls_identity_create(CERTCertificate *cert, SECKEYPrivateKey *key, struct tl
     return false;
 }
 
+void tls_identity_add_above(struct tls_identity *identity, struct span der)
+{
+    identity->chain = base_realloc_array(identity->chain, identity->chain_length + 1, sizeof(*identity->chain));
+    identity->chain[identity->chain_length++] =
+        (struct tls_identity_bytes){.data = base_memdup(der.data, der.size), .size = der.size};
+}
+
 void tls_identity_destroy(struct tls_identity **identity)
 {
     struct tls_identity *i = *identity;
@@ -158,8 +165,11 @@ void tls_identity_destroy(struct tls_identity **identity)
     if (i == NULL)
         return;
     *identity = NULL;
+    tls_linked_destroy(&i->linked);
     for (size_t n = 0; n < i->chain_length; n++)
-        CERT_DestroyCertificate(i->chain[n]);
+        free(i->chain[n].data);
+    for (size_t n = 0; n < i->issuer_count; n++)
+        free(i->issuers[n].data);
     for (size_t n = 0; n < i->name_count; n++)
         free(i->names[n]);
     if (i->in_slot != NULL)
@@ -167,6 +177,7 @@ void tls_identity_destroy(struct tls_identity **identity)
     scope_release_cert(&i->cert);
     scope_release_private_key(&i->key);
     free(i->chain);
+    free(i->issuers);
     free(i->names);
     free(i->description);
     free(i->warning);

@@ -3,6 +3,7 @@
 #define YETT_TLS_IDENTITY_INTERNAL_H
 
 #include "tls/identity.h"
+#include "tls/identity_linked.h"
 
 #include <certt.h>
 #include <keythi.h>
@@ -20,10 +21,16 @@ enum tls_key_slot {
     TLS_SLOT_COUNT,
 };
 
+struct tls_identity_bytes {
+    uint8_t *data; /* owned */
+    size_t size;
+};
+
 struct tls_identity {
     CERTCertificate *cert;
     SECKEYPrivateKey *key;
-    CERTCertificate **chain; /* what follows the leaf; NSS finds them in memory by subject as long as they are held */
+    struct tls_identity_bytes *chain; /* DER of what follows the leaf. Not certificates of NSS's: it would look for issuers
+                                       * among them, and take no other of the same issuer and serial number */
     size_t chain_length;
     enum tls_key_slot slot;
     unsigned version_max;       /* 0x0303 for an RSA key that cannot do PSS */
@@ -34,7 +41,18 @@ struct tls_identity {
     size_t name_count;
     char *description;
     char *warning;
+
+    /* For clients: tls_client_identity_prepare(). */
+    struct tls_linked *linked;          /* NULL: it was not prepared */
+    struct tls_identity_bytes *issuers; /* pkix_dn_form() of the issuers in leaf and chain */
+    size_t issuer_count;
 };
+
+static inline struct span tls_identity_above(const struct tls_identity *identity, size_t i)
+{
+    return span_of(identity->chain[i].data, identity->chain[i].size);
+}
+void tls_identity_add_above(struct tls_identity *identity, struct span der);
 
 /* An identity of a certificate and a key that is in memory. Takes both references, also on failure. */
 MUST_CHECK bool tls_identity_create(CERTCertificate *cert, SECKEYPrivateKey *key, struct tls_identity **identity,

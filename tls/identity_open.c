@@ -2,6 +2,7 @@
 #include "tls/identity_internal.h"
 
 #include "base/nss_scope.h"
+#include "tls/identity_chain.h"
 #include "tls/key_der.h"
 #include "tls/limits.h"
 #include "tls/pem.h"
@@ -14,12 +15,6 @@
 #include <stdlib.h>
 
 enum { SHA256_SIZE = 32 };
-
-static void add_chain(struct tls_identity *identity, CERTCertificate *cert)
-{
-    identity->chain = base_realloc_array(identity->chain, identity->chain_length + 1, sizeof(CERTCertificate *));
-    identity->chain[identity->chain_length++] = cert;
-}
 
 /* NSS says no more than SEC_ERROR_INVALID_ARGS, and much later, when a certificate and a key are not a pair. */
 static bool is_pair(struct tls_identity *identity)
@@ -46,6 +41,13 @@ static CERTCertificate *decode_certificate(const struct tls_pem_block *block)
     SECItem item = {.type = siDERCertBuffer, .data = block->der, .len = (unsigned)block->size};
 
     return CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &item, NULL, PR_FALSE, PR_TRUE);
+}
+
+static bool is_certificate(const struct tls_pem_block *block)
+{
+    SCOPED_CERT cert = decode_certificate(block);
+
+    return cert != NULL;
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -99,8 +101,6 @@ static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity,
     bool first = true;
 
     for (size_t i = 0; i < pem->count; i++) {
-        CERTCertificate *cert;
-
         if (strcmp(pem->blocks[i].label, "CERTIFICATE") != 0)
             continue;
         if (first) {
@@ -111,10 +111,9 @@ static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity,
             *error = base_printf("there are more than %d certificates after the first", TLS_CHAIN_LENGTH_MAX);
             return false;
         }
-        cert = decode_certificate(&pem->blocks[i]);
-        if (cert == NULL)
+        if (!is_certificate(&pem->blocks[i]))
             return tls_nss_fail(error, "a certificate of the chain cannot be decoded");
-        add_chain(identity, cert);
+        tls_identity_add_above(identity, span_of(pem->blocks[i].der, pem->blocks[i].size));
     }
     return true;
 }
@@ -178,21 +177,6 @@ static bool open_file(const char *path, struct tls_identity **identity, char **e
     return ok;
 }
 
-/* The certificates above a leaf that NSS knows, without the root: a peer has that itself. */
-static void find_chain(struct tls_identity *identity)
-{
-    SCOPED_CERT_LIST list = CERT_GetCertChainFromCert(identity->cert, PR_Now(), certUsageSSLServer);
-
-    if (list == NULL)
-        return;
-    for (CERTCertListNode *n = CERT_LIST_HEAD(list); !CERT_LIST_END(n, list); n = CERT_LIST_NEXT(n)) {
-        if (CERT_CompareCerts(n->cert, identity->cert) || n->cert->isRoot ||
-            identity->chain_length == TLS_CHAIN_LENGTH_MAX)
-            continue;
-        add_chain(identity, CERT_DupCertificate(n->cert));
-    }
-}
-
 static bool has_fingerprint(CERTCertificate *cert, const char *hex)
 {
     uint8_t digest[SHA256_SIZE];
@@ -221,7 +205,7 @@ static bool open_database(const char *hex, struct tls_identity **identity, char 
             return tls_nss_fail(error, "the private key of the certificate cannot be used");
         if (!tls_identity_create(CERT_DupCertificate(n->cert), SCOPE_TAKE(key), identity, error))
             return false;
-        find_chain(*identity);
+        tls_identity_find_chain(*identity);
         return true;
     }
     *error = base_printf("the NSS database has no certificate with a private key and the SHA-256 fingerprint %s",
@@ -238,7 +222,7 @@ static bool open_token(const char *uri, struct tls_identity **identity, char **e
     if (!tokens_shim_identity(uri, &cert, &key, &pss, error) || !tls_identity_create(cert, key, identity, error))
         return false;
     (*identity)->may_block = true;
-    find_chain(*identity);
+    tls_identity_find_chain(*identity);
     if (!pss) {
         (*identity)->version_max = TLS_VERSION_12;
         free((*identity)->warning);

@@ -256,6 +256,8 @@ static void identities_are_checked(void **state)
         {TCP "connect_tls = implicit\nidentity = file:/x\nconnect_identity = file:/y\n",
          "f:5: identity: with listen_tls = none it is connect_identity, which is given too; keep one\n"},
         {TLS "connect_identity = file:/x\n", "f:6: connect_identity: needs connect_tls = implicit or starttls\n"},
+        {TLS "connect_tls = implicit\nno_suitable_identity = none\n",
+         "f:7: no_suitable_identity: there is no certificate for the server: set connect_identity\n"},
         {TCP "listen_tls = implicit\n", "f:4: listen_tls needs identity, such as file:/etc/yett/server.pem\n"},
     };
 

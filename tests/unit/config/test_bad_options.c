@@ -48,6 +48,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_CONNECT] = "127.0.0.1:65536",
     [OPTION_CONNECT_TLS] = "on",
     [OPTION_CONNECT_IDENTITY] = "nss:name",
+    [OPTION_NO_SUITABLE_IDENTITY] = "any",
     [OPTION_VERIFY_NAME] = "*.example.org",
     [OPTION_TRUST] = "all",
     [OPTION_REVOCATION] = "on",

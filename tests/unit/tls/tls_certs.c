@@ -18,9 +18,10 @@
 
 #include <cmocka.h>
 
-enum { FILES_MAX = 128 };
+enum { FILES_MAX = 128, KEY_ID_SIZE = 8 };
 
 struct authority {
+    uint8_t key_id[KEY_ID_SIZE];
     SECKEYPrivateKey *key;
     SECKEYPublicKey *public_key;
     CERTCertificate *cert;
@@ -99,7 +100,15 @@ static void add_names(void *extensions, const char *const *names, size_t count)
     add_extension(extensions, SEC_OID_X509_SUBJECT_ALT_NAME, encoded.data, encoded.len, PR_FALSE);
 }
 
-static void add_leaf_extensions(CERTCertificate *cert, const struct test_leaf *leaf)
+static void add_key_id(void *extensions, const struct authority *issuer)
+{
+    uint8_t value[] = {0x30, KEY_ID_SIZE + 2, 0x80, KEY_ID_SIZE, 0, 0, 0, 0, 0, 0, 0, 0};
+
+    memcpy(value + 4, issuer->key_id, KEY_ID_SIZE);
+    add_extension(extensions, SEC_OID_X509_AUTH_KEY_ID, value, sizeof(value), PR_FALSE);
+}
+
+static void add_leaf_extensions(CERTCertificate *cert, const struct test_leaf *leaf, const struct authority *issuer)
 {
     static const uint8_t key_usage[] = {3, 2, 7, 0x80};
     static const uint8_t server[] = {0x30, 0x0a, 6, 8, 0x2b, 6, 1, 5, 5, 7, 3, 1};
@@ -113,23 +122,31 @@ static void add_leaf_extensions(CERTCertificate *cert, const struct test_leaf *l
     if (leaf->has_policy)
         add_extension(extensions, SEC_OID_X509_CERTIFICATE_POLICIES, policies, sizeof(policies), PR_FALSE);
     add_names(extensions, leaf->names, ARRAY_LEN(leaf->names));
+    add_key_id(extensions, issuer);
     assert_int_equal(CERT_FinishExtensions(extensions), SECSuccess);
 }
 
-static void add_ca_extensions(CERTCertificate *cert)
+static void add_ca_extensions(CERTCertificate *cert, const struct authority *made, const struct authority *issuer)
 {
+    uint8_t key_id[] = {4, KEY_ID_SIZE, 0, 0, 0, 0, 0, 0, 0, 0};
     static const uint8_t key_usage[] = {3, 2, 1, 0x06};
     static const uint8_t constraints[] = {0x30, 3, 1, 1, 0xff};
     void *extensions = CERT_StartCertExtensions(cert);
 
     add_extension(extensions, SEC_OID_X509_BASIC_CONSTRAINTS, constraints, sizeof(constraints), PR_TRUE);
     add_extension(extensions, SEC_OID_X509_KEY_USAGE, key_usage, sizeof(key_usage), PR_TRUE);
+    memcpy(key_id + 2, made->key_id, KEY_ID_SIZE);
+    add_extension(extensions, SEC_OID_X509_SUBJECT_KEY_ID, key_id, sizeof(key_id), PR_FALSE);
+    if (issuer != NULL)
+        add_key_id(extensions, issuer);
     assert_int_equal(CERT_FinishExtensions(extensions), SECSuccess);
 }
 
-/* A certificate of `subject`, signed by `issuer` (NULL: by `key` itself). `leaf` NULL: for an authority. */
+/* A certificate of `subject`, signed by `issuer` (NULL: by `key` itself). With `made` it is an authority's; `leaf` says
+ * its dates then, and may be NULL. */
 static CERTCertificate *make_cert(struct test_certs *certs, const char *subject, SECKEYPublicKey *public_key,
-                                  SECKEYPrivateKey *key, const struct authority *issuer, const struct test_leaf *leaf)
+                                  SECKEYPrivateKey *key, const struct authority *issuer, const struct test_leaf *leaf,
+                                  const struct authority *made)
 {
     static const struct test_leaf authority_leaf = {0};
     const struct test_leaf *of = leaf == NULL ? &authority_leaf : leaf;
@@ -141,7 +158,7 @@ static CERTCertificate *make_cert(struct test_certs *certs, const char *subject,
                                                  PR_Now() + (dated ? of->days_to : 365) * day);
     CERTSubjectPublicKeyInfo *spki = SECKEY_CreateSubjectPublicKeyInfo(public_key);
     CERTCertificateRequest *request;
-    CERTCertificate *cert, *made;
+    CERTCertificate *cert, *whole_cert;
     SECItem body = {0}, whole = {0};
     SECOidTag algorithm = SEC_OID_ANSIX962_ECDSA_SHA256_SIGNATURE;
 
@@ -155,31 +172,32 @@ static CERTCertificate *make_cert(struct test_certs *certs, const char *subject,
     cert = CERT_CreateCertificate(++certs->serial, issuer_name, validity, request);
     assert_non_null(cert);
     cert->version.data[0] = SEC_CERTIFICATE_VERSION_3;
-    if (leaf == NULL)
-        add_ca_extensions(cert);
+    if (made != NULL)
+        add_ca_extensions(cert, made, issuer);
     else
-        add_leaf_extensions(cert, leaf);
+        add_leaf_extensions(cert, leaf, issuer);
     assert_int_equal(SECOID_SetAlgorithmID(cert->arena, &cert->signature, algorithm, NULL), SECSuccess);
     assert_non_null(SEC_ASN1EncodeItem(cert->arena, &body, cert, SEC_ASN1_GET(CERT_CertificateTemplate)));
     assert_int_equal(
         SEC_DerSignData(cert->arena, &whole, body.data, (int)body.len, issuer == NULL ? key : issuer->key, algorithm),
         SECSuccess);
-    made = CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &whole, NULL, PR_FALSE, PR_TRUE);
-    assert_non_null(made);
+    whole_cert = CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &whole, NULL, PR_FALSE, PR_TRUE);
+    assert_non_null(whole_cert);
     CERT_DestroyCertificate(cert);
     CERT_DestroyCertificateRequest(request);
     SECKEY_DestroySubjectPublicKeyInfo(spki);
     CERT_DestroyValidity(validity);
     CERT_DestroyName(issuer_name);
     CERT_DestroyName(name);
-    return made;
+    return whole_cert;
 }
 
 static void make_authority(struct test_certs *certs, const char *subject, const struct authority *issuer,
                            struct authority *made)
 {
     made->key = make_key(TEST_KEY_P256, &made->public_key);
-    made->cert = make_cert(certs, subject, made->public_key, made->key, issuer, NULL);
+    assert_int_equal(PK11_GenerateRandom(made->key_id, sizeof(made->key_id)), SECSuccess);
+    made->cert = make_cert(certs, subject, made->public_key, made->key, issuer, NULL, made);
 }
 
 struct test_certs *test_certs_create(void)
@@ -263,7 +281,25 @@ static const struct authority *issuer_of(const struct test_certs *certs, enum te
 CERTCertificate *test_certs_for_key(struct test_certs *certs, const struct test_leaf *leaf, SECKEYPublicKey *key)
 {
     return make_cert(certs, leaf->subject == NULL ? "CN=leaf,O=yett" : leaf->subject, key, NULL,
-                     issuer_of(certs, leaf->issuer), leaf);
+                     issuer_of(certs, leaf->issuer), leaf, NULL);
+}
+
+CERTCertificate *test_certs_forge(struct test_certs *certs)
+{
+    static const struct test_leaf later = {.days_from = 0, .days_to = 3650};
+
+    return make_cert(certs, certs->intermediate.cert->subjectName, certs->other.public_key, NULL, &certs->other, &later,
+                     &certs->intermediate);
+}
+
+CERTCertificate *test_certs_stranger(struct test_certs *certs, const char *subject)
+{
+    return make_cert(certs, subject, certs->other.public_key, certs->other.key, NULL, NULL, &certs->other);
+}
+
+struct span test_certs_intermediate(const struct test_certs *certs)
+{
+    return span_of(certs->intermediate.cert->derCert.data, certs->intermediate.cert->derCert.len);
 }
 
 /* The parts of a leaf's file. */
@@ -274,7 +310,7 @@ static void make_leaf(struct test_certs *certs, const struct test_leaf *leaf, ch
     SECKEYPrivateKey *made = shared ? NULL : make_key(leaf->key, &made_public);
     const char *subject = leaf->subject == NULL ? "CN=leaf,O=yett" : leaf->subject;
     CERTCertificate *cert = make_cert(certs, subject, shared ? certs->rsa_public : made_public,
-                                      shared ? certs->rsa : made, issuer_of(certs, leaf->issuer), leaf);
+                                      shared ? certs->rsa : made, issuer_of(certs, leaf->issuer), leaf, NULL);
 
     *cert_text = encode_cert(cert);
     *key_text = encode_key(shared ? certs->rsa : made);
@@ -296,6 +332,21 @@ const char *test_certs_leaf(struct test_certs *certs, const struct test_leaf *le
     path = test_certs_file(certs, all);
     free(cert_text);
     free(chain_text);
+    base_wipe_string(&key_text);
+    base_wipe_string(&all);
+    return path;
+}
+
+const char *test_certs_leaf_below(struct test_certs *certs, const struct test_leaf *leaf, const CERTCertificate *above)
+{
+    char *cert_text, *key_text, *above_text = encode_cert(above), *all;
+    const char *path;
+
+    make_leaf(certs, leaf, &cert_text, &key_text);
+    all = base_printf("%s%s%s", cert_text, above_text, key_text);
+    path = test_certs_file(certs, all);
+    free(cert_text);
+    free(above_text);
     base_wipe_string(&key_text);
     base_wipe_string(&all);
     return path;

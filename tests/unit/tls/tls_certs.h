@@ -45,6 +45,15 @@ const char *test_certs_file(struct test_certs *certs, const char *text);
 CERTCertificate *test_certs_for_key(struct test_certs *certs, const struct test_leaf *leaf, SECKEYPublicKey *key);
 
 struct span test_certs_root(const struct test_certs *certs);
+struct span test_certs_intermediate(const struct test_certs *certs);
+
+/* A certificate with the intermediate's subject and key identifier, newer, for another key, by the authority that nobody
+ * trusts. As long as the reference, which is the caller's, is held, NSS finds it by the intermediate's name. */
+CERTCertificate *test_certs_forge(struct test_certs *certs);
+/* An authority of this name that issued nothing. */
+CERTCertificate *test_certs_stranger(struct test_certs *certs, const char *subject);
+/* A file with a leaf, this certificate as if it had issued it, and the key. */
+const char *test_certs_leaf_below(struct test_certs *certs, const struct test_leaf *leaf, const CERTCertificate *above);
 
 /* A store that trusts the root. */
 struct pkix_store *test_certs_store(const struct test_certs *certs);
