@@ -1,13 +1,13 @@
 /* see config/reader.h */
 #include "config/reader.h"
+#include "base/text.h"
 #include "config/config.h"
 
 #include <ini.h>
 #include <stdlib.h>
 
 struct reader {
-    struct span rest; /* of the text */
-    unsigned line;    /* number of the line given to inih last */
+    struct base_text text; /* its line: of what was given to inih last */
     enum { LINE_DONE, LINE_IS_OPTION /* given to inih, which has not called back yet */ } state;
     const struct reader_events *events;
     void *ctx;
@@ -20,28 +20,12 @@ static bool is_blank(uint8_t c)
 
 static void problem(struct reader *r, enum reader_problem what, const char *message)
 {
-    r->events->problem(r->ctx, r->line, what, message);
+    r->events->problem(r->ctx, r->text.line, what, message);
 }
 
-/* Take the next line, without its end and without blanks around it. */
-static struct span line_take(struct reader *r)
+static bool is_comment(struct span line)
 {
-    static const uint8_t byte_order_mark[3] = {0xef, 0xbb, 0xbf};
-    const uint8_t *newline = memchr(r->rest.data, '\n', r->rest.size);
-    struct span line = span_of(r->rest.data, newline == NULL ? r->rest.size : (size_t)(newline - r->rest.data));
-
-    r->rest = span_skip(r->rest, newline == NULL ? line.size : line.size + 1);
-    r->line++;
-    if (r->line == 1 && line.size >= sizeof(byte_order_mark) &&
-        memcmp(line.data, byte_order_mark, sizeof(byte_order_mark)) == 0)
-        line = span_skip(line, sizeof(byte_order_mark));
-    if (line.size != 0 && line.data[line.size - 1] == '\r')
-        line.size--;
-    while (line.size != 0 && is_blank(line.data[0]))
-        line = span_skip(line, 1);
-    while (line.size != 0 && is_blank(line.data[line.size - 1]))
-        line.size--;
-    return line;
+    return line.data[0] == ';' || line.data[0] == '#';
 }
 
 static bool has_control_bytes(struct span line)
@@ -85,7 +69,7 @@ static void header(struct reader *r, struct span line)
     while (inside.size != 0 && is_blank(inside.data[0]))
         inside = span_skip(inside, 1);
     name = base_strndup((const char *)inside.data, inside.size);
-    r->events->section(r->ctx, r->line, kind, name);
+    r->events->section(r->ctx, r->text.line, kind, name);
     free(kind);
     free(name);
 }
@@ -96,7 +80,7 @@ static bool is_option(struct reader *r, struct span line, size_t size_max)
 {
     size_t at = 0;
 
-    if (line.size == 0 || line.data[0] == ';' || line.data[0] == '#')
+    if (line.size == 0 || (is_comment(line) && memchr(line.data, '\0', line.size) == NULL))
         return false;
     if (line.size > size_max) {
         char *message = base_printf("the line is longer than %zu bytes", size_max);
@@ -105,7 +89,7 @@ static bool is_option(struct reader *r, struct span line, size_t size_max)
         free(message);
         return false;
     }
-    if (has_control_bytes(line)) {
+    if (has_control_bytes(line)) { /* in a comment: a NUL */
         problem(r, line.data[0] == '[' ? READER_PROBLEM_HEADER : READER_PROBLEM_LINE,
                 "the line has control bytes in it");
         return false;
@@ -144,9 +128,9 @@ static char *next_line(char *out, int size, void *stream)
 
     assert(size > 2);
     unanswered(r);
-    if (r->rest.size == 0)
+    if (!base_text_next(&r->text, &line))
         return NULL;
-    line = line_take(r);
+    line = base_text_trim(line);
     if (!is_option(r, line, (size_t)size - 2)) {
         memcpy(out, "\n", 2);
         return out;
@@ -163,13 +147,23 @@ static int on_option(void *user, const char *section, const char *name, const ch
 
     (void)section; /* cut by inih at 49 bytes; ours comes from header() */
     r->state = LINE_DONE;
-    r->events->option(r->ctx, r->line, name, value);
+    r->events->option(r->ctx, r->text.line, name, value);
     return 1;
 }
 
 void reader_run(struct span text, const struct reader_events *events, void *ctx)
 {
-    struct reader r = {.rest = text, .events = events, .ctx = ctx};
+    struct reader r = {.text = base_text_of(text), .events = events, .ctx = ctx};
+    unsigned bad_line;
+    const char *no_text = base_text_problem(text, &bad_line);
+
+    if (no_text != NULL && bad_line == 0) { /* a bad line is told with the others */
+        char *message = base_printf("the file %s", no_text);
+
+        problem(&r, READER_PROBLEM_LINE, message);
+        free(message);
+        return;
+    }
 
 #ifdef YETT_INIH_RUNTIME_LIMITS
     ini_max_line = CONFIG_LINE_BYTES_MAX + 2; /* the newline and the NUL */

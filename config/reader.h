@@ -4,6 +4,7 @@
  * above, drops lines it does not understand and tells the number of the first only. So it is fed through its stream
  * reader, which passes on the lines "KEY = VALUE" one at a time, looks at everything else itself, and knows the line.
  *
+ * Lines are base/text.h's, and a file that is no text is one problem, of line 0 when no line is to blame.
  * Comments: a line that begins with ';' or '#', and what follows ';' after a blank. An indented line is a line. */
 #ifndef YETT_CONFIG_READER_H
 #define YETT_CONFIG_READER_H

@@ -3,6 +3,7 @@
  * In a descriptor a snapshot is, in the byte order of the machine it never leaves: a magic line, the number of files,
  * and for each the size of its name, the size of its text, the name and the text. It is read back with the suspicion
  * any descriptor deserves: every size is checked against its ceiling and against what is there. */
+#include "base/file.h"
 #include "config/kinds.h"
 #include "config/reader.h"
 #include "config/snapshot.h"
@@ -66,35 +67,6 @@ struct config_snapshot *config_snapshot_from_memory(const char *name, struct spa
     return s;
 }
 
-/* Read all of `fd`; what is wrong with that goes to *error. */
-static void text_read(int fd, struct snapshot_file *file, char **error)
-{
-    size_t capacity = 16384;
-
-    file->text = base_realloc_array(NULL, capacity, 1);
-    for (;;) {
-        ssize_t got = read(fd, file->text + file->size, capacity - file->size);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            *error = base_printf("cannot be read: %s", strerror(errno));
-            return;
-        }
-        if (got == 0)
-            return;
-        file->size += (size_t)got;
-        if (file->size > CONFIG_FILE_BYTES_MAX) {
-            *error = base_printf("is larger than %d bytes", CONFIG_FILE_BYTES_MAX);
-            return;
-        }
-        if (file->size == capacity) {
-            capacity *= 2;
-            file->text = base_realloc_array(file->text, capacity, 1);
-        }
-    }
-}
-
 /* The file named first may be a pipe (yett check -c <(...)); what it includes are files. */
 enum file_role { FILE_MAIN, FILE_INCLUDED };
 
@@ -106,34 +78,59 @@ static bool file_is_known(const struct config_snapshot *s, const struct stat *in
     return false;
 }
 
+/* Whoever may write to a file that is read says what yett does; whoever may write to the folder of an included one may
+ * add another. */
+static bool folder_is_trusted(const char *name, char **error)
+{
+    const char *slash = strrchr(name, '/');
+    char *folder = slash == NULL ? base_strdup(".") : base_strndup(name, (size_t)(slash - name) + 1);
+    struct stat info;
+    bool good = stat(folder, &info) != 0 || base_file_check(folder, &info, BASE_FILE_TRUSTED, error);
+
+    free(folder);
+    return good;
+}
+
+static void open_file_read(struct config_snapshot *s, int fd, const char *name, enum file_role role, char **error)
+{
+    struct snapshot_file *file;
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        *error = base_printf("%s: cannot be examined: %s", name, strerror(errno));
+    else if (S_ISDIR(info.st_mode) || (role == FILE_INCLUDED && !S_ISREG(info.st_mode)))
+        *error = base_printf("%s: is not a file", name);
+    else if (file_is_known(s, &info))
+        *error = base_printf("%s: is read a second time: a file must be included once", name);
+    else if (s->count == CONFIG_FILES_MAX)
+        *error = base_printf("%s: is one file too many: they may be %d", name, CONFIG_FILES_MAX);
+    if (*error != NULL || (role == FILE_INCLUDED && !folder_is_trusted(name, error)))
+        return;
+    file = file_add(s, name);
+    file->device = info.st_dev;
+    file->inode = info.st_ino;
+    if (!base_file_read_fd(fd, name, BASE_FILE_TRUSTED, CONFIG_FILE_BYTES_MAX, &file->text, &file->size, NULL, error))
+        file->size = 0;
+}
+
 static void file_read(struct config_snapshot *s, const char *name, enum file_role role, struct config_place place,
                       struct config_findings *findings)
 {
     int fd = open(name, O_RDONLY | O_CLOEXEC | (role == FILE_INCLUDED ? O_NONBLOCK : 0));
-    struct snapshot_file *file;
-    struct stat info;
     char *error = NULL;
 
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        error = base_printf("cannot be opened: %s", strerror(errno));
-    } else if (S_ISDIR(info.st_mode) || (role == FILE_INCLUDED && !S_ISREG(info.st_mode))) {
-        error = base_strdup("is not a file");
-    } else if (file_is_known(s, &info)) {
-        error = base_strdup("is read a second time: a file must be included once");
-    } else if (s->count == CONFIG_FILES_MAX) {
-        error = base_printf("is one file too many: they may be %d", CONFIG_FILES_MAX);
+    if (fd < 0) {
+        char *why = base_file_why(name, errno);
+
+        error = base_printf("%s: cannot be opened: %s", name, why);
+        free(why);
     } else {
-        file = file_add(s, name);
-        file->device = info.st_dev;
-        file->inode = info.st_ino;
-        text_read(fd, file, &error);
-    }
-    if (error != NULL)
-        config_finding_add(findings, place, "%s%s%s", role == FILE_MAIN ? "" : name, role == FILE_MAIN ? "" : " ",
-                           error);
-    free(error);
-    if (fd >= 0)
+        open_file_read(s, fd, name, role, &error);
         close(fd);
+    }
+    if (error != NULL) /* of the first file the finding's place is the name */
+        config_finding_add(findings, place, "%s", error + (role == FILE_MAIN ? strlen(name) + 2 : 0));
+    free(error);
 }
 
 /* What the first file says about including. */

@@ -83,7 +83,7 @@ static bool add_block(void *ctx, struct span der, const char *origin, char **err
 
 bool pkix_crl_set_add_path(struct pkix_crl_set *set, const char *path, char **error)
 {
-    return pkix_pem_each_path(path, "CRL", add_block, set, error);
+    return pkix_pem_each_path(path, &pkix_pem_crls, add_block, set, error);
 }
 
 size_t pkix_crl_set_count(const struct pkix_crl_set *set)

@@ -1,5 +1,6 @@
 /* see pkix/distrust.h */
 #include "pkix/distrust.h"
+#include "base/text.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/pem.h"
 #include "pkix/store_internal.h"
@@ -125,7 +126,7 @@ static bool apply_line(struct pkix_store *store, char *line, const char *path, u
     int64_t until;
     char *save = NULL, *fingerprint, *date, *more;
 
-    line[strcspn(line, "#\r")] = '\0';
+    line[strcspn(line, "#")] = '\0';
     fingerprint = strtok_r(line, " \t", &save);
     if (fingerprint == NULL)
         return true;
@@ -149,18 +150,27 @@ static bool apply_line(struct pkix_store *store, char *line, const char *path, u
 
 bool pkix_store_add_distrust_path(struct pkix_store *store, const char *path, char **error)
 {
+    struct base_text text;
+    struct span line;
+    const char *problem;
+    unsigned number;
     uint8_t *data;
     size_t size;
-    char *text, *rest, *line;
-    unsigned number = 0;
-    bool ok = true;
+    bool ok;
 
     if (!pkix_file_read(path, &data, &size, error))
         return false;
-    text = base_strndup(size == 0 ? "" : (const char *)data, size);
+    problem = base_text_problem(span_of(data, size), &number);
+    ok = problem == NULL;
+    if (!ok)
+        *error = base_printf("%s:%u: %s", path, number, problem);
+    text = base_text_of(span_of(data, size));
+    while (ok && base_text_next(&text, &line)) {
+        char *copy = base_strndup((const char *)line.data, line.size);
+
+        ok = apply_line(store, copy, path, text.line, error);
+        free(copy);
+    }
     free(data);
-    for (rest = text; ok && (line = strsep(&rest, "\n")) != NULL;)
-        ok = apply_line(store, line, path, ++number, error);
-    free(text);
     return ok;
 }

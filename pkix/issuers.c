@@ -102,7 +102,7 @@ static enum pkix_error read_pem(struct span answer, struct found *f)
 {
     size_t count;
     char *error = NULL;
-    bool good = pkix_pem_each(answer, "CERTIFICATE", "the answer", visit_pem, f, &count, &error);
+    bool good = pkix_pem_each(answer, &pkix_pem_certificates, "the answer", visit_pem, f, &count, &error);
 
     free(error);
     return good ? PKIX_OK : PKIX_BAD_DER;

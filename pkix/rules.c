@@ -1,5 +1,6 @@
 /* see pkix/rules.h */
 #include "pkix/rules.h"
+#include "base/text.h"
 #include "pkix/pem.h"
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@ struct reading {
     void *target;
     pkix_rules_problem *problem;
     void *ctx;
-    unsigned line, problems;
+    unsigned problems;
     size_t rules;
 };
 
@@ -27,28 +28,33 @@ char *pkix_rules_trim(char *text)
 {
     size_t size;
 
-    text += strspn(text, " \t\r");
-    for (size = strlen(text); size > 0 && strchr(" \t\r", text[size - 1]) != NULL; size--)
+    text += strspn(text, " \t");
+    for (size = strlen(text); size > 0 && strchr(" \t", text[size - 1]) != NULL; size--)
         text[size - 1] = '\0';
     return text;
 }
 
 /* Whether to go on. */
-static bool take_line(struct reading *r, char *line)
+static bool take_line(struct reading *r, unsigned number, struct span line)
 {
+    const uint8_t *comment = memchr(line.data, '#', line.size);
     const char *sentence;
+    char *rule;
 
-    line[strcspn(line, "#")] = '\0';
-    line = pkix_rules_trim(line);
-    if (*line == '\0')
+    if (comment != NULL)
+        line.size = (size_t)(comment - line.data);
+    line = base_text_trim(line);
+    if (line.size == 0)
         return true;
     if (r->rules++ == r->kind->max) {
-        tell(r, r->line, r->kind->one_too_many);
+        tell(r, number, r->kind->one_too_many);
         return false;
     }
-    sentence = r->kind->take(r->target, line);
+    rule = base_strndup((const char *)line.data, line.size);
+    sentence = r->kind->take(r->target, rule);
     if (sentence != NULL)
-        tell(r, r->line, sentence);
+        tell(r, number, sentence);
+    free(rule);
     return r->problems <= PKIX_RULES_PROBLEMS_MAX;
 }
 
@@ -56,9 +62,13 @@ bool pkix_rules_read(const char *path, const struct pkix_rules_kind *kind, void 
                      pkix_rules_problem *problem, void *ctx)
 {
     struct reading r = {.kind = kind, .target = target, .problem = problem, .ctx = ctx};
+    struct base_text text;
+    struct span line;
+    const char *no_text;
+    unsigned number;
     uint8_t *data;
     size_t size, prefix = strlen(path);
-    char *error = NULL, *text, *rest, *line;
+    char *error = NULL;
 
     *count = 0;
     if (!pkix_file_read(path, &data, &size, &error)) {
@@ -67,17 +77,13 @@ bool pkix_rules_read(const char *path, const struct pkix_rules_kind *kind, void 
         free(error);
         return false;
     }
-    if (memchr(data, '\0', size) != NULL)
-        tell(&r, 0, "is not text: it has a NUL in it");
-    text = base_strndup(size == 0 ? "" : (const char *)data, size);
+    no_text = base_text_problem(span_of(data, size), &number);
+    if (no_text != NULL)
+        tell(&r, number, no_text);
+    text = base_text_of(span_of(data, size));
+    while (no_text == NULL && base_text_next(&text, &line) && take_line(&r, text.line, line))
+        continue;
     free(data);
-    rest = text;
-    while ((line = strsep(&rest, "\n")) != NULL) {
-        r.line++;
-        if (!take_line(&r, line))
-            break;
-    }
-    free(text);
     *count = r.rules;
     return r.problems == 0;
 }

@@ -1,7 +1,7 @@
 /* pkix/rules.h: a text file of an administrator's with a rule on each line.
  *
- * '#' begins a comment, blanks around a rule do not matter, and blank lines are nothing. What a rule is, the *kind* of
- * file knows. Not for bytes of peers. */
+ * Lines are base/text.h's. '#' begins a comment, blanks around a rule do not matter, and blank lines are nothing. What
+ * a rule is, the *kind* of file knows. Not for bytes of peers. */
 #ifndef YETT_PKIX_RULES_H
 #define YETT_PKIX_RULES_H
 

@@ -19,10 +19,10 @@ static bool add_intermediate(void *ctx, struct span der, const char *origin, cha
 
 bool pkix_store_add_anchors_path(struct pkix_store *store, const char *path, char **error)
 {
-    return pkix_pem_each_path(path, "CERTIFICATE", add_anchor, store, error);
+    return pkix_pem_each_path(path, &pkix_pem_certificates, add_anchor, store, error);
 }
 
 bool pkix_store_add_intermediates_path(struct pkix_store *store, const char *path, char **error)
 {
-    return pkix_pem_each_path(path, "CERTIFICATE", add_intermediate, store, error);
+    return pkix_pem_each_path(path, &pkix_pem_certificates, add_intermediate, store, error);
 }

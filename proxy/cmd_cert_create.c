@@ -47,18 +47,15 @@ static bool read_request(const struct cert_options *o, struct tls_pem *pem, stru
 {
     if (o->request == NULL)
         return true;
-    if (!tls_pem_read_file(o->request, pem, error))
+    if (!tls_pem_read_file(o->request, &tls_pem_request, BASE_FILE_ANY, pem, error))
         return false;
-    for (size_t i = 0; i < pem->count; i++) {
-        if (strcmp(pem->blocks[i].label, "CERTIFICATE REQUEST") == 0 ||
-            strcmp(pem->blocks[i].label, "NEW CERTIFICATE REQUEST") == 0) {
-            *der = span_of(pem->blocks[i].der, pem->blocks[i].size);
-            return true;
-        }
+    if (pem->count > 1) {
+        *error = base_printf("%s:%u: there is a second certificate request in it", o->request, pem->blocks[1].line);
+        tls_pem_clear(pem);
+        return false;
     }
-    *error = base_printf("%s: there is no certificate request in it", o->request);
-    tls_pem_clear(pem);
-    return false;
+    *der = span_of(pem->blocks[0].der, pem->blocks[0].size);
+    return true;
 }
 
 static bool create_cert(const struct cert_options *o, struct tls_issue_options *issue, char **error)

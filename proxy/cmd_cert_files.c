@@ -21,7 +21,7 @@ bool cert_password_read(const char *path, char **password, char **error)
     *password = NULL;
     if (path == NULL)
         return true;
-    if (!tls_file_read(path, PASSWORD_BYTES_MAX, &data, &size, error))
+    if (!base_file_read(path, BASE_FILE_ANY, PASSWORD_BYTES_MAX, &data, &size, NULL, error))
         return false;
     *password = (char *)data;
     (*password)[strcspn(*password, "\r\n")] = '\0';
@@ -79,17 +79,10 @@ bool cert_is_fingerprint(const char *argument)
 /* see proxy/cmd_cert_internal.h */
 bool cert_read(const char *path, struct tls_pem *pem, struct span *der, char **error)
 {
-    if (!tls_pem_read_file(path, pem, error))
+    if (!tls_pem_read_file(path, &tls_pem_certificates, BASE_FILE_ANY, pem, error))
         return false;
-    for (size_t i = 0; i < pem->count; i++) {
-        if (strcmp(pem->blocks[i].label, cert_label) == 0) {
-            *der = span_of(pem->blocks[i].der, pem->blocks[i].size);
-            return true;
-        }
-    }
-    *error = base_printf("%s: there is no certificate in it", path);
-    tls_pem_clear(pem);
-    return false;
+    *der = span_of(pem->blocks[0].der, pem->blocks[0].size);
+    return true;
 }
 
 /* Writing files */
@@ -105,8 +98,8 @@ bool cert_key_file_is_free(const char *path, char **error)
 
 static bool write_cert(const char *path, struct span der, char **error)
 {
-    char *text = tls_pem_encode(cert_label, der);
-    bool written = tls_pem_write_file(path, TLS_PEM_PUBLIC, text, error);
+    char *text = base_pem_encode(cert_label, der);
+    bool written = base_file_write_public(path, span_of_string(text), error);
 
     free(text);
     return written;
@@ -115,16 +108,16 @@ static bool write_cert(const char *path, struct span der, char **error)
 /* The key alone, or after its certificate when both go to one file: such a file is an identity = file:... */
 static bool write_key(const char *path, const char *sha256, struct span cert_in_front, char **error)
 {
-    char *cert = cert_in_front.size == 0 ? base_strdup("") : tls_pem_encode(cert_label, cert_in_front);
+    char *cert = cert_in_front.size == 0 ? base_strdup("") : base_pem_encode(cert_label, cert_in_front);
     char *key = NULL, *text = NULL;
     uint8_t *der;
     size_t size;
     bool written = false;
 
     if (tls_database_export_key(sha256, &der, &size, error)) {
-        key = tls_pem_encode(key_label, span_of(der, size));
+        key = base_pem_encode(key_label, span_of(der, size));
         text = base_printf("%s%s", cert, key);
-        written = tls_pem_write_file(path, TLS_PEM_SECRET, text, error);
+        written = base_file_write_secret(path, span_of_string(text), error);
         base_wipe(der, size);
         free(der);
     }

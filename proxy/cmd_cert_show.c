@@ -84,7 +84,7 @@ static void show_entry(const struct cert_options *o, const struct tls_database_e
         return;
     }
     text = tls_database_entry_text(entry);
-    pem = tls_pem_encode(cert_label, span_of(entry->der, entry->size));
+    pem = base_pem_encode(cert_label, span_of(entry->der, entry->size));
     printf("%s%s", text, pem);
     free(text);
     free(pem);
@@ -93,29 +93,24 @@ static void show_entry(const struct cert_options *o, const struct tls_database_e
 static bool show_file(const struct cert_options *o, const char *path, char **error)
 {
     struct tls_pem pem;
-    bool ok, any = false;
+    bool ok;
 
-    if (!tls_pem_read_file(path, &pem, error))
+    if (!tls_pem_read_file(path, &tls_pem_certificates, BASE_FILE_ANY, &pem, error))
         return false;
     ok = true;
     for (size_t i = 0; ok && i < pem.count; i++) {
         struct tls_database_entry entry;
 
-        if (strcmp(pem.blocks[i].label, cert_label) != 0)
-            continue;
-        if (any && !o->json)
+        if (i > 0 && !o->json)
             putchar('\n');
-        any = true;
         ok = tls_database_describe(span_of(pem.blocks[i].der, pem.blocks[i].size), &entry, error);
         if (ok) {
             show_entry(o, &entry);
             tls_database_entry_clear(&entry);
         }
     }
-    if (ok && !any)
-        *error = base_printf("%s: there is no certificate in it", path);
     tls_pem_clear(&pem);
-    return ok && any;
+    return ok;
 }
 
 int cmd_cert_show(void *options)

@@ -10,7 +10,7 @@ static bool import_blocks(const struct tls_pem *pem, bool keys, char **error)
 {
     for (size_t i = 0; i < pem->count; i++) {
         const struct tls_pem_block *block = &pem->blocks[i];
-        bool is_cert = strcmp(block->label, cert_label) == 0;
+        bool is_cert = block->kind == BASE_PEM_CERTIFICATE;
         char sha256[65];
 
         if (is_cert == keys)
@@ -29,11 +29,11 @@ static bool import_pem(const struct cert_options *o, char **error)
     struct tls_pem pem, key = {.blocks = NULL};
     bool done;
 
-    if (!tls_pem_read_file(o->line.arguments[0], &pem, error))
+    if (!tls_pem_read_file(o->line.arguments[0], &tls_pem_identity, BASE_FILE_ANY, &pem, error))
         return false;
     /* Both files are read before anything is stored, and certificates are stored before their keys. */
-    done = (o->key_file == NULL || tls_pem_read_file(o->key_file, &key, error)) && import_blocks(&pem, false, error) &&
-           import_blocks(&pem, true, error) && import_blocks(&key, true, error);
+    done = (o->key_file == NULL || tls_pem_read_file(o->key_file, &tls_pem_keys, BASE_FILE_ANY, &key, error)) &&
+           import_blocks(&pem, false, error) && import_blocks(&pem, true, error) && import_blocks(&key, true, error);
     tls_pem_clear(&pem);
     tls_pem_clear(&key);
     return done;
@@ -88,7 +88,7 @@ static bool import_pkcs12(const struct cert_options *o, char **error)
     size_t size, count;
     bool done;
 
-    if (!tls_file_read(o->line.arguments[0], PKCS12_BYTES_MAX, &data, &size, error))
+    if (!base_file_read(o->line.arguments[0], BASE_FILE_ANY, PKCS12_BYTES_MAX, &data, &size, NULL, error))
         return false;
     password = pkcs12_password(o, false, error);
     done = *error == NULL && tls_database_import_pkcs12(
@@ -130,7 +130,7 @@ static bool export_pkcs12(const struct cert_options *o, char **error)
     done = *error == NULL &&
            tls_database_export_pkcs12(cert_fingerprint_of(o->line.arguments[0]),
                                       password == NULL ? "" : tokens_pin_text(password), &der, &size, error) &&
-           tls_file_write_secret(o->out, span_of(der, size), error);
+           base_file_write_secret(o->out, span_of(der, size), error);
     tokens_pin_destroy(&password);
     free(der);
     return done;
@@ -144,7 +144,7 @@ static bool export_pem(const struct cert_options *o, char **error)
                 cert_write_files(o, entry.sha256, span_of(entry.der, entry.size), error);
 
     if (done && o->out == NULL && o->out_key == NULL) {
-        char *text = tls_pem_encode(cert_label, span_of(entry.der, entry.size));
+        char *text = base_pem_encode(cert_label, span_of(entry.der, entry.size));
 
         fputs(text, stdout);
         free(text);

@@ -1,6 +1,7 @@
 /* see proxy/cmd_crl.h */
 #include "proxy/cmd_crl.h"
 
+#include "base/file.h"
 #include "pkix/crl.h"
 #include "pkix/dn.h"
 #include "pkix/pem.h"
@@ -135,37 +136,6 @@ static bool read_stored(const char *path, uint8_t **data, struct pkix_crl_info *
     return false;
 }
 
-static bool write_all(int fd, struct span bytes)
-{
-    while (bytes.size > 0) {
-        ssize_t written = write(fd, bytes.data, bytes.size);
-
-        if (written < 0 && errno != EINTR)
-            return false;
-        if (written > 0)
-            bytes = span_skip(bytes, (size_t)written);
-    }
-    return true;
-}
-
-/* The whole file or none. */
-static bool store(const char *path, struct span der, char **error)
-{
-    char *temporary = base_printf("%s.XXXXXX", path);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    bool stored = fd >= 0 && fchmod(fd, 0644) == 0 && write_all(fd, der) && fsync(fd) == 0 &&
-                  rename(temporary, path) == 0;
-
-    if (!stored)
-        *error = base_printf("%s: cannot be written: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    if (!stored && fd >= 0)
-        unlink(temporary);
-    free(temporary);
-    return stored;
-}
-
 /* ---- the commands ---- */
 
 /* Whether the stored list of that path, if there is one, is no newer. */
@@ -206,7 +176,7 @@ static bool add_one(void *ctx, struct span der, const char *origin, char **error
         return false;
     }
     path = path_in(o, name);
-    added = is_news(path, &info, &why) && store(path, der, &why);
+    added = is_news(path, &info, &why) && base_file_write_public(path, der, &why);
     if (added)
         print_line(name, &info);
     else
@@ -222,7 +192,7 @@ static bool run_add(const struct options *o, char **error)
         *error = base_printf("%s: cannot be made: %s", o->directory, strerror(errno));
         return false;
     }
-    return pkix_pem_each_path(o->argument, "CRL", add_one, (void *)(uintptr_t)o, error);
+    return pkix_pem_each_path(o->argument, &pkix_pem_crls, add_one, (void *)(uintptr_t)o, error);
 }
 
 static int is_list(const struct dirent *entry)
@@ -283,7 +253,7 @@ static bool show_one(void *ctx, struct span der, const char *origin, char **erro
 static bool run_show(const struct options *o, char **error)
 {
     char *path = strchr(o->argument, '/') == NULL ? path_in(o, o->argument) : base_strdup(o->argument);
-    bool shown = pkix_pem_each_path(path, "CRL", show_one, (void *)(uintptr_t)o, error);
+    bool shown = pkix_pem_each_path(path, &pkix_pem_crls, show_one, (void *)(uintptr_t)o, error);
 
     free(path);
     return shown;

@@ -91,13 +91,13 @@ int cmd_token_keygen(void *options)
 
 static bool write_request(const struct token_options *o, struct span der, char **error)
 {
-    char *text = tls_pem_encode("CERTIFICATE REQUEST", der);
+    char *text = base_pem_encode("CERTIFICATE REQUEST", der);
     bool written = true;
 
     if (o->out == NULL)
         fputs(text, stdout);
     else
-        written = tls_pem_write_file(o->out, TLS_PEM_PUBLIC, text, error);
+        written = base_file_write_public(o->out, span_of_string(text), error);
     free(text);
     return written;
 }
@@ -126,21 +126,16 @@ int cmd_token_request(void *options)
 int cmd_token_import(void *options)
 {
     const struct token_options *o = options;
-    struct span der = {.data = NULL};
-    struct tokens_pin *pin = NULL;
+    struct tokens_pin *pin;
     struct tls_pem pem;
+    struct span der;
     char *uri = NULL, *error = NULL;
     bool done = false;
 
-    if (!tls_pem_read_file(o->line.arguments[1], &pem, &error))
+    if (!tls_pem_read_file(o->line.arguments[1], &tls_pem_certificates, BASE_FILE_ANY, &pem, &error))
         return subcommand_failed(&o->line, &error);
-    for (size_t i = pem.count; i > 0; i--)
-        if (strcmp(pem.blocks[i - 1].label, "CERTIFICATE") == 0)
-            der = span_of(pem.blocks[i - 1].der, pem.blocks[i - 1].size);
-    if (der.size == 0)
-        error = base_printf("%s: there is no certificate in it", o->line.arguments[1]);
-    else
-        pin = token_pin_read(o, &error);
+    der = span_of(pem.blocks[0].der, pem.blocks[0].size);
+    pin = token_pin_read(o, &error);
     if (pin != NULL)
         done = tokens_import_certificate(o->opened, o->line.arguments[0], der, pin, &uri, &error);
     tokens_pin_destroy(&pin);

@@ -504,7 +504,7 @@ static bool read_inputs(int argc, char **argv, struct options *o, struct inputs 
         return false;
     if (o->roots == ROOTS_SYSTEM && !pkix_store_add_anchors_path(in->store, system_roots, error))
         return false;
-    if (!pkix_pem_each_path(o->chain_path, "CERTIFICATE", keep_chain_cert, in, error))
+    if (!pkix_pem_each_path(o->chain_path, &pkix_pem_chain, keep_chain_cert, in, error))
         return false;
     o->request.leaf = in->chain[0];
     o->request.extras = in->chain + 1;

@@ -2,6 +2,8 @@
 #include "proxy/control_client.h"
 
 #include "base/buffer.h"
+#include "base/file.h"
+#include "base/text.h"
 #include "config/config.h"
 
 #include <ctype.h>
@@ -52,23 +54,29 @@ static char *control_value(char *line)
  * how a running yett is asked and stopped while somebody mends the file. */
 static char *path_from_broken(const char *file)
 {
-    FILE *in = fopen(file, "re");
-    char *line = NULL, *found = NULL;
-    size_t size = 0;
+    char *found = NULL, *error = NULL;
     bool in_yett = false;
+    struct base_text lines;
+    struct span line;
+    uint8_t *data;
+    size_t size;
 
-    while (in != NULL && found == NULL && getline(&line, &size, in) >= 0) {
-        char *text = trim(line);
+    if (!base_file_read(file, BASE_FILE_TRUSTED, CONFIG_FILE_BYTES_MAX, &data, &size, NULL, &error)) {
+        free(error); /* it has been told, or will be when the file is read as a whole */
+        return base_strdup(default_control);
+    }
+    lines = base_text_of(span_of(data, size));
+    while (found == NULL && base_text_next(&lines, &line)) {
+        char *copy = base_strndup((const char *)line.data, line.size), *text = trim(copy);
         char *value;
 
         if (text[0] == '[')
             in_yett = strcmp(text, "[yett]") == 0;
         else if (in_yett && (value = control_value(text)) != NULL)
             found = base_strdup(value);
+        free(copy);
     }
-    if (in != NULL)
-        fclose(in);
-    free(line);
+    free(data);
     return found == NULL ? base_strdup(default_control) : found;
 }
 

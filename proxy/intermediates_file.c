@@ -1,6 +1,7 @@
 /* see proxy/intermediates_file.h */
 #include "proxy/intermediates_file.h"
 
+#include "pkix/pem.h"
 #include "tls/pem.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ char *intermediates_text(struct pkix_intermediates *known)
     text = base_alloc(INTERMEDIATES_FILE_BYTES_MAX);
     at = stpcpy(stpcpy(text, first_line), second_line);
     for (size_t i = 0; i < count; i++) {
-        char *pem = tls_pem_encode(label, all[i]->cert.der);
+        char *pem = base_pem_encode(label, all[i]->cert.der);
 
         if (strlen(pem) <= INTERMEDIATES_PEM_BYTES_MAX) /* a peer made it, and must not choose what room it takes */
             at = stpcpy(at, pem);
@@ -50,7 +51,7 @@ static bool is_readable(const struct tls_pem_block *block, size_t number, const 
     struct pkix_cert cert;
     enum pkix_error status;
 
-    if (strcmp(block->label, label) != 0 || block->size > PKIX_INTERMEDIATE_BYTES_MAX) {
+    if (block->kind != BASE_PEM_CERTIFICATE || block->size > PKIX_INTERMEDIATE_BYTES_MAX) {
         *error = base_printf("%s: block %zu is no certificate of at most %d bytes", name, number,
                              PKIX_INTERMEDIATE_BYTES_MAX);
         return false;
@@ -68,7 +69,7 @@ bool intermediates_text_read(struct span text, const char *name, struct pkix_int
     size_t count = 0;
     bool good;
 
-    if (!tls_pem_parse(text, name, &pem, error))
+    if (!tls_pem_parse(text, &pkix_pem_certificates, name, &pem, error))
         return false;
     good = pem.count <= PKIX_INTERMEDIATES_MAX;
     if (!good)
@@ -91,22 +92,6 @@ static enum intermediates_file foreign(const char *path, const char *why, char *
     return INTERMEDIATES_FILE_FOREIGN;
 }
 
-static bool read_all(int fd, uint8_t *data, size_t size)
-{
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t got = read(fd, data + done, size - done);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        done += (size_t)got;
-    }
-    return true;
-}
-
 static bool begins_as_ours(int fd, off_t size)
 {
     char start[sizeof(first_line) - 1];
@@ -121,6 +106,7 @@ static enum intermediates_file read_open(int fd, const char *path, struct pkix_i
     struct stat info;
     enum intermediates_file result = INTERMEDIATES_FILE_READ;
     uint8_t *data;
+    size_t size;
 
     if (fstat(fd, &info) != 0)
         return foreign(path, strerror(errno), error);
@@ -139,10 +125,10 @@ static enum intermediates_file read_open(int fd, const char *path, struct pkix_i
         return INTERMEDIATES_FILE_DAMAGED;
     }
     data = base_alloc((size_t)info.st_size);
-    if (!read_all(fd, data, (size_t)info.st_size)) {
+    if (!base_fd_read(fd, data, (size_t)info.st_size, &size)) {
         *error = base_printf("%s: cannot be read: %s", path, strerror(errno));
         result = INTERMEDIATES_FILE_DAMAGED;
-    } else if (!intermediates_text_read(span_of(data, (size_t)info.st_size), path, known, NULL, error)) {
+    } else if (!intermediates_text_read(span_of(data, size), path, known, NULL, error)) {
         result = INTERMEDIATES_FILE_DAMAGED;
     }
     free(data);
@@ -166,23 +152,6 @@ enum intermediates_file intermediates_file_read(const char *path, struct pkix_in
 
 /* ---- writing ---- */
 
-static bool write_all(int fd, const char *text)
-{
-    size_t size = strlen(text);
-
-    while (size > 0) {
-        ssize_t put = write(fd, text, size);
-
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return false;
-        text += put;
-        size -= (size_t)put;
-    }
-    return true;
-}
-
 /* So that the new name survives a loss of power. A file system that cannot do it has its own ways. */
 static void sync_folder_of(const char *path)
 {
@@ -204,7 +173,7 @@ bool intermediates_file_write(const char *path, const char *text, char **error)
 
     (void)unlink(beside); /* left over from a crash; anything else makes open() fail */
     fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    written = fd >= 0 && write_all(fd, text) && fsync(fd) == 0 && rename(beside, path) == 0;
+    written = fd >= 0 && base_fd_write(fd, span_of_string(text)) && fsync(fd) == 0 && rename(beside, path) == 0;
     if (!written) {
         *error = base_printf("%s: cannot be written: %s", fd < 0 ? beside : path, strerror(errno));
         if (fd >= 0)

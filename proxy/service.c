@@ -1,17 +1,15 @@
 /* see proxy/service.h */
 #include "proxy/service.h"
 
+#include "base/file.h"
 #include "pkix/blocklist.h"
 #include "pkix/ev.h"
 #include "proxy/issuer_fetch.h"
 #include "proxy/limits.h"
 #include "proxy/revocation.h"
 #include "proxy/token_trust.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OCSP_STAPLE_BYTES_MAX = 64 * 1024, POOL_GROUP_NAME_MAX = 128 };
@@ -315,22 +313,15 @@ static enum tls_peer peer_of(enum config_peer peer)
 /* The OCSP response to serve; size 0 with a finding when it cannot be read. The caller frees *data. */
 static size_t read_staple(const struct config_service *service, uint8_t **data, struct config_findings *findings)
 {
-    int fd = open(service->ocsp_staple, O_RDONLY | O_CLOEXEC);
-    ssize_t size = -1;
+    char *error = NULL;
+    size_t size;
 
-    *data = base_alloc(OCSP_STAPLE_BYTES_MAX + 1);
-    if (fd >= 0) {
-        size = read(fd, *data, OCSP_STAPLE_BYTES_MAX + 1);
-        close(fd);
-    }
-    if (size < 0)
-        config_finding_add(findings, service->place, "ocsp_staple: %s: %s", service->ocsp_staple, strerror(errno));
-    else if (size == 0 || size > OCSP_STAPLE_BYTES_MAX)
-        config_finding_add(findings, service->place, "ocsp_staple: %s is empty or larger than %d bytes",
-                           service->ocsp_staple, OCSP_STAPLE_BYTES_MAX);
-    else
-        return (size_t)size;
-    return 0;
+    if (!base_file_read(service->ocsp_staple, BASE_FILE_TRUSTED, OCSP_STAPLE_BYTES_MAX, data, &size, NULL, &error))
+        config_finding_add(findings, service->place, "ocsp_staple: %s", error);
+    else if (size == 0)
+        config_finding_add(findings, service->place, "ocsp_staple: %s: is empty", service->ocsp_staple);
+    free(error);
+    return size;
 }
 
 /* NULL: nothing is fetched. */

@@ -25,7 +25,7 @@ static char *take_one(const struct worker_news *n, enum pkix_intermediate_news w
         size_t size = pkix_intermediates_take_news(known, what, der);
 
         if (size != 0)
-            return tls_pem_encode("CERTIFICATE", span_of(der, size));
+            return base_pem_encode("CERTIFICATE", span_of(der, size));
     }
     return NULL;
 }

@@ -50,13 +50,6 @@ static bool is_certificate(const struct tls_pem_block *block)
     return cert != NULL;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t length = strlen(text), end_length = strlen(end);
-
-    return length >= end_length && strcmp(text + length - end_length, end) == 0;
-}
-
 static bool import_block(const struct tls_pem_block *block, SECKEYPrivateKey **key, char **error)
 {
     uint8_t *pkcs8;
@@ -77,11 +70,11 @@ static bool read_pair(const struct tls_pem *pem, CERTCertificate **leaf, SECKEYP
     for (size_t i = 0; i < pem->count; i++) {
         const struct tls_pem_block *block = &pem->blocks[i];
 
-        if (strcmp(block->label, "CERTIFICATE") == 0 && *leaf == NULL) {
+        if (block->kind == BASE_PEM_CERTIFICATE && *leaf == NULL) {
             *leaf = decode_certificate(block);
             if (*leaf == NULL)
                 return tls_nss_fail(error, "the certificate cannot be decoded");
-        } else if (ends_with(block->label, "PRIVATE KEY")) {
+        } else if (block->kind == BASE_PEM_KEY) {
             if (*key != NULL) {
                 *error = base_strdup("there is more than one private key");
                 return false;
@@ -101,7 +94,7 @@ static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity,
     bool first = true;
 
     for (size_t i = 0; i < pem->count; i++) {
-        if (strcmp(pem->blocks[i].label, "CERTIFICATE") != 0)
+        if (pem->blocks[i].kind != BASE_PEM_CERTIFICATE)
             continue;
         if (first) {
             first = false;
@@ -167,7 +160,7 @@ static bool open_file(const char *path, struct tls_identity **identity, char **e
     char *why = NULL;
     bool ok;
 
-    if (!tls_pem_read_file(path, &pem, error))
+    if (!tls_pem_read_file(path, &tls_pem_identity, BASE_FILE_KEY, &pem, error))
         return false;
     ok = open_pem(&pem, identity, &why);
     tls_pem_clear(&pem);

@@ -1,20 +1,20 @@
 /* see tokens/pin.h */
 #include "tokens/pin.h"
-#include "base/span.h"
+#include "base/file.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 /* One page of its own, so that locking, dumping and wiping are about the PIN and nothing else. */
 struct tokens_pin {
     size_t size;
-    char text[TOKENS_PIN_MAX + 1];
+    char text[TOKENS_PIN_MAX + 8]; /* a byte order mark, CR LF and a NUL more */
 };
 
 static struct tokens_pin *pin_allocate(char **error)
@@ -52,26 +52,32 @@ const char *tokens_pin_text(const struct tokens_pin *pin)
     return pin->text;
 }
 
-/* Take the end of the line off, and say what is wrong with what is left. */
+/* Leave the one line there is, without its end and without a byte order mark (base/text.h): with either, a PIN would be
+ * a wrong one, and cost a try. Says what is wrong with what is left. */
 static bool pin_finish(struct tokens_pin *pin, const char *source, char **error)
 {
-    if (pin->size != 0 && pin->text[pin->size - 1] == '\n')
-        pin->size--;
-    if (pin->size != 0 && pin->text[pin->size - 1] == '\r')
-        pin->size--;
-    if (pin->size == 0) {
+    struct base_text text = base_text_of(span_of(pin->text, pin->size));
+    struct span line, another;
+
+    if (memchr(pin->text, '\0', pin->size) != NULL) {
+        *error = base_printf("%s has a zero byte in it", source);
+        return false;
+    }
+    if (!base_text_next(&text, &line) || line.size == 0) {
         *error = base_printf("%s is empty", source);
         return false;
     }
-    if (pin->size > TOKENS_PIN_MAX) {
+    if (line.size > TOKENS_PIN_MAX) {
         *error = base_printf("%s is longer than %d bytes", source, TOKENS_PIN_MAX);
         return false;
     }
-    pin->text[pin->size] = '\0';
-    if (memchr(pin->text, '\0', pin->size) != NULL || memchr(pin->text, '\n', pin->size) != NULL) {
-        *error = base_printf("%s has more than one line, or a zero byte", source);
+    if (base_text_next(&text, &another)) {
+        *error = base_printf("%s has more than one line", source);
         return false;
     }
+    pin->size = line.size;
+    memmove(pin->text, line.data, line.size);
+    base_wipe(pin->text + pin->size, sizeof(pin->text) - pin->size);
     return true;
 }
 
@@ -97,18 +103,9 @@ struct tokens_pin *tokens_pin_copy(const char *text, size_t size, char **error)
 /* Straight from the descriptor into the locked page: no stdio buffer keeps a copy. */
 static bool read_descriptor(struct tokens_pin *pin, int fd, const char *source, char **error)
 {
-    while (pin->size < sizeof(pin->text)) {
-        ssize_t got = read(fd, pin->text + pin->size, sizeof(pin->text) - pin->size);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0) {
-            *error = base_printf("cannot read %s: %s", source, strerror(errno));
-            return false;
-        }
-        if (got == 0)
-            break;
-        pin->size += (size_t)got;
+    if (!base_fd_read(fd, pin->text, sizeof(pin->text), &pin->size)) {
+        *error = base_printf("cannot read %s: %s", source, strerror(errno));
+        return false;
     }
     return pin_finish(pin, source, error);
 }
@@ -119,25 +116,10 @@ static bool file_is_private(int fd, const char *source, char **error)
 {
     struct stat info;
 
-    if (fstat(fd, &info) != 0) {
-        *error = base_printf("cannot examine %s: %s", source, strerror(errno));
-        return false;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        *error = base_printf("%s is not a file", source);
-        return false;
-    }
-    if (info.st_uid != geteuid() && info.st_uid != 0) {
-        *error = base_printf("%s belongs to user %u; it must belong to user %u or to root", source,
-                             (unsigned)info.st_uid, (unsigned)geteuid());
-        return false;
-    }
-    if ((info.st_mode & 077) != 0) {
-        *error = base_printf("%s may be read or written by others (mode %04o); it must have mode 0600 or 0400", source,
-                             (unsigned)(info.st_mode & 07777));
-        return false;
-    }
-    return true;
+    if (fstat(fd, &info) == 0)
+        return base_file_check(source, &info, BASE_FILE_PRIVATE, error);
+    *error = base_printf("%s: cannot be examined: %s", source, strerror(errno));
+    return false;
 }
 
 static bool read_file(struct tokens_pin *pin, const char *path, enum permission_check check, char **error)
@@ -147,10 +129,14 @@ static bool read_file(struct tokens_pin *pin, const char *path, enum permission_
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     bool good = false;
 
-    if (fd < 0)
-        *error = base_printf("cannot open %s: %s", source, strerror(errno));
-    else if (check == TRUST_DIRECTORY || file_is_private(fd, source, error))
+    if (fd < 0) {
+        char *why = base_file_why(path, errno);
+
+        *error = base_printf("%s: cannot be opened: %s", source, why);
+        free(why);
+    } else if (check == TRUST_DIRECTORY || file_is_private(fd, source, error)) {
         good = read_descriptor(pin, fd, source, error);
+    }
     if (fd >= 0)
         close(fd);
     free(source);

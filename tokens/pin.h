@@ -13,7 +13,8 @@ enum { TOKENS_PIN_MAX = 255 };
 
 struct tokens_pin; /* in locked, undumpable memory */
 
-/* NULL with a sentence in *error (which never has the PIN in it). A trailing newline is not part of the PIN. */
+/* NULL with a sentence in *error (which never has the PIN in it). The end of the line is not part of the PIN, nor is
+ * a byte order mark. */
 struct tokens_pin *tokens_pin_read(enum tokens_pin_source source, const char *value, const char *prompt, char **error);
 
 /* The same from bytes at hand, which the caller wipes. NULL with a sentence when it is empty, longer than

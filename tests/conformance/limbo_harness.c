@@ -63,7 +63,7 @@ static void free_list(struct der_list *list)
 }
 
 /* The blocks of one PEM text, or of an array of them. */
-static struct der_list *read_pems(const json_t *value, const char *label)
+static struct der_list *read_pems(const json_t *value, const struct base_pem_file *file)
 {
     struct der_list *list = base_alloc(sizeof(*list));
     char *error = NULL;
@@ -71,13 +71,13 @@ static struct der_list *read_pems(const json_t *value, const char *label)
     const json_t *item;
 
     if (json_is_string(value)) {
-        if (!pkix_pem_each(span_of_string(json_string_value(value)), label, "case", copy_der, list, &count, &error))
+        if (!pkix_pem_each(span_of_string(json_string_value(value)), file, "case", copy_der, list, &count, &error))
             free(error);
         return list;
     }
     json_array_foreach((json_t *)(uintptr_t)value, index, item) {
         error = NULL;
-        if (!pkix_pem_each(span_of_string(json_string_value(item)), label, "case", copy_der, list, &count, &error))
+        if (!pkix_pem_each(span_of_string(json_string_value(item)), file, "case", copy_der, list, &count, &error))
             free(error);
     }
     return list;
@@ -133,9 +133,9 @@ static enum pkix_error check_peer_names(const json_t *names, struct span leaf)
 static enum pkix_error verify_case(const json_t *testcase, const struct options *options,
                                    const struct pkix_store *store, char **context, struct effort *effort)
 {
-    struct der_list *leaf = read_pems(json_object_get(testcase, "peer_certificate"), "CERTIFICATE");
-    struct der_list *extras = read_pems(json_object_get(testcase, "untrusted_intermediates"), "CERTIFICATE");
-    struct der_list *crls = read_pems(json_object_get(testcase, "crls"), "CRL");
+    struct der_list *leaf = read_pems(json_object_get(testcase, "peer_certificate"), &pkix_pem_certificates);
+    struct der_list *extras = read_pems(json_object_get(testcase, "untrusted_intermediates"), &pkix_pem_certificates);
+    struct der_list *crls = read_pems(json_object_get(testcase, "crls"), &pkix_pem_crls);
     const json_t *depth = json_object_get(testcase, "max_chain_depth");
     const char *kind = json_string_value(json_object_get(testcase, "validation_kind"));
     struct pkix_limits limits = pkix_limits_default;
@@ -184,7 +184,7 @@ static enum pkix_error verify_case(const json_t *testcase, const struct options 
 static json_t *run_case(const json_t *testcase, const struct options *options)
 {
     struct pkix_store *store = pkix_store_create();
-    struct der_list *roots = read_pems(json_object_get(testcase, "trusted_certs"), "CERTIFICATE");
+    struct der_list *roots = read_pems(json_object_get(testcase, "trusted_certs"), &pkix_pem_certificates);
     enum pkix_error error;
     char *context = NULL, *store_error = NULL;
     struct effort effort = {0};

@@ -409,7 +409,7 @@ def test_crl_command_keeps_the_newest_list_of_each_issuer(ca, folder):
     assert "newer" in yett_crl(folder, "add", old, status=1)
     assert "newer" in yett_crl(folder, "add", both, status=1)
     assert "crl_malformed" in yett_crl(folder, "add", bad, status=1)
-    assert "no CRL" in yett_crl(folder, "add", ca.cert, status=1)
+    assert "it is a certificate, and the file is for CRLs" in yett_crl(folder, "add", ca.cert, status=1)
     both.write_bytes(crl(other, days=(-9, -2)))
     yett_crl(folder, "add", both)
     states = {x["issuer"]: (x["name"], x["state"]) for x in json.loads(yett_crl(folder, "list", "--json"))}

@@ -6,39 +6,46 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void same_again(struct span label, struct span bytes)
-{
-    char name[BASE_PEM_LABEL_MAX + 1] = "";
-    struct span text, label_again, body;
-    uint8_t *again;
-    size_t size;
-    char *block;
+/* The first two bits of the input choose what the file is for. */
+static const struct base_pem_file files[] = {
+    {BASE_PEM_CERTIFICATE, 0, "certificates", false},
+    {BASE_PEM_CRL, BASE_PEM_CERTIFICATE, "CRLs", true},
+    {BASE_PEM_KEY | BASE_PEM_CERTIFICATE, BASE_PEM_PARAMETERS, "all", false},
+    {BASE_PEM_REQUEST, 0, "requests", false},
+};
 
-    memcpy(name, label.data, label.size);
-    if (strlen(name) != label.size) /* a label with a NUL is no C string */
-        return;
-    block = base_pem_encode(name, bytes);
-    text = span_of_string(block);
-    if (base_pem_next(&text, &label_again, &body) != BASE_PEM_BLOCK || !span_equal(label, label_again) ||
-        !base_pem_decode(body, &again, &size) || !span_equal(bytes, span_of(again, size)))
+static bool is_same(void *ctx, const struct base_pem_block *block, char **error)
+{
+    (void)error;
+    if (!span_equal(block->der, *(const struct span *)ctx))
         abort();
-    free(again);
-    free(block);
+    return true;
+}
+
+static bool same_again(void *ctx, const struct base_pem_block *block, char **error)
+{
+    const struct base_pem_file *file = ctx;
+    char label[BASE_PEM_LABEL_MAX + 1] = "", *text, *why = NULL;
+    struct span want = block->der;
+    size_t count;
+
+    (void)error;
+    memcpy(label, block->label.data, block->label.size);
+    text = base_pem_encode(label, block->der);
+    if (!base_pem_each(span_of_string(text), "again", file, is_same, &want, &count, &why) || count != 1)
+        abort();
+    free(text);
+    return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct span text = span_of(data, size), label, body;
-    enum base_pem_status status;
+    const struct base_pem_file *file = &files[size == 0 ? 0 : data[0] & 3];
+    char *error = NULL;
 
-    while ((status = base_pem_next(&text, &label, &body)) != BASE_PEM_END) {
-        uint8_t *bytes;
-        size_t bytes_size;
-
-        if (status != BASE_PEM_BLOCK || !base_pem_decode(body, &bytes, &bytes_size))
-            continue;
-        same_again(label, span_of(bytes, bytes_size));
-        free(bytes);
-    }
+    if (base_pem_each(span_of(data, size), "name", file, same_again, (void *)(uintptr_t)file, NULL, &error) !=
+        (error == NULL))
+        abort(); /* a failure has a sentence, a success none */
+    free(error);
     return 0;
 }

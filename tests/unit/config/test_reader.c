@@ -88,7 +88,12 @@ static void run_understands_lines(void **state)
         {"listen ; = 1", "1" NO_EQUALS},
         {"= b", "1!the line must be KEY = VALUE: the key is missing"},
         {"a=b\x01", "1!the line has control bytes in it"},
-        {"a=b\rc=d", "1!the line has control bytes in it"},
+        {"a=b\rc=d\r\re=f", "1a=b 2c=d 4e=f"},
+        {"a=b\n\r\nc=d", "1a=b 3c=d"},
+        {"a=\xef\xbb\xbf"
+         "b",
+         "1a=\xef\xbb\xbf"
+         "b"},
         {"a=\x7f", "1!the line has control bytes in it"},
         {"[a\x01]", "1!header: the line has control bytes in it"},
         {"a=\xc3\xbc", "1a=\xc3\xbc"},
@@ -110,6 +115,14 @@ static void run_refuses_nul_bytes(void **state)
 
     (void)state;
     assert_string_equal(got, "1!the line has control bytes in it 2d=e");
+    free(got);
+    got = read_all(span_of("; a\0b\nd=e", 9));
+    assert_string_equal(got, "1!the line has control bytes in it 2d=e");
+    free(got);
+    got = read_all(span_of("\xff\xfe"
+                           "a\0=\0b\0",
+                           8));
+    assert_string_equal(got, "0!the file is UTF-16; save it as UTF-8 or ASCII");
     free(got);
 }
 

@@ -109,11 +109,11 @@ static void read_tells_what_cannot_be_read(void **state)
     file_write("c/one.conf", "");
     file_write("c/y.conf", "[yett]\n\ninclude = absent.conf, d.conf, one.conf, one*, y.conf, pipe, dangling.*\n");
     expect_names("c/y.conf", "c/y.conf:3: include: there is no absent.conf\n"
-                             "c/y.conf:3: c/d.conf is not a file\n"
-                             "c/y.conf:3: c/one.conf is read a second time: a file must be included once\n"
-                             "c/y.conf:3: c/y.conf is read a second time: a file must be included once\n"
-                             "c/y.conf:3: c/pipe is not a file\n"
-                             "c/y.conf:3: c/dangling.conf cannot be opened: No such file or directory\n");
+                             "c/y.conf:3: c/d.conf: is not a file\n"
+                             "c/y.conf:3: c/one.conf: is read a second time: a file must be included once\n"
+                             "c/y.conf:3: c/y.conf: is read a second time: a file must be included once\n"
+                             "c/y.conf:3: c/pipe: is not a file\n"
+                             "c/y.conf:3: c/dangling.conf: cannot be opened: No such file or directory\n");
 }
 
 static void read_keeps_its_ceilings(void **state)
@@ -139,7 +139,7 @@ static void read_keeps_its_ceilings(void **state)
         file_write(name, "");
         free(name);
     }
-    expect_names("f/yett.conf", "f/yett.conf: f/conf.d/256.conf is one file too many: they may be 256\n");
+    expect_names("f/yett.conf", "f/yett.conf: f/conf.d/256.conf: is one file too many: they may be 256\n");
 }
 
 static void parse_knows_the_file_of_each_line(void **state)

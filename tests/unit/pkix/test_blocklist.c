@@ -352,7 +352,7 @@ static void add_blocklist_path_tells_what_is_wrong_with_the_file(void **state)
     assert_false(pkix_store_add_blocklist_path(store, "/nonexistent/list", note_problem, &p));
     assert_int_equal(p.count, 1);
     assert_int_equal(p.lines[0], 0);
-    assert_string_equal(p.sentences[0], "cannot be opened: No such file or directory");
+    assert_string_equal(p.sentences[0], "cannot be opened: No such file or directory: there is no folder /nonexistent");
     clear_problems(&p);
     assert_false(add_with_problems("# a\0b\n", 6, &p));
     assert_int_equal(p.count, 1);

@@ -92,9 +92,10 @@ static void add_anchors_path_says_what_is_wrong(void **state)
     const struct {
         const char *text, *want;
     } table[] = {
-        {"", "holds no CERTIFICATE"},
-        {"-----BEGIN CERTIFICATE-----\nAAAA\n", "certificate 1: has no end line"},
-        {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "certificate 1: not a usable certificate"},
+        {"", "no PEM block"},
+        {"-----BEGIN CERTIFICATE-----\nAAAA\n", "bad.pem:1: the block \"CERTIFICATE\" has no END line"},
+        {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+         "bad.pem:1: certificate 1: not a usable certificate"},
     };
 
     (void)state;

@@ -150,20 +150,20 @@ static void damaged_file_is_ignored_as_a_whole(void **state)
     assert_ignored(INTERMEDIATES_FILE_DAMAGED, "certificate 3");
     last[40] = '\0'; /* cut off */
     write_file(text, 0600);
-    assert_ignored(INTERMEDIATES_FILE_DAMAGED, "has no end");
+    assert_ignored(INTERMEDIATES_FILE_DAMAGED, "has no END line");
     strchr(text, '-')[0] = '\0'; /* nothing but our first lines */
     write_file(text, 0600);
     assert_ignored(INTERMEDIATES_FILE_DAMAGED, "no PEM block");
     other = base_printf("%s-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", text);
     write_file(other, 0600);
-    assert_ignored(INTERMEDIATES_FILE_DAMAGED, "block 1 is no certificate");
+    assert_ignored(INTERMEDIATES_FILE_DAMAGED, "has no place here");
     free(other);
     free(text);
 }
 
 static void file_with_too_much_is_ignored(void **state)
 {
-    char *text = good_text(), *pem = tls_pem_encode("CERTIFICATE", certs[0]);
+    char *text = good_text(), *pem = base_pem_encode("CERTIFICATE", certs[0]);
     FILE *file;
 
     (void)state;
@@ -182,7 +182,7 @@ static void file_with_too_much_is_ignored(void **state)
 /* What is not ours, and must not be replaced. */
 static void foreign_file_is_left_alone(void **state)
 {
-    char *text = good_text(), *pem = tls_pem_encode("CERTIFICATE", certs[0]);
+    char *text = good_text(), *pem = base_pem_encode("CERTIFICATE", certs[0]);
 
     (void)state;
     write_file(pem, 0600);
@@ -262,7 +262,7 @@ static void keeper_stop(struct keeper *k)
 
 static bool learn(struct keeper *k, size_t index)
 {
-    char *pem = tls_pem_encode("CERTIFICATE", certs[index]);
+    char *pem = base_pem_encode("CERTIFICATE", certs[index]);
     bool is_new = intermediates_learn(k->i, pem);
 
     free(pem);
@@ -371,7 +371,7 @@ static void keeper_moves_to_another_file(void **state)
 static void keeper_leaves_a_foreign_file_alone(void **state)
 {
     struct keeper k;
-    char *pem = tls_pem_encode("CERTIFICATE", certs[0]);
+    char *pem = base_pem_encode("CERTIFICATE", certs[0]);
     struct stat before, after;
 
     (void)state;

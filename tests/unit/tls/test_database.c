@@ -34,7 +34,7 @@ static struct tls_pem read_pem(const char *name)
     char *path = base_printf("%s/%s", dir, name), *error = NULL;
     struct tls_pem pem;
 
-    if (!tls_pem_read_file(path, &pem, &error))
+    if (!tls_pem_read_file(path, &tls_pem_identity, BASE_FILE_ANY, &pem, &error))
         fail_msg("%s", error);
     free(path);
     return pem;
@@ -277,9 +277,9 @@ static void keys_go_in_and_out(void **state)
 
         if (!tls_database_export_key(sha256, &der, &size, &error))
             fail_msg("%s: %s", cases[i].make, error);
-        text = tls_pem_encode("PRIVATE KEY", span_of(der, size));
+        text = base_pem_encode("PRIVATE KEY", span_of(der, size));
         path = base_printf("%s/out.pem", dir);
-        assert_true(tls_pem_write_file(path, TLS_PEM_SECRET, text, &error));
+        assert_true(base_file_write_secret(path, span_of_string(text), &error));
         shell(
             "openssl pkey -in key.pem -outform DER -out a && openssl pkey -in out.pem -outform DER -out b && cmp a b");
         shell("rm -f a b key.pem cert.pem out.pem");
@@ -304,10 +304,10 @@ static void keys_made_here_come_out(void **state)
         size_t size;
 
         assert_true(tls_database_export_key(issued.sha256, &der, &size, &error));
-        text = tls_pem_encode("PRIVATE KEY", span_of(der, size));
-        cert = tls_pem_encode("CERTIFICATE", span_of(issued.der, issued.size));
-        assert_true(tls_pem_write_file(path, TLS_PEM_SECRET, text, &error));
-        assert_true(tls_pem_write_file(cert_path, TLS_PEM_PUBLIC, cert, &error));
+        text = base_pem_encode("PRIVATE KEY", span_of(der, size));
+        cert = base_pem_encode("CERTIFICATE", span_of(issued.der, issued.size));
+        assert_true(base_file_write_secret(path, span_of_string(text), &error));
+        assert_true(base_file_write_public(cert_path, span_of_string(cert), &error));
         shell("openssl pkey -in out.pem -pubout -out a && openssl x509 -in cert.pem -noout -pubkey -out b && cmp a b");
         shell("rm -f a b cert.pem out.pem");
         free(path);
@@ -408,7 +408,7 @@ static void import_pkcs12_of_each_age(void **state)
                               exports[i]);
         shell(command);
         free(command);
-        assert_true(tls_file_read(path, 65536, &data, &size, &error));
+        assert_true(base_file_read(path, BASE_FILE_ANY, 65536, &data, &size, NULL, &error));
 
         assert_false(tls_database_import_pkcs12(span_of(data, size), "wrong", &count, &error));
         assert_non_null(strstr(error, "its password is another"));

@@ -245,6 +245,7 @@ const char *test_certs_file(struct test_certs *certs, const char *text)
     FILE *file = fopen(path, "w");
 
     assert_non_null(file);
+    assert_int_equal(fchmod(fileno(file), 0600), 0); /* it may have a key in it */
     assert_true(fputs(text, file) >= 0);
     assert_int_equal(fclose(file), 0);
     assert_true(certs->file_count < FILES_MAX);
@@ -254,7 +255,7 @@ const char *test_certs_file(struct test_certs *certs, const char *text)
 
 static char *encode_cert(const CERTCertificate *cert)
 {
-    return tls_pem_encode("CERTIFICATE", span_of(cert->derCert.data, cert->derCert.len));
+    return base_pem_encode("CERTIFICATE", span_of(cert->derCert.data, cert->derCert.len));
 }
 
 static char *encode_key(SECKEYPrivateKey *key)
@@ -262,7 +263,7 @@ static char *encode_key(SECKEYPrivateKey *key)
     SCOPED_ITEM item = PK11_ExportDERPrivateKeyInfo(key, NULL);
 
     assert_non_null(item);
-    return tls_pem_encode("PRIVATE KEY", span_of(item->data, item->len));
+    return base_pem_encode("PRIVATE KEY", span_of(item->data, item->len));
 }
 
 static const struct authority *issuer_of(const struct test_certs *certs, enum test_issuer issuer)

@@ -69,10 +69,18 @@ static void read_file_takes_private_files_only(void **state)
         mode_t mode;
         const char *want, *error;
     } table[] = {
-        {"5678\n", 0600, "5678", NULL},      {"5678", 0400, "5678", NULL},
-        {"5678\r\n", 0600, "5678", NULL},    {" 56 78 \n", 0600, " 56 78 ", NULL},
-        {"5678\n", 0640, NULL, "mode 0640"}, {"5678\n", 0604, NULL, "mode 0604"},
-        {"\n", 0600, NULL, "empty"},         {"5678\n5678\n", 0600, NULL, "more than one line"},
+        {"5678\n", 0600, "5678", NULL},
+        {"5678", 0400, "5678", NULL},
+        {"5678\r\n", 0600, "5678", NULL},
+        {" 56 78 \n", 0600, " 56 78 ", NULL},
+        {"\xef\xbb\xbf"
+         "5678\r",
+         0600, "5678", NULL},
+        {"5678\r5678", 0600, NULL, "more than one line"},
+        {"5678\n", 0640, NULL, "mode 0640"},
+        {"5678\n", 0604, NULL, "mode 0604"},
+        {"\n", 0600, NULL, "empty"},
+        {"5678\n5678\n", 0600, NULL, "more than one line"},
     };
 
     (void)state;
@@ -86,7 +94,7 @@ static void read_file_takes_private_files_only(void **state)
         unlink(path);
         free(path);
     }
-    expect_error(TOKENS_PIN_FILE, "/nonexistent/pin", "cannot open");
+    expect_error(TOKENS_PIN_FILE, "/nonexistent/pin", "cannot be opened");
     expect_error(TOKENS_PIN_FILE, store.directory, "not a file");
 }
 
@@ -97,7 +105,7 @@ static void read_file_refuses_another_owner(void **state)
     (void)state;
     if (geteuid() == 0) {
         assert_int_equal(chown(path, 12345, (gid_t)-1), 0);
-        expect_error(TOKENS_PIN_FILE, path, "belongs to user 12345");
+        expect_error(TOKENS_PIN_FILE, path, "belongs to 12345");
     } else {
         expect_error(TOKENS_PIN_FILE, "/etc/passwd", "may be read");
     }
@@ -136,7 +144,7 @@ static void read_credential_stays_in_its_directory(void **state)
     expect_error(TOKENS_PIN_CREDENTIAL, "../hsm-pin", "not the name");
     expect_error(TOKENS_PIN_CREDENTIAL, "..", "not the name");
     expect_error(TOKENS_PIN_CREDENTIAL, "", "not the name");
-    expect_error(TOKENS_PIN_CREDENTIAL, "other", "cannot open");
+    expect_error(TOKENS_PIN_CREDENTIAL, "other", "cannot be opened");
     unsetenv("CREDENTIALS_DIRECTORY");
     free(path);
 }

@@ -1,0 +1,208 @@
+"""The files a configuration names: what each takes of what people write, and that nothing else is passed over in silence."""
+import os
+import subprocess
+
+import pytest
+from authority import Authority
+from conftest import PATIENCE, YETT, Yett, sanitizer_lines
+from peers import tool
+from revocation import crl
+from test_revocation import Backend, passes
+from test_tls import originating, terminating
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pki")
+    ca = Authority(folder / "ca")
+    return ca, ca.server("localhost"), folder
+
+
+# What a file of PEM blocks of one label may look like. `text` is the file as it should be, with one block or more.
+GOOD = {
+    "as it should be": lambda text, label: text,
+    "byte order mark": lambda text, label: BOM + text,
+    "CR LF": lambda text, label: text.replace(b"\n", b"\r\n"),
+    "CR": lambda text, label: text.replace(b"\n", b"\r"),
+    "byte order mark and CR LF": lambda text, label: BOM + text.replace(b"\n", b"\r\n"),
+    "indented": lambda text, label: b"".join(b"  \t" + line + b" \n" for line in text.splitlines()),
+    "text before": lambda text, label: b"Subject: CN=x\n\n" + text + b"\nand after\n",
+}
+
+# ... and what is a mistake, with the words that tell it.
+BAD = {
+    "junk before BEGIN": (lambda text, label: b"x" + text, ":1: the line has a BEGIN or END"),
+    "byte order mark within": (lambda text, label: text + BOM + text, "the line has a BEGIN or END"),
+    "commented out": (lambda text, label: text + b"#" + text.replace(b"\n", b"\n#"), "the line has a BEGIN or END"),
+    "four dashes": (lambda text, label: text.replace(b"-----BEGIN", b"----BEGIN", 1), ":1: the line has a BEGIN or END"),
+    "wrong label": (lambda text, label: text + text.replace(label, b"CERTIFICATE REQUEST"), "has no place here"),
+    "no such label": (lambda text, label: text.replace(label, b"SOMETHING"), ":1: the block \"SOMETHING\" has no place here"),
+    "unterminated": (lambda text, label: text + b"\n".join(text.splitlines()[:2]) + b"\n", "has no END line"),
+    "no BEGIN": (lambda text, label: text + b"\n".join(text.splitlines()[1:]) + b"\n", "its BEGIN line is missing"),
+    "not base64": (lambda text, label: text.replace(b"\n", b"\n!", 1), "is not base64"),
+    "UTF-16": (lambda text, label: text.decode().encode("utf-16"), "is UTF-16"),
+    "zero byte": (lambda text, label: text + b"\0", "has a NUL in it"),
+    "empty": (lambda text, label: b"", "has no PEM block"),
+    "text only": (lambda text, label: b"to be filled in\n", "has no PEM block"),
+}
+
+
+def kinds(pki, name, folder):
+    """The file as it should be, its label, and a configuration that names it as FILE."""
+    ca, server, _ = pki
+    out = originating(1, "localhost:1", ca.cert)
+    return {
+        "identity": (server.pem.read_bytes(), b"CERTIFICATE", terminating(1, "127.0.0.1:2", "file:FILE")),
+        "connect_identity": (server.pem.read_bytes(), b"CERTIFICATE", out + "connect_identity = file:FILE\n"),
+        "trust": (ca.cert.read_bytes(), b"CERTIFICATE", originating(1, "localhost:1", "FILE")),
+        "peer_trust": (ca.cert.read_bytes(), b"CERTIFICATE",
+                       terminating(1, "127.0.0.1:2", f"file:{server.pem}",
+                                   "peer = require\nallow = any\npeer_trust = file:FILE\n")),
+        "crl": (crl(ca), b"X509 CRL", out + "crl = file:FILE\n"),
+    }[name]
+
+
+def check(folder, configuration):
+    """yett check's exit status and what it said."""
+    result = Yett(folder, configuration).command("check", check=False)
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("kind", ["identity", "connect_identity", "trust", "peer_trust", "crl"])
+def test_pem_files_take_what_people_write(pki, folder, kind):
+    path = folder / "file.pem"
+    text, label, configuration = kinds(pki, kind, folder)
+    for name, write in GOOD.items():
+        path.write_bytes(write(text, label))
+        path.chmod(0o600)
+        status, said = check(folder, configuration.replace("FILE", str(path)))
+        assert status == 0, f"{name}: {said}"
+
+
+@pytest.mark.parametrize("kind", ["identity", "connect_identity", "trust", "peer_trust", "crl"])
+def test_pem_files_pass_over_nothing_in_silence(pki, folder, kind):
+    path = folder / "file.pem"
+    text, label, configuration = kinds(pki, kind, folder)
+    for name, (write, words) in BAD.items():
+        path.write_bytes(write(text, label))
+        path.chmod(0o600)
+        status, said = check(folder, configuration.replace("FILE", str(path)))
+        assert status == 1 and words in said and f"{path}:" in said, f"{name}: {said}"
+
+
+# Text with a rule on each line.
+RULES = {
+    "blocklist": ("[yett]\nblocklist = file:FILE\n", "sha256:" + 64 * "a"),
+    "ev": ("[yett]\nev = file:FILE\n", "2.23.140.1.1=" + 64 * "b"),
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_rule_files_know_every_line_end(folder, kind):
+    path = folder / "rules"
+    settings, rule = RULES[kind]
+    service = "[service s]\nprotocol = tcp\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n"
+    for end in ("\n", "\r\n", "\r"):
+        for mark in (b"", BOM):
+            # The third line is wrong: a file whose lines are not seen would have no such finding.
+            lines = ["# comment", rule, "nonsense", rule.replace("aa", "cc").replace("bb", "dd")]
+            path.write_bytes(mark + end.join(lines).encode() + end.encode())
+            one = Yett(folder, service, settings=settings.removeprefix("[yett]\n").replace("FILE", str(path)))
+            result = one.command("check", check=False)
+            assert result.returncode == 1 and result.stdout.startswith(f"{path}:3: "), (end, mark, result)
+            assert len(result.stdout.splitlines()) == 1, result
+    path.write_bytes((rule + "\n").encode("utf-16"))
+    result = one.command("check", check=False)
+    assert result.returncode == 1 and "is UTF-16" in result.stdout, result
+
+
+def test_blocklist_with_cr_line_ends_blocks(yett, pki, folder, port):
+    ca, server, _ = pki
+    path = folder / "blocklist"
+    fingerprint = tool("openssl", "x509", "-in", server.cert, "-noout", "-fingerprint", "-sha256").stdout
+    path.write_text("# mine\r\rsha256:" + fingerprint.split("=")[1].strip().replace(":", "") + "\r", newline="")
+    with Backend(server) as backend:
+        yett(originating(port, f"localhost:{backend.port}", ca.cert), settings=f"blocklist = file:{path}\n")
+        assert not passes(port)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_configuration_knows_every_line_end(folder, end):
+    path = folder / "yett.conf"
+    lines = ["[service s]", "listen = 127.0.0.1:1", "connect = 127.0.0.1:2", "nonsense", ""]
+    path.write_bytes(BOM + end.join(lines).encode())
+    result = subprocess.run([str(YETT), "check", "-c", str(path)], capture_output=True, text=True, timeout=60 * PATIENCE)
+    assert result.stdout.startswith(f"{path}:4: the line must be KEY = VALUE"), result
+    path.write_bytes("\n".join(lines[:3]).encode("utf-16"))
+    result = subprocess.run([str(YETT), "check", "-c", str(path)], capture_output=True, text=True, timeout=60 * PATIENCE)
+    assert result.returncode == 1 and "the file is UTF-16" in result.stdout, result
+
+
+def test_crl_with_byte_order_mark_revokes(yett, pki, folder, port):
+    """The list that revokes is the first, behind the mark; a reader that does not see it is content with the second."""
+    ca, server, _ = pki
+    path = folder / "two.crl"
+    path.write_bytes(BOM + crl(ca, [server], number=2) + crl(Authority(folder / "o", "Other")))
+    with Backend(server) as backend:
+        running = yett(originating(port, f"localhost:{backend.port}", ca.cert, f"crl = file:{path}\n"))
+        assert not passes(port)
+        running.wait_for_log('"revoked"')
+
+
+MODES = [("identity", 0o644, "everybody may read it"), ("identity", 0o660, "others may write to it"),
+         ("trust", 0o666, "everybody may write to it"), ("crl", 0o666, "everybody may write to it"),
+         ("identity", 0o640, None), ("trust", 0o644, None)]
+
+
+@pytest.mark.parametrize("kind,mode,words", MODES)
+def test_files_that_others_may_change_are_refused(pki, folder, kind, mode, words):
+    path = folder / "file.pem"
+    text, _, configuration = kinds(pki, kind, folder)
+    path.write_bytes(text)
+    path.chmod(mode)
+    status, said = check(folder, configuration.replace("FILE", str(path)))
+    if words is None:
+        assert status == 0, said
+    else:
+        assert status == 1 and words in said and f"mode {mode:04o}, belongs to " in said and str(path) in said, said
+
+
+def test_configuration_that_everybody_may_write_is_refused(folder):
+    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n")
+    one.config.chmod(0o666)
+    for command in ("check", "run"):
+        result = subprocess.run([str(YETT), command, "-c", str(one.config)], capture_output=True, text=True,
+                                timeout=60 * PATIENCE, stdin=subprocess.DEVNULL)
+        assert not sanitizer_lines(result.stderr), result.stderr
+        assert result.returncode == 1 and f"{one.config}" in result.stdout + result.stderr, result
+        assert "everybody may write to it (mode 0666" in result.stdout + result.stderr, result
+    one.config.chmod(0o644)
+    included = folder / "conf.d"
+    included.mkdir()
+    (included / "a.conf").write_text("")
+    included.chmod(0o777)
+    status, said = one.command("check", check=False).returncode, one.command("check", check=False).stdout
+    assert status == 1 and f"{included}/: everybody may write to it (mode 0777" in said, said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be refused as another user")
+def test_what_another_user_may_not_open_is_told_with_its_owner(pki, folder):
+    """The files are root's, and yett is nobody: whose they are, their mode, and who we are."""
+    _, server, _ = pki
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "server.pem").write_bytes(server.pem.read_bytes())
+    plain = folder / "server.pem"
+    plain.write_bytes(server.pem.read_bytes())
+    plain.chmod(0o600)
+    for path, words in ((plain, "it belongs to root:root (mode 0600), and this process runs as nobody"),
+                        (closed / "server.pem", f"the folder {closed} belongs to root:root (mode 0700), and this "
+                                                "process runs as nobody")):
+        one = Yett(folder / "y", terminating(1, "127.0.0.1:2", f"file:{path}"))
+        (folder / "y").chmod(0o755)
+        one.config.chmod(0o644)
+        result = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", str(YETT), "check",
+                                 "-c", str(one.config)], capture_output=True, text=True, timeout=60 * PATIENCE)
+        assert result.returncode == 1 and "Permission denied: " + words in result.stdout, result

@@ -1,0 +1,110 @@
+/* see base/text.h */
+#include "base/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+static void next_knows_every_end_of_a_line(void **state)
+{
+    static const struct {
+        const char *text, *want; /* each line followed by | */
+    } table[] = {
+        {"", ""},
+        {"\n", "|"},
+        {"a", "a|"},
+        {"a\n", "a|"},
+        {"a\nb", "a|b|"},
+        {"a\r\nb\r\n", "a|b|"},
+        {"a\rb\r", "a|b|"},
+        {"a\r\rb", "a||b|"},
+        {"a\n\rb", "a||b|"},
+        {"a\n\nb", "a||b|"},
+        {" a \t\n", " a \t|"},
+        {"\xef\xbb\xbf", ""},
+        {"\xef\xbb\xbf"
+         "a\n",
+         "a|"},
+        {"\xef\xbb\xbf\xef\xbb\xbf"
+         "a",
+         "\xef\xbb\xbf"
+         "a|"}, /* one is passed over */
+        {"a\n\xef\xbb\xbf"
+         "b",
+         "a|\xef\xbb\xbf"
+         "b|"},
+        {"\xef\xbb", "\xef\xbb|"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct base_text text = base_text_of(span_of_string(table[i].text));
+        char *got = base_strdup("");
+        unsigned lines = 0;
+        struct span line;
+
+        while (base_text_next(&text, &line)) {
+            char *longer = base_printf("%s%.*s|", got, (int)line.size, (const char *)line.data);
+
+            free(got);
+            got = longer;
+            assert_int_equal(text.line, ++lines);
+        }
+        assert_string_equal(got, table[i].want);
+        assert_int_equal(text.rest.size, 0);
+        free(got);
+    }
+}
+
+static void problem_knows_what_is_no_text(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+        const char *want; /* NULL: none */
+        unsigned line;
+    } table[] = {
+        {"", 0, NULL, 0},
+        {"a\n\x80\x01", 4, NULL, 0},
+        {"a\r\nb\0c\n", 7, "NUL", 2},
+        {"\0", 1, "NUL", 1},
+        {"\xff\xfe"
+         "a\0",
+         4, "UTF-16", 0},
+        {"\xfe\xff\0a", 4, "UTF-16", 0},
+        {"\xef\xbb\xbf"
+         "a",
+         4, NULL, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        unsigned line = 99;
+        const char *got = base_text_problem(span_of(table[i].text, table[i].size), &line);
+
+        if ((got == NULL) != (table[i].want == NULL) || (got != NULL && strstr(got, table[i].want) == NULL) ||
+            line != table[i].line)
+            fail_msg("row %zu: line %u: %s", i, line, got == NULL ? "none" : got);
+    }
+}
+
+static void trim_takes_blanks_off(void **state)
+{
+    static const char *const table[][2] = {{"", ""}, {" \t ", ""}, {"a", "a"}, {"\t a b ", "a b"}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        assert_true(span_equal(base_text_trim(span_of_string(table[i][0])), span_of_string(table[i][1])));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(next_knows_every_end_of_a_line),
+        cmocka_unit_test(problem_knows_what_is_no_text),
+        cmocka_unit_test(trim_takes_blanks_off),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
