@@ -187,6 +187,7 @@ struct tls_engine {
     const struct tls_site *site; /* server: of that name; NULL: not known yet, or none has it */
     PRFileDesc *model;           /* what fd was made from */
     bool name_chosen;            /* server: a site was found for server_name */
+    uint32_t name_hash;          /* server: of the name as the client wrote it, if name_chosen */
     bool ticket_owed;            /* server: the client has no session ticket yet */
     bool cert_wanted;            /* client: the server asked for a certificate */
     char *identity_choice;       /* client: which of ours it got, or none, and why; NULL: it asked for none */
@@ -265,6 +266,9 @@ void tls_handshake_cap(struct tls_engine *e);
 enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };
 enum tls_alpn_rule { TLS_ALPN_MATCH, TLS_ALPN_IGNORE };
 void tls_server_hooks_install(struct tls_context *context, PRFileDesc *model, enum tls_alpn_rule alpn);
+/* A name as clients send it: in lower case, and without the final dot that some of them keep. From the slab
+ * (base/slab.h); NULL where it is no host name. */
+char *tls_server_name_copy(struct span name);
 void tls_server_socket_prepare(struct tls_engine *e);
 void tls_server_ticket_owe(struct tls_engine *e); /* the handshake is done */
 void tls_server_ticket_send(struct tls_engine *e);

@@ -103,7 +103,7 @@ static char *negotiated_name(PRFileDesc *fd)
 {
     SCOPED_ITEM name = SSL_GetNegotiatedHostInfo(fd);
 
-    return name == NULL || name->len == 0 ? NULL : slab_strndup((const char *)name->data, name->len);
+    return name == NULL ? NULL : tls_server_name_copy(span_of(name->data, name->len));
 }
 
 /* NSS has taken the ClientHello and has an answer ready. Without a name in it, NSS has not called our hook: this is the

@@ -25,12 +25,21 @@ static PRTime PR_CALLBACK time_after_all_tickets(void *arg)
     return INT64_MAX / 4;
 }
 
+/* FNV-1a, of the name as the client wrote it: NSS itself compares those, byte for byte, but ends the handshake when
+ * they differ. */
+static uint32_t hash_name(struct span name)
+{
+    uint32_t hash = 2166136261u;
+
+    for (size_t i = 0; i < name.size; i++)
+        hash = (hash ^ name.data[i]) * 16777619u;
+    return hash;
+}
+
 static void make_ticket_token(const struct tls_engine *e, uint8_t token[static TLS_TICKET_TOKEN_SIZE])
 {
-    uint32_t hash = 2166136261u; /* FNV-1a; NSS itself compares the names, but ends the handshake when they differ */
+    uint32_t hash = e->name_chosen ? e->name_hash : hash_name(span_of(NULL, 0));
 
-    for (const char *c = e->name_chosen ? e->server_name : ""; *c != '\0'; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619u;
     memcpy(token, e->context->ticket_token, TLS_TOKEN_SIZE);
     for (size_t i = 0; i < sizeof(hash); i++)
         token[TLS_TOKEN_SIZE + i] = (uint8_t)(hash >> (8 * i));
@@ -82,22 +91,33 @@ static bool is_host_name(struct span name)
     return label != 0;
 }
 
-static bool keep_server_name(struct tls_engine *e, struct span name)
+char *tls_server_name_copy(struct span name)
+{
+    char *copy;
+
+    if (name.size > 1 && name.data[name.size - 1] == '.')
+        name.size--;
+    if (!is_host_name(name))
+        return NULL;
+    copy = slab_strndup((const char *)name.data, name.size);
+    for (char *c = copy; *c != '\0'; c++)
+        *c = (char)tolower((unsigned char)*c);
+    return copy;
+}
+
+/* What a client asks for that is no name: an address, a name with a port. RFC 6066 section 3 forbids it, and clients
+ * send it. It is served like one that says nothing, where any name is; it goes into no log and no PROXY header as a
+ * name. */
+static PRInt32 on_no_name(struct tls_engine *e, struct span said)
 {
     char quoted[BASE_QUOTE_SIZE];
 
-    slab_strfree(e->server_name);
-    e->server_name = NULL;
-    if (!is_host_name(name)) {
-        tls_engine_note_error(e, "bad_server_name",
-                              base_printf("the client asked for %s, which is not a host name",
-                                          base_quote(name.data, name.size, quoted, sizeof(quoted))));
-        return false;
-    }
-    e->server_name = slab_strndup((const char *)name.data, name.size);
-    for (char *c = e->server_name; *c != '\0'; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return true;
+    if (e->context->sni == TLS_SNI_ANY)
+        return SSL_SNI_CURRENT_CONFIG_IS_USED;
+    tls_engine_note_error(e, "bad_server_name",
+                          base_printf("the client asked for %s, which is not a host name",
+                                      base_quote(said.data, said.size, quoted, sizeof(quoted))));
+    return SSL_SNI_SEND_ALERT;
 }
 
 /* NSS calls this when the client has sent a name. Without one, the default site is served, or require_name() ends it.
@@ -105,11 +125,14 @@ static bool keep_server_name(struct tls_engine *e, struct span name)
 static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
 {
     struct tls_engine *e = tls_engine_of(fd);
+    struct span said = count == 0 ? span_of(NULL, 0) : span_of(names[0].data, names[0].len);
     const struct tls_site *site;
 
     (void)arg;
-    if (count == 0 || !keep_server_name(e, span_of(names[0].data, names[0].len)))
-        return SSL_SNI_SEND_ALERT;
+    slab_strfree(e->server_name);
+    e->server_name = tls_server_name_copy(said);
+    if (e->server_name == NULL)
+        return on_no_name(e, said);
     site = tls_sites_find(e->context, e->server_name);
     if (site == NULL) {
         if (e->context->sni == TLS_SNI_ANY)
@@ -125,6 +148,7 @@ static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRU
         tls_handshake_cap(e); /* NSS has just taken over the model's versions */
     }
     e->name_chosen = true;
+    e->name_hash = hash_name(said);
     return 0; /* the first, and only, name: NSS keeps it, and tells the client that it was looked at */
 }
 

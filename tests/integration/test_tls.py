@@ -77,6 +77,20 @@ def test_unknown_server_name_is_refused_where_only_known_ones_are_served(yett, a
     running.wait_for_counter("handshakes_server_failed_total")
 
 
+@pytest.mark.parametrize("sni", ["any", "known"])
+def test_server_names_as_real_clients_send_them(yett, authority, echo, port, sni):
+    """RFC 6066 section 3 knows neither addresses nor ports, and no final dot; they come all the same."""
+    yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}", f"sni = {sni}\n"))
+    for name in ("::1", "[::1]", "127.0.0.1", "localhost:443", "localhost.", "LOCALHOST.", "local host", "."):
+        for version in ("-tls1_2", "-tls1_3"):
+            out = tool("openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, version, "-CAfile",
+                       authority.cert, "-verify_return_error", "-verify_hostname", "localhost", input=b"hello\n", check=False)
+            if sni == "any" or name.lower() == "localhost.":
+                assert "Verification: OK" in out.stdout, out.stdout + out.stderr
+            else:
+                assert "unrecognized name" in out.stderr, (name, out.stderr)
+
+
 def test_alpn_agrees_or_is_refused(yett, authority, echo, port):
     yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}", "alpn = x, y\n"))
     with client_tls(authority, alpn=["z", "y"]).wrap_socket(connect(port), server_hostname="localhost") as s:

@@ -215,23 +215,36 @@ static void sni(void **state)
         const char *name;                /* NULL: none is sent */
         const struct tls_identity *want; /* NULL: refused */
         const char *error;
+        const char *want_name; /* NULL: as sent */
     } cases[] = {
-        {TLS_SNI_ANY, "a.example.org", f->ec, ""},
-        {TLS_SNI_ANY, "A.EXAMPLE.ORG", f->ec, ""},
-        {TLS_SNI_ANY, "x.example.org", f->wild, ""},
-        {TLS_SNI_ANY, "example.org", f->wild, ""},
-        {TLS_SNI_ANY, "x.y.example.org", f->ec, ""},
-        {TLS_SNI_ANY, "b.example.net", f->other, ""},
-        {TLS_SNI_ANY, "unknown.test", f->ec, ""},
-        {TLS_SNI_ANY, NULL, f->ec, ""},
-        {TLS_SNI_ANY, "bad name", NULL, "bad_server_name"},
-        {TLS_SNI_ANY, "a..example.org", NULL, "bad_server_name"},
-        {TLS_SNI_KNOWN, "x.example.org", f->wild, ""},
-        {TLS_SNI_KNOWN, "unknown.test", NULL, "unknown_server_name"},
-        {TLS_SNI_KNOWN, NULL, f->ec, ""},
-        {TLS_SNI_REQUIRED, "b.example.net", f->other, ""},
-        {TLS_SNI_REQUIRED, "unknown.test", NULL, "unknown_server_name"},
-        {TLS_SNI_REQUIRED, NULL, NULL, "no_server_name"},
+        {TLS_SNI_ANY, "a.example.org", f->ec, "", NULL},
+        {TLS_SNI_ANY, "b.example.net.", f->other, "", "b.example.net"},
+        {TLS_SNI_KNOWN, "x.example.org.", f->wild, "", "x.example.org"},
+        {TLS_SNI_REQUIRED, "B.Example.NET.", f->other, "", "b.example.net"},
+        {TLS_SNI_KNOWN, "unknown.test.", NULL, "unknown_server_name", NULL},
+        {TLS_SNI_ANY, "A.EXAMPLE.ORG", f->ec, "", NULL},
+        {TLS_SNI_ANY, "x.example.org", f->wild, "", NULL},
+        {TLS_SNI_ANY, "example.org", f->wild, "", NULL},
+        {TLS_SNI_ANY, "x.y.example.org", f->ec, "", NULL},
+        {TLS_SNI_ANY, "b.example.net", f->other, "", NULL},
+        {TLS_SNI_ANY, "unknown.test", f->ec, "", NULL},
+        {TLS_SNI_ANY, NULL, f->ec, "", NULL},
+        {TLS_SNI_ANY, "a.example.org:443", f->ec, "", ""},
+        {TLS_SNI_ANY, "[::1]", f->ec, "", ""},
+        {TLS_SNI_ANY, "bad name", f->ec, "", ""},
+        {TLS_SNI_ANY, "a..example.org", f->ec, "", ""},
+        {TLS_SNI_ANY, "a.example.org..", f->ec, "", ""},
+        {TLS_SNI_ANY, ".", f->ec, "", ""},
+        {TLS_SNI_KNOWN, "a.example.org:443", NULL, "bad_server_name", NULL},
+        {TLS_SNI_KNOWN, "bad name", NULL, "bad_server_name", NULL},
+        {TLS_SNI_REQUIRED, "[::1]", NULL, "bad_server_name", NULL},
+        {TLS_SNI_REQUIRED, "a.example.org..", NULL, "bad_server_name", NULL},
+        {TLS_SNI_KNOWN, "x.example.org", f->wild, "", NULL},
+        {TLS_SNI_KNOWN, "unknown.test", NULL, "unknown_server_name", NULL},
+        {TLS_SNI_KNOWN, NULL, f->ec, "", NULL},
+        {TLS_SNI_REQUIRED, "b.example.net", f->other, "", NULL},
+        {TLS_SNI_REQUIRED, "unknown.test", NULL, "unknown_server_name", NULL},
+        {TLS_SNI_REQUIRED, NULL, NULL, "no_server_name", NULL},
     };
     struct tls_context *client =
         test_client(&(struct tls_client_options){.version_min = 0x0303, .insecure_no_verify = true});
@@ -249,7 +262,9 @@ static void sni(void **state)
             assert_true(span_equal(tls_engine_session(p.client).peer_cert, tls_identity_leaf(cases[i].want)));
             assert_ptr_equal(tls_engine_session(p.server).identity, cases[i].want);
             assert_true(span_equal_nocase(span_of_string(tls_engine_session(p.server).server_name),
-                                          span_of_string(cases[i].name == NULL ? "" : cases[i].name)));
+                                          span_of_string(cases[i].want_name != NULL ? cases[i].want_name
+                                                         : cases[i].name == NULL    ? ""
+                                                                                    : cases[i].name)));
         } else {
             test_pair_run(&p);
             assert_int_equal(p.server_status, TLS_FAILED);
