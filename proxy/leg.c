@@ -290,11 +290,25 @@ void leg_end(struct leg *leg)
     advance_end(leg);
 }
 
+/* The last word of a handshake of TLS 1.3, and of one that resumes TLS 1.2, is the client's Finished, and we have no
+ * answer to it before the target has said something. A client without TCP_NODELAY keeps its first request until its
+ * Finished is acknowledged, which the kernel would put off for 40 ms. (A session ticket would do as well, but costs a
+ * record, a segment and a wake-up of the client; see tls_engine_send_ticket().) */
+static void acknowledge_finished(struct leg *leg)
+{
+    if (leg->finished_seen || !engine_is_ours(leg) || !tls_engine_handshake_done(leg->engine))
+        return;
+    leg->finished_seen = true;
+    if (leg->side == LEG_CLIENT && (tls_engine_wants(leg->engine) & TLS_HAS_RECORDS) == 0)
+        transport_acknowledge(leg->transport);
+}
+
 void leg_advance(struct leg *leg)
 {
     if (leg->transport == NULL)
         return;
     step_engine(leg);
+    acknowledge_finished(leg);
     flush(leg);
     advance_end(leg);
 }

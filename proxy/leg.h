@@ -45,6 +45,7 @@ struct leg {
     bool pool_refused;                /* the pool's queue was full: the engine gives up */
     bool pool_begun;                  /* a step was taken by the service's own group */
     bool records_sent;                /* some record has gone to the peer */
+    bool finished_seen;               /* the handshake is over, and what that asked of the transport is done */
     bool discarding;                  /* see leg_discard_input() */
     bool end_told;                    /* the engine knows of the transport's end */
     bool read_ended;                  /* EOF */

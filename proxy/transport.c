@@ -207,6 +207,13 @@ void transport_trim(struct transport *t)
     t->wire = NULL;
 }
 
+/* An even number asks Linux for one acknowledgment and leaves it in the mind to delay the next ones. */
+void transport_acknowledge(struct transport *t)
+{
+    if (t->type == TRANSPORT_TCP)
+        set_option(t, IPPROTO_TCP, TCP_QUICKACK, 2);
+}
+
 void transport_shutdown(struct transport *t)
 {
     uv_os_fd_t fd;

@@ -70,6 +70,10 @@ bool transport_is_blocked(const struct transport *t);
  * need not pay for that. */
 void transport_trim(struct transport *t);
 
+/* Acknowledge what was read, now: for a peer that may hold back what it says next until then (Nagle's algorithm,
+ * RFC 1122 section 4.2.3.4), when we have nothing to say that would carry the acknowledgment. */
+void transport_acknowledge(struct transport *t);
+
 /* Send FIN. Call when not blocked. */
 void transport_shutdown(struct transport *t);
 

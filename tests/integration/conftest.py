@@ -27,7 +27,14 @@ YETT = BUILD / "proxy/yett"
 SWARM = BUILD / "tests/tools/swarm"
 SLOW_TOKEN = BUILD / "tests/modules/slow-token.so"
 HANGING_RESOLVER = BUILD / "tests/modules/hanging-resolver.so"
+ACKNOWLEDGMENT_TELLER = BUILD / "tests/modules/acknowledgment-teller.so"
 PATIENCE = float(os.environ.get("YETT_SLOW", "1"))
+
+
+def preloading(module):
+    """An environment with a module of tests/modules in it."""
+    options = os.environ.get("ASAN_OPTIONS", "")
+    return {"LD_PRELOAD": str(module), "ASAN_OPTIONS": options + ":verify_asan_link_order=0"}
 
 
 def sanitizer_lines(text):

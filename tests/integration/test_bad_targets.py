@@ -8,7 +8,7 @@ import threading
 
 import pytest
 from bad_peers import Watched, read_to_end, reset, tls_service
-from conftest import HANGING_RESOLVER, connect
+from conftest import HANGING_RESOLVER, connect, preloading
 from peers import EchoServer, ScriptedServer, client_tls, free_port, server_tls, wait_until
 
 SMTP_DOWN = b"421 4.3.2 mx.test No server answers, try again later\r\n"  # RFC 5321 section 3.8, RFC 3463
@@ -388,8 +388,7 @@ def test_client_that_leaves_while_its_target_is_reached(yett, authority, port):
 
 def with_hanging_resolver():
     """An environment in which names that begin with "hang." are looked up for ever."""
-    options = os.environ.get("ASAN_OPTIONS", "")
-    return {"LD_PRELOAD": str(HANGING_RESOLVER), "ASAN_OPTIONS": options + ":verify_asan_link_order=0"}
+    return preloading(HANGING_RESOLVER)
 
 
 def hanging(port, extra=""):

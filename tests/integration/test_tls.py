@@ -4,7 +4,7 @@ import socket
 import ssl
 
 import pytest
-from conftest import connect
+from conftest import ACKNOWLEDGMENT_TELLER, connect, preloading
 from peers import EchoServer, Nginx, OpensslServer, ScriptedServer, client_tls, server_tls, tool, wait_until
 
 
@@ -138,6 +138,25 @@ def test_a_client_that_hears_nothing_gets_its_ticket(yett, authority, echo, port
         session = s.session
     with context.wrap_socket(connect(port), server_hostname="localhost", session=session) as s:
         assert s.session_reused
+
+
+@pytest.mark.parametrize("version, resumed, acknowledged", [("TLSv1_3", False, True), ("TLSv1_3", True, True),
+                                                            ("TLSv1_2", False, False), ("TLSv1_2", True, True)])
+def test_a_finished_that_nothing_of_ours_follows_is_acknowledged(yett, authority, echo, port, version, resumed, acknowledged):
+    """A client without TCP_NODELAY holds its first request back until its Finished is acknowledged (RFC 1122 section 4.2.3.4),
+    which would take the kernel 40 ms; where the last word of the handshake is ours, that carries the acknowledgment."""
+    running = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"), settings="workers = 1\n",
+                   environment=preloading(ACKNOWLEDGMENT_TELLER))
+    context = client_tls(authority)
+    context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    session, times = None, 0
+    for i in range(2 if resumed else 1):
+        times = running.log().count("acknowledged\n")
+        with context.wrap_socket(connect(port), server_hostname="localhost", session=session) as s:
+            s.sendall(b"hello")
+            assert s.recv(10) == b"hello" and s.session_reused == (i == 1)
+            session = s.session
+    assert running.log().count("acknowledged\n") - times == acknowledged
 
 
 def test_gnutls_client_is_served(yett, authority, folder, port):

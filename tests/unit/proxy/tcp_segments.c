@@ -6,10 +6,22 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-unsigned tcp_segments_received(int fd)
+static struct tcp_info info_of(int fd)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof(info);
 
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_segs_in : 0;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        info = (struct tcp_info){0};
+    return info;
+}
+
+unsigned tcp_segments_received(int fd)
+{
+    return info_of(fd).tcpi_segs_in;
+}
+
+unsigned tcp_segments_unacknowledged(int fd)
+{
+    return info_of(fd).tcpi_unacked;
 }
