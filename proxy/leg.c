@@ -51,13 +51,16 @@ static uv_buf_t on_lend(void *owner)
     return uv_buf_init((char *)space, (unsigned)size);
 }
 
-static void commit_records(struct leg *leg, size_t size)
+static void keep_first_bytes(struct leg *leg, const uint8_t *bytes, size_t size)
 {
-    if (leg->first_byte_count == 0) {
-        leg->first_byte_count = size < sizeof(leg->first_bytes) ? size : sizeof(leg->first_bytes);
-        memcpy(leg->first_bytes, leg->lent, leg->first_byte_count);
-    }
-    tls_engine_records_commit(leg->engine, size);
+    size_t room = sizeof(leg->first_bytes) - leg->first_byte_count;
+
+    leg->heard = true;
+    if (size > room)
+        size = room;
+    if (size != 0)
+        memcpy(leg->first_bytes + leg->first_byte_count, bytes, size);
+    leg->first_byte_count += size;
 }
 
 static void on_read(void *owner, ssize_t size)
@@ -67,8 +70,9 @@ static void on_read(void *owner, ssize_t size)
     if (size > 0 && leg->discarding) {
         leg->session->linger_bytes += (size_t)size;
     } else if (size > 0) {
+        keep_first_bytes(leg, leg->engine != NULL ? leg->lent : leg->session->plane->read_block, (size_t)size);
         if (leg->engine != NULL)
-            commit_records(leg, (size_t)size);
+            tls_engine_records_commit(leg->engine, (size_t)size);
         else
             leg->fresh = span_of(leg->session->plane->read_block, (size_t)size);
         session_note_activity(leg->session);
@@ -127,6 +131,7 @@ void leg_start_tls(struct leg *leg, const struct tls_context *context, const cha
     starttls_machine_destroy(&leg->machine);
     buffer_wipe(&leg->received);
     buffer_wipe(&leg->to_send);
+    leg->first_byte_count = 0;
     leg->engine = tls_engine_create(context, name, cache_key);
     leg->engine_status = TLS_OK;
 }

@@ -10,6 +10,7 @@
 #define YETT_PROXY_LEG_H
 
 #include "proxy/handshake_pool.h"
+#include "proxy/spoken.h"
 #include "proxy/transport.h"
 #include "starttls/starttls.h"
 
@@ -55,7 +56,9 @@ struct leg {
     struct span fresh;                /* as received, in the loop's read block: valid within one step */
     struct buffer to_send;            /* plain text the way down has no room for yet */
     const uint8_t *lent;              /* where the read under way puts records */
-    uint8_t first_bytes[8];           /* of the records of the peer: tells HTTP on a TLS port */
+    bool heard;                       /* some byte of the peer's has come */
+    uint8_t
+        first_bytes[SPOKEN_BYTES]; /* of what the peer sends in clear, and again of its records: see proxy/spoken.h */
     size_t first_byte_count;
 };
 

@@ -85,6 +85,8 @@ enum {
     LIMIT_PEER_COST_ROWS = 2048,               /* a power of two; twice as many, of 8 bytes */
     LIMIT_STEPS_BEFORE_BEHIND = 7,             /* then one of those behind has its turn, although others wait */
 
+    LIMIT_KEYS_FAILED_MS = 2000, /* after a token could not sign, STARTTLS is not offered for so long */
+
     LIMIT_PROBES = 16,            /* targets that yett check --live looks at at a time */
     LIMIT_PROBE_SETTLE_MS = 1000, /* TLS 1.3: how long a server has to refuse our certificate after the handshake */
     LIMIT_PROBE_TELL_MS = 2000,   /* of a check that takes longer it is told what it waits for, each so often */

@@ -99,6 +99,7 @@ void plane_start(struct plane *p)
     p->turn_idle.data = p;
     p->turn.last = &p->turn.first;
     p->service_session_count = base_alloc(p->services->count * sizeof(*p->service_session_count));
+    p->keys_failed_ms = base_alloc(p->services->count * sizeof(*p->keys_failed_ms));
     p->read_block = base_alloc(LIMIT_READ_BLOCK);
     p->relay_block = base_alloc(LIMIT_RELAY_BLOCK);
 }
@@ -116,4 +117,5 @@ void plane_stop(struct plane *p)
     free(p->read_block);
     free(p->relay_block);
     free(p->service_session_count);
+    free(p->keys_failed_ms);
 }

@@ -32,6 +32,7 @@ struct plane {
     struct session *sessions;       /* all that are open */
     size_t session_count;
     size_t *service_session_count;  /* by service */
+    uint64_t *keys_failed_ms;       /* by service: when its token could not sign; 0: it could, as far as is known */
     size_t sessions_not_freed;      /* open ones, and closed ones whose engine is still on the pool */
     uint32_t slot, generation;      /* in connection ids */
     uint64_t next_session;

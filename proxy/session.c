@@ -196,7 +196,7 @@ void session_client_left(struct session *s)
 {
     const char *error = leg_error(&s->client);
 
-    session_note_broken(s, SESSION_ENDED_client_left, &s->client,
+    session_note_broken(s, s->client.heard ? SESSION_ENDED_client_left : SESSION_ENDED_client_silent, &s->client,
                         error[0] == '\0' ? base_printf("the client closed its connection (%s)", state_names[s->state])
                                          : base_printf("the client is gone (%s): %s", state_names[s->state], error));
     session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);

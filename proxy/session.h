@@ -11,6 +11,7 @@
 #include "proxy/connect.h"
 #include "proxy/leg.h"
 #include "proxy/plane.h"
+#include "proxy/session_ends.h"
 
 enum session_state {
     SESSION_CLIENT_NEGOTIATE, /* plain phase with the client: STARTTLS, or a CONNECT request */
@@ -40,35 +41,6 @@ struct flow {
     bool lost;      /* the sink broke before it had everything */
     uint64_t bytes; /* plain text received from the source and passed on */
 };
-
-/* How a session ended. X(name, event, level): the name is in the session's one line in the log (yett(8)), event and
- * level are that line's. Ends that somebody should look into are warnings. */
-#define SESSION_ENDS(X)                                                                                                \
-    X(none, "session_ended", INFO)                                                                                     \
-    X(closed, "session_ended", INFO)                                                                                   \
-    X(quit, "session_ended", INFO)                                                                                     \
-    X(client_left, "session_ended", INFO)                                                                              \
-    X(timeout_idle, "session_ended", INFO)                                                                             \
-    X(timeout_half_close, "session_ended", INFO)                                                                       \
-    X(truncated, "session_ended", INFO)                                                                                \
-    X(reset, "session_ended", INFO)                                                                                    \
-    X(shutdown, "session_ended", INFO)                                                                                 \
-    X(protocol_error, "client_protocol_error", WARNING)                                                                \
-    X(timeout_client, "client_timeout", WARNING)                                                                       \
-    X(tls_failed, "client_tls_failed", WARNING)                                                                        \
-    X(overload, "client_tls_failed", WARNING)                                                                          \
-    X(denied, "access_denied", WARNING)                                                                                \
-    X(target_denied, "target_denied", WARNING)                                                                         \
-    X(target_failed, "target_failed", WARNING)                                                                         \
-    X(timeout_connect, "target_failed", WARNING)                                                                       \
-    X(timeout_target, "target_failed", WARNING)                                                                        \
-    X(target_tls_failed, "target_tls_failed", WARNING)                                                                 \
-    X(target_overload, "target_tls_failed", WARNING)                                                                   \
-    X(relay_protocol_error, "relay_protocol_error", WARNING)                                                           \
-    X(relay_tls_failed, "relay_tls_failed", WARNING)
-#define SESSION_END_ENUM(name, event, level) SESSION_ENDED_##name,
-enum session_ended { SESSION_ENDS(SESSION_END_ENUM) SESSION_ENDED_COUNT };
-#undef SESSION_END_ENUM
 
 /* What a look at a target has found. */
 struct session_probe {
@@ -104,6 +76,7 @@ struct session {
     bool filter_ready;               /* it filters no more, but still holds something back */
     struct flow from_client, from_target;
     bool greeted;                    /* the client has a greeting, ours */
+    bool starttls_refused;           /* our key cannot sign now: STARTTLS is not offered */
     bool trimmed;                    /* idle, and its buffers given back */
 
     uint64_t started_ms;             /* of the loop's clock */

@@ -2,6 +2,7 @@
 #include "proxy/session_internal.h"
 
 #include "proxy/access.h"
+#include "proxy/limits.h"
 #include "proxy/log.h"
 #include <stdlib.h>
 
@@ -29,10 +30,36 @@ enum starttls_status session_run_machine(struct leg *leg, bool *ended)
     return status;
 }
 
+const char *session_spoke_tls(const struct leg *leg)
+{
+    if (!spoken_is_tls(span_of(leg->first_bytes, leg->first_byte_count)))
+        return NULL;
+    return leg->side == LEG_CLIENT
+               ? "the client begins with TLS at once: it should use STARTTLS, or a port with listen_tls = implicit"
+               : "the target begins with TLS at once: connect_tls should be implicit";
+}
+
+/* Whether a client would be led into a handshake that fails: every key of the service is on a token, and the last that
+ * was asked for a signature could not give it. Now and then somebody is let try again, or it would never be found out
+ * that the token is back. RFC 3207 section 4: 454 is for this. */
+static bool keys_cannot_sign(const struct session *s)
+{
+    uint64_t failed_ms = s->plane->keys_failed_ms[s->service_index];
+
+    if (failed_ms == 0)
+        return false;
+    for (size_t i = 0; i < s->service->identity_count; i++)
+        if (!tls_identity_may_block(s->service->identities[i]))
+            return false;
+    return uv_now(s->plane->loop) - failed_ms < LIMIT_KEYS_FAILED_MS;
+}
+
 void session_start_client_machine(struct session *s, enum machine_end end)
 {
     const struct starttls_options options = {.name = s->service->greeting_name,
-                                             .upgrade = end == MACHINE_ENDS_WITH_TLS};
+                                             .upgrade = end == MACHINE_ENDS_WITH_TLS && !keys_cannot_sign(s)};
+
+    s->starttls_refused = end == MACHINE_ENDS_WITH_TLS && !options.upgrade;
 
     s->client.machine = starttls_accept_create(s->service->protocol, &options);
     s->greeted = starttls_output(s->client.machine).size > 0;
@@ -40,15 +67,25 @@ void session_start_client_machine(struct session *s, enum machine_end end)
     leg_advance(&s->client);
 }
 
+/* However a client leaves that was not offered STARTTLS: it left for that. */
+static void note_refused_starttls(struct session *s)
+{
+    if (s->starttls_refused && s->client.heard)
+        session_note_end(s, SESSION_ENDED_identity_unavailable,
+                         base_strdup("STARTTLS was not offered, since the key of our certificate cannot sign now"));
+}
+
 static void client_broke_protocol(struct session *s)
 {
     const char *error = starttls_error(s->client.machine);
+    const char *spoken = starttls_was_injected(s->client.machine) ? NULL : session_spoke_tls(&s->client);
 
+    note_refused_starttls(s);
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
     if (starttls_was_injected(s->client.machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     session_note_end(s, SESSION_ENDED_protocol_error,
-                     base_printf("%s (%s)", error, starttls_state_name(s->client.machine)));
+                     base_printf("%s (%s)", spoken != NULL ? spoken : error, starttls_state_name(s->client.machine)));
     session_report_ended(s);
     session_enter(s, SESSION_LAST_WORDS);
 }
@@ -59,8 +96,10 @@ void session_step_client_negotiate(struct session *s)
 
     switch (session_run_machine(&s->client, &ended)) {
     case STARTTLS_NEED_MORE:
-        if (ended || s->client.write_error != 0)
+        if (ended || s->client.write_error != 0) {
+            note_refused_starttls(s);
             session_client_left(s);
+        }
         break;
     case STARTTLS_UPGRADE:
         session_enter(s, SESSION_CLIENT_GO_AHEAD);
@@ -73,6 +112,7 @@ void session_step_client_negotiate(struct session *s)
                            base_strdup("no allow_target rule matches"));
         break;
     case STARTTLS_CLOSE:
+        note_refused_starttls(s);
         session_note_end(s, SESSION_ENDED_quit, NULL);
         session_enter(s, SESSION_LAST_WORDS);
         break;
@@ -118,17 +158,33 @@ static bool client_is_allowed(struct session *s)
     return allowed;
 }
 
+static void fail_client_tls(struct session *s)
+{
+    enum session_ended ended = SESSION_ENDED_tls_failed;
+
+    if (!s->client.heard && (s->client.read_ended || s->client.read_error != 0)) {
+        session_client_left(s);
+        return;
+    }
+    if (s->client.pool_refused) {
+        ended = SESSION_ENDED_overload;
+    } else if (tls_engine_key_failed(s->client.engine)) {
+        ended = SESSION_ENDED_identity_unavailable;
+        s->plane->keys_failed_ms[s->service_index] = uv_now(s->plane->loop);
+    }
+    session_report_tls_failed(s, &s->client, ended);
+    session_refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE, ended, NULL);
+}
+
 void session_step_client_tls(struct session *s)
 {
     if (s->client.engine_status == TLS_FAILED) {
-        enum session_ended ended = s->client.pool_refused ? SESSION_ENDED_overload : SESSION_ENDED_tls_failed;
-
-        session_report_tls_failed(s, &s->client, ended);
-        session_refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE, ended, NULL);
+        fail_client_tls(s);
         return;
     }
     if (leg_is_on_pool(&s->client) || !tls_engine_handshake_done(s->client.engine))
         return;
+    s->plane->keys_failed_ms[s->service_index] = 0;
     session_report_tls(s, &s->client);
     if (!client_is_allowed(s)) {
         counter_add(s->counters, COUNTER_access_denied_total, 1);

@@ -29,7 +29,8 @@ void session_note_broken(struct session *s, enum session_ended ended, const stru
 /* Both transports end now. RESET: the peers must not take it for an orderly end. */
 void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
 
-/* The client is gone before it was connected. */
+/* The client is gone before it was connected. One that has not said a word is nobody's concern: monitors and load
+ * balancers look in this way whether a port is open, and end with FIN or RST. */
 void session_client_left(struct session *s);
 
 /* session_relay.c */
@@ -77,6 +78,9 @@ void session_step_client_tls(struct session *s);
 
 /* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
 enum starttls_status session_run_machine(struct leg *leg, bool *ended);
+
+/* Who speaks TLS where its protocol wants plain text first is told so: a sentence (static), or NULL. */
+const char *session_spoke_tls(const struct leg *leg);
 
 /* session_target_steps.c */
 void session_step_connect(struct session *s);

@@ -61,38 +61,6 @@ static bool is_verification_error(const char *name)
     return false;
 }
 
-/* A peer that spoke something else than TLS is told from one whose TLS is wrong. NULL: it did speak TLS. */
-static const char *spoke_instead(const struct leg *leg)
-{
-    static const struct {
-        const char *start, *what;
-    } table[] = {
-        {"GET ", "the client speaks plain HTTP: it should use https"},
-        {"POST ", "the client speaks plain HTTP: it should use https"},
-        {"HEAD ", "the client speaks plain HTTP: it should use https"},
-        {"PUT ", "the client speaks plain HTTP: it should use https"},
-        {"OPTIONS", "the client speaks plain HTTP: it should use https"},
-        {"CONNECT", "the client speaks plain HTTP: it should use https"},
-        {"HTTP/", "the target speaks plain HTTP"},
-        {"EHLO", "the client speaks plain SMTP: it should use implicit TLS"},
-        {"HELO", "the client speaks plain SMTP: it should use implicit TLS"},
-        {"220", "the target speaks plain SMTP: connect_tls should be starttls"},
-        {"* OK", "the target speaks plain IMAP: connect_tls should be starttls"},
-        {"SSH-", "the peer speaks SSH"},
-        {"PROXY ", "the peer sends a PROXY header, which is not expected here"},
-        {"\r\n\r\n", "the peer sends a PROXY header, which is not expected here"},
-    };
-    struct span first = span_of(leg->first_bytes, leg->first_byte_count);
-
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (span_starts_with_nocase(first, table[i].start))
-            return table[i].what;
-    /* A TLS handshake record is 0x16, an alert 0x15; an SSLv2 hello has its high bit set. */
-    if (first.size > 0 && first.data[0] != 0x16 && first.data[0] != 0x15 && first.data[0] < 0x80)
-        return "what the peer sends is not TLS";
-    return NULL;
-}
-
 static struct tls_verification verification_of(const struct leg *leg)
 {
     if (leg == NULL || leg->engine == NULL || leg_is_on_pool(leg))
@@ -103,7 +71,9 @@ static struct tls_verification verification_of(const struct leg *leg)
 void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended)
 {
     bool server = leg->side == LEG_CLIENT;
-    const char *instead = leg->pool_refused ? NULL : spoke_instead(leg);
+    struct span first = span_of(leg->first_bytes, leg->first_byte_count);
+    const char *instead =
+        leg->pool_refused ? NULL : spoken_instead_of_tls(first, server ? SPOKEN_BY_CLIENT : SPOKEN_BY_TARGET);
 
     counter_add(s->counters,
                 server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
@@ -140,20 +110,13 @@ static const char *shown_identity(const struct leg *leg)
     return leg->engine == NULL || leg_is_on_pool(leg) ? "" : tls_engine_session(leg->engine).identity_choice;
 }
 
-#define SESSION_END_ROW(name, event, level) {#name, event, LOG_LEVEL_##level},
-static const struct {
-    const char *name, *event;
-    enum log_level level;
-} ends[] = {SESSION_ENDS(SESSION_END_ROW)};
-#undef SESSION_END_ROW
-static_assert(ARRAY_LEN(ends) == SESSION_ENDED_COUNT, "one row for each end");
-
-enum { FIELDS_MAX = 20 };
+enum { FIELDS_MAX = 24 };
 
 /* Fields that have nothing to say are left out. The text that a peer may have made long comes last: a line that is full
  * loses its end. */
 static void write_line(const struct session *s)
 {
+    const struct session_end *end = session_end_of(s->ended);
     char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
     const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
     const char *shown = shown_identity(&s->target);
@@ -166,11 +129,15 @@ static void write_line(const struct session *s)
     fields[count++] = log_text("client", s->peer_text);
     if (s->target_text != NULL)
         fields[count++] = log_text("target", s->target_text);
-    fields[count++] = log_text("end", ends[s->ended].name);
+    fields[count++] = log_text("end", end->name);
     if (error[0] != '\0')
         fields[count++] = log_text("error", error);
-    if (s->ended_reason != NULL)
-        fields[count++] = log_text("reason", s->ended_reason);
+    if (s->ended_reason != NULL || end->level == LOG_LEVEL_WARNING)
+        fields[count++] = log_text("reason", s->ended_reason != NULL ? s->ended_reason : end->sentence);
+    if (end->level == LOG_LEVEL_WARNING) {
+        fields[count++] = log_text("fault", session_fault_name(end->fault));
+        fields[count++] = log_text("advice", end->advice);
+    }
     if (verification.stopped_path[0] != '\0') {
         fields[count++] = log_text("path", verification.stopped_path);
         fields[count++] = log_number("signature_checks", verification.signature_checks);
@@ -188,16 +155,16 @@ static void write_line(const struct session *s)
     fields[count] = (struct log_field){.key = NULL};
     assert(count < FIELDS_MAX);
     if (s->relayed)
-        log_write(ends[s->ended].level, LOG_OWN, ends[s->ended].event, fields);
+        log_write(end->level, LOG_OWN, end->event, fields);
     else
-        log_write_of(ends[s->ended].level, span_of(&s->peer_key, sizeof(s->peer_key)), ends[s->ended].event, fields);
+        log_write_of(end->level, span_of(&s->peer_key, sizeof(s->peer_key)), end->event, fields);
 }
 
 static void count_end(const struct session *s)
 {
-    if (ends[s->ended].level == LOG_LEVEL_WARNING)
+    if (session_end_of(s->ended)->level == LOG_LEVEL_WARNING)
         counter_add(s->counters, COUNTER_sessions_failed_total, 1);
-    if (s->ended == SESSION_ENDED_client_left)
+    if (s->ended == SESSION_ENDED_client_left || s->ended == SESSION_ENDED_client_silent)
         counter_add(s->counters, COUNTER_clients_left_total, 1);
     if (s->ended == SESSION_ENDED_reset)
         counter_add(s->counters, COUNTER_resets_total, 1);

@@ -52,8 +52,7 @@ static void after_target_negotiate(struct session *s)
 static void after_target_via(struct session *s)
 {
     if (!session_send_proxy_header(s)) {
-        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed,
-                       base_strdup("the PROXY header is too large for the client's certificate"));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_header_too_large, NULL);
         return;
     }
     if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS) {
@@ -116,6 +115,31 @@ static bool passes_over(struct session *s, const char *why)
     return s->state == SESSION_TARGET_VIA && session_try_next_target(s, why);
 }
 
+/* What the target, or the upstream proxy, said is no use: whose fault that is. */
+static void refuse_for_target_machine(struct session *s)
+{
+    static const struct {
+        enum session_ended ended;
+        enum starttls_failure failure;
+    } rows[] = {
+        [STARTTLS_REFUSAL_NONE] = {SESSION_ENDED_target_protocol_error, STARTTLS_FAILURE_TARGET_SPEECH},
+        [STARTTLS_REFUSAL_SERVICE] = {SESSION_ENDED_target_unwilling, STARTTLS_FAILURE_TARGET_UNWILLING},
+        [STARTTLS_REFUSAL_GOODBYE] = {SESSION_ENDED_target_goodbye, STARTTLS_FAILURE_TARGET_UNWILLING},
+        [STARTTLS_REFUSAL_NO_TLS] = {SESSION_ENDED_target_no_starttls, STARTTLS_FAILURE_TARGET_NO_TLS},
+        [STARTTLS_REFUSAL_TLS] = {SESSION_ENDED_target_refused_starttls, STARTTLS_FAILURE_TARGET_NO_TLS},
+        [STARTTLS_REFUSAL_COMMAND] = {SESSION_ENDED_target_refused_command, STARTTLS_FAILURE_TARGET_SPEECH},
+        [STARTTLS_REFUSAL_TARGET] = {SESSION_ENDED_via_refused, STARTTLS_FAILURE_TARGET_DOWN},
+    };
+    const struct leg *target = &s->target;
+    enum starttls_refusal refusal = starttls_refusal(target->machine);
+    const char *spoken =
+        refusal != STARTTLS_REFUSAL_NONE || starttls_was_injected(target->machine) ? NULL : session_spoke_tls(target);
+
+    session_refuse(s, rows[refusal].failure, rows[refusal].ended,
+                   base_printf("%s (%s)", spoken != NULL ? spoken : starttls_error(target->machine),
+                               starttls_state_name(target->machine)));
+}
+
 bool session_target_machine_is_done(struct session *s)
 {
     struct leg *target = &s->target;
@@ -132,8 +156,8 @@ bool session_target_machine_is_done(struct session *s)
             return false;
         }
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_note_broken(s, SESSION_ENDED_target_failed, target, why);
-        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, NULL);
+        session_note_broken(s, SESSION_ENDED_target_left, target, why);
+        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_left, NULL);
         return false;
     case STARTTLS_UPGRADE:
     case STARTTLS_READY:
@@ -156,22 +180,30 @@ bool session_target_machine_is_done(struct session *s)
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
     if (starttls_was_injected(target->machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
-    session_refuse(s,
-                   s->service->config->connect_tls == CONFIG_TLS_STARTTLS ? STARTTLS_FAILURE_TARGET_TLS
-                                                                          : STARTTLS_FAILURE_TARGET_DOWN,
-                   SESSION_ENDED_target_failed,
-                   base_printf("%s (%s)", starttls_error(target->machine), starttls_state_name(target->machine)));
+    refuse_for_target_machine(s);
     return false;
+}
+
+static void refuse_for_target_tls(struct session *s)
+{
+    enum session_ended ended = SESSION_ENDED_target_tls_failed;
+    enum starttls_failure failure = STARTTLS_FAILURE_TARGET_TLS;
+
+    if (s->target.pool_refused) {
+        ended = SESSION_ENDED_target_overload;
+        failure = STARTTLS_FAILURE_OVERLOAD;
+    } else if (tls_engine_key_failed(s->target.engine)) {
+        ended = SESSION_ENDED_target_identity_unavailable;
+        failure = STARTTLS_FAILURE_IDENTITY;
+    }
+    session_report_tls_failed(s, &s->target, ended);
+    session_refuse(s, failure, ended, NULL);
 }
 
 void session_step_target_tls(struct session *s)
 {
     if (s->target.engine_status == TLS_FAILED) {
-        bool overload = s->target.pool_refused;
-        enum session_ended ended = overload ? SESSION_ENDED_target_overload : SESSION_ENDED_target_tls_failed;
-
-        session_report_tls_failed(s, &s->target, ended);
-        session_refuse(s, overload ? STARTTLS_FAILURE_OVERLOAD : STARTTLS_FAILURE_TARGET_TLS, ended, NULL);
+        refuse_for_target_tls(s);
         return;
     }
     if (leg_is_on_pool(&s->target) || !tls_engine_handshake_done(s->target.engine))

@@ -255,7 +255,7 @@ static enum starttls_status on_response(struct http_machine *h)
         return m->options.upgrade ? STARTTLS_UPGRADE : STARTTLS_READY;
     }
     if (code / 100 != 1 || code == 101)
-        return machine_refused(m, "the upstream proxy answers CONNECT with %u", code);
+        return machine_refused(m, STARTTLS_REFUSAL_TARGET, "the upstream proxy answers CONNECT with %u", code);
     if (h->interim_responses++ == STARTTLS_HTTP_INTERIM_MAX)
         return machine_broken(m, "the upstream proxy sent more than %d interim responses", STARTTLS_HTTP_INTERIM_MAX);
     starttls_http_destroy(&h->head);
@@ -301,7 +301,12 @@ static void failure_text(enum starttls_failure failure, bool greeted, const char
         [STARTTLS_FAILURE_TARGET_REFUSED] = {403, "", "This target is not allowed.\n"},
         [STARTTLS_FAILURE_TARGET_DOWN] = {502, "", "The target does not answer.\n"},
         [STARTTLS_FAILURE_TARGET_TIMEOUT] = {504, "", "The target does not answer in time.\n"},
+        [STARTTLS_FAILURE_TARGET_UNWILLING] = {502, "", "The target does not want to serve.\n"},
+        [STARTTLS_FAILURE_TARGET_SPEECH] = {502, "", "The target's answer is not understood.\n"},
+        [STARTTLS_FAILURE_TARGET_NO_TLS] = {502, "", "The target offers no TLS.\n"},
         [STARTTLS_FAILURE_TARGET_TLS] = {502, "", "The target's TLS cannot be trusted.\n"},
+        [STARTTLS_FAILURE_IDENTITY] = {503, "Retry-After: 10\r\n",
+                                       "The key that the target asks of us is not available now.\n"},
         [STARTTLS_FAILURE_SHUTDOWN] = {503, "Retry-After: 10\r\n", "Shutting down.\n"},
         [STARTTLS_FAILURE_TIMEOUT] = {408, "", "The request took too long.\n"},
         [STARTTLS_FAILURE_BAD_REQUEST] = {400, "", "The request is not understood.\n"},

@@ -108,7 +108,7 @@ static enum starttls_status accept_line(struct starttls_machine *m, struct span 
 
     if (text_looks_like_http(line, HTTP_LIKENESS_REQUEST_LINE)) {
         machine_say(m, "* BYE This is not an HTTP server\r\n");
-        return machine_broken_by(m, "the client speaks HTTP", line);
+        return machine_broken_by(m, "the client speaks HTTP", text_verb(line));
     }
     memcpy(a->tag, tag_is_good ? (const char *)tag.data : "*", tag_is_good ? tag.size : 1);
     a->tag[tag_is_good ? tag.size : 1] = '\0';
@@ -173,9 +173,10 @@ static enum starttls_status on_greeting(struct starttls_machine *m, struct span 
         return machine_broken_by(m, "the server's greeting is not one", line);
     /* RFC 9051 section 7.1.4: who needs TLS must close on PREAUTH. */
     if (imap_word_is(word, "PREAUTH"))
-        return machine_refused(m, "the server greets with PREAUTH: a session somebody else has logged in");
+        return machine_refused(m, STARTTLS_REFUSAL_COMMAND,
+                               "the server greets with PREAUTH: a session somebody else has logged in");
     if (imap_word_is(word, "BYE"))
-        return machine_refused_by(m, "the server does not want to serve", line);
+        return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
     if (!imap_word_is(word, "OK"))
         return machine_broken_by(m, "the server's greeting is not one", line);
     connect_enter(m, m->options.upgrade ? CONNECT_STARTTLS : CONNECT_READY);
@@ -188,7 +189,8 @@ static enum starttls_status on_starttls_reply(struct connect *c, struct span tag
 
     if (imap_word_is(tag, "*")) {
         if (imap_word_is(word, "BYE"))
-            return machine_refused_by(m, "the server says goodbye instead of starting TLS", line);
+            return machine_refused_by(m, STARTTLS_REFUSAL_GOODBYE, "the server says goodbye instead of starting TLS",
+                                      line);
         if (imap_word_is(word, "PREAUTH"))
             return machine_broken_by(m, "the server greets twice", line);
         if (c->untagged_lines++ == STARTTLS_IMAP_UNTAGGED_LINES_MAX)
@@ -199,7 +201,7 @@ static enum starttls_status on_starttls_reply(struct connect *c, struct span tag
     if (!span_equal(tag, span_of_string("S1")))
         return machine_broken_by(m, "the server answers something we did not ask", line);
     if (imap_word_is(word, "NO") || imap_word_is(word, "BAD"))
-        return machine_refused_by(m, "the server refuses STARTTLS", line);
+        return machine_refused_by(m, STARTTLS_REFUSAL_TLS, "the server refuses STARTTLS", line);
     if (!imap_word_is(word, "OK"))
         return machine_broken_by(m, "the server sent something that is not a reply", line);
     connect_enter(m, CONNECT_UPGRADE);
@@ -252,7 +254,11 @@ static void failure_text(enum starttls_failure failure, bool greeted, const char
         [STARTTLS_FAILURE_TARGET_REFUSED] = "[NOPERM] Not allowed",
         [STARTTLS_FAILURE_TARGET_DOWN] = "[UNAVAILABLE] No server answers, try again later",
         [STARTTLS_FAILURE_TARGET_TIMEOUT] = "[UNAVAILABLE] No server answers in time, try again later",
+        [STARTTLS_FAILURE_TARGET_UNWILLING] = "[UNAVAILABLE] The server does not want to serve now",
+        [STARTTLS_FAILURE_TARGET_SPEECH] = "[UNAVAILABLE] The server's answer is not understood",
+        [STARTTLS_FAILURE_TARGET_NO_TLS] = "[PRIVACYREQUIRED] The server offers no TLS",
         [STARTTLS_FAILURE_TARGET_TLS] = "[PRIVACYREQUIRED] The server's TLS cannot be trusted",
+        [STARTTLS_FAILURE_IDENTITY] = "[UNAVAILABLE] The key that the server asks of us is not available now",
         [STARTTLS_FAILURE_SHUTDOWN] = "[UNAVAILABLE] Shutting down",
         [STARTTLS_FAILURE_TIMEOUT] = "Timeout",
         [STARTTLS_FAILURE_BAD_REQUEST] = "Not understood",

@@ -377,7 +377,7 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!i->spoke && text_looks_like_http(text, HTTP_LIKENESS_REQUEST_LINE))
-        return filter_broken_by(&i->f, "the client speaks HTTP", text);
+        return filter_broken_by(&i->f, "the client speaks HTTP", text_verb(text));
     i->spoke = true;
     i->last.size = 0;
     if (!is_complete && !is_authenticate) /* only an initial response (RFC 4959) is ever that long */

@@ -174,6 +174,11 @@ const char *starttls_error(const struct starttls_machine *m)
     return m->error == NULL ? "" : m->error;
 }
 
+enum starttls_refusal starttls_refusal(const struct starttls_machine *m)
+{
+    return m->status == STARTTLS_REFUSED ? m->refusal : STARTTLS_REFUSAL_NONE;
+}
+
 bool starttls_was_injected(const struct starttls_machine *m)
 {
     return m->was_injected;
@@ -274,10 +279,11 @@ enum starttls_status machine_broken(struct starttls_machine *m, const char *fmt,
     return STARTTLS_BROKEN;
 }
 
-enum starttls_status machine_refused(struct starttls_machine *m, const char *fmt, ...)
+enum starttls_status machine_refused(struct starttls_machine *m, enum starttls_refusal what, const char *fmt, ...)
 {
     va_list args;
 
+    m->refusal = what;
     va_start(args, fmt);
     keep_error(m, fmt, args);
     va_end(args);
@@ -291,11 +297,12 @@ enum starttls_status machine_broken_by(struct starttls_machine *m, const char *w
     return machine_broken(m, "%s: %s", what, base_quote(line.data, line.size, quoted, sizeof(quoted)));
 }
 
-enum starttls_status machine_refused_by(struct starttls_machine *m, const char *what, struct span line)
+enum starttls_status machine_refused_by(struct starttls_machine *m, enum starttls_refusal what, const char *sentence,
+                                        struct span line)
 {
     char quoted[BASE_QUOTE_SIZE];
 
-    return machine_refused(m, "%s: %s", what, base_quote(line.data, line.size, quoted, sizeof(quoted)));
+    return machine_refused(m, what, "%s: %s", sentence, base_quote(line.data, line.size, quoted, sizeof(quoted)));
 }
 
 bool machine_bad_command(struct starttls_machine *m)

@@ -48,6 +48,7 @@ struct starttls_machine {
     bool was_injected;
     bool leaves_rest;  /* with STARTTLS_TARGET: what follows the request is not early data */
     char *error;       /* NULL while nothing is wrong */
+    enum starttls_refusal refusal;
     char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;
     struct buffer early; /* bytes that came with or after the request for a target */
@@ -79,11 +80,13 @@ void machine_say(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2
 
 /* The ends of a conversation that went wrong. The first error is the one that is told. */
 enum starttls_status machine_broken(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
-enum starttls_status machine_refused(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+enum starttls_status machine_refused(struct starttls_machine *m, enum starttls_refusal what, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 /* As machine_broken() and machine_refused(), with the peer's line quoted after `what` and a colon. */
 enum starttls_status machine_broken_by(struct starttls_machine *m, const char *what, struct span line);
-enum starttls_status machine_refused_by(struct starttls_machine *m, const char *what, struct span line);
+enum starttls_status machine_refused_by(struct starttls_machine *m, enum starttls_refusal what, const char *sentence,
+                                        struct span line);
 
 /* Count a refused command; true when it was one too many. */
 MUST_CHECK bool machine_bad_command(struct starttls_machine *m);
@@ -94,6 +97,10 @@ void text_append(struct buffer *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Cut `line` at its first space: the word before it, and what follows the space. `line` without a space is one word
  * and an empty rest; *has_rest tells "word" from "word ". */
 struct span text_word(struct span line, struct span *rest, bool *has_rest);
+
+/* Of a client's line, what may be in a log: its first word, and none of what may be a password, or a URL with a token
+ * in it. Empty where the first word is longer than any verb. */
+struct span text_verb(struct span line);
 
 /* The code of an SMTP reply line ("250-x", "250 x", "250"), or 0. RFC 5321 section 4.2. */
 unsigned text_reply_code(struct span line);

@@ -70,12 +70,12 @@ static enum starttls_status on_reply(struct starttls_machine *m, unsigned code, 
     switch ((enum probe_state)m->state) {
     case PROBE_GREETING:
         if (code != 220)
-            return machine_refused_by(m, "the server does not want to serve", line);
+            return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
         enter(m, PROBE_HELLO);
         return STARTTLS_NEED_MORE;
     case PROBE_HELLO:
         if (code != 250)
-            return machine_refused_by(m, "the server refuses our EHLO", line);
+            return machine_refused_by(m, STARTTLS_REFUSAL_COMMAND, "the server refuses our EHLO", line);
         enter(m, PROBE_GOODBYE);
         return STARTTLS_NEED_MORE;
     case PROBE_GOODBYE:
@@ -116,9 +116,10 @@ static enum starttls_status on_untagged(struct starttls_machine *m, struct span 
 {
     if (m->state == PROBE_GREETING) {
         if (imap_word_is(word, "PREAUTH"))
-            return machine_refused(m, "the server greets with PREAUTH: a session somebody else has logged in");
+            return machine_refused(m, STARTTLS_REFUSAL_COMMAND,
+                                   "the server greets with PREAUTH: a session somebody else has logged in");
         if (imap_word_is(word, "BYE"))
-            return machine_refused_by(m, "the server does not want to serve", line);
+            return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
         if (!imap_word_is(word, "OK"))
             return machine_broken_by(m, "the server's greeting is not one", line);
         enter(m, PROBE_HELLO);
@@ -128,7 +129,7 @@ static enum starttls_status on_untagged(struct starttls_machine *m, struct span 
         return machine_broken(m, "the server sent more than %d untagged responses to one command",
                               STARTTLS_IMAP_UNTAGGED_LINES_MAX);
     if (m->state == PROBE_HELLO && imap_word_is(word, "BYE"))
-        return machine_refused_by(m, "the server says goodbye", line);
+        return machine_refused_by(m, STARTTLS_REFUSAL_GOODBYE, "the server says goodbye", line);
     if (m->state == PROBE_HELLO && imap_word_is(word, "CAPABILITY"))
         while (text.size != 0) {
             struct span rest;
@@ -156,7 +157,7 @@ static enum starttls_status imap_line(struct starttls_machine *m, struct span li
         if (!span_equal(tag, span_of_string("P1")))
             break;
         if (!imap_word_is(word, "OK"))
-            return machine_refused_by(m, "the server refuses CAPABILITY", line);
+            return machine_refused_by(m, STARTTLS_REFUSAL_COMMAND, "the server refuses CAPABILITY", line);
         enter(m, PROBE_GOODBYE);
         return STARTTLS_NEED_MORE;
     case PROBE_GOODBYE:

@@ -149,7 +149,7 @@ static enum starttls_status accept_line(struct starttls_machine *m, struct span 
     /* A browser made to speak to a mail server (X3): no reply a page could read back, one line and the end. */
     if (text_looks_like_http(line, HTTP_LIKENESS_METHOD)) {
         machine_say(m, "500 5.5.1 This is not an HTTP server\r\n");
-        return machine_broken_by(m, "the client speaks HTTP", line);
+        return machine_broken_by(m, "the client speaks HTTP", verb);
     }
     if (is_verb(verb, lmtp ? "LHLO" : "EHLO"))
         return on_hello(m, argument);
@@ -213,6 +213,12 @@ static void connect_start(struct starttls_machine *m)
     connect_enter(m, CONNECT_GREETING);
 }
 
+/* "421 Service not available, closing transmission channel": may answer any command (RFC 5321 section 3.8). */
+static enum starttls_refusal refusal_of(unsigned reply_code, enum starttls_refusal otherwise)
+{
+    return reply_code == 421 ? STARTTLS_REFUSAL_GOODBYE : otherwise;
+}
+
 /* The last line of a reply. Whatever else the server says, STARTTLS it must be: there is no way back to plain text. */
 static enum starttls_status on_reply(struct connect *c, struct span line)
 {
@@ -221,19 +227,21 @@ static enum starttls_status on_reply(struct connect *c, struct span line)
     switch ((enum connect_state)m->state) {
     case CONNECT_GREETING:
         if (c->reply_code != 220)
-            return machine_refused_by(m, "the server does not want to serve", line);
+            return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
         connect_enter(m, m->options.upgrade ? CONNECT_EHLO : CONNECT_READY);
         return m->options.upgrade ? STARTTLS_NEED_MORE : STARTTLS_READY;
     case CONNECT_EHLO:
         if (c->reply_code != 250)
-            return machine_refused_by(m, "the server refuses our EHLO", line);
+            return machine_refused_by(m, refusal_of(c->reply_code, STARTTLS_REFUSAL_COMMAND),
+                                      "the server refuses our EHLO", line);
         if (!c->offers_starttls)
-            return machine_refused(m, "the server does not offer STARTTLS");
+            return machine_refused(m, STARTTLS_REFUSAL_NO_TLS, "the server does not offer STARTTLS");
         connect_enter(m, CONNECT_STARTTLS);
         return STARTTLS_NEED_MORE;
     case CONNECT_STARTTLS:
         if (c->reply_code != 220)
-            return machine_refused_by(m, "the server refuses STARTTLS", line);
+            return machine_refused_by(m, refusal_of(c->reply_code, STARTTLS_REFUSAL_TLS), "the server refuses STARTTLS",
+                                      line);
         connect_enter(m, CONNECT_UPGRADE);
         return STARTTLS_UPGRADE;
     case CONNECT_UPGRADE:
@@ -286,7 +294,11 @@ static void failure_text(enum starttls_failure failure, bool greeted, const char
         [STARTTLS_FAILURE_TARGET_REFUSED] = {"554 5.7.1", "Not allowed"},
         [STARTTLS_FAILURE_TARGET_DOWN] = {"421 4.3.2", "No server answers, try again later"},
         [STARTTLS_FAILURE_TARGET_TIMEOUT] = {"421 4.3.2", "No server answers in time, try again later"},
+        [STARTTLS_FAILURE_TARGET_UNWILLING] = {"421 4.3.2", "The server does not want to serve now, try again later"},
+        [STARTTLS_FAILURE_TARGET_SPEECH] = {"421 4.3.0", "The server's answer is not understood"},
+        [STARTTLS_FAILURE_TARGET_NO_TLS] = {"421 4.7.0", "The server offers no TLS"},
         [STARTTLS_FAILURE_TARGET_TLS] = {"421 4.7.0", "The server's TLS cannot be trusted"},
+        [STARTTLS_FAILURE_IDENTITY] = {"421 4.3.0", "The key that the server asks of us is not available now"},
         [STARTTLS_FAILURE_SHUTDOWN] = {"421 4.3.2", "Shutting down"},
         [STARTTLS_FAILURE_TIMEOUT] = {"421 4.4.2", "Timeout"},
         [STARTTLS_FAILURE_BAD_REQUEST] = {"421 5.5.2", "Not understood"},

@@ -351,11 +351,11 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!s->spoke && text_looks_like_http(arguments, HTTP_LIKENESS_METHOD))
-        return filter_broken_by(&s->f, "the client speaks HTTP", arguments);
+        return filter_broken_by(&s->f, "the client speaks HTTP", text_verb(arguments));
     s->spoke = true;
     verb = take_word(&arguments);
     if (!is_complete && (is_refused(verb) || is_word(verb, "BDAT") || arguments.size == 0))
-        return filter_broken_by(&s->f, "the client sent a command line that is too long", line);
+        return filter_broken_by(&s->f, "the client sent a command line that is too long", text_verb(line));
     if (is_word(verb, "MAIL"))
         command = COMMAND_MAIL;
     if (is_word(verb, "RCPT"))

@@ -33,6 +33,17 @@ enum starttls_status {
     STARTTLS_BROKEN,    /* the peer violated the protocol: flush the output (a last reply) and close */
 };
 
+/* What a server will not do, with STARTTLS_REFUSED. */
+enum starttls_refusal {
+    STARTTLS_REFUSAL_NONE,
+    STARTTLS_REFUSAL_SERVICE, /* its greeting says that it serves nobody, or not us: 554, 421, BYE */
+    STARTTLS_REFUSAL_GOODBYE, /* it said goodbye in the middle of the conversation */
+    STARTTLS_REFUSAL_NO_TLS,  /* it does not offer STARTTLS */
+    STARTTLS_REFUSAL_TLS,     /* it offers STARTTLS, or may, and answered it with a refusal */
+    STARTTLS_REFUSAL_COMMAND, /* a greeting or command of ours that it must take: EHLO, CAPABILITY */
+    STARTTLS_REFUSAL_TARGET,  /* an upstream HTTP proxy: it does not take us to the target */
+};
+
 /* Why the accepted peer is turned away; each protocol has its own words for each (RFC in the source). */
 enum starttls_failure {
     STARTTLS_FAILURE_OVERLOAD,        /* a limit of ours */
@@ -40,10 +51,14 @@ enum starttls_failure {
     STARTTLS_FAILURE_TARGET_REFUSED,  /* not allowed to go there, or not allowed in */
     STARTTLS_FAILURE_TARGET_DOWN,     /* no target answered */
     STARTTLS_FAILURE_TARGET_TIMEOUT,
-    STARTTLS_FAILURE_TARGET_TLS,  /* target refuses or strips TLS, bad chain, wrong name */
-    STARTTLS_FAILURE_SHUTDOWN,    /* we are stopping */
-    STARTTLS_FAILURE_TIMEOUT,     /* the client took too long */
-    STARTTLS_FAILURE_BAD_REQUEST, /* what the client says is not in its protocol */
+    STARTTLS_FAILURE_TARGET_UNWILLING, /* it answers, and does not want to serve */
+    STARTTLS_FAILURE_TARGET_SPEECH,    /* it answers, and not in its protocol */
+    STARTTLS_FAILURE_TARGET_NO_TLS,    /* it offers no TLS, or refuses to begin it: old, or somebody strips it */
+    STARTTLS_FAILURE_TARGET_TLS,       /* its TLS fails, or its certificate is not accepted */
+    STARTTLS_FAILURE_IDENTITY,         /* our own certificate for the target cannot be used: its key is not there */
+    STARTTLS_FAILURE_SHUTDOWN,         /* we are stopping */
+    STARTTLS_FAILURE_TIMEOUT,          /* the client took too long */
+    STARTTLS_FAILURE_BAD_REQUEST,      /* what the client says is not in its protocol */
     STARTTLS_FAILURE_COUNT
 };
 
@@ -93,6 +108,9 @@ void starttls_output_consume(struct starttls_machine *m, size_t size);
 
 /* One sentence about what the peer did, or "" when nothing is wrong. Peer text in it is quoted and clipped. */
 const char *starttls_error(const struct starttls_machine *m);
+
+/* What was refused, with STARTTLS_REFUSED; otherwise NONE. */
+enum starttls_refusal starttls_refusal(const struct starttls_machine *m);
 
 /* Whether the machine broke off because bytes came together with the switch to TLS (an injection, CVE-2011-0411). */
 bool starttls_was_injected(const struct starttls_machine *m);

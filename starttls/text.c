@@ -26,6 +26,16 @@ struct span text_word(struct span line, struct span *rest, bool *has_rest)
     return span_of(line.data, len);
 }
 
+struct span text_verb(struct span line)
+{
+    enum { VERB_BYTES_MAX = 16 };
+    struct span rest;
+    bool has_rest;
+    struct span word = text_word(line, &rest, &has_rest);
+
+    return word.size <= VERB_BYTES_MAX ? word : span_of(NULL, 0);
+}
+
 /* " HTTP/" somewhere in the line: the mark of a request line. */
 static bool names_http_version(struct span line)
 {

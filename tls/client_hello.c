@@ -9,6 +9,7 @@ enum {
     HANDSHAKE_CLIENT_HELLO = 1,
     MESSAGE_HEADER_SIZE = 4, /* type, and 24 bits of length */
     VERSION_AND_RANDOM_SIZE = 2 + 32,
+    EXTENSION_SUPPORTED_GROUPS = 10,
     EXTENSION_SIGNATURE_ALGORITHMS = 13,
 };
 
@@ -47,9 +48,14 @@ static struct span join_records(struct span records, uint8_t *out)
     return span_of(out, size);
 }
 
-static bool find_extension(struct span message, unsigned wanted, struct span *found)
+/* The two parts that are looked at; `extensions` is empty where a hello has none. */
+struct parts {
+    struct span cipher_suites, extensions;
+};
+
+static bool take_parts(struct span message, struct parts *parts)
 {
-    struct span hello, extensions, skipped;
+    struct span hello, skipped;
 
     if (message.size < MESSAGE_HEADER_SIZE || message.data[0] != HANDSHAKE_CLIENT_HELLO)
         return false;
@@ -57,10 +63,22 @@ static bool find_extension(struct span message, unsigned wanted, struct span *fo
     if (!take_vector(&message, MESSAGE_HEADER_SIZE - 1, &hello) || hello.size < VERSION_AND_RANDOM_SIZE)
         return false;
     hello = span_skip(hello, VERSION_AND_RANDOM_SIZE);
-    if (!take_vector(&hello, 1, &skipped) /* legacy_session_id */ ||
-        !take_vector(&hello, 2, &skipped) /* cipher_suites */ ||
-        !take_vector(&hello, 1, &skipped) /* legacy_compression_methods */ || !take_vector(&hello, 2, &extensions))
+    if (!take_vector(&hello, 1, &skipped) /* legacy_session_id */ || !take_vector(&hello, 2, &parts->cipher_suites) ||
+        !take_vector(&hello, 1, &skipped) /* legacy_compression_methods */)
         return false;
+    if (!take_vector(&hello, 2, &parts->extensions))
+        parts->extensions = span_of(NULL, 0);
+    return true;
+}
+
+static bool find_extension(struct span message, unsigned wanted, struct span *found)
+{
+    struct parts parts;
+    struct span extensions;
+
+    if (!take_parts(message, &parts))
+        return false;
+    extensions = parts.extensions;
     while (extensions.size >= 2) {
         unsigned type = (unsigned)extensions.data[0] << 8 | extensions.data[1];
 
@@ -69,6 +87,23 @@ static bool find_extension(struct span message, unsigned wanted, struct span *fo
             return false;
         if (type == wanted)
             return true;
+    }
+    return false;
+}
+
+bool tls_client_hello_list(struct span records, enum tls_hello_list which, uint8_t *space, struct span *list)
+{
+    struct span message = join_records(records, space), extension;
+    struct parts parts;
+
+    switch (which) {
+    case TLS_HELLO_CIPHER_SUITES:
+        if (!take_parts(message, &parts))
+            return false;
+        *list = parts.cipher_suites;
+        return true;
+    case TLS_HELLO_GROUPS:
+        return find_extension(message, EXTENSION_SUPPORTED_GROUPS, &extension) && take_vector(&extension, 2, list);
     }
     return false;
 }

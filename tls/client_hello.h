@@ -7,6 +7,13 @@
 
 #include "base/span.h"
 
+/* A list of the client's: cipher suites (section 4.1.2), or supported_groups (section 4.2.7); two bytes each, most
+ * wanted first. `list` points into `space`, which MUST have room for as many bytes as there are records. False when it
+ * is not there. */
+enum tls_hello_list { TLS_HELLO_CIPHER_SUITES, TLS_HELLO_GROUPS };
+MUST_CHECK bool tls_client_hello_list(struct span records, enum tls_hello_list which, uint8_t *space,
+                                      struct span *list);
+
 /* Whether one of these is among the client's signature_algorithms (section 4.2.3). `records`: from the first byte of
  * the connection on, not protected; the hello may be in several of them. False too when it is not whole. */
 MUST_CHECK bool tls_client_hello_offers(struct span records, const uint16_t *schemes, size_t scheme_count);

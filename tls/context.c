@@ -34,6 +34,14 @@ static const SSLNamedGroup groups[] = {
     ssl_grp_ec_secp521r1,
 };
 
+bool tls_context_has_group(unsigned group)
+{
+    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+        if (groups[i] == (SSLNamedGroup)group)
+            return true;
+    return false;
+}
+
 /* The schemes with RSA-PSS come first, those of ordinary RSA keys before all, so that they can be left out where a
  * token cannot make them. */
 enum { RSAE_SCHEMES = 3, PSS_SCHEMES = 6 };

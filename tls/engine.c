@@ -407,6 +407,11 @@ const char *tls_engine_error(const struct tls_engine *e)
     return e->report.error == NULL ? "" : e->report.error;
 }
 
+bool tls_engine_key_failed(const struct tls_engine *e)
+{
+    return e->report.key_failed;
+}
+
 int tls_engine_alert_sent(const struct tls_engine *e)
 {
     return e->report.alert_sent;

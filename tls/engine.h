@@ -178,6 +178,9 @@ const char *tls_engine_error(const struct tls_engine *e);
 int tls_engine_alert_sent(const struct tls_engine *e);     /* TLS alert number, or -1 */
 int tls_engine_alert_received(const struct tls_engine *e); /* TLS alert number, or -1 */
 
+/* Whether it failed since our own key could not sign: its token is gone, not logged in, or broken. */
+bool tls_engine_key_failed(const struct tls_engine *e);
+
 /* How the peer's certificate was verified, as far as it was. Strings live with the engine. */
 struct tls_verification {
     const char *stopped_path;  /* where the best path stopped (pkix_verdict_stopped_path()); "" when none did */

@@ -149,6 +149,7 @@ struct tls_flood {
 struct tls_report {
     const char *error_name; /* static, or NSS's; "" when there is none */
     char *error;
+    bool key_failed; /* our own key could not sign */
     int alert_sent, alert_received;
     char *stopped_path; /* of the peer's certificate; NULL: none */
     char *warning;      /* of the last verdict; NULL: none */
@@ -292,6 +293,10 @@ MUST_CHECK bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, 
 /* sessions.c: thread-safe, bounded. */
 struct tls_sessions *tls_sessions_create(void);
 void tls_sessions_destroy(struct tls_sessions **sessions);
+
+/* no_common.c: before a failure with this code is told, name it better where the two sides have nothing in common. */
+void tls_no_common_note(struct tls_engine *e, int32_t code);
+bool tls_context_has_group(unsigned group); /* TLS's number for it; one that we do */
 
 /* A session as it is kept: NSS's token, and what verified its peer. */
 struct tls_session {

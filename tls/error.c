@@ -82,9 +82,6 @@ struct sentence {
 };
 
 static const struct sentence sentences[] = {
-    {SSL_ERROR_NO_CYPHER_OVERLAP, "the two sides have no cipher suite and certificate type in common"},
-    {SSL_ERROR_UNSUPPORTED_VERSION, "the peer does not speak a TLS version that is allowed here"},
-    {SSL_ERROR_UNSUPPORTED_SIGNATURE_ALGORITHM, "the two sides have no signature algorithm in common"},
     {SSL_ERROR_NO_CERTIFICATE, "the client gave no certificate, and one is required"},
     {SSL_ERROR_BAD_CLIENT, "the client sent something that TLS does not allow"},
     {SSL_ERROR_BAD_SERVER, "the server sent something that TLS does not allow"},
@@ -160,6 +157,22 @@ static const char *token_says(int32_t code)
     }
 }
 
+/* Of the codes above: our own key could not sign. */
+static bool is_key_failure(int32_t code)
+{
+    switch (code) {
+    case SEC_ERROR_TOKEN_NOT_LOGGED_IN:
+    case SEC_ERROR_NO_TOKEN:
+    case SEC_ERROR_PKCS11_DEVICE_ERROR:
+    case SEC_ERROR_PKCS11_FUNCTION_FAILED:
+    case SEC_ERROR_PKCS11_GENERAL_ERROR:
+    case SSL_ERROR_SIGN_HASHES_FAILURE:
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
 {
     const char *name = PR_ErrorToName(code);
@@ -168,6 +181,8 @@ enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
                            ? " (it had asked for a client certificate, and none of ours fits)"
                            : "";
 
+    e->report.key_failed = e->report.key_failed || is_key_failure(code);
+    tls_no_common_note(e, code);
     if (e->report.error_name[0] != '\0') /* a hook has said it better */
         return tls_engine_fail(e, "", NULL);
     if (e->report.alert_received > TLS_ALERT_CLOSE_NOTIFY) {

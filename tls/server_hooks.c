@@ -152,6 +152,23 @@ static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRU
     return 0; /* the first, and only, name: NSS keeps it, and tells the client that it was looked at */
 }
 
+static void note_no_common_alpn(struct tls_engine *e, struct span offered)
+{
+    char *names, quoted[BASE_QUOTE_SIZE];
+
+    if (offered.size == 0)
+        return;
+    names = base_strndup((const char *)offered.data, offered.size);
+    for (size_t at = 0; at < offered.size; at += 1 + (size_t)offered.data[at])
+        names[at] = ' ';
+    tls_engine_note_error(
+        e, "no_common_alpn",
+        base_printf("the client speaks none of the application protocols (ALPN) of this service, but %s: "
+                    "it is meant for another port, or alpn should name what it speaks",
+                    base_quote(names + 1, offered.size - 1, quoted, sizeof(quoted))));
+    free(names);
+}
+
 /* RFC 7301 section 3.2, and alpaca-attack.com: a client that offers only what we do not speak is refused, not served in
  * the hope that it will notice. Of no length means no_application_protocol to NSS. */
 static SECStatus PR_CALLBACK choose_alpn(void *arg, PRFileDesc *fd, const unsigned char *offered, unsigned size,
@@ -159,7 +176,6 @@ static SECStatus PR_CALLBACK choose_alpn(void *arg, PRFileDesc *fd, const unsign
 {
     const struct tls_context *context = arg;
 
-    (void)fd;
     *chosen_size = 0;
     for (size_t i = 0; i < context->alpn_count; i++) {
         size_t length = strlen(context->alpn[i]);
@@ -173,6 +189,7 @@ static SECStatus PR_CALLBACK choose_alpn(void *arg, PRFileDesc *fd, const unsign
             return SECSuccess;
         }
     }
+    note_no_common_alpn(tls_engine_of(fd), span_of(offered, size));
     return SECSuccess;
 }
 

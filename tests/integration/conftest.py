@@ -58,7 +58,9 @@ class Yett:
         self.configure(configuration)
 
     def configure(self, configuration):
-        settings = f"[yett]\ncontrol = {self.control}\nlog_format = json\nlog_level = info\n"
+        settings = f"[yett]\ncontrol = {self.control}\nlog_format = json\n"
+        if "log_level" not in self.settings:
+            settings += "log_level = info\n"
         if "workers" not in self.settings:
             settings += "workers = 2\n"
         if "intermediates" not in self.settings:

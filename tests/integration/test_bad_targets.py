@@ -13,6 +13,9 @@ from peers import EchoServer, ScriptedServer, client_tls, free_port, server_tls,
 
 SMTP_DOWN = b"421 4.3.2 mx.test No server answers, try again later\r\n"  # RFC 5321 section 3.8, RFC 3463
 SMTP_LATE = b"421 4.3.2 mx.test No server answers in time, try again later\r\n"
+SMTP_NO_TLS = b"421 4.7.0 mx.test The server offers no TLS\r\n"
+SMTP_UNWILLING = b"421 4.3.2 mx.test The server does not want to serve now, try again later\r\n"
+SMTP_SPEECH = b"421 4.3.0 mx.test The server's answer is not understood\r\n"
 SMTP_BAD_TLS = b"421 4.7.0 mx.test The server's TLS cannot be trusted\r\n"
 IMAP_DOWN = b"* BYE [UNAVAILABLE] No server answers, try again later\r\n"  # RFC 5530 section 3
 IMAP_BAD_TLS = b"* BYE [PRIVACYREQUIRED] The server's TLS cannot be trusted\r\n"
@@ -145,24 +148,33 @@ def test_target_that_vanishes_at_each_step_of_starttls(yett, authority, port, pr
                 watch.one_line("target_tls_failed", "target_tls_failed", "handshakes_client_failed_total")
             else:
                 assert got == answer, cut
-                watch.one_line("target_failed", "target_failed", "targets_failed_total", "closed the connection|connection reset")
+                # RST that comes with the answer to connect() is a connection that could not be made.
+                ends = ("target_left", "target_failed") if how == "rst" and not cut else "target_left"
+                watch.one_line("target_failed", ends, "targets_failed_total", "closed the connection|connection reset")
 
 
 STARTTLS_ANSWERS = {
-    "no starttls": (b"220 mx\r\n", b"250 mx\r\n", b"", SMTP_BAD_TLS, "STARTTLS", "negotiations_failed_total"),
-    "refused": (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"454 4.7.0 not now\r\n", SMTP_BAD_TLS, "454",
-                "negotiations_failed_total"),
-    "injected": (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n250 evil\r\n", SMTP_BAD_TLS, "plain text",
-                 "injections_refused_total"),
-    "a greeting of 554": (b"554 go away\r\n", b"", b"", SMTP_BAD_TLS, "554", "negotiations_failed_total"),
-    "an endless line": (b"220 " + b"x" * 100000, b"", b"", SMTP_BAD_TLS, "too long", "negotiations_failed_total"),
-    "imap instead": (b"* OK hi\r\n", b"", b"", SMTP_BAD_TLS, ".", "negotiations_failed_total"),
+    "no starttls": (b"220 mx\r\n", b"250 mx\r\n", b"", SMTP_NO_TLS, "target_no_starttls", "STARTTLS",
+                    "negotiations_failed_total"),
+    "refused": (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"454 4.7.0 not now\r\n", SMTP_NO_TLS,
+                "target_refused_starttls", "454", "negotiations_failed_total"),
+    "injected": (b"220 mx\r\n", b"250-mx\r\n250 STARTTLS\r\n", b"220 go\r\n250 evil\r\n", SMTP_SPEECH,
+                 "target_protocol_error", "plain text", "injections_refused_total"),
+    "a greeting of 554": (b"554 go away\r\n", b"", b"", SMTP_UNWILLING, "target_unwilling", "554",
+                          "negotiations_failed_total"),
+    "421 for ehlo": (b"220 mx\r\n", b"421 stopping\r\n", b"", SMTP_UNWILLING, "target_goodbye", "421",
+                     "negotiations_failed_total"),
+    "an endless line": (b"220 " + b"x" * 100000, b"", b"", SMTP_SPEECH, "target_protocol_error", "too long",
+                        "negotiations_failed_total"),
+    "imap instead": (b"* OK hi\r\n", b"", b"", SMTP_SPEECH, "target_protocol_error", ".", "negotiations_failed_total"),
+    "tls at once": (b"\x16\x03\x03\0\x04", b"", b"", SMTP_SPEECH, "target_protocol_error", "connect_tls should be implicit",
+                    "negotiations_failed_total"),
 }
 
 
 @pytest.mark.parametrize("name", STARTTLS_ANSWERS)
 def test_target_that_answers_starttls_wrongly(yett, authority, port, name):
-    *said, answer, reason, counter = STARTTLS_ANSWERS[name]
+    *said, answer, end, reason, counter = STARTTLS_ANSWERS[name]
 
     def script(connection):
         for step in said:
@@ -172,7 +184,7 @@ def test_target_that_answers_starttls_wrongly(yett, authority, port, name):
     with ScriptedServer(script) as server:
         watch = Watched(yett, connecting("smtp", authority, port, server.port))
         assert hear(port) == (answer, True)
-        watch.one_line("target_failed", "target_failed", counter, reason)
+        watch.one_line("target_failed", end, counter, reason)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2, 3])

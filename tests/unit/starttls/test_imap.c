@@ -276,9 +276,11 @@ static void connect_has_limits(void **state)
 
 static void failure_text_is_a_bye_for_each(void **state)
 {
-    static const char *const want[] = {"* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ", "* BYE [NOPERM] ",
-                                       "* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ", "* BYE [PRIVACYREQUIRED] ",
-                                       "* BYE [UNAVAILABLE] ", "* BYE Timeout", "* BYE Not understood"};
+    static const char *const want[] = {"* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ",     "* BYE [NOPERM] ",
+                                       "* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ",     "* BYE [UNAVAILABLE] ",
+                                       "* BYE [UNAVAILABLE] ", "* BYE [PRIVACYREQUIRED] ", "* BYE [PRIVACYREQUIRED] ",
+                                       "* BYE [UNAVAILABLE] ", "* BYE [UNAVAILABLE] ",     "* BYE Timeout",
+                                       "* BYE Not understood"};
 
     (void)state;
     static_assert(ARRAY_LEN(want) == STARTTLS_FAILURE_COUNT, "one for each");
