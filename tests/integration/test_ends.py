@@ -443,5 +443,6 @@ def test_starttls_is_not_offered_while_the_key_cannot_sign(yett, authority, toke
         wait_until(lambda: re.search(offer, talk((hello, end_of_hello))[1]), "STARTTLS to be offered again", 20 * PATIENCE)
         s, said = talk((hello, end_of_hello), (starttls, rb"\r\n"))
         client_tls(authority).wrap_socket(s, server_hostname="localhost").close()
-    lines = [x for x in scene.running.log_lines("client_tls_failed") if "not offered" in x["reason"]]
-    assert lines and all(x["end"] == "identity_unavailable" and x["fault"] == "here" for x in lines)
+    lines = wait_until(lambda: [x for x in scene.running.log_lines("client_tls_failed") if "not offered" in x["reason"]],
+                       "those who left without STARTTLS", 20 * PATIENCE)
+    assert all(x["end"] == "identity_unavailable" and x["fault"] == "here" for x in lines)
