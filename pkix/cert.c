@@ -73,11 +73,20 @@ static enum pkix_error read_validity(struct span contents, int64_t *not_before, 
     return PKIX_OK;
 }
 
-/* Critical extensions that are understood only in their critical form. The OCSP no-check extension means what we do
- * anyway; the Netscape type is superseded by two extensions that must then be there (checked at the end). */
+/* Extensions that are hints unless they are critical. The OCSP no-check extension means what we do anyway; the Netscape
+ * type is superseded by two extensions that must then be there (checked at the end); CRL distribution points are where
+ * we fetch, and are checked with the rest (pkix/check.c). */
 static bool is_known_when_critical(enum pkix_extension id)
 {
-    return id == PKIX_EXT_OCSP_NOCHECK || id == PKIX_EXT_NETSCAPE_CERT_TYPE;
+    return id == PKIX_EXT_OCSP_NOCHECK || id == PKIX_EXT_NETSCAPE_CERT_TYPE || id == PKIX_EXT_CRL_DISTRIBUTION_POINTS;
+}
+
+/* RFC 5280 section 4.2: what is critical and not understood refuses the certificate. It could say that the certificate
+ * is for nothing we know, as the poison of a precertificate does (RFC 6962 section 3.1). */
+static enum pkix_error unknown_critical(struct pkix_cert *cert, struct span oid)
+{
+    cert->bad_extension = oid;
+    return PKIX_UNKNOWN_CRITICAL_EXTENSION;
 }
 
 static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oid, bool critical, struct span value)
@@ -89,14 +98,18 @@ static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oi
         if (!pkix_oid_is(oid, extension_oids[i]))
             continue;
         if (critical && !understood)
-            return PKIX_UNKNOWN_CRITICAL_EXTENSION;
-        if (understood && ((value.size == 0 && i != PKIX_EXT_OCSP_NOCHECK) || known->present))
+            return unknown_critical(cert, oid);
+        /* A second one could say otherwise (RFC 5280 section 4.2): who reads the first and who reads the last differ.
+         */
+        if (understood && ((value.size == 0 && i != PKIX_EXT_OCSP_NOCHECK) || known->present)) {
+            cert->bad_extension = oid;
             return PKIX_BAD_EXTENSION;
+        }
         if (!known->present)
             *known = (struct pkix_extension_value){.value = value, .present = true, .critical = critical};
         return PKIX_OK;
     }
-    return critical ? PKIX_UNKNOWN_CRITICAL_EXTENSION : PKIX_OK;
+    return critical ? unknown_critical(cert, oid) : PKIX_OK;
 }
 
 static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
@@ -126,7 +139,7 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
     }
     if (cert->extensions[PKIX_EXT_NETSCAPE_CERT_TYPE].critical &&
         !(cert->extensions[PKIX_EXT_BASIC_CONSTRAINTS].present && cert->extensions[PKIX_EXT_EXTENDED_KEY_USAGE].present))
-        return PKIX_UNKNOWN_CRITICAL_EXTENSION;
+        return unknown_critical(cert, pkix_oid(OID_NETSCAPE_CERT_TYPE));
     return PKIX_OK;
 }
 
@@ -147,7 +160,9 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
     enum pkix_error error;
 
     *cert = (struct pkix_cert){.der = der};
-    if (der.size == 0 || der.size > DER_SMALL_SIZE_MAX)
+    if (der.size > DER_SMALL_SIZE_MAX)
+        return PKIX_TOO_LARGE;
+    if (der.size == 0)
         return PKIX_BAD_DER;
     if ((error = pkix_signed_read(der, DER_SMALL, &cert->outer, &tbs)) != PKIX_OK ||
         (error = read_version(&tbs, &cert->version)) != PKIX_OK ||
@@ -162,6 +177,7 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
         return error;
     cert->validity_error = read_validity(cert->validity, &cert->not_before, &cert->not_after);
     error = read_extensions(&tbs, cert);
+    /* Nothing behind what was understood: RFC 5280 knows no further field. */
     return error != PKIX_OK ? error : der_end(&tbs);
 }
 

@@ -63,12 +63,14 @@ struct pkix_cert {
     enum pkix_error validity_error; /* PKIX_BAD_TIME when the two dates could not be read */
     struct span validity;           /* contents */
     struct span extension_list;     /* contents of the SEQUENCE OF Extension; empty when there is none */
+    struct span bad_extension;      /* after PKIX_BAD_EXTENSION and PKIX_UNKNOWN_CRITICAL_EXTENSION of pkix_cert_read():
+                                       which;      contents of its object identifier */
     bool has_unique_id;
     bool has_empty_extensions;
     struct pkix_extension_value extensions[PKIX_EXT_COUNT];
 };
 
-/* PKIX_OK, or why `der` is not a certificate that can be judged: PKIX_BAD_DER, PKIX_BAD_INTEGER,
+/* PKIX_OK, or why `der` is not a certificate that can be judged: PKIX_TOO_LARGE, PKIX_BAD_DER, PKIX_BAD_INTEGER,
  * PKIX_BAD_EXTENSION, PKIX_UNKNOWN_CRITICAL_EXTENSION. On failure *cert holds what was read until then. */
 MUST_CHECK enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert);
 

@@ -4,7 +4,7 @@
 #include "pkix/names.h"
 #include "pkix/oid.h"
 
-enum { TLS_FEATURE_STATUS_REQUEST = 5 };
+enum { TLS_FEATURE_STATUS_REQUEST = 5, TAG_DISTRIBUTION_POINT_NAME = ASN1_CONTEXT_CONSTRUCTED | 0 };
 
 /* RFC 5280 sections 4.1.1.2 and 4.1.2.3: the two algorithm fields say the same. Only the inner one is signed: whoever
  * may choose the outer one could have a signature taken for one by another, weaker algorithm. */
@@ -17,7 +17,8 @@ enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
         (error = pkix_algorithm_read(cert->inner_algorithm, &inner)) != PKIX_OK)
         return error;
     /* The decoded algorithms count, not the bytes: NULL and absent parameters mean the same. */
-    if (outer.key_type != inner.key_type || outer.digest != inner.digest || outer.padding != inner.padding)
+    if (outer.key_type != inner.key_type || outer.digest != inner.digest || outer.padding != inner.padding ||
+        outer.salt_size != inner.salt_size)
         return PKIX_SIGNATURE_ALGORITHM_MISMATCH;
     return pkix_algorithm_check(&outer, cert->outer.signature);
 }
@@ -227,6 +228,33 @@ static enum pkix_error check_access_info(const struct pkix_cert *cert)
     return PKIX_OK;
 }
 
+/* RFC 5280 section 4.2.1.13. A critical one binds us to what it says: every point has a name that lists can be fetched
+ * from or compared with. One for some reasons only, or whose list another authority makes, is not used, and so not
+ * understood. When it is not critical it is a hint, which may be wrong. */
+static enum pkix_error check_distribution_points(const struct pkix_cert *cert)
+{
+    const struct pkix_extension_value *points = &cert->extensions[PKIX_EXT_CRL_DISTRIBUTION_POINTS];
+    struct der list;
+
+    if (!points->present || !points->critical)
+        return PKIX_OK;
+    if (der_enter_only(points->value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return PKIX_BAD_EXTENSION;
+    while (!der_at_end(&list)) {
+        struct der point, name;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &point) != PKIX_OK)
+            return PKIX_BAD_EXTENSION;
+        if (!der_next_is(&point, TAG_DISTRIBUTION_POINT_NAME))
+            return PKIX_UNKNOWN_CRITICAL_EXTENSION;
+        if (der_enter(&point, TAG_DISTRIBUTION_POINT_NAME, &name) != PKIX_OK || der_at_end(&name))
+            return PKIX_BAD_EXTENSION;
+        if (!der_at_end(&point))
+            return PKIX_UNKNOWN_CRITICAL_EXTENSION;
+    }
+    return PKIX_OK;
+}
+
 /* RFC 5280 section 6.1.3 (a) (2): both ends belong to it. Anchors, too: who retires a root by its date means it. */
 static enum pkix_error check_dates(const struct pkix_cert *cert, int64_t time)
 {
@@ -255,8 +283,8 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     if (error != PKIX_OK)
         return error;
     if ((error = check_basic_constraints(cert, check)) != PKIX_OK ||
-        (error = check_extended_key_usage(cert, check)) != PKIX_OK ||
-        (error = check_access_info(cert)) != PKIX_OK)
+        (error = check_extended_key_usage(cert, check)) != PKIX_OK || (error = check_access_info(cert)) != PKIX_OK ||
+        (error = check_distribution_points(cert)) != PKIX_OK)
         return error;
     return check_dates(cert, check->time);
 }

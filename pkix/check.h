@@ -29,7 +29,7 @@ struct pkix_check {
 };
 
 /* All of the below, in order: distrust, dates' encoding, signature algorithm, key, issuer name, key usage,
- * basic constraints, extended key usage, critical access information, dates. */
+ * basic constraints, extended key usage, access information, critical CRL distribution points, dates. */
 MUST_CHECK enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struct pkix_check *check);
 
 /* Both algorithm fields say the same known, strong algorithm. */

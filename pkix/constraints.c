@@ -1,9 +1,17 @@
 /* see pkix/constraints.h */
 #include "pkix/constraints.h"
-#include "pkix/names.h"
+#include "pkix/dn.h"
+#include "pkix/dn_compare.h"
 #include "pkix/oid.h"
 
-enum { TAG_PERMITTED = ASN1_CONTEXT_CONSTRUCTED | 0, TAG_EXCLUDED = ASN1_CONTEXT_CONSTRUCTED | 1 };
+#include <stdlib.h>
+
+enum { COMPARISONS_PER_DN_BYTE = 4 }; /* a byte folded and normalised takes as long as so many short names compared */
+enum {
+    TAG_PERMITTED = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_EXCLUDED = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_OTHER_NAME_VALUE = ASN1_CONTEXT_CONSTRUCTED | 0,
+};
 enum subtree { SUBTREE_PERMITTED, SUBTREE_EXCLUDED };
 
 /* What is asked of one name at a time. */
@@ -11,6 +19,8 @@ struct constraint_check {
     struct span permitted; /* contents of the tagged element; empty when absent */
     struct span excluded;
     unsigned *comparisons_left;
+    bool is_utf8_mailbox; /* the mail address is an SmtpUTF8Mailbox's */
+    struct pkix_constraint_breach *breach;
 };
 
 /* Whether `name` ends in `suffix` and, if it is longer, has a label boundary there. */
@@ -78,6 +88,16 @@ static bool local_part_equal(struct span a, struct span b, enum subtree subtree)
     return subtree == SUBTREE_PERMITTED ? span_equal(a, b) : span_equal_nocase(a, b);
 }
 
+/* A constraint without '@': a host, with a leading dot the domain without its own name, empty everything. */
+static enum pkix_error match_mail_domain(struct span domain, struct span constraint, bool *matches)
+{
+    if (!pkix_dns_id_valid(constraint, PKIX_DNS_CONSTRAINT))
+        return PKIX_BAD_DER;
+    *matches = constraint.size == 0 ||
+               (constraint.data[0] == '.' ? host_is_under(domain, constraint) : span_equal_nocase(domain, constraint));
+    return PKIX_OK;
+}
+
 static enum pkix_error match_email(struct span name, struct span constraint, enum subtree subtree, bool *matches)
 {
     struct span local, domain, constraint_local, constraint_domain;
@@ -90,11 +110,33 @@ static enum pkix_error match_email(struct span name, struct span constraint, enu
         *matches = local_part_equal(local, constraint_local, subtree) && span_equal_nocase(domain, constraint_domain);
         return PKIX_OK;
     }
-    if (!pkix_dns_id_valid(constraint, PKIX_DNS_CONSTRAINT))
-        return PKIX_BAD_DER;
-    *matches = constraint.size == 0 || (constraint.data[0] == '.' ? host_is_under(domain, constraint)
-                                                                  : span_equal_nocase(domain, constraint));
-    return PKIX_OK;
+    return match_mail_domain(domain, constraint, matches);
+}
+
+/* SmtpUTF8Mailbox ::= [0] EXPLICIT UTF8String, an otherName (RFC 9598). Section 6: it is held to the rfc822Name
+ * constraints. Otherwise whoever is kept from "@victim.example" writes the same mailbox in the other type. The domain
+ * is of A-labels there, too; one that is not cannot be compared. */
+static enum pkix_error match_utf8_mailbox(struct span mailbox, struct span constraint, enum subtree subtree,
+                                          bool *matches)
+{
+    struct span local, domain, constraint_local, constraint_domain;
+    const uint8_t *at = NULL;
+
+    for (size_t i = 0; i < mailbox.size; i++)
+        at = mailbox.data[i] == '@' ? mailbox.data + i : at;
+    if (at == NULL || at == mailbox.data)
+        return PKIX_NAME_CONSTRAINT_VIOLATION;
+    local = span_of(mailbox.data, (size_t)(at - mailbox.data));
+    domain = span_skip(mailbox, local.size + 1);
+    if (!pkix_dns_id_valid(domain, PKIX_DNS_PRESENTED) || domain.data[0] == '*')
+        return PKIX_NAME_CONSTRAINT_VIOLATION;
+    if (constraint.size != 0 && memchr(constraint.data, '@', constraint.size) != NULL) {
+        if (!pkix_email_split(constraint, &constraint_local, &constraint_domain))
+            return PKIX_BAD_DER;
+        *matches = local_part_equal(local, constraint_local, subtree) && span_equal_nocase(domain, constraint_domain);
+        return PKIX_OK;
+    }
+    return match_mail_domain(domain, constraint, matches);
 }
 
 /* RFC 5280: a URI constraint is a host ("host.example") or, with a leading dot, a domain without its own name. A URI
@@ -115,66 +157,68 @@ static enum pkix_error match_uri(struct span name, struct span constraint, bool 
     return PKIX_OK;
 }
 
-/* AttributeTypeAndValue of equal type and equal value bytes; UTF8String and PrintableString of the same bytes are the
- * same text. No case or space folding. */
-static bool attributes_equal(struct der *a, struct der *b)
+/* A value of a string type that is no text of it has no spelling to be compared by. */
+static bool note_text(void *ctx, struct span oid, unsigned tag, struct span value)
 {
-    struct der in_a, in_b;
-    struct span oid_a, oid_b, value_a, value_b;
-    unsigned tag_a, tag_b;
+    bool *is_text = ctx;
+    char *text;
 
-    if (der_enter(a, ASN1_SEQUENCE, &in_a) != PKIX_OK || der_enter(b, ASN1_SEQUENCE, &in_b) != PKIX_OK ||
-        der_read(&in_a, ASN1_OID, &oid_a) != PKIX_OK || der_read(&in_b, ASN1_OID, &oid_b) != PKIX_OK ||
-        der_read_any(&in_a, &tag_a, &value_a, NULL) != PKIX_OK || der_read_any(&in_b, &tag_b, &value_b, NULL) != PKIX_OK)
+    (void)oid;
+    if (tag != ASN1_UTF8_STRING && tag != ASN1_PRINTABLE_STRING && tag != ASN1_IA5_STRING &&
+        tag != ASN1_TELETEX_STRING && tag != ASN1_BMP_STRING && tag != ASN1_UNIVERSAL_STRING)
+        return true;
+    text = pkix_dn_value_utf8(tag, value);
+    *is_text = *is_text && text != NULL;
+    free(text);
+    return true;
+}
+
+static bool charge(unsigned *comparisons_left, size_t count)
+{
+    if (count > *comparisons_left) {
+        *comparisons_left = 0;
         return false;
-    return der_at_end(&in_a) && der_at_end(&in_b) && span_equal(oid_a, oid_b) && span_equal(value_a, value_b) &&
-           (tag_a == tag_b || (tag_a == ASN1_UTF8_STRING && tag_b == ASN1_PRINTABLE_STRING) ||
-            (tag_a == ASN1_PRINTABLE_STRING && tag_b == ASN1_UTF8_STRING));
-}
-
-/* Whether the constraint's relative names are the first ones of `name`. Both are contents of a Name. */
-static enum pkix_error match_directory_prefix(struct der name, struct der constraint, bool *matches)
-{
-    *matches = false;
-    while (!der_at_end(&constraint)) {
-        struct der rdn, constraint_rdn;
-
-        if (der_enter(&constraint, ASN1_SET, &constraint_rdn) != PKIX_OK)
-            return PKIX_BAD_DER;
-        if (der_at_end(&name))
-            return PKIX_OK;
-        if (der_enter(&name, ASN1_SET, &rdn) != PKIX_OK)
-            return PKIX_BAD_DER;
-        do {
-            if (!attributes_equal(&rdn, &constraint_rdn))
-                return PKIX_OK;
-        } while (!der_at_end(&rdn) && !der_at_end(&constraint_rdn));
-        if (!der_at_end(&rdn) || !der_at_end(&constraint_rdn))
-            return PKIX_OK;
     }
-    *matches = true;
-    return PKIX_OK;
+    *comparisons_left -= (unsigned)count;
+    return true;
 }
 
-/* `name` and `constraint` are contents of the explicit tag: a whole Name. */
-static enum pkix_error match_directory(struct span name, struct span constraint, enum subtree subtree, bool *matches)
+/* Whole Names. The constraint's relative names are the first ones of the name, compared as RFC 5280 section 7.1 has it:
+ * a prohibition that another case, string type or blank evades is none. What cannot be compared is not permitted, and
+ * is excluded. */
+static enum pkix_error match_directory(const struct constraint_check *check, struct span name, struct span constraint,
+                                       enum subtree subtree, bool *matches)
 {
     struct der name_rdns, constraint_rdns;
+    struct span name_contents, constraint_contents;
+    bool is_text = true;
+    size_t size;
+    uint8_t *form;
 
     if (der_enter_only(name, ASN1_SEQUENCE, DER_SMALL, &name_rdns) != PKIX_OK ||
         der_enter_only(constraint, ASN1_SEQUENCE, DER_SMALL, &constraint_rdns) != PKIX_OK)
         return PKIX_BAD_DER;
-    if (subtree == SUBTREE_PERMITTED)
-        return match_directory_prefix(name_rdns, constraint_rdns, matches);
-    /* Excluding needs a comparison that knows all spellings of a name. We have none: only "no name at all" is exact. */
-    if (!der_at_end(&constraint_rdns))
-        return PKIX_NAME_CONSTRAINT_VIOLATION;
-    *matches = !der_at_end(&name_rdns);
+    name_contents = span_of(name_rdns.next, (size_t)(name_rdns.end - name_rdns.next));
+    constraint_contents = span_of(constraint_rdns.next, (size_t)(constraint_rdns.end - constraint_rdns.next));
+    /* The usual case, in the bytes: elements that are well formed end where those of the beginning do. */
+    *matches = constraint_contents.size <= name_contents.size &&
+               span_equal(span_of(name_contents.data, constraint_contents.size), constraint_contents);
+    if (*matches)
+        return PKIX_OK;
+    if (!charge(check->comparisons_left, COMPARISONS_PER_DN_BYTE * (name.size + constraint.size)))
+        return PKIX_LIMIT_EXCEEDED;
+    if (!pkix_dn_visit(name, note_text, &is_text) || !pkix_dn_visit(constraint, note_text, &is_text))
+        return PKIX_BAD_DER;
+    form = is_text ? pkix_dn_form(name, &size) : NULL;
+    if (form == NULL)
+        return subtree == SUBTREE_EXCLUDED ? PKIX_NAME_CONSTRAINT_VIOLATION : PKIX_OK;
+    free(form);
+    *matches = pkix_dn_within(constraint, name);
     return PKIX_OK;
 }
 
-static enum pkix_error match_name(enum pkix_general_name type, struct span name, struct span constraint,
-                                  enum subtree subtree, bool *matches)
+static enum pkix_error match_name(const struct constraint_check *check, enum pkix_general_name type, struct span name,
+                                  struct span constraint, enum subtree subtree, bool *matches)
 {
     switch (type) {
     case PKIX_GN_DNS:
@@ -182,9 +226,10 @@ static enum pkix_error match_name(enum pkix_general_name type, struct span name,
     case PKIX_GN_IP:
         return match_ip(name, constraint, matches);
     case PKIX_GN_EMAIL:
-        return match_email(name, constraint, subtree, matches);
+        return check->is_utf8_mailbox ? match_utf8_mailbox(name, constraint, subtree, matches)
+                                      : match_email(name, constraint, subtree, matches);
     case PKIX_GN_DIRECTORY:
-        return match_directory(name, constraint, subtree, matches);
+        return match_directory(check, name, constraint, subtree, matches);
     case PKIX_GN_URI:
         return match_uri(name, constraint, matches);
     case PKIX_GN_OTHER:
@@ -208,10 +253,21 @@ static enum pkix_error read_subtree(struct der *subtrees, enum pkix_general_name
     return der_end(&subtree);
 }
 
+static enum pkix_error broken(const struct constraint_check *check, enum pkix_constraint_rule rule,
+                              enum pkix_general_name type, struct span name, struct span base)
+{
+    *check->breach = (struct pkix_constraint_breach){.type = type, .name = name, .rule = rule, .base = base};
+    return PKIX_NAME_CONSTRAINT_VIOLATION;
+}
+
+/* RFC 5280 section 6.1.4 (g): within one of the permitted subtrees of its type, if there is any, and within none of the
+ * excluded ones. Which order they are looked at in does not matter: both must hold. */
 static enum pkix_error check_subtrees(const struct constraint_check *check, enum subtree subtree,
                                       enum pkix_general_name name_type, struct span name)
 {
-    struct der subtrees = der_over(subtree == SUBTREE_PERMITTED ? check->permitted : check->excluded, DER_SMALL);
+    const bool excluding = subtree == SUBTREE_EXCLUDED;
+    struct der subtrees = der_over(excluding ? check->excluded : check->permitted, DER_SMALL);
+    struct span base_of_type = span_of(NULL, 0);
     bool any_of_type = false, any_match = false;
 
     while (!der_at_end(&subtrees)) {
@@ -222,21 +278,25 @@ static enum pkix_error check_subtrees(const struct constraint_check *check, enum
 
         if ((error = read_subtree(&subtrees, &type, &base)) != PKIX_OK)
             return error;
-        if (*check->comparisons_left == 0)
+        if (!charge(check->comparisons_left, 1))
             return PKIX_LIMIT_EXCEEDED;
-        --*check->comparisons_left;
         if (type != name_type)
             continue;
         any_of_type = true;
-        if ((error = match_name(type, name, base, subtree, &matches)) != PKIX_OK)
+        base_of_type = base;
+        error = match_name(check, type, name, base, subtree, &matches);
+        if (error == PKIX_NAME_CONSTRAINT_VIOLATION) /* it cannot be compared */
+            return broken(check, excluding ? PKIX_CONSTRAINT_EXCLUDED : PKIX_CONSTRAINT_NOT_PERMITTED, type, name,
+                          base);
+        if (error != PKIX_OK)
             return error;
         any_match = any_match || matches;
-        if (matches && subtree == SUBTREE_EXCLUDED)
-            return PKIX_NAME_CONSTRAINT_VIOLATION;
+        if (matches && excluding)
+            return broken(check, PKIX_CONSTRAINT_EXCLUDED, type, name, base);
     }
-    if (subtree == SUBTREE_PERMITTED && any_of_type && !any_match)
-        return PKIX_NAME_CONSTRAINT_VIOLATION;
-    return PKIX_OK;
+    return !excluding && any_of_type && !any_match
+               ? broken(check, PKIX_CONSTRAINT_NOT_PERMITTED, name_type, name, base_of_type)
+               : PKIX_OK;
 }
 
 static enum pkix_error check_name(const struct constraint_check *check, enum pkix_general_name type, struct span name)
@@ -244,6 +304,30 @@ static enum pkix_error check_name(const struct constraint_check *check, enum pki
     enum pkix_error error = check_subtrees(check, SUBTREE_PERMITTED, type, name);
 
     return error != PKIX_OK ? error : check_subtrees(check, SUBTREE_EXCLUDED, type, name);
+}
+
+/* An otherName that is a mailbox: its UTF-8. */
+static bool read_utf8_mailbox(struct span other_name, struct span *mailbox)
+{
+    struct der d = der_over(other_name, DER_SMALL), wrapper;
+    struct span oid;
+
+    return der_read(&d, ASN1_OID, &oid) == PKIX_OK && pkix_oid_is(oid, OID_SMTP_UTF8_MAILBOX) &&
+           der_enter(&d, TAG_OTHER_NAME_VALUE, &wrapper) == PKIX_OK && der_at_end(&d) &&
+           der_read(&wrapper, ASN1_UTF8_STRING, mailbox) == PKIX_OK && der_at_end(&wrapper);
+}
+
+/* By its own type, and a mailbox by that of mail addresses (RFC 9598 section 6). */
+static enum pkix_error check_other_name(const struct constraint_check *check, struct span other_name)
+{
+    struct constraint_check as_mail = *check;
+    enum pkix_error error = check_name(check, PKIX_GN_OTHER, other_name);
+    struct span mailbox;
+
+    if (error != PKIX_OK || !read_utf8_mailbox(other_name, &mailbox))
+        return error;
+    as_mail.is_utf8_mailbox = true;
+    return check_name(&as_mail, PKIX_GN_EMAIL, mailbox);
 }
 
 static enum pkix_error check_alternative_names(const struct constraint_check *check, const struct pkix_cert *cert,
@@ -260,7 +344,7 @@ static enum pkix_error check_alternative_names(const struct constraint_check *ch
         if ((error = pkix_general_name_read(&names, &type, &name)) != PKIX_OK)
             return error;
         *has_server_name = *has_server_name || type == PKIX_GN_DNS || type == PKIX_GN_IP;
-        error = check_name(check, type, name);
+        error = type == PKIX_GN_OTHER ? check_other_name(check, name) : check_name(check, type, name);
     }
     return error;
 }
@@ -269,14 +353,18 @@ static enum pkix_error check_common_name(const struct constraint_check *check, u
 {
     uint8_t address[16];
     size_t address_size;
+    enum pkix_error error;
 
     if (tag != ASN1_PRINTABLE_STRING && tag != ASN1_UTF8_STRING && tag != ASN1_TELETEX_STRING)
         return PKIX_OK;
     if (pkix_dns_id_valid(value, PKIX_DNS_PRESENTED))
         return check_name(check, PKIX_GN_DNS, value);
-    if (pkix_ip_parse(value, address, &address_size) && address_size == 4)
-        return check_name(check, PKIX_GN_IP, span_of(address, address_size));
-    return PKIX_OK;
+    if (!pkix_ip_parse(value, address, &address_size) || address_size != 4)
+        return PKIX_OK;
+    error = check_name(check, PKIX_GN_IP, span_of(address, address_size));
+    if (error == PKIX_NAME_CONSTRAINT_VIOLATION) /* the address ends with this function */
+        *check->breach = (struct pkix_constraint_breach){.type = PKIX_GN_DNS, .name = value};
+    return error;
 }
 
 /* Mail addresses and host names in the subject, for certificates that have no alternative names of the kind. */
@@ -332,16 +420,28 @@ static enum pkix_error read_constraints(struct span constraints, struct constrai
     return PKIX_OK;
 }
 
-enum pkix_error pkix_constraints_check(struct span constraints, const struct pkix_cert *cert,
-                                       enum pkix_common_name common_name, unsigned *comparisons_left)
+/* RFC 5280 section 4.2.1.10: the subject counts when there is one. An empty one is no name. */
+static enum pkix_error check_subject(const struct constraint_check *check, const struct pkix_cert *cert)
 {
-    struct constraint_check check = {.comparisons_left = comparisons_left};
+    struct der rdns;
+
+    if (der_enter_only(cert->subject, ASN1_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
+        return PKIX_BAD_DER;
+    return der_at_end(&rdns) ? PKIX_OK : check_name(check, PKIX_GN_DIRECTORY, cert->subject);
+}
+
+enum pkix_error pkix_constraints_check(struct span constraints, const struct pkix_cert *cert,
+                                       enum pkix_common_name common_name, unsigned *comparisons_left,
+                                       struct pkix_constraint_breach *breach)
+{
+    struct constraint_check check = {.comparisons_left = comparisons_left, .breach = breach};
     bool has_san, has_server_name;
     enum pkix_error error;
 
+    *breach = (struct pkix_constraint_breach){.rule = PKIX_CONSTRAINT_UNKNOWN};
     if ((error = read_constraints(constraints, &check)) != PKIX_OK ||
         (error = check_alternative_names(&check, cert, &has_san, &has_server_name)) != PKIX_OK ||
-        (error = check_name(&check, PKIX_GN_DIRECTORY, cert->subject)) != PKIX_OK)
+        (error = check_subject(&check, cert)) != PKIX_OK)
         return error;
     return check_subject_attributes(&check, cert, !has_san,
                                     common_name == PKIX_COMMON_NAME_CONSTRAINED && !has_server_name);

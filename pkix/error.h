@@ -17,6 +17,8 @@
 #define PKIX_ERROR_LIST(X)                                                                                             \
     X(PKIX_OK, "ok", 0, "the certificate is valid")                                                                    \
     X(PKIX_BAD_DER, "bad_der", SEC_ERROR_BAD_DER, "the encoding is not valid DER")                                     \
+    X(PKIX_TOO_LARGE, "too_large", SEC_ERROR_BAD_DER,                                                                  \
+      "the certificate is larger than 65,535 bytes, which are the most that are taken")                                \
     X(PKIX_BAD_INTEGER, "bad_integer", SEC_ERROR_BAD_DER, "an integer is not encoded as DER asks")                     \
     X(PKIX_BAD_TIME, "bad_time", SEC_ERROR_INVALID_TIME, "a date is not encoded as RFC 5280 asks")                     \
     X(PKIX_BAD_EXTENSION, "bad_extension", SEC_ERROR_EXTENSION_VALUE_INVALID,                                          \

@@ -4,7 +4,16 @@
 
 #include <stdio.h>
 
-enum { EC_POINT_UNCOMPRESSED = 0x04, RSA_EXPONENT_BYTES_MAX = 5, RSA_EXPONENT_BITS_MAX = 33 };
+enum {
+    EC_POINT_UNCOMPRESSED = 0x04,
+    RSA_EXPONENT_BYTES_MAX = 5,
+    RSA_EXPONENT_BITS_MAX = 33,
+    PSS_SALT_SIZE_DEFAULT = 20,
+    PSS_SALT_NUMBER_BYTES_MAX = 2,
+    TAG_PSS_HASH = ASN1_CONTEXT_CONSTRUCTED | 0,
+    TAG_PSS_MASK = ASN1_CONTEXT_CONSTRUCTED | 1,
+    TAG_PSS_SALT = ASN1_CONTEXT_CONSTRUCTED | 2,
+};
 
 struct curve_row {
     enum pkix_oid oid;
@@ -24,35 +33,16 @@ struct algorithm_row {
 };
 
 static const struct algorithm_row algorithms[] = {
-    {OID_ECDSA_SHA256, {PKIX_KEY_EC, PKIX_SHA256, PKIX_PADDING_NONE}},
-    {OID_RSA_SHA256, {PKIX_KEY_RSA, PKIX_SHA256, PKIX_PADDING_PKCS1}},
-    {OID_ECDSA_SHA384, {PKIX_KEY_EC, PKIX_SHA384, PKIX_PADDING_NONE}},
-    {OID_RSA_SHA384, {PKIX_KEY_RSA, PKIX_SHA384, PKIX_PADDING_PKCS1}},
-    {OID_ECDSA_SHA512, {PKIX_KEY_EC, PKIX_SHA512, PKIX_PADDING_NONE}},
-    {OID_RSA_SHA512, {PKIX_KEY_RSA, PKIX_SHA512, PKIX_PADDING_PKCS1}},
-    {OID_ECDSA_SHA1, {PKIX_KEY_EC, PKIX_SHA1, PKIX_PADDING_NONE}},
-    {OID_RSA_SHA1, {PKIX_KEY_RSA, PKIX_SHA1, PKIX_PADDING_PKCS1}},
-    {OID_RSA_SHA1_OIW, {PKIX_KEY_RSA, PKIX_SHA1, PKIX_PADDING_PKCS1}},
+    {OID_ECDSA_SHA256, {PKIX_KEY_EC, PKIX_SHA256, PKIX_PADDING_NONE, 0}},
+    {OID_RSA_SHA256, {PKIX_KEY_RSA, PKIX_SHA256, PKIX_PADDING_PKCS1, 0}},
+    {OID_ECDSA_SHA384, {PKIX_KEY_EC, PKIX_SHA384, PKIX_PADDING_NONE, 0}},
+    {OID_RSA_SHA384, {PKIX_KEY_RSA, PKIX_SHA384, PKIX_PADDING_PKCS1, 0}},
+    {OID_ECDSA_SHA512, {PKIX_KEY_EC, PKIX_SHA512, PKIX_PADDING_NONE, 0}},
+    {OID_RSA_SHA512, {PKIX_KEY_RSA, PKIX_SHA512, PKIX_PADDING_PKCS1, 0}},
+    {OID_ECDSA_SHA1, {PKIX_KEY_EC, PKIX_SHA1, PKIX_PADDING_NONE, 0}},
+    {OID_RSA_SHA1, {PKIX_KEY_RSA, PKIX_SHA1, PKIX_PADDING_PKCS1, 0}},
+    {OID_RSA_SHA1_OIW, {PKIX_KEY_RSA, PKIX_SHA1, PKIX_PADDING_PKCS1, 0}},
 };
-
-/* RSASSA-PSS-params (RFC 4055 section 3.1): digest H, MGF1 with H, salt as long as H's output, trailer by default;
- * with the NULL in both hash identifiers. Any other spelling is refused, so that no parameter is ever interpreted. */
-#define PSS_PARAMS(digest_byte, salt_byte)                                                                             \
-    "\x30\x34\xa0\x0f\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" digest_byte "\x05\x00"                          \
-    "\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02"     \
-    digest_byte "\x05\x00\xa2\x03\x02\x01" salt_byte
-enum { PSS_PARAMS_SIZE = 54 };
-
-static const struct {
-    const char *params;
-    enum pkix_digest digest;
-} pss_params[] = {
-    {PSS_PARAMS("\x01", "\x20"), PKIX_SHA256},
-    {PSS_PARAMS("\x02", "\x30"), PKIX_SHA384},
-    {PSS_PARAMS("\x03", "\x40"), PKIX_SHA512},
-};
-
-static_assert(sizeof(PSS_PARAMS("\x01", "\x20")) - 1 == PSS_PARAMS_SIZE, "RFC 4055 gives 54 bytes");
 
 size_t pkix_digest_size(enum pkix_digest digest)
 {
@@ -147,17 +137,76 @@ enum pkix_error pkix_key_read(struct span spki, struct pkix_key *key)
     return PKIX_UNSUPPORTED_KEY;
 }
 
-static enum pkix_error read_pss(const struct der *params, struct pkix_algorithm *algorithm)
+/* The hash of an AlgorithmIdentifier, whose parameters are NULL or absent (RFC 4055 section 2.1). SHA-1, the default of
+ * every field, is none of them. */
+static bool read_pss_hash(struct der *d, enum pkix_digest *digest)
 {
-    struct span all = span_of(params->next, (size_t)(params->end - params->next));
+    static const struct {
+        enum pkix_oid oid;
+        enum pkix_digest digest;
+    } hashes[] = {{OID_SHA256, PKIX_SHA256}, {OID_SHA384, PKIX_SHA384}, {OID_SHA512, PKIX_SHA512}};
+    struct der algorithm;
+    struct span oid, null;
+    bool present;
 
-    for (unsigned i = 0; i < ARRAY_LEN(pss_params); i++) {
-        if (span_equal(all, span_of(pss_params[i].params, PSS_PARAMS_SIZE))) {
-            *algorithm = (struct pkix_algorithm){PKIX_KEY_RSA, pss_params[i].digest, PKIX_PADDING_PSS};
-            return PKIX_OK;
+    if (der_enter(d, ASN1_SEQUENCE, &algorithm) != PKIX_OK || der_read(&algorithm, ASN1_OID, &oid) != PKIX_OK ||
+        der_read_optional(&algorithm, ASN1_NULL, &null, &present) != PKIX_OK || null.size != 0 ||
+        !der_at_end(&algorithm) || !der_at_end(d))
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(hashes); i++) {
+        if (pkix_oid_is(oid, hashes[i].oid)) {
+            *digest = hashes[i].digest;
+            return true;
         }
     }
-    return PKIX_WEAK_SIGNATURE_ALGORITHM;
+    return false;
+}
+
+/* MGF1 with a hash. */
+static bool read_pss_mask(struct der *d, enum pkix_digest *digest)
+{
+    struct der algorithm;
+    struct span oid;
+
+    return der_enter(d, ASN1_SEQUENCE, &algorithm) == PKIX_OK && der_at_end(d) &&
+           der_read(&algorithm, ASN1_OID, &oid) == PKIX_OK && pkix_oid_is(oid, OID_MGF1) &&
+           read_pss_hash(&algorithm, digest);
+}
+
+/* INTEGER: no salt is longer than a modulus. Whether it has room is for those who know the key (pkix/signature.c). */
+static bool read_pss_salt(struct der *d, unsigned *size)
+{
+    struct span number;
+
+    *size = 0;
+    if (der_read_integer(d, &number) != PKIX_OK || !der_at_end(d) || (number.data[0] & 0x80) != 0 ||
+        number.size > PSS_SALT_NUMBER_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < number.size; i++)
+        *size = *size << 8 | number.data[i];
+    return *size != PSS_SALT_SIZE_DEFAULT; /* DER does not write a default */
+}
+
+/* RSASSA-PSS-params (RFC 4055 section 3.1): hash [0], mask [1], salt length [2] DEFAULT 20, trailer [3] DEFAULT 1. One
+ * hash for both uses: a mask of a weaker hash than the signature's would be what is attacked. The salt may have any
+ * length, as OpenSSL makes it as long as the modulus allows: its verification depends on no secret. */
+static enum pkix_error read_pss(struct der *params, struct pkix_algorithm *algorithm)
+{
+    struct der fields, field;
+    enum pkix_digest hash, mask;
+    unsigned salt_size = PSS_SALT_SIZE_DEFAULT;
+
+    if (der_enter(params, ASN1_SEQUENCE, &fields) != PKIX_OK || der_end(params) != PKIX_OK ||
+        der_enter(&fields, TAG_PSS_HASH, &field) != PKIX_OK || !read_pss_hash(&field, &hash) ||
+        der_enter(&fields, TAG_PSS_MASK, &field) != PKIX_OK || !read_pss_mask(&field, &mask) || mask != hash)
+        return PKIX_WEAK_SIGNATURE_ALGORITHM;
+    if (der_next_is(&fields, TAG_PSS_SALT) &&
+        (der_enter(&fields, TAG_PSS_SALT, &field) != PKIX_OK || !read_pss_salt(&field, &salt_size)))
+        return PKIX_WEAK_SIGNATURE_ALGORITHM;
+    if (!der_at_end(&fields)) /* no other trailer than the default */
+        return PKIX_WEAK_SIGNATURE_ALGORITHM;
+    *algorithm = (struct pkix_algorithm){PKIX_KEY_RSA, hash, PKIX_PADDING_PSS, salt_size};
+    return PKIX_OK;
 }
 
 enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm *algorithm)

@@ -1,8 +1,9 @@
 /* pkix/key.h: public keys and signature algorithms, and which of them are good enough.
  *
- * Taken: RSA of 2,048 to 8,192 bits (in whole bytes) with an odd exponent of 3 to 2^33, P-256, P-384, P-521; PKCS #1 v1.5, PSS (three
- * exact parameter sets) and ECDSA with SHA-256, -384 and -512. Explicit curve parameters are never read: that is the
- * defence against CVE-2020-0601 and CVE-2022-0778. No cryptography is done here. */
+ * Taken: RSA of 2,048 to 8,192 bits (in whole bytes) with an odd exponent of 3 to 2^33, P-256, P-384, P-521; PKCS #1
+ * v1.5, PSS (with one hash for both its uses, and any length of salt) and ECDSA with SHA-256, -384 and -512. Explicit
+ * curve parameters are never read: that is the defence against CVE-2020-0601 and CVE-2022-0778. No cryptography is done
+ * here. */
 #ifndef YETT_PKIX_KEY_H
 #define YETT_PKIX_KEY_H
 
@@ -28,6 +29,7 @@ struct pkix_algorithm {
     enum pkix_key_type key_type;
     enum pkix_digest digest;
     enum pkix_padding padding;
+    unsigned salt_size; /* PSS: bytes */
 };
 
 /* Read and judge a SubjectPublicKeyInfo (whole element). PKIX_WEAK_KEY, PKIX_UNSUPPORTED_KEY,

@@ -5,6 +5,7 @@
 #include "pkix/lint_form.h"
 #include "pkix/lint_names.h"
 #include "pkix/names.h"
+#include "pkix/nss_crypto.h"
 #include "pkix/oid.h"
 
 enum {
@@ -24,9 +25,12 @@ static bool is_critical(const struct pkix_cert *cert, enum pkix_extension id)
     return has(cert, id) && cert->extensions[id].critical;
 }
 
-/* RFC 5280 section 4.1.2.2: positive, at most 20 octets. */
-static const char *lint_serial(const struct pkix_cert *cert)
+/* RFC 5280 section 4.1.2.2: positive, at most 20 octets. An anchor was configured, whatever number it gave itself: real
+ * roots have 0. */
+static const char *lint_serial(const struct pkix_cert *cert, enum pkix_lint_place place)
 {
+    if (place == PKIX_LINT_ANCHOR)
+        return NULL;
     if ((cert->serial.data[0] & 0x80) != 0)
         return "the serial number is negative";
     if (cert->serial.size == 1 && cert->serial.data[0] == 0)
@@ -176,6 +180,9 @@ static bool lists_any_usage(const struct pkix_cert *cert)
 
 static const char *lint_leaf(const struct pkix_cert *cert, enum pkix_purpose purpose)
 {
+    /* The only key of a path by which nothing is verified on the way to it: of the others the signatures tell. */
+    if (!pkix_nss_takes_key(cert->spki))
+        return "the leaf's public key is no key: its point is not on its curve";
     /* Of every profile, but not of a leaf that is an anchor (pkix/check.c). */
     if (has(cert, PKIX_EXT_KEY_USAGE) && pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN) == PKIX_OK)
         return "a leaf's key may sign certificates";
@@ -202,7 +209,7 @@ const char *pkix_lint(const struct pkix_cert *cert, enum pkix_lint_place place, 
 {
     const char *broken;
 
-    if ((broken = lint_structure(cert)) != NULL || (broken = lint_serial(cert)) != NULL ||
+    if ((broken = lint_structure(cert)) != NULL || (broken = lint_serial(cert, place)) != NULL ||
         (broken = lint_key_ids(cert, place, signer)) != NULL || (broken = lint_criticality(cert, place)) != NULL ||
         (broken = lint_access_info(cert)) != NULL || (broken = lint_key(cert)) != NULL ||
         (broken = pkix_lint_form(cert, place)) != NULL || (broken = pkix_lint_names(cert)) != NULL)

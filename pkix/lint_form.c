@@ -161,8 +161,12 @@ static const char *lint_algorithm(const struct pkix_cert *cert)
     if (!span_equal(cert->inner_algorithm, cert->outer.algorithm))
         return "the two signature algorithm identifiers are not the same bytes";
     /* What is not known was refused before, or is an anchor's own signature, which nobody relies on. */
-    if (pkix_algorithm_read(cert->inner_algorithm, &algorithm) != PKIX_OK || algorithm.padding == PKIX_PADDING_PSS)
+    if (pkix_algorithm_read(cert->inner_algorithm, &algorithm) != PKIX_OK)
         return NULL;
+    if (algorithm.padding == PKIX_PADDING_PSS) /* CA/Browser Forum BR section 7.1.3.2.1 */
+        return algorithm.salt_size == pkix_digest_size(algorithm.digest)
+                   ? NULL
+                   : "the salt of the RSA-PSS signature is not as long as its hash";
     if (der_read(&d, ASN1_OID, &oid) != PKIX_OK || der_read_optional(&d, ASN1_NULL, &null, &present) != PKIX_OK)
         return "the signature algorithm identifier is malformed";
     return present == (algorithm.padding == PKIX_PADDING_PKCS1)
@@ -202,40 +206,39 @@ static const char *lint_basic_constraints(const struct pkix_cert *cert)
     return !is_ca && path_length >= 0 ? "there is a path length without cA" : NULL;
 }
 
-/* PolicyInformation ::= SEQUENCE { policyIdentifier, policyQualifiers SEQUENCE SIZE (1..MAX) OPTIONAL } */
-static bool policy_information_read(struct der *list, struct span *oid)
+/* PolicyInformation ::= SEQUENCE { policyIdentifier, policyQualifiers SEQUENCE SIZE (1..MAX) OPTIONAL }. RFC 5280
+ * section 4.2.1.4 defines two kinds of qualifiers, and with anyPolicy allows no other. */
+static const char *lint_policy_information(struct der *list)
 {
-    struct der information, qualifiers, qualifier;
-    struct span id;
+    static const char *const malformed = "the qualifiers of a certificate policy are malformed or none";
+    struct der information;
+    struct span oid, qualifiers;
 
-    if (der_enter(list, ASN1_SEQUENCE, &information) != PKIX_OK || der_read(&information, ASN1_OID, oid) != PKIX_OK)
-        return false;
+    if (der_enter(list, ASN1_SEQUENCE, &information) != PKIX_OK || der_read(&information, ASN1_OID, &oid) != PKIX_OK)
+        return malformed;
     if (der_at_end(&information))
-        return true;
-    if (der_enter(&information, ASN1_SEQUENCE, &qualifiers) != PKIX_OK || !der_at_end(&information) ||
-        der_at_end(&qualifiers))
-        return false;
-    while (!der_at_end(&qualifiers))
-        if (der_enter(&qualifiers, ASN1_SEQUENCE, &qualifier) != PKIX_OK ||
-            der_read(&qualifier, ASN1_OID, &id) != PKIX_OK || der_read_any(&qualifier, NULL, NULL, NULL) != PKIX_OK ||
-            der_end(&qualifier) != PKIX_OK)
-            return false;
-    return true;
+        return NULL;
+    if (der_read(&information, ASN1_SEQUENCE, &qualifiers) != PKIX_OK || !der_at_end(&information) ||
+        qualifiers.size == 0)
+        return malformed;
+    return pkix_policy_qualifiers_known(qualifiers)
+               ? NULL
+               : "a qualifier of a certificate policy is malformed, or neither a CPS pointer nor a user notice";
 }
 
 static const char *lint_policy_qualifiers(const struct pkix_cert *cert)
 {
-    struct span value, oid;
+    struct span value;
     struct der list;
+    const char *broken = NULL;
 
     if (!pkix_cert_extension(cert, PKIX_EXT_CERTIFICATE_POLICIES, &value))
         return NULL;
     if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK)
         return "the certificate policies are malformed";
-    while (!der_at_end(&list))
-        if (!policy_information_read(&list, &oid))
-            return "the qualifiers of a certificate policy are malformed or none";
-    return NULL;
+    while (broken == NULL && !der_at_end(&list))
+        broken = lint_policy_information(&list);
+    return broken;
 }
 
 /* The path's certificates have passed this; its anchor has not, whose policies do not matter otherwise. */
@@ -327,6 +330,78 @@ static const char *lint_sct_list(const struct pkix_cert *cert)
                : "the list of certificate timestamps is malformed";
 }
 
+/* The value of an extension that is not remembered; size 0: it is not there, or empty. */
+static struct span find_extension(const struct pkix_cert *cert, enum pkix_oid wanted)
+{
+    struct der list = der_over(cert->extension_list, DER_SMALL);
+
+    while (!der_at_end(&list)) {
+        struct der extension;
+        struct span oid, value;
+        bool critical;
+
+        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK ||
+            der_read_optional_boolean(&extension, &critical) != PKIX_OK ||
+            der_read(&extension, ASN1_OCTET_STRING, &value) != PKIX_OK)
+            break;
+        if (pkix_oid_is(oid, wanted))
+            return value;
+    }
+    return span_of(NULL, 0);
+}
+
+/* RFC 5280 section 4.2.1.8: Attribute ::= SEQUENCE { type, values SET }, at least one. */
+static const char *lint_directory_attributes(const struct pkix_cert *cert)
+{
+    static const char *const malformed = "the subject directory attributes are malformed or none";
+    struct span value = find_extension(cert, OID_SUBJECT_DIRECTORY_ATTRIBUTES), oid, values;
+    struct der list, attribute;
+
+    if (value.data == NULL)
+        return NULL;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return malformed;
+    while (!der_at_end(&list))
+        if (der_enter(&list, ASN1_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
+            der_read(&attribute, ASN1_SET, &values) != PKIX_OK || values.size == 0 || !der_at_end(&attribute))
+            return malformed;
+    return NULL;
+}
+
+/* RFC 5280 section 4.2.2.2: AccessDescription ::= SEQUENCE { method, location GeneralName }, at least one. */
+static const char *lint_subject_info_access(const struct pkix_cert *cert)
+{
+    static const char *const malformed = "the subject information access is malformed or none";
+    struct span value = find_extension(cert, OID_SUBJECT_INFO_ACCESS), oid, location;
+    struct der list, description;
+    enum pkix_general_name type;
+
+    if (value.data == NULL)
+        return NULL;
+    if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
+        return malformed;
+    while (!der_at_end(&list))
+        if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
+            der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
+            pkix_general_name_read(&description, &type, &location) != PKIX_OK || !der_at_end(&description) ||
+            pkix_lint_general_name(type, location) != NULL)
+            return malformed;
+    return NULL;
+}
+
+/* RFC 5280 section 4.2.1.7. */
+static const char *lint_issuer_alternative_names(const struct pkix_cert *cert)
+{
+    struct span value = find_extension(cert, OID_ISSUER_ALT_NAME);
+    struct der names;
+
+    if (value.data == NULL)
+        return NULL;
+    return der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &names) == PKIX_OK && general_names_valid(&names)
+               ? NULL
+               : "the issuer's alternative names are malformed or none";
+}
+
 /* RFC 5280 sections 4.2.1.5, 4.2.1.10, 4.2.1.11 and 4.2.1.14: these speak of the certificates that a CA issues. */
 static const char *lint_authority_extensions(const struct pkix_cert *cert)
 {
@@ -349,6 +424,9 @@ const char *pkix_lint_form(const struct pkix_cert *cert, enum pkix_lint_place pl
                                                               lint_basic_constraints,
                                                               lint_policy_extensions,
                                                               lint_sct_list,
+                                                              lint_directory_attributes,
+                                                              lint_subject_info_access,
+                                                              lint_issuer_alternative_names,
                                                               lint_distribution_points};
     const char *broken = NULL;
 

@@ -131,18 +131,45 @@ static bool is_mailbox(struct span text)
     return pkix_dns_id_valid(domain, PKIX_DNS_PRESENTED) && domain.data[0] != '*';
 }
 
-/* Not relative: a scheme, and something behind it (RFC 5280 section 4.2.1.6). */
+static bool is_scheme(struct span text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+              (i != 0 && ((c >= '0' && c <= '9') || (c != '\0' && strchr("+-.", c) != NULL)))))
+            return false;
+    }
+    return text.size != 0;
+}
+
+/* Schemes whose URIs have an authority; without one they are relative to whatever is read (RFC 3986 section 5.4.2). */
+static bool wants_authority(struct span scheme)
+{
+    static const char *const schemes[] = {"http", "https", "ftp", "ldap", "ldaps"};
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++)
+        if (span_equal_nocase(scheme, span_of_string(schemes[i])))
+            return true;
+    return false;
+}
+
+/* RFC 5280 section 4.2.1.6: not relative; a scheme and something behind it, and an authority that is there names a
+ * host. LDAP's may be empty, which means a directory that the reader knows (RFC 4516 section 2). */
 static bool is_absolute_uri(struct span text)
 {
     const uint8_t *colon = is_visible_ascii(text) ? memchr(text.data, ':', text.size) : NULL;
+    struct span scheme, rest, host;
 
-    if (colon == NULL || colon == text.data || colon + 1 == text.data + text.size)
+    if (colon == NULL)
         return false;
-    for (const uint8_t *c = text.data; c < colon; c++)
-        if (!((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') ||
-              (c != text.data && ((*c >= '0' && *c <= '9') || strchr("+-.", *c) != NULL))))
-            return false;
-    return true;
+    scheme = span_of(text.data, (size_t)(colon - text.data));
+    rest = span_skip(text, scheme.size + 1);
+    if (!is_scheme(scheme) || rest.size == 0)
+        return false;
+    if (rest.size < 2 || rest.data[0] != '/' || rest.data[1] != '/')
+        return !wants_authority(scheme);
+    return pkix_uri_host(text, &host) || span_starts_with_nocase(scheme, "ldap");
 }
 
 /* A dNSName as RFC 1034 section 3.5 has it: no underscores. */

@@ -165,11 +165,20 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
         break;
     case PKIX_PADDING_PSS:
         check.mechanism = row->pss;
-        pss = (CK_RSA_PKCS_PSS_PARAMS){row->digest, row->mgf, pkix_digest_size(algorithm.digest)};
+        pss = (CK_RSA_PKCS_PSS_PARAMS){row->digest, row->mgf, algorithm.salt_size};
         check.params = (SECItem){.type = siBuffer, .data = (unsigned char *)&pss, .len = sizeof(pss)};
         break;
     }
     return verify_with_key(keys, spki, &check);
+}
+
+bool pkix_nss_takes_key(struct span spki)
+{
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    SCOPED_PUBLIC_KEY key = public_key_of(spki);
+
+    /* NSS looks at a point when it makes an object of the key. The object goes with the key. */
+    return slot != NULL && key != NULL && PK11_ImportPublicKey(slot, key, PR_FALSE) != CK_INVALID_HANDLE;
 }
 
 bool pkix_nss_digest(enum pkix_digest digest, struct span data, uint8_t *out)

@@ -16,6 +16,10 @@ struct pkix_nss_keys; /* pkix/nss_keys.h */
 MUST_CHECK enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span spki,
                                            struct pkix_nss_keys *keys);
 
+/* Whether NSS can use the public key: what a signature check finds out about an issuer's key, for a key that has signed
+ * nothing. A point that is not on its curve is refused. */
+MUST_CHECK bool pkix_nss_takes_key(struct span spki);
+
 /* Hash `data`; `out` has room for pkix_digest_size(digest) bytes. False when NSS fails. */
 MUST_CHECK bool pkix_nss_digest(enum pkix_digest digest, struct span data, uint8_t *out);
 

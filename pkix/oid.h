@@ -8,6 +8,8 @@
 #define PKIX_OID_LIST(X)                                                                                               \
     X(OID_KEY_USAGE, 3, "\x55\x1d\x0f")                                                                                \
     X(OID_SUBJECT_ALT_NAME, 3, "\x55\x1d\x11")                                                                         \
+    X(OID_SUBJECT_DIRECTORY_ATTRIBUTES, 3, "\x55\x1d\x09")                                                             \
+    X(OID_ISSUER_ALT_NAME, 3, "\x55\x1d\x12")                                                                          \
     X(OID_BASIC_CONSTRAINTS, 3, "\x55\x1d\x13")                                                                        \
     X(OID_CRL_NUMBER, 3, "\x55\x1d\x14")                                                                               \
     X(OID_REASON_CODE, 3, "\x55\x1d\x15")                                                                              \
@@ -32,6 +34,11 @@
     X(OID_SERVER_AUTH, 8, "\x2b\x06\x01\x05\x05\x07\x03\x01")                                                          \
     X(OID_CLIENT_AUTH, 8, "\x2b\x06\x01\x05\x05\x07\x03\x02")                                                          \
     X(OID_OCSP_SIGNING, 8, "\x2b\x06\x01\x05\x05\x07\x03\x09")                                                         \
+    X(OID_SMTP_UTF8_MAILBOX, 8, "\x2b\x06\x01\x05\x05\x07\x08\x09")                                                    \
+    X(OID_QUALIFIER_CPS, 8, "\x2b\x06\x01\x05\x05\x07\x02\x01")                                                        \
+    X(OID_QUALIFIER_USER_NOTICE, 8, "\x2b\x06\x01\x05\x05\x07\x02\x02")                                                \
+    X(OID_SUBJECT_INFO_ACCESS, 8, "\x2b\x06\x01\x05\x05\x07\x01\x0b")                                                  \
+    X(OID_MS_UPN, 10, "\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03")                                                      \
     X(OID_AD_OCSP, 8, "\x2b\x06\x01\x05\x05\x07\x30\x01")                                                              \
     X(OID_AD_CA_ISSUERS, 8, "\x2b\x06\x01\x05\x05\x07\x30\x02")                                                        \
     X(OID_OCSP_BASIC, 9, "\x2b\x06\x01\x05\x05\x07\x30\x01\x01")                                                       \
@@ -56,6 +63,7 @@
     X(OID_P384, 5, "\x2b\x81\x04\x00\x22")                                                                             \
     X(OID_P521, 5, "\x2b\x81\x04\x00\x23")                                                                             \
     X(OID_RSA_ENCRYPTION, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01")                                                   \
+    X(OID_MGF1, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08")                                                             \
     X(OID_RSA_SHA1, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05")                                                         \
     X(OID_RSA_SHA1_OIW, 5, "\x2b\x0e\x03\x02\x1d")                                                                     \
     X(OID_RSA_PSS, 9, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a")                                                          \

@@ -37,15 +37,30 @@ static bool read_policy_oid(struct der *d, struct span *oid)
     return der_read(d, ASN1_OID, oid) == PKIX_OK && pkix_oid_is_well_formed(*oid);
 }
 
-/* PolicyInformation ::= SEQUENCE { OBJECT IDENTIFIER, SEQUENCE OPTIONAL } */
-static bool read_information(struct der *list, struct span *oid)
+bool pkix_policy_qualifiers_known(struct span qualifiers)
+{
+    struct der list = der_over(qualifiers, DER_SMALL), qualifier;
+    struct span id;
+
+    while (!der_at_end(&list)) {
+        if (der_enter(&list, ASN1_SEQUENCE, &qualifier) != PKIX_OK || der_read(&qualifier, ASN1_OID, &id) != PKIX_OK ||
+            der_read_any(&qualifier, NULL, NULL, NULL) != PKIX_OK || der_end(&qualifier) != PKIX_OK)
+            return false;
+        if (!pkix_oid_is(id, OID_QUALIFIER_CPS) && !pkix_oid_is(id, OID_QUALIFIER_USER_NOTICE))
+            return false;
+    }
+    return true;
+}
+
+/* PolicyInformation ::= SEQUENCE { OBJECT IDENTIFIER, SEQUENCE OPTIONAL }. In *qualifiers the contents of the second.
+ */
+static bool read_information(struct der *list, struct span *oid, struct span *qualifiers)
 {
     struct der information;
-    struct span qualifiers;
     bool present;
 
     return der_enter(list, ASN1_SEQUENCE, &information) == PKIX_OK && read_policy_oid(&information, oid) &&
-           der_read_optional(&information, ASN1_SEQUENCE, &qualifiers, &present) == PKIX_OK &&
+           der_read_optional(&information, ASN1_SEQUENCE, qualifiers, &present) == PKIX_OK &&
            der_end(&information) == PKIX_OK;
 }
 
@@ -53,7 +68,7 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
 {
     static const char malformed[] = "its certificatePolicies are malformed",
                       twice[] = "its certificatePolicies have one policy twice";
-    struct span value, oid;
+    struct span value, oid, qualifiers;
     struct der list;
 
     policies->count = 0;
@@ -65,8 +80,16 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
     if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
         return PKIX_BAD_POLICY;
     while (!der_at_end(&list)) {
-        if (!read_information(&list, &oid))
+        if (!read_information(&list, &oid, &qualifiers))
             return PKIX_BAD_POLICY;
+        /* RFC 5280 section 4.2.1.4: a critical extension is interpreted, its qualifiers included, or the certificate is
+         * refused. They could restrict what the policy means. */
+        if (cert->extensions[PKIX_EXT_CERTIFICATE_POLICIES].critical && !pkix_policy_qualifiers_known(qualifiers)) {
+            *what =
+                "its certificatePolicies are critical, and a qualifier is neither a CPS pointer nor a user notice (RFC "
+                "5280 section 4.2.1.4)";
+            return PKIX_BAD_POLICY;
+        }
         if (pkix_oid_is(oid, OID_ANY_POLICY)) {
             if (policies->any) {
                 *what = twice;

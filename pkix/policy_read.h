@@ -4,7 +4,7 @@
  * Each reader gives PKIX_OK (the extension may be absent), PKIX_BAD_POLICY when it is malformed or says what the RFC
  * forbids, or PKIX_LIMIT_EXCEEDED when there is more of it than is looked at; then *what (static) says which rule.
  * Spans borrow the certificate. Qualifiers are for people to read (RFC 9618 section 3.3 recommends not to return them):
- * they have to be a SEQUENCE, and nobody looks inside. */
+ * they have to be a SEQUENCE, and only in a critical extension are they looked at, for kinds that RFC 5280 knows. */
 #ifndef YETT_PKIX_POLICY_READ_H
 #define YETT_PKIX_POLICY_READ_H
 
@@ -48,6 +48,10 @@ MUST_CHECK enum pkix_error pkix_policy_constraints_read(const struct pkix_cert *
                                                         struct pkix_policy_constraints *constraints, const char **what);
 MUST_CHECK enum pkix_error pkix_inhibit_any_policy_read(const struct pkix_cert *cert, unsigned *skip_certs,
                                                         const char **what);
+
+/* Whether each of policyQualifiers (contents) is well formed and of one of the two kinds that RFC 5280 section 4.2.1.4
+ * has. */
+bool pkix_policy_qualifiers_known(struct span qualifiers);
 
 /* An order of object identifiers, for sorting and searching. */
 int pkix_policy_compare(struct span a, struct span b);

@@ -87,6 +87,7 @@ static void note_tried(struct pkix_search *s, enum pkix_error error, struct fail
                                                      .what = failure.what,
                                                      .culprit = failure.culprit,
                                                      .required_by = failure.required_by,
+                                                     .breach = s->breach,
                                                      .revoked = s->revoked};
 }
 
@@ -190,7 +191,7 @@ static enum pkix_error check_constraints_of(struct pkix_search *s, struct span c
                                                 ? PKIX_COMMON_NAME_CONSTRAINED
                                                 : PKIX_COMMON_NAME_IGNORED;
         enum pkix_error error =
-            pkix_constraints_check(constraints, s->path.steps[i].cert, common_name, &s->comparisons_left);
+            pkix_constraints_check(constraints, s->path.steps[i].cert, common_name, &s->comparisons_left, &s->breach);
 
         if (error == PKIX_LIMIT_EXCEEDED)
             return out_of_limits(s, "comparisons of names");

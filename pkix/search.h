@@ -17,6 +17,7 @@
 #define YETT_PKIX_SEARCH_H
 
 #include "pkix/check.h"
+#include "pkix/constraints.h"
 #include "pkix/policy.h"
 #include "pkix/revoked.h"
 #include "pkix/signature_cache.h"
@@ -61,7 +62,8 @@ struct pkix_tried {
     unsigned culprit; /* index on the path of the certificate to blame */
     unsigned required_by; /* PKIX_POLICY_MISSING: index of the certificate that requires a policy, or
                              PKIX_POLICY_REQUESTED */
-    struct pkix_revoked_note revoked; /* PKIX_REVOKED */
+    struct pkix_constraint_breach breach; /* PKIX_NAME_CONSTRAINT_VIOLATION */
+    struct pkix_revoked_note revoked;     /* PKIX_REVOKED */
 };
 
 struct pkix_signature_memo {
@@ -125,7 +127,8 @@ struct pkix_search {
     struct pkix_policy_outcome policies; /* of the complete path looked at last: the one found, after PKIX_OK */
     const struct pkix_ev_root *ev;       /* the pair by which that path is extended validation, or NULL */
     uint64_t deadline_ms; /* 0: none */
-    unsigned constrained; /* index of the certificate that last broke name constraints */
+    unsigned constrained; /* index of the certificate that last broke name constraints, and how */
+    struct pkix_constraint_breach breach;
     bool exhausted;       /* a limit was met: nothing more is tried */
     const char *limit_met; /* which, in words (static) */
     bool dead;            /* distrust or revocation below: no other issuer helps */

@@ -75,10 +75,18 @@ static bool ecdsa_possible(struct span signature, const struct pkix_key *key)
     return pkix_ecdsa_read(signature, &r, &s) && is_below(r, order) && is_below(s, order);
 }
 
-/* As long as the modulus (CVE-2021-43527), and a number below it. */
-static bool rsa_possible(struct span signature, const struct pkix_key *key)
+/* RFC 8017 section 9.1.2: hash, salt and two bytes fit into one bit less than the modulus has. */
+static bool salt_fits(const struct pkix_algorithm *algorithm, const struct pkix_key *key)
 {
-    return signature.size == (key->bits + 7) / 8 && is_below(without_leading_zeros(signature), key->modulus);
+    return algorithm->padding != PKIX_PADDING_PSS ||
+           (key->bits - 1 + 7) / 8 >= pkix_digest_size(algorithm->digest) + algorithm->salt_size + 2;
+}
+
+/* As long as the modulus (CVE-2021-43527), and a number below it. */
+static bool rsa_possible(struct span signature, const struct pkix_algorithm *algorithm, const struct pkix_key *key)
+{
+    return salt_fits(algorithm, key) && signature.size == (key->bits + 7) / 8 &&
+           is_below(without_leading_zeros(signature), key->modulus);
 }
 
 static unsigned cost_of_key(const struct pkix_key *key)
@@ -103,8 +111,9 @@ enum pkix_error pkix_signature_look(const struct pkix_signed *statement, struct 
         (error = pkix_algorithm_check(&algorithm, statement->signature)) != PKIX_OK ||
         (error = pkix_key_read(spki, &key)) != PKIX_OK)
         return error;
-    if (key.type != algorithm.key_type || !(key.type == PKIX_KEY_EC ? ecdsa_possible(statement->signature, &key)
-                                                                    : rsa_possible(statement->signature, &key)))
+    if (key.type != algorithm.key_type ||
+        !(key.type == PKIX_KEY_EC ? ecdsa_possible(statement->signature, &key)
+                                  : rsa_possible(statement->signature, &algorithm, &key)))
         return PKIX_BAD_SIGNATURE;
     *cost_us = cost_of_key(&key) + (unsigned)(statement->data.size / BYTES_HASHED_PER_US);
     return PKIX_OK;

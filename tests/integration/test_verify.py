@@ -212,6 +212,26 @@ def test_profile(pki):
     assert answer["detail"].endswith(": a host name is not a host name"), answer
 
 
+@pytest.mark.parametrize("salt", [0, 20, 32, "max"])
+def test_rsa_pss_with_any_salt(pki, salt, tmp_path):
+    """openssl signs with the longest salt that the modulus allows; strict wants one as long as the hash."""
+    def sign(name, *options):
+        openssl("req", "-new", "-key", tmp_path / "rsa.key", "-subj", f"/CN={name}", "-out", tmp_path / f"{name}.csr")
+        openssl("x509", "-req", "-in", tmp_path / f"{name}.csr", "-out", tmp_path / f"{name}.pem", "-sha256", "-days", "9",
+                "-sigopt", "rsa_padding_mode:pss", "-sigopt", f"rsa_pss_saltlen:{salt}",
+                "-extfile", tmp_path / f"{name}.ext", *options)
+        return tmp_path / f"{name}.pem"
+    openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", tmp_path / "rsa.key")
+    (tmp_path / "ca.ext").write_text("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\n"
+                                     "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
+    (tmp_path / "host.ext").write_text("subjectAltName=DNS:host\nauthorityKeyIdentifier=keyid\n")
+    ca = sign("ca", "-signkey", tmp_path / "rsa.key")
+    host = sign("host", "-CA", ca, "-CAkey", tmp_path / "rsa.key", "-set_serial", "2")
+    assert verdict("--trust", ca, "--name", "dns:host", host)["chain"][0]["signature"] == "rsa-pss-sha256"
+    answer = verdict("--trust", ca, "--profile", "strict", host, error=None if salt == 32 else "rule_violation")
+    assert salt == 32 or "salt" in answer["detail"]
+
+
 def test_pin(pki):
     def pin(path):
         return hashlib.sha256(openssl("pkey", "-pubin", "-outform", "DER",

@@ -278,6 +278,7 @@ static void cve_2021_41581_constraints_that_end_too_early(void **state)
     struct span whole =
         builder_constraints(builder_join(email("@"), email("alice@.")), builder_join(dns("."), uri("")));
     struct cert_spec leaf = builder_client("alice", 2, "ca", 1);
+    struct pkix_constraint_breach breach;
     struct pkix_cert cert;
 
     (void)state;
@@ -288,8 +289,9 @@ static void cve_2021_41581_constraints_that_end_too_early(void **state)
         unsigned comparisons = 1000;
         uint8_t *copy = base_memdup(whole.data, size);
 
-        assert_int_equal(pkix_constraints_check(span_of(copy, size), &cert, PKIX_COMMON_NAME_IGNORED, &comparisons),
-                         PKIX_BAD_DER);
+        assert_int_equal(
+            pkix_constraints_check(span_of(copy, size), &cert, PKIX_COMMON_NAME_IGNORED, &comparisons, &breach),
+            PKIX_BAD_DER);
         free(copy);
     }
 }

@@ -2,6 +2,7 @@
 #include "incident.h"
 #include "pkix/key.h"
 #include "pkix/nss_crypto.h"
+#include "pkix/signature.h"
 #include "pkix/search.h"
 
 #include <setjmp.h>
@@ -251,6 +252,82 @@ static void cve_2021_43527_bigsig_pss_signature_of_the_wrong_size(void **state)
     }
 }
 
+/* RSASSA-PSS-params (RFC 4055 section 3.1) out of hashes (whole AlgorithmIdentifiers) and the rest of the fields. */
+static struct span pss_params(struct span hash, struct span mask_hash, struct span rest)
+{
+    struct span mask = builder_tlv(ASN1_SEQUENCE, builder_oid(OID_MGF1), mask_hash, builder_end);
+
+    return builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, hash, builder_end), builder_tlv(0xa1, mask, builder_end), rest,
+                       builder_end);
+}
+
+static struct span salt_of(unsigned size)
+{
+    return builder_tlv(0xa2, builder_integer(size), builder_end);
+}
+
+/* One hash for both uses; a salt of any length that the modulus has room for. */
+static void pss_parameters_table(void **state)
+{
+    struct span sha256 = builder_tlv(ASN1_SEQUENCE, builder_oid(OID_SHA256), builder_tlv(ASN1_NULL, builder_end),
+                                     builder_end),
+                bare = builder_tlv(ASN1_SEQUENCE, builder_oid(OID_SHA256), builder_end),
+                sha512 = builder_tlv(ASN1_SEQUENCE, builder_oid(OID_SHA512), builder_tlv(ASN1_NULL, builder_end),
+                                     builder_end),
+                sha1 =
+                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_SHA1), builder_tlv(ASN1_NULL, builder_end), builder_end),
+                none = span_of(NULL, 0);
+    const struct {
+        const char *what;
+        struct span params;
+        enum pkix_error read;
+        unsigned salt_size;
+        enum pkix_error look; /* at a signature of 2,048 bits */
+    } table[] = {
+        {"as long as the hash", pss_params(sha256, sha256, salt_of(32)), PKIX_OK, 32, PKIX_OK},
+        {"no salt", pss_params(sha256, sha256, salt_of(0)), PKIX_OK, 0, PKIX_OK},
+        {"the default", pss_params(sha256, sha256, none), PKIX_OK, 20, PKIX_OK},
+        {"the longest", pss_params(sha256, sha256, salt_of(222)), PKIX_OK, 222, PKIX_OK},
+        {"too long", pss_params(sha256, sha256, salt_of(223)), PKIX_OK, 223, PKIX_BAD_SIGNATURE},
+        {"the longest of SHA-512", pss_params(sha512, sha512, salt_of(190)), PKIX_OK, 190, PKIX_OK},
+        {"too long for SHA-512", pss_params(sha512, sha512, salt_of(191)), PKIX_OK, 191, PKIX_BAD_SIGNATURE},
+        {"without NULL", pss_params(bare, bare, salt_of(32)), PKIX_OK, 32, PKIX_OK},
+        {"the default, written", pss_params(sha256, sha256, salt_of(20)), PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"negative", pss_params(sha256, sha256, builder_tlv(0xa2, builder_bytes("\x02\x01\xff", 3), builder_end)),
+         PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"huge", pss_params(sha256, sha256, builder_tlv(0xa2, builder_bytes("\x02\x03\x01\0\0", 5), builder_end)),
+         PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"another mask", pss_params(sha512, sha256, salt_of(32)), PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"SHA-1", pss_params(sha1, sha1, none), PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"SHA-1 by default", builder_tlv(ASN1_SEQUENCE, builder_end), PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"a trailer",
+         pss_params(sha256, sha256, builder_join(salt_of(32), builder_tlv(0xa3, builder_integer(2), builder_end))),
+         PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"more behind it", builder_join(pss_params(sha256, sha256, salt_of(32)), builder_integer(1)),
+         PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+        {"none", none, PKIX_WEAK_SIGNATURE_ALGORITHM, 0, PKIX_OK},
+    };
+    static const uint8_t zeros[256];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct pkix_algorithm algorithm;
+        struct pkix_signed statement = {.data = span_of_string("data"),
+                                        .algorithm = builder_join(builder_oid(OID_RSA_PSS), table[i].params),
+                                        .signature = span_of(zeros, sizeof(zeros))};
+        unsigned cost_us;
+        enum pkix_error got = pkix_algorithm_read(statement.algorithm, &algorithm);
+
+        if (got != table[i].read || (got == PKIX_OK && algorithm.salt_size != table[i].salt_size))
+            fail_msg("%s: %s", table[i].what, pkix_error_name(got));
+        if (got != PKIX_OK)
+            continue;
+        got = pkix_signature_look(&statement, builder_rsa_spki(2048), &cost_us);
+        if (got != table[i].look)
+            fail_msg("%s: %s", table[i].what, pkix_error_name(got));
+    }
+}
+
 enum { RSA_2048_SIZE = 256 };
 
 /* A key with exponent 3, whose modulus is larger than the forgeries' cubes: these are plain cube roots. */
@@ -393,6 +470,7 @@ int main(void)
         cmocka_unit_test(cve_2015_1793_alternative_path_through_a_leaf),
         cmocka_unit_test(cve_2021_43527_bigsig_signature_of_the_wrong_size),
         cmocka_unit_test(cve_2021_43527_bigsig_pss_signature_of_the_wrong_size),
+        cmocka_unit_test(pss_parameters_table),
         cmocka_unit_test(cve_2014_1568_berserk_and_bleichenbacher_forgeries_with_exponent_three),
         cmocka_unit_test(cve_2024_24783_unknown_key_algorithm_in_the_chain),
         cmocka_unit_test(cve_2022_21449_psychic_and_other_ecdsa_signatures),

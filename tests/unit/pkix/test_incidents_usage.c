@@ -165,9 +165,71 @@ static void unknown_critical_extension_in_every_place(void **state)
     }
 }
 
+/* RFC 5280 section 4.2.1.9: who looks at the key usage alone takes such a leaf for an authority. */
+static void leaf_that_asserts_cert_sign_is_refused(void **state)
+{
+    struct cert_spec leaf = incident_leaf(), self = builder_server(incident_host, 2, incident_host, 2);
+    struct scene scene;
+    struct span der;
+
+    (void)state;
+    leaf.key_usage = BUILDER_KU_SIGN | BUILDER_KU_CERT_SIGN;
+    scene = incident_scene(leaf);
+    assert_verdict(&scene, PKIX_BAD_KEY_USAGE);
+    leaf.ca = BUILDER_NO_CONSTRAINTS;
+    scene = incident_scene(leaf);
+    assert_verdict(&scene, PKIX_BAD_KEY_USAGE);
+    /* An anchor was configured as it is. */
+    self.key_usage = BUILDER_KU_SIGN | BUILDER_KU_CERT_SIGN;
+    der = builder_cert(&self);
+    scene = scene_server(der, incident_host, der);
+    assert_verdict(&scene, PKIX_OK);
+}
+
+/* RFC 5280 section 4.2.1.13: used, and so understood; what is not used is not. */
+static void critical_distribution_points_are_understood(void **state)
+{
+    struct span uri = builder_general_name(0x86, "http://crl.example/"),
+                name = builder_tlv(0xa0, builder_tlv(0xa0, uri, builder_end), builder_end),
+                reasons = builder_tlv(0x81, builder_bytes("\x01\x40", 2), builder_end),
+                issuer = builder_tlv(0xa2, builder_tlv(0xa4, builder_name("other"), builder_end), builder_end);
+    const struct {
+        const char *what;
+        struct span points;
+        enum pkix_error want, want_not_critical;
+    } table[] = {
+        {"a name", builder_tlv(ASN1_SEQUENCE, name, builder_end), PKIX_OK, PKIX_OK},
+        {"some reasons", builder_tlv(ASN1_SEQUENCE, name, reasons, builder_end), PKIX_UNKNOWN_CRITICAL_EXTENSION,
+         PKIX_OK},
+        {"another issuer", builder_tlv(ASN1_SEQUENCE, name, issuer, builder_end), PKIX_UNKNOWN_CRITICAL_EXTENSION,
+         PKIX_OK},
+        {"only another issuer", builder_tlv(ASN1_SEQUENCE, issuer, builder_end), PKIX_UNKNOWN_CRITICAL_EXTENSION,
+         PKIX_OK},
+        {"no name in it", builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, builder_end), builder_end), PKIX_BAD_EXTENSION,
+         PKIX_OK},
+        {"no point", span_of("", 0), PKIX_BAD_EXTENSION, PKIX_OK},
+        {"no sequence", builder_integer(1), PKIX_BAD_EXTENSION, PKIX_OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2 * ARRAY_LEN(table); i++) {
+        struct cert_spec leaf = incident_leaf();
+        bool critical = i % 2 == 0;
+        struct scene scene;
+
+        builder_add_extension(&leaf, OID_CRL_DISTRIBUTION_POINTS, critical,
+                              builder_tlv(ASN1_SEQUENCE, table[i / 2].points, builder_end));
+        scene = incident_scene(leaf);
+        if (scene_verify(&scene) != (critical ? table[i / 2].want : table[i / 2].want_not_critical))
+            fail_msg("%s: %s", table[i / 2].what, scene.detail);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(leaf_that_asserts_cert_sign_is_refused),
+        cmocka_unit_test(critical_distribution_points_are_understood),
         cmocka_unit_test(cve_2002_0862_leaf_without_basic_constraints_issues),
         cmocka_unit_test(cve_2011_0228_a_leaf_issues_nothing),
         cmocka_unit_test(version_1_is_an_authority_only_as_an_anchor),

@@ -542,13 +542,92 @@ CHANGE(identifier_with_leading_zeros)
                                                          builder_general_name(URI, "http://ocsp.test/")))));
 }
 
+static void add_qualifier_of(struct strict_chain *c, enum pkix_oid kind, bool critical, struct span qualifier)
+{
+    builder_add_extension(
+        &c->leaf, OID_CERTIFICATE_POLICIES, critical,
+        sequence(sequence(builder_join(builder_oid(OID_ANY_POLICY),
+                                       sequence(sequence(builder_join(builder_oid(kind), qualifier)))))));
+}
+
 /* In a place nobody reads: a policy's qualifier. */
 static void add_qualifier(struct strict_chain *c, struct span qualifier)
 {
+    add_qualifier_of(c, OID_QUALIFIER_USER_NOTICE, false, qualifier);
+}
+
+/* RFC 5280 section 4.2.1.4: two kinds; a critical extension is interpreted or refused. */
+CHANGE(qualifier_of_another_kind)
+{
+    add_qualifier_of(c, OID_USER_ID, false, sequence(builder_end));
+}
+
+CHANGE(qualifier_of_another_kind_critical)
+{
+    add_qualifier_of(c, OID_USER_ID, true, sequence(builder_end));
+}
+
+CHANGE(qualifier_critical)
+{
+    add_qualifier_of(c, OID_QUALIFIER_CPS, true, builder_tlv(ASN1_IA5_STRING, bytes("http://a/"), builder_end));
+}
+
+CHANGE(directory_attributes_none)
+{
+    builder_add_extension(&c->leaf, OID_SUBJECT_DIRECTORY_ATTRIBUTES, false, sequence(builder_end));
+}
+
+CHANGE(directory_attributes)
+{
     builder_add_extension(
-        &c->leaf, OID_CERTIFICATE_POLICIES, false,
-        sequence(sequence(builder_join(builder_oid(OID_ANY_POLICY),
-                                       sequence(sequence(builder_join(builder_oid(OID_USER_ID), qualifier)))))));
+        &c->leaf, OID_SUBJECT_DIRECTORY_ATTRIBUTES, false,
+        sequence(sequence(builder_join(
+            builder_oid(OID_COUNTRY),
+            builder_tlv(ASN1_SET, builder_tlv(ASN1_PRINTABLE_STRING, bytes("SE"), builder_end), builder_end)))));
+}
+
+CHANGE(subject_access_none)
+{
+    builder_add_extension(&c->ca, OID_SUBJECT_INFO_ACCESS, false, sequence(builder_end));
+}
+
+CHANGE(subject_access)
+{
+    builder_add_extension(&c->ca, OID_SUBJECT_INFO_ACCESS, false,
+                          sequence(sequence(builder_join(builder_oid(OID_AD_CA_ISSUERS),
+                                                         builder_general_name(URI, "http://a.example/")))));
+}
+
+CHANGE(subject_access_relative)
+{
+    builder_add_extension(
+        &c->ca, OID_SUBJECT_INFO_ACCESS, false,
+        sequence(sequence(builder_join(builder_oid(OID_AD_CA_ISSUERS), builder_general_name(URI, "a/b")))));
+}
+
+CHANGE(issuer_names_relative)
+{
+    builder_add_extension(&c->leaf, OID_ISSUER_ALT_NAME, false, sequence(builder_general_name(URI, "../ca")));
+}
+
+/* A real root has it; nobody else may. */
+CHANGE(root_with_serial_zero)
+{
+    c->root.serial = builder_bytes("\0", 1);
+}
+
+CHANGE(ca_with_serial_zero)
+{
+    c->ca.serial = builder_bytes("\0", 1);
+}
+
+CHANGE(leaf_with_a_key_beside_its_curve)
+{
+    struct span spki = builder_spki(2);
+    struct span changed = builder_bytes(spki.data, spki.size);
+
+    ((uint8_t *)(uintptr_t)changed.data)[changed.size - 1] ^= 1;
+    c->leaf.spki = changed;
 }
 
 CHANGE(qualifier_with_a_number_that_is_not_minimal)
@@ -602,6 +681,18 @@ static void strict_checks_that_everything_is_der(void **state)
 {
     static const struct strict_case cases[] = {
         ROW(qualifier_as_it_should_be, PKIX_OK, NULL),
+        ROW(qualifier_of_another_kind, PKIX_OK, "neither a CPS pointer nor a user notice"),
+        ROW(qualifier_of_another_kind_critical, PKIX_BAD_POLICY, NULL),
+        ROW(qualifier_critical, PKIX_OK, "certificate policies are critical"),
+        ROW(directory_attributes_none, PKIX_OK, "directory attributes"),
+        ROW(directory_attributes, PKIX_OK, NULL),
+        ROW(subject_access_none, PKIX_OK, "subject information access"),
+        ROW(subject_access, PKIX_OK, NULL),
+        ROW(subject_access_relative, PKIX_OK, "subject information access"),
+        ROW(issuer_names_relative, PKIX_OK, "issuer's alternative names"),
+        ROW(root_with_serial_zero, PKIX_OK, NULL),
+        ROW(ca_with_serial_zero, PKIX_OK, "serial number is zero"),
+        ROW(leaf_with_a_key_beside_its_curve, PKIX_OK, "not on its curve"),
         ROW(empty_identifier, PKIX_OK, "not DER"),
         ROW(identifier_cut_short, PKIX_OK, "not DER"),
         ROW(identifier_with_leading_zeros, PKIX_OK, "not DER"),

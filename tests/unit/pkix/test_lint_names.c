@@ -224,6 +224,31 @@ CHANGE(uri_relative)
     add_san(c, builder_general_name(URI, "/path"));
 }
 
+CHANGE(uri_of_a_host_without_slashes)
+{
+    add_san(c, builder_general_name(URI, "https:www.example.com/"));
+}
+
+CHANGE(uri_without_a_host)
+{
+    add_san(c, builder_general_name(URI, "https:///path"));
+}
+
+CHANGE(uri_with_a_colon_in_its_path)
+{
+    add_san(c, builder_general_name(URI, "//www.example.com/a:b"));
+}
+
+CHANGE(uri_without_authority)
+{
+    add_san(c, builder_general_name(URI, "urn:uuid:1"));
+}
+
+CHANGE(uri_of_any_directory)
+{
+    add_san(c, builder_general_name(URI, "ldap:///CN=ca"));
+}
+
 CHANGE(uri_absolute)
 {
     add_san(c, builder_general_name(URI, "spiffe://example.com/web"));
@@ -310,6 +335,11 @@ static void strict_checks_alternative_and_common_names(void **state)
         ROW(address_of_five_bytes, PKIX_OK, "neither IPv4 nor IPv6"),
         ROW(mail_without_host, PKIX_OK, "not a mail address"),
         ROW(uri_relative, PKIX_OK, "not an absolute URI"),
+        ROW(uri_of_a_host_without_slashes, PKIX_OK, "not an absolute URI"),
+        ROW(uri_without_a_host, PKIX_OK, "not an absolute URI"),
+        ROW(uri_with_a_colon_in_its_path, PKIX_OK, "not an absolute URI"),
+        ROW(uri_without_authority, PKIX_OK, NULL),
+        ROW(uri_of_any_directory, PKIX_OK, NULL),
         ROW(uri_absolute, PKIX_OK, NULL),
         ROW(common_name_is_another_host, PKIX_OK, "common name"),
         ROW(common_name_in_other_case, PKIX_OK, "common name"),
