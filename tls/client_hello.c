@@ -9,8 +9,12 @@ enum {
     HANDSHAKE_CLIENT_HELLO = 1,
     MESSAGE_HEADER_SIZE = 4, /* type, and 24 bits of length */
     VERSION_AND_RANDOM_SIZE = 2 + 32,
+    EXTENSION_SERVER_NAME = 0,
     EXTENSION_SUPPORTED_GROUPS = 10,
     EXTENSION_SIGNATURE_ALGORITHMS = 13,
+    EXTENSION_PSK_KEY_EXCHANGE_MODES = 45,
+    MODE_PSK_DHE_KE = 1,
+    NAME_TYPE_HOST_NAME = 0,
 };
 
 /* A length of `length_size` bytes, and as many bytes as it says: moves `rest` behind them. */
@@ -121,4 +125,46 @@ bool tls_client_hello_offers(struct span records, const uint16_t *schemes, size_
                 offers = offers || ((unsigned)list.data[0] << 8 | list.data[1]) == schemes[i];
     free(joined);
     return offers;
+}
+
+bool tls_client_hello_takes_tickets(struct span records)
+{
+    uint8_t *joined = base_alloc(records.size + 1);
+    struct span extension, modes;
+    bool takes = find_extension(join_records(records, joined), EXTENSION_PSK_KEY_EXCHANGE_MODES, &extension) &&
+                 take_vector(&extension, 1, &modes) && modes.size != 0 &&
+                 memchr(modes.data, MODE_PSK_DHE_KE, modes.size) != NULL;
+
+    free(joined);
+    return takes;
+}
+
+/* Names of other types may come first; there are none yet. */
+static bool find_host_name(struct span list, struct span *name)
+{
+    while (list.size != 0) {
+        uint8_t type = list.data[0];
+
+        list = span_skip(list, 1);
+        if (!take_vector(&list, 2, name))
+            return false;
+        if (type == NAME_TYPE_HOST_NAME)
+            return true;
+    }
+    return false;
+}
+
+bool tls_client_hello_server_name(struct span records, uint8_t *name, size_t room, size_t *size)
+{
+    uint8_t *joined = base_alloc(records.size + 1);
+    struct span extension, list, found;
+    bool has = find_extension(join_records(records, joined), EXTENSION_SERVER_NAME, &extension) &&
+               take_vector(&extension, 2, &list) && find_host_name(list, &found) && found.size != 0 &&
+               found.size <= room;
+
+    *size = has ? found.size : 0;
+    if (has)
+        memcpy(name, found.data, found.size);
+    free(joined);
+    return has;
 }

@@ -18,4 +18,11 @@ MUST_CHECK bool tls_client_hello_list(struct span records, enum tls_hello_list w
  * the connection on, not protected; the hello may be in several of them. False too when it is not whole. */
 MUST_CHECK bool tls_client_hello_offers(struct span records, const uint16_t *schemes, size_t scheme_count);
 
+/* Whether the client can resume by a ticket: its psk_key_exchange_modes has psk_dhe_ke, the only mode that NSS has
+ * (section 4.2.9). */
+MUST_CHECK bool tls_client_hello_takes_tickets(struct span records);
+
+/* The host name it asks for (RFC 6066 section 3), as it is, to `name`. False: none, or longer than `room`. */
+MUST_CHECK bool tls_client_hello_server_name(struct span records, uint8_t *name, size_t room, size_t *size);
+
 #endif

@@ -92,17 +92,20 @@ void tls_client_socket_prepare(struct tls_engine *e)
         offer_session(e);
 }
 
-/* A ticket of TLS 1.3 was used up by offering it. One of TLS 1.2 may be used again, and often no new one comes. */
+/* A ticket of TLS 1.3 was used up by offering it. One of TLS 1.2 may be used again, and often no new one comes. One
+ * that was not taken is of no use, and nor are those before it; what this handshake brings is newer. */
 void tls_client_session_settle(struct tls_engine *e)
 {
+    char *key;
+
     if (e->offered == NULL)
         return;
-    if (e->info.resumed && e->version == TLS_VERSION_12) {
-        char *key = session_key(e);
-
+    key = session_key(e);
+    if (!e->info.resumed)
+        tls_sessions_drop_older(e->context->sessions, key, e->offered->number);
+    else if (e->version == TLS_VERSION_12)
         tls_sessions_put(e->context->sessions, key, e->offered);
-        free(key);
-    }
+    free(key);
     tls_session_clear(e->offered);
     free(e->offered);
     e->offered = NULL;

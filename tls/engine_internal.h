@@ -128,6 +128,7 @@ struct tls_handshake {
     bool peer_judged;                            /* the verdict on the peer's certificate was asked for */
     bool foreign_ticket;                         /* server: start over, and take no ticket */
     bool tickets_refused;                        /* server: has started over for it */
+    bool sessions_refused; /* server: has started over, and resumes nothing: the session was another name's */
     bool version_capped;                         /* server: has started over, and does TLS 1.2 at most */
     bool site_first; /* server: has started over, with the site of the name that was asked for */
 
@@ -190,6 +191,7 @@ struct tls_engine {
     bool name_chosen;            /* server: a site was found for server_name */
     uint32_t name_hash;          /* server: of the name as the client wrote it, if name_chosen */
     bool ticket_owed;            /* server: the client has no session ticket yet */
+    bool takes_tickets;          /* server: the client has said that it can use one */
     bool cert_wanted;            /* client: the server asked for a certificate */
     char *identity_choice;       /* client: which of ours it got, or none, and why; NULL: it asked for none */
     struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
@@ -271,6 +273,12 @@ void tls_server_hooks_install(struct tls_context *context, PRFileDesc *model, en
  * (base/slab.h); NULL where it is no host name. */
 char *tls_server_name_copy(struct span name);
 void tls_server_socket_prepare(struct tls_engine *e);
+/* Before the kept ClientHello goes: what will be needed of it. */
+void tls_server_hello_look(struct tls_engine *e);
+/* The ClientHello asks for a name, and NSS has not asked whose it is: it resumes a session of TLS 1.2. `kept` is there.
+ */
+enum tls_resumed_name { TLS_RESUMED_NAME_GOOD, TLS_RESUMED_NAME_OTHER, TLS_RESUMED_NAME_REFUSED };
+enum tls_resumed_name tls_server_resumed_name(struct tls_engine *e);
 void tls_server_ticket_owe(struct tls_engine *e); /* the handshake is done */
 void tls_server_ticket_send(struct tls_engine *e);
 
@@ -304,12 +312,16 @@ struct tls_session {
     size_t token_size;
     uint8_t *chain; /* the leaf and the certificates above it, DER, one after the other */
     size_t chain_size;
+    uint64_t number; /* counts up with each session kept */
 };
 void tls_session_clear(struct tls_session *session);
 /* Takes the session. When there are too many, the oldest is dropped. */
 void tls_sessions_put(struct tls_sessions *sessions, const char *key, struct tls_session *session);
-/* Gives the session and forgets it: a ticket is used once (RFC 8446 appendix C.4). */
+/* Gives the newest session and forgets it: a ticket is used once (RFC 8446 appendix C.4). */
 MUST_CHECK bool tls_sessions_take(struct tls_sessions *sessions, const char *key, struct tls_session *session);
+/* Forgets those of the key that are older than the session of this number: a server that has not taken it has changed
+ * its ticket keys, and each of the others would cost a full handshake too. */
+void tls_sessions_drop_older(struct tls_sessions *sessions, const char *key, uint64_t number);
 
 /* sites.c */
 void tls_sites_build(struct tls_context *context);

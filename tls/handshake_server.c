@@ -24,10 +24,10 @@ void tls_handshake_cap(struct tls_engine *e)
         base_abort("NSS does not do TLS 1.2 (%s)", PR_ErrorToName(PR_GetError()));
 }
 
-/* Once for a ticket, once for the version, once for the site. */
+/* Once for a ticket, once for a session, once for the version, once for the site. */
 static bool may_start_over(const struct tls_engine *e)
 {
-    return !e->hs->tickets_refused || (e->context->falls_back && !e->hs->version_capped) ||
+    return !e->hs->tickets_refused || !e->hs->sessions_refused || (e->context->falls_back && !e->hs->version_capped) ||
            (e->context->site_count > 1 && !e->hs->site_first);
 }
 
@@ -53,6 +53,7 @@ static bool start_over(struct tls_engine *e, bool *why)
     if (!buffer_append(&t->kept, buffer_span(&rest)))
         return false; /* the client sent too much with it to be heard twice */
     *why = true;
+    tls_server_hello_look(e);
     tls_handshake_drop_socket(e);
     buffer_release(&t->out);
     buffer_release(&rest);
@@ -106,20 +107,40 @@ static char *negotiated_name(PRFileDesc *fd)
     return name == NULL ? NULL : tls_server_name_copy(span_of(name->data, name->len));
 }
 
-/* NSS has taken the ClientHello and has an answer ready. Without a name in it, NSS has not called our hook: this is the
- * place to insist on one. (A resumed TLS 1.2 session has the name it began with.) */
-static bool hello_has_name(struct tls_engine *e)
+static bool is_tls12(PRFileDesc *fd)
 {
+    SSLPreliminaryChannelInfo info;
+
+    return SSL_GetPreliminaryChannelInfo(fd, &info, sizeof(info)) == SECSuccess &&
+           (info.valuesSet & ssl_preinfo_version) != 0 && info.protocolVersion == TLS_VERSION_12;
+}
+
+/* NSS has taken the ClientHello and has an answer ready. Where it resumes a session of TLS 1.2 it has not asked our
+ * hook about the name: the session has the one it began with, or none. */
+static enum tls_resumed_name read_resumed_name(struct tls_engine *e)
+{
+    enum tls_resumed_name good = TLS_RESUMED_NAME_GOOD;
+
+    if (e->server_name == NULL)
+        e->server_name = negotiated_name(e->fd);
+    if (e->server_name == NULL && is_tls12(e->fd))
+        good = tls_server_resumed_name(e);
+    return good;
+}
+
+/* Without a name in the ClientHello, NSS has not called our hook either: this is the place to insist on one. */
+static enum tls_status take_hello(struct tls_engine *e, enum tls_resumed_name name)
+{
+    tls_server_hello_look(e);
     tls_engine_enter(e, TLS_PHASE_ANSWERED);
     e->transport.keeping = false;
     buffer_release(&e->transport.kept);
-    if (e->server_name == NULL)
-        e->server_name = negotiated_name(e->fd);
-    return e->server_name != NULL || e->context->sni != TLS_SNI_REQUIRED;
-}
-
-static enum tls_status fail_no_name(struct tls_engine *e)
-{
+    if (name == TLS_RESUMED_NAME_REFUSED) {
+        tls_handshake_alert_in_clear(e, TLS_ALERT_UNRECOGNIZED_NAME);
+        return tls_engine_fail(e, "", NULL); /* told already */
+    }
+    if (e->server_name != NULL || e->context->sni != TLS_SNI_REQUIRED)
+        return TLS_OK;
     tls_handshake_alert_in_clear(e, TLS_ALERT_UNRECOGNIZED_NAME);
     return tls_engine_fail(e, "no_server_name", base_strdup("the client did not say which name it wants (SNI)"));
 }
@@ -140,9 +161,13 @@ static bool server_look_again(struct tls_engine *e, bool done, PRErrorCode code,
         return true;
     if (has_no_suite_for_site(e, code) && start_over(e, &e->hs->site_first))
         return true;
-    if (e->phase < TLS_PHASE_ANSWERED && e->transport.out.size != 0 && (done || code == PR_WOULD_BLOCK_ERROR) &&
-        !hello_has_name(e))
-        *status = fail_no_name(e);
+    if (e->phase < TLS_PHASE_ANSWERED && e->transport.out.size != 0 && (done || code == PR_WOULD_BLOCK_ERROR)) {
+        enum tls_resumed_name name = read_resumed_name(e);
+
+        if (name == TLS_RESUMED_NAME_OTHER && start_over(e, &e->hs->sessions_refused))
+            return true;
+        *status = take_hello(e, name);
+    }
     return false;
 }
 

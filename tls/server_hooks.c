@@ -11,6 +11,7 @@
  * ClientHello after a HelloRetryRequest, so tickets expire there as well. TLS 1.2  Its tickets cannot carry one, so
  * there are none. Sessions are in the cache that the workers share, under the address of the peer, which for NSS is the
  * hash of the context. */
+#include "tls/client_hello.h"
 #include "tls/engine_internal.h"
 #include "tls/runtime_internal.h"
 #include "base/slab.h"
@@ -120,7 +121,39 @@ static PRInt32 on_no_name(struct tls_engine *e, struct span said)
     return SSL_SNI_SEND_ALERT;
 }
 
-/* NSS calls this when the client has sent a name. Without one, the default site is served, or require_name() ends it.
+static void note_unknown_name(struct tls_engine *e)
+{
+    tls_engine_note_error(e, "unknown_server_name",
+                          base_printf("the client asked for %s, which is not served here", e->server_name));
+}
+
+void tls_server_hello_look(struct tls_engine *e)
+{
+    if (e->transport.kept.size != 0)
+        e->takes_tickets = tls_client_hello_takes_tickets(buffer_span(&e->transport.kept));
+}
+
+/* A session of TLS 1.2 that began without a name, or with one that no identity has, is resumed under any: NSS has none
+ * to compare. RFC 6066 section 3 wants a full handshake for another name; here that is one with a site of its own. */
+enum tls_resumed_name tls_server_resumed_name(struct tls_engine *e)
+{
+    uint8_t name[TLS_HOST_NAME_MAX + 1]; /* one that is too long is refused as such */
+    size_t size;
+
+    if (!tls_client_hello_server_name(buffer_span(&e->transport.kept), name, sizeof(name), &size))
+        return TLS_RESUMED_NAME_GOOD;
+    if (!keep_server_name(e, span_of(name, size)))
+        return TLS_RESUMED_NAME_REFUSED;
+    if (tls_sites_find(e->context, e->server_name) != NULL)
+        return TLS_RESUMED_NAME_OTHER;
+    if (e->context->sni == TLS_SNI_ANY)
+        return TLS_RESUMED_NAME_GOOD;
+    note_unknown_name(e);
+    return TLS_RESUMED_NAME_REFUSED;
+}
+
+/* NSS calls this when the client has sent a name. Without one, the default site is served, or handshake_server.c ends
+ * it.
  */
 static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRUint32 count, void *arg)
 {
@@ -137,8 +170,7 @@ static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRU
     if (site == NULL) {
         if (e->context->sni == TLS_SNI_ANY)
             return SSL_SNI_CURRENT_CONFIG_IS_USED;
-        tls_engine_note_error(e, "unknown_server_name",
-                              base_printf("the client asked for %s, which is not served here", e->server_name));
+        note_unknown_name(e);
         return SSL_SNI_SEND_ALERT;
     }
     e->site = site;
@@ -207,12 +239,14 @@ void tls_server_socket_prepare(struct tls_engine *e)
     (void)calls->hello_retry_callback(e->fd, check_ticket, e);
     if (e->hs->tickets_refused)
         (void)calls->set_time_func(e->fd, time_after_all_tickets, NULL);
+    if (e->hs->sessions_refused)
+        (void)SSL_OptionSet(e->fd, SSL_NO_CACHE, PR_TRUE);
 }
 
 void tls_server_ticket_owe(struct tls_engine *e)
 {
     (void)tls_nss_calls()->set_time_func(e->fd, NULL, NULL);
-    e->ticket_owed = e->context->resumes && tls_runtime_keys()->rsa != NULL;
+    e->ticket_owed = e->context->resumes && e->takes_tickets && tls_runtime_keys()->rsa != NULL;
 }
 
 void tls_server_ticket_send(struct tls_engine *e)

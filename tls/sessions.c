@@ -12,14 +12,13 @@
 struct entry {
     char *key;
     struct tls_session session;
-    uint64_t stored; /* counts up with each session stored */
 };
 
 struct tls_sessions {
     pthread_mutex_t lock;
     struct entry entries[TLS_CLIENT_SESSIONS_MAX];
     size_t count;
-    uint64_t stored;
+    uint64_t number;
 };
 
 struct tls_sessions *tls_sessions_create(void)
@@ -68,7 +67,7 @@ static struct entry *find_oldest(struct tls_sessions *s, const char *key, size_t
         if (key != NULL && strcmp(s->entries[i].key, key) != 0)
             continue;
         ++*count;
-        if (oldest == NULL || s->entries[i].stored < oldest->stored)
+        if (oldest == NULL || s->entries[i].session.number < oldest->session.number)
             oldest = &s->entries[i];
     }
     return oldest;
@@ -99,25 +98,56 @@ void tls_sessions_put(struct tls_sessions *s, const char *key, struct tls_sessio
     }
     (void)pthread_mutex_lock(&s->lock);
     entry = make_place(s, key);
-    *entry = (struct entry){.key = base_strdup(key), .session = *session, .stored = ++s->stored};
+    session->number = ++s->number;
+    *entry = (struct entry){.key = base_strdup(key), .session = *session};
     (void)pthread_mutex_unlock(&s->lock);
     *session = (struct tls_session){0};
+}
+
+static struct entry *find_newest(struct tls_sessions *s, const char *key)
+{
+    struct entry *newest = NULL;
+
+    for (size_t i = 0; i < s->count; i++)
+        if (strcmp(s->entries[i].key, key) == 0 &&
+            (newest == NULL || s->entries[i].session.number > newest->session.number))
+            newest = &s->entries[i];
+    return newest;
+}
+
+/* The last one takes the place of this. */
+static void close_gap(struct tls_sessions *s, struct entry *entry)
+{
+    s->count--;
+    *entry = s->entries[s->count];
+    s->entries[s->count] = (struct entry){0};
 }
 
 bool tls_sessions_take(struct tls_sessions *s, const char *key, struct tls_session *session)
 {
     struct entry *entry;
-    size_t count;
 
     (void)pthread_mutex_lock(&s->lock);
-    entry = find_oldest(s, key, &count);
+    entry = find_newest(s, key);
     if (entry != NULL) {
         *session = entry->session;
         free(entry->key);
-        s->count--;
-        *entry = s->entries[s->count];
-        s->entries[s->count] = (struct entry){0};
+        close_gap(s, entry);
     }
     (void)pthread_mutex_unlock(&s->lock);
     return entry != NULL;
+}
+
+void tls_sessions_drop_older(struct tls_sessions *s, const char *key, uint64_t number)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    for (size_t i = s->count; i > 0; i--) {
+        struct entry *entry = &s->entries[i - 1];
+
+        if (strcmp(entry->key, key) == 0 && entry->session.number < number) {
+            entry_clear(entry);
+            close_gap(s, entry);
+        }
+    }
+    (void)pthread_mutex_unlock(&s->lock);
 }

@@ -7,20 +7,31 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { INPUT_MAX = 4096 };
+enum { INPUT_MAX = 4096, NAME_MAX_SIZE = 254 };
 
 static const uint16_t known[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401};
 
-static unsigned ask(struct span records)
+/* What is said of the hello, as bits and a hash of the name. */
+static uint64_t ask(struct span records)
 {
-    unsigned offered = 0;
+    uint8_t name[NAME_MAX_SIZE];
+    uint64_t offered = 0, hash = 0;
+    size_t size;
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++)
-        offered |= (unsigned)tls_client_hello_offers(records, &known[i], 1) << i;
+        offered |= (uint64_t)tls_client_hello_offers(records, &known[i], 1) << i;
     if (tls_client_hello_offers(records, known, ARRAY_LEN(known)) != (offered != 0) ||
         tls_client_hello_offers(records, known, 0))
         base_abort("each scheme and all of them are told differently");
-    return offered;
+    if (tls_client_hello_server_name(records, name, sizeof(name), &size)) {
+        if (size == 0 || size > sizeof(name) || tls_client_hello_server_name(records, name, size - 1, &size))
+            base_abort("a name is empty or longer than its room");
+        (void)!tls_client_hello_server_name(records, name, sizeof(name), &size);
+        for (size_t i = 0; i < size; i++)
+            hash = hash * 31 + name[i] + 1;
+    }
+    return offered | (uint64_t)tls_client_hello_takes_tickets(records) << ARRAY_LEN(known) |
+           hash << (ARRAY_LEN(known) + 1);
 }
 
 /* One byte a record. */
@@ -38,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span input = span_of(data, size);
     struct buffer records;
     size_t body_size;
-    unsigned offered;
+    uint64_t offered;
 
     if (size > INPUT_MAX)
         return 0;

@@ -480,12 +480,122 @@ static void sessions_of_a_key_are_bounded(void **state)
         tls_sessions_put(sessions, "key", &session);
     }
     while (tls_sessions_take(sessions, "key", &session)) {
-        /* oldest first; the older half made way */
-        assert_int_equal(session.token_size, TLS_CLIENT_SESSIONS_PER_KEY_MAX + ++count);
+        /* newest first; the older half made way */
+        assert_int_equal(session.token_size, TLS_CLIENT_SESSIONS_PER_KEY_MAX * 2 - count++);
         tls_session_clear(&session);
     }
     assert_int_equal(count, TLS_CLIENT_SESSIONS_PER_KEY_MAX);
     tls_sessions_destroy(&sessions);
+}
+
+static void older_sessions_are_dropped(void **state)
+{
+    struct tls_sessions *sessions = tls_sessions_create();
+    struct tls_session session;
+    uint64_t third = 0;
+
+    (void)state;
+    for (size_t i = 1; i <= 5; i++) {
+        session = make_session(i);
+        tls_sessions_put(sessions, i == 2 ? "other" : "key", &session);
+    }
+    assert_true(tls_sessions_take(sessions, "key", &session)); /* the fifth */
+    tls_session_clear(&session);
+    assert_true(tls_sessions_take(sessions, "key", &session));
+    third = session.number - 1;
+    tls_sessions_put(sessions, "key", &session); /* is the newest then */
+    tls_sessions_drop_older(sessions, "key", third);
+    assert_true(tls_sessions_take(sessions, "key", &session));
+    assert_int_equal(session.token_size, 4);
+    tls_session_clear(&session);
+    assert_true(tls_sessions_take(sessions, "key", &session));
+    assert_int_equal(session.token_size, 3);
+    tls_session_clear(&session);
+    assert_false(tls_sessions_take(sessions, "key", &session));
+    assert_true(tls_sessions_take(sessions, "other", &session));
+    tls_session_clear(&session);
+    tls_sessions_destroy(&sessions);
+}
+
+/* A client has several tickets of a server that changes its ticket keys: one full handshake, and it resumes again. */
+static void stale_tickets_cost_one_handshake(void **state)
+{
+    enum { TICKETS = 5 };
+    struct fixture *f = *state;
+    struct tls_context *before = server_of(&f->ec, "before"), *after = server_of(&f->ec, "after");
+    struct tls_context *client = client_of(f);
+    struct test_pair pairs[TICKETS];
+    struct tls_session session;
+
+    for (size_t i = 0; i < TICKETS; i++) {
+        test_pair_init(&pairs[i], client, "a.example.org", "key", before);
+        test_pair_handshake(&pairs[i]);
+    }
+    for (size_t i = 0; i < TICKETS; i++) {
+        test_pair_send(&pairs[i], pairs[i].server, pairs[i].client, span_of_string("y")); /* and the ticket */
+        test_pair_clear(&pairs[i]);
+    }
+    assert_true(connect_once(client, before, "a.example.org", "key"));
+    /* One is refused, and the new one has not come yet: the others are not tried. */
+    test_pair_init(&pairs[0], client, "a.example.org", "key", after);
+    test_pair_handshake(&pairs[0]);
+    assert_false(tls_engine_session(pairs[0].client).resumed);
+    assert_false(tls_sessions_take(client->sessions, "key a.example.org", &session));
+    test_pair_send(&pairs[0], pairs[0].server, pairs[0].client, span_of_string("y"));
+    test_pair_clear(&pairs[0]);
+    for (size_t i = 0; i < TICKETS; i++)
+        assert_true(connect_once(client, after, "a.example.org", "key"));
+    tls_context_destroy(&client);
+    tls_context_destroy(&before);
+    tls_context_destroy(&after);
+}
+
+/* RFC 8446 section 4.2.9: a client that has not said how it would use a ticket gets none. NSS's says it while it has a
+ * cache. */
+static void ticket_only_for_who_can_use_it(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(&f->ec, "one");
+
+    for (int cache = 0; cache <= 1; cache++) {
+        struct tls_engine *e = tls_engine_create(server, NULL, NULL);
+        struct test_raw raw;
+
+        test_raw_init(&raw, TEST_RAW_CLIENT, NULL, 0x0304);
+        assert_int_equal(SSL_OptionSet(raw.fd, SSL_NO_CACHE, cache == 0), SECSuccess);
+        assert_int_equal(SSL_SetURL(raw.fd, "a.example.org"), SECSuccess);
+        assert_true(test_raw_handshake(&raw, e));
+        assert_int_equal(tls_engine_records(e).size, 0);
+        tls_engine_send_ticket(e);
+        assert_int_equal(tls_engine_records(e).size != 0, cache != 0);
+        test_raw_clear(&raw);
+        tls_engine_destroy(&e);
+    }
+    SSL_ClearSessionCache();
+    tls_context_destroy(&server);
+}
+
+/* A name that no certificate has is the name of a resumed connection too. */
+static void unknown_name_stays_when_resumed(void **state)
+{
+    struct fixture *f = *state;
+    struct tls_context *server = server_of(&f->ec12, "one");
+
+    for (int n = 0; n < 3; n++) {
+        struct tls_engine *e = tls_engine_create(server, NULL, NULL);
+        struct test_raw raw;
+
+        test_raw_init(&raw, TEST_RAW_CLIENT, NULL, 0x0303);
+        assert_int_equal(SSL_SetURL(raw.fd, "Nobody.example.net"), SECSuccess);
+        assert_int_equal(SSL_SetSockPeerID(raw.fd, "unknown"), SECSuccess);
+        assert_true(test_raw_handshake(&raw, e));
+        assert_int_equal(tls_engine_session(e).resumed, n != 0);
+        assert_string_equal(tls_engine_session(e).server_name, "nobody.example.net");
+        test_raw_clear(&raw);
+        tls_engine_destroy(&e);
+    }
+    SSL_ClearSessionCache();
+    tls_context_destroy(&server);
 }
 
 int main(void)
@@ -505,6 +615,10 @@ int main(void)
         cmocka_unit_test(resumption_verifies_again),
         cmocka_unit_test(sessions_are_bounded),
         cmocka_unit_test(sessions_of_a_key_are_bounded),
+        cmocka_unit_test(older_sessions_are_dropped),
+        cmocka_unit_test(stale_tickets_cost_one_handshake),
+        cmocka_unit_test(ticket_only_for_who_can_use_it),
+        cmocka_unit_test(unknown_name_stays_when_resumed),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
