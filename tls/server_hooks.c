@@ -137,13 +137,15 @@ void tls_server_hello_look(struct tls_engine *e)
  * to compare. RFC 6066 section 3 wants a full handshake for another name; here that is one with a site of its own. */
 enum tls_resumed_name tls_server_resumed_name(struct tls_engine *e)
 {
-    uint8_t name[TLS_HOST_NAME_MAX + 1]; /* one that is too long is refused as such */
+    uint8_t name[TLS_HOST_NAME_MAX + 2]; /* a dot at the end, and one that is too long is refused as such */
     size_t size;
 
     if (!tls_client_hello_server_name(buffer_span(&e->transport.kept), name, sizeof(name), &size))
         return TLS_RESUMED_NAME_GOOD;
-    if (!keep_server_name(e, span_of(name, size)))
-        return TLS_RESUMED_NAME_REFUSED;
+    e->server_name = tls_server_name_copy(span_of(name, size));
+    if (e->server_name == NULL)
+        return on_no_name(e, span_of(name, size)) == SSL_SNI_SEND_ALERT ? TLS_RESUMED_NAME_REFUSED
+                                                                        : TLS_RESUMED_NAME_GOOD;
     if (tls_sites_find(e->context, e->server_name) != NULL)
         return TLS_RESUMED_NAME_OTHER;
     if (e->context->sni == TLS_SNI_ANY)
