@@ -539,6 +539,8 @@ static const struct {
     {OPTION_DATABASE, offsetof(struct config, database_place)},
     {OPTION_BLOCKLIST, offsetof(struct config, blocklist_place)},
     {OPTION_EV, offsetof(struct config, ev_place)},
+    {OPTION_ROOTS, offsetof(struct config, roots_place)},
+    {OPTION_DISTRUST, offsetof(struct config, distrust_place)},
     {OPTION_INTERMEDIATES, offsetof(struct config, intermediates_place)},
 };
 

@@ -97,7 +97,13 @@ struct config_issuer_host {
     struct config_place place;
 };
 
-enum config_trust_type { CONFIG_TRUST_MOZILLA, CONFIG_TRUST_DATABASE, CONFIG_TRUST_PATH, CONFIG_TRUST_PKCS11 };
+enum config_trust_type {
+    CONFIG_TRUST_MOZILLA,
+    CONFIG_TRUST_SYSTEM,
+    CONFIG_TRUST_DATABASE,
+    CONFIG_TRUST_PATH,
+    CONFIG_TRUST_PKCS11,
+};
 struct config_trust {
     enum config_trust_type type;
     char *value; /* PATH: the path; PKCS11: the URI of certificates on a token; else NULL */
@@ -226,6 +232,8 @@ struct config {
     uint32_t drain_timeout_ms; /* 30000 */
     unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
     char *blocklist;           /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */
+    char *roots;    /* where yett trust update keeps a newer list of roots; it need not be there; NULL: nowhere */
+    char *distrust; /* a file of roots that are trusted no longer (pkix/distrust.h); NULL: none */
     char *ev;                  /* a file of policies and roots for extended validation (pkix/ev.h); NULL: none */
     struct config_module *modules;
     size_t module_count;
@@ -233,7 +241,7 @@ struct config {
     size_t service_count;
 
     /* Where these options are; line 0: not given. */
-    struct config_place database_place, blocklist_place, ev_place;
+    struct config_place database_place, blocklist_place, ev_place, roots_place, distrust_place;
     struct config_place intermediates_place; /* line 0: what intermediates has is the default */
 
     char **include; /* as written: config_snapshot_read() has followed it */

@@ -179,6 +179,10 @@ bool item_trust_parse(const char *text, void *item, char **error)
         trust->type = CONFIG_TRUST_MOZILLA;
         return true;
     }
+    if (strcmp(text, "system") == 0) {
+        trust->type = CONFIG_TRUST_SYSTEM;
+        return true;
+    }
     if (strcmp(text, "database") == 0) {
         trust->type = CONFIG_TRUST_DATABASE;
         return true;
@@ -191,7 +195,7 @@ bool item_trust_parse(const char *text, void *item, char **error)
         return true;
     }
     quoted = value_quote(text);
-    *error = base_printf("must be mozilla, database, file:PATH or a pkcs11: URI, not %s", quoted);
+    *error = base_printf("must be mozilla, system, database, file:PATH or a pkcs11: URI, not %s", quoted);
     free(quoted);
     return false;
 }

@@ -128,6 +128,11 @@ const struct option config_options[OPTION_COUNT] = {
                                     .help = "Handshakes of one worker that may wait for a thread."},
     [OPTION_BLOCKLIST] = {"blocklist", YETT(blocklist), .kind = &option_kind_file, .default_text = "none",
                           .help = "Certificates that are never accepted, of servers, clients and authorities."},
+    [OPTION_ROOTS] = {"roots", YETT(roots), .kind = &option_kind_path_or_none,
+                      .default_value = "/var/lib/yett/roots.list",
+                      .help = "Where yett trust update keeps a newer list of Mozilla's roots."},
+    [OPTION_DISTRUST] = {"distrust", YETT(distrust), .kind = &option_kind_file, .default_text = "none",
+                         .help = "Roots that are trusted no longer, or only for what they signed before a date."},
     [OPTION_EV] = {"ev", YETT(ev), .kind = &option_kind_file, .default_text = "none",
                    .help = "Which policies of which roots mean extended validation."},
 

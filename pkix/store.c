@@ -2,6 +2,7 @@
 #include "pkix/store.h"
 #include "pkix/dn.h"
 #include "pkix/key.h"
+#include "pkix/nss_crypto.h"
 #include "pkix/nss_keys.h"
 #include "pkix/store_internal.h"
 
@@ -27,13 +28,25 @@ struct pkix_intermediates *pkix_store_remembered(const struct pkix_store *store)
     return store->remembered;
 }
 
+static void free_entry(struct pkix_store_entry *entry)
+{
+    free(entry->der);
+    free(entry->imposed_constraints);
+    free(entry);
+}
+
+void pkix_store_list_remove(struct pkix_store_list *list, size_t index)
+{
+    free_entry(list->entries[index]);
+    list->count--;
+    memmove(list->entries + index, list->entries + index + 1,
+            (list->count - index) * sizeof(struct pkix_store_entry *));
+}
+
 static void clear_list(struct pkix_store_list *list)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->entries[i]->der);
-        free(list->entries[i]->imposed_constraints);
-        free(list->entries[i]);
-    }
+    for (size_t i = 0; i < list->count; i++)
+        free_entry(list->entries[i]);
     free(list->entries);
 }
 
@@ -165,6 +178,7 @@ bool pkix_store_trust(struct pkix_store *store, struct span der, const char *ori
     if (entry == NULL)
         return false;
     entry->purposes = PKIX_FOR_SERVER | PKIX_FOR_CLIENT;
+    entry->listed = false;
     entry->distrust_after = INT64_MAX;
     free(entry->imposed_constraints);
     entry->imposed_constraints = NULL;
@@ -214,4 +228,28 @@ struct span pkix_store_anchor_subject(const struct pkix_store *store, size_t ind
 {
     assert(index < store->anchors.count);
     return store->anchors.entries[index]->cert.subject;
+}
+
+bool pkix_store_has_anchor(const struct pkix_store *store, struct span der)
+{
+    struct pkix_cert cert;
+
+    return pkix_cert_read(der, &cert) == PKIX_OK && pkix_store_find_same(&store->anchors, &cert) != NULL;
+}
+
+bool pkix_store_has_anchor_sha256(const struct pkix_store *store, const uint8_t digest[32])
+{
+    uint8_t own[32];
+
+    for (size_t i = 0; i < store->anchors.count; i++)
+        if (pkix_nss_digest(PKIX_SHA256, store->anchors.entries[i]->cert.der, own) &&
+            memcmp(own, digest, sizeof(own)) == 0)
+            return true;
+    return false;
+}
+
+struct span pkix_store_anchor_der(const struct pkix_store *store, size_t index)
+{
+    assert(index < store->anchors.count);
+    return store->anchors.entries[index]->cert.der;
 }

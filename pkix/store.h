@@ -13,10 +13,6 @@ struct pkix_store;
 struct pkix_store *pkix_store_create(void);
 void pkix_store_destroy(struct pkix_store **store);
 
-/* Mozilla's list from libnssckbi (server purpose), with its server-distrust-after dates and imposed name constraints,
- * and the dated overrides for roots that Debian's list does not yet know to be distrusted. */
-MUST_CHECK bool pkix_store_add_mozilla(struct pkix_store *store, char **error);
-
 /* The certificates trusted in the open NSS database, as its trust flags say. */
 MUST_CHECK bool pkix_store_add_database(struct pkix_store *store, char **error);
 
@@ -50,9 +46,14 @@ void pkix_store_distrust_subject_key(struct pkix_store *store, struct span subje
 void pkix_store_distrust_subject_key_sha256(struct pkix_store *store, struct span subject, const uint8_t digest[32]);
 void pkix_store_distrust_certificate(struct pkix_store *store, struct span der);
 
+/* Whether there is an anchor of these bytes, or with this fingerprint. */
+bool pkix_store_has_anchor(const struct pkix_store *store, struct span der);
+bool pkix_store_has_anchor_sha256(const struct pkix_store *store, const uint8_t digest[32]);
+
 size_t pkix_store_anchor_count(const struct pkix_store *store);
 
 /* The DER subject names of the anchors, for a server's CertificateRequest. */
 struct span pkix_store_anchor_subject(const struct pkix_store *store, size_t index);
+struct span pkix_store_anchor_der(const struct pkix_store *store, size_t index);
 
 #endif

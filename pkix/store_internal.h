@@ -15,6 +15,7 @@ struct pkix_store_entry {
     struct pkix_cert cert; /* its spans borrow `der` */
     enum pkix_trust trust; /* anchor or inherited */
     unsigned purposes;     /* PKIX_FOR_*: what an anchor is trusted for */
+    bool listed;           /* an anchor by a list that others keep (pkix/distrust.h), not by name */
     uint64_t subject_hash;
     int64_t distrust_after;          /* seconds; leaves issued later are refused; INT64_MAX: none */
     uint8_t *imposed_constraints;    /* a NameConstraints value from outside the certificate, or NULL */
@@ -59,6 +60,15 @@ void pkix_store_distrust_clear(struct pkix_store *store);
  * *error if `der` cannot be an issuer. `origin` is for messages: a file name, a module. */
 struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struct span der, enum pkix_trust trust,
                                              const char *origin, bool *is_new, char **error);
+
+/* Take an entry out, and free it. */
+void pkix_store_list_remove(struct pkix_store_list *list, size_t index);
+
+/* What libnssckbi distrusts, without its roots. */
+MUST_CHECK bool pkix_store_add_module_distrust(struct pkix_store *store, char **error);
+
+/* The name constraints that NSS holds against the root, beyond its own, if there are any. */
+void pkix_store_impose_constraints(struct pkix_store_entry *entry);
 
 /* Trust an anchor because somebody named it: for every purpose, without dates or constraints from elsewhere. */
 bool pkix_store_trust(struct pkix_store *store, struct span der, const char *origin, char **error);

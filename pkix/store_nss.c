@@ -3,8 +3,8 @@
  * Mozilla's list is read from its PKCS#11 module, object by object, and not through CERT_*: NSS would mix in what the
  * database says about the same certificates, and keep 160 of them in memory. The module is unloaded again. */
 #include "base/nss_scope.h"
-#include "pkix/distrust.h"
 #include "pkix/nss_crypto.h"
+#include "pkix/roots.h"
 #include "pkix/store_internal.h"
 
 #include <certdb.h>
@@ -133,7 +133,7 @@ static int64_t read_distrust_after(PK11GenericObject *object)
     return seconds;
 }
 
-static void impose_constraints(struct pkix_store_entry *entry)
+void pkix_store_impose_constraints(struct pkix_store_entry *entry)
 {
     SECItem subject = {.type = siBuffer,
                        .data = (unsigned char *)(uintptr_t)entry->cert.subject.data,
@@ -172,11 +172,14 @@ static void add_root(struct pkix_store *store, const struct trust_records *recor
     if (!is_new)
         return; /* named by the administrator before: that counts more */
     entry->purposes = PKIX_FOR_SERVER;
+    entry->listed = true;
     entry->distrust_after = read_distrust_after(object);
-    impose_constraints(entry);
+    pkix_store_impose_constraints(entry);
 }
 
-static void add_slot(struct pkix_store *store, PK11SlotInfo *slot)
+enum add_what { ADD_DISTRUST, ADD_ROOTS_TOO };
+
+static void add_slot(struct pkix_store *store, PK11SlotInfo *slot, enum add_what what)
 {
     struct trust_records records = {0};
     PK11GenericObject *first;
@@ -188,7 +191,7 @@ static void add_slot(struct pkix_store *store, PK11SlotInfo *slot)
         if (records.list[i].server == CKT_NSS_NOT_TRUSTED && serial.size != 0)
             pkix_store_distrust_issuer_serial(store, item_span(&records.list[i].issuer), serial);
     }
-    first = PK11_FindGenericObjects(slot, CKO_CERTIFICATE);
+    first = what == ADD_DISTRUST ? NULL : PK11_FindGenericObjects(slot, CKO_CERTIFICATE);
     for (PK11GenericObject *object = first; object != NULL; object = PK11_GetNextGenericObject(object)) {
         SECItem value;
 
@@ -196,15 +199,15 @@ static void add_slot(struct pkix_store *store, PK11SlotInfo *slot)
             add_root(store, &records, object, item_span(&value));
         clear_item(&value);
     }
-    PK11_DestroyGenericObjects(first);
+    if (first != NULL)
+        PK11_DestroyGenericObjects(first);
     clear_trust_records(&records);
 }
 
-bool pkix_store_add_mozilla(struct pkix_store *store, char **error)
+static bool add_module(struct pkix_store *store, enum add_what what, char **error)
 {
     char spec[sizeof(roots_module_spec)];
     SECMODModule *module;
-    size_t before = store->anchors.count;
 
     memcpy(spec, roots_module_spec, sizeof(spec));
     module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
@@ -218,15 +221,27 @@ bool pkix_store_add_mozilla(struct pkix_store *store, char **error)
     }
     for (int i = 0; i < module->slotCount; i++)
         if (PK11_IsPresent(module->slots[i]))
-            add_slot(store, module->slots[i]);
+            add_slot(store, module->slots[i], what);
     SECMOD_UnloadUserModule(module);
     SECMOD_DestroyModule(module);
-    if (store->anchors.count == before) {
-        *error = base_strdup("libnssckbi.so: has no roots that are trusted for servers");
-        return false;
-    }
-    pkix_distrust_known(store);
     return true;
+}
+
+bool pkix_store_add_module_roots(struct pkix_store *store, char **error)
+{
+    size_t before = store->anchors.count;
+
+    if (!add_module(store, ADD_ROOTS_TOO, error))
+        return false;
+    if (store->anchors.count > before)
+        return true;
+    *error = base_strdup("libnssckbi.so: has no roots that are trusted for servers");
+    return false;
+}
+
+bool pkix_store_add_module_distrust(struct pkix_store *store, char **error)
+{
+    return add_module(store, ADD_DISTRUST, error);
 }
 
 /* The database's trust flags for TLS: CAs trusted for servers' or clients' certificates, single trusted peers, and
@@ -257,8 +272,10 @@ static bool add_database_cert(struct pkix_store *store, CERTCertificate *cert, c
     if (purposes != 0) {
         entry = pkix_store_list_add(&store->anchors, der, PKIX_TRUST_ANCHOR, origin, &is_new, error);
         ok = entry != NULL;
-        if (ok)
+        if (ok) {
             entry->purposes |= purposes;
+            entry->listed = false;
+        }
     } else if (CERT_IsCACert(cert, NULL)) {
         /* Not trusted by anybody: one that we cannot use is no mistake. */
         if (pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, origin, &is_new, error) == NULL) {

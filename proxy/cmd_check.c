@@ -14,6 +14,7 @@
 #include "proxy/intermediates.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
+#include "proxy/roots_age.h"
 #include "proxy/service.h"
 #include "proxy/spawn.h"
 #include "tls/runtime.h"
@@ -41,7 +42,8 @@ static const char help[] =
     "Modules that the running yett has are left to its agents, which are asked. Others are loaded for as long as the\n"
     "check takes; where an identity or a trust on a token is named, a PIN that is configured is tried, once.\n"
     "\n"
-    "Exit status: 0 good, 1 findings (each FILE:LINE: message), 2 wrong usage.\n"
+    "Exit status: 0 good, 1 findings (each FILE:LINE: message), 2 wrong usage. What is no mistake yet is a warning\n"
+    "(FILE:LINE: warning: message) and changes nothing in it.\n"
     "\n"
     "Example:\n"
     "  yett check -c yett.conf && yett reload -c yett.conf\n";
@@ -299,9 +301,22 @@ static struct config *load(const char *path, struct config_findings *findings)
     return config;
 }
 
+/* What works today and will be trouble: no reason to fail. */
+static void print_warnings(const struct config_findings *warnings)
+{
+    for (size_t i = 0; i < warnings->count; i++) {
+        const struct config_finding *w = &warnings->items[i];
+
+        if (w->line == 0)
+            printf("%s: warning: %s\n", w->file, w->message);
+        else
+            printf("%s:%u: warning: %s\n", w->file, w->line, w->message);
+    }
+}
+
 /* `failed`: the reason for all that waited for an agent in vain, said instead of them; or NULL. */
 static int report(const char *path, const struct config *config, const struct config_findings *findings,
-                  const char *failed)
+                  const struct config_findings *warnings, const char *failed)
 {
     char *text;
 
@@ -309,6 +324,7 @@ static int report(const char *path, const struct config *config, const struct co
         printf("%s\n", failed);
         return COMMAND_FAILED;
     }
+    print_warnings(warnings);
     if (config != NULL && findings->count == 0) {
         printf("%s: good, %zu service%s\n", path, config->service_count, config->service_count == 1 ? "" : "s");
         return COMMAND_DONE;
@@ -321,7 +337,7 @@ static int report(const char *path, const struct config *config, const struct co
 
 int cmd_check(int argc, char **argv)
 {
-    struct config_findings findings = {0};
+    struct config_findings findings = {0}, warnings = {0};
     struct check_agents agents = {0};
     enum check_targets_end targets_end = CHECK_TARGETS_DONE;
     enum check_depth depth;
@@ -344,12 +360,14 @@ int cmd_check(int argc, char **argv)
         else if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
             open_services(config, depth, &findings, &targets_end);
         (void)!intermediates_check(config, &findings); /* the finding is what counts */
+        roots_age_check(config, &warnings);
         agents_end(&agents);
     }
-    status = report(line.config_path, config, &findings, agents.failed);
+    status = report(line.config_path, config, &findings, &warnings, agents.failed);
     free(agents.failed);
     config_destroy(&config);
     config_findings_clear(&findings);
+    config_findings_clear(&warnings);
     if (targets_end == CHECK_TARGETS_LOOKUP_HANGS) {
         (void)fflush(NULL);
         _exit(status);

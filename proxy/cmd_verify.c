@@ -1,6 +1,8 @@
 /* see proxy/cmd_verify.h */
 #include "proxy/cmd_verify.h"
 #include "pkix/blocklist.h"
+#include "pkix/distrust.h"
+#include "pkix/roots.h"
 #include "pkix/crl.h"
 #include "pkix/describe.h"
 #include "pkix/ev.h"
@@ -29,7 +31,6 @@ enum {
 };
 
 static const char file_prefix[] = "file:";
-static const char system_roots[] = "/etc/ssl/certs/ca-certificates.crt";
 
 const char cmd_verify_usage[] =
     "yett verify [options] CHAIN.pem: build and check a path from a certificate to a trust anchor, and explain it.\n"
@@ -47,6 +48,7 @@ const char cmd_verify_usage[] =
     "  --ocsp FILE            an OCSP response, DER; repeatable\n"
     "  --revocation MODE      off, soft (default: what is known to be revoked is refused) or hard\n"
     "  --blocklist FILE       certificates that are never accepted, as the setting blocklist has them\n"
+    "  --distrust FILE        roots that are trusted no longer, as the setting distrust has them\n"
     "  --pin HEX              SHA-256 of a public key, one of which the path must have; repeatable\n"
     "  --policy OID|ev        a certificate policy that must hold for the path, or extended validation; repeatable:\n"
     "                         one of the policies is enough\n"
@@ -62,7 +64,7 @@ const char cmd_verify_usage[] =
     "  yett verify --trust 'pkcs11:token=Corporate;object=root' --module /usr/lib/softhsm/libsofthsm2.so chain.pem\n";
 
 struct options {
-    const char *chain_path, *module;
+    const char *chain_path, *module, *distrust;
     bool json, has_trust, has_ev_roots;
     enum { ROOTS_DEFAULT, ROOTS_MOZILLA, ROOTS_SYSTEM, ROOTS_NONE } roots;
     struct pkix_request request;
@@ -239,6 +241,7 @@ enum option_value {
     OPTION_EV_ROOT,
     OPTION_BLOCKLIST,
     OPTION_PIN,
+    OPTION_DISTRUST,
     OPTION_JSON,
     OPTION_MODULE,
 };
@@ -258,6 +261,7 @@ static const struct option long_options[] = {
     {"ev", required_argument, NULL, OPTION_EV},
     {"ev-root", required_argument, NULL, OPTION_EV_ROOT},
     {"blocklist", required_argument, NULL, OPTION_BLOCKLIST},
+    {"distrust", required_argument, NULL, OPTION_DISTRUST},
     {"pin", required_argument, NULL, OPTION_PIN},
     {"json", no_argument, NULL, OPTION_JSON},
     {"module", required_argument, NULL, OPTION_MODULE},
@@ -327,6 +331,9 @@ static bool take_setting(struct options *o, int option, const char *argument, co
     switch (option) {
     case OPTION_MODULE:
         o->module = argument;
+        break;
+    case OPTION_DISTRUST:
+        o->distrust = argument;
         break;
     case OPTION_ROOTS:
         value = choice(argument, roots, ARRAY_LEN(roots));
@@ -500,10 +507,12 @@ static bool read_inputs(int argc, char **argv, struct options *o, struct inputs 
                 return false;
     if (o->roots == ROOTS_DEFAULT)
         o->roots = o->has_trust ? ROOTS_NONE : ROOTS_MOZILLA;
-    if (o->roots == ROOTS_MOZILLA && !pkix_store_add_mozilla(in->store, error))
+    if (o->roots == ROOTS_MOZILLA && !pkix_store_add_mozilla(in->store, pkix_roots_kept_path, error))
         return false;
-    if (o->roots == ROOTS_SYSTEM && !pkix_store_add_anchors_path(in->store, system_roots, error))
+    if (o->roots == ROOTS_SYSTEM && !pkix_store_add_system(in->store, error))
         return false;
+    if (o->distrust != NULL && !pkix_store_add_distrust_path(in->store, o->distrust, error))
+        return false; /* now that all anchors are there */
     if (!pkix_pem_each_path(o->chain_path, &pkix_pem_chain, keep_chain_cert, in, error))
         return false;
     o->request.leaf = in->chain[0];

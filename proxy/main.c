@@ -3,6 +3,7 @@
 #include "proxy/cmd_cert.h"
 #include "proxy/cmd_crl.h"
 #include "proxy/cmd_token.h"
+#include "proxy/cmd_trust.h"
 #include "proxy/cmd_verify.h"
 #include "proxy/command_line.h"
 #include "proxy/commands.h"
@@ -36,6 +37,7 @@ static const struct command commands[] = {
     {"stop", cmd_stop, "end it"},
     {"cert", cmd_cert, "certificates and keys in the NSS database"},
     {"crl", cmd_crl, "certificate revocation lists"},
+    {"trust", cmd_trust, "the roots of Mozilla's list, and their age"},
     {"token", run_token, "PKCS#11 modules, tokens and their keys"},
     {"verify", cmd_verify, "build and check a certificate path, and explain it"},
     {"version", cmd_version, "print versions"},

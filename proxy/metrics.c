@@ -139,6 +139,15 @@ static void print_workers(FILE *out, const json_t *workers)
     }
 }
 
+/* Only where a service goes by them. */
+static void print_roots(FILE *out, const json_t *roots)
+{
+    if (roots == NULL)
+        return;
+    print_head(out, "mozilla_roots_age_seconds", "Age of what is known of Mozilla's list of roots", true);
+    fprintf(out, "yett_mozilla_roots_age_seconds %" JSON_INTEGER_FORMAT "\n", number_of(roots, "age_seconds"));
+}
+
 char *metrics_text(const json_t *status)
 {
     char *text = NULL;
@@ -154,6 +163,7 @@ char *metrics_text(const json_t *status)
         fprintf(out, "yett_%s %" JSON_INTEGER_FORMAT "\n", process_metrics[m].name,
                 number_of(status, process_metrics[m].key));
     }
+    print_roots(out, json_object_get(status, "roots"));
     print_workers(out, json_object_get(status, "workers"));
     print_services(out, json_object_get(status, "services"));
     print_modules(out, json_object_get(status, "modules"));

@@ -107,7 +107,7 @@ static const struct pkix_crl_set *open_crls(struct revocation *r, const struct c
 static enum http_fetch_reach reach_of(const struct config_trust *trust, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (trust[i].type == CONFIG_TRUST_MOZILLA)
+        if (trust[i].type == CONFIG_TRUST_MOZILLA || trust[i].type == CONFIG_TRUST_SYSTEM)
             return HTTP_FETCH_PUBLIC_ONLY;
     return count == 0 ? HTTP_FETCH_PUBLIC_ONLY : HTTP_FETCH_ANYWHERE;
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "pkix/blocklist.h"
 #include "pkix/ev.h"
+#include "pkix/roots.h"
 #include "proxy/issuer_fetch.h"
 #include "proxy/limits.h"
 #include "proxy/revocation.h"
@@ -102,7 +103,9 @@ static bool add_trust(const struct config *config, struct pkix_store *store, con
 {
     switch (trust->type) {
     case CONFIG_TRUST_MOZILLA:
-        return pkix_store_add_mozilla(store, error);
+        return pkix_store_add_mozilla(store, config->roots, error);
+    case CONFIG_TRUST_SYSTEM:
+        return pkix_store_add_system(store, error);
     case CONFIG_TRUST_DATABASE:
         return pkix_store_add_database(store, error);
     case CONFIG_TRUST_PATH:
@@ -162,6 +165,28 @@ static void read_ev_list(const struct config *config, struct pkix_ev_list *list,
         (void)!pkix_ev_list_add_path(list, path, on_file_problem, &to); /* the findings say so */
 }
 
+/* The file's rules, held against every anchor that is there. */
+static bool add_distrust(struct pkix_store *store, const struct config *config, struct config_findings *findings)
+{
+    char *error = NULL;
+
+    if (config->distrust == NULL || pkix_store_add_distrust_path(store, config->distrust, &error))
+        return true;
+    if (findings != NULL)
+        config_finding_add(findings, config->distrust_place, "distrust: %s", error);
+    free(error);
+    return false;
+}
+
+/* Once, and not for each trust. */
+static void check_distrust(const struct config *config, struct config_findings *findings)
+{
+    struct pkix_store *store = pkix_store_create();
+
+    (void)!add_distrust(store, config, findings); /* the finding says so */
+    pkix_store_destroy(&store);
+}
+
 static struct pkix_store *open_store(struct services_shared *shared, const struct config_trust *trust, size_t count,
                                      struct config_findings *findings)
 {
@@ -179,6 +204,7 @@ static struct pkix_store *open_store(struct services_shared *shared, const struc
             free(error);
         }
     }
+    (void)!add_distrust(store, shared->config, NULL); /* check_distrust() has told */
     pkix_store_remember(store);
     (void)!add_blocklist(store, shared->config, NULL); /* check_blocklist() has told what is wrong with it */
     shared->stores = base_realloc_array(shared->stores, shared->store_count + 1, sizeof(*shared->stores));
@@ -510,6 +536,7 @@ struct services *services_open(const struct config *config, struct config_findin
     read_ev_list(config, &services->shared->ev, findings);
     services->shared->issuers = issuer_fetch_create();
     check_blocklist(config, findings);
+    check_distrust(config, findings);
     for (size_t i = 0; i < config->service_count; i++) {
         services->items[i].config = &config->services[i];
         open_service(services->shared, &services->items[i], findings);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SECONDS_PER_DAY = 86400 };
+
 static const char *text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
@@ -124,6 +126,13 @@ static void print_modules(const json_t *modules, FILE *out)
     }
 }
 
+static void print_roots(const json_t *roots, FILE *out)
+{
+    fprintf(out, "Mozilla's roots are as of %s, %" PRIu64 " days ago%s\n", text_of(roots, "date"),
+            number_of(roots, "age_seconds") / (uint64_t)SECONDS_PER_DAY,
+            json_is_true(json_object_get(roots, "kept")) ? ", by yett trust update" : "");
+}
+
 void status_text_print(const json_t *status, FILE *out)
 {
     char duration[STATUS_DURATION_SIZE];
@@ -137,6 +146,8 @@ void status_text_print(const json_t *status, FILE *out)
     if (number_of(status, "intermediates") > 0)
         fprintf(out, "%" PRIu64 " intermediates of verified peers are remembered\n",
                 number_of(status, "intermediates"));
+    if (json_object_get(status, "roots") != NULL)
+        print_roots(json_object_get(status, "roots"), out);
     print_workers(json_object_get(status, "workers"), out);
     print_services(json_object_get(status, "services"), out);
     print_modules(json_object_get(status, "modules"), out);

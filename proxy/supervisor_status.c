@@ -2,6 +2,7 @@
 #include "proxy/supervisor_internal.h"
 
 #include "proxy/limits.h"
+#include "proxy/roots_age.h"
 #include "proxy/version.h"
 
 #include <stdlib.h>
@@ -115,7 +116,7 @@ static json_t *service_status(const struct supervisor *s, const struct config_se
 json_t *supervisor_status(const struct supervisor *s)
 {
     const struct config *config = config_shown(s);
-    json_t *services = json_array();
+    json_t *services = json_array(), *roots;
     json_t *status = json_pack("{s:s, s:i, s:s, s:s}", "version", yett_version(), "pid", (int)getpid(), "state",
                                state_word(s), "config", s->config_path);
 
@@ -131,6 +132,9 @@ json_t *supervisor_status(const struct supervisor *s)
         for (size_t i = 0; i < config->service_count; i++)
             json_array_append_new(services, service_status(s, &config->services[i]));
     json_object_set_new(status, "services", services);
+    roots = config == NULL ? NULL : roots_age_status(config);
+    if (roots != NULL)
+        json_object_set_new(status, "roots", roots);
     json_object_set_new(status, "modules", agents_status(s->agents));
     return status;
 }

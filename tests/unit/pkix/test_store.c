@@ -261,58 +261,6 @@ static void distrust_file_sets_dates_and_says_what_is_wrong(void **state)
     pkix_store_destroy(&store);
 }
 
-static void mozillas_roots_are_for_servers_and_dated(void **state)
-{
-    struct pkix_store *store = pkix_store_create();
-    char *error = NULL;
-    unsigned dated = 0;
-
-    (void)state;
-    assert_true(pkix_store_add_mozilla(store, &error));
-    assert_true(pkix_store_anchor_count(store) > 100);
-    for (size_t i = 0; i < store->anchors.count; i++) {
-        assert_int_equal(store->anchors.entries[i]->purposes, PKIX_FOR_SERVER);
-        dated += store->anchors.entries[i]->distrust_after != INT64_MAX ? 1 : 0;
-    }
-    assert_true(dated >= 1 && dated < 30);
-    pkix_store_destroy(&store);
-}
-
-/* The dates that Mozilla set after the installed list was made, to the second. */
-static void roots_distrusted_since_have_mozillas_dates(void **state)
-{
-    static const struct {
-        const char *subject; /* part of it */
-        int64_t until;
-    } dates[] = {
-        {"CN=GLOBALTRUST 2020", 1719705600},                          /* 2024-06-30T00:00:00Z */
-        {"CN=Entrust Root Certification Authority - G2", 1733011199}, /* 2024-11-30T23:59:59Z */
-        {"CN=AffirmTrust Commercial", 1733011199},
-        {"CN=Izenpe.com", 1776297599},                        /* 2026-04-15T23:59:59Z */
-        {"OU=ePKI Root Certification Authority", 1754006399}, /* 2025-07-31T23:59:59Z */
-        {"CN=E-Tugra Global Root CA RSA v3", 1690848000},     /* 2023-08-01T00:00:00Z */
-    };
-    struct pkix_store *store = pkix_store_create();
-    char *error = NULL;
-    unsigned found = 0;
-
-    (void)state;
-    assert_true(pkix_store_add_mozilla(store, &error));
-    for (size_t i = 0; i < store->anchors.count; i++) {
-        char *subject = pkix_dn_text(store->anchors.entries[i]->cert.subject);
-
-        for (size_t k = 0; k < ARRAY_LEN(dates); k++) {
-            if (strstr(subject, dates[k].subject) == NULL)
-                continue;
-            assert_int_equal(store->anchors.entries[i]->distrust_after, dates[k].until);
-            found++;
-        }
-        free(subject);
-    }
-    assert_true(found >= 1); /* a newer list has fewer of them: they leave it some day */
-    pkix_store_destroy(&store);
-}
-
 static void database_without_certificates_adds_nothing(void **state)
 {
     struct pkix_store *store = pkix_store_create();
@@ -377,8 +325,6 @@ int main(void)
         cmocka_unit_test(an_anchor_for_servers_says_nothing_about_clients),
         cmocka_unit_test(imposed_constraints_bind_as_own_ones_do),
         cmocka_unit_test(distrust_file_sets_dates_and_says_what_is_wrong),
-        cmocka_unit_test(mozillas_roots_are_for_servers_and_dated),
-        cmocka_unit_test(roots_distrusted_since_have_mozillas_dates),
         cmocka_unit_test(database_without_certificates_adds_nothing),
     };
 
