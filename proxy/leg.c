@@ -111,6 +111,7 @@ void leg_close(struct leg *leg, enum transport_close how)
     leg->fresh = span_of(NULL, 0);
     buffer_wipe(&leg->received);
     buffer_wipe(&leg->to_send);
+    handshake_turns_leave(leg->session->plane->turns, &leg->turn);
     if (leg->on_pool)
         handshake_pool_abandon(leg->session->plane->pool, &leg->job);
     else
@@ -181,14 +182,62 @@ static void submit_step(struct leg *leg)
     give_up_for_the_queue(leg);
 }
 
+/* A step of a handshake, here and now, at the client's cost; of the target's too, since it is the client who had it
+ * connected to (see proxy/handshake_pool.h). false: others come first. */
+static bool take_handshake_step(struct leg *leg)
+{
+    struct plane *p = leg->session->plane;
+    uint64_t start_us;
+
+    if (leg->turn.waits)
+        return false;
+    if (!leg->has_turn && !handshake_turns_ask(p->turns, &leg->turn, leg->session->peer_key,
+                                               leg->records_sent ? HANDSHAKE_TURN_BEGUN : HANDSHAKE_TURN_FRESH)) {
+        counter_add(leg->session->counters, COUNTER_handshake_queue_behind_total, 1);
+        plane_give_turns(p);
+        return false;
+    }
+    leg->has_turn = false;
+    start_us = base_thread_us();
+    leg->engine_status = tls_engine_step(leg->engine);
+    handshake_turns_charge(p->turns, leg->session->peer_key, base_thread_us() - start_us);
+    return true;
+}
+
+bool leg_waits_for_turn(const struct leg *leg)
+{
+    return leg->turn.waits;
+}
+
+void leg_take_turn(struct handshake_turn *turn)
+{
+    struct leg *leg = CONTAINER_OF(turn, struct leg, turn);
+
+    leg->has_turn = true;
+    session_step(leg->session);
+}
+
+void leg_lose_turn(struct handshake_turn *turn)
+{
+    struct leg *leg = CONTAINER_OF(turn, struct leg, turn);
+
+    leg->pool_refused = leg->turn_lost = true;
+    leg->engine_status =
+        tls_engine_give_up(leg->engine, "handshake_queue_full",
+                           "too many handshakes wait of clients that have cost much lately, as this one");
+    session_step(leg->session);
+}
+
 static void take_steps(struct leg *leg)
 {
     while (engine_is_ours(leg) && leg->engine_status != TLS_FAILED &&
            (tls_engine_wants(leg->engine) & TLS_NEEDS_STEP) != 0) {
         if (tls_engine_may_block(leg->engine))
             submit_step(leg);
-        else
+        else if (tls_engine_handshake_done(leg->engine))
             leg->engine_status = tls_engine_step(leg->engine);
+        else if (!take_handshake_step(leg))
+            return;
     }
 }
 

@@ -10,6 +10,7 @@
 #define YETT_PROXY_LEG_H
 
 #include "proxy/handshake_pool.h"
+#include "proxy/handshake_turns.h"
 #include "proxy/spoken.h"
 #include "proxy/transport.h"
 #include "starttls/starttls.h"
@@ -43,7 +44,10 @@ struct leg {
     enum tls_status engine_status;
     struct handshake_job job;
     bool on_pool;
-    bool pool_refused;                /* the pool's queue was full: the engine gives up */
+    struct handshake_turn turn;       /* behind others, where the peer has cost much */
+    bool has_turn;                    /* its turn has come ... */
+    bool turn_lost;                   /* ... and never will */
+    bool pool_refused;                /* the pool's queue was full, or that for turns: the engine gives up */
     bool pool_begun;                  /* a step was taken by the service's own group */
     bool records_sent;                /* some record has gone to the peer */
     bool finished_seen;               /* the handshake is over, and what that asked of the transport is done */
@@ -76,6 +80,13 @@ void leg_start_tls(struct leg *leg, const struct tls_context *context, const cha
 /* Everything that can happen without plain text coming or going: engine steps (here or on the pool) and writing. */
 void leg_advance(struct leg *leg);
 bool leg_is_on_pool(const struct leg *leg);
+
+/* Its handshake waits behind those of others, since the client has cost much; the engine may be touched. */
+bool leg_waits_for_turn(const struct leg *leg);
+
+/* What the plane's turns call. Both step the session, which may free it. */
+void leg_take_turn(struct handshake_turn *turn);
+void leg_lose_turn(struct handshake_turn *turn);
 
 /* Reading from the peer, on or off; it is never on while the engine is on the pool or has no room. */
 void leg_set_reading(struct leg *leg, bool on);

@@ -85,6 +85,11 @@ enum {
     LIMIT_PEER_COST_ROWS = 2048,               /* a power of two; twice as many, of 8 bytes */
     LIMIT_STEPS_BEFORE_BEHIND = 7,             /* then one of those behind has its turn, although others wait */
 
+    /* Of steps that the loop takes itself; see proxy/handshake_turns.h. */
+    LIMIT_TURNS_SLICE_US = 2000, /* for those of dear peers, before the loop looks at who else has come */
+    LIMIT_TURNS_WAITING = 1024,  /* of dear peers, that wait behind, and at most ... */
+    LIMIT_TURNS_SHARE = 8,       /* ... this part of the connections for which there are descriptors */
+
     LIMIT_KEYS_FAILED_MS = 2000, /* after a token could not sign, STARTTLS is not offered for so long */
 
     LIMIT_PROBES = 16,            /* targets that yett check --live looks at at a time */

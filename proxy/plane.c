@@ -1,11 +1,13 @@
 /* see proxy/plane.h */
 #include "proxy/plane.h"
 
+#include "proxy/leg.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
 #include "proxy/session.h"
 #include <malloc.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 /* What idle connections gave back lies in holes between what NSS keeps for them; glibc returns such pages only when
  * asked. That walks the heap, so it is asked now and then, and only after a fair number. */
@@ -70,9 +72,34 @@ void plane_continue_later(struct plane *p, struct session *s)
     uv_idle_start(&p->turn_idle, on_turn);
 }
 
+static void on_turns(uv_idle_t *idle)
+{
+    struct plane *p = idle->data;
+
+    if (!handshake_turns_give(p->turns))
+        uv_idle_stop(idle);
+}
+
+/* While it is active the loop does not sleep: it looks for what has come, does that, and comes back here. */
+void plane_give_turns(struct plane *p)
+{
+    uv_idle_start(&p->turns_idle, on_turns);
+}
+
 void plane_note_trimmed(struct plane *p)
 {
     p->trimmed_count++;
+}
+
+/* A session takes two descriptors. */
+static size_t turns_waiting_max(void)
+{
+    struct rlimit limit;
+    size_t share = LIMIT_TURNS_WAITING;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 / LIMIT_TURNS_SHARE < share)
+        share = limit.rlim_cur / 2 / LIMIT_TURNS_SHARE;
+    return share == 0 ? 1 : share;
 }
 
 void plane_start(struct plane *p)
@@ -90,6 +117,13 @@ void plane_start(struct plane *p)
                                                   .waiting_per_group_max = p->config->handshake_queue_max,
                                                   .now_ms = base_now_ms,
                                                   .thread_us = base_thread_us});
+    p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = turns_waiting_max(),
+                                                                        .now_ms = base_now_ms,
+                                                                        .thread_us = base_thread_us,
+                                                                        .on_turn = leg_take_turn,
+                                                                        .on_refused = leg_lose_turn});
+    uv_idle_init(p->loop, &p->turns_idle);
+    p->turns_idle.data = p;
     p->resolver = resolver_create(p->loop, p->services->count);
     p->peers = peer_count_create();
     wheel_init(&p->wheel, uv_now(p->loop));
@@ -108,6 +142,8 @@ void plane_stop(struct plane *p)
 {
     assert(p->sessions_not_freed == 0);
     handshake_pool_destroy(&p->pool);
+    handshake_turns_destroy(&p->turns);
+    uv_close((uv_handle_t *)&p->turns_idle, NULL);
     resolver_destroy(&p->resolver);
     peer_count_destroy(&p->peers);
     uv_close((uv_handle_t *)&p->wheel_timer, NULL);

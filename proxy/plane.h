@@ -4,6 +4,7 @@
 
 #include "proxy/counters.h"
 #include "proxy/handshake_pool.h"
+#include "proxy/handshake_turns.h"
 #include "proxy/peer_count.h"
 #include "proxy/resolve.h"
 #include "proxy/service.h"
@@ -23,6 +24,8 @@ struct plane {
     struct services *services;
     struct counters *counters;
     struct handshake_pool *pool;
+    struct handshake_turns *turns;
+    uv_idle_t turns_idle; /* runs while somebody waits there */
     struct resolver *resolver;
     struct peer_count *peers;
     struct wheel wheel;             /* the sessions' deadlines */
@@ -53,6 +56,9 @@ void plane_session_begins(struct plane *p);
 
 /* Step `s` again after other sessions had their turn. */
 void plane_continue_later(struct plane *p, struct session *s);
+
+/* Somebody waits in `turns`: they are given when nothing else is to be done. */
+void plane_give_turns(struct plane *p);
 
 /* A session has given its buffers back, or has ended: after some of them, the pages go back to the system too. */
 void plane_note_trimmed(struct plane *p);

@@ -173,11 +173,30 @@ static void fail_client_tls(struct session *s)
         s->plane->keys_failed_ms[s->service_index] = uv_now(s->plane->loop);
     }
     session_report_tls_failed(s, &s->client, ended);
+    if (s->client.turn_lost) { /* the alert has gone; there are too many of them to wait until each has read it */
+        leg_advance(&s->client);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        return;
+    }
     session_refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE, ended, NULL);
+}
+
+/* A ClientHello is sent for nothing, and answering it is not: for who has gone before its turn it is not done. */
+static bool left_before_its_turn(struct session *s)
+{
+    if (!leg_waits_for_turn(&s->client) || (!s->client.read_ended && s->client.read_error == 0))
+        return false;
+    session_note_broken(s, SESSION_ENDED_client_left, &s->client,
+                        base_strdup("the client closed its connection before its handshake had its turn: it is behind "
+                                    "others, since it has cost much lately"));
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    return true;
 }
 
 void session_step_client_tls(struct session *s)
 {
+    if (left_before_its_turn(s))
+        return;
     if (s->client.engine_status == TLS_FAILED) {
         fail_client_tls(s);
         return;

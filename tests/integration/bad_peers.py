@@ -78,9 +78,11 @@ class Watched:
         self.mark()
         return line
 
-    def accounted_for(self, connections):
-        """Each of so many connections has one line, or is counted among those left out; no connection has two."""
+    def accounted_for(self, connections, silent=0):
+        """Each of so many connections has one line, or is counted among those left out; no connection has two. Those `silent`
+        that send nothing and leave have none at this level."""
         self.settle(connections)
+        connections -= silent
 
         def written():
             return [x for x in self.lines() if "end" in x]

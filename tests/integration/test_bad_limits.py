@@ -1,6 +1,8 @@
 """What is said when there is no more room: descriptors, and places in the handshake pool."""
 import os
 import resource
+import signal
+import socket
 import ssl
 import time
 
@@ -21,7 +23,7 @@ def test_running_out_of_descriptors_pauses_accepting(yett, authority, echo, port
     assert watch.running.log().count("accept_paused") == 1  # said once, not for each attempt
     for s in waiting:
         s.close()
-    watch.accounted_for(100)
+    watch.accounted_for(100, silent=100)
     # Nor is one shortage taken for many because a session's end made room for one more.
     assert len(watch.running.log_lines("accept_paused")) == watch.rose("accept_paused_total") == 1
     watch.serves_on(authority, port)
@@ -90,7 +92,7 @@ def test_full_pool_is_told_with_an_alert_and_serves_on(yett, authority, token, s
     assert (alerts, answered) == (refused, HELLOS - refused) and answered > QUEUE
     for s in silent:
         s.close()
-    watch.accounted_for(2 * HELLOS)
+    watch.accounted_for(2 * HELLOS, silent=HELLOS)
     watch.serves_on(authority, port)
 
 
@@ -137,3 +139,41 @@ def test_full_pool_is_told_in_the_words_of_the_protocol(yett, authority, token, 
         for s in held:
             s.close()
         watch.settle(HELLOS)
+
+
+# ---- turns on the loop ----
+
+def from_address(port, address):
+    return socket.create_connection(("127.0.0.1", port), source_address=(address, 0))
+
+
+def make_dear(watch, authority, port, address):
+    """Handshakes, until those of this address are put behind."""
+    context = client_tls(authority)
+    while watch.rose("handshake_queue_behind_total") == 0:
+        for _ in range(20):
+            context.wrap_socket(from_address(port, address), server_hostname="localhost").close()
+
+
+def test_who_has_cost_much_waits_behind_and_nobody_else_does(yett, authority, echo, port):
+    """Hellos that nobody waits for the answer of are not answered; the address of whoever sent them is served still, and
+    another one is not behind at all."""
+    watch = Watched(yett, tls_service(authority, port, echo.port))
+    make_dear(watch, authority, port, "127.0.0.2")
+    watch.mark()
+    os.kill(watch.worker[0], signal.SIGSTOP)
+    hello = hello_of_openssl()
+    for _ in range(HELLOS):
+        with from_address(port, "127.0.0.2") as s:
+            s.sendall(hello)
+    os.kill(watch.worker[0], signal.SIGCONT)
+    watch.settle(HELLOS)
+    # Those that were counted as failures had a turn; the others cost no handshake.
+    assert watch.rose("handshakes_server_failed_total") + watch.rose("clients_left_total") == HELLOS
+    assert watch.rose("clients_left_total") > HELLOS / 2 and watch.rose("handshake_queue_behind_total") >= HELLOS
+    watch.mark()
+    watch.serves_on(authority, port)  # from 127.0.0.1
+    assert watch.rose("handshake_queue_behind_total") == 0
+    with client_tls(authority).wrap_socket(from_address(port, "127.0.0.2"), server_hostname="localhost") as s:
+        s.sendall(b"still served")
+        assert s.recv(100) == b"still served"
