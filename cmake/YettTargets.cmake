@@ -20,6 +20,9 @@ function(yett_unit_test name)
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
 endfunction()
 
+# Target "fuzzers": all of them.
+add_custom_target(fuzzers)
+
 # yett_fuzz_target(NAME SOURCE file.c [LIBS lib...])
 # SOURCE defines LLVMFuzzerTestOneInput(). Dictionary: tests/fuzz/NAME.dict; corpus: tests/fuzz/corpus/NAME/.
 # With YETT_FUZZ it becomes a libFuzzer program; in every build ctest replays the corpus through it (label "fuzz").
@@ -37,4 +40,6 @@ function(yett_fuzz_target name)
   endif()
   add_test(NAME ${name} COMMAND ${replay})
   set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  add_dependencies(fuzzers ${name})
+  set_property(GLOBAL APPEND PROPERTY YETT_FUZZERS ${name})
 endfunction()

@@ -33,7 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct span rest = span_of(data, size), cert_der = fuzz_take_part(&rest);
     struct pkix_cert cert;
     struct pkix_crl crl;
+    struct pkix_crl_info info;
+    char name[PKIX_CRL_FILE_NAME_SIZE];
 
+    fuzz_start_nss();
+    if (pkix_crl_file_name(rest, name))
+        assert(pkix_crl_info_read(rest, &info) == PKIX_OK && strlen(name) < sizeof(name));
     if (pkix_crl_read(rest, &crl) == PKIX_OK) {
         for (size_t i = 0; i < crl.entry_count; i++) {
             assert(pkix_crl_find(&crl, span_of(crl.entries[i].serial, crl.entries[i].serial_size)) != NULL);

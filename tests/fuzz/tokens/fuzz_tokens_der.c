@@ -12,6 +12,28 @@ static void inside(struct span part, struct span whole)
         abort();
 }
 
+/* What is written of a token's numbers can be read, and is the same but for leading zeros. */
+static void write_back(struct span input)
+{
+    struct span first = span_of(input.data, input.size / 2), second = span_skip(input, input.size / 2), parameters,
+                bits;
+    struct span modulus, exponent;
+    struct buffer out;
+
+    buffer_init(&out, 2 * input.size + 256);
+    tokens_der_spki_rsa(&out, first, second);
+    if (!tokens_der_spki_read(buffer_span(&out), &parameters, &bits) ||
+        !tokens_der_rsa_read(bits, &modulus, &exponent) || modulus.size > first.size + 1 ||
+        (modulus.size > 1 && memcmp(modulus.data, first.data + first.size - modulus.size, modulus.size) != 0))
+        abort();
+    buffer_consume(&out, out.size);
+    if (tokens_der_spki_ec(&out, first, second) && !tokens_der_spki_read(buffer_span(&out), &parameters, &bits))
+        abort();
+    buffer_consume(&out, out.size);
+    tokens_der_ecdsa_signature(&out, input);
+    buffer_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span whole = span_of(data, size), parameters, bits, modulus, exponent;
@@ -34,5 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             inside(exponent, bits);
         }
     }
+    write_back(span_of(data, size));
     return 0;
 }
