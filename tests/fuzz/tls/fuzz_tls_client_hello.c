@@ -34,6 +34,17 @@ static uint64_t ask(struct span records)
            hash << (ARRAY_LEN(known) + 1);
 }
 
+static void look_at_lists(struct span records)
+{
+    static uint8_t space[INPUT_MAX];
+    struct span list;
+
+    for (unsigned which = TLS_HELLO_CIPHER_SUITES; which <= TLS_HELLO_GROUPS; which++)
+        if (tls_client_hello_list(records, (enum tls_hello_list)which, space, &list) && list.size != 0 &&
+            (list.data < space || list.data + list.size > space + sizeof(space) || list.size > records.size))
+            base_abort("a list is not where it was put");
+}
+
 /* One byte a record. */
 static void cut(struct span message, struct buffer *out)
 {
@@ -54,6 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > INPUT_MAX)
         return 0;
     offered = ask(input);
+    look_at_lists(input);
     if (size < TLS_RECORD_HEADER_SIZE || data[0] != TLS_CONTENT_HANDSHAKE)
         return 0;
     body_size = tls_record_body_size(data);
