@@ -173,7 +173,7 @@ static void tell_none(struct tls_engine *e, PRFileDesc *fd, const struct wanted 
         whole = buffer_printf(&text, "%s%s: %s", i == 0 ? "" : "; ", tls_identity_describe(c->identities[i]),
                               obstacle_text(look_at(c->identities[i], fd, wanted)));
     tell(e, c->identity_count == 0
-                ? base_strdup("none: there is none for this service")
+                ? base_strdup("none: there is none for this service (connect_identity)")
                 : base_printf("none: %.*s%s", (int)text.size,
                               text.size == 0 ? "" : (const char *)buffer_span(&text).data, whole ? "" : "; ..."));
     buffer_release(&text);

@@ -13,7 +13,8 @@
  *   sessions.c       the sessions a client context remembers
  *   sites.c          which identities serve a name
  *   client_hello.c   what a ClientHello says that NSS does not tell
- *   error.c          names and sentences for all that can go wrong */
+ *   error.c          names and sentences for all that can go wrong
+ *   alert.c          those for alerts */
 #ifndef YETT_TLS_ENGINE_INTERNAL_H
 #define YETT_TLS_ENGINE_INTERNAL_H
 
@@ -235,7 +236,6 @@ static inline struct tls_engine *tls_engine_of(PRFileDesc *fd)
 enum tls_status tls_engine_fail(struct tls_engine *e, const char *name, char *sentence);
 enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code);
 void tls_engine_note_error(struct tls_engine *e, const char *name, char *sentence);
-const char *tls_alert_name(int alert);
 
 /* Data buys the peer more KeyUpdates (limits.h). What we send counts too: who reads a lot may ask us for a new key. */
 static inline void tls_engine_see_data(struct tls_engine *e, size_t size)
@@ -259,6 +259,8 @@ void tls_handshake_make_socket(struct tls_engine *e);
 void tls_handshake_drop_socket(struct tls_engine *e);
 /* In place of what NSS has queued, an alert in the clear: the peer has seen nothing of us yet. */
 void tls_handshake_alert_in_clear(struct tls_engine *e, int alert);
+/* Of ours, that the peer was shown; NULL: none yet. */
+const struct tls_identity *tls_handshake_identity(struct tls_engine *e);
 /* The transport ended too early. */
 enum tls_status tls_handshake_closed(struct tls_engine *e);
 

@@ -2,79 +2,15 @@
  *
  * Every failure has a name and a sentence an administrator can act on. NSS's own texts are used where nothing better
  * can be said; what is read often has a sentence of ours. */
+#include "tls/alert.h"
 #include "tls/engine_internal.h"
-#include "tls/runtime.h"
+#include "tls/established.h"
 #include "tokens/shim.h"
 
 #include <prerror.h>
 #include <secerr.h>
 #include <sslerr.h>
 #include <stdlib.h>
-
-struct alert {
-    int number;
-    const char *name;     /* of the alert */
-    const char *received; /* name of the error it makes */
-    const char *meaning;
-};
-
-/* RFC 8446 section 6, and those of RFC 5246 that TLS 1.2 peers still send. */
-#define ALERT(number, name, meaning)                                                                                   \
-    {                                                                                                                  \
-        number, name, "alert_received_" name, meaning                                                                  \
-    }
-static const struct alert alerts[] = {
-    ALERT(0, "close_notify", "it closed the connection"),
-    ALERT(10, "unexpected_message", "it got a message that does not belong there"),
-    ALERT(20, "bad_record_mac", "a record was altered on its way"),
-    ALERT(21, "decryption_failed", "it could not decrypt a record"),
-    ALERT(22, "record_overflow", "it got a record that is too long"),
-    ALERT(30, "decompression_failure", "it could not decompress a record"),
-    ALERT(40, "handshake_failure", "it found no parameters that both sides accept"),
-    ALERT(41, "no_certificate", "it has no certificate to give"),
-    ALERT(42, "bad_certificate", "it does not accept our certificate"),
-    ALERT(43, "unsupported_certificate", "it does not support the kind of our certificate"),
-    ALERT(44, "certificate_revoked", "it takes our certificate to be revoked"),
-    ALERT(45, "certificate_expired", "it takes our certificate to be expired"),
-    ALERT(46, "certificate_unknown", "it does not accept our certificate"),
-    ALERT(47, "illegal_parameter", "it got a value that is not allowed"),
-    ALERT(48, "unknown_ca", "it does not know the authority that issued our certificate"),
-    ALERT(49, "access_denied", "our certificate is good, but it does not let us in"),
-    ALERT(50, "decode_error", "it could not decode a message"),
-    ALERT(51, "decrypt_error", "a signature or a Finished message of ours did not verify there"),
-    ALERT(60, "export_restriction", "it keeps to an export restriction"),
-    ALERT(70, "protocol_version", "it does not speak a TLS version that we allow"),
-    ALERT(71, "insufficient_security", "it asks for stronger ciphers than we offer"),
-    ALERT(80, "internal_error", "it failed for a reason of its own"),
-    ALERT(86, "inappropriate_fallback", "it takes us to have been downgraded"),
-    ALERT(90, "user_canceled", "its user gave up"),
-    ALERT(100, "no_renegotiation", "it does not renegotiate"),
-    ALERT(109, "missing_extension", "it misses an extension it needs"),
-    ALERT(110, "unsupported_extension", "it got an extension it did not ask for"),
-    ALERT(111, "certificate_unobtainable", "it could not fetch our certificate"),
-    ALERT(112, "unrecognized_name", "it does not serve the name we asked for"),
-    ALERT(113, "bad_certificate_status_response", "it does not accept the OCSP response we stapled"),
-    ALERT(114, "bad_certificate_hash_value", "our certificate does not match the hash given for it"),
-    ALERT(115, "unknown_psk_identity", "it does not know the session"),
-    ALERT(116, "certificate_required", "it demands a client certificate, and we gave none"),
-    ALERT(120, "no_application_protocol", "it speaks none of the application protocols offered"),
-    ALERT(121, "ech_required", "it demands Encrypted Client Hello"),
-};
-
-static const struct alert *find_alert(int number)
-{
-    for (size_t i = 0; i < ARRAY_LEN(alerts); i++)
-        if (alerts[i].number == number)
-            return &alerts[i];
-    return NULL;
-}
-
-const char *tls_alert_name(int number)
-{
-    const struct alert *alert = find_alert(number);
-
-    return alert == NULL ? "unknown" : alert->name;
-}
 
 struct sentence {
     PRErrorCode code;
@@ -128,18 +64,46 @@ enum tls_status tls_engine_fail(struct tls_engine *e, const char *name, char *se
     return TLS_FAILED;
 }
 
+/* The certificate that the peer was shown, for a sentence; owned by the caller. */
+static char *describe_shown(struct tls_engine *e)
+{
+    const struct tls_identity *identity = tls_handshake_identity(e);
+
+    return base_strdup(identity == NULL ? "" : tls_identity_describe(identity));
+}
+
 /* The alert says more than the error NSS makes of it. */
 static enum tls_status fail_alert(struct tls_engine *e)
 {
-    const struct alert *alert = find_alert(e->report.alert_received);
+    int alert = e->report.alert_received;
+    char *shown = describe_shown(e), *sentence = tls_alert_sentence(alert, e->context->calls->peer, shown);
 
-    if (alert == NULL)
-        return tls_engine_fail(
-            e, "alert_received_unknown",
-            base_printf("the peer ended the connection with the unknown alert %d", e->report.alert_received));
-    return tls_engine_fail(
-        e, alert->received,
-        base_printf("the peer ended the connection with the alert %s: %s", alert->name, alert->meaning));
+    if (e->cert_wanted && e->identity == NULL && e->context->role == TLS_ROLE_CLIENT) {
+        /* identity_choice says "none: ..." */
+        char *longer =
+            base_printf("%s (it had asked for a client certificate, and got %s)", sentence, e->identity_choice);
+
+        free(sentence);
+        sentence = longer;
+    }
+    free(shown);
+    return tls_engine_fail(e, tls_alert_error_name(alert), sentence);
+}
+
+/* See alert.h. False: none, or it does not count. */
+static bool note_clear_alert(struct tls_engine *e, int32_t code)
+{
+    struct span last = span_of(e->transport.last, e->transport.last_size);
+    int alert = tls_alert_in_clear(last);
+    bool heard = e->own != NULL ? e->own->read.sequence != 0
+                                : tls_engine_was_open(e) && e->transport.read_records > e->secrets.read_before + 1;
+
+    if (code != SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE || alert < 0 || heard)
+        return false;
+    if (alert == TLS_ALERT_CLOSE_NOTIFY && tls_engine_was_open(e))
+        return false; /* data may be cut off there: that, nobody but the peer may say */
+    e->report.alert_received = alert;
+    return true;
 }
 
 /* What the agent said of the signature that failed just now, on this thread; "" when it was about something else. */
@@ -177,25 +141,16 @@ enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
 {
     const char *name = PR_ErrorToName(code);
     const char *text = NULL;
-    const char *hint = e->cert_wanted && e->identity == NULL && e->context->role == TLS_ROLE_CLIENT
-                           ? " (it had asked for a client certificate, and none of ours fits)"
-                           : "";
+    const char *hint;
 
     e->report.key_failed = e->report.key_failed || is_key_failure(code);
     tls_no_common_note(e, code);
     if (e->report.error_name[0] != '\0') /* a hook has said it better */
         return tls_engine_fail(e, "", NULL);
-    if (e->report.alert_received > TLS_ALERT_CLOSE_NOTIFY) {
-        enum tls_status status = fail_alert(e);
-
-        if (hint[0] != '\0') {
-            char *longer = base_printf("%s%s", e->report.error, hint);
-
-            free(e->report.error);
-            e->report.error = longer;
-        }
-        return status;
-    }
+    if (note_clear_alert(e, code) && e->report.alert_received == TLS_ALERT_CLOSE_NOTIFY)
+        return tls_handshake_closed(e);
+    if (e->report.alert_received > TLS_ALERT_CLOSE_NOTIFY)
+        return fail_alert(e);
     for (size_t i = 0; i < ARRAY_LEN(sentences); i++)
         if (sentences[i].code == code)
             text = sentences[i].text;

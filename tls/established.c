@@ -274,6 +274,13 @@ static enum tls_status take_other(struct tls_engine *e, unsigned type, struct sp
     return take_alert(e, content);
 }
 
+/* One in the clear, the first thing that comes: its name is told (alert.h). */
+static bool is_first_alert(const struct tls_engine *e, struct span held)
+{
+    return e->own->read.sequence == 0 && held.data[0] == TLS_CONTENT_ALERT &&
+           tls_record_body_size(held.data) == TLS_ALERT_RECORD_SIZE - TLS_RECORD_HEADER_SIZE;
+}
+
 /* The next whole record; size 0: it has not come yet. */
 static enum tls_status next_record(struct tls_engine *e, struct span *record)
 {
@@ -284,6 +291,11 @@ static enum tls_status next_record(struct tls_engine *e, struct span *record)
     if (held.size < TLS_RECORD_HEADER_SIZE)
         return TLS_OK;
     body_size = tls_record_body_size(held.data);
+    if (is_first_alert(e, held)) {
+        if (held.size < TLS_ALERT_RECORD_SIZE)
+            return TLS_OK;
+        tls_transport_note_last(&e->transport, span_of(held.data, TLS_ALERT_RECORD_SIZE));
+    }
     if (held.data[0] != TLS_CONTENT_DATA)
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
     if (body_size > TLS_RECORD_BODY_MAX) /* sections 5.2 and 5.4 */

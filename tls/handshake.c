@@ -197,18 +197,28 @@ static void read_channel(struct tls_engine *e)
         e->alpn = slab_strndup((const char *)alpn, alpn_size);
 }
 
+const struct tls_identity *tls_handshake_identity(struct tls_engine *e)
+{
+    SCOPED_CERT local = NULL;
+
+    if (e->identity != NULL || e->fd == NULL || e->context->role == TLS_ROLE_CLIENT)
+        return e->identity;
+    local = SSL_LocalCertificate(e->fd);
+    for (size_t i = 0; local != NULL && i < e->context->identity_count; i++)
+        if (CERT_CompareCerts(e->context->identities[i]->cert, local))
+            e->identity = e->context->identities[i];
+    return e->identity;
+}
+
 static void read_certificates(struct tls_engine *e)
 {
     SCOPED_CERT peer = SSL_PeerCertificate(e->fd);
-    SCOPED_CERT local = e->context->role == TLS_ROLE_SERVER ? SSL_LocalCertificate(e->fd) : NULL;
 
     if (peer != NULL) {
         e->peer_cert = base_memdup(peer->derCert.data, peer->derCert.len);
         e->peer_cert_size = peer->derCert.len;
     }
-    for (size_t i = 0; local != NULL && i < e->context->identity_count; i++)
-        if (CERT_CompareCerts(e->context->identities[i]->cert, local))
-            e->identity = e->context->identities[i];
+    (void)tls_handshake_identity(e);
 }
 
 /* `written_before`: records written before this step. When a server reads the client's Finished it has said all it had

@@ -33,6 +33,20 @@ static uint64_t count_records(struct tls_record_reader *reader, struct span byte
     return count;
 }
 
+/* see tls/nspr_layer.h */
+void tls_transport_note_last(struct tls_transport *t, struct span bytes)
+{
+    size_t kept;
+
+    if (bytes.size > sizeof(t->last))
+        bytes = span_skip(bytes, bytes.size - sizeof(t->last));
+    kept = sizeof(t->last) - bytes.size;
+    kept = kept < t->last_size ? kept : t->last_size;
+    memmove(t->last, t->last + t->last_size - kept, kept);
+    memcpy(t->last + kept, bytes.data, bytes.size);
+    t->last_size = kept + bytes.size;
+}
+
 static void see_silenced(struct tls_transport *t, struct span bytes)
 {
     while (tls_record_reader_next(&t->silenced, &bytes)) {
@@ -64,6 +78,7 @@ static PRInt32 PR_CALLBACK layer_recv(PRFileDesc *fd, void *data, PRInt32 amount
     size = held.size < (size_t)amount ? held.size : (size_t)amount;
     memcpy(data, held.data, size);
     t->read_records += count_records(&t->read, span_of(data, size));
+    tls_transport_note_last(t, span_of(data, size));
     if (t->keeping && !buffer_append(&t->kept, span_of(data, size)))
         t->keeping = false;
     buffer_consume(&t->in, size);

@@ -7,6 +7,7 @@
 #define YETT_TLS_NSPR_LAYER_H
 
 #include "base/buffer.h"
+#include "tls/alert.h"
 #include "tls/record.h"
 
 #include <prio.h>
@@ -24,6 +25,8 @@ struct tls_transport {
     /* What has passed through the layer. */
     struct tls_record_reader read, written;
     uint64_t read_records, written_records;
+    uint8_t last[TLS_ALERT_RECORD_SIZE]; /* what NSS has read last: the whole record, where that was an alert */
+    size_t last_size;
     bool write_refused;      /* there was once not enough room in `out`: NSS may hold a record back */
     PRIPv6Addr peer_address; /* what PR_GetPeerName() says: the key that NSS puts sessions under */
 };
@@ -31,6 +34,9 @@ struct tls_transport {
 /* A file descriptor over `transport`, which is borrowed until PR_Close(). NULL: one for a model socket, which carries
  * nothing. Memory or a stop of the process. */
 PRFileDesc *tls_nspr_layer_create(struct tls_transport *transport);
+
+/* These bytes of the peer are read, in whatever pieces: by NSS, or by who reads records in its place. */
+void tls_transport_note_last(struct tls_transport *t, struct span bytes);
 
 /* The transport under any descriptor that is stacked on such a layer. */
 struct tls_transport *tls_nspr_layer_transport(PRFileDesc *fd);

@@ -1,4 +1,5 @@
 /* tls/nspr_layer.c, tls/error.c: a socket that is two buffers, and the names of alerts. */
+#include "tls/alert.h"
 #include "tls/engine_internal.h"
 #include "tls/runtime.h"
 
