@@ -147,6 +147,10 @@ bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path, p
     static const struct pkix_rules_kind kind = {take, PKIX_BLOCKLIST_RULES_MAX,
                                                 "is one rule too many: they may be 100000"};
     size_t count;
+    bool read;
 
-    return pkix_rules_read(path, &kind, store, &count, problem, ctx);
+    pkix_store_distrust_from(store, "the blocklist");
+    read = pkix_rules_read(path, &kind, store, &count, problem, ctx);
+    pkix_store_distrust_from(store, NULL);
+    return read;
 }

@@ -6,6 +6,13 @@
 
 enum { TLS_FEATURE_STATUS_REQUEST = 5, TAG_DISTRIBUTION_POINT_NAME = ASN1_CONTEXT_CONSTRUCTED | 0 };
 
+static enum pkix_error broken(const struct pkix_check *check, enum pkix_error error, const char *what)
+{
+    if (check->what != NULL)
+        *check->what = what;
+    return error;
+}
+
 /* RFC 5280 sections 4.1.1.2 and 4.1.2.3: the two algorithm fields say the same. Only the inner one is signed: whoever
  * may choose the outer one could have a signature taken for one by another, weaker algorithm. */
 enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
@@ -118,13 +125,18 @@ static enum pkix_error check_end_entity(const struct pkix_cert *cert, const stru
         return PKIX_OK;
     /* Name constraints are for authorities only (RFC 5280 section 4.2.1.10). */
     if (!is_ca && cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].present)
-        return PKIX_BAD_EXTENSION;
+        return broken(check, PKIX_BAD_EXTENSION,
+                      "it has nameConstraints (2.5.29.30), which are for authorities (RFC 5280 section 4.2.1.10)");
     if (is_ca)
         return PKIX_CA_AS_END_ENTITY;
     /* RFC 5280 section 4.2.1.9: without cA, no keyCertSign. Verifiers that look at the key usage alone would take what
      * such a key signs for an authority's (CVE-2002-0862's kind), so that nobody ought to issue one; an anchor was
      * configured as it is. */
-    return check->trust != PKIX_TRUST_ANCHOR && asserts_cert_sign(cert) ? PKIX_BAD_KEY_USAGE : PKIX_OK;
+    if (check->trust == PKIX_TRUST_ANCHOR || !asserts_cert_sign(cert))
+        return PKIX_OK;
+    return broken(
+        check, PKIX_BAD_KEY_USAGE,
+        "it has keyCertSign and is no authority (RFC 5280 section 4.2.1.9): whoever issued it has to do so anew");
 }
 
 /* RFC 5280 section 4.2.1.9. An issuer that is no authority is the oldest attack there is (CVE-2002-0862, CVE-2011-0228,
@@ -138,7 +150,7 @@ static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, con
 
     if (pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value)) {
         if ((error = pkix_read_basic_constraints(value, &is_ca, &path_length)) != PKIX_OK)
-            return error;
+            return broken(check, error, "its basicConstraints (2.5.29.19) are malformed");
     } else if (check->role == PKIX_ROLE_ISSUER && cert->version == PKIX_V1) {
         /* Version 1 has no extensions: such an anchor is an authority because it was configured, nothing else is. */
         if (check->trust != PKIX_TRUST_ANCHOR)
@@ -199,14 +211,17 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
         found_ocsp_signing = found_ocsp_signing || pkix_oid_is(oid, OID_OCSP_SIGNING);
     }
     if (leaf && found_ocsp_signing && check->usage != PKIX_USAGE_OCSP_SIGNER)
-        return PKIX_BAD_EXTENDED_KEY_USAGE; /* a responder's key must not be a server's key too */
+        /* A responder's key must not be a server's key too: whoever gets at the server's could say that nothing is
+         * revoked. */
+        return broken(check, PKIX_BAD_EXTENDED_KEY_USAGE, "a key for OCSPSigning is for nothing else");
     return found ? PKIX_OK : PKIX_BAD_EXTENDED_KEY_USAGE;
 }
 
 /* RFC 5280 section 4.2.2.1: never critical; a SEQUENCE of at least one description, each of an identifier and one of the
  * nine general names. mozilla::pkix does not look; OpenSSL refuses critical ones, too. */
-static enum pkix_error check_access_info(const struct pkix_cert *cert)
+static enum pkix_error check_access_info(const struct pkix_cert *cert, const struct pkix_check *check)
 {
+    static const char what[] = "its authorityInfoAccess (1.3.6.1.5.5.7.1.1) is critical or malformed";
     struct span value;
     struct der list;
 
@@ -214,7 +229,7 @@ static enum pkix_error check_access_info(const struct pkix_cert *cert)
         return PKIX_OK;
     if (cert->extensions[PKIX_EXT_AUTHORITY_INFO_ACCESS].critical ||
         der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
-        return PKIX_BAD_EXTENSION;
+        return broken(check, PKIX_BAD_EXTENSION, what);
     while (!der_at_end(&list)) {
         struct der description;
         struct span oid, location;
@@ -223,7 +238,7 @@ static enum pkix_error check_access_info(const struct pkix_cert *cert)
         if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
             der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
             pkix_general_name_read(&description, &type, &location) != PKIX_OK || der_end(&description) != PKIX_OK)
-            return PKIX_BAD_EXTENSION;
+            return broken(check, PKIX_BAD_EXTENSION, what);
     }
     return PKIX_OK;
 }
@@ -231,26 +246,29 @@ static enum pkix_error check_access_info(const struct pkix_cert *cert)
 /* RFC 5280 section 4.2.1.13. A critical one binds us to what it says: every point has a name that lists can be fetched
  * from or compared with. One for some reasons only, or whose list another authority makes, is not used, and so not
  * understood. When it is not critical it is a hint, which may be wrong. */
-static enum pkix_error check_distribution_points(const struct pkix_cert *cert)
+static enum pkix_error check_distribution_points(const struct pkix_cert *cert, const struct pkix_check *check)
 {
+    static const char malformed[] = "its cRLDistributionPoints (2.5.29.31) are malformed",
+                      unused[] = "its cRLDistributionPoints (2.5.29.31) are critical, and one has no name, is for some "
+                                 "reasons only, or has a list of another issuer";
     const struct pkix_extension_value *points = &cert->extensions[PKIX_EXT_CRL_DISTRIBUTION_POINTS];
     struct der list;
 
     if (!points->present || !points->critical)
         return PKIX_OK;
     if (der_enter_only(points->value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
-        return PKIX_BAD_EXTENSION;
+        return broken(check, PKIX_BAD_EXTENSION, malformed);
     while (!der_at_end(&list)) {
         struct der point, name;
 
         if (der_enter(&list, ASN1_SEQUENCE, &point) != PKIX_OK)
-            return PKIX_BAD_EXTENSION;
+            return broken(check, PKIX_BAD_EXTENSION, malformed);
         if (!der_next_is(&point, TAG_DISTRIBUTION_POINT_NAME))
-            return PKIX_UNKNOWN_CRITICAL_EXTENSION;
+            return broken(check, PKIX_UNKNOWN_CRITICAL_EXTENSION, unused);
         if (der_enter(&point, TAG_DISTRIBUTION_POINT_NAME, &name) != PKIX_OK || der_at_end(&name))
-            return PKIX_BAD_EXTENSION;
+            return broken(check, PKIX_BAD_EXTENSION, malformed);
         if (!der_at_end(&point))
-            return PKIX_UNKNOWN_CRITICAL_EXTENSION;
+            return broken(check, PKIX_UNKNOWN_CRITICAL_EXTENSION, unused);
     }
     return PKIX_OK;
 }
@@ -283,8 +301,9 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     if (error != PKIX_OK)
         return error;
     if ((error = check_basic_constraints(cert, check)) != PKIX_OK ||
-        (error = check_extended_key_usage(cert, check)) != PKIX_OK || (error = check_access_info(cert)) != PKIX_OK ||
-        (error = check_distribution_points(cert)) != PKIX_OK)
+        (error = check_extended_key_usage(cert, check)) != PKIX_OK ||
+        (error = check_access_info(cert, check)) != PKIX_OK ||
+        (error = check_distribution_points(cert, check)) != PKIX_OK)
         return error;
     return check_dates(cert, check->time);
 }

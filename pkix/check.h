@@ -26,6 +26,7 @@ struct pkix_check {
     enum pkix_any_usage any_usage;
     unsigned intermediates_below; /* between this certificate and the leaf; for issuers */
     int64_t time;                 /* seconds since 1970 */
+    const char **what; /* NULL, or where it goes which rule was broken, when the error does not tell; static */
 };
 
 /* All of the below, in order: distrust, dates' encoding, signature algorithm, key, issuer name, key usage,

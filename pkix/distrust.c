@@ -130,8 +130,11 @@ bool pkix_store_distrust(struct pkix_store *store, enum pkix_distrust_scope scop
 {
     bool found = false;
 
+    pkix_store_distrust_from(store, scope == PKIX_DISTRUST_ALL ? "the file of distrusted roots"
+                                                               : "the dated list of roots that comes with yett");
     if (rule->verb == PKIX_DISTRUST_NEVER)
         pkix_store_distrust_sha256(store, rule->sha256);
+    pkix_store_distrust_from(store, NULL);
     for (size_t i = 0; i < store->anchors.count; i++) {
         struct pkix_store_entry *entry = store->anchors.entries[i];
 

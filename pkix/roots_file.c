@@ -276,10 +276,12 @@ void pkix_store_add_roots(struct pkix_store *store, const struct pkix_roots *roo
         entry->distrust_after = root->until;
         pkix_store_impose_constraints(entry);
     }
+    pkix_store_distrust_from(store, "the roots that yett trust update has kept");
     for (size_t i = 0; i < roots->distrust_count; i++) {
         const struct pkix_root_distrust *d = &roots->distrusts[i];
 
         pkix_store_distrust_issuer_serial(store, span_of(d->issuer, d->issuer_size),
                                           span_of(d->serial, d->serial_size));
     }
+    pkix_store_distrust_from(store, NULL);
 }

@@ -252,8 +252,10 @@ static enum pkix_error check_step(struct pkix_search *s, const struct pkix_path_
                          : PKIX_ANY_USAGE_REFUSED,
         .intermediates_below = role == PKIX_ROLE_ISSUER ? intermediates_on(&s->path) : 0,
         .time = s->request->time,
+        .what = &s->check_what,
     };
 
+    s->check_what = NULL;
     return pkix_check_certificate(step->cert, &check);
 }
 
@@ -402,22 +404,38 @@ static enum pkix_error distrusted(struct pkix_search *s, const struct pkix_cert 
     return error == PKIX_OK ? PKIX_DISTRUSTED_ISSUER : error;
 }
 
-/* All that can be said about one issuer of the path's last certificate before its own issuers are looked for. */
+/* All that can be said about one issuer of the path's last certificate before its own issuers are looked for. *culprit
+ * is the index of whose fault it is: the issuer's, that of a certificate whose names it may not issue for, or the
+ * child's, whose signature does not hold. A SHA-1 leaf is not its issuer's fault. */
 static enum pkix_error check_issuer(struct pkix_search *s, const struct pkix_candidate *candidate,
-                                    const struct pkix_path_step *step)
+                                    const struct pkix_path_step *step, unsigned *culprit)
 {
-    const struct pkix_cert *child = s->path.steps[s->path.count - 1].cert;
+    const unsigned child_index = s->path.count - 1;
+    const struct pkix_cert *child = s->path.steps[child_index].cert;
     enum pkix_error error;
 
+    *culprit = child_index + 1;
+    s->check_what = NULL;
     if ((error = candidate->parse_error) != PKIX_OK)
         return error;
-    if ((error = check_constraints(s, candidate)) != PKIX_OK ||
-        (error = pkix_check_tls_feature_of_issuer(child, step->cert)) != PKIX_OK ||
-        (error = check_step(s, step, PKIX_ROLE_ISSUER)) != PKIX_OK)
-        return error == PKIX_DISTRUSTED ? distrusted(s, child, step->cert) : as_issuer_error(error);
-    if (candidate->leads_nowhere)
+    if ((error = check_constraints(s, candidate)) != PKIX_OK) {
+        if (error == PKIX_NAME_CONSTRAINT_VIOLATION)
+            *culprit = s->constrained;
+        return error;
+    }
+    if ((error = pkix_check_tls_feature_of_issuer(child, step->cert)) != PKIX_OK) {
+        *culprit = child_index;
+        return error;
+    }
+    error = check_step(s, step, PKIX_ROLE_ISSUER);
+    if (error != PKIX_OK && error != PKIX_DISTRUSTED)
+        return as_issuer_error(error);
+    if (error == PKIX_OK && candidate->leads_nowhere)
         return PKIX_UNKNOWN_ISSUER;
-    return verify_child(s, child, step->cert->spki);
+    error = error == PKIX_OK ? verify_child(s, child, step->cert->spki) : distrusted(s, child, step->cert);
+    if (error != PKIX_OK && error != PKIX_DISTRUSTED_ISSUER)
+        *culprit = child_index;
+    return error;
 }
 
 /* For the explanation: as far as names lead from a certificate that leads nowhere. */
@@ -449,15 +467,10 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct pkix_candi
 
     if ((error = check_limits(s)) != PKIX_OK)
         return error;
-    error = check_issuer(s, candidate, &step);
+    error = check_issuer(s, candidate, &step, &failure.culprit);
     s->path.steps[s->path.count++] = step;
-    failure = at_end(s);
     if (error != PKIX_OK) {
-        /* These are about what the issuer has below it. */
-        if (error == PKIX_BAD_SIGNATURE || error == PKIX_TLS_FEATURE_MISSING)
-            failure.culprit = child_index;
-        else if (error == PKIX_NAME_CONSTRAINT_VIOLATION)
-            failure.culprit = s->constrained;
+        failure.what = s->check_what;
         if (error == PKIX_UNKNOWN_ISSUER) {
             follow_names(s);
             failure = at_end(s);
@@ -466,6 +479,7 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct pkix_candi
         s->path.count = child_index + 1;
         return error;
     }
+    failure = at_end(s);
     error = complete(s, candidate, &failure, &noted);
     if (error == PKIX_OK) {
         error = s->domain->check_revocation(s->domain->ctx, s, child, step.cert,
@@ -551,7 +565,7 @@ out:
 /* A leaf that is itself configured as an anchor needs no issuer. */
 static enum pkix_error run_anchored_leaf(struct pkix_search *s, enum pkix_error leaf_error)
 {
-    struct failure failure = {0};
+    struct failure failure = {.what = s->check_what};
     enum pkix_error error = leaf_error != PKIX_OK ? leaf_error : check_whole_path(s, &failure);
 
     if (error != PKIX_OK)
@@ -577,10 +591,12 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
 {
     const struct pkix_store_entry *anchor = pkix_store_find_same(&s->store->anchors, &s->leaf);
     struct pkix_path_step leaf = {&s->leaf, anchor};
+    struct failure failure = {0};
     enum pkix_error leaf_error, error;
 
     s->path = (struct pkix_path){.steps = {leaf}, .count = 1};
     leaf_error = check_step(s, &leaf, PKIX_ROLE_LEAF);
+    failure.what = s->check_what;
     if (pkix_search_is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error);
     error = extend(s);
@@ -590,7 +606,7 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
     }
     if ((error == PKIX_OK && leaf_error != PKIX_OK) || is_same_date_error(leaf_error, error)) {
         s->path.count = 1;
-        note_tried(s, leaf_error, at_end(s));
+        note_tried(s, leaf_error, failure);
         return leaf_error;
     }
     return error == PKIX_UNKNOWN_ISSUER && is_merely_self_signed(s) ? PKIX_SELF_SIGNED : error;

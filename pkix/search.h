@@ -129,6 +129,7 @@ struct pkix_search {
     uint64_t deadline_ms; /* 0: none */
     unsigned constrained; /* index of the certificate that last broke name constraints, and how */
     struct pkix_constraint_breach breach;
+    const char *check_what; /* pkix_check.what of the certificate that was checked last; NULL: none */
     bool exhausted;       /* a limit was met: nothing more is tried */
     const char *limit_met; /* which, in words (static) */
     bool dead;            /* distrust or revocation below: no other issuer helps */

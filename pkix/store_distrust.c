@@ -21,6 +21,7 @@ struct pkix_store_distrust {
     size_t first_size;
     uint8_t *second; /* the serial number, the public key or its digest; NULL: none */
     size_t second_size;
+    const char *source; /* whose word it is; static */
     uint32_t next; /* of its bucket: index + 1; 0: the last */
 };
 
@@ -50,13 +51,16 @@ static void add_rule(struct pkix_store *store, enum distrust_kind kind, struct s
         .first_size = first.size,
         .second = second.size == 0 ? NULL : base_memdup(second.data, second.size),
         .second_size = second.size,
+        .source = store->distrust_source == NULL ? "the configuration" : store->distrust_source,
         .next = *bucket,
     };
     *bucket = (uint32_t)store->distrust_count;
     store->distrust_kinds |= 1u << kind;
 }
 
-static bool has_rule(const struct pkix_store *store, enum distrust_kind kind, struct span first, struct span second)
+/* Whose word the rule is; NULL: there is none. */
+static const char *find_rule(const struct pkix_store *store, enum distrust_kind kind, struct span first,
+                             struct span second)
 {
     uint32_t at = store->distrust_buckets[bucket_of(kind, first, second)];
 
@@ -65,9 +69,9 @@ static bool has_rule(const struct pkix_store *store, enum distrust_kind kind, st
 
         if (rule->kind == kind && span_equal(span_of(rule->first, rule->first_size), first) &&
             span_equal(span_of(rule->second, rule->second_size), second))
-            return true;
+            return rule->source;
     }
-    return false;
+    return NULL;
 }
 
 void pkix_store_distrust_clear(struct pkix_store *store)
@@ -105,33 +109,48 @@ void pkix_store_distrust_certificate(struct pkix_store *store, struct span der)
     add_rule(store, DISTRUST_SAME, der, span_of(NULL, 0));
 }
 
-static bool has_rule_for(const struct pkix_store *store, enum distrust_kind kind, const struct pkix_cert *cert)
+static const char *find_rule_for(const struct pkix_store *store, enum distrust_kind kind, const struct pkix_cert *cert)
 {
+    /* A digest that cannot be made is a reason to distrust, not to trust. */
+    static const char no_digest[] = "a distrust rule that cannot be compared, since hashing failed";
     const struct span none = span_of(NULL, 0);
     uint8_t digest[SHA256_SIZE];
 
     switch (kind) {
     case DISTRUST_SHA256:
-        /* A digest that cannot be made is a reason to distrust, not to trust. */
-        return !pkix_nss_digest(PKIX_SHA256, cert->der, digest) ||
-               has_rule(store, kind, span_of(digest, sizeof(digest)), none);
+        return pkix_nss_digest(PKIX_SHA256, cert->der, digest)
+                   ? find_rule(store, kind, span_of(digest, sizeof(digest)), none)
+                   : no_digest;
     case DISTRUST_ISSUER_SERIAL:
-        return has_rule(store, kind, cert->issuer, cert->serial);
+        return find_rule(store, kind, cert->issuer, cert->serial);
     case DISTRUST_SUBJECT_KEY:
-        return has_rule(store, kind, cert->subject, cert->spki);
+        return find_rule(store, kind, cert->subject, cert->spki);
     case DISTRUST_SUBJECT_KEY_SHA256:
-        return !pkix_nss_digest(PKIX_SHA256, cert->spki, digest) ||
-               has_rule(store, kind, cert->subject, span_of(digest, sizeof(digest)));
+        return pkix_nss_digest(PKIX_SHA256, cert->spki, digest)
+                   ? find_rule(store, kind, cert->subject, span_of(digest, sizeof(digest)))
+                   : no_digest;
     case DISTRUST_SAME:
-        return has_rule(store, kind, cert->der, none);
+        return find_rule(store, kind, cert->der, none);
     }
     base_abort("a distrust rule of no known kind");
 }
 
+void pkix_store_distrust_from(struct pkix_store *store, const char *source)
+{
+    store->distrust_source = source;
+}
+
+const char *pkix_store_distrusted_by(const struct pkix_store *store, const struct pkix_cert *cert)
+{
+    const char *source = NULL;
+
+    for (unsigned kind = DISTRUST_SHA256; kind <= DISTRUST_SAME && source == NULL; kind++)
+        if ((store->distrust_kinds & 1u << kind) != 0)
+            source = find_rule_for(store, (enum distrust_kind)kind, cert);
+    return source;
+}
+
 bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert)
 {
-    for (unsigned kind = DISTRUST_SHA256; kind <= DISTRUST_SAME; kind++)
-        if ((store->distrust_kinds & 1u << kind) != 0 && has_rule_for(store, (enum distrust_kind)kind, cert))
-            return true;
-    return false;
+    return pkix_store_distrusted_by(store, cert) != NULL;
 }

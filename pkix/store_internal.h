@@ -37,6 +37,7 @@ struct pkix_store {
     size_t distrust_count, distrust_capacity;
     uint32_t *distrust_buckets; /* NULL while there are no rules */
     unsigned distrust_kinds;    /* bits of the kinds there are */
+    const char *distrust_source; /* of the rules that are added now; static */
     struct pkix_signature_cache *signatures;
     struct pkix_nss_keys *keys;            /* of those that had good signatures */
     struct pkix_intermediates *remembered; /* NULL: nothing is */
@@ -52,7 +53,11 @@ const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list
 /* A hash that spreads names over a table: no defence against somebody who makes them collide. */
 uint64_t pkix_store_hash(struct span name);
 
-/* Whether a distrust rule names the certificate. Its cost does not grow with the number of rules. */
+/* Whose word the distrust rules are that are added from now on, for explanations; static. */
+void pkix_store_distrust_from(struct pkix_store *store, const char *source);
+
+/* Who distrusts the certificate, as above; NULL: nobody. Its cost does not grow with the number of rules. */
+const char *pkix_store_distrusted_by(const struct pkix_store *store, const struct pkix_cert *cert);
 bool pkix_store_distrusts(const struct pkix_store *store, const struct pkix_cert *cert);
 void pkix_store_distrust_clear(struct pkix_store *store);
 

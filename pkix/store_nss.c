@@ -185,12 +185,14 @@ static void add_slot(struct pkix_store *store, PK11SlotInfo *slot, enum add_what
     PK11GenericObject *first;
 
     read_trust_records(slot, &records);
+    pkix_store_distrust_from(store, "Mozilla's list of roots");
     for (size_t i = 0; i < records.count; i++) {
         struct span serial = serial_contents(&records.list[i].serial);
 
         if (records.list[i].server == CKT_NSS_NOT_TRUSTED && serial.size != 0)
             pkix_store_distrust_issuer_serial(store, item_span(&records.list[i].issuer), serial);
     }
+    pkix_store_distrust_from(store, NULL);
     first = what == ADD_DISTRUST ? NULL : PK11_FindGenericObjects(slot, CKO_CERTIFICATE);
     for (PK11GenericObject *object = first; object != NULL; object = PK11_GetNextGenericObject(object)) {
         SECItem value;
@@ -265,7 +267,9 @@ static bool add_database_cert(struct pkix_store *store, CERTCertificate *cert, c
     if ((flags & CERTDB_TERMINAL_RECORD) != 0 && (flags & CERTDB_TRUSTED) != 0)
         purposes |= PKIX_FOR_SERVER | PKIX_FOR_CLIENT;
     if ((flags & CERTDB_TERMINAL_RECORD) != 0 && purposes == 0) {
+        pkix_store_distrust_from(store, "the NSS database");
         pkix_store_distrust_certificate(store, der);
+        pkix_store_distrust_from(store, NULL);
         return true;
     }
     origin = base_printf("NSS database: %s", cert->nickname == NULL ? "certificate without nickname" : cert->nickname);

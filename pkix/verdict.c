@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct tried_text {
-    char *subjects[PKIX_PATH_MAX];
+    char *subjects[PKIX_PATH_MAX], *names[PKIX_PATH_MAX];
     size_t count, at;
     enum pkix_error error;
     char *detail;
@@ -96,6 +96,13 @@ static void copy_policies(const struct pkix_search *s, struct pkix_verdict *v)
         v->ev_policy = pkix_oid_text(span_of(s->ev->policy, s->ev->policy_size));
 }
 
+static void name_step(const struct pkix_search *s, const struct pkix_cert *cert, struct tried_text *tried,
+                      unsigned index)
+{
+    tried->subjects[index] = pkix_dn_text(cert->subject);
+    tried->names[index] = pkix_explain_cert(s, cert);
+}
+
 struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_error error)
 {
     struct pkix_verdict *v = base_alloc(sizeof(*v));
@@ -103,7 +110,7 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
 
     v->error = error;
     v->detail = detail_of(s, error, &best);
-    v->path_text = error == PKIX_OK ? base_strdup("") : pkix_explain_path(&best);
+    v->path_text = error == PKIX_OK ? base_strdup("") : pkix_explain_path(s, &best);
     v->signature_checks = s->signature_checks;
     v->revocation = s->revocation;
     for (unsigned i = 0; i < s->warning_count; i++)
@@ -126,17 +133,17 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
         v->tried[i].error = t->error;
         v->tried[i].detail = pkix_explain(s, t);
         for (unsigned k = 0; k < t->path.count; k++)
-            v->tried[i].subjects[k] = pkix_dn_text(t->path.steps[k].cert->subject);
+            name_step(s, t->path.steps[k].cert, &v->tried[i], k);
     }
     return v;
 }
 
-struct pkix_verdict *pkix_verdict_create_unread(enum pkix_error error)
+struct pkix_verdict *pkix_verdict_create_unread(const struct pkix_cert *leaf, enum pkix_error error)
 {
     struct pkix_verdict *v = base_alloc(sizeof(*v));
 
     v->error = error;
-    v->detail = base_printf("the peer's certificate: %s", pkix_error_sentence(error));
+    v->detail = pkix_explain_unread(leaf, error);
     v->path_text = base_strdup("");
     return v;
 }
@@ -150,8 +157,10 @@ void pkix_verdict_destroy(struct pkix_verdict **verdict)
     for (size_t i = 0; i < v->path_length; i++)
         free(v->path[i].data);
     for (size_t i = 0; i < v->tried_count; i++) {
-        for (size_t k = 0; k < v->tried[i].count; k++)
+        for (size_t k = 0; k < v->tried[i].count; k++) {
             free(v->tried[i].subjects[k]);
+            free(v->tried[i].names[k]);
+        }
         free(v->tried[i].detail);
     }
     for (size_t i = 0; i < v->policy_count; i++)
@@ -207,6 +216,12 @@ const char *pkix_verdict_tried_subject(const struct pkix_verdict *v, size_t trie
 {
     assert(tried < v->tried_count && index < v->tried[tried].count);
     return v->tried[tried].subjects[index];
+}
+
+const char *pkix_verdict_tried_name(const struct pkix_verdict *v, size_t tried, size_t index)
+{
+    assert(tried < v->tried_count && index < v->tried[tried].count);
+    return v->tried[tried].names[index];
 }
 
 enum pkix_error pkix_verdict_tried_error(const struct pkix_verdict *v, size_t tried)

@@ -84,7 +84,7 @@ enum pkix_error pkix_verify(const struct pkix_store *store, const struct pkix_re
     domain.ctx = (void *)(uintptr_t)store; /* verify_signature() keeps it const */
     error = pkix_search_init(search, store, &domain, request);
     if (error != PKIX_OK) {
-        *verdict = pkix_verdict_create_unread(error);
+        *verdict = pkix_verdict_create_unread(&search->leaf, error);
     } else {
         error = pkix_search_run(search);
         if (error == PKIX_OK)

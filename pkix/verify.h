@@ -235,6 +235,9 @@ struct span pkix_verdict_path_cert(const struct pkix_verdict *v, size_t index);
 size_t pkix_verdict_tried_count(const struct pkix_verdict *v);
 size_t pkix_verdict_tried_length(const struct pkix_verdict *v, size_t tried);
 const char *pkix_verdict_tried_subject(const struct pkix_verdict *v, size_t tried, size_t index);
+/* The same, cut when it is long, and where two certificates of one name were tried with what tells them apart: the
+ * serial number or the beginning of the SHA-256. */
+const char *pkix_verdict_tried_name(const struct pkix_verdict *v, size_t tried, size_t index);
 enum pkix_error pkix_verdict_tried_error(const struct pkix_verdict *v, size_t tried);
 size_t pkix_verdict_tried_at(const struct pkix_verdict *v, size_t tried); /* index of the certificate to blame */
 const char *pkix_verdict_tried_detail(const struct pkix_verdict *v, size_t tried);

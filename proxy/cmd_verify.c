@@ -569,11 +569,10 @@ static json_t *tried_json(const struct pkix_verdict *v)
 
         for (size_t k = 0; k < pkix_verdict_tried_length(v, i); k++)
             json_array_append_new(path, json_string(pkix_verdict_tried_subject(v, i, k)));
-        json_array_append_new(
-            tried, json_pack("{s:o, s:s, s:s, s:s}", "path", path, "error",
-                             pkix_error_name(pkix_verdict_tried_error(v, i)), "at",
-                             pkix_verdict_tried_subject(v, i, pkix_verdict_tried_at(v, i)), "detail",
-                             pkix_verdict_tried_detail(v, i)));
+        json_array_append_new(tried, json_pack("{s:o, s:s, s:s, s:s}", "path", path, "error",
+                                               pkix_error_name(pkix_verdict_tried_error(v, i)), "at",
+                                               pkix_verdict_tried_subject(v, i, pkix_verdict_tried_at(v, i)), "detail",
+                                               pkix_verdict_tried_detail(v, i)));
     }
     return tried;
 }
@@ -640,8 +639,12 @@ static void print_text(const struct pkix_verdict *v)
     for (size_t i = 0; i < pkix_verdict_tried_count(v); i++) {
         printf("tried:");
         for (size_t k = 0; k < pkix_verdict_tried_length(v, i); k++)
-            printf("%s %s", k == 0 ? "" : " <-", pkix_verdict_tried_subject(v, i, k));
-        printf("\n       %s: %s\n", pkix_error_name(pkix_verdict_tried_error(v, i)), pkix_verdict_tried_detail(v, i));
+            printf("%s %s", k == 0 ? "" : " <-", pkix_verdict_tried_name(v, i, k));
+        printf("\n");
+        /* One that stopped for the reason above has been explained. */
+        if (pkix_verdict_tried_error(v, i) != pkix_verdict_error(v) ||
+            strcmp(pkix_verdict_tried_detail(v, i), pkix_verdict_detail(v)) != 0)
+            printf("       %s: %s\n", pkix_error_name(pkix_verdict_tried_error(v, i)), pkix_verdict_tried_detail(v, i));
     }
     printf("signature checks: %u\n", pkix_verdict_signature_checks(v));
 }
