@@ -346,29 +346,78 @@ static bool write_in_place(const char *path, struct span bytes, char **error)
     return written;
 }
 
+bool base_file_stage(const char *path, struct span bytes, char **beside, char **error)
+{
+    int fd;
+    bool written;
+
+    *beside = base_printf("%s.XXXXXX", path);
+    fd = mkostemp(*beside, O_CLOEXEC);
+    if (fd < 0) {
+        failed(path, "created", errno, error);
+        free(*beside);
+        *beside = NULL;
+        return false;
+    }
+    written = base_fd_write(fd, bytes) && fchmod(fd, 0644) == 0 && fsync(fd) == 0;
+    if (!written) {
+        failed(path, "written", errno, error);
+        base_file_discard(beside);
+    }
+    close(fd);
+    return written;
+}
+
+bool base_file_commit(const char *path, char **beside, char **error)
+{
+    bool renamed = rename(*beside, path) == 0;
+
+    if (!renamed) {
+        failed(path, "written", errno, error);
+        base_file_discard(beside);
+    }
+    free(*beside);
+    *beside = NULL;
+    return renamed;
+}
+
+void base_file_discard(char **beside)
+{
+    if (*beside != NULL)
+        (void)unlink(*beside);
+    free(*beside);
+    *beside = NULL;
+}
+
 bool base_file_write_public(const char *path, struct span bytes, char **error)
 {
     struct stat info;
     char *beside;
-    bool written = false;
-    int fd;
 
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return write_in_place(path, bytes, error);
-    beside = base_printf("%s.XXXXXX", path);
-    fd = mkostemp(beside, O_CLOEXEC);
-    if (fd < 0) {
-        failed(path, "created", errno, error);
-        goto out;
-    }
-    written = base_fd_write(fd, bytes) && fchmod(fd, 0644) == 0 && fsync(fd) == 0 && rename(beside, path) == 0;
-    if (!written) {
-        failed(path, "written", errno, error);
-        unlink(beside);
-    }
-    close(fd);
+    return base_file_stage(path, bytes, &beside, error) && base_file_commit(path, &beside, error);
+}
 
-out:
-    free(beside);
-    return written;
+bool base_folder_make(const char *path, mode_t mode, bool *made, char **error)
+{
+    char *copy = base_strdup(path);
+    bool good = true;
+
+    if (made != NULL)
+        *made = false;
+    for (char *slash = copy[0] == '\0' ? NULL : strchr(copy + 1, '/'); good && slash != NULL;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        good = mkdir(copy, 0755) == 0 || errno == EEXIST || failed(copy, "made", errno, error);
+        *slash = '/';
+    }
+    if (good && mkdir(path, mode) == 0) {
+        if (made != NULL)
+            *made = true;
+    } else if (good && errno != EEXIST) {
+        good = failed(path, "made", errno, error);
+    }
+    free(copy);
+    return good;
 }

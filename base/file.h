@@ -45,6 +45,17 @@ MUST_CHECK bool base_file_write_secret(const char *path, struct span bytes, char
  * be renamed over (a terminal, a pipe) is written to. */
 MUST_CHECK bool base_file_write_public(const char *path, struct span bytes, char **error);
 
+/* Its two halves, for several files that are to be replaced together: *beside (owned by the caller) is the name of the
+ * written file, which base_file_commit() renames and base_file_discard() removes; both free and clear *beside, and the
+ * latter takes NULL. Only for what can be renamed over. */
+MUST_CHECK bool base_file_stage(const char *path, struct span bytes, char **beside, char **error);
+MUST_CHECK bool base_file_commit(const char *path, char **beside, char **error);
+void base_file_discard(char **beside);
+
+/* Make a folder of this mode, with the folders above it (mode 0755) that are not there. One that is there stays as it
+ * is. *made (may be NULL): whether it was made. */
+MUST_CHECK bool base_folder_make(const char *path, mode_t mode, bool *made, char **error);
+
 /* "root:ssl-cert", by number where they have no name; owned by the caller. */
 char *base_file_owner(const struct stat *info);
 

@@ -256,9 +256,18 @@ struct config_finding {
     char *message;
 };
 
+/* What an administrator should know and nobody need mend. */
+struct config_note {
+    const char *event; /* its name in the log, static */
+    bool is_warning;
+    struct config_finding what;
+};
+
 struct config_findings {
     struct config_finding *items;
     size_t count;
+    struct config_note *notes; /* none of them is a finding */
+    size_t note_count;         /* at most CONFIG_FINDINGS_MAX; what is more is left out */
 };
 
 /* One file of a snapshot: its name as the administrator knows it, and its bytes. */
@@ -291,6 +300,11 @@ void config_describe(FILE *out);
 /* Add a finding (copies): for what proxy/ finds when it opens identities, trust and listeners. */
 void config_finding_add(struct config_findings *findings, struct config_place place, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+
+/* Likewise a note. */
+enum config_note_kind { CONFIG_NOTE_INFORMATION, CONFIG_NOTE_WARNING };
+void config_note_add(struct config_findings *findings, enum config_note_kind kind, const char *event,
+                     struct config_place place, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 /* "FILE:LINE: message", or "FILE: message" for a file as a whole; owned by the caller. */
 char *config_finding_text(const struct config_finding *finding);

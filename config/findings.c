@@ -23,13 +23,36 @@ void config_finding_add(struct config_findings *findings, struct config_place pl
     va_end(args);
 }
 
+void config_note_add(struct config_findings *findings, enum config_note_kind kind, const char *event,
+                     struct config_place place, const char *fmt, ...)
+{
+    struct config_note *note;
+    va_list args;
+
+    if (findings->note_count == CONFIG_FINDINGS_MAX)
+        return;
+    findings->notes = base_realloc_array(findings->notes, findings->note_count + 1, sizeof(*findings->notes));
+    note = &findings->notes[findings->note_count++];
+    *note = (struct config_note){.event = event, .is_warning = kind == CONFIG_NOTE_WARNING};
+    note->what.file = base_strdup(place.file == NULL ? "" : place.file);
+    note->what.line = place.line;
+    va_start(args, fmt);
+    note->what.message = base_vprintf(fmt, args);
+    va_end(args);
+}
+
 void config_findings_clear(struct config_findings *findings)
 {
     for (size_t i = 0; i < findings->count; i++) {
         free(findings->items[i].file);
         free(findings->items[i].message);
     }
+    for (size_t i = 0; i < findings->note_count; i++) {
+        free(findings->notes[i].what.file);
+        free(findings->notes[i].what.message);
+    }
     free(findings->items);
+    free(findings->notes);
     *findings = (struct config_findings){.items = NULL};
 }
 

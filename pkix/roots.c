@@ -113,15 +113,24 @@ bool pkix_store_add_mozilla(struct pkix_store *store, const char *kept, char **e
     return true;
 }
 
+struct system_roots {
+    struct pkix_store *store;
+    pkix_store_left_out *told;
+    void *ctx;
+};
+
 static bool add_system_root(void *ctx, struct span der, const char *origin, char **error)
 {
-    struct pkix_store *store = ctx;
+    const struct system_roots *roots = ctx;
+    struct pkix_store *store = roots->store;
     struct pkix_store_entry *entry;
     bool is_new;
 
     entry = pkix_store_list_add(&store->anchors, der, PKIX_TRUST_ANCHOR, origin, &is_new, error);
     if (entry == NULL) {
-        free(*error); /* one that we cannot use is left out */
+        if (roots->told != NULL)
+            roots->told(roots->ctx, *error);
+        free(*error);
         *error = NULL;
     } else if (is_new) {
         entry->purposes = PKIX_FOR_SERVER | PKIX_FOR_CLIENT;
@@ -131,11 +140,12 @@ static bool add_system_root(void *ctx, struct span der, const char *origin, char
     return true;
 }
 
-bool pkix_store_add_system(struct pkix_store *store, char **error)
+bool pkix_store_add_system(struct pkix_store *store, pkix_store_left_out *told, void *ctx, char **error)
 {
+    struct system_roots roots = {store, told, ctx};
     size_t before = store->anchors.count;
 
-    if (!pkix_pem_each_path(pkix_roots_system_path, &pkix_pem_certificates, add_system_root, store, error)) {
+    if (!pkix_pem_each_path(pkix_roots_system_path, &pkix_pem_certificates, add_system_root, &roots, error)) {
         char *why = *error;
 
         *error = base_printf("%s; the package ca-certificates makes it", why);

@@ -31,8 +31,8 @@ enum { PKIX_ROOTS_AGE_DAYS_MAX = 90, PKIX_ROOTS_SECONDS_PER_DAY = 86400 };
 MUST_CHECK bool pkix_store_add_mozilla(struct pkix_store *store, const char *kept, char **error);
 
 /* The roots of the system, for servers and clients, each held against mozilla_roots.list. One that cannot be used is
- * left out, since the bundle is not the administrator's to mend; that none is left is an error. */
-MUST_CHECK bool pkix_store_add_system(struct pkix_store *store, char **error);
+ * left out and told (`told` may be NULL); that none is left is an error. */
+MUST_CHECK bool pkix_store_add_system(struct pkix_store *store, pkix_store_left_out *told, void *ctx, char **error);
 
 /* When the list compiled in was right, seconds since 1970. */
 int64_t pkix_roots_known_date(void);

@@ -118,9 +118,17 @@ static bool check_usable(const struct pkix_cert *cert, enum pkix_error parse_err
     enum pkix_error key_error;
     char *subject;
 
+    if (cert->der.size > DER_SMALL_SIZE_MAX) {
+        *error =
+            base_printf("%s: has %zu bytes; a certificate may have %d", origin, cert->der.size, DER_SMALL_SIZE_MAX);
+        return false;
+    }
     if (parse_error != PKIX_OK) {
-        *error = base_printf("%s: not a usable certificate: %s (%s)", origin, pkix_error_sentence(parse_error),
-                             pkix_error_name(parse_error));
+        /* Its name may come before what is wrong with it. */
+        subject = cert->subject.size == 0 ? base_strdup("") : pkix_dn_text(cert->subject);
+        *error = base_printf("%s: %s%snot a usable certificate: %s (%s)", origin, subject, *subject == '\0' ? "" : ": ",
+                             pkix_error_sentence(parse_error), pkix_error_name(parse_error));
+        free(subject);
         return false;
     }
     key_error = pkix_key_read(cert->spki, &key);

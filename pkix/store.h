@@ -16,9 +16,18 @@ void pkix_store_destroy(struct pkix_store **store);
 /* The certificates trusted in the open NSS database, as its trust flags say. */
 MUST_CHECK bool pkix_store_add_database(struct pkix_store *store, char **error);
 
-/* Every certificate of a PEM file, or of each *.pem, *.crt and *.0 file of a directory. At least one is required. */
-MUST_CHECK bool pkix_store_add_anchors_path(struct pkix_store *store, const char *path, char **error);
-MUST_CHECK bool pkix_store_add_intermediates_path(struct pkix_store *store, const char *path, char **error);
+/* Told of a certificate that is left out: "FILE:LINE: certificate N: SUBJECT: why", lent; after
+ * PKIX_STORE_LEFT_OUT_MAX of one path, how many more. */
+enum { PKIX_STORE_LEFT_OUT_MAX = 20 };
+typedef void pkix_store_left_out(void *ctx, const char *sentence);
+
+/* Every certificate of a file or folder (pkix/pem.h). One that cannot be used is left out and told, so that one bad
+ * authority does not cost all of a bundle; none that can be used is a failure, and so is a file that is not whole.
+ * `told` NULL: one that cannot be used is a failure, too. */
+MUST_CHECK bool pkix_store_add_anchors_path(struct pkix_store *store, const char *path, pkix_store_left_out *told,
+                                            void *ctx, char **error);
+MUST_CHECK bool pkix_store_add_intermediates_path(struct pkix_store *store, const char *path, pkix_store_left_out *told,
+                                                  void *ctx, char **error);
 
 /* One certificate, DER (copied). */
 MUST_CHECK bool pkix_store_add_anchor(struct pkix_store *store, struct span der, char **error);

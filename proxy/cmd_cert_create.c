@@ -58,6 +58,17 @@ static bool read_request(const struct cert_options *o, struct tls_pem *pem, stru
     return true;
 }
 
+/* The files it was made for cannot be written: a second try would make a second one. */
+static void take_back(const char *sha256)
+{
+    char *error = NULL;
+
+    if (tls_database_take_back(sha256, TLS_DATABASE_ADDED_CERT | TLS_DATABASE_ADDED_KEY, &error))
+        return;
+    fprintf(stderr, "yett cert create: sha256=%s stays in the database: %s\n", sha256, error);
+    free(error);
+}
+
 static bool create_cert(const struct cert_options *o, struct tls_issue_options *issue, char **error)
 {
     struct tls_pem pem = {.blocks = NULL};
@@ -75,6 +86,8 @@ static bool create_cert(const struct cert_options *o, struct tls_issue_options *
     made = cert_write_files(o, issued.sha256, span_of(issued.der, issued.size), error);
     if (made)
         printf("sha256=%s\n", issued.sha256);
+    else if (o->request == NULL) /* nothing is stored for a request */
+        take_back(issued.sha256);
     tls_issued_clear(&issued);
 
 out:

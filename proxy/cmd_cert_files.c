@@ -32,13 +32,18 @@ bool cert_password_read(const char *path, char **password, char **error)
 bool cert_database_open(const struct cert_options *o, enum cert_access access, char **error)
 {
     const struct tls_runtime_options runtime = {.database = o->database, .database_writable = access != CERT_LOOK};
+    enum tls_database_mode mode = access == CERT_CHANGE_OR_CREATE ? TLS_DATABASE_CREATE : TLS_DATABASE_EXISTING;
     char *password = NULL, *ignored = NULL;
-    bool open;
+    bool open, made;
 
-    if (!tls_database_prepare(o->database,
-                              access == CERT_CHANGE_OR_CREATE ? TLS_DATABASE_CREATE : TLS_DATABASE_EXISTING, error) ||
-        !cert_password_read(o->password_file, &password, error))
+    if (!cert_password_read(o->password_file, &password, error) ||
+        !tls_database_prepare(o->database, mode, &made, error))
         return false;
+    if (made && geteuid() == 0)
+        fprintf(stderr,
+                "yett cert: made the folder %s for root alone; where yett runs as another user, give it away: "
+                "chown -R USER: %s\n",
+                o->database + strlen("sql:"), o->database + strlen("sql:"));
     open = tls_runtime_start(&runtime, error);
     if (open && !tls_database_unlock(password, error)) {
         open = false;
@@ -96,15 +101,6 @@ bool cert_key_file_is_free(const char *path, char **error)
     return false;
 }
 
-static bool write_cert(const char *path, struct span der, char **error)
-{
-    char *text = base_pem_encode(cert_label, der);
-    bool written = base_file_write_public(path, span_of_string(text), error);
-
-    free(text);
-    return written;
-}
-
 /* The key alone, or after its certificate when both go to one file: such a file is an identity = file:... */
 static bool write_key(const char *path, const char *sha256, struct span cert_in_front, char **error)
 {
@@ -127,12 +123,26 @@ static bool write_key(const char *path, const char *sha256, struct span cert_in_
     return written;
 }
 
+static bool write_cert(const char *path, struct span der, char **error)
+{
+    char *text = base_pem_encode(cert_label, der);
+    bool written = base_file_write_public(path, span_of_string(text), error);
+
+    free(text);
+    return written;
+}
+
 /* see proxy/cmd_cert_internal.h */
 bool cert_write_files(const struct cert_options *o, const char *sha256, struct span der, char **error)
 {
     bool together = o->out != NULL && o->out_key != NULL && strcmp(o->out, o->out_key) == 0;
 
-    if (o->out != NULL && !together && !write_cert(o->out, der, error))
+    /* The key first: its file is a new one and can be taken back, while the certificate's may replace another. */
+    if (o->out_key != NULL && !write_key(o->out_key, sha256, together ? der : span_of(NULL, 0), error))
         return false;
-    return o->out_key == NULL || write_key(o->out_key, sha256, together ? der : span_of(NULL, 0), error);
+    if (o->out == NULL || together || write_cert(o->out, der, error))
+        return true;
+    if (o->out_key != NULL)
+        (void)unlink(o->out_key);
+    return false;
 }

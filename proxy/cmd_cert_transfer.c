@@ -6,34 +6,88 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool import_blocks(const struct tls_pem *pem, bool keys, char **error)
+/* What an import has stored so far. */
+struct imported {
+    struct imported_one {
+        char sha256[65];
+        unsigned added; /* of enum tls_database_added */
+        bool is_cert;
+    } * items;
+    size_t count;
+};
+
+static bool import_blocks(const struct tls_pem *pem, bool keys, struct imported *imported, char **error)
 {
     for (size_t i = 0; i < pem->count; i++) {
         const struct tls_pem_block *block = &pem->blocks[i];
-        bool is_cert = block->kind == BASE_PEM_CERTIFICATE;
-        char sha256[65];
+        struct span der = span_of(block->der, block->size);
+        struct imported_one *one;
+        char *why = NULL;
 
-        if (is_cert == keys)
+        if ((block->kind == BASE_PEM_CERTIFICATE) == keys)
             continue;
-        if (is_cert ? !tls_database_import_cert(span_of(block->der, block->size), sha256, error)
-                    : !tls_database_import_key(block->label, span_of(block->der, block->size), sha256, error))
+        imported->items = base_realloc_array(imported->items, imported->count + 1, sizeof(*imported->items));
+        one = &imported->items[imported->count];
+        *one = (struct imported_one){.is_cert = !keys};
+        if (!(keys ? tls_database_import_key(block->label, der, one->sha256, &one->added, &why)
+                   : tls_database_import_cert(der, one->sha256, &one->added, &why))) {
+            *error = base_printf("line %u: %s", block->line, why);
+            free(why);
             return false;
-        if (is_cert)
-            printf("sha256=%s\n", sha256);
+        }
+        imported->count++;
     }
     return true;
 }
 
+/* A certificate without the key that was to come with it would look like a success. */
+static void take_back(const struct imported *imported)
+{
+    for (size_t i = imported->count; i > 0; i--) {
+        const struct imported_one *one = &imported->items[i - 1];
+        char *error = NULL;
+
+        if (tls_database_take_back(one->sha256, one->added, &error))
+            continue;
+        fprintf(stderr, "yett cert import: sha256=%s stays in the database: %s\n", one->sha256, error);
+        free(error);
+    }
+}
+
+/* Says which file, where import_blocks() has said the line. */
+static bool in_file(bool good, const char *path, char **error)
+{
+    char *why = *error;
+
+    if (good)
+        return true;
+    *error = base_printf("%s: %s", path, why);
+    free(why);
+    return false;
+}
+
+/* All or nothing: both files are read before anything is stored, certificates are stored before their keys, and what is
+ * stored is taken back when something else cannot be. */
 static bool import_pem(const struct cert_options *o, char **error)
 {
+    const char *path = o->line.arguments[0];
+    struct imported imported = {.items = NULL};
     struct tls_pem pem, key = {.blocks = NULL};
     bool done;
 
-    if (!tls_pem_read_file(o->line.arguments[0], &tls_pem_identity, BASE_FILE_ANY, &pem, error))
+    if (!tls_pem_read_file(path, &tls_pem_identity, BASE_FILE_ANY, &pem, error))
         return false;
-    /* Both files are read before anything is stored, and certificates are stored before their keys. */
-    done = (o->key_file == NULL || tls_pem_read_file(o->key_file, &tls_pem_keys, BASE_FILE_ANY, &key, error)) &&
-           import_blocks(&pem, false, error) && import_blocks(&pem, true, error) && import_blocks(&key, true, error);
+    done = o->key_file == NULL || tls_pem_read_file(o->key_file, &tls_pem_keys, BASE_FILE_ANY, &key, error);
+    done = done &&
+           in_file(import_blocks(&pem, false, &imported, error) && import_blocks(&pem, true, &imported, error), path,
+                   error) &&
+           in_file(import_blocks(&key, true, &imported, error), o->key_file, error);
+    if (!done)
+        take_back(&imported);
+    for (size_t i = 0; i < imported.count && done; i++)
+        if (imported.items[i].is_cert)
+            printf("sha256=%s\n", imported.items[i].sha256);
+    free(imported.items);
     tls_pem_clear(&pem);
     tls_pem_clear(&key);
     return done;

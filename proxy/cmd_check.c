@@ -301,22 +301,9 @@ static struct config *load(const char *path, struct config_findings *findings)
     return config;
 }
 
-/* What works today and will be trouble: no reason to fail. */
-static void print_warnings(const struct config_findings *warnings)
-{
-    for (size_t i = 0; i < warnings->count; i++) {
-        const struct config_finding *w = &warnings->items[i];
-
-        if (w->line == 0)
-            printf("%s: warning: %s\n", w->file, w->message);
-        else
-            printf("%s:%u: warning: %s\n", w->file, w->line, w->message);
-    }
-}
-
 /* `failed`: the reason for all that waited for an agent in vain, said instead of them; or NULL. */
 static int report(const char *path, const struct config *config, const struct config_findings *findings,
-                  const struct config_findings *warnings, const char *failed)
+                  const char *failed)
 {
     char *text;
 
@@ -324,7 +311,7 @@ static int report(const char *path, const struct config *config, const struct co
         printf("%s\n", failed);
         return COMMAND_FAILED;
     }
-    print_warnings(warnings);
+    findings_print_notes(findings);
     if (config != NULL && findings->count == 0) {
         printf("%s: good, %zu service%s\n", path, config->service_count, config->service_count == 1 ? "" : "s");
         return COMMAND_DONE;
@@ -337,7 +324,7 @@ static int report(const char *path, const struct config *config, const struct co
 
 int cmd_check(int argc, char **argv)
 {
-    struct config_findings findings = {0}, warnings = {0};
+    struct config_findings findings = {0};
     struct check_agents agents = {0};
     enum check_targets_end targets_end = CHECK_TARGETS_DONE;
     enum check_depth depth;
@@ -360,14 +347,13 @@ int cmd_check(int argc, char **argv)
         else if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
             open_services(config, depth, &findings, &targets_end);
         (void)!intermediates_check(config, &findings); /* the finding is what counts */
-        roots_age_check(config, &warnings);
+        roots_age_check(config, &findings);
         agents_end(&agents);
     }
-    status = report(line.config_path, config, &findings, &warnings, agents.failed);
+    status = report(line.config_path, config, &findings, agents.failed);
     free(agents.failed);
     config_destroy(&config);
     config_findings_clear(&findings);
-    config_findings_clear(&warnings);
     if (targets_end == CHECK_TARGETS_LOOKUP_HANGS) {
         (void)fflush(NULL);
         _exit(status);

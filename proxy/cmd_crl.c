@@ -119,6 +119,15 @@ static char *path_in(const struct options *o, const char *name)
     return base_printf("%s/%s", o->directory, name);
 }
 
+/* Of the errno there is. */
+static char *path_failed(const char *path, const char *what)
+{
+    char *why = base_file_why(path, errno), *error = base_printf("%s: cannot be %s: %s", path, what, why);
+
+    free(why);
+    return error;
+}
+
 /* The list of the file; *data is the caller's and what info borrows. */
 static bool read_stored(const char *path, uint8_t **data, struct pkix_crl_info *info, char **error)
 {
@@ -159,40 +168,87 @@ static bool is_news(const char *path, const struct pkix_crl_info *info, char **e
     return news;
 }
 
-static bool add_one(void *ctx, struct span der, const char *origin, char **error)
-{
-    const struct options *o = ctx;
-    struct pkix_crl_set *check = pkix_crl_set_create();
+/* Lists that have been checked and written beside where they go: all of a file are stored, or none. */
+struct staged {
+    char *path, *beside;
+    uint8_t *der;
+    struct pkix_crl_info info; /* borrows der */
     char name[PKIX_CRL_FILE_NAME_SIZE];
-    char *path = NULL, *why = NULL;
-    struct pkix_crl_info info;
-    bool added = pkix_crl_set_add(check, der, origin, error);
+};
+
+struct adding {
+    const struct options *o;
+    struct staged *items;
+    size_t count;
+};
+
+static void staged_clear(struct staged *s)
+{
+    base_file_discard(&s->beside);
+    free(s->path);
+    free(s->der);
+    *s = (struct staged){.path = NULL};
+}
+
+/* Whether no other list of the file takes the same place. */
+static bool is_only_one(const struct adding *a, const struct staged *s, char **why)
+{
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->items[i].name, s->name) == 0) {
+            *why = base_strdup("the file has another list of this issuer and scope; only the newest is kept: take the "
+                               "other out");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool stage_one(void *ctx, struct span der, const char *origin, char **error)
+{
+    struct adding *a = ctx;
+    struct pkix_crl_set *check = pkix_crl_set_create();
+    struct staged s = {.der = base_memdup(der.data, der.size)};
+    char *why = NULL;
+    bool good = pkix_crl_set_add(check, der, origin, error);
 
     pkix_crl_set_destroy(&check);
-    if (!added)
-        return false;
-    if (pkix_crl_info_read(der, &info) != PKIX_OK || !pkix_crl_file_name(der, name)) {
-        *error = base_printf("%s: cannot be named", origin);
+    if (good) {
+        good = pkix_crl_info_read(span_of(s.der, der.size), &s.info) == PKIX_OK && pkix_crl_file_name(der, s.name);
+        if (good) {
+            s.path = path_in(a->o, s.name);
+            good = is_news(s.path, &s.info, &why) && is_only_one(a, &s, &why) &&
+                   base_file_stage(s.path, der, &s.beside, &why);
+        }
+        if (!good)
+            *error = base_printf("%s: %s", origin, why == NULL ? "cannot be named" : why);
+    }
+    free(why);
+    if (!good) {
+        staged_clear(&s);
         return false;
     }
-    path = path_in(o, name);
-    added = is_news(path, &info, &why) && base_file_write_public(path, der, &why);
-    if (added)
-        print_line(name, &info);
-    else
-        *error = base_printf("%s: %s", origin, why);
-    free(why);
-    free(path);
-    return added;
+    a->items = base_realloc_array(a->items, a->count + 1, sizeof(*a->items));
+    a->items[a->count++] = s;
+    return true;
 }
 
 static bool run_add(const struct options *o, char **error)
 {
-    if (mkdir(o->directory, 0755) != 0 && errno != EEXIST) {
-        *error = base_printf("%s: cannot be made: %s", o->directory, strerror(errno));
-        return false;
+    struct adding a = {.o = o};
+    bool good = base_folder_make(o->directory, 0755, NULL, error) &&
+                pkix_pem_each_path(o->argument, &pkix_pem_crls, stage_one, &a, error);
+
+    for (size_t i = 0; i < a.count && good; i++) {
+        good = base_file_commit(a.items[i].path, &a.items[i].beside, error);
+        if (good)
+            print_line(a.items[i].name, &a.items[i].info);
     }
-    return pkix_pem_each_path(o->argument, &pkix_pem_crls, add_one, (void *)(uintptr_t)o, error);
+    if (good)
+        printf("%s: %zu list%s\n", o->argument, a.count, a.count == 1 ? "" : "s");
+    for (size_t i = 0; i < a.count; i++)
+        staged_clear(&a.items[i]);
+    free(a.items);
+    return good;
 }
 
 static int is_list(const struct dirent *entry)
@@ -210,7 +266,7 @@ static bool run_list(const struct options *o, char **error)
     bool ok = count >= 0;
 
     if (!ok)
-        *error = base_printf("%s: cannot be read: %s", o->directory, strerror(errno));
+        *error = path_failed(o->directory, "read");
     for (int i = 0; i < count; i++) {
         char *path = path_in(o, entries[i]->d_name);
         struct pkix_crl_info info;
@@ -271,7 +327,7 @@ static bool run_delete(const struct options *o, char **error)
     path = path_in(o, o->argument);
     deleted = unlink(path) == 0;
     if (!deleted)
-        *error = base_printf("%s: cannot be deleted: %s", path, strerror(errno));
+        *error = path_failed(path, "deleted");
     free(path);
     return deleted;
 }

@@ -395,6 +395,13 @@ static void on_line_problem(void *ctx, unsigned line, const char *sentence)
         *problem = line == 0 ? base_strdup(sentence) : base_printf("line %u: %s", line, sentence);
 }
 
+/* Not on standard output, which may be one JSON object. */
+static void on_left_out(void *ctx, const char *sentence)
+{
+    (void)ctx;
+    fprintf(stderr, "yett verify: left out: %s\n", sentence);
+}
+
 static bool told_of_problem(const char *path, char *problem, char **error)
 {
     *error = base_printf("%s: %s", path, problem);
@@ -435,9 +442,9 @@ static bool take_file(struct inputs *in, struct options *o, int option, const ch
         o->has_trust = true;
         if (strncmp(path, "pkcs11:", strlen("pkcs11:")) == 0)
             return add_token_trust(in->store, o->module, path, error);
-        return pkix_store_add_anchors_path(in->store, path, error);
+        return pkix_store_add_anchors_path(in->store, path, on_left_out, NULL, error);
     case OPTION_INTERMEDIATES:
-        return pkix_store_add_intermediates_path(in->store, path, error);
+        return pkix_store_add_intermediates_path(in->store, path, on_left_out, NULL, error);
     case OPTION_CRL:
         return pkix_crl_set_add_path(in->crls, path, error);
     case OPTION_OCSP:
@@ -509,7 +516,7 @@ static bool read_inputs(int argc, char **argv, struct options *o, struct inputs 
         o->roots = o->has_trust ? ROOTS_NONE : ROOTS_MOZILLA;
     if (o->roots == ROOTS_MOZILLA && !pkix_store_add_mozilla(in->store, pkix_roots_kept_path, error))
         return false;
-    if (o->roots == ROOTS_SYSTEM && !pkix_store_add_system(in->store, error))
+    if (o->roots == ROOTS_SYSTEM && !pkix_store_add_system(in->store, on_left_out, NULL, error))
         return false;
     if (o->distrust != NULL && !pkix_store_add_distrust_path(in->store, o->distrust, error))
         return false; /* now that all anchors are there */

@@ -3,6 +3,7 @@
 
 #include "proxy/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 char *findings_text(const struct config_findings *findings)
@@ -29,5 +30,30 @@ void findings_log(const char *event, const char *report)
 
         log_line(LOG_LEVEL_ERROR, event, log_span("reason", span_of(report, size)));
         report += size + (report[size] == '\n' ? 1 : 0);
+    }
+}
+
+void findings_log_notes(const struct config_findings *findings)
+{
+    for (size_t i = 0; i < findings->note_count; i++) {
+        const struct config_note *note = &findings->notes[i];
+        char *place = note->what.line == 0 ? base_strdup(note->what.file)
+                                           : base_printf("%s:%u", note->what.file, note->what.line);
+
+        log_line(note->is_warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, note->event, log_text("place", place),
+                 log_text("reason", note->what.message));
+        free(place);
+    }
+}
+
+void findings_print_notes(const struct config_findings *findings)
+{
+    for (size_t i = 0; i < findings->note_count; i++) {
+        const struct config_note *note = &findings->notes[i];
+
+        printf("%s", note->what.file);
+        if (note->what.line != 0)
+            printf(":%u", note->what.line);
+        printf(": %s: %s\n", note->is_warning ? "warning" : "note", note->what.message);
     }
 }

@@ -10,4 +10,10 @@ char *findings_text(const struct config_findings *findings);
 /* One log line at level error for each line of `report`. */
 void findings_log(const char *event, const char *report);
 
+/* Every note as a log line of its event and level, with the place in the field "place". */
+void findings_log_notes(const struct config_findings *findings);
+
+/* Every note as "FILE:LINE: warning: message" or "... note: message", on standard output. */
+void findings_print_notes(const struct config_findings *findings);
+
 #endif

@@ -90,10 +90,16 @@ static const struct pkix_crl_set *open_crls(struct revocation *r, const struct c
             return r->lists[i].set;
     set = pkix_crl_set_create();
     for (size_t i = 0; i < service->crl_count; i++) {
+        const char *path = path_of(r, &service->crl[i]);
+        size_t before = pkix_crl_set_count(set), count;
         char *error = NULL;
 
-        if (pkix_crl_set_add_path(set, path_of(r, &service->crl[i]), &error))
+        if (pkix_crl_set_add_path(set, path, &error)) {
+            count = pkix_crl_set_count(set) - before;
+            config_note_add(findings, CONFIG_NOTE_INFORMATION, "crls_read", service->crl[i].place,
+                            "crl: %s has %zu list%s", path, count, count == 1 ? "" : "s");
             continue;
+        }
         config_finding_add(findings, service->crl[i].place, "crl: %s", error);
         free(error);
     }

@@ -63,7 +63,7 @@ json_t *roots_age_status(const struct config *config)
                      (json_int_t)((int64_t)time(NULL) - state.date));
 }
 
-void roots_age_check(const struct config *config, struct config_findings *warnings)
+void roots_age_check(const struct config *config, struct config_findings *findings)
 {
     struct config_place place = {.file = config->files[0]};
     struct pkix_roots_state state;
@@ -77,8 +77,8 @@ void roots_age_check(const struct config *config, struct config_findings *warnin
         return;
     if (config->roots_place.line != 0)
         place = config->roots_place;
-    config_finding_add(warnings, place,
-                       "trust = mozilla: what is known of Mozilla's roots is of %s, %" PRId64
-                       " days ago: yett trust update takes in a newer list, and trust = system uses Debian's",
-                       date_text(state.date, date), days);
+    config_note_add(findings, CONFIG_NOTE_WARNING, "roots_old", place,
+                    "trust = mozilla: what is known of Mozilla's roots is of %s, %" PRId64
+                    " days ago: yett trust update takes in a newer list, and trust = system uses Debian's",
+                    date_text(state.date, date), days);
 }

@@ -14,6 +14,6 @@ bool roots_are_used(const struct config *config);
 json_t *roots_age_status(const struct config *config);
 
 /* Warn of a list that is used and older than PKIX_ROOTS_AGE_DAYS_MAX. */
-void roots_age_check(const struct config *config, struct config_findings *warnings);
+void roots_age_check(const struct config *config, struct config_findings *findings);
 
 #endif

@@ -98,18 +98,33 @@ static bool same_trust(const struct shared_store *s, const struct config_trust *
     return true;
 }
 
-static bool add_trust(const struct config *config, struct pkix_store *store, const struct config_trust *trust,
-                      char **error)
+/* What an authority's certificate that cannot be used is told as. */
+struct left_out {
+    struct config_place place;
+    struct config_findings *findings;
+};
+
+static void on_left_out(void *ctx, const char *sentence)
 {
+    const struct left_out *l = ctx;
+
+    config_note_add(l->findings, CONFIG_NOTE_WARNING, "authority_left_out", l->place, "trust: left out: %s", sentence);
+}
+
+static bool add_trust(const struct config *config, struct pkix_store *store, const struct config_trust *trust,
+                      struct config_findings *findings, char **error)
+{
+    struct left_out left_out = {trust->place, findings};
+
     switch (trust->type) {
     case CONFIG_TRUST_MOZILLA:
         return pkix_store_add_mozilla(store, config->roots, error);
     case CONFIG_TRUST_SYSTEM:
-        return pkix_store_add_system(store, error);
+        return pkix_store_add_system(store, on_left_out, &left_out, error);
     case CONFIG_TRUST_DATABASE:
         return pkix_store_add_database(store, error);
     case CONFIG_TRUST_PATH:
-        return pkix_store_add_anchors_path(store, trust->value, error);
+        return pkix_store_add_anchors_path(store, trust->value, on_left_out, &left_out, error);
     case CONFIG_TRUST_PKCS11:
         return token_trust_add(config, trust->value, store, error);
     }
@@ -199,7 +214,7 @@ static struct pkix_store *open_store(struct services_shared *shared, const struc
     for (size_t i = 0; i < count; i++) {
         char *error = NULL;
 
-        if (!add_trust(shared->config, store, &trust[i], &error)) {
+        if (!add_trust(shared->config, store, &trust[i], findings, &error)) {
             config_finding_add(findings, trust[i].place, "trust: %s", error);
             free(error);
         }

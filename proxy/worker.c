@@ -7,6 +7,7 @@
 #include "proxy/worker.h"
 
 #include "proxy/drop.h"
+#include "proxy/findings.h"
 #include "proxy/limits.h"
 #include "proxy/listener.h"
 #include "proxy/log.h"
@@ -578,6 +579,9 @@ int worker_main(void)
     }
     read_intermediates(&w);
     log_identity_warnings(w.plane.services);
+    if (w.plane.slot == 0) /* all of them read the same */
+        findings_log_notes(&findings);
+    config_findings_clear(&findings);
     run_loop(&w, &error);
     services_destroy(&w.plane.services);
     stopped = stop_services();

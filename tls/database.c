@@ -5,42 +5,10 @@
 #include "tls/runtime_internal.h"
 
 #include <certdb.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-/* Folder and password */
-
-bool tls_database_prepare(const char *database, enum tls_database_mode mode, char **error)
-{
-    static const char scheme[] = "sql:";
-    const char *dir = database + strlen(scheme);
-    struct stat info;
-
-    if (strncmp(database, scheme, strlen(scheme)) != 0 || *dir == '\0') {
-        *error = base_printf("the database %s is not written as sql:DIRECTORY", database);
-        return false;
-    }
-    if (mode == TLS_DATABASE_CREATE && mkdir(dir, 0700) != 0 && errno != EEXIST) {
-        *error = base_printf("%s: cannot be made: %s", dir, strerror(errno));
-        return false;
-    }
-    if (stat(dir, &info) != 0) {
-        *error = base_printf("%s: %s (yett cert create or import makes a database)", dir, strerror(errno));
-        return false;
-    }
-    if (!S_ISDIR(info.st_mode)) {
-        *error = base_printf("%s: not a directory", dir);
-        return false;
-    }
-    if (info.st_mode & (S_IWGRP | S_IWOTH)) {
-        *error =
-            base_printf("%s: others may write to it, and so could add an authority or take a key; chmod go-w it", dir);
-        return false;
-    }
-    return true;
-}
+/* Password */
 
 /* NSS asks for the password by this function when a key is first used; we log in beforehand, so it never gets one. */
 static char *no_password(PK11SlotInfo *slot, PRBool retry, void *arg)
@@ -237,18 +205,24 @@ bool tls_database_store_cert(CERTCertificate *cert, char **error)
     return true;
 }
 
-bool tls_database_import_cert(struct span der, char sha256[65], char **error)
+bool tls_database_import_cert(struct span der, char sha256[65], unsigned *added, char **error)
 {
     SCOPED_CERT cert = decode_cert(der, error);
     SCOPED_CERT stored = NULL;
     char *not_there = NULL;
 
+    *added = TLS_DATABASE_ADDED_NOTHING;
     if (cert == NULL)
         return false;
     tls_database_fingerprint(&cert->derCert, sha256);
     stored = tls_database_cert(sha256, &not_there);
     free(not_there);
-    return stored != NULL || tls_database_store_cert(cert, error);
+    if (stored != NULL)
+        return true;
+    if (!tls_database_store_cert(cert, error))
+        return false;
+    *added = TLS_DATABASE_ADDED_CERT;
+    return true;
 }
 
 bool tls_database_set_trust(const char *sha256, unsigned trust, char **error)
@@ -304,6 +278,23 @@ static void delete_public_key(CERTCertificate *cert)
     SECKEY_DestroyPublicKeyList(keys);
 }
 
+enum delete_cert { KEEP_CERT, DELETE_CERT };
+
+/* The key first: when that fails nothing is lost yet, and a key without its certificate could not be found again. Takes
+ * `key`, which may be NULL. */
+static bool delete_parts(CERTCertificate *cert, SECKEYPrivateKey *key, enum delete_cert delete_cert, char **error)
+{
+    if (key != NULL) {
+        if (PK11_DeleteTokenPrivateKey(key, PR_TRUE) != SECSuccess)
+            return tls_nss_fail(error, "the private key cannot be deleted");
+        delete_public_key(cert);
+    }
+    if (delete_cert == DELETE_CERT && SEC_DeletePermCertificate(cert) != SECSuccess)
+        return tls_nss_fail(error, key == NULL ? "the certificate cannot be deleted"
+                                               : "the private key is deleted, but its certificate cannot be");
+    return true;
+}
+
 bool tls_database_delete(const char *sha256, enum tls_database_delete_key delete_key, char **error)
 {
     SCOPED_CERT cert = tls_database_cert(sha256, error);
@@ -318,12 +309,15 @@ bool tls_database_delete(const char *sha256, enum tls_database_delete_key delete
                              "that the key is to be deleted too");
         return false;
     }
-    if (SEC_DeletePermCertificate(cert) != SECSuccess)
-        return tls_nss_fail(error, "the certificate cannot be deleted");
-    if (key == NULL)
+    return delete_parts(cert, SCOPE_TAKE(key), DELETE_CERT, error);
+}
+
+bool tls_database_take_back(const char *sha256, unsigned added, char **error)
+{
+    SCOPED_CERT cert = added == TLS_DATABASE_ADDED_NOTHING ? NULL : tls_database_cert(sha256, error);
+
+    if (added == TLS_DATABASE_ADDED_NOTHING)
         return true;
-    delete_public_key(cert);
-    if (PK11_DeleteTokenPrivateKey(SCOPE_TAKE(key), PR_TRUE) != SECSuccess)
-        return tls_nss_fail(error, "the certificate is deleted, but its key cannot be");
-    return true;
+    return cert != NULL && delete_parts(cert, added & TLS_DATABASE_ADDED_KEY ? PK11_FindKeyByAnyCert(cert, NULL) : NULL,
+                                        added & TLS_DATABASE_ADDED_CERT ? DELETE_CERT : KEEP_CERT, error);
 }

@@ -12,10 +12,14 @@
 
 #include "base/span.h"
 
-/* Make the folder of "sql:DIR" (mode 0700; its parent must exist) unless it is there. A folder that others may write
- * to is refused: who can write there can add a trusted authority. */
+/* With TLS_DATABASE_CREATE make the folder of "sql:DIR" (mode 0700, and those above it) unless it is there; *made says
+ * whether it was made. Then as tls_database_may_be_opened(), to read. */
 enum tls_database_mode { TLS_DATABASE_EXISTING, TLS_DATABASE_CREATE };
-MUST_CHECK bool tls_database_prepare(const char *database, enum tls_database_mode mode, char **error);
+MUST_CHECK bool tls_database_prepare(const char *database, enum tls_database_mode mode, bool *made, char **error);
+
+/* Whether this process may open it; if not, whose what is, its mode, and who we are. A folder that others may write to
+ * is refused: who can write there can add a trusted authority. So are keys that everybody may read. Needs no NSS. */
+MUST_CHECK bool tls_database_may_be_opened(const char *database, bool writable, char **error);
 
 /* Give the password, or NULL when there is none. A new database gets this password for good; with none, whoever can
  * read the folder has the keys, which is what a server that starts by itself needs anyway. */
@@ -63,15 +67,23 @@ char *tls_database_entry_text(const struct tls_database_entry *entry);
 /* Lower-case hex without colons, of a fingerprint as people write it; false when it is none. */
 MUST_CHECK bool tls_database_sha256_parse(const char *text, char sha256[65]);
 
+/* What a call has added to the database, which was not there before; bits. For who stores several things that belong
+ * together: when one fails, those before it are taken back. */
+enum tls_database_added { TLS_DATABASE_ADDED_NOTHING = 0, TLS_DATABASE_ADDED_CERT = 1, TLS_DATABASE_ADDED_KEY = 2 };
+
 /* Store a certificate, without trust. One that is there already is no error. sha256 gets its fingerprint. */
-MUST_CHECK bool tls_database_import_cert(struct span der, char sha256[65], char **error);
+MUST_CHECK bool tls_database_import_cert(struct span der, char sha256[65], unsigned *added, char **error);
 
 /* Store a private key that belongs to a certificate in the database (else it is refused): DER, of a PEM block with
  * `label` "PRIVATE KEY" (PKCS#8), "RSA PRIVATE KEY" (PKCS#1) or "EC PRIVATE KEY" (SEC1). sha256 gets the fingerprint
  * of the certificate. */
-MUST_CHECK bool tls_database_import_key(const char *label, struct span der, char sha256[65], char **error);
+MUST_CHECK bool tls_database_import_key(const char *label, struct span der, char sha256[65], unsigned *added,
+                                        char **error);
 
-/* Store all certificates and keys of a PKCS#12 file. *count: certificates. */
+/* Delete again what was added with this certificate, or as the key of it. */
+MUST_CHECK bool tls_database_take_back(const char *sha256, unsigned added, char **error);
+
+/* Store all certificates and keys of a PKCS#12 file, or none. *count: certificates. */
 MUST_CHECK bool tls_database_import_pkcs12(struct span der, const char *password, size_t *count, char **error);
 
 /* A PKCS#12 file (RFC 7292) with a certificate, its key, and those of its issuers that are in the database. The

@@ -71,7 +71,7 @@ static CERTCertificate *cert_of_key(SECItem *pkcs8)
     return NULL;
 }
 
-static bool store_key(SECItem *pkcs8, char sha256[65], char **error)
+static bool store_key(SECItem *pkcs8, char sha256[65], unsigned *added, char **error)
 {
     SCOPED_CERT cert = cert_of_key(pkcs8);
     SCOPED_PUBLIC_KEY public_key = NULL;
@@ -92,19 +92,21 @@ static bool store_key(SECItem *pkcs8, char sha256[65], char **error)
     key = public_value == NULL ? NULL : import_key(pkcs8, public_value, PR_TRUE);
     if (key == NULL)
         return tls_nss_fail(error, "the private key cannot be stored");
+    *added = TLS_DATABASE_ADDED_KEY;
     return true;
 }
 
-bool tls_database_import_key(const char *label, struct span der, char sha256[65], char **error)
+bool tls_database_import_key(const char *label, struct span der, char sha256[65], unsigned *added, char **error)
 {
     SECItem pkcs8 = {siBuffer, NULL, 0};
     size_t pkcs8_size;
     bool ok;
 
+    *added = TLS_DATABASE_ADDED_NOTHING;
     if (!tls_key_der_to_pkcs8(label, der, &pkcs8.data, &pkcs8_size, error))
         return false;
     pkcs8.len = (unsigned int)pkcs8_size;
-    ok = store_key(&pkcs8, sha256, error);
+    ok = store_key(&pkcs8, sha256, added, error);
     base_wipe(pkcs8.data, pkcs8.len);
     free(pkcs8.data);
     return ok;

@@ -79,15 +79,49 @@ static void allow_ciphers(void)
         SEC_PKCS12EnableCipher(ciphers[i], 1);
 }
 
-static size_t count_certs(SEC_PKCS12DecoderContext *decoder)
+/* A certificate of the file, and what of it the database does not have yet. */
+struct wanted {
+    char sha256[TLS_SHA256_HEX_SIZE];
+    unsigned added;
+};
+
+static unsigned missing_of(CERTCertificate *cert, const char *sha256)
+{
+    char *not_there = NULL;
+    SCOPED_CERT stored = tls_database_cert(sha256, &not_there);
+    SCOPED_PRIVATE_KEY key = PK11_FindKeyByAnyCert(cert, NULL);
+
+    free(not_there);
+    return (stored == NULL ? TLS_DATABASE_ADDED_CERT : 0u) | (key == NULL ? TLS_DATABASE_ADDED_KEY : 0u);
+}
+
+/* Owned by the caller. */
+static struct wanted *list_wanted(SEC_PKCS12DecoderContext *decoder, size_t *count)
 {
     SCOPED_CERT_LIST certs = SEC_PKCS12DecoderGetCerts(decoder);
-    size_t count = 0;
+    struct wanted *list = NULL;
 
-    if (certs != NULL)
-        for (CERTCertListNode *n = CERT_LIST_HEAD(certs); !CERT_LIST_END(n, certs); n = CERT_LIST_NEXT(n))
-            count++;
-    return count;
+    *count = 0;
+    if (certs == NULL)
+        return NULL;
+    for (CERTCertListNode *n = CERT_LIST_HEAD(certs); !CERT_LIST_END(n, certs); n = CERT_LIST_NEXT(n)) {
+        list = base_realloc_array(list, *count + 1, sizeof(*list));
+        tls_database_fingerprint(&n->cert->derCert, list[*count].sha256);
+        list[*count].added = missing_of(n->cert, list[*count].sha256);
+        ++*count;
+    }
+    return list;
+}
+
+/* NSS stores one after the other and stops where it fails. */
+static void take_back(const struct wanted *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char *not_there = NULL;
+
+        (void)!tls_database_take_back(list[i].sha256, list[i].added, &not_there);
+        free(not_there);
+    }
 }
 
 /* Whether a file ends before its outermost SEQUENCE does. NSS (3.87) says so too, but leaks its inner decoders then. */
@@ -114,6 +148,7 @@ bool tls_database_import_pkcs12(struct span der, const char *password, size_t *c
     SCOPED_SLOT slot = PK11_GetInternalKeySlot();
     SCOPED_ITEM secret = pkcs12_password(password, error);
     SEC_PKCS12DecoderContext *decoder;
+    struct wanted *wanted = NULL;
     bool readable, ok;
 
     *count = 0;
@@ -135,11 +170,14 @@ bool tls_database_import_pkcs12(struct span der, const char *password, size_t *c
     ok = readable && SEC_PKCS12DecoderRenameCertNicknames(decoder, rename_cert, NULL) == SECSuccess &&
          SEC_PKCS12DecoderValidateBags(decoder, name_taken) == SECSuccess;
     if (ok) {
-        *count = count_certs(decoder);
+        wanted = list_wanted(decoder, count);
         ok = SEC_PKCS12DecoderImportBags(decoder) == SECSuccess;
     }
-    if (readable && !ok)
+    if (readable && !ok) {
         tls_nss_fail(error, "the certificates and keys of the PKCS#12 file cannot be stored");
+        take_back(wanted, *count);
+    }
+    free(wanted);
     SEC_PKCS12DecoderFinish(decoder);
     return ok;
 }

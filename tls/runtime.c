@@ -2,6 +2,7 @@
 #include "tls/runtime.h"
 
 #include "base/nss_scope.h"
+#include "tls/database.h"
 #include "tls/runtime_internal.h"
 
 #include <nss.h>
@@ -91,8 +92,14 @@ static bool open_nss(const struct tls_runtime_options *options, char **error)
 {
     PRUint32 flags = NSS_INIT_NOMODDB | NSS_INIT_NOROOTINIT | NSS_INIT_OPTIMIZESPACE;
     char quoted[BASE_QUOTE_SIZE];
-    char *what;
+    char *what, *why = NULL;
 
+    if (options->database != NULL && !tls_database_may_be_opened(options->database, options->database_writable, &why)) {
+        *error = base_printf("cannot open the NSS database %s: %s",
+                             base_quote(options->database, strlen(options->database), quoted, sizeof(quoted)), why);
+        free(why);
+        return false;
+    }
     if (options->database == NULL)
         flags |= NSS_INIT_NOCERTDB | NSS_INIT_READONLY | NSS_INIT_FORCEOPEN;
     else if (!options->database_writable)

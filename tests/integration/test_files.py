@@ -1,5 +1,6 @@
 """The files a configuration names: what each takes of what people write, and that nothing else is passed over in silence."""
 import os
+import ssl
 import subprocess
 
 import pytest
@@ -149,6 +150,45 @@ def test_crl_with_byte_order_mark_revokes(yett, pki, folder, port):
         running = yett(originating(port, f"localhost:{backend.port}", ca.cert, f"crl = file:{path}\n"))
         assert not passes(port)
         running.wait_for_log('"revoked"')
+
+
+def test_crl_file_says_how_many_lists_it_has(yett, pki, folder, port):
+    ca, server, _ = pki
+    path = folder / "two.crl"
+    path.write_bytes(crl(ca) + crl(Authority(folder / "o", "Other")))
+    with Backend(server) as backend:
+        running = yett(originating(port, f"localhost:{backend.port}", ca.cert, f"crl = file:{path}\n"))
+        assert passes(port)
+        assert f": note: crl: {path} has 2 lists\n" in running.command("check").stdout
+        (line,) = running.log_lines("crls_read")
+        assert line["reason"] == f"crl: {path} has 2 lists" and line["place"].startswith(f"{running.config}:"), line
+    added = tool(YETT, "crl", "add", "--directory", folder / "crls", path).stdout
+    assert added.splitlines()[-1] == f"{path}: 2 lists", added
+
+
+def broken_authority(folder):
+    """Whole PEM with a readable name, and a critical extension that nobody knows."""
+    der = ssl.PEM_cert_to_DER_cert(Authority(folder / "broken", "Broken CA").cert.read_text())
+    at = der.rindex(bytes.fromhex("0603551d13"))  # that was basicConstraints
+    return ssl.DER_cert_to_PEM_cert(der[:at] + bytes.fromhex("0603551d7f") + der[at + 5:])
+
+
+def test_bad_authority_of_a_bundle_is_told_and_left_out(yett, pki, folder, port):
+    ca, server, _ = pki
+    bundle = folder / "bundle.pem"
+    bundle.write_text(broken_authority(folder) + ca.cert.read_text())
+    with Backend(server) as backend:
+        running = yett(originating(port, f"localhost:{backend.port}", bundle))
+        assert passes(port)
+        said = running.command("check").stdout
+        assert f": warning: trust: left out: {bundle}:1: certificate 1: CN=Broken CA: not a usable certificate: " in said
+        (line,) = running.log_lines("authority_left_out")
+        assert line["level"] == "warning" and "CN=Broken CA" in line["reason"], line
+    verify = tool(YETT, "verify", "--trust", bundle, "--name", "dns:localhost", server.chain)
+    assert "left out: " in verify.stderr and "CN=Broken CA" in verify.stderr, verify
+    bundle.write_text(broken_authority(folder))  # nothing left
+    status, said = check(folder / "none", originating(1, "localhost:1", bundle))
+    assert status == 1 and "CN=Broken CA: not a usable certificate" in said, said
 
 
 MODES = [("identity", 0o644, "everybody may read it"), ("identity", 0o660, "others may write to it"),

@@ -221,6 +221,52 @@ static void write_replaces_public_files(void **state)
     free(error);
 }
 
+static void folder_is_made_with_those_above_it(void **state)
+{
+    char *inner = path_of("a/b/c"), *error = NULL;
+    struct stat info;
+    bool made;
+
+    (void)state;
+    umask(022);
+    assert_true(base_folder_make(inner, 0700, &made, &error));
+    assert_true(made);
+    assert_int_equal(stat(inner, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0700);
+    assert_int_equal(chmod(inner, 0711), 0);
+    assert_true(base_folder_make(inner, 0700, &made, &error));
+    assert_false(made);
+    assert_int_equal(stat(inner, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0711); /* as it was */
+    assert_false(base_folder_make("/proc/no/folder", 0700, &made, &error));
+    assert_non_null(strstr(error, "/proc/no: cannot be made: "));
+    free(error);
+    for (char *slash; strlen(inner) > strlen(folder); *slash = '\0') {
+        assert_int_equal(rmdir(inner), 0);
+        slash = strrchr(inner, '/');
+    }
+    free(inner);
+}
+
+static void staged_file_is_there_when_it_is_committed(void **state)
+{
+    char *path = path_of("staged"), *beside, *error = NULL;
+
+    (void)state;
+    assert_true(base_file_stage(path, span_of_string("x"), &beside, &error));
+    assert_int_equal(access(beside, F_OK), 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+    base_file_discard(&beside);
+    assert_null(beside);
+    base_file_discard(&beside);
+    assert_true(base_file_stage(path, span_of_string("x"), &beside, &error));
+    assert_true(base_file_commit(path, &beside, &error));
+    assert_null(beside);
+    assert_int_equal(access(path, F_OK), 0);
+    unlink(path);
+    free(path);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -236,9 +282,14 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(read_takes_the_whole_file),      cmocka_unit_test(read_takes_a_pipe),
-        cmocka_unit_test(read_tells_who_may_do_too_much), cmocka_unit_test(read_tells_who_stops_whom),
-        cmocka_unit_test(write_keeps_keys_to_the_owner),  cmocka_unit_test(write_replaces_public_files),
+        cmocka_unit_test(read_takes_the_whole_file),
+        cmocka_unit_test(read_takes_a_pipe),
+        cmocka_unit_test(read_tells_who_may_do_too_much),
+        cmocka_unit_test(read_tells_who_stops_whom),
+        cmocka_unit_test(write_keeps_keys_to_the_owner),
+        cmocka_unit_test(write_replaces_public_files),
+        cmocka_unit_test(folder_is_made_with_those_above_it),
+        cmocka_unit_test(staged_file_is_there_when_it_is_committed),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -70,11 +70,11 @@ static void add_anchors_path_reads_every_certificate_of_a_file(void **state)
     struct pkix_store *store = pkix_store_create();
 
     (void)state;
-    assert_true(pkix_store_add_anchors_path(store, path, &error));
+    assert_true(pkix_store_add_anchors_path(store, path, NULL, NULL, &error));
     assert_int_equal(pkix_store_anchor_count(store), 2); /* the same one twice is one */
     free(path);
     path = write_file("dir.txt", "not looked at");
-    assert_true(pkix_store_add_anchors_path(store, folder, &error));
+    assert_true(pkix_store_add_anchors_path(store, folder, NULL, NULL, &error));
     assert_int_equal(pkix_store_anchor_count(store), 2);
     pkix_store_destroy(&store);
     unlink(path);
@@ -103,7 +103,7 @@ static void add_anchors_path_says_what_is_wrong(void **state)
         struct pkix_store *store = pkix_store_create();
         char *path = write_file("bad.pem", table[i].text), *error = NULL;
 
-        assert_false(pkix_store_add_anchors_path(store, path, &error));
+        assert_false(pkix_store_add_anchors_path(store, path, NULL, NULL, &error));
         if (strstr(error, table[i].want) == NULL || strstr(error, "bad.pem") == NULL)
             fail_msg("%s", error);
         free(error);
@@ -115,11 +115,68 @@ static void add_anchors_path_says_what_is_wrong(void **state)
         struct pkix_store *store = pkix_store_create();
         char *error = NULL;
 
-        assert_false(pkix_store_add_anchors_path(store, "/nonexistent/file.pem", &error));
+        assert_false(pkix_store_add_anchors_path(store, "/nonexistent/file.pem", NULL, NULL, &error));
         assert_non_null(strstr(error, "/nonexistent/file.pem: cannot be opened"));
         free(error);
         pkix_store_destroy(&store);
     }
+}
+
+static void note_left_out(void *ctx, const char *sentence)
+{
+    char **all = ctx, *longer = base_printf("%s%s\n", *all, sentence);
+
+    free(*all);
+    *all = longer;
+}
+
+static void add_anchors_path_leaves_bad_ones_out(void **state)
+{
+    struct cert_spec weak = builder_authority("weak", 0, "weak", 0);
+    char *good = pem_of(root("good")), *other = pem_of(root("other")), *bad, *text, *path, *told = base_strdup("");
+    char *large = base_alloc(100000), *error = NULL;
+    struct pkix_store *store = pkix_store_create();
+    struct pkix_store *none = pkix_store_create();
+
+    (void)state;
+    weak.version = 9;
+    bad = pem_of(builder_cert(&weak));
+    memset(large, 'A', 99996);
+    text = base_printf("%s# the bad one\n%s%s-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n", good, bad,
+                       other, large);
+    path = write_file("bundle.pem", text);
+    assert_true(pkix_store_add_anchors_path(store, path, note_left_out, &told, &error));
+    assert_int_equal(pkix_store_anchor_count(store), 2);
+    if (strstr(told, "certificate 2: ") == NULL || strstr(told, "not a usable certificate") == NULL ||
+        strstr(told, "certificate 4: has 74997 bytes; a certificate may have 65535") == NULL)
+        fail_msg("%s", told);
+    assert_false(pkix_store_add_anchors_path(none, path, NULL, NULL, &error));
+    assert_non_null(strstr(error, "certificate 2"));
+    free(error);
+    free(path);
+
+    path = write_file("bundle.pem", bad);
+    assert_false(pkix_store_add_anchors_path(none, path, note_left_out, &told, &error));
+    if (strstr(error, "bundle.pem:2: certificate 1") == NULL)
+        fail_msg("%s", error);
+    free(error);
+    free(text);
+    free(path);
+    text = base_printf("%s%s", bad, bad);
+    path = write_file("bundle.pem", text);
+    assert_false(pkix_store_add_anchors_path(none, path, note_left_out, &told, &error));
+    assert_non_null(strstr(error, "none of its 2 certificates can be used"));
+    free(error);
+    unlink(path);
+    free(path);
+    free(text);
+    free(told);
+    free(large);
+    free(bad);
+    free(other);
+    free(good);
+    pkix_store_destroy(&store);
+    pkix_store_destroy(&none);
 }
 
 static void add_anchor_refuses_a_key_that_could_never_verify(void **state)
@@ -318,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(add_anchors_path_reads_every_certificate_of_a_file),
         cmocka_unit_test(add_anchors_path_says_what_is_wrong),
+        cmocka_unit_test(add_anchors_path_leaves_bad_ones_out),
         cmocka_unit_test(add_anchor_refuses_a_key_that_could_never_verify),
         cmocka_unit_test(add_authority_leaves_out_who_is_none),
         cmocka_unit_test(anchors_are_found_among_many),

@@ -51,7 +51,7 @@ static void import_cert(const char *name, char sha256[65])
     struct tls_pem pem = read_pem(name);
     char *error = NULL;
 
-    if (!tls_database_import_cert(block_span(&pem, 0), sha256, &error))
+    if (!tls_database_import_cert(block_span(&pem, 0), sha256, &(unsigned){0}, &error))
         fail_msg("%s", error);
     tls_pem_clear(&pem);
 }
@@ -91,20 +91,23 @@ static void prepare_makes_a_private_folder(void **state)
 {
     char *path = base_printf("%s/new", dir), *database = base_printf("sql:%s", path), *error = NULL;
     struct stat info;
+    bool made;
 
     (void)state;
-    assert_false(tls_database_prepare(database, TLS_DATABASE_EXISTING, &error));
+    assert_false(tls_database_prepare(database, TLS_DATABASE_EXISTING, &made, &error));
     assert_non_null(strstr(error, "No such file"));
     free(error);
     error = NULL;
     umask(0);
-    assert_true(tls_database_prepare(database, TLS_DATABASE_CREATE, &error));
+    assert_true(tls_database_prepare(database, TLS_DATABASE_CREATE, &made, &error));
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 07777, 0700);
-    assert_true(tls_database_prepare(database, TLS_DATABASE_CREATE, &error));
+    assert_true(tls_database_prepare(database, TLS_DATABASE_CREATE, &made, &error));
+
+    assert_false(made);
 
     assert_int_equal(chmod(path, 0770), 0);
-    assert_false(tls_database_prepare(database, TLS_DATABASE_EXISTING, &error));
+    assert_false(tls_database_prepare(database, TLS_DATABASE_EXISTING, &made, &error));
     assert_non_null(strstr(error, "others may write"));
     free(error);
     rmdir(path);
@@ -119,8 +122,9 @@ static void prepare_refuses_other_spellings(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char *error = NULL;
+        bool made;
 
-        assert_false(tls_database_prepare(cases[i], TLS_DATABASE_CREATE, &error));
+        assert_false(tls_database_prepare(cases[i], TLS_DATABASE_CREATE, &made, &error));
         assert_non_null(error);
         free(error);
     }
@@ -254,7 +258,7 @@ static void keys_go_in_and_out(void **state)
         assert_int_equal(key.count, 1);
         assert_string_equal(key.blocks[0].label, cases[i].label);
 
-        assert_false(tls_database_import_key(cases[i].label, block_span(&key, 0), again, &error));
+        assert_false(tls_database_import_key(cases[i].label, block_span(&key, 0), again, &(unsigned){0}, &error));
         assert_non_null(strstr(error, "belongs to no certificate"));
         free(error);
         error = NULL;
@@ -266,7 +270,7 @@ static void keys_go_in_and_out(void **state)
         error = NULL;
 
         for (int twice = 0; twice < 2; twice++) {
-            if (!tls_database_import_key(cases[i].label, block_span(&key, 0), again, &error))
+            if (!tls_database_import_key(cases[i].label, block_span(&key, 0), again, &(unsigned){0}, &error))
                 fail_msg("%s: %s", cases[i].make, error);
             assert_string_equal(again, sha256);
         }
@@ -364,7 +368,8 @@ static void import_key_refuses_what_is_no_key(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char sha256[65], *error = NULL;
 
-        assert_false(tls_database_import_key(cases[i].label, span_of_string(cases[i].bytes), sha256, &error));
+        assert_false(
+            tls_database_import_key(cases[i].label, span_of_string(cases[i].bytes), sha256, &(unsigned){0}, &error));
         assert_non_null(error);
         free(error);
     }
@@ -382,7 +387,7 @@ static void import_cert_twice_is_once(void **state)
     import_cert("cert.pem", second);
     assert_string_equal(first, second);
     assert_int_equal(cert_count(), 1);
-    assert_false(tls_database_import_cert(span_of_string("junk"), second, &error));
+    assert_false(tls_database_import_cert(span_of_string("junk"), second, &(unsigned){0}, &error));
     assert_non_null(strstr(error, "not a certificate"));
     free(error);
     delete_cert(first);
@@ -486,7 +491,7 @@ static void delete_keeps_no_key_that_nothing_leads_to(void **state)
     assert_int_equal(cert_count(), 0);
 
     /* The certificate comes back alone: the key is gone. */
-    assert_true(tls_database_import_cert(span_of(issued.der, issued.size), again, &error));
+    assert_true(tls_database_import_cert(span_of(issued.der, issued.size), again, &(unsigned){0}, &error));
     assert_true(tls_database_find(again, &entry, &error));
     assert_false(entry.has_key);
     tls_database_entry_clear(&entry);
@@ -511,7 +516,7 @@ static void delete_leaves_a_shared_key(void **state)
     import_cert("old.pem", old);
     import_cert("new.pem", renewed);
     key = read_pem("key.pem");
-    assert_true(tls_database_import_key("PRIVATE KEY", block_span(&key, 0), (char[65]){0}, &error));
+    assert_true(tls_database_import_key("PRIVATE KEY", block_span(&key, 0), (char[65]){0}, &(unsigned){0}, &error));
     tls_pem_clear(&key);
     assert_true(tls_database_delete(old, TLS_DATABASE_DELETE_KEY, &error));
     assert_true(tls_database_find(renewed, &entry, &error));
@@ -555,7 +560,7 @@ static void unlock_minds_the_password(void **state)
 
     /* A second, new database, with a password from its first day. */
     assert_true(tls_runtime_stop(&error));
-    shell("mkdir locked");
+    shell("mkdir -m 700 locked");
     free(database);
     database = base_printf("sql:%s/locked", dir);
     for (int round = 0; round < 2; round++) {
