@@ -9,10 +9,12 @@
 #include "proxy/agents.h"
 #include "proxy/check_live.h"
 #include "proxy/command_line.h"
+#include "proxy/control_client.h"
 #include "proxy/drop.h"
 #include "proxy/findings.h"
 #include "proxy/intermediates.h"
 #include "proxy/limits.h"
+#include "proxy/listen_sockets.h"
 #include "proxy/log.h"
 #include "proxy/roots_age.h"
 #include "proxy/service.h"
@@ -289,6 +291,40 @@ static void open_services(const struct config *config, enum check_depth depth, s
     free(der);
 }
 
+/* Where a yett of this configuration listens is taken already, and rightly so; the rest is judged as "yett run" does
+ * it.
+ */
+static void check_listen(const struct config *config, const struct command_line *line, struct config_findings *findings)
+{
+    const char **ours = base_alloc(sizeof(*ours));
+    json_t *reply = NULL, *services, *service, *address;
+    size_t count = 0, i, k;
+
+    if (answers(config->control)) {
+        reply = control_client_ask(line, json_pack("{s:s}", "command", "status"), CONTROL_ANSWER);
+        if (reply == NULL) {
+            fputs("yett check: the running yett does not say where it listens: no listen address is tried\n", stderr);
+            free(ours);
+            return;
+        }
+        services = json_object_get(json_object_get(reply, "status"), "services");
+        json_array_foreach(services, i, service)
+        {
+            json_array_foreach(json_object_get(service, "listen"), k, address)
+            {
+                ours = base_realloc_array(ours, count + 3, sizeof(*ours));
+                ours[count++] = json_string_value(address);
+            }
+        }
+        if (config->admin != NULL && count > 0)
+            ours[count++] = config->admin->text;
+        ours[count] = NULL;
+    }
+    (void)!listen_sockets_check(config, ours, findings); /* the findings are what counts */
+    json_decref(reply);
+    free(ours);
+}
+
 static struct config *load(const char *path, struct config_findings *findings)
 {
     struct config_snapshot *snapshot = config_snapshot_read(path, findings);
@@ -340,6 +376,7 @@ int cmd_check(int argc, char **argv)
     config = load(line.config_path, &findings);
     depth = (line.options & COMMAND_LIVE) != 0 ? CHECK_LIVE : CHECK_CONFIGURED;
     if (config != NULL) {
+        check_listen(config, &line, &findings);
         check_modules(config, depth, is_served, &findings);
         if (findings.count > 0 && names_tokens(config))
             fputs("yett check: no identity is opened, and no target looked at, before the modules are mended\n",

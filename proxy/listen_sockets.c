@@ -156,6 +156,15 @@ static bool inet_address(const struct config_address *a, struct inet_address *ou
         *error = base_printf("%s is not an IP address to listen on (%s)", a->text, gai_strerror(result));
         return false;
     }
+    if (found->ai_family == AF_INET6 &&
+        IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)found->ai_addr)->sin6_addr)) {
+        *error =
+            base_printf("%s is an IPv4 address in the form of an IPv6 one, at which nothing can listen: write the IPv4 "
+                        "address",
+                        a->text);
+        freeaddrinfo(found);
+        return false;
+    }
     memcpy(&out->storage, found->ai_addr, found->ai_addrlen);
     out->size = found->ai_addrlen;
     freeaddrinfo(found);
@@ -198,6 +207,23 @@ int listen_inet(const struct config_address *a, char **error)
     return -1;
 }
 
+/* Whether somebody could listen there now. Not listening, it takes no connection from anybody. */
+static bool may_listen(const struct config_address *a, char **error)
+{
+    struct inet_address address;
+    int fd;
+
+    if (!inet_address(a, &address, error))
+        return false;
+    fd = inet_bind(&address, INET_ALONE);
+    if (fd < 0) {
+        *error = base_printf("cannot listen on %s: %s", a->text, strerror(errno));
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
 static bool open_inet(struct listener *l, const struct config_address *a, size_t wanted, char **error)
 {
     struct inet_address address;
@@ -205,16 +231,10 @@ static bool open_inet(struct listener *l, const struct config_address *a, size_t
 
     if (l->fd_count > 0)
         return true;
-    if (!inet_address(a, &address, error))
-        return false;
     /* SO_REUSEPORT would let us in beside another yett of the same user, and each would get half of the connections:
      * ask once without it. */
-    fd = inet_bind(&address, INET_ALONE);
-    if (fd < 0) {
-        *error = base_printf("cannot listen on %s: %s", a->text, strerror(errno));
+    if (!may_listen(a, error) || !inet_address(a, &address, error))
         return false;
-    }
-    close(fd);
     while (l->fd_count < wanted) {
         fd = inet_bind(&address, INET_SHARED);
         if (fd < 0 || listen(fd, LISTEN_BACKLOG) != 0) {
@@ -435,6 +455,38 @@ bool listen_sockets_prepare(struct listen_sockets *ls, const struct config *conf
     }
     if (!good)
         listen_sockets_abandon(ls);
+    return good;
+}
+
+static bool is_ours(const struct config_address *a, const char *const *ours)
+{
+    for (; *ours != NULL; ours++)
+        if (strcmp(*ours, a->text) == 0)
+            return true;
+    return false;
+}
+
+static bool check_address(const struct config_address *a, const char *const *ours, const char *option,
+                          struct config_findings *findings)
+{
+    char *error = NULL;
+
+    if (a->type != CONFIG_ADDRESS_INET || is_ours(a, ours) || may_listen(a, &error))
+        return true;
+    config_finding_add(findings, a->place, "%s%s", option, error);
+    free(error);
+    return false;
+}
+
+bool listen_sockets_check(const struct config *config, const char *const *ours, struct config_findings *findings)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < config->service_count; i++)
+        for (size_t k = 0; k < config->services[i].listen_count; k++)
+            good = check_address(&config->services[i].listen[k], ours, "", findings) && good;
+    if (config->admin != NULL)
+        good = check_address(config->admin, ours, "admin: ", findings) && good;
     return good;
 }
 

@@ -27,6 +27,10 @@ void listen_sockets_destroy(struct listen_sockets **ls);
 /* False with findings (address in use, no permission, no such systemd socket ...); nothing has changed then. */
 MUST_CHECK bool listen_sockets_prepare(struct listen_sockets *ls, const struct config *config, unsigned worker_count,
                                        struct config_findings *findings);
+/* The same judgement of IP addresses, with nothing left open and nobody's connections taken: for "yett check". Not
+ * asked about are addresses in `ours` (as configured; NULL at its end), where a yett of this configuration listens. */
+MUST_CHECK bool listen_sockets_check(const struct config *config, const char *const *ours,
+                                     struct config_findings *findings);
 void listen_sockets_commit(struct listen_sockets *ls, const struct config *config);
 void listen_sockets_abandon(struct listen_sockets *ls);
 

@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <paths.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/uio.h>
@@ -26,10 +29,11 @@ enum {
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
 
-/* Set once by log_open(), before threads start. */
+/* Set once by log_open(), before threads start; `unheard` by any of them. */
 static struct {
     char process[LOG_EVENT_NAME_MAX];
     enum config_log target;
+    atomic_bool unheard; /* it was said that nobody is there */
     enum config_log_format format;
     enum log_level level;
 } opened = {.process = "yett", .target = CONFIG_LOG_STDERR, .format = CONFIG_LOG_LOGFMT, .level = LOG_LEVEL_INFO};
@@ -57,14 +61,53 @@ struct line {
     bool full; /* a field did not fit: it and all later ones are left out */
 };
 
+/* Where these listen, for the libraries that write to them: neither says when nobody does. */
+static const char *socket_of(enum config_log target)
+{
+    return target == CONFIG_LOG_JOURNAL  ? "/run/systemd/journal/socket"
+           : target == CONFIG_LOG_SYSLOG ? _PATH_LOG
+                                         : NULL;
+}
+
+static void write_bytes(const char *text, size_t size)
+{
+    ssize_t written;
+
+    do
+        written = write(STDERR_FILENO, text, size);
+    while (written < 0 && errno == EINTR);
+}
+
+/* Whether somebody is there to whom lines can be given. When nobody is, that is said, once until somebody is again. */
+static bool is_heard(void)
+{
+    const char *path = socket_of(opened.target);
+    char *sentence;
+
+    if (path == NULL || access(path, W_OK) == 0) {
+        opened.unheard = false;
+        return true;
+    }
+    if (atomic_exchange(&opened.unheard, true))
+        return false;
+    sentence = base_printf("yett: log = %s, but nobody listens at %s (%s): lines go to standard error\n",
+                           opened.target == CONFIG_LOG_JOURNAL ? "journal" : "syslog", path, strerror(errno));
+    write_bytes(sentence, strlen(sentence));
+    free(sentence);
+    return false;
+}
+
 void log_open(const char *process, enum config_log target, enum config_log_format format, enum log_level level)
 {
     snprintf(opened.process, sizeof(opened.process), "%s", process);
+    if (target != opened.target)
+        opened.unheard = false;
     opened.target = target;
     opened.format = format;
     opened.level = level;
     if (target == CONFIG_LOG_SYSLOG)
         openlog("yett", LOG_PID, LOG_DAEMON);
+    (void)is_heard();
 }
 
 bool log_wants(enum log_level level)
@@ -166,13 +209,14 @@ static void add_field(struct line *l, struct log_field f)
     }
 }
 
-static void format_line(struct line *l, enum log_level level, const char *event, const struct log_field *fields)
+static void format_line(struct line *l, enum config_log target, enum log_level level, const char *event,
+                        const struct log_field *fields)
 {
     l->size = 0;
     l->full = false;
     if (opened.format == CONFIG_LOG_JSON)
         l->text[l->size++] = '{';
-    if (opened.target == CONFIG_LOG_STDERR) {
+    if (target == CONFIG_LOG_STDERR) {
         struct timespec now;
         struct tm utc;
         char text[40];
@@ -194,12 +238,8 @@ static void format_line(struct line *l, enum log_level level, const char *event,
 
 static void write_stderr(struct line *l)
 {
-    ssize_t written;
-
     l->text[l->size] = '\n';
-    do
-        written = write(STDERR_FILENO, l->text, l->size + 1);
-    while (written < 0 && errno == EINTR);
+    write_bytes(l->text, l->size + 1);
 }
 
 /* The journal gets the line as MESSAGE and each field by itself: YETT_CONN=..., so that it can be asked for. */
@@ -234,9 +274,10 @@ static void emit(enum log_level level, const char *event, const struct log_field
 {
     struct line l;
     int saved_errno = errno;
+    enum config_log target = is_heard() ? opened.target : CONFIG_LOG_STDERR;
 
-    format_line(&l, level, event, fields);
-    switch (opened.target) {
+    format_line(&l, target, level, event, fields);
+    switch (target) {
     case CONFIG_LOG_STDERR:
         write_stderr(&l);
         break;

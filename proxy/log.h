@@ -17,6 +17,8 @@
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 /* `process` is shown in each line: "supervisor", "worker-3", "agent-hsm". Before log_open(): stderr, logfmt, info. */
+/* Where there is no journal, or no syslog, lines go to standard error, and that is said there once: now, or when the
+ * first line finds it gone. */
 void log_open(const char *process, enum config_log target, enum config_log_format format, enum log_level level);
 
 /* A field of a line. Build with log_text(), log_span(), log_number(). */

@@ -7,6 +7,7 @@
 #include "proxy/cmd_verify.h"
 #include "proxy/command_line.h"
 #include "proxy/commands.h"
+#include "proxy/harmless_signals.h"
 #include "proxy/version.h"
 #include "proxy/worker.h"
 
@@ -53,7 +54,7 @@ static void leave_signals_to_supervisor(void)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
+    harmless_signals_ignore();
 }
 
 static int run_worker(int argc, char **argv)
@@ -69,6 +70,7 @@ static int run_worker(int argc, char **argv)
 static int run_agent(int argc, char **argv)
 {
     prctl(PR_SET_NAME, "yett-agent");
+    harmless_signals_ignore();
     return cmd_agent(argc, argv);
 }
 

@@ -40,7 +40,7 @@
     X(timeout_client, "client_timeout", WARNING, CLIENT, "the client was not ready within handshake_timeout",            \
       "it may be waiting for a greeting that this protocol does not have, or be far away")                               \
     X(tls_failed, "client_tls_failed", WARNING, CLIENT, "TLS with the client failed",                                    \
-      "the error's name is in TLS ERRORS or among those of certificates")                                                \
+      "see the error's name in TLS ERRORS, TLS ALERTS or among those of certificates")                                   \
     X(identity_unavailable, "client_tls_failed", WARNING, HERE, "the key of our certificate cannot sign now",            \
       "see that its token is there and logged in: yett status, yett token list")                                         \
     X(overload, "client_tls_failed", WARNING, HERE, "too many handshakes wait",                                          \
@@ -75,7 +75,7 @@
     X(header_too_large, "target_failed", WARNING, HERE, "the PROXY header is too large for the client's certificate",    \
       "set send_proxy = v2, which leaves the certificate out")                                                           \
     X(target_tls_failed, "target_tls_failed", WARNING, TARGET, "TLS with the target failed",                             \
-      "the error's name is in TLS ERRORS or among those of certificates")                                                \
+      "see the error's name in TLS ERRORS, TLS ALERTS or among those of certificates")                                   \
     X(target_identity_unavailable, "target_tls_failed", WARNING, HERE,                                                   \
       "the key of our client certificate cannot sign now",                                                               \
       "see that its token is there and logged in: yett status, yett token list")                                         \
@@ -85,7 +85,7 @@
       "one side broke the rules of its protocol when both were connected",                                               \
       "see that protocol is right for this service")                                                                     \
     X(relay_tls_failed, "relay_tls_failed", WARNING, PEER, "TLS of an established connection failed",                    \
-      "the error's name is in TLS ERRORS; where records were altered, look at the network")
+      "see the error's name in TLS ERRORS and TLS ALERTS; where records were altered, look at the network")
 
 #define SESSION_END_ENUM(name, event, level, fault, sentence, advice) SESSION_ENDED_##name,
 enum session_ended { SESSION_ENDED_none, SESSION_ENDS(SESSION_END_ENUM) SESSION_ENDED_COUNT };

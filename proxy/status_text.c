@@ -94,7 +94,7 @@ static void print_services(const json_t *services, FILE *out)
         fprintf(out, "%-20s %8" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8" PRIu64 " %12s %12s  %s\n", text_of(s, "name"),
                 number_of(c, "connections_open"), number_of(c, "connections_total"),
                 number_of(c, "handshakes_server_total") + number_of(c, "handshakes_client_total"),
-                number_of(c, "handshakes_server_failed_total") + number_of(c, "handshakes_client_failed_total"),
+                number_of(c, "sessions_failed_total"),
                 status_text_bytes(number_of(c, "client_received_bytes_total"), received),
                 status_text_bytes(number_of(c, "client_sent_bytes_total"), sent), listen);
         free(listen);

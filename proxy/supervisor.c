@@ -1,6 +1,7 @@
 /* see proxy/supervisor.h */
 #include "proxy/supervisor_internal.h"
 
+#include "proxy/harmless_signals.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
 
@@ -116,7 +117,7 @@ static_assert(ARRAY_LEN(signal_numbers) == ARRAY_LEN(((struct supervisor *)NULL)
 
 static void signals_init(struct supervisor *s)
 {
-    signal(SIGPIPE, SIG_IGN);
+    harmless_signals_ignore();
     for (size_t i = 0; i < ARRAY_LEN(signal_numbers); i++) {
         uv_signal_init(&s->loop, &s->signals[i]);
         s->signals[i].data = s;

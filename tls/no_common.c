@@ -91,9 +91,9 @@ void tls_no_common_note(struct tls_engine *e, int32_t code)
         tls_engine_note_error(e, "no_common_version",
                               base_strdup(server
                                               ? "the client does not speak a TLS version that is allowed here: it is "
-                                                "too old, or version_min is too high for it"
+                                                "too old, or tls_min is too high for it"
                                               : "the server does not speak a TLS version that is allowed here: it is "
-                                                "too old, or version_min is too high for it"));
+                                                "too old, or tls_min is too high for it"));
         break;
     case SSL_ERROR_UNSUPPORTED_SIGNATURE_ALGORITHM:
         tls_engine_note_error(e, "no_common_signature_algorithm",

@@ -374,6 +374,17 @@ def test_each_end_has_a_way():
     assert WAYS.keys() == ENDS.keys()
 
 
+def test_each_error_of_ours_is_in_the_manual():
+    """Names that tls/ gives, and none besides; those of alerts have a section of their own."""
+    given = set()
+    for path in [*(TOP / "tls").glob("*.c"), TOP / "proxy/leg.c"]:
+        given |= set(re.findall(r'(?:tls_engine_fail|tls_engine_note_error|tls_engine_give_up)\(\s*[^;]*?"(\w+)"', path.read_text()))
+    manual = (TOP / "packaging/yett.8").read_text().split(".Sh TLS ERRORS\n")[1].split("\n.Sh ")[0]
+    told = set(re.findall(r"^\.It Li (\w+)$", manual, re.M))
+    assert len(given) > 15
+    assert given - {"unknown_error", "alert_received_unknown"} == told
+
+
 @pytest.mark.parametrize("name", ENDS)
 def test_end(yett, authority, token, folder, port, name):
     event, level, fault, sentence, advice = ENDS[name]

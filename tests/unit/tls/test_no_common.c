@@ -61,7 +61,7 @@ static void what_is_missing_is_told(void **state)
         const char *error, *words;
         int alert;
     } cases[] = {
-        {TLS12, TLS13, nothing, "no_common_version", "version_min", 70},
+        {TLS12, TLS13, nothing, "no_common_version", "tls_min", 70},
         {TLS12, TLS12, only_cbc, "no_common_cipher", "0xc009", 40},
         {TLS12, TLS12, only_ffdhe, "no_common_cipher", "cipher", 40}, /* NSS leaves out the suites with curves then */
         {TLS13, TLS12, only_ffdhe, "no_common_group", "0x0100", 40},
