@@ -170,7 +170,9 @@ static void target(struct check_context *c)
 {
     static const enum option_id fixed_only[] = {OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_VIA, OPTION_SEND_PROXY,
                                                 OPTION_VERIFY_NAME};
-    static const enum option_id proxy_only[] = {OPTION_ALLOW_TARGET};
+    static const enum option_id proxy_only[] = {OPTION_ALLOW_TARGET, OPTION_HTTP_REQUEST_HEAD_MAX};
+    static const enum option_id http_only[] = {OPTION_HTTP_RESPONSE_HEAD_MAX, OPTION_HTTP_FIELD_MAX,
+                                               OPTION_HTTP_FIELDS_MAX};
 
     if (c->service->protocol == CONFIG_PROTOCOL_HTTP_PROXY) {
         useless_find(c, fixed_only, ARRAY_LEN(fixed_only),
@@ -179,6 +181,8 @@ static void target(struct check_context *c)
             FIND(c, OPTION_PROTOCOL, "protocol: http-proxy needs allow_target, such as *:443");
     } else {
         useless_find(c, proxy_only, ARRAY_LEN(proxy_only), "is for protocol http-proxy");
+        if (!given(c, OPTION_VIA))
+            useless_find(c, http_only, ARRAY_LEN(http_only), "is for protocol http-proxy, or with via");
         if (!given(c, OPTION_CONNECT))
             config_finding_add(c->findings, c->section->place,
                                "connect is missing: the server, such as 127.0.0.1:10143");

@@ -149,6 +149,15 @@ struct config_module {
     struct config_place place;
 };
 
+/* Heads of HTTP messages; starttls/limits.h has the same. */
+enum {
+    CONFIG_HTTP_HEAD_BYTES_MIN = 8 * 1024,
+    CONFIG_HTTP_HEAD_BYTES_MAX = 1024 * 1024,
+    CONFIG_HTTP_FIELD_BYTES_MIN = 4 * 1024,
+    CONFIG_HTTP_FIELDS_MIN = 20,
+    CONFIG_HTTP_FIELDS_MAX = 2000,
+};
+
 /* [service NAME]: one tunnel, two sides */
 struct config_service {
     char *name;
@@ -214,6 +223,9 @@ struct config_service {
     uint32_t handshake_timeout_ms;   /* 30000 absolute; with STARTTLS the plain phase included: 60000 */
     uint32_t idle_timeout_ms;        /* by protocol: smtp 600000, others 1800000 */
     uint32_t half_close_timeout_ms;  /* 30000 */
+    uint32_t http_request_head_max_bytes, http_response_head_max_bytes; /* 65536 and 262144 */
+    uint32_t http_field_max_bytes;                                      /* 65536; of one line of a head */
+    unsigned http_fields_max;                                           /* 200; of one head */
     unsigned connections_max;        /* 10000 per worker */
     unsigned connections_per_address_max; /* 256 per worker; 0: no limit */
 };

@@ -57,6 +57,19 @@ static bool time_parse(const struct option *o, void *target, struct config_place
     return true;
 }
 
+static bool size_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
+{
+    uint64_t size;
+    uint32_t value;
+
+    (void)place;
+    if (!value_size(text, o->min, o->max, &size, error))
+        return false;
+    value = (uint32_t)size;
+    memcpy(field(target, o->offset), &value, sizeof(value));
+    return true;
+}
+
 static_assert(sizeof(enum config_protocol) == sizeof(unsigned) && sizeof(int) == sizeof(unsigned),
               "a word is stored as unsigned");
 
@@ -323,6 +336,7 @@ DEFINE_LIST(environment, "NAME=VALUE", sizeof(char *), NO_PLACE, item_environmen
 
 const struct option_kind option_kind_number = {"NUMBER", number_parse, nothing_clear};
 const struct option_kind option_kind_time = {"TIME", time_parse, nothing_clear};
+const struct option_kind option_kind_size = {"SIZE", size_parse, nothing_clear};
 const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
 const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
 const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};

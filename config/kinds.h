@@ -6,6 +6,7 @@
 
 extern const struct option_kind option_kind_number;      /* unsigned */
 extern const struct option_kind option_kind_time;        /* uint32_t, milliseconds */
+extern const struct option_kind option_kind_size;        /* uint32_t, bytes */
 extern const struct option_kind option_kind_word;        /* an enum, int or unsigned */
 extern const struct option_kind option_kind_flag;        /* bool */
 extern const struct option_kind option_kind_text;        /* char * */

@@ -71,6 +71,10 @@ enum option_id {
     OPTION_HANDSHAKE_TIMEOUT,
     OPTION_IDLE_TIMEOUT,
     OPTION_HALF_CLOSE_TIMEOUT,
+    OPTION_HTTP_REQUEST_HEAD_MAX,
+    OPTION_HTTP_RESPONSE_HEAD_MAX,
+    OPTION_HTTP_FIELD_MAX,
+    OPTION_HTTP_FIELDS_MAX,
     OPTION_CONNECTIONS_MAX,
     OPTION_CONNECTIONS_PER_ADDRESS_MAX,
     OPTION_INSECURE_PLAINTEXT_LISTEN,
@@ -100,7 +104,7 @@ struct option {
     size_t offset;                  /* of its field */
     size_t count_offset;            /* lists: of the number of entries. PIN: of its type */
     const struct value_word *words; /* kinds WORD and NUMBER: what may stand there besides numbers */
-    uint64_t min, max;              /* kinds NUMBER and TIME (milliseconds) */
+    uint64_t min, max;              /* kinds NUMBER, TIME (milliseconds) and SIZE (bytes) */
     const char *default_value;      /* as it would be written; NULL: none */
     const char *default_text;       /* for people, where default_value does not say it */
     const char *help;

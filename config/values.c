@@ -52,50 +52,66 @@ bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *number
     return false;
 }
 
-/* The longest unit that divides it, as an administrator would write it. */
-static char *duration_text(uint64_t ms)
-{
-    static const struct {
-        uint64_t ms;
-        const char *unit;
-    } units[] = {{3600000, "h"}, {60000, "m"}, {1000, "s"}};
+/* How a quantity may be written: units with their worth, the first one without a name. */
+struct unit {
+    const char *name;
+    uint64_t worth;
+};
 
-    for (size_t i = 0; i < ARRAY_LEN(units); i++)
-        if (ms != 0 && ms % units[i].ms == 0)
-            return base_printf("%llu%s", (unsigned long long)(ms / units[i].ms), units[i].unit);
-    return base_printf("%llums", (unsigned long long)ms);
+static const struct unit duration_units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+static const struct unit size_units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}};
+
+/* With the largest unit that divides it, as an administrator would write it. */
+static char *quantity_text(uint64_t quantity, const struct unit *units, size_t count)
+{
+    const struct unit *best = NULL;
+
+    for (size_t i = 0; i < count; i++)
+        if (quantity % units[i].worth == 0 && (quantity != 0 || units[i].worth == 1) &&
+            (best == NULL || units[i].worth > best->worth || (units[i].worth == best->worth && best->name[0] == '\0')))
+            best = &units[i];
+    return base_printf("%llu%s", (unsigned long long)(quantity / best->worth), best->name);
+}
+
+/* `such_as`: a sentence's end for what is none at all. */
+static bool quantity_parse(const char *text, const struct unit *units, size_t count, uint64_t min, uint64_t max,
+                           uint64_t *quantity, const char *such_as, char **error)
+{
+    const char *unit;
+    uint64_t number = leading_number(text, &unit), worth = 0;
+    char *quoted;
+
+    for (size_t i = 0; i < count && unit != text; i++)
+        if (strcmp(unit, units[i].name) == 0)
+            worth = units[i].worth;
+    if (worth != 0 && number <= max / worth && number * worth >= min) {
+        *quantity = number * worth;
+        return true;
+    }
+    quoted = value_quote(text);
+    if (worth == 0) {
+        *error = base_printf("must be %s, not %s", such_as, quoted);
+    } else {
+        char *least = quantity_text(min, units, count), *most = quantity_text(max, units, count);
+
+        *error = base_printf("must be from %s to %s, not %s", least, most, quoted);
+        free(least);
+        free(most);
+    }
+    free(quoted);
+    return false;
 }
 
 bool value_duration(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *duration_ms, char **error)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    const char *unit;
-    uint64_t count = leading_number(text, &unit);
-    uint64_t scale = 0;
-    char *quoted;
+    return quantity_parse(text, duration_units, ARRAY_LEN(duration_units), min_ms, max_ms, duration_ms,
+                          "a time such as 500ms, 30s, 5m or 1h", error);
+}
 
-    for (size_t i = 0; i < ARRAY_LEN(units) && unit != text; i++)
-        if (strcmp(unit, units[i].unit) == 0)
-            scale = units[i].ms;
-    quoted = value_quote(text);
-    if (scale == 0) {
-        *error = base_printf("must be a time such as 500ms, 30s, 5m or 1h, not %s", quoted);
-    } else if (count > max_ms / scale || count * scale < min_ms) {
-        char *min = duration_text(min_ms), *max = duration_text(max_ms);
-
-        *error = base_printf("must be from %s to %s, not %s", min, max, quoted);
-        free(min);
-        free(max);
-    } else {
-        *duration_ms = count * scale;
-        free(quoted);
-        return true;
-    }
-    free(quoted);
-    return false;
+bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *size, char **error)
+{
+    return quantity_parse(text, size_units, ARRAY_LEN(size_units), min, max, size, "a size such as 8192, 64K or 1M",
+                          error);
 }
 
 char *value_word_list(const struct value_word *words, const char *separator)

@@ -21,6 +21,9 @@ MUST_CHECK bool value_number(const char *text, uint64_t min, uint64_t max, uint6
 /* 500ms, 30s, 5m, 1h; a number without a unit is seconds. The result is in milliseconds, as are the limits. */
 MUST_CHECK bool value_duration(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *duration_ms, char **error);
 
+/* 8192, 64K, 1M: bytes, 1024 bytes, 1024 times 1024. The result is in bytes, as are the limits. */
+MUST_CHECK bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *size, char **error);
+
 MUST_CHECK bool value_word(const char *text, const struct value_word *words, unsigned *value, char **error);
 
 /* The words that are ready, "a, b, c"; owned by the caller. */

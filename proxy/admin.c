@@ -277,7 +277,7 @@ static void on_connection(uv_stream_t *stream, int status)
     if (status != 0)
         return;
     c = base_alloc(sizeof(*c));
-    c->http = starttls_http_create(STARTTLS_HTTP_REQUEST);
+    c->http = starttls_http_create(STARTTLS_HTTP_REQUEST, NULL);
     buffer_init(&c->reply, ADMIN_REPLY_MAX);
     stream_init(stream->loop, a->address.type, &c->handle.tcp, &c->handle.pipe);
     uv_timer_init(stream->loop, &c->timer);

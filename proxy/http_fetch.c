@@ -491,14 +491,14 @@ static enum http_fetch_status receive_final_head(const struct http_fetch_request
         if (interim == STARTTLS_HTTP_INTERIM_MAX)
             return fail_answer("there are too many interim responses before it", error);
         starttls_http_destroy(head);
-        *head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+        *head = starttls_http_create(STARTTLS_HTTP_RESPONSE, NULL);
     }
 }
 
 static enum http_fetch_status receive_answer(const struct http_fetch_request *r, int fd, uint8_t **answer,
                                              size_t *answer_size, char **error)
 {
-    struct starttls_http *head = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+    struct starttls_http *head = starttls_http_create(STARTTLS_HTTP_RESPONSE, NULL);
     uint8_t block[READ_BLOCK];
     struct span rest = {0};
     enum http_fetch_status status = receive_final_head(r, fd, &head, block, &rest, error);

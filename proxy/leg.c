@@ -2,15 +2,19 @@
 #include "proxy/leg.h"
 
 #include "proxy/limits.h"
+#include "proxy/memory_ceiling.h"
 #include "proxy/plane.h"
 #include "proxy/session.h"
+#include "starttls/http_proxy.h"
 #include <stdlib.h>
 
 void leg_init(struct leg *leg, struct session *session, enum leg_side side)
 {
     *leg = (struct leg){.session = session, .side = side};
     buffer_init(&leg->received, LIMIT_RECEIVED_MAX);
-    buffer_init(&leg->to_send, LIMIT_TO_SEND_MAX);
+    buffer_init(&leg->to_send,
+                memory_ceiling_to_send(session->service->config,
+                                       side == LEG_CLIENT ? MEMORY_CEILING_CLIENT : MEMORY_CEILING_TARGET));
 }
 
 /* What is read in one go, or moved by the relay in one step, fits where it is kept. Should a sum go wrong nevertheless,
@@ -570,7 +574,7 @@ void leg_trim(struct leg *leg)
 
 size_t leg_memory(const struct leg *leg)
 {
-    size_t size = leg->received.capacity + leg->to_send.capacity;
+    size_t size = leg->received.capacity + leg->to_send.capacity + starttls_machine_memory(leg->machine);
 
     if (leg->transport != NULL)
         size += sizeof(*leg->transport) + (leg->transport->wire != NULL ? LIMIT_WIRE_BLOCK : 0);

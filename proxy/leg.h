@@ -102,7 +102,7 @@ void leg_return(struct leg *leg, struct span unused);
 /* Plain text to the peer. leg_send() takes everything; call while leg_can_take() and with at most LIMIT_RELAY_BLOCK bytes. */
 bool leg_can_take(const struct leg *leg);
 void leg_send(struct leg *leg, struct span bytes);
-/* A few words besides: never refused, dropped beyond LIMIT_TO_SEND_MAX; returns how many bytes were not. Call
+/* A few words besides: never refused, dropped beyond memory_ceiling_to_send(); returns how many bytes were not. Call
  * leg_advance() next. */
 size_t leg_say(struct leg *leg, struct span bytes);
 void leg_say_machine(struct leg *leg); /* what the machine lends */

@@ -4,13 +4,15 @@
  *
  *     session, two transports                           LIMIT_SESSION_STRUCTS
  *   + 2 legs x plain bytes received and not yet taken   LIMIT_RECEIVED_MAX
- *   + 2 legs x plain bytes to send                      LIMIT_TO_SEND_MAX
+ *   + 2 legs x plain bytes to send                      memory_ceiling_to_send(): LIMIT_TO_SEND_MAX, and HTTP's heads
  *   + 2 legs x bytes handed to the kernel's queue       LIMIT_WIRE_BLOCK
  *   + machine or filter                                 LIMIT_STARTTLS_MAX      (starttls/limits.h)
+ *   + heads of HTTP messages                            as configured           (starttls_http_memory_max())
  *   + 2 engines' own buffers                            LIMIT_ENGINE_MAX each   (tls_engine_memory())
- *   = LIMIT_CONNECTION_MAX
+ *   = memory_ceiling()
  *
- * (what NSS itself keeps for a TLS connection comes on top). An idle connection holds none of these but the first line. */
+ * (what NSS itself keeps for a TLS connection comes on top). An idle connection holds none of these but the first line.
+ */
 #ifndef YETT_PROXY_LIMITS_H
 #define YETT_PROXY_LIMITS_H
 
@@ -30,10 +32,12 @@ enum {
     LIMIT_TO_SEND_MAX = 72 * 1024,      /* a relay block and the words of a machine */
     LIMIT_PROXY_HEADER_MAX = 32 * 1024, /* of it; a client certificate is the large part */
     LIMIT_WIRE_BLOCK = 4 * 1024,
-    LIMIT_STARTTLS_MAX = STARTTLS_OUTPUT_BYTES_MAX + STARTTLS_EARLY_DATA_BYTES_MAX + STARTTLS_HTTP_HEAD_BYTES_MAX,
+    LIMIT_STARTTLS_MAX =
+        STARTTLS_OUTPUT_BYTES_MAX + STARTTLS_EARLY_DATA_BYTES_MAX + 2 * STARTTLS_HTTP_CHUNK_LINE_BYTES_MAX + 8 * 1024,
     LIMIT_ENGINE_MAX = TLS_RECORDS_IN_MAX + TLS_RECORDS_OUT_MAX + TLS_PLAINTEXT_MAX + TLS_HELLO_KEPT_MAX,
-    LIMIT_CONNECTION_MAX = LIMIT_SESSION_STRUCTS + LIMIT_STARTTLS_MAX +
-                           2 * (LIMIT_RECEIVED_MAX + LIMIT_TO_SEND_MAX + LIMIT_WIRE_BLOCK + LIMIT_ENGINE_MAX),
+    LIMIT_CONNECTION_FIXED = LIMIT_SESSION_STRUCTS + LIMIT_STARTTLS_MAX +
+                             2 * (LIMIT_RECEIVED_MAX + LIMIT_WIRE_BLOCK + LIMIT_ENGINE_MAX), /* without what depends on
+                                                                                              * the service */
 
     LIMIT_LINGER_MS = 2000,          /* after the last words: how long the peer has to read them and go */
     LIMIT_LINGER_BYTES = 256 * 1024, /* and how much of what it still says is thrown away */

@@ -505,6 +505,24 @@ static void read_policies(const struct services_shared *shared, struct service *
     }
 }
 
+static_assert((unsigned)CONFIG_HTTP_HEAD_BYTES_MIN == (unsigned)STARTTLS_HTTP_HEAD_BYTES_MIN &&
+                  (unsigned)CONFIG_HTTP_HEAD_BYTES_MAX == (unsigned)STARTTLS_HTTP_HEAD_BYTES_MAX &&
+                  (unsigned)CONFIG_HTTP_HEAD_BYTES_MAX == (unsigned)STARTTLS_HTTP_LINE_BYTES_MAX &&
+                  (unsigned)CONFIG_HTTP_FIELD_BYTES_MIN == (unsigned)STARTTLS_HTTP_LINE_BYTES_MIN &&
+                  (unsigned)CONFIG_HTTP_FIELDS_MIN == (unsigned)STARTTLS_HTTP_FIELDS_MIN &&
+                  (unsigned)CONFIG_HTTP_FIELDS_MAX == (unsigned)STARTTLS_HTTP_FIELDS_MAX,
+              "what may be configured is what can be read");
+
+void service_http_limits(const struct config_service *config, struct starttls_http_limits *limits)
+{
+    for (unsigned kind = 0; kind < STARTTLS_HTTP_KIND_COUNT; kind++)
+        limits[kind] = (struct starttls_http_limits){.head_bytes_max = kind == STARTTLS_HTTP_REQUEST
+                                                                           ? config->http_request_head_max_bytes
+                                                                           : config->http_response_head_max_bytes,
+                                                     .line_bytes_max = config->http_field_max_bytes,
+                                                     .fields_max = config->http_fields_max};
+}
+
 static void open_service(struct services_shared *shared, struct service *s, struct config_findings *findings)
 {
     const struct config_service *config = s->config;
@@ -512,6 +530,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
 
     s->protocol = protocol_of(config->protocol);
     s->greeting_name = choose_greeting_name(config);
+    service_http_limits(config, s->http_limits);
     s->pool_group = pool_group_of(shared, config);
     s->verify_group = verify_group_of(shared, config);
     s->pins = read_pins(config);

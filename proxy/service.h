@@ -27,6 +27,7 @@ struct service {
         uint8_t oid[PKIX_OID_SIZE_MAX];
     } *policies;
     struct span *policy_spans;
+    struct starttls_http_limits http_limits[STARTTLS_HTTP_KIND_COUNT];
     char *greeting_name;                /* as configured, or this machine's host name */
     size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
     size_t verify_group;                /* the same, for steps that may verify a certificate: a service has its own */
@@ -57,6 +58,9 @@ MUST_CHECK bool services_runtime_start(const struct config *config, struct span 
 
 /* Everything opened must have been destroyed. false: something is still held; *error is a sentence, the caller's. */
 MUST_CHECK bool services_runtime_stop(char **error);
+
+/* How much of HTTP heads it takes: one for each kind. */
+void service_http_limits(const struct config_service *config, struct starttls_http_limits *limits);
 
 /* The agent socket of a module; owned by the caller. */
 char *service_agent_socket_path(const struct config *config, const struct config_module *module);

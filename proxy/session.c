@@ -44,6 +44,7 @@
 #include "proxy/access.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
+#include "starttls/http_proxy.h"
 #include "base/slab.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -183,6 +184,8 @@ static void free_when_possible(struct session *s)
     config_address_clear(&s->asked);
     slab_strfree(s->target_host);
     slab_strfree(s->target_text);
+    free(s->host);
+    free(s->page_words);
     free(s->client_subject);
     free(s->client_common_name);
     free(s->connect_error);
@@ -213,17 +216,30 @@ static bool client_can_hear(const struct session *s)
     return client->engine == NULL || tls_engine_handshake_done(client->engine);
 }
 
+/* What it is told in its protocol's words. */
+static void put_words(struct session *s, enum starttls_failure failure, struct buffer *words)
+{
+    const struct starttls_http_page page = {
+        .failure = failure, .greeted = s->greeted, .why = s->page_words, .connection = s->id};
+
+    if (s->service->protocol == STARTTLS_HTTP_CONNECT)
+        s->http_status = starttls_http_page(&page, words);
+    else
+        starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, words);
+}
+
 void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
 {
     struct buffer words;
 
     session_note_end(s, ended, reason);
+    session_note_request(s);
+    buffer_init(&words, STARTTLS_OUTPUT_BYTES_MAX);
+    if (client_can_hear(s))
+        put_words(s, failure, &words);
     session_report_ended(s);
     connector_destroy(&s->connector);
     leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
-    buffer_init(&words, STARTTLS_OUTPUT_BYTES_MAX);
-    if (client_can_hear(s))
-        starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, &words);
     leg_say(&s->client, s->request == STARTTLS_REQUEST_EXCHANGE_HEAD ? starttls_without_body(buffer_span(&words))
                                                                      : buffer_span(&words));
     buffer_release(&words);

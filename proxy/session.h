@@ -92,6 +92,10 @@ struct session {
     char *target_host;               /* name of the target under way, for its certificate and CONNECT */
     uint16_t target_port;
     char *target_text;               /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
+    const char *method;              /* HTTP: of the request; static. NULL: not known, or another protocol */
+    char *host;                      /* HTTP: what the Host field says where it is not the target; NULL: nothing else */
+    unsigned http_status;            /* HTTP: of what the client was given; 0: nothing yet */
+    char *page_words;                /* HTTP: what our page says in the place of a failure's own words; NULL: those */
     char *client_subject;            /* of the verified client certificate; NULL: none */
     char *client_common_name;        /* its only CN; NULL: none */
 

@@ -4,6 +4,7 @@
 #include "proxy/access.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
+#include "starttls/http_proxy.h"
 #include <stdlib.h>
 
 /* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
@@ -57,7 +58,9 @@ static bool keys_cannot_sign(const struct session *s)
 void session_start_client_machine(struct session *s, enum machine_end end)
 {
     const struct starttls_options options = {.name = s->service->greeting_name,
-                                             .upgrade = end == MACHINE_ENDS_WITH_TLS && !keys_cannot_sign(s)};
+                                             .upgrade = end == MACHINE_ENDS_WITH_TLS && !keys_cannot_sign(s),
+                                             .http_limits = s->service->http_limits,
+                                             .connection = s->id};
 
     s->starttls_refused = end == MACHINE_ENDS_WITH_TLS && !options.upgrade;
 
@@ -75,6 +78,18 @@ static void note_refused_starttls(struct session *s)
                          base_strdup("STARTTLS was not offered, since the key of our certificate cannot sign now"));
 }
 
+void session_note_request(struct session *s)
+{
+    struct starttls_request_facts facts = starttls_request_facts(s->client.machine);
+
+    if (facts.method != NULL)
+        s->method = facts.method;
+    if (facts.host != NULL && s->host == NULL)
+        s->host = base_strdup(facts.host);
+    if (facts.status != 0)
+        s->http_status = facts.status;
+}
+
 static void client_broke_protocol(struct session *s)
 {
     const char *error = starttls_error(s->client.machine);
@@ -86,6 +101,7 @@ static void client_broke_protocol(struct session *s)
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     session_note_end(s, SESSION_ENDED_protocol_error,
                      base_printf("%s (%s)", spoken != NULL ? spoken : error, starttls_state_name(s->client.machine)));
+    session_note_request(s);
     session_report_ended(s);
     session_enter(s, SESSION_LAST_WORDS);
 }

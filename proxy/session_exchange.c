@@ -10,6 +10,7 @@
  *   the client ends within it, or is gone  the target sees its connection end within the request */
 #include "proxy/session_internal.h"
 
+#include "starttls/http_proxy.h"
 #include <stdlib.h>
 
 bool session_is_exchange(const struct session *s)
@@ -19,19 +20,14 @@ bool session_is_exchange(const struct session *s)
 
 void session_begin_exchange(struct session *s)
 {
-    struct buffer head;
-
-    buffer_init(&head, STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX);
-    s->filter = starttls_exchange_create(s->client.machine, &head);
+    s->filter = starttls_exchange_create(s->client.machine, &s->target.to_send);
     starttls_machine_destroy(&s->client.machine);
-    leg_say(&s->target, buffer_span(&head));
-    buffer_wipe(&head);
     leg_advance(&s->target);
 }
 
 void session_fail_exchange(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
 {
-    if (!starttls_exchange_answered(s->filter)) {
+    if (starttls_exchange_status(s->filter) == 0) {
         session_refuse(s, failure, ended, reason);
         return;
     }
@@ -51,7 +47,9 @@ void session_break_exchange(struct session *s, enum starttls_direction direction
 {
     bool client = direction == STARTTLS_FROM_CLIENT;
 
-    session_fail_exchange(s, client ? STARTTLS_FAILURE_BAD_REQUEST : STARTTLS_FAILURE_TARGET_DOWN,
+    if (!client && s->page_words == NULL)
+        s->page_words = base_strdup(starttls_filter_public_error(s->filter));
+    session_fail_exchange(s, client ? STARTTLS_FAILURE_BAD_REQUEST : STARTTLS_FAILURE_TARGET_SPEECH,
                           client ? SESSION_ENDED_protocol_error : SESSION_ENDED_relay_protocol_error,
                           base_printf("the %s: %s", client ? "client" : "target", starttls_filter_error(s->filter)));
 }

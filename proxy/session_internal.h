@@ -69,6 +69,10 @@ void session_report_ended(struct session *s);
 size_t session_memory(const struct session *s);
 
 /* session_client.c */
+
+/* HTTP: keep what the log may be told of the request, before its machine is gone. */
+void session_note_request(struct session *s);
+
 enum machine_end { MACHINE_ENDS_PLAIN, MACHINE_ENDS_WITH_TLS };
 
 void session_start_client_machine(struct session *s, enum machine_end end);

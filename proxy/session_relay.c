@@ -57,6 +57,7 @@ void session_begin_relay(struct session *s)
         struct span early;
 
         starttls_target_connected(s->client.machine);
+        session_note_request(s); /* its 200 */
         leg_say_machine(&s->client);
         early = starttls_early_data(s->client.machine);
         leg_say(&s->target, early);

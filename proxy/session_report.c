@@ -8,6 +8,8 @@
 #include "pkix/error.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
+#include "proxy/memory_ceiling.h"
+#include "starttls/http_proxy.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +112,15 @@ static const char *shown_identity(const struct leg *leg)
     return leg->engine == NULL || leg_is_on_pool(leg) ? "" : tls_engine_session(leg->engine).identity_choice;
 }
 
-enum { FIELDS_MAX = 24 };
+/* Of what the client was given: the target's answer, or ours; 0: no answer. */
+static unsigned http_status_of(const struct session *s)
+{
+    unsigned status = starttls_exchange_status(s->filter);
+
+    return status != 0 ? status : s->http_status;
+}
+
+enum { FIELDS_MAX = 28 };
 
 /* Fields that have nothing to say are left out. The text that a peer may have made long comes last: a line that is full
  * loses its end. */
@@ -129,6 +139,12 @@ static void write_line(const struct session *s)
     fields[count++] = log_text("client", s->peer_text);
     if (s->target_text != NULL)
         fields[count++] = log_text("target", s->target_text);
+    if (s->method != NULL)
+        fields[count++] = log_text("method", s->method);
+    if (s->host != NULL)
+        fields[count++] = log_text("host", s->host);
+    if (http_status_of(s) != 0)
+        fields[count++] = log_number("status", http_status_of(s));
     fields[count++] = log_text("end", end->name);
     if (error[0] != '\0')
         fields[count++] = log_text("error", error);
@@ -185,7 +201,7 @@ void session_report_ended(struct session *s)
 
 size_t session_memory(const struct session *s)
 {
-    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target);
+    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target) + starttls_exchange_memory(s->filter);
 }
 
 static json_t *leg_to_json(const struct leg *leg)
@@ -204,13 +220,13 @@ char *session_to_json(const struct session *s)
 {
     uint64_t now_ms = uv_now(s->plane->loop);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
+        "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
         s->service->config->name, "state", session_state_name(s->state), "client", s->peer_text, "target",
-        s->target_text, "subject", s->client_subject, "client_tls", leg_to_json(&s->client), "target_tls",
-        leg_to_json(&s->target), "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes",
+        s->target_text, "method", s->method, "subject", s->client_subject, "client_tls", leg_to_json(&s->client),
+        "target_tls", leg_to_json(&s->target), "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes",
         (json_int_t)s->from_target.bytes, "age_ms", (json_int_t)(now_ms - s->started_ms), "idle_ms",
         (json_int_t)(now_ms - s->last_activity_ms), "memory_bytes", (json_int_t)session_memory(s), "memory_bytes_max",
-        (json_int_t)LIMIT_CONNECTION_MAX);
+        (json_int_t)memory_ceiling(s->service->config));
     char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
 
     json_decref(object);

@@ -24,6 +24,7 @@ bool session_take_asked_target(struct session *s)
     const char *host = starttls_target_host(s->client.machine);
     uint16_t port = starttls_target_port(s->client.machine);
 
+    session_note_request(s);
     config_address_clear(&s->asked);
     s->request = starttls_target_request(s->client.machine);
     s->asked = (struct config_address){.type = CONFIG_ADDRESS_INET, .host = base_strdup(host), .port = port};

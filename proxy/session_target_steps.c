@@ -1,6 +1,7 @@
 /* see proxy/session_internal.h: the target's side, from the first connect to the relay. */
 #include "proxy/session_internal.h"
 
+#include "starttls/http_proxy.h"
 #include <stdlib.h>
 
 static void start_target_machine(struct session *s, enum starttls_protocol protocol, enum machine_end end)
@@ -8,7 +9,8 @@ static void start_target_machine(struct session *s, enum starttls_protocol proto
     const struct starttls_options options = {.name = s->service->greeting_name,
                                              .upgrade = end == MACHINE_ENDS_WITH_TLS,
                                              .target_host = s->target_host,
-                                             .target_port = s->target_port};
+                                             .target_port = s->target_port,
+                                             .http_limits = s->service->http_limits};
 
     s->target.machine = starttls_connect_create(protocol, &options);
 }
@@ -177,6 +179,7 @@ bool session_target_machine_is_done(struct session *s)
     case STARTTLS_BROKEN:
         break;
     }
+    s->page_words = base_strdup(starttls_public_error(target->machine));
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
     if (starttls_was_injected(target->machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);

@@ -1,7 +1,7 @@
 /* see proxy/supervisor_internal.h: what the supervisor shows. */
 #include "proxy/supervisor_internal.h"
 
-#include "proxy/limits.h"
+#include "proxy/memory_ceiling.h"
 #include "proxy/roots_age.h"
 #include "proxy/version.h"
 
@@ -126,7 +126,7 @@ json_t *supervisor_status(const struct supervisor *s)
     json_object_set_new(status, "reloads", integer(s->reloads));
     json_object_set_new(status, "reloads_failed", integer(s->reloads_failed));
     json_object_set_new(status, "intermediates", integer(intermediates_count(s->intermediates)));
-    json_object_set_new(status, "connection_memory_max_bytes", integer(LIMIT_CONNECTION_MAX));
+    json_object_set_new(status, "connection_memory_max_bytes", integer(memory_ceiling_of_all(config)));
     json_object_set_new(status, "workers", workers_status(s));
     if (config != NULL)
         for (size_t i = 0; i < config->service_count; i++)

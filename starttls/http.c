@@ -1,11 +1,15 @@
 /* see starttls/http.h */
 #include "starttls/http.h"
+#include "starttls/http_proxy.h"
 #include "starttls/limits.h"
 #include "starttls/line.h"
 #include "starttls/machine.h"
 
 #include <http_parser.h>
+#include <pthread.h>
 #include <stdlib.h>
+
+enum { FIELDS_FIRST = 16 };
 
 struct field {
     struct span name, value; /* in the head */
@@ -13,7 +17,10 @@ struct field {
 
 struct starttls_http {
     enum starttls_http_kind kind;
+    struct starttls_http_limits limits;
     enum starttls_status status;
+    enum starttls_http_limit limit; /* that was passed */
+    bool empty_line_skipped;
     struct line_reader line;
     struct buffer head; /* the lines seen so far, each with its CRLF */
     size_t lines;
@@ -24,22 +31,52 @@ struct starttls_http {
     bool is_whole;
     unsigned method, minor_version, status_code;
     struct span target;
-    struct field fields[STARTTLS_HTTP_FIELDS_MAX];
-    size_t field_count;
+    struct field *fields;
+    size_t field_count, field_capacity;
     bool in_value; /* the last thing it gave was a part of a value */
 };
 
-struct starttls_http *starttls_http_create(enum starttls_http_kind kind)
+struct starttls_http_limits starttls_http_limits_default(enum starttls_http_kind kind)
 {
+    return (struct starttls_http_limits){.head_bytes_max = kind == STARTTLS_HTTP_REQUEST
+                                                               ? STARTTLS_HTTP_REQUEST_HEAD_BYTES_DEFAULT
+                                                               : STARTTLS_HTTP_RESPONSE_HEAD_BYTES_DEFAULT,
+                                         .line_bytes_max = STARTTLS_HTTP_LINE_BYTES_DEFAULT,
+                                         .fields_max = STARTTLS_HTTP_FIELDS_DEFAULT};
+}
+
+/* http-parser has a ceiling of its own, 80 KiB, for the whole process. Ours comes first. */
+static void raise_parser_ceiling(void)
+{
+    http_parser_set_max_header_size(2 * STARTTLS_HTTP_HEAD_BYTES_MAX);
+}
+
+struct starttls_http *starttls_http_create(enum starttls_http_kind kind, const struct starttls_http_limits *limits)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct starttls_http *h = base_alloc(sizeof(*h));
 
+    if (pthread_once(&once, raise_parser_ceiling) != 0)
+        base_abort("http-parser cannot be set up");
     h->kind = kind;
+    h->limits = limits == NULL ? starttls_http_limits_default(kind) : *limits;
     h->status = STARTTLS_NEED_MORE;
-    /* Servers do send file names and the like in other character sets (RFC 9110 section 5.5: obs-text, opaque). */
-    line_init(&h->line, STARTTLS_HTTP_START_LINE_BYTES_MAX,
-              kind == STARTTLS_HTTP_RESPONSE ? LINE_TEXT_EIGHT_BIT : LINE_TEXT_ASCII);
-    buffer_init(&h->head, STARTTLS_HTTP_HEAD_BYTES_MAX);
+    line_init(&h->line, h->limits.line_bytes_max, LINE_TEXT_EIGHT_BIT);
+    buffer_init(&h->head, h->limits.head_bytes_max);
     return h;
+}
+
+size_t starttls_http_memory(const struct starttls_http *h)
+{
+    return h == NULL ? 0
+                     : sizeof(*h) + h->line.held.capacity + h->head.capacity + h->field_capacity * sizeof(h->fields[0]);
+}
+
+size_t starttls_http_memory_max(const struct starttls_http_limits *limits)
+{
+    /* Storage grows by doubling, so of the fields there may be twice as many. */
+    return sizeof(struct starttls_http) + limits->line_bytes_max + limits->head_bytes_max +
+           2 * (limits->fields_max + FIELDS_FIRST) * sizeof(struct field);
 }
 
 void starttls_http_destroy(struct starttls_http **h)
@@ -48,6 +85,7 @@ void starttls_http_destroy(struct starttls_http **h)
         return;
     line_wipe(&(*h)->line);
     buffer_wipe(&(*h)->head); /* it may hold credentials */
+    free((*h)->fields);
     free((*h)->error);
     free(*h);
     *h = NULL;
@@ -73,6 +111,39 @@ static enum starttls_status broken(struct starttls_http *h, unsigned fault, cons
     return STARTTLS_BROKEN;
 }
 
+static const char *message_name(const struct starttls_http *h)
+{
+    return h->kind == STARTTLS_HTTP_REQUEST ? "request" : "response";
+}
+
+/* A limit of ours is passed: said in its own words, since it is not the peer that is at fault. */
+static enum starttls_status over(struct starttls_http *h, enum starttls_http_limit limit)
+{
+    char *what = NULL;
+    enum starttls_status status;
+
+    h->limit = limit;
+    switch (limit) {
+    case STARTTLS_HTTP_LIMIT_HEAD:
+        what = base_printf("the %s's head is longer than %zu bytes", message_name(h), h->limits.head_bytes_max);
+        break;
+    case STARTTLS_HTTP_LIMIT_LINE:
+        what = base_printf("%s of the %s is longer than %zu bytes", h->lines == 0 ? "the first line" : "a field",
+                           message_name(h), h->limits.line_bytes_max);
+        break;
+    case STARTTLS_HTTP_LIMIT_FIELDS:
+        what = base_printf("the %s has more than %zu fields", message_name(h), h->limits.fields_max);
+        break;
+    case STARTTLS_HTTP_LIMIT_NONE:
+    case STARTTLS_HTTP_LIMIT_COUNT:
+        break;
+    }
+    assert(what != NULL);
+    status = broken(h, limit == STARTTLS_HTTP_LIMIT_LINE && h->lines == 0 ? 414 : 431, what, span_of(NULL, 0));
+    free(what);
+    return status;
+}
+
 /* ---- our own checks, line by line ---- */
 
 static bool is_digit(uint8_t c)
@@ -93,6 +164,15 @@ static bool is_token(struct span s)
         if (!is_token_char(s.data[i]))
             return false;
     return s.size != 0;
+}
+
+/* Visible ASCII: what a request target is made of. */
+static bool is_visible(struct span s)
+{
+    for (size_t i = 0; i < s.size; i++)
+        if (s.data[i] <= ' ' || s.data[i] > '~')
+            return false;
+    return true;
 }
 
 static bool has_control(struct span s)
@@ -125,7 +205,7 @@ static enum starttls_status check_request_line(struct starttls_http *h, struct s
     struct span target = span_of(rest.data, second == NULL ? rest.size : (size_t)(second - rest.data));
     struct span version = second == NULL ? span_of(NULL, 0) : span_skip(rest, target.size + 1);
 
-    if (!is_token(method) || target.size == 0 || has_control(target) || memchr(target.data, '\t', target.size) != NULL)
+    if (!is_token(method) || target.size == 0 || !is_visible(target))
         return broken(h, 400, "the client's request line is not one", first_word(line));
     if (second == NULL)
         return broken(h, 505, "the client speaks HTTP/0.9", first_word(line));
@@ -159,8 +239,8 @@ static enum starttls_status check_field(struct starttls_http *h, struct span lin
         return broken(h, 400, "a header field has no proper name", first_word(line));
     if (has_control(span_skip(line, name.size + 1)))
         return broken(h, 400, "a header field has a control byte", name);
-    if (h->lines - 1 > STARTTLS_HTTP_FIELDS_MAX)
-        return broken(h, 431, "there are too many header fields", span_of(NULL, 0));
+    if (h->lines - 1 > h->limits.fields_max)
+        return over(h, STARTTLS_HTTP_LIMIT_FIELDS);
     return STARTTLS_NEED_MORE;
 }
 
@@ -193,9 +273,13 @@ static int on_field_name(http_parser *p, const char *at, size_t size)
     struct starttls_http *h = http_of(p);
 
     if (h->field_count == 0 || h->in_value) {
-        if (h->field_count == ARRAY_LEN(h->fields))
+        if (h->field_count == h->limits.fields_max)
             return 1;
-        h->field_count++;
+        if (h->field_count == h->field_capacity) {
+            h->field_capacity = h->field_capacity == 0 ? FIELDS_FIRST : 2 * h->field_capacity;
+            h->fields = base_realloc_array(h->fields, h->field_capacity, sizeof(h->fields[0]));
+        }
+        h->fields[h->field_count++] = (struct field){.name = {0}};
         h->in_value = false;
     }
     return extend(&h->fields[h->field_count - 1].name, at, size);
@@ -252,6 +336,11 @@ static enum starttls_status on_line(struct starttls_http *h, struct span line)
     enum starttls_status status = STARTTLS_NEED_MORE;
     bool is_end = line.size == 0 && h->lines != 0;
 
+    /* RFC 9112 section 2.2: old clients sent one behind a body, and some before all they say. */
+    if (line.size == 0 && h->lines == 0 && h->kind == STARTTLS_HTTP_REQUEST && !h->empty_line_skipped) {
+        h->empty_line_skipped = true;
+        return STARTTLS_NEED_MORE;
+    }
     h->lines++;
     if (h->lines == 1)
         status = h->kind == STARTTLS_HTTP_REQUEST ? check_request_line(h, line) : check_status_line(h, line);
@@ -260,19 +349,19 @@ static enum starttls_status on_line(struct starttls_http *h, struct span line)
     if (status != STARTTLS_NEED_MORE)
         return status;
     if (!buffer_append(&h->head, line) || !buffer_append(&h->head, span_of("\r\n", 2)))
-        return broken(h, 431, "the header is too long", span_of(NULL, 0));
+        return over(h, STARTTLS_HTTP_LIMIT_HEAD);
     return is_end ? parse_head(h) : STARTTLS_NEED_MORE;
 }
 
 static enum starttls_status on_fault(struct starttls_http *h, enum line_status fault)
 {
-    char *what = base_printf("a line of the header %s", line_fault_text(fault));
-    unsigned code = 400;
+    char *what;
     enum starttls_status status;
 
     if (fault == LINE_TOO_LONG)
-        code = h->lines == 0 ? 414 : 431;
-    status = broken(h, code, what, span_of(NULL, 0));
+        return over(h, STARTTLS_HTTP_LIMIT_LINE);
+    what = base_printf("a line of the header %s", line_fault_text(fault));
+    status = broken(h, 400, what, span_of(NULL, 0));
     free(what);
     return status;
 }
@@ -302,6 +391,16 @@ unsigned starttls_http_fault(const struct starttls_http *h)
 const char *starttls_http_error(const struct starttls_http *h)
 {
     return h->error == NULL ? "" : h->error;
+}
+
+size_t starttls_http_head_size(const struct starttls_http *h)
+{
+    return h->head.size;
+}
+
+enum starttls_http_limit starttls_http_limit(const struct starttls_http *h)
+{
+    return h->limit;
 }
 
 const char *starttls_http_method(const struct starttls_http *h)

@@ -3,19 +3,23 @@
  * http-parser does the parsing, and http.c is the one file that knows it. It accepts requests that the next reader
  * along the way may read differently (measured with 2.9.4: bare LF, a space before the colon, folded fields, HTTP/0.9
  * and HTTP/9.9, any number of Host fields), so each line passes our own checks first, and what http-parser made of
- * the whole is then compared with them. A head is bounded by STARTTLS_HTTP_HEAD_BYTES_MAX, ..._START_LINE_... and
- * ..._FIELDS_MAX. Used by the CONNECT machines, by the admin endpoint, and where revocation is asked for. */
+ * the whole is then compared with them. Values of fields may have any byte but control characters (RFC 9110
+ * section 5.5: obs-text, opaque); all else is ASCII. A head is bounded by struct starttls_http_limits; memory is taken
+ * as it comes. Used by the CONNECT machines, by the admin endpoint, and where revocation is asked for. */
 #ifndef YETT_STARTTLS_HTTP_H
 #define YETT_STARTTLS_HTTP_H
 
 #include "starttls/starttls.h"
 
-enum starttls_http_kind { STARTTLS_HTTP_REQUEST, STARTTLS_HTTP_RESPONSE };
-
 struct starttls_http;
 
-struct starttls_http *starttls_http_create(enum starttls_http_kind kind);
+/* What is taken where nobody says otherwise. */
+struct starttls_http_limits starttls_http_limits_default(enum starttls_http_kind kind);
+
+/* `limits` is copied; NULL: the default. */
+struct starttls_http *starttls_http_create(enum starttls_http_kind kind, const struct starttls_http_limits *limits);
 void starttls_http_destroy(struct starttls_http **h); /* wipes what it read */
+size_t starttls_http_memory(const struct starttls_http *h); /* bytes that it holds now; NULL: 0 */
 
 /* Feed bytes. STARTTLS_NEED_MORE, STARTTLS_READY (the head is whole; what was not consumed follows it) or
  * STARTTLS_BROKEN (see starttls_http_fault() and starttls_http_error()). Not to be called after the last two. */
@@ -24,6 +28,19 @@ MUST_CHECK enum starttls_status starttls_http_put(struct starttls_http *h, struc
 /* After STARTTLS_BROKEN: the status code that says it to a client (400, 414, 431, 505), and a sentence for a log. */
 unsigned starttls_http_fault(const struct starttls_http *h);
 const char *starttls_http_error(const struct starttls_http *h);
+
+/* Which limit was passed, after STARTTLS_BROKEN; then the sentence has no word of the peer's in it. */
+enum starttls_http_limit {
+    STARTTLS_HTTP_LIMIT_NONE,
+    STARTTLS_HTTP_LIMIT_HEAD,
+    STARTTLS_HTTP_LIMIT_LINE,
+    STARTTLS_HTTP_LIMIT_FIELDS,
+    STARTTLS_HTTP_LIMIT_COUNT
+};
+enum starttls_http_limit starttls_http_limit(const struct starttls_http *h);
+
+/* After STARTTLS_READY: how many bytes the head had. */
+size_t starttls_http_head_size(const struct starttls_http *h);
 
 /* After STARTTLS_READY. Spans and strings live with `h`. */
 const char *starttls_http_method(const struct starttls_http *h);     /* requests: "GET"; one http-parser knows */

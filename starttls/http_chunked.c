@@ -63,8 +63,8 @@ static enum http_chunked_status on_line(struct http_chunked *c, struct span line
             c->state = HTTP_CHUNKED_END;
             return HTTP_CHUNKED_DONE;
         }
-        c->trailer_bytes += line.size;
-        if (c->trailer_bytes > STARTTLS_HTTP_HEAD_BYTES_MAX)
+        c->trailer_bytes += line.size + 2;
+        if (c->trailer_bytes > STARTTLS_HTTP_TRAILER_BYTES_MAX)
             return broken(c, "the trailer is too long");
         return HTTP_CHUNKED_MORE;
     case HTTP_CHUNKED_DATA:

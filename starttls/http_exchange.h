@@ -12,6 +12,15 @@ struct http_request {
     struct buffer head; /* for the server; of no tunnel */
 };
 
-struct starttls_filter *http_exchange_create(const struct http_forward *request);
+/* The setting by which a head that is over a limit would be taken; "" where it is not over one. */
+const char *http_limit_setting(enum starttls_http_kind kind, enum starttls_http_limit limit);
+
+/* What is wrong with a head that is over a limit, and which setting it is, for whoever is not at fault: the caller's to
+ * free(). NULL where no limit is. */
+char *http_limit_text(enum starttls_http_kind kind, const struct starttls_http *head);
+
+/* `limits` of responses is copied. */
+struct starttls_filter *http_exchange_create(const struct http_forward *request,
+                                             const struct starttls_http_limits *limits);
 
 #endif

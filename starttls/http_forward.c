@@ -1,6 +1,8 @@
 /* see starttls/http_forward.h */
 #include "starttls/http_forward.h"
-#include "starttls/machine.h"
+#include "base/sink.h"
+#include "starttls/http_proxy.h"
+#include "starttls/limits.h"
 #include "starttls/target.h"
 
 #include <inttypes.h>
@@ -94,38 +96,54 @@ static bool next_element(struct span *list, struct span *element)
     return false;
 }
 
-/* Whether a Connection field names it. */
-static bool is_named_by_connection(const struct starttls_http *head, struct span wanted)
+/* What the Connection fields name. */
+struct connection_options {
+    struct span names[STARTTLS_HTTP_CONNECTION_OPTIONS_MAX];
+    size_t count;
+};
+
+/* False: there are too many. Each field is compared with each of them, so that without a limit one request could keep
+ * us busy for long. */
+static bool read_connection(const struct starttls_http *head, struct connection_options *options)
 {
+    options->count = 0;
     for (size_t i = 0; i < starttls_http_field_count(head); i++) {
         struct span name, value, element;
 
         starttls_http_field_at(head, i, &name, &value);
         if (!span_equal_nocase(name, span_of_string("Connection")))
             continue;
-        while (next_element(&value, &element))
-            if (span_equal_nocase(element, wanted))
-                return true;
+        while (next_element(&value, &element)) {
+            if (options->count == ARRAY_LEN(options->names))
+                return false;
+            options->names[options->count++] = element;
+        }
     }
+    return true;
+}
+
+static bool is_named_by(const struct connection_options *options, struct span name)
+{
+    for (size_t i = 0; i < options->count; i++)
+        if (span_equal_nocase(options->names[i], name))
+            return true;
     return false;
 }
 
-static void put(struct buffer *out, const char *text)
+/* ---- writing ---- */
+
+size_t starttls_http_forwarded_max(const struct starttls_http_limits *limits)
 {
-    if (!buffer_append(out, span_of_string(text)))
-        base_abort("a forwarded head passes its ceiling although the one it was made from did not");
+    return limits->head_bytes_max + limits->fields_max * STARTTLS_HTTP_ADDED_BYTES_PER_FIELD +
+           STARTTLS_HTTP_ADDED_BYTES_MAX;
 }
 
-static void put_span(struct buffer *out, struct span bytes)
+/* Room for what is made of this head: no more than it needs, since most are small. */
+static void open_for(const struct starttls_http *head, struct sink *sink, struct buffer *out)
 {
-    if (!buffer_append(out, bytes))
-        base_abort("a forwarded head passes its ceiling although the one it was made from did not");
-}
-
-static void put_number(struct buffer *out, const char *before, uint64_t number, const char *after)
-{
-    if (!buffer_printf(out, "%s%" PRIu64 "%s", before, number, after))
-        base_abort("a forwarded head passes its ceiling although the one it was made from did not");
+    sink_open(sink, out,
+              starttls_http_head_size(head) + starttls_http_field_count(head) * STARTTLS_HTTP_ADDED_BYTES_PER_FIELD +
+                  STARTTLS_HTTP_ADDED_BYTES_MAX);
 }
 
 static bool is_one_of(struct span name, const char *const names[2])
@@ -136,28 +154,33 @@ static bool is_one_of(struct span name, const char *const names[2])
     return false;
 }
 
-/* `besides`: more that stay here, or NULL. */
-static void put_fields(const struct starttls_http *head, const char *const besides[2], struct buffer *out)
+/* `besides`: more that stay here, or NULL. False: Connection names too many. */
+static bool put_fields(const struct starttls_http *head, const char *const besides[2], struct sink *out)
 {
+    struct connection_options options;
+
+    if (!read_connection(head, &options))
+        return false;
     for (size_t i = 0; i < starttls_http_field_count(head); i++) {
         struct span name, value;
 
         starttls_http_field_at(head, i, &name, &value);
-        if (is_listed(name) || is_named_by_connection(head, name) || is_one_of(name, besides))
+        if (is_listed(name) || is_named_by(&options, name) || is_one_of(name, besides))
             continue;
-        put_span(out, name);
-        put(out, ": ");
-        put_span(out, value);
-        put(out, "\r\n");
+        sink_put(out, name);
+        sink_put_text(out, ": ");
+        sink_put(out, value);
+        sink_put_text(out, "\r\n");
     }
+    return true;
 }
 
 /* RFC 9110 section 7.6.3: a proxy MUST send Via. The pseudonym tells nobody where we are. */
-static void put_end(const struct starttls_http *head, const char *connection, struct buffer *out)
+static void put_end(const struct starttls_http *head, const char *connection, struct sink *out)
 {
-    put(out, starttls_http_minor_version(head) == 0 ? "Via: 1.0 yett\r\n" : "Via: 1.1 yett\r\n");
-    put(out, connection);
-    put(out, "\r\n");
+    sink_put_text(out, starttls_http_minor_version(head) == 0 ? "Via: 1.0 yett\r\n" : "Via: 1.1 yett\r\n");
+    sink_put_text(out, connection);
+    sink_put_text(out, "\r\n");
 }
 
 /* ---- the request ---- */
@@ -169,40 +192,42 @@ static bool refuse(unsigned code, const char *why, unsigned *status_code, const 
     return false;
 }
 
-/* RFC 9112 section 3.2: exactly one Host in HTTP/1.1, even though the URI's is what counts. */
-static bool host_is_good(const struct starttls_http *head)
+bool http_forward_host(const struct starttls_http *head, const char *host, uint16_t port, bool *differs)
 {
     size_t count;
     struct span value = starttls_http_field(head, "Host", &count);
-    uint16_t port;
-    char *host;
+    uint16_t said_port;
+    char *said;
 
+    *differs = false;
     if (count != 1)
         return count == 0 && starttls_http_minor_version(head) == 0;
-    if (!starttls_authority_parse_optional_port(value, &host, &port))
+    if (!starttls_authority_parse_optional_port(value, &said, &said_port))
         return false;
-    free(host);
+    /* Without a port it names the same host. */
+    *differs = strcmp(said, host) != 0 || (said_port != 0 && said_port != port);
+    free(said);
     return true;
 }
 
-static void put_request_line(const struct starttls_http *head, const struct http_uri *uri, struct buffer *out)
+static void put_request_line(const struct starttls_http *head, const struct http_uri *uri, struct sink *out)
 {
     const char *method = starttls_http_method(head);
 
-    put(out, method);
-    put(out, " ");
+    sink_put_text(out, method);
+    sink_put_text(out, " ");
     if (uri->path.size == 0)
-        put(out, strcmp(method, "OPTIONS") == 0 ? "*" : "/"); /* RFC 9112 section 3.2.4 */
+        sink_put_text(out, strcmp(method, "OPTIONS") == 0 ? "*" : "/"); /* RFC 9112 section 3.2.4 */
     else if (uri->path.data[0] == '?')
-        put(out, "/");
-    put_span(out, uri->path);
-    put(out, strchr(uri->host, ':') != NULL ? " HTTP/1.1\r\nHost: [" : " HTTP/1.1\r\nHost: ");
-    put(out, uri->host);
+        sink_put_text(out, "/");
+    sink_put(out, uri->path);
+    sink_put_text(out, strchr(uri->host, ':') != NULL ? " HTTP/1.1\r\nHost: [" : " HTTP/1.1\r\nHost: ");
+    sink_put_text(out, uri->host);
     if (strchr(uri->host, ':') != NULL)
-        put(out, "]");
+        sink_put_text(out, "]");
     if (uri->port != HTTPS_PORT)
-        put_number(out, ":", uri->port, "");
-    put(out, "\r\n");
+        sink_printf(out, ":%u", (unsigned)uri->port);
+    sink_put_text(out, "\r\n");
 }
 
 /* RFC 9110 section 7.6.2: counted down for OPTIONS, in which it has a meaning; at 0 the request is for us. */
@@ -213,7 +238,7 @@ static bool is_options(const struct starttls_http *head)
     return strcmp(starttls_http_method(head), "OPTIONS") == 0;
 }
 
-static enum max_forwards put_max_forwards(const struct starttls_http *head, struct buffer *out)
+static enum max_forwards put_max_forwards(const struct starttls_http *head, struct sink *out)
 {
     enum { DIGITS_MAX = 9 };
     size_t count;
@@ -231,8 +256,28 @@ static enum max_forwards put_max_forwards(const struct starttls_http *head, stru
     }
     if (left == 0)
         return MAX_FORWARDS_FOR_US;
-    put_number(out, "Max-Forwards: ", left - 1, "\r\n");
+    sink_printf(out, "Max-Forwards: %" PRIu64 "\r\n", left - 1);
     return MAX_FORWARDS_GO_ON;
+}
+
+static bool put_request_framing(const struct starttls_http *head, struct http_forward *f, struct sink *out,
+                                const char **error)
+{
+    switch (starttls_http_framing(head, &f->length, error)) {
+    case STARTTLS_HTTP_UNFRAMED:
+        break;
+    case STARTTLS_HTTP_LENGTH:
+        f->from = f->to = f->length == 0 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH;
+        sink_printf(out, "Content-Length: %" PRIu64 "\r\n", f->length);
+        break;
+    case STARTTLS_HTTP_CHUNKED:
+        f->from = f->to = HTTP_BODY_CHUNKED;
+        sink_put_text(out, "Transfer-Encoding: chunked\r\n");
+        break;
+    case STARTTLS_HTTP_BADLY_FRAMED:
+        return false;
+    }
+    return true;
 }
 
 bool http_forward_request(const struct starttls_http *head, const struct http_uri *uri, struct buffer *out,
@@ -240,15 +285,15 @@ bool http_forward_request(const struct starttls_http *head, const struct http_ur
 {
     size_t expectations;
     struct span expected = starttls_http_field(head, "Expect", &expectations);
+    struct sink sink;
 
     *f = (struct http_forward){.head_only = strcmp(starttls_http_method(head), "HEAD") == 0,
                                .client_is_1_0 = starttls_http_minor_version(head) == 0};
-    if (!host_is_good(head))
-        return refuse(400, "the client's Host is missing, given twice, or not a host", status_code, error);
     if (expectations > 1 || (expectations == 1 && !span_equal_nocase(expected, span_of_string("100-continue"))))
         return refuse(417, "the client expects something else than 100-continue", status_code, error);
-    put_request_line(head, uri, out);
-    switch (put_max_forwards(head, out)) {
+    open_for(head, &sink, out);
+    put_request_line(head, uri, &sink);
+    switch (put_max_forwards(head, &sink)) {
     case MAX_FORWARDS_GO_ON:
         break;
     case MAX_FORWARDS_FOR_US:
@@ -257,25 +302,19 @@ bool http_forward_request(const struct starttls_http *head, const struct http_ur
         return refuse(400, "the client's Max-Forwards is not a number", status_code, error);
     }
     /* RFC 9110 section 10.1.1: a client of HTTP/1.0 cannot mean its Expect. */
-    put_fields(
-        head, (const char *const[]){is_options(head) ? "Max-Forwards" : NULL, f->client_is_1_0 ? "Expect" : NULL}, out);
-    switch (starttls_http_framing(head, &f->length, error)) {
-    case STARTTLS_HTTP_UNFRAMED:
-        break;
-    case STARTTLS_HTTP_LENGTH:
-        f->from = f->to = f->length == 0 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH;
-        put_number(out, "Content-Length: ", f->length, "\r\n");
-        break;
-    case STARTTLS_HTTP_CHUNKED:
-        f->from = f->to = HTTP_BODY_CHUNKED;
-        put(out, "Transfer-Encoding: chunked\r\n");
-        break;
-    case STARTTLS_HTTP_BADLY_FRAMED:
+    if (!put_fields(head,
+                    (const char *const[]){is_options(head) ? "Max-Forwards" : NULL, f->client_is_1_0 ? "Expect" : NULL},
+                    &sink))
+        return refuse(400, "the client's Connection names too many fields", status_code, error);
+    if (!put_request_framing(head, f, &sink, error)) {
         *status_code = 400;
         return false;
     }
-    put_end(head, "Connection: close\r\n", out);
-    return true;
+    put_end(head, "Connection: close\r\n", &sink);
+    return sink_close(&sink) || refuse(500,
+                                       "the request's head does not fit once it is written anew: this is a fault "
+                                       "of yett's own",
+                                       status_code, error);
 }
 
 /* ---- the response ---- */
@@ -285,11 +324,32 @@ static bool has_no_body(unsigned code, const struct http_forward *request)
     return request->head_only || code / 100 == 1 || code == 204 || code == 304; /* RFC 9112 section 6.3, rule 1 */
 }
 
-static void put_status_line(const struct starttls_http *head, struct buffer *out)
+static void put_status_line(const struct starttls_http *head, struct sink *out)
 {
-    put_number(out, "HTTP/1.1 ", starttls_http_status_code(head), " ");
-    put_span(out, starttls_http_reason(head));
-    put(out, "\r\n");
+    sink_printf(out, "HTTP/1.1 %u ", starttls_http_status_code(head));
+    sink_put(out, starttls_http_reason(head));
+    sink_put_text(out, "\r\n");
+}
+
+/* What says how the final response's body ends, and *f with it. */
+static void put_response_framing(unsigned code, enum starttls_http_framing framing, struct http_forward *f,
+                                 struct sink *out)
+{
+    if (has_no_body(code, f)) {
+        /* Here a length is that of the body a GET would have brought; 204 has none to speak of. */
+        if (framing == STARTTLS_HTTP_LENGTH && code != 204)
+            sink_printf(out, "Content-Length: %" PRIu64 "\r\n", f->length);
+    } else if (framing == STARTTLS_HTTP_LENGTH) {
+        f->from = f->to = f->length == 0 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH;
+        sink_printf(out, "Content-Length: %" PRIu64 "\r\n", f->length);
+    } else if (framing == STARTTLS_HTTP_CHUNKED) {
+        f->from = HTTP_BODY_CHUNKED;
+        f->to = f->client_is_1_0 ? HTTP_BODY_TO_END : HTTP_BODY_CHUNKED;
+        if (f->to == HTTP_BODY_CHUNKED)
+            sink_put_text(out, "Transfer-Encoding: chunked\r\n");
+    } else {
+        f->from = f->to = HTTP_BODY_TO_END;
+    }
 }
 
 bool http_forward_response(const struct starttls_http *head, const struct http_forward *request, struct buffer *out,
@@ -297,6 +357,7 @@ bool http_forward_response(const struct starttls_http *head, const struct http_f
 {
     unsigned code = starttls_http_status_code(head);
     enum starttls_http_framing framing;
+    struct sink sink;
 
     *f = (struct http_forward){.head_only = request->head_only, .client_is_1_0 = request->client_is_1_0};
     if (code == 101) {
@@ -308,29 +369,18 @@ bool http_forward_response(const struct starttls_http *head, const struct http_f
         return false;
     if (code / 100 == 1 && request->client_is_1_0)
         return true; /* RFC 9110 section 15.2 */
-    put_status_line(head, out);
-    put_fields(head, NULL, out);
-    if (code / 100 == 1) {
-        put_end(head, "", out);
-        return true;
+    open_for(head, &sink, out);
+    put_status_line(head, &sink);
+    if (!put_fields(head, NULL, &sink)) {
+        *error = "its Connection names too many fields";
+        return false;
     }
-    if (has_no_body(code, request)) {
-        /* Here a length is that of the body a GET would have brought; 204 has none to speak of. */
-        if (framing == STARTTLS_HTTP_LENGTH && code != 204)
-            put_number(out, "Content-Length: ", f->length, "\r\n");
-    } else if (framing == STARTTLS_HTTP_LENGTH) {
-        f->from = f->to = f->length == 0 ? HTTP_BODY_NONE : HTTP_BODY_LENGTH;
-        put_number(out, "Content-Length: ", f->length, "\r\n");
-    } else if (framing == STARTTLS_HTTP_CHUNKED) {
-        f->from = HTTP_BODY_CHUNKED;
-        f->to = request->client_is_1_0 ? HTTP_BODY_TO_END : HTTP_BODY_CHUNKED;
-        if (f->to == HTTP_BODY_CHUNKED)
-            put(out, "Transfer-Encoding: chunked\r\n");
-    } else {
-        f->from = f->to = HTTP_BODY_TO_END;
-    }
-    put_end(head, "Connection: close\r\n", out);
-    return true;
+    if (code / 100 != 1)
+        put_response_framing(code, framing, f, &sink);
+    put_end(head, code / 100 == 1 ? "" : "Connection: close\r\n", &sink);
+    if (!sink_close(&sink))
+        *error = "it does not fit once it is written anew: this is a fault of yett's own";
+    return *error == NULL;
 }
 
 struct span starttls_without_body(struct span response)

@@ -3,7 +3,8 @@
  * What goes out is written anew from what was understood, never copied whole: the request line in origin-form, Host
  * from the URI (RFC 9112 section 3.2.2), the end-to-end fields, one length or coding of our own, Via, and Connection:
  * close. What ends at a hop stays here (RFC 9110 section 7.6.1): Connection and what it names, the fields of TE,
- * Trailer, Upgrade, Keep-Alive, and everything between client and proxy (Proxy-...). */
+ * Trailer, Upgrade, Keep-Alive, and everything between client and proxy (Proxy-...). A head so written has at most
+ * STARTTLS_HTTP_ADDED_BYTES_MAX more bytes than the one it was made from, and STARTTLS_HTTP_ADDED_BYTES_PER_FIELD. */
 #ifndef YETT_STARTTLS_HTTP_FORWARD_H
 #define YETT_STARTTLS_HTTP_FORWARD_H
 
@@ -37,13 +38,18 @@ struct http_forward {
     bool client_is_1_0;
 };
 
-/* Append the head that goes to the server. False: the client is to get *status_code, and *error is a constant sentence
- * for the log. *f is filled for the request's body. */
+/* The one Host that RFC 9112 section 3.2 asks for, even where it is not what counts: false when it is missing (but in
+ * HTTP/1.0), there twice, or not a host. *differs: it names another host than `host`, or another port than `port`. */
+MUST_CHECK bool http_forward_host(const struct starttls_http *head, const char *host, uint16_t port, bool *differs);
+
+/* Append the head that goes to the server, or nothing. False: the client is to get *status_code, and *error is a
+ * constant sentence for the log. *f is filled for the request's body. */
 MUST_CHECK bool http_forward_request(const struct starttls_http *head, const struct http_uri *uri, struct buffer *out,
                                      struct http_forward *f, unsigned *status_code, const char **error);
 
-/* Append the head that goes to the client; `request` is how the request was. *f is filled for the response's body.
- * False with a constant sentence. An interim response (1xx) is not appended for a client of HTTP/1.0. */
+/* Append the head that goes to the client, or nothing; `request` is how the request was. *f is filled for the
+ * response's body. False with a constant sentence. An interim response (1xx) is not appended for a client of HTTP/1.0.
+ */
 MUST_CHECK bool http_forward_response(const struct starttls_http *head, const struct http_forward *request,
                                       struct buffer *out, struct http_forward *f, const char **error);
 

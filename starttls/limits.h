@@ -37,13 +37,29 @@ enum {
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,
 
-    /* HTTP heads, requests and responses. */
-    STARTTLS_HTTP_START_LINE_BYTES_MAX = 8 * 1024,
-    STARTTLS_HTTP_HEAD_BYTES_MAX = 16 * 1024,
-    STARTTLS_HTTP_FIELDS_MAX = 64,
-    STARTTLS_HTTP_CHUNK_LINE_BYTES_MAX = 1024, /* a chunk's size with its extensions, or a field of the trailer */
-    STARTTLS_HTTP_ADDED_BYTES_MAX = 1024,      /* what forwarding adds to a head: Host, Via, Connection, a length */
-    STARTTLS_HTTP_INTERIM_MAX = 5,             /* 1xx responses before the one that counts */
+    /* HTTP heads (struct starttls_http_limits): what is taken where nobody says otherwise, and between what it may be
+     * set. Sites send responses that only just fit what browsers take, 256 KiB, and as many cookies come back as a
+     * server takes, 64 KiB at most. A line is the request line, the status line or a field; RFC 9112 section 3 wants
+     * request lines of 8,000 bytes to pass. */
+    STARTTLS_HTTP_REQUEST_HEAD_BYTES_DEFAULT = 64 * 1024,
+    STARTTLS_HTTP_RESPONSE_HEAD_BYTES_DEFAULT = 256 * 1024,
+    STARTTLS_HTTP_HEAD_BYTES_MIN = 8 * 1024,
+    STARTTLS_HTTP_HEAD_BYTES_MAX = 1024 * 1024,
+    STARTTLS_HTTP_LINE_BYTES_DEFAULT = 64 * 1024,
+    STARTTLS_HTTP_LINE_BYTES_MIN = 4 * 1024,
+    STARTTLS_HTTP_LINE_BYTES_MAX = 1024 * 1024,
+    STARTTLS_HTTP_FIELDS_DEFAULT = 200,
+    STARTTLS_HTTP_FIELDS_MIN = 20,
+    STARTTLS_HTTP_FIELDS_MAX = 2000,
+
+    /* What forwarding adds to a head, at most: a space behind each colon, and Host, Via, Connection and a length. */
+    STARTTLS_HTTP_ADDED_BYTES_PER_FIELD = 1,
+    STARTTLS_HTTP_ADDED_BYTES_MAX = 1024,
+
+    STARTTLS_HTTP_CONNECTION_OPTIONS_MAX = 64,     /* names in Connection: each field is compared with each */
+    STARTTLS_HTTP_CHUNK_LINE_BYTES_MAX = 8 * 1024, /* a chunk's size with its extensions, or a field of the trailer */
+    STARTTLS_HTTP_TRAILER_BYTES_MAX = 64 * 1024,   /* all of it; it is dropped */
+    STARTTLS_HTTP_INTERIM_MAX = 5,                 /* 1xx responses before the one that counts */
 
     /* Bytes a CONNECT client sends before its target is connected; more wait in the caller's socket. */
     STARTTLS_EARLY_DATA_BYTES_MAX = 64 * 1024,

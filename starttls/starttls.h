@@ -64,6 +64,14 @@ enum starttls_failure {
 
 struct starttls_machine;
 
+/* How much of an HTTP head is taken; starttls/limits.h has the defaults. */
+enum starttls_http_kind { STARTTLS_HTTP_REQUEST, STARTTLS_HTTP_RESPONSE, STARTTLS_HTTP_KIND_COUNT };
+struct starttls_http_limits {
+    size_t head_bytes_max; /* all of it */
+    size_t line_bytes_max; /* the first line, or a field; with CRLF */
+    size_t fields_max;
+};
+
 struct starttls_options {
     const char *name; /* our name in greetings and EHLO; borrowed while the machine lives */
     bool upgrade;     /* accepted: STARTTLS is offered and required; connected: STARTTLS is asked for and required.
@@ -76,6 +84,9 @@ struct starttls_options {
     const char *target_host; /* HTTP CONNECT, connected side: what to ask for; borrowed. MUST be a host by
                               * starttls_host_kind(), or one with a trailing dot; the port MUST NOT be 0 */
     uint16_t target_port;
+    const struct starttls_http_limits *http_limits; /* HTTP: one for each kind; copied. NULL: the defaults */
+    const char *connection; /* HTTP, accepted side: what our own pages call this connection, as the log does; borrowed
+                             * while the machine lives. NULL: they do not say */
 };
 
 /* The machine that faces a client. Its greeting, where the protocol has one, is output at once.
@@ -134,17 +145,19 @@ enum starttls_request { STARTTLS_REQUEST_TUNNEL, STARTTLS_REQUEST_EXCHANGE, STAR
 enum starttls_request starttls_target_request(struct starttls_machine *m);
 
 /* After STARTTLS_TARGET with a request that is no tunnel, instead of starttls_target_connected(): append the request's
- * head for the target to `out`, which MUST have room for STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX,
- * and give the filter through which the rest of the exchange goes. No byte behind the head has been taken. The
- * machine's status is READY.
+ * head for the target to `out`, which MUST have room for starttls_http_forwarded_max() of the limits of requests, and
+ * give the filter through which the rest of the exchange goes. No byte behind the head has been taken. The machine's
+ * status is READY.
  *
  * The filter passes on one request and one response and nothing else (RFC 9112): bodies are cut out by their framing
  * and framed anew; bytes of the client behind its request are never taken; starttls_filter_put() from the server says
- * STARTTLS_CLOSE when the response is whole. A buffer for what the server says MUST have a ceiling of as much as `out`
- * needs. The output depends on how the input was cut in the sizes of chunks only. */
+ * STARTTLS_CLOSE when the response is whole. A buffer for what the server says MUST have a ceiling of
+ * starttls_http_forwarded_max() of the limits of responses. The output depends on how the input was cut in the sizes of
+ * chunks only. */
 struct starttls_filter *starttls_exchange_create(struct starttls_machine *m, struct buffer *out);
-/* Whether a part of the final response has been put out: then nothing of ours may be said any more. */
-bool starttls_exchange_answered(struct starttls_filter *f);
+/* The status of the final response, once a part of it has been put out: then nothing of ours may be said any more. 0
+ * before that. */
+unsigned starttls_exchange_status(const struct starttls_filter *f);
 
 /* Append to `out` what `protocol` says to a client that is turned away, or nothing where the protocol has no words.
  * `greeted`: whether the client already has its greeting. */

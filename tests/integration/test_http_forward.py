@@ -150,7 +150,7 @@ def test_a_server_with_a_bad_certificate_never_hears_the_request(yett, authority
     with Nginx(folder / "nginx", certificate) as nginx:
         running = yett(proxy(port, nginx.port, authority))
         status, _, body = get(port, f"https://localhost:{nginx.port}/secret")
-        assert (status, body) == (502, b"The target's TLS cannot be trusted.\n")
+        assert status == 502 and body.startswith(b"The target's TLS cannot be trusted.\n")
         assert get(port, f"https://localhost:{nginx.port}/secret", "HEAD")[0] == 502
         running.wait_for_log(error)
         assert "secret" not in (folder / "nginx/access.log").read_text()

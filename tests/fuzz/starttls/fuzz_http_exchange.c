@@ -1,6 +1,8 @@
 /* One HTTP request and its response through the proxy's machine and filter. The first byte says how to cut; then what
  * the client says, a NUL, and what the server says. Run whole and cut, both must understand the same. And what comes
  * out is read by http-parser: one message each way, well formed, and nothing behind it. */
+#include "starttls/http.h"
+#include "starttls/http_proxy.h"
 #include "starttls/limits.h"
 #include "starttls/starttls.h"
 
@@ -15,7 +17,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
             base_abort("%s:%d: " #condition, __FILE__, __LINE__);                                                      \
     } while (0)
 
-enum { ROOM = STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX };
+/* Small, so that short inputs reach them; the other half of the inputs is run with the defaults. */
+static const struct starttls_http_limits small[STARTTLS_HTTP_KIND_COUNT] = {
+    {.head_bytes_max = 600, .line_bytes_max = 300, .fields_max = 6},
+    {.head_bytes_max = 500, .line_bytes_max = 200, .fields_max = 5},
+};
+
+/* What a head may have when it has been written anew: the ceiling of what it is written into. */
+static size_t room_for(enum starttls_http_kind kind, const struct starttls_http_limits *limits)
+{
+    const struct starttls_http_limits fallback = starttls_http_limits_default(kind);
+
+    return starttls_http_forwarded_max(limits == NULL ? &fallback : &limits[kind]);
+}
 
 struct result {
     enum starttls_status asked, status, end_client, end_server;
@@ -26,6 +40,7 @@ struct result {
 
 struct cutter {
     uint32_t seed; /* 0: whole */
+    const struct starttls_http_limits *limits;
 };
 
 static size_t next_piece(struct cutter *c, size_t size)
@@ -46,7 +61,7 @@ static void put(struct starttls_filter *f, enum starttls_direction direction, st
         size_t piece = next_piece(c, bytes.size), consumed;
         struct buffer out;
 
-        buffer_init(&out, ROOM);
+        buffer_init(&out, room_for(STARTTLS_HTTP_RESPONSE, c->limits) + STARTTLS_FILTER_LINE_BYTES_MAX);
         r->status = starttls_filter_put(f, direction, span_of(bytes.data, piece), &consumed, &out);
         FUZZ_CHECK(consumed <= piece);
         FUZZ_CHECK(buffer_append(&r->got[direction], buffer_span(&out)));
@@ -69,7 +84,7 @@ static void exchange(struct starttls_machine *m, struct span client, struct span
         starttls_target_connected(m);
         return;
     }
-    buffer_init(&head, ROOM);
+    buffer_init(&head, room_for(STARTTLS_HTTP_REQUEST, c->limits));
     f = starttls_exchange_create(m, &head);
     FUZZ_CHECK(buffer_append(&r->got[STARTTLS_FROM_CLIENT], buffer_span(&head)));
     buffer_release(&head);
@@ -77,21 +92,24 @@ static void exchange(struct starttls_machine *m, struct span client, struct span
     if (r->status == STARTTLS_NEED_MORE)
         put(f, STARTTLS_FROM_SERVER, server, c, r);
     FUZZ_CHECK((starttls_filter_error(f)[0] != '\0') == (r->status == STARTTLS_BROKEN));
+    FUZZ_CHECK(strstr(starttls_filter_error(f), "fault of yett") == NULL); /* more was written than was declared */
+    FUZZ_CHECK(r->status == STARTTLS_BROKEN || starttls_filter_public_error(f)[0] == '\0');
     /* Asked last, since it may break the filter. */
     r->end_server = starttls_filter_end(f, STARTTLS_FROM_SERVER);
     FUZZ_CHECK(r->end_server == STARTTLS_CLOSE || r->end_server == STARTTLS_BROKEN);
     starttls_filter_destroy(&f);
 }
 
-static struct result run(struct span client, struct span server, uint32_t seed)
+static struct result run(struct span client, struct span server, uint32_t seed,
+                         const struct starttls_http_limits *limits)
 {
-    const struct starttls_options options = {.name = "proxy.test"};
+    const struct starttls_options options = {.name = "proxy.test", .http_limits = limits};
     struct starttls_machine *m = starttls_accept_create(STARTTLS_HTTP_CONNECT, &options);
-    struct cutter c = {seed};
+    struct cutter c = {seed, limits};
     struct result r = {.asked = STARTTLS_NEED_MORE, .status = STARTTLS_NEED_MORE};
 
     for (unsigned i = 0; i < 2; i++)
-        buffer_init(&r.got[i], 16 * (client.size + server.size) + 2 * ROOM);
+        buffer_init(&r.got[i], 16 * (client.size + server.size) + 2 * room_for(STARTTLS_HTTP_RESPONSE, NULL));
     while (r.asked == STARTTLS_NEED_MORE && client.size != 0) {
         size_t piece = next_piece(&c, client.size), consumed;
 
@@ -177,6 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint8_t *end = size < 2 ? NULL : memchr(data + 1, '\0', size - 1);
     struct span client, server = {0};
+    const struct starttls_http_limits *limits = size != 0 && data[0] % 2 != 0 ? small : NULL;
     struct result whole, cut;
 
     if (size < 2)
@@ -184,8 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     client = span_of(data + 1, end == NULL ? size - 1 : (size_t)(end - data - 1));
     if (end != NULL)
         server = span_of(end + 1, size - 2 - client.size);
-    whole = run(client, server, 0);
-    cut = run(client, server, data[0] + 1u);
+    whole = run(client, server, 0, limits);
+    cut = run(client, server, data[0] + 1u, limits);
     FUZZ_CHECK(whole.asked == cut.asked && whole.request == cut.request);
     FUZZ_CHECK(whole.status == cut.status && whole.end_server == cut.end_server);
     if (whole.status != STARTTLS_BROKEN) {

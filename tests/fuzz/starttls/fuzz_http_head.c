@@ -2,6 +2,7 @@
  * the admin port reads them. The first byte: kind, and where the connection ends; the second: how to cut. Any cut must
  * give the same. */
 #include "starttls/http.h"
+#include "starttls/http_proxy.h"
 #include "starttls/http_forward.h"
 #include "starttls/limits.h"
 #include "tests/fuzz/fuzz.h"
@@ -93,10 +94,14 @@ static void read_body(const struct starttls_http *h, struct span rest, uint32_t 
     starttls_http_body_destroy(&b);
 }
 
-static struct result run(enum starttls_http_kind kind, struct span input, uint32_t seed)
+/* Small, so that short inputs reach them. */
+static const struct starttls_http_limits small = {.head_bytes_max = 300, .line_bytes_max = 100, .fields_max = 6};
+
+static struct result run(enum starttls_http_kind kind, const struct starttls_http_limits *limits, struct span input,
+                         uint32_t seed)
 {
     struct result r = {.head = STARTTLS_NEED_MORE, .body = STARTTLS_NEED_MORE};
-    struct starttls_http *h = starttls_http_create(kind);
+    struct starttls_http *h = starttls_http_create(kind, limits);
 
     while (r.head == STARTTLS_NEED_MORE && r.head_size < input.size) {
         size_t piece = next_piece(&seed, input.size - r.head_size), consumed;
@@ -106,6 +111,12 @@ static struct result run(enum starttls_http_kind kind, struct span input, uint32
         r.head_size += consumed;
     }
     FUZZ_CHECK((r.head == STARTTLS_BROKEN) == (starttls_http_error(h)[0] != '\0'));
+    FUZZ_CHECK(r.head == STARTTLS_BROKEN || starttls_http_limit(h) == STARTTLS_HTTP_LIMIT_NONE);
+    if (limits != NULL)
+        FUZZ_CHECK(starttls_http_memory(h) <= starttls_http_memory_max(limits));
+    if (r.head == STARTTLS_READY && limits != NULL)
+        FUZZ_CHECK(starttls_http_head_size(h) <= limits->head_bytes_max &&
+                   starttls_http_field_count(h) <= limits->fields_max);
     if (r.head == STARTTLS_BROKEN)
         FUZZ_CHECK(starttls_http_fault(h) >= 400 && starttls_http_fault(h) <= 599);
     if (r.head == STARTTLS_READY) {
@@ -120,9 +131,11 @@ static struct result run(enum starttls_http_kind kind, struct span input, uint32
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span input = span_of(data, size);
-    enum starttls_http_kind kind = (fuzz_byte(&input) & 1) != 0 ? STARTTLS_HTTP_RESPONSE : STARTTLS_HTTP_REQUEST;
+    uint8_t how = fuzz_byte(&input);
+    enum starttls_http_kind kind = (how & 1) != 0 ? STARTTLS_HTTP_RESPONSE : STARTTLS_HTTP_REQUEST;
+    const struct starttls_http_limits *limits = (how & 2) != 0 ? &small : NULL;
     uint32_t seed = fuzz_byte(&input) + 1;
-    struct result whole = run(kind, input, 0), cut = run(kind, input, seed);
+    struct result whole = run(kind, limits, input, 0), cut = run(kind, limits, input, seed);
 
     FUZZ_CHECK(whole.head == cut.head && whole.sum == cut.sum);
     FUZZ_CHECK(whole.head != STARTTLS_READY ||

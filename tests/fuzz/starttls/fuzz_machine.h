@@ -26,11 +26,21 @@ struct fuzz_result {
     char *error;
 };
 
+/* Small, so that short inputs reach them. */
+static const struct starttls_http_limits fuzz_http_limits[STARTTLS_HTTP_KIND_COUNT] = {
+    {.head_bytes_max = 600, .line_bytes_max = 300, .fields_max = 6},
+    {.head_bytes_max = 500, .line_bytes_max = 200, .fields_max = 5},
+};
+
 static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum fuzz_side side, bool upgrade,
                                           struct span input, uint32_t seed)
 {
-    const struct starttls_options options = {
-        .name = "proxy.test", .upgrade = upgrade, .target_host = "host.test", .target_port = 443};
+    const struct starttls_options options = {.name = "proxy.test",
+                                             .upgrade = upgrade,
+                                             .target_host = "host.test",
+                                             .target_port = 443,
+                                             .http_limits = upgrade ? NULL : fuzz_http_limits,
+                                             .connection = "1.2.3"};
     struct starttls_machine *m = side == FUZZ_ACCEPTED    ? starttls_accept_create(protocol, &options)
                                  : side == FUZZ_CONNECTED ? starttls_connect_create(protocol, &options)
                                                           : starttls_probe_create(protocol, &options);
@@ -57,6 +67,7 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
     }
     FUZZ_CHECK(buffer_append(&r.output, starttls_output(m)));
     r.error = base_strdup(starttls_error(m));
+    FUZZ_CHECK(strstr(r.error, "fault of yett") == NULL); /* more was written than was declared */
     FUZZ_CHECK(starttls_state_name(m)[0] != '\0');
     FUZZ_CHECK((r.error[0] != '\0') == (r.status == STARTTLS_BROKEN || r.status == STARTTLS_REFUSED));
     if (r.status == STARTTLS_TARGET) {

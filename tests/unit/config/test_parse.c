@@ -76,6 +76,10 @@ static void defaults_are_those_of_the_header(void **state)
     assert_int_equal(s->handshake_timeout_ms, 30000);
     assert_int_equal(s->idle_timeout_ms, 1800000);
     assert_int_equal(s->half_close_timeout_ms, 30000);
+    assert_int_equal(s->http_request_head_max_bytes, 64 * 1024);
+    assert_int_equal(s->http_response_head_max_bytes, 256 * 1024);
+    assert_int_equal(s->http_field_max_bytes, 64 * 1024);
+    assert_int_equal(s->http_fields_max, 200);
     assert_int_equal(s->connections_max, 10000);
     assert_int_equal(s->connections_per_address_max, 256);
     config_destroy(&c);

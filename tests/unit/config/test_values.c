@@ -89,6 +89,40 @@ static void duration_takes_units_within_range(void **state)
     }
 }
 
+static void size_takes_units_within_range(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t want;
+        const char *error;
+    } cases[] = {
+        {"8192", 8192, NULL},
+        {"8K", 8192, NULL},
+        {"1M", 1024 * 1024, NULL},
+        {"1048576", 1024 * 1024, NULL},
+        {"8191", 0, "must be from 8K to 1M, not \"8191\""},
+        {"7K", 0, "must be from 8K to 1M, not \"7K\""},
+        {"2M", 0, "must be from 8K to 1M, not \"2M\""},
+        {"99999999999999999999999999K", 0, "must be from 8K to 1M, not \"99999999999999999999999999K\""},
+        {"64k", 0, "must be a size such as 8192, 64K or 1M, not \"64k\""},
+        {"64 K", 0, "must be a size such as 8192, 64K or 1M, not \"64 K\""},
+        {"K", 0, "must be a size such as 8192, 64K or 1M, not \"K\""},
+        {"-1K", 0, "must be a size such as 8192, 64K or 1M, not \"-1K\""},
+        {"", 0, "must be a size such as 8192, 64K or 1M, not \"\""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *error = NULL;
+        uint64_t got;
+
+        assert_int_equal(value_size(cases[i].text, 8192, 1024 * 1024, &got, &error), cases[i].error == NULL);
+        expect_error(error, cases[i].error);
+        if (cases[i].error == NULL)
+            assert_int_equal(got, cases[i].want);
+    }
+}
+
 static const struct value_word words[] = {
     {"red", 3, VALUE_WORD_READY}, {"blue", 0, VALUE_WORD_NOT_YET}, {"green", 5, VALUE_WORD_READY}, {.name = NULL}};
 
@@ -302,6 +336,7 @@ int main(void)
         cmocka_unit_test(word_takes_what_is_ready),         cmocka_unit_test(sha256_takes_digits_and_colons),
         cmocka_unit_test(host_name_takes_names_only),       cmocka_unit_test(address_literal_is_canonical),
         cmocka_unit_test(list_next_splits_at_commas),       cmocka_unit_test(nearest_is_near),
+        cmocka_unit_test(size_takes_units_within_range),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

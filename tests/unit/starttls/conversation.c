@@ -22,6 +22,7 @@ struct starttls_machine *conversation_create(const struct conversation *row)
         .upgrade = row->upgrade == UPGRADE,
         .target_host = row->target,
         .target_port = 443,
+        .http_limits = row->http_limits,
     };
 
     if (row->side == PROBED)

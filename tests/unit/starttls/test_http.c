@@ -30,7 +30,7 @@ static void put_reads_a_request(void **state)
 
     (void)state;
     for (size_t piece = 1; piece <= strlen(both); piece++) {
-        struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_REQUEST);
+        struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_REQUEST, NULL);
         enum starttls_status status;
         size_t count;
 
@@ -57,7 +57,7 @@ static void put_reads_a_request(void **state)
 static void put_reads_a_request_with_a_body_and_no_further(void **state)
 {
     static const char text[] = "POST /metrics HTTP/1.0\r\nContent-Length: 5\r\n\r\n";
-    struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_REQUEST);
+    struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_REQUEST, NULL);
     enum starttls_status status;
     char *both = base_printf("%shello", text);
 
@@ -74,7 +74,7 @@ static void put_reads_a_request_with_a_body_and_no_further(void **state)
 static void put_reads_a_response(void **state)
 {
     static const char text[] = "HTTP/1.1 503 Busy\r\nRetry-After: 5\r\nContent-Length: 7\r\n\r\n";
-    struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+    struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_RESPONSE, NULL);
     enum starttls_status status;
 
     (void)state;
@@ -97,13 +97,13 @@ static void put_tells_the_status_for_what_it_refuses(void **state)
         {"GET / HTTP/1.1\n", 400},
         {"GET / HTTP/1.1\r\nA : b\r\n", 400},
         {"GET / HTTP/1.1\r\nContent-Length: 5,5\r\n\r\n", 400},
-        {"\r\nGET / HTTP/1.1\r\n", 400},
+        {"\r\n\r\nGET / HTTP/1.1\r\n", 400},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         for (size_t piece = 1; piece <= strlen(rows[i].text); piece++) {
-            struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_REQUEST);
+            struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_REQUEST, NULL);
             enum starttls_status status;
 
             (void)feed(h, span_of_string(rows[i].text), piece, &status);
@@ -160,7 +160,7 @@ static void body_is_read_as_announced(void **state)
         struct span text = span_of_string(cases[i].text);
 
         for (size_t piece = 1; piece <= text.size; piece++) {
-            struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_RESPONSE);
+            struct starttls_http *h = starttls_http_create(STARTTLS_HTTP_RESPONSE, NULL);
             enum starttls_status status = STARTTLS_READY;
             size_t taken = feed(h, text, piece, &status);
             struct starttls_http_body *b;

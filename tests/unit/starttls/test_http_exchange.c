@@ -1,3 +1,5 @@
+#include "starttls/http.h"
+#include "starttls/http_proxy.h"
 #include "starttls/limits.h"
 #include "starttls/starttls.h"
 
@@ -24,11 +26,19 @@ static struct starttls_machine *ask(struct span request, enum starttls_status *s
     return m;
 }
 
+/* For the largest head, which is a response's. */
+static size_t room(void)
+{
+    const struct starttls_http_limits limits = starttls_http_limits_default(STARTTLS_HTTP_RESPONSE);
+
+    return starttls_http_forwarded_max(&limits);
+}
+
 static struct buffer head_buffer(void)
 {
     struct buffer out;
 
-    buffer_init(&out, STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX);
+    buffer_init(&out, room());
     return out;
 }
 
@@ -86,6 +96,12 @@ static void a_request_is_written_anew(void **state)
          "DELETE https://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n"
          "Connection: Content-Length, Host\r\n\r\n",
          "h", 443, "DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n" LAST},
+        {"obs-text stays as it is", "GET https://h/ HTTP/1.1\r\nHost: h\r\nX: \xe4\xff \xc3\xa4\r\n\r\n", "h", 443,
+         "GET / HTTP/1.1\r\nHost: h\r\nX: \xe4\xff \xc3\xa4\r\n" LAST},
+        {"an empty line first", "\r\nGET https://h/ HTTP/1.1\r\nHost: h\r\n\r\n", "h", 443,
+         "GET / HTTP/1.1\r\nHost: h\r\n" LAST},
+        {"a body of no bytes", "GET https://h/ HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", "h", 443,
+         "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n" LAST},
         {"Via of those before us stays", "GET https://h/ HTTP/1.1\r\nHost: h\r\nVia: 1.0 fred\r\n\r\n", "h", 443,
          "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.0 fred\r\n" LAST},
         {"credentials for the server stay", "GET https://h/ HTTP/1.1\r\nHost: h\r\nAuthorization: Basic eA==\r\n\r\n",
@@ -136,6 +152,12 @@ static void a_request_that_could_be_read_in_two_ways_is_refused(void **state)
         {"a backslash in the path", "GET https://h/\\x HTTP/1.1\r\n" H "\r\n", 400, NULL},
         {"no Host", "GET https://h/ HTTP/1.1\r\n\r\n", 400, "Host"},
         {"two Host", "GET https://h/ HTTP/1.1\r\n" H H "\r\n", 400, "Host"},
+        {"a bare CR behind obs-text", "GET https://h/ HTTP/1.1\r\n" H "X: \xe4\rTransfer-Encoding: chunked\r\n\r\n",
+         400, "CR"},
+        {"a bare LF behind obs-text", "GET https://h/ HTTP/1.1\r\n" H "X: \xe4\nTransfer-Encoding: chunked\r\n\r\n",
+         400, "LF"},
+        {"obs-text in a coding", POST "Transfer-Encoding: chunked\xe4\r\n\r\n", 400, NULL},
+        {"obs-text in the URI", "GET https://h/\xe4 HTTP/1.1\r\n" H "\r\n", 400, NULL},
         {"a Host that is none", "GET https://h/ HTTP/1.1\r\nHost: a b\r\n\r\n", 400, "Host"},
         {"CL.TE", POST "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, NULL},
         {"TE.CL", POST "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n", 400, NULL},
@@ -387,7 +409,7 @@ static void a_response_ends_as_its_framing_says(void **state)
             }
             if (!rows[i].is_cut_dependent || piece > response.size)
                 check_text(rows[i].name, buffer_span(&x.to_client), rows[i].want_output);
-            assert_int_equal(starttls_exchange_answered(x.f), rows[i].want_output[0] != '\0');
+            assert_int_equal(starttls_exchange_status(x.f) != 0, rows[i].want_output[0] != '\0');
             assert_int_equal(starttls_filter_end(x.f, STARTTLS_FROM_SERVER), rows[i].want_at_end);
             end(&x);
         }
@@ -405,7 +427,7 @@ static void interim_responses_are_bounded(void **state)
     say(&x, STARTTLS_FROM_SERVER, span_of_string("HTTP/1.1 100 Continue\r\n\r\n"), 100);
     assert_int_equal(x.status, STARTTLS_BROKEN);
     assert_non_null(strstr(starttls_filter_error(x.f), "interim"));
-    assert_false(starttls_exchange_answered(x.f));
+    assert_int_equal(starttls_exchange_status(x.f), 0);
     end(&x);
 }
 
@@ -475,20 +497,20 @@ static void a_request_ends_as_its_framing_says(void **state)
 /* Only as much is taken as the output has room for, and a head only where all of it has. */
 static void room_is_asked_for(void **state)
 {
-    enum { ROOM = STARTTLS_HTTP_HEAD_BYTES_MAX + STARTTLS_HTTP_ADDED_BYTES_MAX };
+    const size_t most = room();
     struct exchange x = begin(CHUNKED);
     struct buffer out = head_buffer();
-    uint8_t *large = base_alloc(2 * ROOM);
-    struct span head = span_of_string("7000\r\n");
+    uint8_t *large = base_alloc(2 * most);
+    struct span head = span_of_string("60000\r\n");
     size_t consumed;
 
     (void)state;
-    memset(large, 'x', 2 * ROOM);
+    memset(large, 'x', 2 * most);
     assert_int_equal(starttls_filter_put(x.f, STARTTLS_FROM_CLIENT, head, &consumed, &out), STARTTLS_NEED_MORE);
-    assert_int_equal(starttls_filter_put(x.f, STARTTLS_FROM_CLIENT, span_of(large, 0x7000), &consumed, &out),
+    assert_int_equal(starttls_filter_put(x.f, STARTTLS_FROM_CLIENT, span_of(large, 0x60000), &consumed, &out),
                      STARTTLS_NEED_MORE);
-    assert_in_range(consumed, ROOM - 64, ROOM);
-    assert_in_range(out.size, consumed, ROOM);
+    assert_in_range(consumed, most - 64, most);
+    assert_in_range(out.size, consumed, most);
     assert_int_equal(starttls_filter_put(x.f, STARTTLS_FROM_CLIENT, span_of(large, 10), &consumed, &out),
                      STARTTLS_NEED_MORE);
     assert_int_equal(consumed, 0);
@@ -500,6 +522,97 @@ static void room_is_asked_for(void **state)
     end(&x);
 }
 
+/* What real sites send, as far as browsers take it: one long field, many, and all of a head. */
+static void a_response_may_be_as_large_as_sites_make_it(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t fields, size; /* fields of so many bytes */
+    } rows[] = {{"fields", STARTTLS_HTTP_FIELDS_DEFAULT - 1, 9},
+                {"a field", 1, 60 * 1024},
+                {"a head", 30, 8 * 1024},
+                {"no spaces behind colons", STARTTLS_HTTP_FIELDS_DEFAULT - 1, 1300}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct exchange x = begin(GET);
+        struct buffer response;
+        char *value = base_alloc(rows[i].size);
+
+        memset(value, 'v', rows[i].size - 1);
+        memcpy(value, "X:", 2);
+        buffer_init(&response, 1024 * 1024);
+        assert_true(buffer_printf(&response, OK));
+        for (size_t k = 0; k < rows[i].fields; k++)
+            assert_true(buffer_printf(&response, "%s\r\n", value));
+        assert_true(buffer_printf(&response, "Content-Length: 2\r\n\r\nok"));
+        say(&x, STARTTLS_FROM_SERVER, buffer_span(&response), 16 * 1024);
+        if (x.status != STARTTLS_CLOSE)
+            fail_msg("%s: %s", rows[i].name, starttls_filter_error(x.f));
+        assert_in_range(x.to_client.size, rows[i].fields * (rows[i].size + 2), room());
+        assert_int_equal(starttls_exchange_status(x.f), 200);
+        buffer_release(&response);
+        free(value);
+        end(&x);
+    }
+}
+
+/* And when it is larger, whoever reads the page or the log is told what, how much, and which setting. */
+static void a_response_over_a_limit_is_told_as_such(void **state)
+{
+    static const struct {
+        size_t fields, size;
+        const char *want;
+    } rows[] = {
+        {STARTTLS_HTTP_FIELDS_DEFAULT + 1, 9, "the response has more than 200 fields (http_fields_max)"},
+        {1, 64 * 1024, "a field of the response is longer than 65536 bytes (http_field_max)"},
+        {33, 8 * 1024, "the response's head is longer than 262144 bytes (http_response_head_max)"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct exchange x = begin(GET);
+        char *value = base_alloc(rows[i].size);
+        char *want = base_printf("The target's answer is more than is taken here: %s.", rows[i].want);
+
+        memset(value, 'v', rows[i].size - 1);
+        memcpy(value, "X:", 2);
+        assert_string_equal(starttls_filter_public_error(x.f), "");
+        say(&x, STARTTLS_FROM_SERVER, span_of_string(OK), 1000);
+        for (size_t k = 0; k < rows[i].fields && x.status == STARTTLS_NEED_MORE; k++) {
+            say(&x, STARTTLS_FROM_SERVER, span_of_string(value), 16 * 1024);
+            say(&x, STARTTLS_FROM_SERVER, span_of_string("\r\n"), 2);
+        }
+        assert_int_equal(x.status, STARTTLS_BROKEN);
+        assert_string_equal(starttls_filter_error(x.f), rows[i].want);
+        assert_string_equal(starttls_filter_public_error(x.f), want);
+        assert_int_equal(starttls_exchange_status(x.f), 0);
+        free(value);
+        free(want);
+        end(&x);
+    }
+}
+
+/* Each field is compared with each name in Connection: a head of nothing else would keep us busy. */
+static void connection_names_are_bounded(void **state)
+{
+    struct exchange x = begin(GET);
+    struct buffer head;
+
+    (void)state;
+    buffer_init(&head, 4096);
+    assert_true(buffer_printf(&head, OK "Connection: a"));
+    for (unsigned i = 1; i <= STARTTLS_HTTP_CONNECTION_OPTIONS_MAX; i++)
+        assert_true(buffer_printf(&head, ",a"));
+    assert_true(buffer_printf(&head, "\r\n\r\n"));
+    say(&x, STARTTLS_FROM_SERVER, buffer_span(&head), 4096);
+    assert_int_equal(x.status, STARTTLS_BROKEN);
+    assert_non_null(strstr(starttls_filter_error(x.f), "Connection names too many"));
+    assert_int_equal(x.to_client.size, 0);
+    buffer_release(&head);
+    end(&x);
+}
+
 static void the_trailer_is_bounded(void **state)
 {
     struct exchange x = begin(CHUNKED);
@@ -508,7 +621,7 @@ static void the_trailer_is_bounded(void **state)
 
     (void)state;
     say(&x, STARTTLS_FROM_CLIENT, span_of_string("0\r\n"), 100);
-    for (size_t size = 0; size <= STARTTLS_HTTP_HEAD_BYTES_MAX + sizeof(field); size += sizeof(field) - 3)
+    for (size_t size = 0; size <= STARTTLS_HTTP_TRAILER_BYTES_MAX + sizeof(field); size += sizeof(field) - 3)
         say(&x, STARTTLS_FROM_CLIENT, span_of_string(field), 100);
     assert_int_equal(x.status, STARTTLS_BROKEN);
     assert_int_equal(x.to_server.size, 0);
@@ -527,6 +640,9 @@ int main(void)
         cmocka_unit_test(interim_responses_are_bounded),
         cmocka_unit_test(a_request_ends_as_its_framing_says),
         cmocka_unit_test(room_is_asked_for),
+        cmocka_unit_test(a_response_may_be_as_large_as_sites_make_it),
+        cmocka_unit_test(a_response_over_a_limit_is_told_as_such),
+        cmocka_unit_test(connection_names_are_bounded),
         cmocka_unit_test(the_trailer_is_bounded),
     };
 
