@@ -68,13 +68,28 @@ static bool still_good(struct tls_engine *e, const struct tls_session *session)
     return count != 0 && tls_peer_verify(e, TLS_VERDICT_ONLY, chain[0], chain + 1, count - 1, NULL, 0);
 }
 
+/* To offer a session NSS decodes the certificate that it was made with (peer_certs.h). */
+static bool may_hold_leaf(struct tls_engine *e, const struct tls_session *session)
+{
+    struct span leaf = span_of(session->chain, session->chain_size);
+
+    if (leaf.size == 0)
+        return true; /* nothing was verified */
+    leaf.size = tls_key_der_element_size(leaf);
+    tls_engine_hold_certs(e);
+    if (tls_peer_certs_claim(e->certs, &leaf, 1) != TLS_CLAIM_HELD)
+        return false;
+    tls_peer_certs_note_verified(e->certs, leaf);
+    return true;
+}
+
 static void offer_session(struct tls_engine *e)
 {
     struct tls_session session = {0};
     char *key = session_key(e);
 
     while (e->offered == NULL && tls_sessions_take(e->context->sessions, key, &session)) {
-        if (still_good(e, &session) &&
+        if (still_good(e, &session) && may_hold_leaf(e, &session) &&
             tls_nss_calls()->set_resumption_token(e->fd, session.token, (unsigned)session.token_size) == SECSuccess) {
             e->offered = base_memdup(&session, sizeof(session));
             session = (struct tls_session){0};

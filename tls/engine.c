@@ -20,6 +20,8 @@ struct tls_engine *tls_engine_create(const struct tls_context *context, const ch
     e->context = context;
     e->layer = &tls_layer_nss;
     e->hs = slab_alloc(&handshakes);
+    tls_flight_init(&e->hs->flight);
+    e->transport.gated = true;
     e->name = name == NULL ? NULL : slab_strdup(name);
     e->cache_key = cache_key == NULL ? NULL : slab_strdup(cache_key);
     buffer_init(&e->transport.in, TLS_RECORDS_IN_MAX + TLS_HELLO_KEPT_MAX);
@@ -36,9 +38,16 @@ struct tls_engine *tls_engine_create(const struct tls_context *context, const ch
 
 static void handshake_state_free(struct tls_engine *e)
 {
-    if (e->hs != NULL)
-        slab_free(&handshakes, e->hs);
+    if (e->hs == NULL)
+        return;
+    tls_flight_clear(&e->hs->flight);
+    slab_free(&handshakes, e->hs);
     e->hs = NULL;
+    e->transport.gated = false;
+    if (e->transport.in.size <= TLS_RECORDS_IN_MAX + TLS_HELLO_KEPT_MAX)
+        e->transport.in.size_max = TLS_RECORDS_IN_MAX + TLS_HELLO_KEPT_MAX;
+    if (e->context->role == TLS_ROLE_SERVER)
+        buffer_release(&e->chain);
 }
 
 /* see tls/engine_internal.h */
@@ -119,13 +128,21 @@ bool tls_engine_may_block(const struct tls_engine *e)
         return reads_in_steps(e);
     if (e->hs->give_up_name != NULL)
         return false;
+    if (e->hs->must_wait)
+        return true;
     return (e->context->may_block && !waits_for_hello(e)) || tls_engine_may_verify(e);
+}
+
+/* What is held back of a handshake may be more than is ever held of data. */
+static size_t records_in_max(const struct tls_engine *e)
+{
+    return e->hs != NULL && e->hs->flight.holding ? TLS_FLIGHT_MAX : TLS_RECORDS_IN_MAX;
 }
 
 static bool takes_records(const struct tls_engine *e)
 {
     return !tls_engine_has_failed(e) && !e->transport.ended && !e->peer_closed && !e->flood.seen &&
-           e->transport.in.size < TLS_RECORDS_IN_MAX &&
+           e->transport.in.size < records_in_max(e) &&
            e->transport.out.size < TLS_RECORDS_OUT_MAX - TLS_RECORDS_OUT_SPARE / 2;
 }
 
@@ -193,10 +210,52 @@ static enum tls_status on_read_end(struct tls_engine *e)
                            base_strdup("the peer's connection ended without close_notify: data may be missing"));
 }
 
+/* Before the socket is used. False: another handshake has ended it (peer_certs.h), and with it the engine. */
+static bool enter_socket(struct tls_engine *e)
+{
+    if (e->certs == NULL || tls_peer_certs_enter(e->certs))
+        return true;
+    e->fd = NULL;
+    e->transport.silent = false;
+    tls_peer_certs_drop(&e->certs);
+    if (e->own != NULL)
+        return true; /* it waited for session tickets, and does without */
+    (void)tls_engine_fail(
+        e, "ended_for_another",
+        base_strdup("another peer's certificate has the issuer and serial number of one that this peer "
+                    "has sent, and this one had its time"));
+    return false;
+}
+
+static void leave_socket(struct tls_engine *e)
+{
+    if (e->certs != NULL)
+        tls_peer_certs_leave(e->certs);
+}
+
+static void end_socket(void *arg)
+{
+    struct tls_engine *e = arg;
+
+    e->transport.silent = true;
+    (void)PR_Close(e->fd);
+}
+
+/* see tls/engine_internal.h */
+void tls_engine_hold_certs(struct tls_engine *e)
+{
+    if (e->certs == NULL)
+        e->certs = tls_peer_certs_create(end_socket, e);
+}
+
 static enum tls_status decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
 {
-    enum tls_status status = e->layer->decrypt(e, out, size, taken);
+    enum tls_status status;
 
+    if (!enter_socket(e))
+        return TLS_FAILED;
+    status = e->layer->decrypt(e, out, size, taken);
+    leave_socket(e);
     if (status == TLS_CLOSED || (status == TLS_OK && e->dry && e->transport.ended && *taken == 0))
         return on_read_end(e);
     return status;
@@ -218,12 +277,19 @@ static enum tls_status read_in_step(struct tls_engine *e)
 
 enum tls_status tls_engine_step(struct tls_engine *e)
 {
+    enum tls_status status;
+
     if (tls_engine_has_failed(e))
         return tell_failure(e);
     if (tls_engine_was_open(e))
         return reads_in_steps(e) ? read_in_step(e) : TLS_OK;
     e->stepped = true;
-    return tls_handshake_step(e);
+    e->hs->may_wait = tls_engine_may_block(e);
+    if (!enter_socket(e))
+        return TLS_FAILED;
+    status = tls_handshake_step(e);
+    leave_socket(e);
+    return status;
 }
 
 enum tls_status tls_engine_give_up(struct tls_engine *e, const char *name, const char *sentence)
@@ -239,36 +305,18 @@ enum tls_status tls_engine_give_up(struct tls_engine *e, const char *name, const
 uint8_t *tls_engine_records_reserve(struct tls_engine *e, size_t *size)
 {
     uint8_t *space;
+    size_t room;
 
     *size = 0;
     if (!takes_records(e))
         return NULL;
-    space = buffer_reserve(&e->transport.in, TLS_RECORDS_IN_MAX - e->transport.in.size, size);
-    if (*size > TLS_RECORDS_IN_MAX - e->transport.in.size)
-        *size = TLS_RECORDS_IN_MAX - e->transport.in.size;
+    room = records_in_max(e) - e->transport.in.size;
+    if (e->hs != NULL && e->hs->flight.holding)
+        e->transport.in.size_max = TLS_FLIGHT_MAX + TLS_HELLO_KEPT_MAX;
+    space = buffer_reserve(&e->transport.in, room < TLS_RECORDS_IN_MAX ? room : TLS_RECORDS_IN_MAX, size);
+    if (*size > room)
+        *size = room;
     return space;
-}
-
-static void see_record(struct tls_engine *e)
-{
-    struct tls_handshake *hs = e->hs;
-
-    hs->records++;
-    if (tls_record_body_size(hs->reader.header) == 0)
-        hs->empty_records++;
-    if (hs->reader.header[0] == TLS_CONTENT_ALERT)
-        hs->alerts++;
-    if (hs->records > TLS_HANDSHAKE_RECORDS_MAX || hs->alerts > TLS_HANDSHAKE_ALERTS_MAX ||
-        hs->empty_records > TLS_HANDSHAKE_EMPTY_RECORDS_MAX || hs->bytes > TLS_HANDSHAKE_BYTES_MAX)
-        e->flood.seen = true;
-}
-
-/* Warning alerts and empty records cost a peer nothing, and NSS takes any number of them (limits.h). */
-static void see_records(struct tls_engine *e, struct span bytes)
-{
-    e->hs->bytes += bytes.size;
-    while (tls_record_reader_next(&e->hs->reader, &bytes))
-        see_record(e);
 }
 
 void tls_engine_records_commit(struct tls_engine *e, size_t size)
@@ -277,8 +325,6 @@ void tls_engine_records_commit(struct tls_engine *e, size_t size)
 
     if (size == 0)
         return;
-    if (e->hs != NULL)
-        see_records(e, span_of(in->data + in->start + in->size, size));
     buffer_commit(in, size);
     e->stepped = false;
     e->dry = false;
@@ -318,21 +364,25 @@ void tls_engine_records_consume(struct tls_engine *e, size_t size)
 
 enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct span plaintext, size_t *consumed)
 {
+    enum tls_status status = TLS_OK;
+
     *consumed = 0;
     if (tls_engine_has_failed(e))
         return tell_failure(e);
     if (plaintext.size != 0 && takes_plaintext(e))
         tls_engine_send_ticket(e);
-    while (takes_plaintext(e) && *consumed < plaintext.size) {
-        size_t part;
+    if (!enter_socket(e))
+        return TLS_FAILED;
+    while (status == TLS_OK && takes_plaintext(e) && *consumed < plaintext.size) {
+        size_t part = 0;
 
-        if (e->layer->encrypt(e, span_skip(plaintext, *consumed), &part) != TLS_OK)
-            return TLS_FAILED;
+        status = e->layer->encrypt(e, span_skip(plaintext, *consumed), &part);
         if (part == 0)
             break;
         *consumed += part;
     }
-    return TLS_OK;
+    leave_socket(e);
+    return status;
 }
 
 enum tls_status tls_engine_take_plaintext(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
@@ -369,8 +419,10 @@ enum tls_status tls_engine_take_plaintext(struct tls_engine *e, uint8_t *out, si
 
 void tls_engine_send_ticket(struct tls_engine *e)
 {
-    if (e->ticket_owed && !tls_engine_has_failed(e) && !e->closing)
-        tls_server_ticket_send(e);
+    if (!e->ticket_owed || e->phase != TLS_PHASE_OPEN || e->closing || !enter_socket(e))
+        return;
+    tls_server_ticket_send(e);
+    leave_socket(e);
 }
 
 void tls_engine_close(struct tls_engine *e)
@@ -379,13 +431,22 @@ void tls_engine_close(struct tls_engine *e)
         return;
     tls_engine_send_ticket(e);
     e->closing = true;
-    if (e->phase == TLS_PHASE_OPEN)
+    if (e->phase != TLS_PHASE_OPEN)
+        return;
+    if (enter_socket(e)) {
         e->layer->close(e);
+        leave_socket(e);
+    } else {
+        e->failure_told = false;
+    }
 }
 
 void tls_engine_trim(struct tls_engine *e)
 {
-    e->layer->trim(e);
+    if (e->phase == TLS_PHASE_OPEN && enter_socket(e)) {
+        e->layer->trim(e);
+        leave_socket(e);
+    }
     buffer_trim(&e->transport.in);
     buffer_trim(&e->transport.out);
     if (e->plaintext.size == 0)
@@ -440,7 +501,7 @@ struct tls_session_info tls_engine_session(const struct tls_engine *e)
     info.alpn = e->alpn == NULL ? "" : e->alpn;
     info.server_name = e->server_name == NULL ? "" : e->server_name;
     info.peer_stapled = e->peer_stapled;
-    info.socket_released = e->own != NULL;
+    info.socket_released = e->own != NULL && e->fd == NULL;
     info.peer_cert = span_of(e->peer_cert, e->peer_cert_size);
     info.peer_ev_policy = e->report.ev_policy == NULL ? "" : e->report.ev_policy;
     info.identity = e->identity;

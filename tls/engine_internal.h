@@ -3,6 +3,8 @@
  *   engine.c         the flows: records and plaintext in and out
  *   layer.h          who protects the records: layer_nss.c (NSS's socket) or established.c (we ourselves)
  *   record.c         records, and their protection
+ *   flight.c         the records of a handshake on their way to NSS
+ *   peer_certs.c     which certificates of peers NSS holds, and for whom
  *   handshake.c      one step of the handshake, and what is read off NSS when it is done
  *   handshake_server.c, handshake_client.c  what only one of the two has in it
  *   context.c        contexts: the options, made into model sockets once
@@ -19,10 +21,12 @@
 #define YETT_TLS_ENGINE_INTERNAL_H
 
 #include "tls/engine.h"
+#include "tls/flight.h"
 #include "tls/identity_internal.h"
 #include "tls/layer.h"
 #include "tls/limits.h"
 #include "tls/nspr_layer.h"
+#include "tls/peer_certs.h"
 
 #include <ssl.h>
 
@@ -36,11 +40,14 @@ enum {
     TLS_ALERT_UNEXPECTED_MESSAGE = 10,
     TLS_ALERT_BAD_RECORD_MAC = 20,
     TLS_ALERT_RECORD_OVERFLOW = 22,
+    TLS_ALERT_BAD_CERTIFICATE = 42,
+    TLS_ALERT_CERTIFICATE_UNKNOWN = 46,
     TLS_ALERT_ILLEGAL_PARAMETER = 47,
     TLS_ALERT_DECODE_ERROR = 50,
     TLS_ALERT_PROTOCOL_VERSION = 70,
     TLS_ALERT_INTERNAL_ERROR = 80,
     TLS_ALERT_USER_CANCELED = 90,
+    TLS_ALERT_NO_RENEGOTIATION = 100,
     TLS_ALERT_UNRECOGNIZED_NAME = 112,
 };
 
@@ -133,10 +140,14 @@ struct tls_handshake {
     bool version_capped;                         /* server: has started over, and does TLS 1.2 at most */
     bool site_first; /* server: has started over, with the site of the name that was asked for */
 
-    /* The record layer as seen from outside, to bound a handshake (limits.h). */
-    struct tls_record_reader reader;
+    struct tls_flight flight; /* what NSS is given to read */
+    bool may_wait;            /* this step may */
+    bool must_wait;           /* only a step that may can go on */
+
+    /* What has been given to NSS, to bound a handshake (limits.h). */
     size_t bytes;
     unsigned records, alerts, empty_records;
+    size_t given_again; /* bytes of the ClientHello that another socket gets: they were counted */
 };
 
 /* What a peer may do again and again, at our cost (limits.h). */
@@ -160,11 +171,14 @@ struct tls_report {
     char *ev_policy;          /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */
 };
 
-/* TLS 1.3: the first application traffic secrets, and how many records passed before those that they protect. */
+/* What is needed to take a connection over from NSS: of TLS 1.3 the application traffic secrets, and how many records
+ * passed before those that they protect; of TLS 1.2 where to look for the master secret (master_secret.h). */
 struct tls_secrets {
     PK11SymKey *read, *write;
-    bool replaced; /* by a KeyUpdate: they are of no use any more */
+    bool changed;       /* by a KeyUpdate, while NSS has the connection */
+    bool write_changed; /* and NSS may not have written it yet */
     uint64_t read_before, written_before;
+    CK_OBJECT_HANDLE mark;
 };
 
 struct tls_engine {
@@ -174,7 +188,8 @@ struct tls_engine {
     PRFileDesc *fd; /* NULL until the first step, since an accepted connection that sends nothing shall cost little, and
                      * again when `own` is there, or the engine has failed */
     struct tls_established *own; /* of the layer that is ours; NULL: NSS's (established.h) */
-    struct tls_handshake *hs;    /* NULL: it has ended */
+    struct tls_peer_certs *certs; /* what NSS holds of the peer's for this engine; NULL: nothing */
+    struct tls_handshake *hs;     /* NULL: it has ended */
     struct tls_transport transport;
     struct buffer plaintext; /* decrypted ahead; only where reading may sign, or the reader has little room */
     char *name;
@@ -195,7 +210,8 @@ struct tls_engine {
     bool takes_tickets;          /* server: the client has said that it can use one */
     bool cert_wanted;            /* client: the server asked for a certificate */
     char *identity_choice;       /* client: which of ours it got, or none, and why; NULL: it asked for none */
-    struct buffer chain;         /* client: the leaf and what verified it, DER, one after the other */
+    struct buffer chain;         /* the leaf and what verified it, DER, one after the other; a server's is gone with the
+                                  * handshake */
     struct tls_session *offered; /* client: the session offered to the server; NULL: none */
 
     struct tls_secrets secrets;
@@ -253,10 +269,16 @@ static inline bool tls_engine_see_key_update(struct tls_engine *e)
     return ++e->flood.key_updates <= TLS_KEY_UPDATES_MAX;
 }
 
+/* established.c: the peer does again and again what costs us (struct tls_flood), after the handshake. */
+enum tls_status tls_engine_fail_flooded(struct tls_engine *e);
+
 /* handshake.c */
 enum tls_status tls_handshake_step(struct tls_engine *e);
 void tls_handshake_make_socket(struct tls_engine *e);
 void tls_handshake_drop_socket(struct tls_engine *e);
+void tls_handshake_drop_notes(struct tls_engine *e);
+/* NSS is about to hold certificates of the peer: e->certs is there, and entered. */
+void tls_engine_hold_certs(struct tls_engine *e);
 /* In place of what NSS has queued, an alert in the clear: the peer has seen nothing of us yet. */
 void tls_handshake_alert_in_clear(struct tls_engine *e, int alert);
 /* Of ours, that the peer was shown; NULL: none yet. */
@@ -294,11 +316,14 @@ void tls_peer_verify_install(PRFileDesc *model);
 bool tls_is_address(const char *name);
 
 /* Verify a certificate as the peer's, now. With TLS_VERDICT_TELL, a bad verdict becomes the engine's error and NSS's.
- */
-enum tls_verdict_use { TLS_VERDICT_TELL, TLS_VERDICT_ONLY };
+ * With TLS_VERDICT_AHEAD revocation is left for later. */
+enum tls_verdict_use { TLS_VERDICT_TELL, TLS_VERDICT_ONLY, TLS_VERDICT_AHEAD };
 MUST_CHECK bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf,
                                 const struct span *extras, size_t extras_count, const struct span *stapled,
                                 size_t stapled_count);
+
+/* Whether a certificate is on the path that verified the peer. */
+bool tls_peer_chain_has(const struct tls_engine *e, struct span cert);
 
 /* sessions.c: thread-safe, bounded. */
 struct tls_sessions *tls_sessions_create(void);

@@ -3,10 +3,14 @@
  *     in --> open --> data ------> taken
  *                 --> alert -----> the end of the peer's direction, or of all
  *                 --> KeyUpdate -> the next read secret; and one of ours, if it asks for that
+ *                 --> ticket ----> NSS's socket, if it lingers on; else nothing
+ *                 --> a hello of TLS 1.2 -> no_renegotiation
  *     put -> seal --> out */
 #include "tls/established.h"
+#include "tls/master_secret.h"
 
 #include "base/slab.h"
+#include <prerror.h>
 #include <secerr.h>
 #include <sslerr.h>
 #include <stdlib.h>
@@ -18,6 +22,8 @@ enum {
     TLS_RECORD_SIZE_LIMIT_MIN = 64, /* RFC 8449 section 4: the least, of content and its type, that a peer may say */
     ALERT_WARNING = 1,
     ALERT_FATAL = 2,
+    HANDSHAKE_HELLO_REQUEST = 0,
+    HANDSHAKE_CLIENT_HELLO = 1,
     HANDSHAKE_NEW_SESSION_TICKET = 4,
     HANDSHAKE_KEY_UPDATE = 24,
     UPDATE_NOT_REQUESTED = 0,
@@ -25,25 +31,58 @@ enum {
 };
 
 /* Whether it is certain what NSS holds: nothing, in either direction, and nothing was kept back before. */
+static bool holds_nothing(const struct tls_engine *e)
+{
+    const struct tls_transport *t = &e->transport;
+
+    return !t->write_refused && tls_record_reader_at_boundary(&t->read) && tls_record_reader_at_boundary(&t->written) &&
+           SSL_DataPending(e->fd) == 0;
+}
+
 static bool is_quiet(const struct tls_engine *e)
 {
     const struct tls_transport *t = &e->transport;
 
-    return e->dry && t->in.size == 0 && t->out.size == 0 && e->plaintext.size == 0 && !t->ended && !t->write_refused &&
-           tls_record_reader_at_boundary(&t->read) && tls_record_reader_at_boundary(&t->written) &&
-           SSL_DataPending(e->fd) == 0;
+    return e->dry && t->in.size == 0 && t->out.size == 0 && e->plaintext.size == 0 && !t->ended;
 }
 
-static bool may_begin(const struct tls_engine *e)
+/* A server of TLS 1.2 that wants a certificate of ours, and has not asked for it yet, may still do so by renegotiation,
+ * which is NSS's to do. */
+static bool may_renegotiate(const struct tls_engine *e)
 {
-    return e->phase == TLS_PHASE_OPEN && e->version == TLS_VERSION_13 && e->own == NULL && !e->flood.seen &&
-           !e->closing && !e->peer_closed && e->secrets.read != NULL && e->secrets.write != NULL &&
-           !e->secrets.replaced && is_quiet(e);
+    return e->context->role == TLS_ROLE_CLIENT && e->context->identity_count != 0 && !e->cert_wanted;
+}
+
+static bool has_keys(const struct tls_engine *e)
+{
+    if (e->version == TLS_VERSION_13)
+        return e->secrets.read != NULL && e->secrets.write != NULL && !e->secrets.write_changed;
+    return e->transport.notes != NULL && e->flood.handshakes == 1 && !may_renegotiate(e);
+}
+
+static bool may_begin(const struct tls_engine *e, enum tls_begin when)
+{
+    return e->own == NULL && !e->flood.seen && !e->closing && !e->peer_closed && has_keys(e) && holds_nothing(e) &&
+           (when == TLS_BEGIN_AT_ONCE || is_quiet(e));
+}
+
+static void begin(struct tls_engine *e, struct tls_established *own)
+{
+    own->plaintext_max = TLS_RECORD_PLAINTEXT_MAX;
+    e->own = own;
+    e->layer = &tls_layer_own;
+}
+
+static void give_back(struct tls_established *own)
+{
+    tls_record_direction_clear(&own->read);
+    tls_record_direction_clear(&own->write);
+    slab_free(&released, own);
 }
 
 bool tls_established_start(struct tls_engine *e, const struct tls_established_start *start)
 {
-    const struct tls_record_suite *suite = tls_record_suite_find(start->cipher_suite);
+    const struct tls_record_suite *suite = tls_record_suite_find(TLS_VERSION_13, start->cipher_suite);
     struct tls_established *own;
 
     if (suite == NULL)
@@ -51,13 +90,47 @@ bool tls_established_start(struct tls_engine *e, const struct tls_established_st
     own = slab_alloc(&released);
     if (!tls_record_direction_init(&own->read, suite, TLS_RECORD_OPEN, start->read_secret, start->read_records) ||
         !tls_record_direction_init(&own->write, suite, TLS_RECORD_SEAL, start->write_secret, start->written_records)) {
-        tls_record_direction_clear(&own->read);
-        slab_free(&released, own);
+        give_back(own);
         return false;
     }
-    own->plaintext_max = TLS_RECORD_PLAINTEXT_MAX;
-    e->own = own;
-    e->layer = &tls_layer_own;
+    begin(e, own);
+    return true;
+}
+
+void tls_established_take(struct tls_engine *e, const struct tls_record_direction *read,
+                          const struct tls_record_direction *write)
+{
+    struct tls_established *own = slab_alloc(&released);
+
+    own->read = *read;
+    own->write = *write;
+    begin(e, own);
+}
+
+static bool start13(struct tls_engine *e)
+{
+    struct tls_established_start start = {
+        .cipher_suite = e->cipher_suite,
+        .read_secret = e->secrets.read,
+        .write_secret = e->secrets.write,
+        .read_records = e->transport.read_records - e->secrets.read_before,
+        .written_records = e->transport.written_records - e->secrets.written_before,
+    };
+
+    return tls_established_start(e, &start);
+}
+
+static bool start12(struct tls_engine *e)
+{
+    const struct tls_record_suite *suite = tls_record_suite_find(TLS_VERSION_12, e->cipher_suite);
+    struct tls_record_direction read, write;
+
+    if (suite == NULL || !tls_master_secret_find(e->transport.notes, suite, e->context->role == TLS_ROLE_SERVER,
+                                                 e->secrets.mark, &read, &write))
+        return false;
+    tls_established_take(e, &read, &write);
+    base_wipe(&read, sizeof(read));
+    base_wipe(&write, sizeof(write));
     return true;
 }
 
@@ -69,34 +142,80 @@ static size_t measure_records(struct tls_engine *e)
     static const uint8_t zeros[TLS_RECORD_PLAINTEXT_MAX];
     struct tls_transport *t = &e->transport;
     PRBool limited = PR_FALSE;
-    size_t size;
+    size_t size, overhead;
 
     if (SSL_HandshakeNegotiatedExtension(e->fd, ssl_record_size_limit_xtn, &limited) == SECSuccess && !limited)
         return TLS_RECORD_PLAINTEXT_MAX;
     t->silenced_body_max = 0;
     t->silent = true;
     (void)PR_Write(e->fd, zeros, sizeof(zeros));
-    size = t->silenced_body_max < TLS_RECORD_TAG_SIZE + 1 ? 0 : t->silenced_body_max - TLS_RECORD_TAG_SIZE - 1;
+    t->silent = false;
+    overhead = tls_record_overhead(&e->own->write) + (e->version == TLS_VERSION_13);
+    size = t->silenced_body_max < overhead ? 0 : t->silenced_body_max - overhead;
     if (size < TLS_RECORD_SIZE_LIMIT_MIN - 1)
         return TLS_RECORD_SIZE_LIMIT_MIN - 1;
     return size < TLS_RECORD_PLAINTEXT_MAX ? size : TLS_RECORD_PLAINTEXT_MAX;
 }
 
-void tls_established_begin(struct tls_engine *e)
+/* A client's session tickets are NSS's to take. Where it may come to have one that can be used again (client_hooks.c),
+ * NSS's socket lingers on for it. It does not write any more. */
+static bool wants_tickets(const struct tls_engine *e)
 {
-    struct tls_established_start start = {
-        .cipher_suite = e->cipher_suite,
-        .read_secret = e->secrets.read,
-        .write_secret = e->secrets.write,
-        .read_records = e->transport.read_records - e->secrets.read_before,
-        .written_records = e->transport.written_records - e->secrets.written_before,
-    };
+    return e->context->role == TLS_ROLE_CLIENT && e->version == TLS_VERSION_13 && e->cache_key != NULL &&
+           e->identity == NULL;
+}
 
-    if (!may_begin(e) || !tls_established_start(e, &start))
+/* see tls/established.h */
+void tls_established_settle_write_key(struct tls_engine *e)
+{
+    if (!e->secrets.write_changed || PR_Write(e->fd, "", 0) < 0)
+        return;
+    e->secrets.write_changed = false;
+    e->secrets.written_before = e->transport.written_records;
+}
+
+/* see tls/established.h */
+void tls_established_follow_keys(struct tls_engine *e)
+{
+    if (e->own != NULL || e->closing || !e->secrets.changed)
+        return;
+    tls_established_settle_write_key(e);
+    if (e->ticket_owed)
+        tls_server_ticket_send(e);
+    tls_established_begin(e, TLS_BEGIN_AT_ONCE);
+}
+
+void tls_established_begin(struct tls_engine *e, enum tls_begin when)
+{
+    if (!may_begin(e, when) || !(e->version == TLS_VERSION_13 ? start13(e) : start12(e)))
         return;
     e->own->plaintext_max = measure_records(e);
-    tls_handshake_drop_socket(e);
     e->ticket_owed = false; /* only NSS could make it */
+    if (when == TLS_BEGIN_IDLE || !wants_tickets(e)) {
+        tls_handshake_drop_socket(e);
+        return;
+    }
+    e->transport.silent = true;
+    e->transport.gated = true;
+    e->transport.readable = 0;
+    if (e->certs != NULL)
+        tls_peer_certs_linger(e->certs);
+}
+
+/* NSS reads the record, which the ticket is in or goes on in, from the transport as it came. A ticket that it does not
+ * like is as good as none. */
+static void show_ticket(struct tls_engine *e, size_t record_size)
+{
+    struct tls_transport *t = &e->transport;
+    uint8_t nothing;
+    bool taken;
+
+    t->readable = record_size;
+    taken = PR_Read(e->fd, &nothing, sizeof(nothing)) < 0 && PR_GetError() == PR_WOULD_BLOCK_ERROR && t->readable == 0;
+    buffer_consume(&t->in, t->readable);
+    t->readable = 0;
+    if (!taken || ++e->own->tickets == TLS_TICKETS_MAX)
+        tls_handshake_drop_socket(e);
 }
 
 void tls_established_end(struct tls_engine *e)
@@ -126,17 +245,39 @@ static void say_alert(struct tls_engine *e, int level, int description)
 {
     uint8_t alert[ALERT_SIZE] = {(uint8_t)level, (uint8_t)description};
 
-    if (tls_record_seal(&e->own->write, TLS_CONTENT_ALERT, span_of(alert, sizeof(alert)), &e->transport.out))
+    if (tls_record_seal(&e->own->write, TLS_CONTENT_ALERT, span_of(alert, sizeof(alert)), &e->transport.out) &&
+        (level == ALERT_FATAL || description == TLS_ALERT_CLOSE_NOTIFY))
         e->report.alert_sent = description;
 }
 
-/* `code` is NSS's name for it, so that a failure is called the same with its record layer and with ours. Nothing is
- * said behind close_notify (RFC 8446 section 6.1). */
-static enum tls_status fail(struct tls_engine *e, int alert, int32_t code)
+/* Nothing is said behind close_notify (RFC 8446 section 6.1). */
+static void say_fatal(struct tls_engine *e, int alert)
 {
     if (!e->closing)
         say_alert(e, ALERT_FATAL, alert);
+}
+
+/* `code` is NSS's name for it, so that a failure is called the same with its record layer and with ours. */
+static enum tls_status fail(struct tls_engine *e, int alert, int32_t code)
+{
+    say_fatal(e, alert);
     return tls_engine_fail_nss(e, code);
+}
+
+/* see tls/engine_internal.h */
+enum tls_status tls_engine_fail_flooded(struct tls_engine *e)
+{
+    /* NSS has no call that sends an alert. It is left in the middle of what it reads, which nobody is to read any more.
+     */
+    if (e->own == NULL && e->version == TLS_VERSION_13) {
+        tls_established_settle_write_key(e);
+        (void)start13(e);
+    }
+    if (e->own != NULL)
+        say_fatal(e, TLS_ALERT_UNEXPECTED_MESSAGE);
+    if (e->version == TLS_VERSION_13)
+        return tls_engine_fail(e, "key_update_flood", base_strdup("the peer changes its keys again and again"));
+    return tls_engine_fail(e, "renegotiation_flood", base_strdup("the peer renegotiates again and again"));
 }
 
 /* A KeyUpdate goes out under the old key; whatever comes after it under the new one. */
@@ -150,10 +291,16 @@ static enum tls_status update_write_key(struct tls_engine *e)
     return tls_record_direction_update(&e->own->write) ? TLS_OK : fail_internal(e);
 }
 
-/* The peer has asked for it (section 4.6.3), or the key is used up (section 5.5). */
+/* The key is used up (section 5.5). TLS 1.2 has no other one to offer. */
+static bool is_used_up(const struct tls_established *own)
+{
+    return own->write.sequence >= TLS_RECORDS_PER_KEY_MAX;
+}
+
+/* The peer has asked for it (section 4.6.3), or the key is used up. */
 static bool update_is_due(const struct tls_established *own)
 {
-    return own->update_owed || own->write.sequence >= TLS_RECORDS_PER_KEY_MAX;
+    return own->update_owed || is_used_up(own);
 }
 
 static enum tls_status own_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed)
@@ -163,6 +310,8 @@ static enum tls_status own_encrypt(struct tls_engine *e, struct span plaintext, 
     if (part.size > e->own->plaintext_max)
         part.size = e->own->plaintext_max;
     *consumed = 0;
+    if (e->version == TLS_VERSION_12 && is_used_up(e->own))
+        return fail(e, TLS_ALERT_INTERNAL_ERROR, SSL_ERROR_TOO_MANY_RECORDS);
     if (update_is_due(e->own) && update_write_key(e) != TLS_OK)
         return TLS_FAILED;
     if (update_is_due(e->own)) /* there is room where plaintext is taken: it was NSS that could not */
@@ -181,6 +330,15 @@ static void own_close(struct tls_engine *e)
 
 /* ---- receiving ---- */
 
+/* TLS 1.2 has warnings (RFC 5246 section 7.2), which cost a peer nothing: some are passed over. */
+static enum tls_status pass_over_warning(struct tls_engine *e)
+{
+    if (++e->own->warnings <= TLS_WARNINGS_MAX)
+        return TLS_OK;
+    say_fatal(e, TLS_ALERT_UNEXPECTED_MESSAGE);
+    return tls_engine_fail(e, "warning_flood", base_strdup("the peer sends one warning after the other, and no data"));
+}
+
 /* RFC 8446 section 6: one whole alert in a record; levels mean nothing any more. */
 static enum tls_status take_alert(struct tls_engine *e, struct span content)
 {
@@ -193,8 +351,12 @@ static enum tls_status take_alert(struct tls_engine *e, struct span content)
         e->report.alert_received = TLS_ALERT_CLOSE_NOTIFY;
         return TLS_CLOSED;
     case TLS_ALERT_USER_CANCELED: /* section 6.1: a close_notify follows */
-        return TLS_OK;
+        if (e->version == TLS_VERSION_13)
+            return TLS_OK;
+        break;
     }
+    if (e->version == TLS_VERSION_12 && content.data[0] == ALERT_WARNING)
+        return pass_over_warning(e);
     e->report.alert_received = content.data[1];
     return tls_engine_fail_nss(e, SSL_ERROR_HANDSHAKE_FAILURE_ALERT); /* the alert itself says more, and is told */
 }
@@ -208,11 +370,34 @@ static enum tls_status take_key_update(struct tls_engine *e, bool last)
     e->own->message_held = 0;
     if (request != UPDATE_NOT_REQUESTED && request != UPDATE_REQUESTED)
         return fail(e, TLS_ALERT_ILLEGAL_PARAMETER, SSL_ERROR_RX_MALFORMED_KEY_UPDATE);
-    if (!last || !tls_engine_see_key_update(e))
+    if (!last)
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_KEY_UPDATE);
+    if (!tls_engine_see_key_update(e))
+        return tls_engine_fail_flooded(e);
     if (!tls_record_direction_update(&e->own->read))
         return fail(e, TLS_ALERT_INTERNAL_ERROR, SEC_ERROR_LIBRARY_FAILURE);
     e->own->update_owed = e->own->update_owed || request == UPDATE_REQUESTED;
+    return TLS_OK;
+}
+
+/* TLS 1.2: a message that begins another handshake. It is refused with a warning (RFC 5246 section 7.2.2), and passed
+ * over; who insists is not listened to any more. */
+static enum tls_status see_renegotiation(struct tls_engine *e, unsigned type, size_t size)
+{
+    bool server = e->context->role == TLS_ROLE_SERVER;
+
+    if (type != (server ? HANDSHAKE_CLIENT_HELLO : HANDSHAKE_HELLO_REQUEST) || size > TLS_HELLO_KEPT_MAX)
+        return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNKNOWN_HANDSHAKE);
+    if (++e->flood.handshakes > 1 + TLS_RENEGOTIATIONS_MAX) {
+        say_fatal(e, TLS_ALERT_NO_RENEGOTIATION);
+        if (server)
+            return tls_engine_fail_nss(e, SSL_ERROR_RENEGOTIATION_NOT_ALLOWED);
+        return tls_engine_fail_flooded(e);
+    }
+    if (!e->closing)
+        say_alert(e, ALERT_WARNING, TLS_ALERT_NO_RENEGOTIATION);
+    e->own->skip_left = size;
+    e->own->message_held = 0;
     return TLS_OK;
 }
 
@@ -222,13 +407,15 @@ static enum tls_status see_message(struct tls_engine *e)
     const uint8_t *m = e->own->message;
     size_t size = (size_t)m[1] << 16 | (size_t)m[2] << 8 | m[3];
 
+    if (e->version == TLS_VERSION_12)
+        return see_renegotiation(e, m[0], size);
     if (m[0] == HANDSHAKE_KEY_UPDATE)
         return size == 1 ? TLS_OK : fail(e, TLS_ALERT_DECODE_ERROR, SSL_ERROR_RX_MALFORMED_KEY_UPDATE);
     if (m[0] != HANDSHAKE_NEW_SESSION_TICKET || e->context->role != TLS_ROLE_CLIENT)
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNKNOWN_HANDSHAKE);
     if (size > TLS_TICKET_MESSAGE_MAX)
         return fail(e, TLS_ALERT_ILLEGAL_PARAMETER, SSL_ERROR_RX_MALFORMED_NEW_SESSION_TICKET);
-    e->own->ticket_left = size;
+    e->own->skip_left = size;
     e->own->message_held = 0;
     return TLS_OK;
 }
@@ -241,10 +428,10 @@ static enum tls_status take_handshake(struct tls_engine *e, struct span content)
     if (content.size == 0) /* sections 5.1 and 5.4 */
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_MALFORMED_HANDSHAKE);
     while (content.size != 0 && status == TLS_OK) {
-        if (own->ticket_left != 0) {
-            size_t part = content.size < own->ticket_left ? content.size : own->ticket_left;
+        if (own->skip_left != 0) {
+            size_t part = content.size < own->skip_left ? content.size : own->skip_left;
 
-            own->ticket_left -= part;
+            own->skip_left -= part;
             content = span_skip(content, part);
             continue;
         }
@@ -261,7 +448,7 @@ static enum tls_status take_handshake(struct tls_engine *e, struct span content)
 /* Half a handshake message may not be followed by anything else (section 5.1). */
 static bool is_mid_message(const struct tls_established *own)
 {
-    return own->message_held != 0 || own->ticket_left != 0;
+    return own->message_held != 0 || own->skip_left != 0;
 }
 
 /* What was in a record other than data. */
@@ -281,11 +468,19 @@ static bool is_first_alert(const struct tls_engine *e, struct span held)
            tls_record_body_size(held.data) == TLS_ALERT_RECORD_SIZE - TLS_RECORD_HEADER_SIZE;
 }
 
+/* What stands outside of a record that may come now. */
+static bool may_be_type(const struct tls_engine *e, unsigned type)
+{
+    return type == TLS_CONTENT_DATA ||
+           (e->version == TLS_VERSION_12 && (type == TLS_CONTENT_ALERT || type == TLS_CONTENT_HANDSHAKE));
+}
+
 /* The next whole record; size 0: it has not come yet. */
 static enum tls_status next_record(struct tls_engine *e, struct span *record)
 {
+    size_t overhead = tls_record_overhead(&e->own->read), body_size;
+    size_t inner_max = e->version == TLS_VERSION_13 ? TLS_RECORD_INNER_MAX : TLS_RECORD_PLAINTEXT_MAX;
     struct span held = buffer_span(&e->transport.in);
-    size_t body_size;
 
     *record = span_of(NULL, 0);
     if (held.size < TLS_RECORD_HEADER_SIZE)
@@ -296,30 +491,50 @@ static enum tls_status next_record(struct tls_engine *e, struct span *record)
             return TLS_OK;
         tls_transport_note_last(&e->transport, span_of(held.data, TLS_ALERT_RECORD_SIZE));
     }
-    if (held.data[0] != TLS_CONTENT_DATA)
+    if (!may_be_type(e, held.data[0]))
         return fail(e, TLS_ALERT_UNEXPECTED_MESSAGE, SSL_ERROR_RX_UNEXPECTED_RECORD_TYPE);
-    if (body_size > TLS_RECORD_BODY_MAX) /* sections 5.2 and 5.4 */
+    if (body_size > inner_max + overhead) /* sections 5.2 and 5.4 */
         return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
-    if (body_size < TLS_RECORD_TAG_SIZE)
+    if (body_size < overhead)
         return fail(e, TLS_ALERT_BAD_RECORD_MAC, SSL_ERROR_BAD_MAC_READ);
     if (held.size >= TLS_RECORD_HEADER_SIZE + body_size)
         *record = span_of(held.data, TLS_RECORD_HEADER_SIZE + body_size);
     return TLS_OK;
 }
 
+/* NSS's socket lingers on for session tickets, which servers send before anything else. */
+static void end_lingering(struct tls_engine *e, unsigned type, struct span content, size_t record_size, bool *shown)
+{
+    bool ticket = type == TLS_CONTENT_HANDSHAKE &&
+                  (e->own->skip_left != 0 ||
+                   (e->own->message_held == 0 && content.size != 0 && content.data[0] == HANDSHAKE_NEW_SESSION_TICKET));
+
+    *shown = ticket;
+    if (ticket)
+        show_ticket(e, record_size);
+    else
+        tls_handshake_drop_socket(e);
+}
+
 /* Open a record into `out`, which has room for it: bytes of data to *taken. */
 static enum tls_status take_record(struct tls_engine *e, struct span record, uint8_t *out, size_t *taken)
 {
+    bool shown = false;
     unsigned type;
     size_t size;
 
     *taken = 0;
     if (!tls_record_open(&e->own->read, record, out, &size, &type))
         return fail(e, TLS_ALERT_BAD_RECORD_MAC, SSL_ERROR_BAD_MAC_READ);
-    buffer_consume(&e->transport.in, record.size);
+    if (e->fd != NULL)
+        end_lingering(e, type, span_of(out, size), record.size, &shown);
+    if (!shown)
+        buffer_consume(&e->transport.in, record.size);
     if (type != TLS_CONTENT_DATA || is_mid_message(e->own))
         return take_other(e, type, span_of(out, size));
     tls_engine_see_data(e, size);
+    if (size != 0)
+        e->own->warnings = 0;
     *taken = size;
     return TLS_OK;
 }
@@ -333,7 +548,7 @@ static enum tls_status take_record_aside(struct tls_engine *e, struct span recor
     enum tls_status status;
 
     *taken = 0;
-    if (space < tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE))
+    if (space < tls_record_inner_size(&e->own->read, record.size - TLS_RECORD_HEADER_SIZE))
         return fail(e, TLS_ALERT_RECORD_OVERFLOW, SSL_ERROR_RX_RECORD_TOO_LONG);
     status = take_record(e, record, aside, &opened);
     buffer_commit(&e->plaintext, opened);
@@ -370,7 +585,7 @@ static enum tls_status own_decrypt(struct tls_engine *e, uint8_t *out, size_t si
             e->dry = true;
             break;
         }
-        if (tls_record_inner_size(record.size - TLS_RECORD_HEADER_SIZE) <= room)
+        if (tls_record_inner_size(&e->own->read, record.size - TLS_RECORD_HEADER_SIZE) <= room)
             status = take_record(e, record, out + *taken, &part);
         else if (*taken == 0)
             status = take_record_aside(e, record, out, size, &part);
@@ -378,13 +593,17 @@ static enum tls_status own_decrypt(struct tls_engine *e, uint8_t *out, size_t si
             break; /* what there is, is enough for now */
         *taken += part;
     }
-    if (status == TLS_OK && e->own->update_owed && !e->closing)
+    /* At once, when all that was read together has been gone through: one answer does for several requests, and it
+     * comes before our next data whatever else happens (tls_engine_put_plaintext()). */
+    if (status == TLS_OK && e->dry && e->own->update_owed && !e->closing)
         status = update_write_key(e);
     return status;
 }
 
 static void own_rest(struct tls_engine *e)
 {
+    if (e->fd != NULL)
+        tls_handshake_drop_socket(e);
     tls_record_direction_rest(&e->own->read);
     tls_record_direction_rest(&e->own->write);
 }

@@ -1,5 +1,7 @@
 /* see tls/engine_internal.h */
 #include "tls/engine_internal.h"
+#include "tls/established.h"
+#include "tls/master_secret.h"
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
@@ -10,8 +12,11 @@
 #include <sslerr.h>
 #include <stdlib.h>
 
+static struct slab notes = SLAB_OF(struct tls_wire_notes);
+
 enum {
     RECORD_MAJOR_VERSION = 3,
+    EPOCH_HANDSHAKE = 2,
     EPOCH_APPLICATION_DATA = 3, /* SSLSecretCallback, sslexp.h: one more with each KeyUpdate */
     ALERT_WARNING = 1,
     ALERT_FATAL = 2,
@@ -51,32 +56,52 @@ static void PR_CALLBACK on_handshake(PRFileDesc *fd, void *arg)
         e->flood.seen = true;
 }
 
-/* For established.c, which knows from finish() since when records count. */
+static void replace_secret(PK11SymKey **secret, PK11SymKey *by)
+{
+    if (*secret != NULL)
+        PK11_FreeSymKey(*secret);
+    *secret = PK11_ReferenceSymKey(by);
+}
+
+/* The peer has changed its key, with the record that was read last; or we have, with one that NSS may hold back still.
+ */
+static void see_next_secret(struct tls_engine *e, SSLSecretDirection direction)
+{
+    e->secrets.changed = true;
+    if (direction == ssl_secret_write) {
+        e->secrets.write_changed = true;
+        return;
+    }
+    e->secrets.read_before = e->transport.read_records;
+    if (tls_engine_see_key_update(e))
+        return;
+    e->flood.seen = true;
+    buffer_release(&e->transport.in); /* NSS would read on to the end of it */
+}
+
+/* For established.c; finish() tells since when records count. */
 static void PR_CALLBACK on_secret(PRFileDesc *fd, PRUint16 epoch, SSLSecretDirection direction, PK11SymKey *secret,
                                   void *arg)
 {
     struct tls_engine *e = arg;
 
     (void)fd;
+    if (epoch == EPOCH_HANDSHAKE && direction == ssl_secret_read && e->hs != NULL)
+        tls_flight_keep_secret(&e->hs->flight, secret);
+    if (direction == ssl_secret_write && e->hs != NULL)
+        tls_flight_keep_own_secret(&e->hs->flight, secret);
     if (epoch < EPOCH_APPLICATION_DATA)
         return;
-    if (epoch > EPOCH_APPLICATION_DATA) {
-        e->secrets.replaced = true;
-        if (direction == ssl_secret_read && !tls_engine_see_key_update(e)) {
-            e->flood.seen = true;
-            buffer_release(&e->transport.in); /* NSS would read on to the end of it */
-        }
-    } else if (direction == ssl_secret_write && e->secrets.write == NULL) {
-        e->secrets.write = PK11_ReferenceSymKey(secret);
-    } else if (direction == ssl_secret_read && e->secrets.read == NULL) {
-        e->secrets.read = PK11_ReferenceSymKey(secret);
-    }
+    replace_secret(direction == ssl_secret_write ? &e->secrets.write : &e->secrets.read, secret);
+    if (epoch > EPOCH_APPLICATION_DATA)
+        see_next_secret(e, direction);
 }
 
 void tls_handshake_make_socket(struct tls_engine *e)
 {
     PRFileDesc *layer = tls_nspr_layer_create(&e->transport);
 
+    e->transport.notes = slab_alloc(&notes);
     e->model = e->site != NULL ? e->site->model : e->context->model;
     e->fd = SSL_ImportFD(e->model, layer);
     if (e->fd == NULL || SSL_ResetHandshake(e->fd, e->context->role == TLS_ROLE_SERVER) != SECSuccess ||
@@ -88,6 +113,13 @@ void tls_handshake_make_socket(struct tls_engine *e)
     e->context->calls->prepare(e);
 }
 
+void tls_handshake_drop_notes(struct tls_engine *e)
+{
+    if (e->transport.notes != NULL)
+        slab_free(&notes, e->transport.notes);
+    e->transport.notes = NULL;
+}
+
 static void drop_secret(PK11SymKey **secret)
 {
     if (*secret != NULL)
@@ -97,11 +129,15 @@ static void drop_secret(PK11SymKey **secret)
 
 void tls_handshake_drop_socket(struct tls_engine *e)
 {
+    if (e->certs != NULL && !tls_peer_certs_is_entered(e->certs) && !tls_peer_certs_enter(e->certs))
+        e->fd = NULL;           /* another thread has ended it */
     e->transport.silent = true; /* closing an established socket would say close_notify */
     if (e->fd != NULL)
         (void)PR_Close(e->fd);
     e->fd = NULL;
     e->transport.silent = false;
+    tls_peer_certs_drop(&e->certs);
+    tls_handshake_drop_notes(e);
     drop_secret(&e->secrets.read);
     drop_secret(&e->secrets.write);
 }
@@ -233,7 +269,23 @@ static enum tls_status finish(struct tls_engine *e, uint64_t written_before)
     read_channel(e);
     read_certificates(e);
     e->context->calls->finished(e);
+    if (e->version == TLS_VERSION_12)
+        e->secrets.mark = tls_master_secret_mark();
+    else
+        tls_handshake_drop_notes(e);
+    /* Who has not shown a certificate now has not shown one at all. Servers have their session ticket to send first. */
+    buffer_release(&e->plaintext); /* where flight.c opens records */
+    if (e->certs != NULL || e->context->role == TLS_ROLE_CLIENT)
+        tls_established_begin(e, TLS_BEGIN_AT_ONCE);
     return TLS_OK;
+}
+
+static enum tls_status fail_flooded(struct tls_engine *e)
+{
+    if (e->context->role == TLS_ROLE_SERVER && e->phase < TLS_PHASE_ANSWERED)
+        tls_handshake_alert_in_clear(e, TLS_ALERT_UNEXPECTED_MESSAGE);
+    return tls_engine_fail(e, "handshake_flood",
+                           base_strdup("the peer sent far more than a handshake takes, or records of no use"));
 }
 
 /* What must hold before NSS sees anything of the peer. *wait: not enough has come to say. */
@@ -242,12 +294,6 @@ static enum tls_status check_start(struct tls_engine *e, bool *wait)
     struct span start = buffer_span(&e->transport.in);
 
     *wait = false;
-    if (e->flood.seen) {
-        if (e->context->role == TLS_ROLE_SERVER && e->phase < TLS_PHASE_ANSWERED)
-            tls_handshake_alert_in_clear(e, TLS_ALERT_UNEXPECTED_MESSAGE);
-        return tls_engine_fail(e, "handshake_flood",
-                               base_strdup("the peer sent far more than a handshake takes, or records of no use"));
-    }
     if (e->phase != TLS_PHASE_START || start.size == 0)
         return TLS_OK;
     if (start.size < START_SIZE) {
@@ -264,8 +310,8 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
 {
     uint64_t written_before = e->transport.written_records;
     enum tls_status status = TLS_OK;
-    PRErrorCode code;
-    bool wait, done;
+    PRErrorCode code = 0;
+    bool wait, done = false, again = true;
 
     if (check_start(e, &wait) != TLS_OK)
         return TLS_FAILED;
@@ -273,15 +319,25 @@ enum tls_status tls_handshake_step(struct tls_engine *e)
         return TLS_OK;
     if (e->fd == NULL)
         tls_handshake_make_socket(e);
-    do {
+    tls_flight_next(e);
+    while (again && !tls_engine_has_failed(e)) {
         done = SSL_ForceHandshake(e->fd) == SECSuccess;
         code = done ? 0 : PR_GetError();
-    } while (e->context->calls->look_again(e, done, code, &status));
-    if (status != TLS_OK)
-        return status;
+        again = e->context->calls->look_again(e, done, code, &status);
+        if (again || (status == TLS_OK && code == PR_WOULD_BLOCK_ERROR))
+            again = tls_flight_next(e) || again;
+    }
+    if (status != TLS_OK || tls_engine_has_failed(e))
+        return TLS_FAILED;
+    if (e->flood.seen)
+        return fail_flooded(e);
     if (done)
         return finish(e, written_before);
     if (e->transport.ended && e->transport.in.size == 0 && e->report.alert_received < 0 && e->report.alert_sent < 0)
         return tls_handshake_closed(e);
-    return code == PR_WOULD_BLOCK_ERROR ? TLS_OK : tls_engine_fail_nss(e, code);
+    if (code != PR_WOULD_BLOCK_ERROR)
+        return tls_engine_fail_nss(e, code);
+    e->stepped = !e->hs->must_wait;
+    buffer_release(&e->plaintext); /* where flight.c opens records */
+    return TLS_OK;
 }

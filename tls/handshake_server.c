@@ -55,6 +55,9 @@ static bool start_over(struct tls_engine *e, bool *why)
     *why = true;
     tls_server_hello_look(e);
     tls_handshake_drop_socket(e);
+    tls_flight_clear(&e->hs->flight);
+    t->readable = 0;
+    e->hs->given_again = t->kept.size;
     buffer_release(&t->out);
     buffer_release(&rest);
     t->in = t->kept;

@@ -8,14 +8,7 @@
 #include <prerror.h>
 #include <sslerr.h>
 
-static enum tls_status fail_flooded(struct tls_engine *e)
-{
-    if (e->version == TLS_VERSION_13)
-        return tls_engine_fail(e, "key_update_flood", base_strdup("the peer changes its keys again and again"));
-    return tls_engine_fail(e, "renegotiation_flood", base_strdup("the peer renegotiates again and again"));
-}
-
-static enum tls_status nss_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
+static enum tls_status read_on(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
 {
     while (*taken < size) {
         size_t held = e->transport.in.size;
@@ -24,7 +17,7 @@ static enum tls_status nss_decrypt(struct tls_engine *e, uint8_t *out, size_t si
         PRErrorCode code = n < 0 ? PR_GetError() : 0;
 
         if (e->flood.seen)
-            return fail_flooded(e);
+            return tls_engine_fail_flooded(e);
         if (n > 0) {
             tls_engine_see_data(e, (size_t)n);
             *taken += (size_t)n;
@@ -47,16 +40,33 @@ static enum tls_status nss_decrypt(struct tls_engine *e, uint8_t *out, size_t si
     return TLS_OK;
 }
 
+static enum tls_status nss_decrypt(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken)
+{
+    enum tls_status status = read_on(e, out, size, taken);
+
+    if (status == TLS_OK)
+        tls_established_follow_keys(e);
+    return status;
+}
+
 static enum tls_status nss_encrypt(struct tls_engine *e, struct span plaintext, size_t *consumed)
 {
     size_t most = plaintext.size < TLS_RECORD_PLAINTEXT_MAX ? plaintext.size : TLS_RECORD_PLAINTEXT_MAX;
-    PRInt32 n = PR_Write(e->fd, plaintext.data, (PRInt32)most);
-    PRErrorCode code = n < 0 ? PR_GetError() : 0;
+    PRErrorCode code;
+    PRInt32 n;
 
+    tls_established_settle_write_key(e);
+    n = PR_Write(e->fd, plaintext.data, (PRInt32)most);
+    code = n < 0 ? PR_GetError() : 0;
     *consumed = n > 0 ? (size_t)n : 0;
     tls_engine_see_data(e, *consumed);
     /* It would block in the middle of a renegotiation. */
     return n > 0 || code == PR_WOULD_BLOCK_ERROR ? TLS_OK : tls_engine_fail_nss(e, code);
+}
+
+static void nss_trim(struct tls_engine *e)
+{
+    tls_established_begin(e, TLS_BEGIN_IDLE);
 }
 
 static void nss_close(struct tls_engine *e)
@@ -68,6 +78,6 @@ const struct tls_layer tls_layer_nss = {
     .decrypt = nss_decrypt,
     .encrypt = nss_encrypt,
     .close = nss_close,
-    .trim = tls_established_begin,
+    .trim = nss_trim,
     .may_sign = true,
 };

@@ -20,6 +20,17 @@ enum {
     TLS_HANDSHAKE_ALERTS_MAX = 4,
     TLS_HANDSHAKE_EMPTY_RECORDS_MAX = 32,
 
+    /* What NSS is not given before it is complete, since there are certificates in it (flight.h): records, and the
+     * message with the certificates. NSS itself would hold as much of a message that has not come to its end. */
+    TLS_FLIGHT_MAX = 96 * 1024,
+    TLS_CERTIFICATE_MESSAGE_MAX = 64 * 1024,
+
+    /* How long a handshake waits for another one whose peer has shown a certificate that is at odds with its own
+     * (peer_certs.h), in turns between which others have their place on the pool. */
+    TLS_PEER_CERTS_WAIT_MS = 2000,
+    TLS_PEER_CERTS_WAIT_BAD_MS = 200, /* one whose peer will not be accepted */
+    TLS_PEER_CERTS_TURN_MS = 50,
+
     /* A ClientHello kept until it is known whether its ticket is ours (see server_hooks.c). */
     TLS_HELLO_KEPT_MAX = 16 * 1024,
 
@@ -35,6 +46,8 @@ enum {
      * 2^24.5 full records of AES-GCM for a key. */
     TLS_RECORDS_PER_KEY_MAX = 1 << 24,
     TLS_TICKET_MESSAGE_MAX = 128 * 1024, /* a session ticket that is passed over */
+    TLS_TICKETS_MAX = 4,                 /* records with session tickets that a client shows NSS */
+    TLS_WARNINGS_MAX = 4,                /* of a peer of TLS 1.2, one after the other, without data in between */
 
     TLS_CHAIN_LENGTH_MAX = 16, /* certificates of an identity after the leaf */
     TLS_PEER_CERTS_MAX =

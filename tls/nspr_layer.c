@@ -69,8 +69,10 @@ static PRInt32 PR_CALLBACK layer_recv(PRFileDesc *fd, void *data, PRInt32 amount
         return -1;
     }
     held = buffer_span(&t->in);
+    if (t->gated && t->readable < held.size)
+        held.size = t->readable;
     if (held.size == 0) {
-        if (t->ended)
+        if (t->ended && t->in.size == 0)
             return 0;
         PR_SetError(PR_WOULD_BLOCK_ERROR, 0);
         return -1;
@@ -79,6 +81,10 @@ static PRInt32 PR_CALLBACK layer_recv(PRFileDesc *fd, void *data, PRInt32 amount
     memcpy(data, held.data, size);
     t->read_records += count_records(&t->read, span_of(data, size));
     tls_transport_note_last(t, span_of(data, size));
+    if (t->notes != NULL)
+        tls_wire_note_see(&t->notes->read, span_of(data, size));
+    if (t->gated)
+        t->readable -= size;
     if (t->keeping && !buffer_append(&t->kept, span_of(data, size)))
         t->keeping = false;
     buffer_consume(&t->in, size);
@@ -107,6 +113,8 @@ static PRInt32 PR_CALLBACK layer_send(PRFileDesc *fd, const void *data, PRInt32 
         return -1;
     }
     t->written_records += count_records(&t->written, span_of(data, size));
+    if (t->notes != NULL)
+        tls_wire_note_see(&t->notes->written, span_of(data, size));
     return buffer_append(&t->out, span_of(data, size)) ? (PRInt32)size : -1;
 }
 

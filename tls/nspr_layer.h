@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 #include "tls/alert.h"
-#include "tls/record.h"
+#include "tls/wire_notes.h"
 
 #include <prio.h>
 
@@ -17,6 +17,8 @@ struct tls_transport {
     struct buffer out;  /* records for the peer */
     struct buffer kept; /* a copy of what NSS has read, while `keeping` */
     bool keeping;
+    bool gated; /* NSS may read `readable` bytes of `in`, and no more */
+    size_t readable;
     bool ended;  /* the transport's end was read */
     bool silent; /* what NSS writes goes nowhere: the connection is not its any more */
     struct tls_record_reader silenced;
@@ -27,6 +29,7 @@ struct tls_transport {
     uint64_t read_records, written_records;
     uint8_t last[TLS_ALERT_RECORD_SIZE]; /* what NSS has read last: the whole record, where that was an alert */
     size_t last_size;
+    struct tls_wire_notes *notes; /* NULL: nobody needs them */
     bool write_refused;      /* there was once not enough room in `out`: NSS may hold a record back */
     PRIPv6Addr peer_address; /* what PR_GetPeerName() says: the key that NSS puts sessions under */
 };

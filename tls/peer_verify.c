@@ -3,6 +3,7 @@
  * The verdict is pkix/'s alone. NSS is told its error code, from which it picks the alert (ssl3_SendAlertForCertError);
  * there is no bad-certificate hook, so a bad verdict is final. */
 #include "tls/engine_internal.h"
+#include "tls/key_der.h"
 
 #include "base/nss_scope.h"
 
@@ -42,7 +43,8 @@ static struct pkix_name wanted_name(const struct tls_engine *e, uint8_t address[
     return (struct pkix_name){.type = PKIX_NAME_DNS, .value = span_of_string(e->name)};
 }
 
-/* The chain that verified the peer, for when its session is resumed: leaf first, without the anchor, which is ours. */
+/* The chain that verified the peer, for when its session is resumed, and to tell its certificates from others that the
+ * peer has sent: leaf first, without the anchor, which is ours. */
 static void keep_chain(struct tls_engine *e, const struct pkix_verdict *verdict, struct span leaf)
 {
     size_t length = pkix_verdict_path_length(verdict);
@@ -53,6 +55,22 @@ static void keep_chain(struct tls_engine *e, const struct pkix_verdict *verdict,
     for (size_t i = 1; i + 1 < length; i++)
         if (!buffer_append(&e->chain, pkix_verdict_path_cert(verdict, i)))
             buffer_release(&e->chain); /* then the session is not kept either */
+}
+
+bool tls_peer_chain_has(const struct tls_engine *e, struct span cert)
+{
+    struct span rest = buffer_span(&e->chain);
+
+    while (rest.size != 0) {
+        size_t size = tls_key_der_element_size(rest);
+
+        if (size == 0)
+            return false;
+        if (span_equal(span_of(rest.data, size), cert))
+            return true;
+        rest = span_skip(rest, size);
+    }
+    return false;
 }
 
 /* A full handshake is judged after the session that was offered: the last verdict counts. */
@@ -83,7 +101,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
         .name = wanted_name(e, address),
         .time = time(NULL), /* of the wall clock: what certificates are about */
         .any_extended_key_usage = e->context->role == TLS_ROLE_SERVER,
-        .revocation = e->context->revocation.mode,
+        .revocation = use == TLS_VERDICT_AHEAD ? PKIX_REVOCATION_OFF : e->context->revocation.mode,
         .stapled = stapled,
         .stapled_count = stapled_count,
         .crls = e->context->revocation.crls,
@@ -105,8 +123,7 @@ bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span
     keep_ev_policy(e, verdict);
     keep_warning(e, verdict);
     if (error == PKIX_OK) {
-        if (e->context->role == TLS_ROLE_CLIENT)
-            keep_chain(e, verdict, leaf);
+        keep_chain(e, verdict, leaf);
     } else if (use == TLS_VERDICT_TELL) {
         tls_engine_note_error(e, pkix_error_name(error),
                               base_printf("the %s certificate is not accepted: %s",
@@ -169,8 +186,12 @@ static SECStatus PR_CALLBACK auth_certificate(void *arg, PRFileDesc *fd, PRBool 
         PR_SetError(SEC_ERROR_BAD_DER, 0);
         return SECFailure;
     }
-    return tls_peer_verify(e, TLS_VERDICT_TELL, chain[0], chain + 1, count - 1, stapled, stapled_count) ? SECSuccess
-                                                                                                        : SECFailure;
+    if (!tls_peer_verify(e, TLS_VERDICT_TELL, chain[0], chain + 1, count - 1, stapled, stapled_count))
+        return SECFailure;
+    for (size_t i = 0; e->certs != NULL && i < count; i++)
+        if (tls_peer_chain_has(e, chain[i]))
+            tls_peer_certs_note_verified(e->certs, chain[i]);
+    return SECSuccess;
 }
 
 void tls_peer_verify_install(PRFileDesc *model)

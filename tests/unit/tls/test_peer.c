@@ -365,7 +365,9 @@ static void client_survives_renegotiation(void **state)
 static void renegotiation_flood(void **state)
 {
     struct fixture *f = *state;
-    struct tls_context *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store});
+    struct tls_identity *identity = test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT});
+    struct tls_context *client = test_client(&(struct tls_client_options){
+        .version_min = 0x0303, .trust = f->store, .identities = &identity, .identity_count = 1});
     struct tls_engine *e = tls_engine_create(client, "a.example.org", NULL);
     struct test_raw raw;
 
@@ -381,6 +383,7 @@ static void renegotiation_flood(void **state)
     test_raw_clear(&raw);
     tls_engine_destroy(&e);
     tls_context_destroy(&client);
+    tls_identity_destroy(&identity);
 }
 
 /* --- OCSP stapling --- */

@@ -41,8 +41,10 @@ static void record_suites(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(suites); i++)
-        assert_non_null(tls_record_suite_find(suites[i]));
-    assert_null(tls_record_suite_find(TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
+        assert_non_null(tls_record_suite_find(0x0304, suites[i]));
+    assert_null(tls_record_suite_find(0x0304, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
+    assert_non_null(tls_record_suite_find(0x0303, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256));
+    assert_null(tls_record_suite_find(0x0303, TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256));
 }
 
 int main(void)
