@@ -14,7 +14,7 @@ enum starttls_status session_run_machine(struct leg *leg, bool *ended)
 
     *ended = false;
     while (status == STARTTLS_NEED_MORE) {
-        size_t consumed = 0;
+        size_t consumed = 0, unsaid;
         struct span bytes;
 
         if (leg_peek(leg, &bytes) != LEG_TAKE_OK)
@@ -23,7 +23,11 @@ enum starttls_status session_run_machine(struct leg *leg, bool *ended)
             break;
         status = starttls_put(leg->machine, bytes, &consumed);
         leg_consume(leg, consumed);
-        if (consumed == 0)
+        /* What is said makes room for more to be taken; a peer that does not read what we say is not heard on. */
+        unsaid = starttls_output(leg->machine).size;
+        leg_say_machine(leg);
+        leg_advance(leg);
+        if (consumed == 0 && starttls_output(leg->machine).size == unsaid)
             break;
     }
     leg_say_machine(leg);

@@ -93,17 +93,6 @@ struct span filter_line_text(struct span line)
     return line;
 }
 
-void filter_append(struct buffer *out, struct span bytes)
-{
-    if (!buffer_append(out, bytes))
-        base_abort("a filter's output passes its ceiling although its room was asked for");
-}
-
-void filter_append_text(struct buffer *out, const char *text)
-{
-    filter_append(out, span_of_string(text));
-}
-
 size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out)
 {
     if (bytes.size > size)

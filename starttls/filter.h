@@ -53,10 +53,6 @@ size_t filter_pass_line(struct span bytes, struct buffer *out, bool *ended);
 /* The end of what was written anew: `status`, or BROKEN where it did not fit. */
 MUST_CHECK enum starttls_status filter_close(struct starttls_filter *f, struct sink *sink, enum starttls_status status);
 
-/* Append to `out`, whose room has been checked. */
-void filter_append(struct buffer *out, struct span bytes);
-void filter_append_text(struct buffer *out, const char *text);
-
 /* Move at most `size` bytes straight through; returns how many. */
 size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out);
 

@@ -14,9 +14,11 @@ enum {
     /* Commands of a client that are refused before TLS; the last of them closes. */
     STARTTLS_BAD_COMMANDS_MAX = 10,
 
-    /* What a machine may have to say and its peer has not read yet. A client that pipelines commands with long
-     * answers and does not read is closed. */
+    /* What a machine may have to say and its peer has not read yet; and the most that one line, or the hinge behind it,
+     * makes it say. Bytes are taken only while there is room for that: a client that pipelines commands with long
+     * answers, and does not read, is not heard on. */
     STARTTLS_OUTPUT_BYTES_MAX = 64 * 1024,
+    STARTTLS_REPLY_BYTES_MAX = 1024,
 
     /* SMTP and LMTP. RFC 5321 section 4.5.3.1 says 512 for both; real peers pass it (long EHLO lines). */
     STARTTLS_SMTP_COMMAND_BYTES_MAX = 1024,

@@ -140,13 +140,14 @@ static void put_some(struct starttls_machine *m, struct span bytes, size_t *cons
         m->status = put_line(m, bytes, consumed);
     m->bytes_taken += *consumed;
     if (m->output_lost && m->status != STARTTLS_BROKEN)
-        m->status = machine_broken(m, "the peer does not read our replies");
+        m->status = machine_broken(m, "a reply is longer than there is room for: this is a fault of yett's own");
 }
 
 enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes, size_t *consumed)
 {
     *consumed = 0;
-    while (m->status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
+    while (m->status == STARTTLS_NEED_MORE && *consumed < bytes.size &&
+           buffer_room(&m->out) >= STARTTLS_REPLY_BYTES_MAX) {
         size_t taken = 0;
 
         put_some(m, span_skip(bytes, *consumed), &taken);

@@ -44,7 +44,7 @@ struct starttls_machine {
     size_t bytes_taken;
     struct line_reader line;
     struct buffer out;
-    bool output_lost; /* more was said than the output takes */
+    bool output_lost; /* more was said than is declared: a fault that is kept, and told */
     bool was_injected;
     bool leaves_rest;  /* with STARTTLS_TARGET: what follows the request is not early data */
     char *error;       /* NULL while nothing is wrong */

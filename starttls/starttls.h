@@ -107,10 +107,12 @@ struct span starttls_capabilities(const struct starttls_machine *m);
 
 void starttls_machine_destroy(struct starttls_machine **m); /* wipes its buffers */
 
-/* Feed bytes received from the peer. *consumed says how many were taken; once the status is not NEED_MORE, nothing
- * more is taken, except that with STARTTLS_TARGET early data goes on to be taken up to STARTTLS_EARLY_DATA_BYTES_MAX
- * (what is not taken then waits with the caller). After STARTTLS_READY, what was not consumed belongs to the relay.
- * After STARTTLS_UPGRADE nothing is ever left: a left-over byte gives STARTTLS_BROKEN instead. */
+/* Feed bytes received from the peer. *consumed says how many were taken. With NEED_MORE that is all of them, unless the
+ * output has less room than STARTTLS_REPLY_BYTES_MAX: offer the others again when some of it was consumed. Once the
+ * status is not NEED_MORE, nothing more is taken, except that with STARTTLS_TARGET early data goes on to be taken up to
+ * STARTTLS_EARLY_DATA_BYTES_MAX (what is not taken then waits with the caller). After STARTTLS_READY, what was not
+ * consumed belongs to the relay. After STARTTLS_UPGRADE nothing is ever left: a left-over byte gives STARTTLS_BROKEN
+ * instead. */
 MUST_CHECK enum starttls_status starttls_put(struct starttls_machine *m, struct span bytes, size_t *consumed);
 
 /* What to send to the peer, and how much of it was sent. */

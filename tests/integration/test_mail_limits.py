@@ -206,3 +206,22 @@ def test_a_long_line_that_must_be_rewritten_ends_the_session(yett, authority, po
         with tls(authority, port) as s:
             assert b"STARTTLS" not in read_all(s)
         running.one_line("relay_protocol_error", "relay_protocol_error", "negotiations_failed_total", reason)
+
+
+def test_replies_before_tls_wait_for_their_reader(yett, authority, echo, port):
+    """900 commands at once whose answers are thirty times as long: all are answered, though they are read late."""
+    name = ".".join(["n" * 60] * 4)
+    yett(f"[service in]\nprotocol = smtp\nlisten = 127.0.0.1:{port}\nlisten_tls = starttls\ngreeting_name = {name}\n"
+         f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n")
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        s.settimeout(60)
+        s.connect(("127.0.0.1", port))
+        answers = replies(s.makefile("rb"))
+        assert next(answers).startswith(b"220 ")
+        start_in_pieces(s, b"EHLO a\r\n" * 900, "one", None).join()
+        assert {next(answers) for _ in range(900)} == {b"250-%b\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n" % name.encode()}
+        s.sendall(b"STARTTLS\r\n")
+        assert next(answers).startswith(b"220 ")
+        with client_tls(authority).wrap_socket(s, server_hostname="localhost") as t:
+            assert t.version() == "TLSv1.3"

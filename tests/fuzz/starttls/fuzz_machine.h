@@ -32,6 +32,17 @@ static const struct starttls_http_limits fuzz_http_limits[STARTTLS_HTTP_KIND_COU
     {.head_bytes_max = 500, .line_bytes_max = 200, .fields_max = 5},
 };
 
+/* What was said since `before`, because of these bytes: no more for each line than is declared, and never past the
+ * room. */
+static inline void fuzz_check_output(const struct starttls_machine *m, size_t before, struct span bytes)
+{
+    size_t said = starttls_output(m).size - before, lines = 1;
+
+    for (size_t i = 0; i < bytes.size; i++)
+        lines += bytes.data[i] == '\n';
+    FUZZ_CHECK(said <= lines * STARTTLS_REPLY_BYTES_MAX && before + said <= STARTTLS_OUTPUT_BYTES_MAX);
+}
+
 static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum fuzz_side side, bool upgrade,
                                           struct span input, uint32_t seed)
 {
@@ -46,11 +57,11 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
                                                           : starttls_probe_create(protocol, &options);
     struct fuzz_result r = {.status = STARTTLS_NEED_MORE};
 
-    /* Nothing is taken out before the end: how the caller sends must not matter either. */
-    buffer_init(&r.output, 4 * STARTTLS_OUTPUT_BYTES_MAX);
+    /* Nothing is taken out before there is need: how the caller sends must not matter either. */
+    buffer_init(&r.output, 64 * STARTTLS_OUTPUT_BYTES_MAX);
     while (r.consumed < input.size && (r.status == STARTTLS_NEED_MORE || r.status == STARTTLS_TARGET)) {
         size_t piece = input.size - r.consumed;
-        size_t consumed;
+        size_t consumed, before = starttls_output(m).size;
 
         if (seed != 0) {
             seed = seed * 1664525u + 1013904223u;
@@ -60,12 +71,20 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
             piece = input.size - r.consumed;
         r.status = starttls_put(m, span_of(input.data + r.consumed, piece), &consumed);
         FUZZ_CHECK(consumed <= piece);
-        FUZZ_CHECK(consumed == piece || r.status != STARTTLS_NEED_MORE);
+        fuzz_check_output(m, before, span_of(input.data + r.consumed, consumed));
         r.consumed += consumed;
-        if (consumed == 0)
-            break;
+        if (consumed == piece || r.status != STARTTLS_NEED_MORE) {
+            if (consumed == 0)
+                break;
+            continue;
+        }
+        /* It waits for its output to be read, and for nothing else. */
+        FUZZ_CHECK(starttls_output(m).size > STARTTLS_OUTPUT_BYTES_MAX - STARTTLS_REPLY_BYTES_MAX);
+        FUZZ_CHECK(buffer_append(&r.output, starttls_output(m)));
+        starttls_output_consume(m, starttls_output(m).size);
     }
     FUZZ_CHECK(buffer_append(&r.output, starttls_output(m)));
+    FUZZ_CHECK(strstr(starttls_error(m), "yett's own") == NULL);
     r.error = base_strdup(starttls_error(m));
     FUZZ_CHECK(strstr(r.error, "fault of yett") == NULL); /* more was written than was declared */
     FUZZ_CHECK(starttls_state_name(m)[0] != '\0');
