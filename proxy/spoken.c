@@ -124,6 +124,8 @@ bool spoken_is_tls(struct span first)
 
 const char *spoken_instead_of_tls(struct span first, enum spoken_side side)
 {
+    if (spoken_is_tls(first))
+        return NULL; /* though a length in it may look like a greeting of MySQL's */
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const char *sentence = side == SPOKEN_BY_CLIENT ? table[i].client : table[i].target;
 

@@ -28,7 +28,7 @@ struct fuzz_relay {
     uint32_t seed; /* 0: pieces whole */
 };
 
-enum { FUZZ_SAID_MAX = 256 * 1024 };
+enum { FUZZ_SAID_MAX = 64 * 1024 };
 
 /* What came out of one side's bytes against what was declared of it. */
 static inline void fuzz_check_growth(const struct fuzz_relay *r, enum starttls_direction direction)
@@ -59,7 +59,7 @@ static inline size_t fuzz_put(struct fuzz_relay *r, enum starttls_direction dire
         r->status = starttls_filter_put(r->filter, direction, span_of(bytes.data, piece), &consumed, &out);
         FUZZ_CHECK(consumed <= piece);
         FUZZ_CHECK(out.size <= STARTTLS_FILTER_LINE_BYTES_MAX);
-        FUZZ_CHECK(strstr(starttls_filter_error(r->filter), "yett's own") == NULL);
+        FUZZ_CHECK(strncmp(starttls_filter_error(r->filter), "what was said does not fit", 26) != 0);
         for (size_t i = 0; i < consumed; i++)
             r->lines_from[direction] += bytes.data[i] == '\n';
         r->taken_from[direction] += consumed;

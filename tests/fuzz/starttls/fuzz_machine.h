@@ -84,7 +84,7 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
         starttls_output_consume(m, starttls_output(m).size);
     }
     FUZZ_CHECK(buffer_append(&r.output, starttls_output(m)));
-    FUZZ_CHECK(strstr(starttls_error(m), "yett's own") == NULL);
+    FUZZ_CHECK(strncmp(starttls_error(m), "a reply is longer", 17) != 0);
     r.error = base_strdup(starttls_error(m));
     FUZZ_CHECK(strstr(r.error, "fault of yett") == NULL); /* more was written than was declared */
     FUZZ_CHECK(starttls_state_name(m)[0] != '\0');

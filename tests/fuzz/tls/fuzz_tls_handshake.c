@@ -37,7 +37,7 @@ static const struct contexts *contexts(void)
     static struct contexts c;
 
     if (c.client == NULL) {
-        struct test_certs *certs;
+        static struct test_certs *certs;
         static struct tls_identity *identity;
         static struct pkix_store *store;
 
