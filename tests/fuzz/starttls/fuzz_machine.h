@@ -6,18 +6,11 @@
 
 #include "starttls/limits.h"
 #include "starttls/starttls.h"
+#include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 enum fuzz_side { FUZZ_ACCEPTED, FUZZ_CONNECTED, FUZZ_PROBED };
-
-#define FUZZ_CHECK(condition)                                                                                          \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            base_abort("%s:%d: " #condition, __FILE__, __LINE__);                                                      \
-    } while (0)
 
 struct fuzz_result {
     enum starttls_status status;
@@ -84,9 +77,8 @@ static inline struct fuzz_result fuzz_run(enum starttls_protocol protocol, enum 
         starttls_output_consume(m, starttls_output(m).size);
     }
     FUZZ_CHECK(buffer_append(&r.output, starttls_output(m)));
-    FUZZ_CHECK(strncmp(starttls_error(m), "a reply is longer", 17) != 0);
     r.error = base_strdup(starttls_error(m));
-    FUZZ_CHECK(strstr(r.error, "fault of yett") == NULL); /* more was written than was declared */
+    FUZZ_CHECK(!fuzz_is_own_fault(r.error)); /* more was written than was declared */
     FUZZ_CHECK(starttls_state_name(m)[0] != '\0');
     FUZZ_CHECK((r.error[0] != '\0') == (r.status == STARTTLS_BROKEN || r.status == STARTTLS_REFUSED));
     if (r.status == STARTTLS_TARGET) {
