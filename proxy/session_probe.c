@@ -161,12 +161,16 @@ static const char *advice(const struct session *s)
     if (s->state == SESSION_CONNECT)
         return s->ended == SESSION_ENDED_timeout_connect ? "; is the address right, and does a firewall let it pass?"
                                                          : "; does the server run, and is this its address?";
-    if (s->state == SESSION_TARGET_NEGOTIATE)
-        return "; the server must offer STARTTLS here, or connect_tls be implicit, or connect name another port";
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (strcmp(table[i].error, name) == 0)
             return table[i].advice;
     return "";
+}
+
+/* What was said before TLS has advice of its own, since it says who has to do something. */
+static const char *end_advice(const struct session *s)
+{
+    return s->state == SESSION_TARGET_NEGOTIATE ? session_end_of(s->ended)->advice : "";
 }
 
 void session_note_probe_failure(struct session *s)
@@ -176,8 +180,9 @@ void session_note_probe_failure(struct session *s)
     if (probe->good)
         return;
     free(probe->text);
-    probe->text = base_printf("%s: %s: %s%s", s->target_text, step_name(s),
-                              s->ended_reason == NULL ? "it ended" : s->ended_reason, advice(s));
+    probe->text = base_printf("%s: %s: %s%s%s%s", s->target_text, step_name(s),
+                              s->ended_reason == NULL ? "it ended" : s->ended_reason, advice(s),
+                              end_advice(s)[0] == '\0' ? "" : "; ", end_advice(s));
 }
 
 void session_end_probe(struct session *s)

@@ -110,8 +110,17 @@ def test_starttls_where_there_is_none(live, authority, folder):
                                      + service("mailbox", "imap", f"localhost:{dovecot.port}", "starttls"))
     assert status == 1
     line = finding(lines, config, f"connect = localhost:{postfix.port}", "STARTTLS: the server does not offer STARTTLS")
-    assert "connect_tls be implicit" in line
+    assert "connect_tls = implicit" in line
     finding(lines, config, f"connect = localhost:{dovecot.port}", "refuses STARTTLS")
+
+
+def test_server_that_does_not_want_to_serve(live):
+    """Its refusal is not taken for a missing STARTTLS."""
+    with ScriptedServer(lambda connection: connection.sendall(b"554 No SMTP service here\r\n")) as server:
+        status, lines, config = live(service("mail", "smtp", f"localhost:{server.port}", "starttls"))
+    assert status == 1
+    line = finding(lines, config, "connect = ", "STARTTLS: the server does not want to serve")
+    assert "see the server's own log" in line and "connect_tls" not in line.split("serve")[1]
 
 
 def test_plain_text_where_tls_is_expected(live, authority, folder):
