@@ -14,6 +14,7 @@ struct handshake_turns {
     struct peer_cost costs;
     struct queue queues[HANDSHAKE_TURN_KINDS];
     size_t waiting;
+    uint64_t round_us; /* what steps have taken in this round of the loop */
 };
 
 struct handshake_turns *handshake_turns_create(const struct handshake_turns_options *options)
@@ -80,6 +81,8 @@ bool handshake_turns_ask(struct handshake_turns *t, struct handshake_turn *turn,
                          enum handshake_turn_kind kind)
 {
     assert(!turn->waits);
+    if (t->waiting == 0 && t->round_us < LIMIT_TURNS_SLICE_US)
+        return true;
     if (!peer_cost_is_dear(&t->costs, peer, t->options.now_ms()))
         return true;
     if (t->waiting >= t->options.waiting_max)
@@ -90,7 +93,13 @@ bool handshake_turns_ask(struct handshake_turns *t, struct handshake_turn *turn,
 
 void handshake_turns_charge(struct handshake_turns *t, struct peer_key peer, uint64_t us)
 {
-    peer_cost_add(&t->costs, peer, us, t->options.now_ms());
+    t->round_us += us;
+    peer_cost_add(&t->costs, peer, us < LIMIT_TURN_COST_US ? us : LIMIT_TURN_COST_US, t->options.now_ms());
+}
+
+void handshake_turns_begin_round(struct handshake_turns *t)
+{
+    t->round_us = 0;
 }
 
 static struct handshake_turn *take_next(struct handshake_turns *t)
@@ -105,12 +114,12 @@ static struct handshake_turn *take_next(struct handshake_turns *t)
 
 bool handshake_turns_give(struct handshake_turns *t)
 {
-    uint64_t start_us = t->options.thread_us();
+    uint64_t start_us = t->options.now_us();
     struct handshake_turn *turn;
 
     while ((turn = take_next(t)) != NULL) {
         t->options.on_turn(turn);
-        if (t->options.thread_us() - start_us >= LIMIT_TURNS_SLICE_US)
+        if (t->options.now_us() - start_us >= LIMIT_TURNS_SLICE_US)
             break;
     }
     return t->waiting != 0;

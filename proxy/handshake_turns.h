@@ -2,17 +2,20 @@
  *
  * To offer a handshake costs a client nothing: it sends a ClientHello that it has made once, and leaves. To answer it
  * costs us a key exchange and a signature. First come, first served, one client could so make all others wait, since
- * the loop is one thread, and while it computes nobody is accepted either. So the processor time of each step is put
- * down to its peer (proxy/peer_cost.h), and the steps of a *dear* peer are put *behind*: they are taken when everything
- * else that the loop has to do is done, for LIMIT_TURNS_SLICE_US at a time, and then the loop looks again at who else
- * has come. So nobody waits for a dear peer longer than that, a dear peer has all that is left, and while nobody else
- * comes, to be behind costs nothing. A client that has left before its turn costs no computing at all.
+ * the loop is one thread, and while it computes nobody is accepted either. So the time that each step takes is put down
+ * to its peer (proxy/peer_cost.h), and as soon as the steps of one round of the loop have taken LIMIT_TURNS_SLICE_US,
+ * those of *dear* peers are put *behind*: they are taken when everything else that the loop has to do is done, for as
+ * long again, and then the loop looks at who else has come. So nobody waits for dear peers longer than two slices, a
+ * dear peer has all that is left, and while nobody else comes, to be dear costs nothing. A client that has left before
+ * its turn costs no computing at all.
  *
  * Those behind whose handshake has begun come before those whose has not: what was computed for them is not to be in
  * vain. For the rest it is first in, first out. Beyond waiting_max the one that has waited longest is refused: they
  * hold descriptors, and are not to hold those of others.
  *
- * (Steps that may block wait in proxy/handshake_pool.h, by the same rule and with a memory of their own.)
+ * Steps that may block wait in proxy/handshake_pool.h, by the same rule and with a memory of their own. There processor
+ * time counts; here elapsed time, since on the loop every step would pay for asking. Where the machine is short of time
+ * all become dear sooner, and alike.
  * No loop and no clock: time is asked for by calls, so that a test can give it. Threads: one owner. */
 #ifndef YETT_PROXY_HANDSHAKE_TURNS_H
 #define YETT_PROXY_HANDSHAKE_TURNS_H
@@ -31,7 +34,7 @@ struct handshake_turn {
 struct handshake_turns_options {
     size_t waiting_max;                              /* at least one */
     uint64_t (*now_ms)(void);                        /* never goes back */
-    uint64_t (*thread_us)(void);                     /* processor time of the calling thread */
+    uint64_t (*now_us)(void);                        /* likewise */
     void (*on_turn)(struct handshake_turn *turn);    /* take the step now; `turn` waits no more, and may be freed */
     void (*on_refused)(struct handshake_turn *turn); /* there were too many; likewise */
 };
@@ -45,8 +48,11 @@ void handshake_turns_destroy(struct handshake_turns **t); /* nobody may wait */
 MUST_CHECK bool handshake_turns_ask(struct handshake_turns *t, struct handshake_turn *turn, struct peer_key peer,
                                     enum handshake_turn_kind kind);
 
-/* A step was taken for `peer`, of so much processor time. */
+/* A step was taken for `peer`, of so much time; LIMIT_TURN_COST_US at most count. */
 void handshake_turns_charge(struct handshake_turns *t, struct peer_key peer, uint64_t us);
+
+/* The loop begins another round. */
+void handshake_turns_begin_round(struct handshake_turns *t);
 
 /* Nobody waits for this turn any more. Idempotent. */
 void handshake_turns_leave(struct handshake_turns *t, struct handshake_turn *turn);

@@ -202,9 +202,9 @@ static bool take_handshake_step(struct leg *leg)
         return false;
     }
     leg->has_turn = false;
-    start_us = base_thread_us();
+    start_us = plane_now_us();
     leg->engine_status = tls_engine_step(leg->engine);
-    handshake_turns_charge(p->turns, leg->session->peer_key, base_thread_us() - start_us);
+    handshake_turns_charge(p->turns, leg->session->peer_key, plane_now_us() - start_us);
     return true;
 }
 

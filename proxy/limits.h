@@ -91,6 +91,7 @@ enum {
 
     /* Of steps that the loop takes itself; see proxy/handshake_turns.h. */
     LIMIT_TURNS_SLICE_US = 2000, /* for those of dear peers, before the loop looks at who else has come */
+    LIMIT_TURN_COST_US = 5000,   /* what one step counts at most: beyond, the machine had no time for us */
     LIMIT_TURNS_WAITING = 1024,  /* of dear peers, that wait behind, and at most ... */
     LIMIT_TURNS_SHARE = 8,       /* ... this part of the connections for which there are descriptors */
 

@@ -80,6 +80,18 @@ static void on_turns(uv_idle_t *idle)
         uv_idle_stop(idle);
 }
 
+static void on_round(uv_prepare_t *prepare)
+{
+    struct plane *p = prepare->data;
+
+    handshake_turns_begin_round(p->turns);
+}
+
+uint64_t plane_now_us(void)
+{
+    return uv_hrtime() / 1000;
+}
+
 /* While it is active the loop does not sleep: it looks for what has come, does that, and comes back here. */
 void plane_give_turns(struct plane *p)
 {
@@ -119,11 +131,15 @@ void plane_start(struct plane *p)
                                                   .thread_us = base_thread_us});
     p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = turns_waiting_max(),
                                                                         .now_ms = base_now_ms,
-                                                                        .thread_us = base_thread_us,
+                                                                        .now_us = plane_now_us,
                                                                         .on_turn = leg_take_turn,
                                                                         .on_refused = leg_lose_turn});
     uv_idle_init(p->loop, &p->turns_idle);
     p->turns_idle.data = p;
+    uv_prepare_init(p->loop, &p->turns_round);
+    p->turns_round.data = p;
+    uv_prepare_start(&p->turns_round, on_round);
+    uv_unref((uv_handle_t *)&p->turns_round);
     p->resolver = resolver_create(p->loop, p->services->count);
     p->peers = peer_count_create();
     wheel_init(&p->wheel, uv_now(p->loop));
@@ -144,6 +160,7 @@ void plane_stop(struct plane *p)
     handshake_pool_destroy(&p->pool);
     handshake_turns_destroy(&p->turns);
     uv_close((uv_handle_t *)&p->turns_idle, NULL);
+    uv_close((uv_handle_t *)&p->turns_round, NULL);
     resolver_destroy(&p->resolver);
     peer_count_destroy(&p->peers);
     uv_close((uv_handle_t *)&p->wheel_timer, NULL);

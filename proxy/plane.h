@@ -26,6 +26,7 @@ struct plane {
     struct handshake_pool *pool;
     struct handshake_turns *turns;
     uv_idle_t turns_idle; /* runs while somebody waits there */
+    uv_prepare_t turns_round;
     struct resolver *resolver;
     struct peer_count *peers;
     struct wheel wheel;             /* the sessions' deadlines */
@@ -56,6 +57,9 @@ void plane_session_begins(struct plane *p);
 
 /* Step `s` again after other sessions had their turn. */
 void plane_continue_later(struct plane *p, struct session *s);
+
+/* Microseconds that never go back; cheap. */
+uint64_t plane_now_us(void);
 
 /* Somebody waits in `turns`: they are given when nothing else is to be done. */
 void plane_give_turns(struct plane *p);

@@ -12,7 +12,7 @@ enum { WAITING_MAX = 5, TURNS = 16, DEAR_US = LIMIT_PEER_COST_DEAR_US };
 
 static struct handshake_turns *turns;
 static struct handshake_turn places[TURNS];
-static uint64_t now_ms, thread_us, step_us; /* what each turn takes */
+static uint64_t now_ms, now_us, step_us;    /* what each turn takes */
 static int taken[TURNS], refused[TURNS];    /* indices of places, in order */
 static size_t taken_count, refused_count;
 
@@ -21,16 +21,16 @@ static uint64_t tell_now_ms(void)
     return now_ms;
 }
 
-static uint64_t tell_thread_us(void)
+static uint64_t tell_now_us(void)
 {
-    return thread_us;
+    return now_us;
 }
 
 static void on_turn(struct handshake_turn *turn)
 {
     assert_false(turn->waits);
     taken[taken_count++] = (int)(turn - places);
-    thread_us += step_us;
+    now_us += step_us;
 }
 
 static void on_refused(struct handshake_turn *turn)
@@ -44,11 +44,11 @@ static int start(void **state)
     (void)state;
     turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = WAITING_MAX,
                                                                      .now_ms = tell_now_ms,
-                                                                     .thread_us = tell_thread_us,
+                                                                     .now_us = tell_now_us,
                                                                      .on_turn = on_turn,
                                                                      .on_refused = on_refused});
     memset(places, 0, sizeof(places));
-    now_ms = thread_us = 0;
+    now_ms = now_us = 0;
     step_us = LIMIT_TURNS_SLICE_US / 4;
     taken_count = refused_count = 0;
     return 0;
@@ -77,9 +77,16 @@ static struct peer_key dear(void)
     return key_of("192.0.2.66");
 }
 
+/* In one round of the loop. */
+static void make_dear(void)
+{
+    for (unsigned us = 0; us < DEAR_US; us += LIMIT_TURN_COST_US)
+        handshake_turns_charge(turns, dear(), LIMIT_TURN_COST_US);
+}
+
 static void wait_behind(int place, enum handshake_turn_kind kind)
 {
-    handshake_turns_charge(turns, dear(), DEAR_US);
+    make_dear();
     assert_false(handshake_turns_ask(turns, &places[place], dear(), kind));
     assert_true(places[place].waits);
 }
@@ -88,7 +95,9 @@ static void who_has_cost_little_does_not_wait(void **state)
 {
     (void)state;
     assert_true(handshake_turns_ask(turns, &places[0], key_of("192.0.2.1"), HANDSHAKE_TURN_FRESH));
-    handshake_turns_charge(turns, key_of("192.0.2.1"), DEAR_US - 1);
+    for (unsigned us = 0; us < DEAR_US - LIMIT_TURN_COST_US; us += LIMIT_TURN_COST_US)
+        handshake_turns_charge(turns, key_of("192.0.2.1"), LIMIT_TURN_COST_US);
+    handshake_turns_charge(turns, key_of("192.0.2.1"), LIMIT_TURN_COST_US - 1);
     assert_true(handshake_turns_ask(turns, &places[0], key_of("192.0.2.1"), HANDSHAKE_TURN_FRESH));
     assert_false(places[0].waits);
     assert_int_equal(handshake_turns_waiting(turns), 0);
@@ -113,10 +122,33 @@ static void one_address_does_not_make_another_wait(void **state)
     assert_false(places[1].waits);
 }
 
+/* While a round has time left, nobody waits: to be dear costs nothing then. */
+static void who_is_dear_waits_only_when_a_round_is_full(void **state)
+{
+    (void)state;
+    make_dear();
+    handshake_turns_begin_round(turns);
+    handshake_turns_charge(turns, dear(), LIMIT_TURNS_SLICE_US - 1);
+    assert_true(handshake_turns_ask(turns, &places[0], dear(), HANDSHAKE_TURN_FRESH));
+    handshake_turns_charge(turns, dear(), 1);
+    assert_false(handshake_turns_ask(turns, &places[0], dear(), HANDSHAKE_TURN_FRESH));
+    handshake_turns_begin_round(turns); /* not before who waits already */
+    assert_false(handshake_turns_ask(turns, &places[1], dear(), HANDSHAKE_TURN_FRESH));
+    assert_true(handshake_turns_ask(turns, &places[2], key_of("192.0.2.1"), HANDSHAKE_TURN_FRESH));
+}
+
+/* A step in which the machine had no time for us is not put down to who had it taken. */
+static void a_step_counts_so_much_at_most(void **state)
+{
+    (void)state;
+    handshake_turns_charge(turns, dear(), 100 * (uint64_t)DEAR_US);
+    assert_true(handshake_turns_ask(turns, &places[0], dear(), HANDSHAKE_TURN_FRESH));
+}
+
 static void what_was_cost_is_forgotten(void **state)
 {
     (void)state;
-    handshake_turns_charge(turns, dear(), DEAR_US);
+    make_dear();
     now_ms = LIMIT_PEER_COST_HALVED_MS;
     assert_true(handshake_turns_ask(turns, &places[0], dear(), HANDSHAKE_TURN_FRESH));
 }
@@ -126,7 +158,8 @@ static void nobody_is_who_has_no_address(void **state)
     const struct peer_key nobody = {{0, 0}};
 
     (void)state;
-    handshake_turns_charge(turns, nobody, 100 * (uint64_t)DEAR_US);
+    for (unsigned us = 0; us < 2 * DEAR_US; us += LIMIT_TURN_COST_US)
+        handshake_turns_charge(turns, nobody, LIMIT_TURN_COST_US);
     assert_true(handshake_turns_ask(turns, &places[0], nobody, HANDSHAKE_TURN_FRESH));
 }
 
@@ -215,6 +248,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_has_cost_little_does_not_wait, start, stop),
         cmocka_unit_test_setup_teardown(one_address_does_not_make_another_wait, start, stop),
+        cmocka_unit_test_setup_teardown(who_is_dear_waits_only_when_a_round_is_full, start, stop),
+        cmocka_unit_test_setup_teardown(a_step_counts_so_much_at_most, start, stop),
         cmocka_unit_test_setup_teardown(what_was_cost_is_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(nobody_is_who_has_no_address, start, stop),
         cmocka_unit_test_setup_teardown(turns_are_given_a_slice_at_a_time, start, stop),
