@@ -28,7 +28,8 @@ static int setup(void **state)
     f->store = test_certs_store(f->certs);
     f->server_identity = test_certs_identity(
         f->certs, &(struct test_leaf){.names = {"a.example.org"}, .issuer = TEST_ISSUER_INTERMEDIATE});
-    f->client_identity = test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT});
+    f->client_identity =
+        test_certs_identity(f->certs, &(struct test_leaf){.use = TEST_USE_CLIENT, .issuer = TEST_ISSUER_INTERMEDIATE});
     f->open = test_server(
         &(struct tls_server_options){.identities = &f->server_identity, .identity_count = 1, .version_min = 0x0303});
     f->closed = test_server(&(struct tls_server_options){.identities = &f->server_identity,
