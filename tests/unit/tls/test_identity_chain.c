@@ -53,8 +53,9 @@ static int stop(void **state)
 static void import(struct span der, char sha256[65])
 {
     char *error = NULL;
+    unsigned added;
 
-    if (!tls_database_import_cert(der, sha256, &error))
+    if (!tls_database_import_cert(der, sha256, &added, &error))
         fail_msg("%s", error);
 }
 
@@ -69,13 +70,14 @@ static struct tls_identity *open_leaf(struct test_certs *certs, enum test_issuer
     const struct test_leaf leaf = {.use = TEST_USE_CLIENT, .issuer = issuer};
     struct tls_identity *identity = NULL;
     struct tls_pem pem;
+    unsigned added;
     char sha256[65], *error = NULL;
 
     if (!tls_pem_read_file(test_certs_leaf(certs, &leaf), &tls_pem_identity, BASE_FILE_ANY, &pem, &error))
         fail_msg("%s", error);
     import(span_of(pem.blocks[0].der, pem.blocks[0].size), sha256);
     if (!tls_database_import_key("PRIVATE KEY", span_of(pem.blocks[pem.count - 1].der, pem.blocks[pem.count - 1].size),
-                                 sha256, &error) ||
+                                 sha256, &added, &error) ||
         !tls_identity_open(TLS_IDENTITY_DATABASE, sha256, &identity, &error))
         fail_msg("%s", error);
     tls_pem_clear(&pem);
