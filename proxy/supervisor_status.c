@@ -126,7 +126,8 @@ json_t *supervisor_status(const struct supervisor *s)
     json_object_set_new(status, "reloads", integer(s->reloads));
     json_object_set_new(status, "reloads_failed", integer(s->reloads_failed));
     json_object_set_new(status, "intermediates", integer(intermediates_count(s->intermediates)));
-    json_object_set_new(status, "connection_memory_max_bytes", integer(memory_ceiling_of_all(config)));
+    json_object_set_new(status, "connection_memory_max_bytes",
+                        integer(config == NULL ? 0 : memory_ceiling_of_all(config)));
     json_object_set_new(status, "workers", workers_status(s));
     if (config != NULL)
         for (size_t i = 0; i < config->service_count; i++)
