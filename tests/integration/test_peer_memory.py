@@ -176,6 +176,20 @@ def test_client_that_stalls_in_its_second_flight(people, scene, version, said):
         victims_are_served(running, people, version, in_port, out_port)
 
 
+@VERSIONS
+def test_more_certificates_than_are_looked_at(people, scene, version):
+    """They are refused before NSS decodes the first of them; the client is told."""
+    running, in_port, out_port = scene(version)
+    context, chain = client_tls(version=version), people.clients.folder / "long.pem"
+    chain.write_text(people.insider.chain.read_text() + people.localhost.cert.read_text() * 60)
+    context.load_cert_chain(str(chain), str(people.insider.key))
+    with connect(in_port) as plain, pytest.raises(ssl.SSLError, match="(?i)bad.certificate"):
+        with context.wrap_socket(plain, server_hostname="localhost") as s:
+            s.recv(1)
+    running.wait_for_log("too_many_certificates")
+    victims_are_served(running, people, version, in_port, out_port)
+
+
 # --- servers ---
 
 class Attacker(ScriptedServer):
