@@ -72,6 +72,9 @@ bool item_identity_parse(const char *text, void *item, char **error)
                 base_strdup("a pkcs11: URI is pkcs11:NAME=VALUE;NAME=VALUE, such as pkcs11:token=Mail;object=imap");
             return false;
         }
+    } else if (strchr(text, '/') != NULL) { /* a path by itself, as in trust and crl */
+        identity->type = CONFIG_IDENTITY_FILE;
+        identity->value = base_strdup(text);
     } else {
         *error = base_strdup("must be file:PATH, nss:sha256=HEX or a pkcs11: URI");
         return false;

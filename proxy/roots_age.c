@@ -18,11 +18,13 @@ static bool names_mozilla(const struct config_trust *trust, size_t count)
     return false;
 }
 
+/* trust = mozilla is the default of a service that has no TLS with servers, too. */
 static bool uses(const struct config_service *s)
 {
-    bool by_default = s->trust_count == 0 && config_service_originates_tls(s) && !s->insecure_no_verify;
+    bool verifies = config_service_originates_tls(s) && !s->insecure_no_verify;
 
-    return by_default || names_mozilla(s->trust, s->trust_count) || names_mozilla(s->peer_trust, s->peer_trust_count);
+    return (verifies && (s->trust_count == 0 || names_mozilla(s->trust, s->trust_count))) ||
+           (s->peer != CONFIG_PEER_NONE && names_mozilla(s->peer_trust, s->peer_trust_count));
 }
 
 bool roots_are_used(const struct config *config)

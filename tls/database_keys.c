@@ -19,10 +19,19 @@ static SECKEYPrivateKey *import_key(SECItem *pkcs8, SECItem *public_value, PRBoo
 {
     SCOPED_SLOT slot = PK11_GetInternalKeySlot();
     SECKEYPrivateKey *key = NULL;
+    SECItem whole = {siBuffer, NULL, 0};
+    size_t size;
 
+    if (tls_key_der_add_public(span_of(pkcs8->data, pkcs8->len), span_of(public_value->data, public_value->len),
+                               &whole.data, &size)) {
+        whole.len = (unsigned)size;
+        pkcs8 = &whole;
+    }
     if (slot == NULL || PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, pkcs8, NULL, public_value, permanent, permanent,
                                                                  KU_DIGITAL_SIGNATURE, &key, NULL) != SECSuccess)
-        return NULL;
+        key = NULL;
+    base_wipe(whole.data, whole.len);
+    free(whole.data);
     return key;
 }
 

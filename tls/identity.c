@@ -129,6 +129,26 @@ static char *describe(const struct tls_identity *identity)
                        t.tm_year, t.tm_month + 1, t.tm_mday);
 }
 
+/* NSS knows no public key of some algorithms, and says SEC_ERROR_UNSUPPORTED_KEYALG at best. */
+static void unusable_key(const CERTCertificate *cert, char **error)
+{
+    const SECItem *oid = &cert->subjectPublicKeyInfo.algorithm.algorithm;
+    uint8_t algorithm[16] = {SEC_ASN1_OBJECT_ID, (uint8_t)oid->len};
+    const char *foreign = NULL;
+
+    if (oid->len <= sizeof(algorithm) - 2) {
+        memcpy(algorithm + 2, oid->data, oid->len);
+        foreign = tls_key_der_foreign(span_of(algorithm, oid->len + 2));
+    }
+    if (foreign == NULL)
+        (void)tls_nss_fail(error, "the certificate's public key is unusable");
+    else
+        *error =
+            base_printf("the certificate's key is for %s, with which NSS does no TLS: it must be RSA, or on P-256, "
+                        "P-384 or P-521",
+                        foreign);
+}
+
 bool tls_identity_create(CERTCertificate *cert, SECKEYPrivateKey *key, struct tls_identity **identity, char **error)
 {
     struct tls_identity *made = base_alloc(sizeof(*made));
@@ -137,7 +157,7 @@ bool tls_identity_create(CERTCertificate *cert, SECKEYPrivateKey *key, struct tl
     *made = (struct tls_identity){.cert = cert, .key = key, .version_max = TLS_VERSION_13};
     made->warning = base_strdup("");
     if (public_key == NULL) {
-        (void)tls_nss_fail(error, "the certificate's public key is unusable");
+        unusable_key(cert, error);
     } else if (!read_validity(made)) {
         *error = base_strdup("the certificate's dates are malformed");
     } else if (!read_names(made)) {

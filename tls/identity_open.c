@@ -50,43 +50,59 @@ static bool is_certificate(const struct tls_pem_block *block)
     return cert != NULL;
 }
 
-static bool import_block(const struct tls_pem_block *block, SECKEYPrivateKey **key, char **error)
+/* The public half is optional in an EC key (RFC 5915 section 3), and NSS wants it: it comes from the certificate. That
+ * the two belong together is_pair() finds out. */
+static bool import_block(const struct tls_pem_block *block, const CERTCertificate *leaf, SECKEYPrivateKey **key,
+                         char **error)
 {
+    SCOPED_PUBLIC_KEY public_key = CERT_ExtractPublicKey((CERTCertificate *)(uintptr_t)leaf);
+    SECItem *value = public_key != NULL && public_key->keyType == ecKey ? &public_key->u.ec.publicValue : NULL;
     uint8_t *pkcs8;
     size_t size;
     bool ok;
 
     if (!tls_key_der_to_pkcs8(block->label, span_of(block->der, block->size), &pkcs8, &size, error))
         return false;
-    ok = tls_private_key_import(span_of(pkcs8, size), key, error);
+    ok = tls_private_key_import(span_of(pkcs8, size), value, key, error);
     base_wipe(pkcs8, size);
     free(pkcs8);
     return ok;
 }
 
-/* The leaf, the first certificate, and the one private key of the file. */
-static bool read_pair(const struct tls_pem *pem, CERTCertificate **leaf, SECKEYPrivateKey **key, char **error)
+/* The first certificate and the one private key of the file; NULL where there is none. False: there are several keys.
+ */
+static bool find_pair(const struct tls_pem *pem, const struct tls_pem_block **cert, const struct tls_pem_block **key,
+                      char **error)
 {
     for (size_t i = 0; i < pem->count; i++) {
         const struct tls_pem_block *block = &pem->blocks[i];
 
-        if (block->kind == BASE_PEM_CERTIFICATE && *leaf == NULL) {
-            *leaf = decode_certificate(block);
-            if (*leaf == NULL)
-                return tls_nss_fail(error, "the certificate cannot be decoded");
-        } else if (block->kind == BASE_PEM_KEY) {
-            if (*key != NULL) {
-                *error = base_strdup("there is more than one private key");
-                return false;
-            }
-            if (!import_block(block, key, error))
-                return false;
+        if (block->kind == BASE_PEM_CERTIFICATE && *cert == NULL)
+            *cert = block;
+        if (block->kind != BASE_PEM_KEY)
+            continue;
+        if (*key != NULL) {
+            *error =
+                base_printf("there is more than one private key, in line %u and line %u", (*key)->line, block->line);
+            return false;
         }
+        *key = block;
     }
-    if (*leaf != NULL && *key != NULL)
+    if (*cert != NULL && *key != NULL)
         return true;
-    *error = base_printf("there is no %s", *leaf == NULL ? "certificate" : "private key");
+    *error = base_printf("there is no %s", *cert == NULL ? "certificate" : "private key");
     return false;
+}
+
+static bool read_pair(const struct tls_pem *pem, CERTCertificate **leaf, SECKEYPrivateKey **key, char **error)
+{
+    const struct tls_pem_block *cert_block = NULL, *key_block = NULL;
+
+    if (!find_pair(pem, &cert_block, &key_block, error))
+        return false;
+    *leaf = decode_certificate(cert_block);
+    return *leaf == NULL ? tls_nss_fail(error, "the certificate cannot be decoded")
+                         : import_block(key_block, *leaf, key, error);
 }
 
 static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity, char **error)

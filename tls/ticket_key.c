@@ -11,18 +11,27 @@
 
 enum { TICKET_RSA_BITS = 2048, TICKET_RSA_EXPONENT = 65537 };
 
-bool tls_private_key_import(struct span pkcs8, SECKEYPrivateKey **key, char **error)
+bool tls_private_key_import(struct span pkcs8, SECItem *public_value, SECKEYPrivateKey **key, char **error)
 {
     SCOPED_SLOT slot = PK11_GetInternalSlot();
     SECItem item = {.type = siBuffer, .data = base_memdup(pkcs8.data, pkcs8.size), .len = (unsigned)pkcs8.size};
     SECStatus status;
+    uint8_t *whole;
+    size_t size;
 
     *key = NULL;
+    if (public_value != NULL &&
+        tls_key_der_add_public(pkcs8, span_of(public_value->data, public_value->len), &whole, &size)) {
+        base_wipe(item.data, item.len);
+        free(item.data);
+        item.data = whole;
+        item.len = (unsigned)size;
+    }
     /* Not permanent: it lives in memory as long as the reference does. Not private (in the sense of CKA_PRIVATE): the
      * slot has no user to log in. It is sensitive all the same: NSS does not give it out again by itself. */
     status = slot == NULL ? SECFailure
-                          : PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &item, NULL, NULL, PR_FALSE, PR_FALSE,
-                                                                     KU_ALL, key, NULL);
+                          : PK11_ImportDERPrivateKeyInfoAndReturnKey(slot, &item, NULL, public_value, PR_FALSE,
+                                                                     PR_FALSE, KU_ALL, key, NULL);
     base_wipe(item.data, item.len);
     free(item.data);
     return status == SECSuccess && *key != NULL ? true : tls_nss_fail(error, "NSS does not take the private key");
@@ -30,7 +39,7 @@ bool tls_private_key_import(struct span pkcs8, SECKEYPrivateKey **key, char **er
 
 static bool import_typed(struct span pkcs8, KeyType type, SECKEYPrivateKey **key, char **error)
 {
-    if (!tls_private_key_import(pkcs8, key, error))
+    if (!tls_private_key_import(pkcs8, NULL, key, error))
         return false;
     if (SECKEY_GetPrivateKeyType(*key) == type)
         return true;

@@ -106,7 +106,7 @@ def test_database_of_root_is_told_as_one(folder):
     """Root has made it, and yett is nobody; then root has given away the folder and not the files."""
     cert(folder, "create", "--self-signed", "--subject", "CN=localhost", "--san", "dns:localhost")
     nss = folder / "state" / "nss"
-    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n", settings=f"database = sql:{nss}\n")
+    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n", settings=f"database = sql:{nss}\n")
     one.config.chmod(0o644)
     nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     assert check(one)[0] == 0
@@ -128,6 +128,6 @@ def test_database_that_others_may_change_is_refused(folder, name, mode, words):
     cert(folder, "create", "--self-signed", "--subject", "CN=localhost", "--san", "dns:localhost")
     nss = folder / "state" / "nss"
     (nss / name).chmod(mode)
-    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n", settings=f"database = sql:{nss}\n")
+    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n", settings=f"database = sql:{nss}\n")
     status, said = check(one)
     assert status == 1 and words in said, said

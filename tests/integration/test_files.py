@@ -1,4 +1,6 @@
 """The files a configuration names: what each takes of what people write, and that nothing else is passed over in silence."""
+import base64
+import json
 import os
 import ssl
 import subprocess
@@ -6,10 +8,10 @@ import subprocess
 import pytest
 from authority import Authority
 from conftest import PATIENCE, YETT, Yett, sanitizer_lines
-from peers import tool
+from peers import client_tls, tool
 from revocation import crl
 from test_revocation import Backend, passes
-from test_tls import originating, terminating
+from test_tls import exchange, originating, terminating
 
 BOM = b"\xef\xbb\xbf"
 
@@ -104,7 +106,7 @@ RULES = {
 def test_rule_files_know_every_line_end(folder, kind):
     path = folder / "rules"
     settings, rule = RULES[kind]
-    service = "[service s]\nprotocol = tcp\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n"
+    service = "[service s]\nprotocol = tcp\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n"
     for end in ("\n", "\r\n", "\r"):
         for mark in (b"", BOM):
             # The third line is wrong: a file whose lines are not seen would have no such finding.
@@ -191,6 +193,63 @@ def test_bad_authority_of_a_bundle_is_told_and_left_out(yett, pki, folder, port)
     assert status == 1 and "CN=Broken CA: not a usable certificate" in said, said
 
 
+def pkcs8_of(sec1):
+    """The older form of an EC key on P-256 (RFC 5915, DER), whatever it lacks, in the newer one (RFC 5958)."""
+    def tlv(tag, body):
+        return bytes([tag]) + (bytes([len(body)]) if len(body) < 128 else bytes([0x81, len(body)])) + body
+    algorithm = bytes.fromhex("301306072a8648ce3d020106082a8648ce3d030107")
+    return tlv(0x30, b"\x02\x01\x00" + algorithm + tlv(0x04, sec1))
+
+
+def pem(label, der):
+    lines = base64.encodebytes(der).decode()
+    return f"-----BEGIN {label}-----\n{lines}-----END {label}-----\n"
+
+
+@pytest.mark.parametrize("form", ["sec1", "pkcs8"])
+def test_ec_key_without_its_public_half(yett, pki, echo, folder, port, form):
+    ca, server, _ = pki
+    tool("openssl", "ec", "-in", server.key, "-no_public", "-outform", "DER", "-out", folder / "key.der")
+    der = (folder / "key.der").read_bytes()
+    key = pem("EC PRIVATE KEY", der) if form == "sec1" else pem("PRIVATE KEY", pkcs8_of(der))
+    path = folder / "server.pem"
+    path.touch(mode=0o600)
+    path.write_text(key + server.chain.read_text())  # the key first
+    yett(terminating(port, f"127.0.0.1:{echo.port}", path))  # and the path alone
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        assert exchange(port, client_tls(ca, version=version))[0] == b"hello"
+    tool(YETT, "cert", "import", "--database", f"sql:{folder}/nss", path)  # the database takes it as well
+    assert json.loads(tool(YETT, "cert", "list", "--json", "--database", f"sql:{folder}/nss").stdout)[0]["has_key"]
+    other = ca.server("elsewhere")
+    path.write_text(key + other.chain.read_text())
+    status, said = check(folder / "y", terminating(1, "127.0.0.1:2", path))
+    assert status == 1 and "do not belong together" in said, said
+
+
+def self_signed(folder, *algorithm):
+    path = folder / "self.pem"
+    path.touch(mode=0o600)
+    tool("openssl", "req", "-x509", "-newkey", *algorithm, "-nodes", "-keyout", folder / "k", "-out", folder / "c",
+         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-addext",
+         "basicConstraints=critical,CA:FALSE")
+    path.write_text((folder / "c").read_text() + (folder / "k").read_text())
+    return path
+
+
+@pytest.mark.parametrize("algorithm", ["Ed25519", "Ed448"])
+def test_keys_that_tls_cannot_use_are_told_by_name(folder, algorithm):
+    path = self_signed(folder, algorithm)
+    status, said = check(folder, terminating(1, "127.0.0.1:2", f"file:{path}"))
+    assert status == 1 and f"is for {algorithm}, with which NSS does no TLS: it must be RSA, or on P-256" in said, said
+
+
+def test_key_for_rsa_pss_alone(yett, echo, folder, port):
+    path = self_signed(folder, "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048")
+    yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{path}"))
+    context = ssl.create_default_context(cafile=folder / "c")
+    assert exchange(port, context)[0] == b"hello"
+
+
 MODES = [("identity", 0o644, "everybody may read it"), ("identity", 0o660, "others may write to it"),
          ("trust", 0o666, "everybody may write to it"), ("crl", 0o666, "everybody may write to it"),
          ("identity", 0o640, None), ("trust", 0o644, None)]
@@ -210,7 +269,7 @@ def test_files_that_others_may_change_are_refused(pki, folder, kind, mode, words
 
 
 def test_configuration_that_everybody_may_write_is_refused(folder):
-    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\n")
+    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n")
     one.config.chmod(0o666)
     for command in ("check", "run"):
         result = subprocess.run([str(YETT), command, "-c", str(one.config)], capture_output=True, text=True,

@@ -241,7 +241,7 @@ static void pins_are_refused_and_not_repeated(void **state)
 static void identities_are_checked(void **state)
 {
     static const struct bad_case cases[] = {
-        {TLS "connect_tls = implicit\nconnect_identity = /etc/x.pem\n",
+        {TLS "connect_tls = implicit\nconnect_identity = x.pem\n",
          "f:7: connect_identity: must be file:PATH, nss:sha256=HEX or a pkcs11: URI\n"},
         {TLS "connect_tls = implicit\nconnect_identity = nss:Server-Cert\n",
          "f:7: connect_identity: must be file:PATH, nss:sha256=HEX or a pkcs11: URI\n"},
