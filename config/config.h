@@ -129,6 +129,13 @@ struct config_policy {
 
 enum config_pin_type { CONFIG_PIN_NONE, CONFIG_PIN_FILE, CONFIG_PIN_CREDENTIAL, CONFIG_PIN_ENV, CONFIG_PIN_PROMPT };
 
+/* look, operate, administer = USER, @GROUP */
+struct config_principal {
+    char *name; /* without the '@'; looked up by proxy/ */
+    bool is_group;
+    struct config_place place;
+};
+
 /* user = NAME: whom workers become */
 struct config_user {
     char *name; /* looked up by proxy/ */
@@ -146,6 +153,7 @@ struct config_module {
     unsigned sessions_max;    /* concurrent signatures; default 8 */
     unsigned queue_max;       /* waiting signatures, beyond which is a refusal; default 64 */
     uint32_t sign_timeout_ms; /* default 10000 */
+    bool insecure_programs;   /* it may start other programs */
     struct config_place place;
 };
 
@@ -242,11 +250,15 @@ struct config {
     enum config_log_format log_format;
     int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */
     uint32_t drain_timeout_ms; /* 30000 */
+    bool insecure_no_seccomp;  /* workers and agents go on where the kernel takes no seccomp filter */
     unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
     char *blocklist;           /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */
     char *roots;    /* where yett trust update keeps a newer list of roots; it need not be there; NULL: nowhere */
     char *distrust; /* a file of roots that are trusted no longer (pkix/distrust.h); NULL: none */
     char *ev;                  /* a file of policies and roots for extended validation (pkix/ev.h); NULL: none */
+    /* [control]: who besides root and yett's own user may use the control socket, and for what */
+    struct config_principal *look, *operate, *administer;
+    size_t look_count, operate_count, administer_count;
     struct config_module *modules;
     size_t module_count;
     struct config_service *services;

@@ -267,6 +267,24 @@ void item_policy_clear(void *item)
     free(policy->oid);
 }
 
+bool item_principal_parse(const char *text, void *item, char **error)
+{
+    struct config_principal *principal = item;
+
+    principal->is_group = text[0] == '@';
+    if (!value_is_user_name(text + principal->is_group)) {
+        *error = base_strdup("must be names of users, and of groups with an \"@\" before them");
+        return false;
+    }
+    principal->name = base_strdup(text + principal->is_group);
+    return true;
+}
+
+void item_principal_clear(void *item)
+{
+    free(((struct config_principal *)item)->name);
+}
+
 bool item_text_parse(const char *text, void *item, char **error)
 {
     char **out = item;

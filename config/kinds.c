@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-/* POSIX's portable names, and the final '$' that useradd(8) allows. */
-#define USER_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-$"
-
 static void *field(void *target, size_t offset)
 {
     return (char *)target + offset;
@@ -216,7 +213,7 @@ static bool user_parse(const struct option *o, void *target, struct config_place
 {
     struct config_user *user;
 
-    if (strspn(text, USER_NAME_CHARACTERS) != strlen(text) || text[0] == '\0') {
+    if (!value_is_user_name(text)) {
         *error = base_strdup("must be the name of a user");
         return false;
     }
@@ -329,6 +326,7 @@ DEFINE_LIST(allow_target, "HOST:PORTS", PLACED(config_allow_target), item_allow_
 DEFINE_LIST(issuer_host, "HOST", PLACED(config_issuer_host), item_issuer_host_parse, item_issuer_host_clear);
 DEFINE_LIST(trust, "TRUST", PLACED(config_trust), item_trust_parse, item_trust_clear);
 DEFINE_LIST(crl, "CRL", PLACED(config_crl), item_crl_parse, item_crl_clear);
+DEFINE_LIST(principal, "USER, @GROUP", PLACED(config_principal), item_principal_parse, item_principal_clear);
 DEFINE_LIST(policy, "OID|ev", PLACED(config_policy), item_policy_parse, item_policy_clear);
 DEFINE_LIST(text, "TEXT", sizeof(char *), NO_PLACE, item_text_parse, item_text_clear);
 DEFINE_LIST(sha256, "HEX", sizeof(char *), NO_PLACE, item_sha256_parse, item_text_clear);

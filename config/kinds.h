@@ -25,6 +25,7 @@ extern const struct option_kind option_kind_allow_target_list;
 extern const struct option_kind option_kind_issuer_host_list;
 extern const struct option_kind option_kind_trust_list;
 extern const struct option_kind option_kind_crl_list;
+extern const struct option_kind option_kind_principal_list;
 extern const struct option_kind option_kind_text_list;
 extern const struct option_kind option_kind_sha256_list; /* char *: 64 digits, lower case */
 extern const struct option_kind option_kind_policy_list;

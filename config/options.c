@@ -88,6 +88,9 @@ enum { OCSP_TIMEOUT_MAX_MS = MINUTE, CRL_TIMEOUT_MAX_MS = 10 * MINUTE };
 enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, DRAIN_MAX_MS = 24 * HOUR, IDLE_MAX_MS = 168 * HOUR };
 
 #define YETT(field)         .section = OPTION_YETT, .offset = offsetof(struct config, field)
+#define ROLE(field)                                                                                                    \
+    .section = OPTION_CONTROL_ROLES, .offset = offsetof(struct config, field),                                         \
+    .count_offset = offsetof(struct config, field##_count), .kind = &option_kind_principal_list
 #define MODULE(field)       .section = OPTION_MODULE, .offset = offsetof(struct config_module, field)
 #define SERVICE(field)      .section = OPTION_SERVICE, .offset = offsetof(struct config_service, field)
 #define SERVICE_LIST(field) SERVICE(field), .count_offset = offsetof(struct config_service, field##_count)
@@ -135,6 +138,16 @@ const struct option config_options[OPTION_COUNT] = {
                          .help = "Roots that are trusted no longer, or only for what they signed before a date."},
     [OPTION_EV] = {"ev", YETT(ev), .kind = &option_kind_file, .default_text = "none",
                    .help = "Which policies of which roots mean extended validation."},
+    [OPTION_INSECURE_NO_SECCOMP] = {"insecure_no_seccomp", YETT(insecure_no_seccomp), .kind = &option_kind_flag,
+                                    .words = flag_words, .default_value = "no",
+                                    .help = "Run without a filter of system calls where the kernel has none."},
+
+    [OPTION_LOOK] = {"look", ROLE(look), .default_text = "nobody else",
+                     .help = "Who else may see status and connections."},
+    [OPTION_OPERATE] = {"operate", ROLE(operate), .default_text = "nobody else",
+                        .help = "Who else may also reload, drain, and log tokens in and out."},
+    [OPTION_ADMINISTER] = {"administer", ROLE(administer), .default_text = "nobody else",
+                           .help = "Who else may do all that root may over the control socket."},
 
     [OPTION_PATH] = {"path", MODULE(path), .kind = &option_kind_text, .need = OPTION_REQUIRED,
                      .help = "The PKCS#11 module's shared object."},
@@ -152,6 +165,9 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_SIGN_TIMEOUT] = {"sign_timeout", MODULE(sign_timeout_ms), .kind = &option_kind_time, .min = TIMEOUT_MIN_MS,
                              .max = TIMEOUT_MAX_MS, .default_value = "10s",
                              .help = "How long one signature may take, waiting included."},
+    [OPTION_INSECURE_PROGRAMS] = {"insecure_programs", MODULE(insecure_programs), .kind = &option_kind_flag,
+                                  .words = flag_words, .default_value = "no",
+                                  .help = "The module may start other programs."},
 
     [OPTION_PROTOCOL] = {"protocol", SERVICE(protocol), .kind = &option_kind_word, .words = config_protocol_words,
                          .default_value = "tcp", .help = "What is spoken inside."},
@@ -280,6 +296,7 @@ static const struct {
     const char *name, *text;
 } sections[] = {
     [OPTION_YETT] = {"yett", "[yett]"},
+    [OPTION_CONTROL_ROLES] = {"control", "[control]"},
     [OPTION_MODULE] = {"module", "[module NAME]"},
     [OPTION_SERVICE] = {"service", "[service NAME]"},
 };

@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "config/values.h"
 
-enum option_section { OPTION_YETT, OPTION_MODULE, OPTION_SERVICE, OPTION_SECTION_COUNT };
+enum option_section { OPTION_YETT, OPTION_CONTROL_ROLES, OPTION_MODULE, OPTION_SERVICE, OPTION_SECTION_COUNT };
 
 enum option_id {
     OPTION_INCLUDE,
@@ -28,6 +28,11 @@ enum option_id {
     OPTION_ROOTS,
     OPTION_DISTRUST,
     OPTION_EV,
+    OPTION_INSECURE_NO_SECCOMP,
+
+    OPTION_LOOK,
+    OPTION_OPERATE,
+    OPTION_ADMINISTER,
 
     OPTION_PATH,
     OPTION_PIN,
@@ -35,6 +40,7 @@ enum option_id {
     OPTION_SESSIONS_MAX,
     OPTION_QUEUE_MAX,
     OPTION_SIGN_TIMEOUT,
+    OPTION_INSECURE_PROGRAMS,
 
     OPTION_PROTOCOL,
     OPTION_LISTEN,

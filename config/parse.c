@@ -25,6 +25,7 @@ static void *section_target(const struct parser *p, const struct section *s)
 {
     switch (s->kind) {
     case OPTION_YETT:
+    case OPTION_CONTROL_ROLES:
         return p->config;
     case OPTION_MODULE:
         return &p->config->modules[s->index];
@@ -53,6 +54,7 @@ void config_destroy(struct config **c)
     for (size_t i = 0; i < config->module_count; i++)
         section_clear(OPTION_MODULE, &config->modules[i], &config->modules[i].name);
     options_clear(OPTION_YETT, config);
+    options_clear(OPTION_CONTROL_ROLES, config);
     for (size_t i = 0; i < config->file_count; i++)
         free(config->files[i]);
     free(config->files);
@@ -60,6 +62,21 @@ void config_destroy(struct config **c)
     free(config->modules);
     free(config);
     *c = NULL;
+}
+
+/* Whether there is one of that kind, without a name. */
+static bool is_single(int kind)
+{
+    return kind == OPTION_YETT || kind == OPTION_CONTROL_ROLES;
+}
+
+static enum option_section kind_of_name(const char *name)
+{
+    int kind = 0;
+
+    while (strcmp(option_section_name((enum option_section)kind), name) != 0)
+        kind++;
+    return (enum option_section)kind;
 }
 
 /* The kind a header names, or OPTION_SECTION_COUNT with a finding. */
@@ -73,10 +90,10 @@ static enum option_section header_kind(struct parser *p, struct config_place pla
         names[i] = option_section_name((enum option_section)i);
         if (strcmp(kind, names[i]) != 0)
             continue;
-        if (i == OPTION_YETT ? *name == '\0' : value_is_name(name, CONFIG_NAME_BYTES_MAX))
+        if (is_single(i) ? *name == '\0' : value_is_name(name, CONFIG_NAME_BYTES_MAX))
             return (enum option_section)i;
-        if (i == OPTION_YETT)
-            config_finding_add(p->findings, place, "the section is [yett], without a name");
+        if (is_single(i))
+            config_finding_add(p->findings, place, "the section is [%s], without a name", kind);
         else
             config_finding_add(p->findings, place,
                                "the section must be %s, with a name of 1 to %d letters, digits, '.', '_' or '-'",
@@ -86,11 +103,13 @@ static enum option_section header_kind(struct parser *p, struct config_place pla
     nearest = value_nearest(kind, names, OPTION_SECTION_COUNT);
     quoted = value_quote(kind);
     if (nearest == NULL)
-        config_finding_add(p->findings, place, "there is no section %s: they are [yett], [module NAME], [service NAME]",
+        config_finding_add(p->findings, place,
+                           "there is no section %s: they are [yett], [control], [module NAME], "
+                           "[service NAME]",
                            quoted);
     else
-        config_finding_add(p->findings, place, "there is no section %s; did you mean [%s%s]?", quoted, nearest,
-                           strcmp(nearest, "yett") == 0 ? "" : " NAME");
+        config_finding_add(p->findings, place, "there is no section %s; did you mean %s?", quoted,
+                           option_section_text(kind_of_name(nearest)));
     free(quoted);
     return OPTION_SECTION_COUNT;
 }
@@ -207,7 +226,7 @@ static void on_option(void *ctx, unsigned line, const char *key, const char *val
         return;
     if (p->where == NOWHERE) {
         config_finding_add(p->findings, place,
-                           "the first line must be a section: [yett], [module NAME] or [service NAME]");
+                           "the first line must be a section: [yett], [control], [module NAME] or [service NAME]");
         p->where = SKIPPED;
         return;
     }
@@ -256,6 +275,7 @@ struct config *config_parse(const struct config_snapshot *s, struct config_findi
     for (; config->file_count < s->count; config->file_count++)
         config->files[config->file_count] = base_strdup(s->files[config->file_count].name);
     options_default(OPTION_YETT, config, (struct config_place){.file = config->files[0]});
+    options_default(OPTION_CONTROL_ROLES, config, (struct config_place){.file = config->files[0]});
     for (p.file = 0; p.file < s->count; p.file++) {
         p.where = NOWHERE;
         reader_run(span_of(s->files[p.file].text, s->files[p.file].size), &events, &p);

@@ -45,7 +45,8 @@ static void header(struct reader *r, struct span line)
     char *kind, *name;
 
     if (bracket == NULL) {
-        problem(r, READER_PROBLEM_HEADER, "a section is [yett], [module NAME] or [service NAME]: the \"]\" is missing");
+        problem(r, READER_PROBLEM_HEADER,
+                "a section is [yett], [control], [module NAME] or [service NAME]: the \"]\" is missing");
         return;
     }
     tail = span_skip(line, (size_t)(bracket - line.data) + 1);

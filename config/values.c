@@ -277,6 +277,13 @@ bool value_address_literal(const char *text, char **canonical)
     return false;
 }
 
+bool value_is_user_name(const char *text)
+{
+    static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-$";
+
+    return text[0] != '\0' && strspn(text, characters) == strlen(text);
+}
+
 bool value_is_name(const char *text, size_t size_max)
 {
     size_t size = strlen(text);

@@ -57,4 +57,7 @@ const char *value_nearest(const char *text, const char *const *names, size_t cou
 /* base_quote() with a buffer of its own, owned by the caller. */
 char *value_quote(const char *text);
 
+/* The name of a user or group of the system: POSIX's portable names, and the final '$' that useradd(8) allows. */
+bool value_is_user_name(const char *text);
+
 #endif

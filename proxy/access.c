@@ -241,26 +241,6 @@ bool access_address_allowed(const struct config_service *service, const char *ho
     return by_name && !starttls_address_denied_by_default(a.bytes, a.size);
 }
 
-/* Whether the kernel would let us bind to it: then it is an address of this machine. */
-static bool is_local_address(const struct sockaddr *address)
-{
-    struct sockaddr_storage any_port;
-    socklen_t size = address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    int fd = socket(address->sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool bound;
-
-    if (fd < 0)
-        return true; /* not known: the safe side */
-    memcpy(&any_port, address, size);
-    if (address->sa_family == AF_INET)
-        ((struct sockaddr_in *)(void *)&any_port)->sin_port = 0;
-    else
-        ((struct sockaddr_in6 *)(void *)&any_port)->sin6_port = 0;
-    bound = bind(fd, (const struct sockaddr *)&any_port, size) == 0;
-    close(fd);
-    return bound;
-}
-
 static bool is_wildcard(const struct address_bytes *a)
 {
     static const uint8_t zero[16];
@@ -269,7 +249,7 @@ static bool is_wildcard(const struct address_bytes *a)
 }
 
 bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t listener_count,
-                            const struct sockaddr *address)
+                            struct local_addresses *local, const struct sockaddr *address)
 {
     struct address_bytes target = bytes_of(address);
 
@@ -282,7 +262,7 @@ bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t lis
             return true;
         /* A wildcard listener is reached by every address of this machine, and "0.0.0.0" reaches this machine. */
         if (is_wildcard(&own) || is_wildcard(&target)) {
-            if (is_wildcard(&target) || is_local_address(address))
+            if (is_wildcard(&target) || local_addresses_has(local, address))
                 return true;
         }
     }

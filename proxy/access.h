@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "pkix/identity.h"
+#include "proxy/local_addresses.h"
 #include <sys/socket.h>
 
 /* `identity` NULL: the client showed no certificate. */
@@ -29,6 +30,6 @@ bool access_address_allowed(const struct config_service *service, const char *ho
 
 /* Whether connecting to `address` would come back to one of our own listeners. */
 bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t listener_count,
-                            const struct sockaddr *address);
+                            struct local_addresses *local, const struct sockaddr *address);
 
 #endif

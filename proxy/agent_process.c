@@ -37,11 +37,15 @@ struct agent_process {
     size_t environment_count;
     unsigned sessions_max, queue_max;
     uint32_t sign_timeout_ms;
+    bool programs; /* the module may start some */
+    bool sandbox_may_fail;
     enum config_pin_type pin_type;
     char *pin_source;
 
     int listen_fd;
     char *socket_path;
+    int grants_fd;            /* the agents'; -1: none yet */
+    bool grants_wait;         /* the socket did not take them */
     uid_t client;             /* who may connect besides root and us */
     struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
     struct tokens_pin *login; /* from an administrator since; NULL: none */
@@ -201,6 +205,7 @@ static void on_message(struct agent_process *a, const struct tokens_agent_messag
     case TOKENS_AGENT_PIN_REFUSED:
     case TOKENS_AGENT_LOGOUT:
     case TOKENS_AGENT_CLIENT:
+    case TOKENS_AGENT_GRANTS:
     case TOKENS_AGENT_STOP:
     case TOKENS_AGENT_EVENT_COUNT:
         break;
@@ -229,10 +234,25 @@ static void on_readable(void *owner, struct child *child)
     }
 }
 
+/* All else that an agent is told is little, and never waits; of this only the last counts. */
+static void say_grants(struct agent_process *a)
+{
+    const struct tokens_agent_message message = {.event = TOKENS_AGENT_GRANTS};
+
+    if (a->child == NULL || child_control_fd(a->child) < 0 || a->grants_fd < 0)
+        return;
+    a->grants_wait = !tokens_agent_send_file(child_control_fd(a->child), &message, a->grants_fd) && errno == EAGAIN;
+    if (a->grants_wait)
+        child_want_writable(a->child);
+}
+
 static void on_writable(void *owner, struct child *child)
 {
-    (void)owner; /* what an agent is told is little, and never waits */
+    struct agent_process *a = owner;
+
     (void)child;
+    if (a->grants_wait)
+        say_grants(a);
 }
 
 /* --- life and death --- */
@@ -322,12 +342,20 @@ static void say_client(struct agent_process *a)
     say(a, TOKENS_AGENT_CLIENT, text);
 }
 
+static const char *sandbox_kind(const struct agent_process *a)
+{
+    if (a->sandbox_may_fail)
+        return a->programs ? CMD_AGENT_SANDBOX_PROGRAMS_MAY_FAIL : CMD_AGENT_SANDBOX_STRICT_MAY_FAIL;
+    return a->programs ? CMD_AGENT_SANDBOX_PROGRAMS : CMD_AGENT_SANDBOX_STRICT;
+}
+
 static void start(struct agent_process *a)
 {
     char sessions[AGENT_NUMBER_SIZE], queue[AGENT_NUMBER_SIZE], timeout[AGENT_NUMBER_SIZE];
     const char *pin_source =
         pin_policy_is_spent(&a->policy) ? CMD_AGENT_PIN_SOURCE_SPENT : CMD_AGENT_PIN_SOURCE_MAY_BE_TRIED;
-    const char *const arguments[] = {"agent", a->name, a->path, sessions, queue, timeout, pin_source, NULL};
+    const char *const arguments[] = {"agent", a->name,    a->path,         sessions, queue,
+                                     timeout, pin_source, sandbox_kind(a), NULL};
     const struct spawn_fd listen_fd = {.source = a->listen_fd, .target = CMD_AGENT_LISTEN_FD};
     struct spawn_options options = {.arguments = arguments, .fds = &listen_fd, .fd_count = 1};
     char *error = NULL;
@@ -342,6 +370,7 @@ static void start(struct agent_process *a)
     if (a->child != NULL) {
         uv_timer_start(&a->timer, on_timer, a->load_timeout_ms, 0);
         say_client(a);
+        say_grants(a);
         if (a->logged_out)
             say(a, TOKENS_AGENT_LOGOUT, "");
         return;
@@ -408,11 +437,14 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->sessions_max = module->sessions_max;
     a->queue_max = module->queue_max;
     a->sign_timeout_ms = module->sign_timeout_ms;
+    a->programs = module->insecure_programs;
+    a->sandbox_may_fail = options->sandbox_may_fail;
     a->pin_type = module->pin_type;
     a->pin_source = module->pin_source == NULL ? NULL : base_strdup(module->pin_source);
     a->listen_fd = options->listen_fd;
     a->socket_path = base_strdup(options->socket_path);
     a->client = geteuid();
+    a->grants_fd = options->grants_fd;
     a->pin = options->pin;
     a->load_timeout_ms = options->load_timeout_ms;
     if (options->before != NULL)
@@ -430,6 +462,7 @@ void agent_process_stop(struct agent_process *a)
     if (a->state == AGENT_STOPPING)
         return;
     a->state = AGENT_STOPPING;
+    a->grants_fd = -1;
     uv_timer_stop(&a->timer);
     listen_unix_remove(a->listen_fd, a->socket_path);
     close(a->listen_fd);
@@ -495,6 +528,12 @@ bool agent_process_give_socket(struct agent_process *a, uid_t client, const char
     return give_file(a->socket_path, client, reason);
 }
 
+void agent_process_grant(struct agent_process *a, int grants_fd)
+{
+    a->grants_fd = grants_fd;
+    say_grants(a);
+}
+
 const struct tokens_pin *agent_process_pin(const struct agent_process *a)
 {
     return a->pin;
@@ -513,8 +552,9 @@ bool agent_process_pin_is_from(const struct agent_process *a, const struct confi
 bool agent_process_is_for(const struct agent_process *a, const struct config_module *module)
 {
     if (strcmp(a->path, module->path) != 0 || a->sessions_max != module->sessions_max ||
-        a->queue_max != module->queue_max || a->sign_timeout_ms != module->sign_timeout_ms ||
-        !agent_process_pin_is_from(a, module) || a->environment_count != module->environment_count)
+        a->queue_max != module->queue_max || a->programs != module->insecure_programs ||
+        a->sign_timeout_ms != module->sign_timeout_ms || !agent_process_pin_is_from(a, module) ||
+        a->environment_count != module->environment_count)
         return false;
     for (size_t i = 0; i < a->environment_count; i++)
         if (strcmp(a->environment[i], module->environment[i]) != 0)

@@ -34,6 +34,8 @@ struct agent_process_options {
     /* The agent whose place it takes, when that has the same PIN: what is known of the PIN, and one that an
      * administrator gave, are taken over. NULL: a PIN nobody knows about yet. */
     const struct agent_process *before;
+    bool sandbox_may_fail;    /* insecure_no_seccomp */
+    int grants_fd;            /* see agent_process_grant(); -1: none yet */
     uint32_t load_timeout_ms; /* to load the module in; a process that takes longer is killed */
 };
 
@@ -53,6 +55,9 @@ const char *agent_process_socket_path(const struct agent_process *a);
 /* Let `client` (besides root and ourselves) connect: the agent is told, and the socket's file becomes that user's.
  * False, with a sentence in *reason (static, or strerror()'s), when what is at its path is not that file. */
 MUST_CHECK bool agent_process_give_socket(struct agent_process *a, uid_t client, const char **reason);
+/* What workers may ask it for from now on (tokens/grants.h): a sealed memory file, borrowed until the next call or the
+ * end. Told again to each process that takes over. */
+void agent_process_grant(struct agent_process *a, int grants_fd);
 /* The PIN as it was read from where the configuration says; NULL: none. Lent. */
 const struct tokens_pin *agent_process_pin(const struct agent_process *a);
 /* Whether `module` says the same as what it was made from. */

@@ -9,7 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* What a preparation that is still undecided made for one module. */
@@ -33,13 +35,15 @@ struct agents {
     struct candidate *candidates;
     size_t candidate_count;
     bool told_ready; /* that all candidates are */
+    int grants_fd;   /* a sealed memory file; -1: none yet */
 };
 
 struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const struct agents_events *events, void *owner)
 {
     struct agents *a = base_alloc(sizeof(*a));
 
-    *a = (struct agents){.loop = loop, .load_timeout_ms = load_timeout_ms, .events = events, .owner = owner};
+    *a = (struct agents){
+        .loop = loop, .load_timeout_ms = load_timeout_ms, .events = events, .owner = owner, .grants_fd = -1};
     return a;
 }
 
@@ -48,6 +52,8 @@ void agents_destroy(struct agents **a)
     if (*a == NULL)
         return;
     assert((*a)->alive == 0);
+    if ((*a)->grants_fd >= 0)
+        close((*a)->grants_fd);
     free((*a)->items);
     free((*a)->candidates);
     free(*a);
@@ -180,6 +186,18 @@ static enum tokens_pin_source source_of(enum config_pin_type type)
     return TOKENS_PIN_NONE;
 }
 
+void agents_take_environment(const struct config *config)
+{
+    const char **names = base_alloc((config->module_count + 1) * sizeof(*names));
+    size_t count = 0;
+
+    for (size_t i = 0; i < config->module_count; i++)
+        if (config->modules[i].pin_type == CONFIG_PIN_ENV)
+            names[count++] = config->modules[i].pin_source;
+    tokens_pin_take_environment(names, count);
+    free(names);
+}
+
 static struct tokens_pin *copy_pin(const struct agent_process *old, char **error)
 {
     const char *text = tokens_pin_text(agent_process_pin(old));
@@ -296,6 +314,8 @@ static bool start_candidate(struct agents *a, const struct config *config, const
         free(path);
         return false;
     }
+    options.grants_fd = a->grants_fd;
+    options.sandbox_may_fail = config->insecure_no_seccomp;
     if (old != NULL && same_pin(agent_process_pin(old), pin))
         options.before = old;
     candidate = candidate_add(a);
@@ -440,6 +460,38 @@ bool agents_logout(struct agents *a, const char *name, char **error)
     }
     agent_process_logout(agent);
     return true;
+}
+
+/* -1: there is no memory for it; those who ask are then refused, not let in. */
+static int grants_file(struct span text)
+{
+    int fd = memfd_create("yett-grants", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0)
+        return -1;
+    if (write(fd, text.data, text.size) == (ssize_t)text.size &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+void agents_grant(struct agents *a, struct span text)
+{
+    int before = a->grants_fd, fd = grants_file(text);
+
+    if (fd < 0) {
+        log_line(LOG_LEVEL_ERROR, "grants_failed", log_text("reason", strerror(errno)));
+        return;
+    }
+    a->grants_fd = fd;
+    for (size_t i = 0; i < a->count; i++)
+        agent_process_grant(a->items[i], fd);
+    for (size_t i = 0; i < a->candidate_count; i++)
+        if (a->candidates[i].agent != NULL)
+            agent_process_grant(a->candidates[i].agent, fd);
+    if (before >= 0)
+        close(before);
 }
 
 void agents_stop(struct agents *a)

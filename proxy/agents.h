@@ -39,6 +39,10 @@ void agents_destroy(struct agents **a); /* after on_empty, or when none was ever
 
 enum agents_prompt { AGENTS_PROMPT_NEVER, AGENTS_PROMPT_ON_TERMINAL };
 
+/* Takes the PINs that are in environment variables out of the environment: see tokens_pin_take_environment(). Before
+ * NSS starts, and before the first child. */
+void agents_take_environment(const struct config *config);
+
 /* Reads PINs, makes sockets, starts the agents that are new or whose section changed. False with findings; nothing has
  * changed then. A PIN that comes from a prompt is asked for only with AGENTS_PROMPT_ON_TERMINAL: at the start. */
 MUST_CHECK bool agents_prepare(struct agents *a, const struct config *config, enum agents_prompt prompt,
@@ -54,6 +58,9 @@ MUST_CHECK bool agents_login(struct agents *a, const char *name, struct tokens_p
 
 /* An administrator takes the PIN of the module called `name` back: see agent_process_logout(). Likewise. */
 MUST_CHECK bool agents_logout(struct agents *a, const char *name, char **error);
+
+/* What each worker may ask the agents for, from now on and of agents that start later: the text of tokens/grants.h. */
+void agents_grant(struct agents *a, struct span text);
 
 /* End all, in order; those that do not end in time are killed. */
 void agents_stop(struct agents *a);

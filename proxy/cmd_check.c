@@ -10,6 +10,7 @@
 #include "proxy/check_live.h"
 #include "proxy/command_line.h"
 #include "proxy/control_client.h"
+#include "proxy/control_roles.h"
 #include "proxy/drop.h"
 #include "proxy/findings.h"
 #include "proxy/intermediates.h"
@@ -329,11 +330,16 @@ static struct config *load(const char *path, struct config_findings *findings)
 {
     struct config_snapshot *snapshot = config_snapshot_read(path, findings);
     struct config *config = snapshot == NULL ? NULL : config_parse(snapshot, findings);
+    struct control_roles *roles;
     struct drop drop;
 
     config_snapshot_destroy(&snapshot);
     if (config != NULL && !drop_find(config, &drop, findings))
         drop.wanted = false; /* its finding is told with the others */
+    if (config != NULL) {
+        roles = control_roles_create(config, findings);
+        control_roles_destroy(&roles);
+    }
     return config;
 }
 
@@ -376,6 +382,7 @@ int cmd_check(int argc, char **argv)
     config = load(line.config_path, &findings);
     depth = (line.options & COMMAND_LIVE) != 0 ? CHECK_LIVE : CHECK_CONFIGURED;
     if (config != NULL) {
+        agents_take_environment(config);
         check_listen(config, &line, &findings);
         check_modules(config, depth, is_served, &findings);
         if (findings.count > 0 && names_tokens(config))

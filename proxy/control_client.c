@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "proxy/control_file.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -123,6 +124,22 @@ static int connect_to(const char *path)
     return -1;
 }
 
+/* A secret goes only to who cannot be somebody that has put a socket in yett's place. */
+static bool may_have_secret(const char *path, int fd)
+{
+    struct ucred server;
+    socklen_t size = sizeof(server);
+    char *error = NULL;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &server, &size) == 0 &&
+        control_folder_is_safe(path, server.uid, &error))
+        return true;
+    fprintf(stderr, "yett: nothing secret is sent to %s: %s\n", path,
+            error == NULL ? "it cannot be seen who answers there" : error);
+    free(error);
+    return false;
+}
+
 static bool send_line(int fd, const char *text)
 {
     char *line = base_printf("%s\n", text);
@@ -136,13 +153,13 @@ static bool send_line(int fd, const char *text)
 }
 
 /* `secret` may be NULL. */
-static bool send_request(int fd, const json_t *request, const char *secret)
+static void send_request(int fd, const json_t *request, const char *secret)
 {
     char *text = json_dumps(request, JSON_COMPACT);
-    bool sent = text != NULL && send_line(fd, text) && (secret == NULL || send_line(fd, secret));
 
+    if (text != NULL && send_line(fd, text) && secret != NULL)
+        (void)send_line(fd, secret);
     free(text);
-    return sent;
 }
 
 /* All up to the newline, or to the end. */
@@ -195,10 +212,16 @@ static json_t *ask(const struct command_line *c, json_t *request, const char *se
     json_t *reply = NULL;
     int fd = connect_to(path);
 
+    if (fd >= 0 && secret != NULL && !may_have_secret(path, fd)) {
+        close(fd);
+        fd = -1;
+    }
     if (fd >= 0) {
         int process = wait == CONTROL_THE_END ? peer_process(fd) : -1;
 
-        reply = send_request(fd, request, secret) ? receive_line(fd) : NULL;
+        /* Who may nothing is told so before having asked: then the request is not taken, but the answer is there. */
+        send_request(fd, request, secret);
+        reply = receive_line(fd);
         if (reply == NULL) {
             fprintf(stderr, "yett: the yett at %s did not answer; it may be stopping, or run as another user\n", path);
         } else if (!json_is_true(json_object_get(reply, "ok"))) {

@@ -1,6 +1,7 @@
 /* see proxy/control_server.h */
 #include "proxy/control_server.h"
 
+#include "proxy/control_file.h"
 #include "proxy/listen_sockets.h"
 #include "proxy/log.h"
 #include "proxy/supervisor.h"
@@ -9,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 struct control_client {
     struct control_server *server;
+    struct control_peer peer;
     uv_pipe_t pipe;
     uv_write_t write;
     char *reply;        /* being written */
@@ -25,6 +26,7 @@ struct control_client {
 
 struct control_server {
     struct supervisor *supervisor;
+    struct control_roles *roles; /* NULL: root and ourselves alone */
     char *path;
     int fd; /* the listening socket; the pipe's, for as long as that is open */
     uv_pipe_t pipe;
@@ -127,45 +129,128 @@ static void on_gathered(void *data, const json_t *result)
     answer(data, reply);
 }
 
-static void do_command(struct control_client *c, const char *command, const json_t *request)
+/* --- commands --- */
+
+static void do_status(struct control_client *c, const json_t *request)
 {
-    struct supervisor *s = c->server->supervisor;
-
-    if (strcmp(command, "status") == 0) {
-        answer(c, json_pack("{s:b, s:o}", "ok", true, "status", supervisor_status(s)));
-    } else if (strcmp(command, "connections") == 0) {
-        supervisor_connections(s, on_gathered, c);
-    } else if (strcmp(command, "reload") == 0) {
-        supervisor_reload(s, on_reloaded, c);
-    } else if (strcmp(command, "drain") == 0) {
-        supervisor_drain(s);
-        answer(c, json_pack("{s:b}", "ok", true));
-    } else if (strcmp(command, "login") == 0) {
-        const char *module = json_string_value(json_object_get(request, "module"));
-
-        c->login_module = base_strdup(module == NULL ? "" : module);
-        c->busy = false;
-        take_requests(c);
-    } else if (strcmp(command, "logout") == 0) {
-        const char *module = json_string_value(json_object_get(request, "module"));
-        char *error = NULL;
-
-        if (supervisor_logout(s, module == NULL ? "" : module, &error))
-            answer(c, json_pack("{s:b}", "ok", true));
-        else
-            answer_error(c, error);
-        free(error);
-    } else if (strcmp(command, "stop") == 0) {
-        bool now = json_is_true(json_object_get(request, "now"));
-
-        answer(c, json_pack("{s:b}", "ok", true));
-        supervisor_stop(s, now ? SUPERVISOR_STOP_NOW : SUPERVISOR_STOP_GRACEFULLY);
-    } else {
-        answer_error(c, "unknown command");
-    }
+    (void)request;
+    answer(c, json_pack("{s:b, s:o}", "ok", true, "status", supervisor_status(c->server->supervisor)));
 }
 
-static void do_login(struct control_client *c, const char *pin, size_t size)
+static void do_connections(struct control_client *c, const json_t *request)
+{
+    (void)request;
+    supervisor_connections(c->server->supervisor, on_gathered, c);
+}
+
+static void do_reload(struct control_client *c, const json_t *request)
+{
+    (void)request;
+    supervisor_reload(c->server->supervisor, on_reloaded, c);
+}
+
+static void do_drain(struct control_client *c, const json_t *request)
+{
+    (void)request;
+    supervisor_drain(c->server->supervisor);
+    answer(c, json_pack("{s:b}", "ok", true));
+}
+
+static const char *module_of(const json_t *request)
+{
+    const char *module = json_string_value(json_object_get(request, "module"));
+
+    return module == NULL ? "" : module;
+}
+
+static void do_login(struct control_client *c, const json_t *request)
+{
+    c->login_module = base_strdup(module_of(request));
+    c->busy = false;
+    take_requests(c);
+}
+
+static void do_logout(struct control_client *c, const json_t *request)
+{
+    char *error = NULL;
+
+    if (supervisor_logout(c->server->supervisor, module_of(request), &error))
+        answer(c, json_pack("{s:b}", "ok", true));
+    else
+        answer_error(c, error);
+    free(error);
+}
+
+static void do_stop(struct control_client *c, const json_t *request)
+{
+    bool now = json_is_true(json_object_get(request, "now"));
+
+    answer(c, json_pack("{s:b}", "ok", true));
+    supervisor_stop(c->server->supervisor, now ? SUPERVISOR_STOP_NOW : SUPERVISOR_STOP_GRACEFULLY);
+}
+
+static const struct command {
+    const char *name;
+    enum control_role role; /* that it takes */
+    void (*run)(struct control_client *c, const json_t *request);
+} commands[] = {
+    {"status", CONTROL_ROLE_LOOK, do_status},    {"connections", CONTROL_ROLE_LOOK, do_connections},
+    {"reload", CONTROL_ROLE_OPERATE, do_reload}, {"drain", CONTROL_ROLE_OPERATE, do_drain},
+    {"login", CONTROL_ROLE_OPERATE, do_login},   {"logout", CONTROL_ROLE_OPERATE, do_logout},
+    {"stop", CONTROL_ROLE_ADMINISTER, do_stop},
+};
+
+/* What to say to a peer who may not; owned by the caller. */
+static char *refusal_text(const struct control_peer *peer, const char *command, enum control_role role)
+{
+    const char *name = control_role_name(role);
+
+    if (peer->kin == KIN_DESCENDANT)
+        return base_printf("yett: process %d was started by yett itself, and such a process may not ask for anything",
+                           (int)peer->process.pid);
+    if (peer->kin == KIN_UNKNOWN)
+        return base_printf(
+            "yett: it cannot be seen that process %d was not started by yett itself, so it may not ask for "
+            "anything: ask as root, or from a process that does not hide",
+            (int)peer->process.pid);
+    return base_printf("yett: user %ju may not %s: that takes the role %s, which root, the user that yett runs as, and "
+                       "those named by \"%s = ...\" in [control] have",
+                       (uintmax_t)peer->process.uid, command, name, name);
+}
+
+/* Peers cause these lines: they are bounded for each user. */
+static void log_refusal(const struct control_peer *peer, const char *command, const char *reason)
+{
+    const struct log_field fields[] = {log_number("uid", (int64_t)peer->process.uid),
+                                       log_number("pid", (int64_t)peer->process.pid),
+                                       log_text("command", command),
+                                       log_text("reason", reason),
+                                       {.key = NULL}};
+
+    log_write_of(LOG_LEVEL_WARNING, span_of(&peer->process.uid, sizeof(peer->process.uid)), "control_refused", fields);
+}
+
+static void do_command(struct control_client *c, const char *name, const json_t *request)
+{
+    char *refusal;
+
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        if (strcmp(commands[i].name, name) != 0)
+            continue;
+        if (c->peer.role >= commands[i].role) {
+            commands[i].run(c, request);
+            return;
+        }
+        refusal = refusal_text(&c->peer, name, commands[i].role);
+        log_refusal(&c->peer, name, refusal);
+        answer_error(c, refusal);
+        free(refusal);
+        return;
+    }
+    answer_error(c, "unknown command");
+}
+
+static void do_pin(struct control_client *c, const char *pin, size_t size)
 {
     char *error = NULL;
 
@@ -214,7 +299,7 @@ static void take_requests(struct control_client *c)
     memmove(c->line, end + 1, c->size);
     base_wipe(c->line + c->size, size + 1);
     if (c->login_module != NULL)
-        do_login(c, line, size);
+        do_pin(c, line, size);
     else
         do_request(c, line, size);
     base_wipe(line, size);
@@ -222,48 +307,72 @@ static void take_requests(struct control_client *c)
 
 /* --- the server --- */
 
-static bool is_allowed(const uv_pipe_t *pipe)
+/* How many places are taken by those who are not administrators. */
+static size_t guest_count(const struct control_server *server)
 {
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
-    uv_os_fd_t fd;
+    size_t count = 0;
 
-    return uv_fileno((const uv_handle_t *)pipe, &fd) == 0 &&
-           getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++)
+        count += server->clients[i] != NULL && server->clients[i]->peer.role != CONTROL_ROLE_ADMINISTER;
+    return count;
+}
+
+/* A place for the peer, or CONTROL_CLIENTS_MAX. Some are kept for administrators. */
+static size_t free_place(const struct control_server *server, const struct control_peer *peer)
+{
+    size_t place = 0;
+
+    if (peer->role != CONTROL_ROLE_ADMINISTER && guest_count(server) >= CONTROL_GUESTS_MAX)
+        return CONTROL_CLIENTS_MAX;
+    while (place < CONTROL_CLIENTS_MAX && server->clients[place] != NULL)
+        place++;
+    return place;
+}
+
+/* Who may nothing is told so at once, whatever they would ask, and holds no place. */
+static void turn_away(const struct control_peer *peer, int fd)
+{
+    char *refusal = refusal_text(peer, "ask for anything here", CONTROL_ROLE_LOOK);
+    json_t *reply = json_pack("{s:b, s:s}", "ok", false, "error", refusal);
+    char *text = json_dumps(reply, JSON_COMPACT);
+    char *line = text == NULL ? NULL : base_printf("%s\n", text);
+
+    if (line != NULL)
+        (void)!send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
+    log_refusal(peer, "", refusal);
+    free(line);
+    free(text);
+    json_decref(reply);
+    free(refusal);
 }
 
 static void on_connection(uv_stream_t *stream, int status)
 {
     struct control_server *server = stream->data;
     struct control_client *c;
-    size_t free_place = 0;
+    uv_os_fd_t fd;
+    size_t place;
 
     if (status != 0)
         return;
-    while (free_place < CONTROL_CLIENTS_MAX && server->clients[free_place] != NULL)
-        free_place++;
     c = base_alloc(sizeof(*c));
     c->server = server;
     uv_pipe_init(stream->loop, &c->pipe, 0);
     c->pipe.data = c;
-    if (uv_accept(stream, (uv_stream_t *)&c->pipe) != 0 || free_place == CONTROL_CLIENTS_MAX || !is_allowed(&c->pipe)) {
+    if (uv_accept(stream, (uv_stream_t *)&c->pipe) != 0 || uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0) {
         uv_close((uv_handle_t *)&c->pipe, on_client_closed);
         return;
     }
-    server->clients[free_place] = c;
-    take_requests(c);
-}
-
-static void make_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder;
-
-    if (slash == NULL || slash == path)
+    c->peer = control_peer_of(server->roles, fd);
+    place = free_place(server, &c->peer);
+    if (c->peer.role == CONTROL_ROLE_NONE)
+        turn_away(&c->peer, fd);
+    if (c->peer.role == CONTROL_ROLE_NONE || place == CONTROL_CLIENTS_MAX) {
+        uv_close((uv_handle_t *)&c->pipe, on_client_closed);
         return;
-    folder = base_strndup(path, (size_t)(slash - path));
-    (void)mkdir(folder, 0755); /* what is wrong with it, listen_unix() says */
-    free(folder);
+    }
+    server->clients[place] = c;
+    take_requests(c);
 }
 
 struct control_server *control_server_start(uv_loop_t *loop, const char *path, struct supervisor *s, char **error)
@@ -271,8 +380,7 @@ struct control_server *control_server_start(uv_loop_t *loop, const char *path, s
     struct control_server *server;
     int fd, result;
 
-    make_folder(path);
-    fd = listen_unix(path, 0600, error);
+    fd = control_folder_prepare(path, error) ? listen_unix(path, 0600, error) : -1;
     if (fd < 0) {
         char *longer = base_printf("the control socket: %s", *error);
 
@@ -294,10 +402,29 @@ struct control_server *control_server_start(uv_loop_t *loop, const char *path, s
     return server;
 }
 
+void control_server_set_roles(struct control_server *server, struct control_roles *roles)
+{
+    char *error = NULL;
+
+    control_roles_destroy(&server->roles);
+    server->roles = roles;
+    if (!control_file_open_to(server->path, roles, &error))
+        log_line(LOG_LEVEL_ERROR, "control_mode_failed", log_text("reason", error));
+    free(error);
+    for (size_t i = 0; i < CONTROL_CLIENTS_MAX; i++) {
+        struct control_client *c = server->clients[i];
+        uv_os_fd_t fd;
+
+        if (c != NULL && uv_fileno((const uv_handle_t *)&c->pipe, &fd) == 0)
+            c->peer = control_peer_of(roles, fd);
+    }
+}
+
 static void on_server_closed(uv_handle_t *handle)
 {
     struct control_server *server = handle->data;
 
+    control_roles_destroy(&server->roles);
     free(server->path);
     free(server);
 }

@@ -1,7 +1,8 @@
 /* proxy/control_server.h: the control socket: where `yett status` and its siblings talk to a running yett.
  *
- * A Unix stream socket, mode 0600; besides, a peer that is neither root nor of our own user is turned away. One JSON
- * object a line, each way; a client's requests are answered in order:
+ * A Unix stream socket, of mode 0600 unless [control] names others; who may ask for what is decided for each peer by
+ * proxy/control_roles.h, and those without any role are told so and turned away. One JSON object a line, each way; a
+ * client's requests are answered in order:
  *
  *   {"command": "status"}              {"ok": true, "status": {...}}
  *   {"command": "connections"}         {"ok": true, "connections": [...], "left_out": 0, "complete": true}
@@ -23,7 +24,8 @@
 struct supervisor;
 struct control_server;
 
-enum { CONTROL_CLIENTS_MAX = 32, CONTROL_REQUEST_MAX = 4096 /* bytes of a line */ };
+/* CONTROL_GUESTS_MAX: of the clients, those who are not administrators. */
+enum { CONTROL_CLIENTS_MAX = 32, CONTROL_GUESTS_MAX = 24, CONTROL_REQUEST_MAX = 4096 /* bytes of a line */ };
 
 /* The folder of `path` is made (0755) when it is missing. NULL with a sentence in *error: also when another yett
  * answers there. `s` is borrowed. */
@@ -31,6 +33,10 @@ struct control_server *control_server_start(uv_loop_t *loop, const char *path, s
 /* NULL-safe. Closes all clients and removes the socket; memory goes when the loop has run once more. No request may be
  * under way any more. */
 void control_server_stop(struct control_server **server);
+
+/* From now on (takes; NULL: root and our own user alone), also for those who are connected. */
+struct control_roles;
+void control_server_set_roles(struct control_server *server, struct control_roles *roles);
 
 const char *control_server_path(const struct control_server *server);
 

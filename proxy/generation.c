@@ -122,6 +122,7 @@ static bool start_worker(struct slot *slot, char **error)
     if (intermediates_fd(g->shared->intermediates) >= 0)
         give_file(slot->worker, WORKER_INTERMEDIATES, intermediates_fd(g->shared->intermediates));
     give_listeners(g, slot->worker);
+    g->events->on_worker_started(g->owner, g, slot->worker);
     worker_process_begin(slot->worker);
     return true;
 }

@@ -23,6 +23,8 @@ struct generation;
 
 struct generation_events {
     void (*on_ready)(void *owner, struct generation *g);
+    /* A worker has been started, and does nothing before this returns. Also from within generation_start(). */
+    void (*on_worker_started)(void *owner, const struct generation *g, const struct worker_process *w);
     /* It is STOPPING already. `why` may have several lines, one finding each. */
     void (*on_failed)(void *owner, struct generation *g, const char *why);
     void (*on_connection)(void *owner, struct generation *g, struct worker_process *w, const char *json);

@@ -3,6 +3,7 @@
 
 #include "proxy/leg.h"
 #include "proxy/limits.h"
+#include "proxy/local_addresses.h"
 #include "proxy/log.h"
 #include "proxy/session.h"
 #include <malloc.h>
@@ -142,6 +143,7 @@ void plane_start(struct plane *p)
     uv_unref((uv_handle_t *)&p->turns_round);
     p->resolver = resolver_create(p->loop, p->services->count);
     p->peers = peer_count_create();
+    p->local_addresses = local_addresses_open();
     wheel_init(&p->wheel, uv_now(p->loop));
     uv_timer_init(p->loop, &p->wheel_timer);
     p->wheel_timer.data = p;
@@ -163,6 +165,7 @@ void plane_stop(struct plane *p)
     uv_close((uv_handle_t *)&p->turns_round, NULL);
     resolver_destroy(&p->resolver);
     peer_count_destroy(&p->peers);
+    local_addresses_close(&p->local_addresses);
     uv_close((uv_handle_t *)&p->wheel_timer, NULL);
     uv_close((uv_handle_t *)&p->turn_idle, NULL);
     base_wipe(p->read_block, LIMIT_READ_BLOCK);

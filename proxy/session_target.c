@@ -41,7 +41,8 @@ static bool address_is_allowed(void *context, const struct sockaddr *address)
     const struct session *s = context;
 
     return access_address_allowed(s->service->config, s->asked.host, address) &&
-           !access_is_own_listener(s->plane->own_listeners, s->plane->own_listener_count, address);
+           !access_is_own_listener(s->plane->own_listeners, s->plane->own_listener_count, s->plane->local_addresses,
+                                   address);
 }
 
 /* The target that answered, for its certificate's name and for logs. */

@@ -13,6 +13,7 @@
 enum { CHILD_HANDLES = 2, LAST_READS_MAX = 256 /* more than a socket holds messages */ };
 
 struct child {
+    struct child *next; /* of those not reaped */
     uv_process_t process;
     uv_poll_t control;
     int control_fd; /* -1: hung up */
@@ -21,6 +22,9 @@ struct child {
     const struct child_events *events;
     void *owner;
 };
+
+/* All of this process, since its children are the process's: whoever reaps others must know these. */
+static struct child *alive;
 
 /* What a service manager addresses to the process it started. */
 static const char *const own_variables[] = {"NOTIFY_SOCKET", "WATCHDOG_PID",   "WATCHDOG_USEC",        "LISTEN_PID",
@@ -122,10 +126,22 @@ static void hear_last_words(struct child *child)
     }
 }
 
+static void forget_alive(struct child *child)
+{
+    struct child **link = &alive;
+
+    while (*link != child) {
+        assert(*link != NULL);
+        link = &(*link)->next;
+    }
+    *link = child->next;
+}
+
 static void on_exit_reaped(uv_process_t *process, int64_t status, int signal_number)
 {
     struct child *child = process->data;
 
+    forget_alive(child);
     hear_last_words(child);
     child_hang_up(child);
     child->events->on_exit(child->owner, child, status, signal_number);
@@ -209,12 +225,22 @@ struct child *child_spawn(uv_loop_t *loop, const struct spawn_options *options, 
         uv_close((uv_handle_t *)&child->process, on_closed);
         return NULL;
     }
+    child->next = alive;
+    alive = child;
     result = uv_poll_init(loop, &child->control, child->control_fd);
     if (result == 0)
         result = uv_poll_start(&child->control, UV_READABLE, on_control);
     if (result != 0)
         base_abort("cannot watch a socket pair: %s", uv_strerror(result));
     return child;
+}
+
+bool child_is_alive(int pid)
+{
+    for (const struct child *child = alive; child != NULL; child = child->next)
+        if (child_pid(child) == pid)
+            return true;
+    return false;
 }
 
 int child_control_fd(const struct child *child)

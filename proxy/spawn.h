@@ -60,6 +60,9 @@ void child_kill(struct child *child, int signal_number);
 char **spawn_environment_create(char *const *inherited, const char *const *added, size_t added_count);
 void spawn_environment_destroy(char ***environment);
 
+/* Whether `pid` is a child of child_spawn() that has not been reaped yet. */
+bool child_is_alive(int pid);
+
 /* Keep the lowest descriptors occupied, so that nothing opened later gets a number that means something in a child.
  * First thing in a process that spawns. */
 void spawn_reserve_low_fds(void);

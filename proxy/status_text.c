@@ -71,11 +71,11 @@ static void print_workers(const json_t *workers, FILE *out)
     size_t i;
     json_t *w;
 
-    fprintf(out, "\n%-7s %8s %11s %-9s %s\n", "WORKER", "PID", "GENERATION", "STATE", "FOR");
+    fprintf(out, "\n%-7s %8s %11s %-9s %-14s %s\n", "WORKER", "PID", "GENERATION", "STATE", "FOR", "HELD BY");
     json_array_foreach(workers, i, w)
-        fprintf(out, "%-7" PRIu64 " %8" PRIu64 " %11" PRIu64 " %-9s %s\n", number_of(w, "slot"), number_of(w, "pid"),
-                number_of(w, "generation"), text_of(w, "state"),
-                status_text_duration(number_of(w, "uptime_seconds"), duration));
+        fprintf(out, "%-7" PRIu64 " %8" PRIu64 " %11" PRIu64 " %-9s %-14s %s\n", number_of(w, "slot"),
+                number_of(w, "pid"), number_of(w, "generation"), text_of(w, "state"),
+                status_text_duration(number_of(w, "uptime_seconds"), duration), text_of(w, "sandbox"));
 }
 
 static void print_services(const json_t *services, FILE *out)

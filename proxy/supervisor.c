@@ -4,6 +4,8 @@
 #include "proxy/harmless_signals.h"
 #include "proxy/limits.h"
 #include "proxy/log.h"
+#include "proxy/sandbox.h"
+#include "proxy/spawn.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@ static void close_everything(struct supervisor *s)
 {
     for (size_t i = 0; i < ARRAY_LEN(s->signals); i++)
         uv_close((uv_handle_t *)&s->signals[i], NULL);
+    uv_close((uv_handle_t *)&s->child_ended, NULL);
+    uv_close((uv_handle_t *)&s->reap_timer, NULL);
     uv_close((uv_handle_t *)&s->gather_timer, NULL);
     notify_stop(&s->notify);
     control_server_stop(&s->control);
@@ -131,6 +135,44 @@ static void signals_start(struct supervisor *s)
         uv_signal_start(&s->signals[i], on_signal, signal_numbers[i]);
 }
 
+/* --- orphans ---
+ *
+ * What a module has started stays below this process when the agent ends, so that it can be told from an
+ * administrator's program (proxy/control_roles.h); and somebody has to reap it. libuv reaps the children it has
+ * started, on the same signal: it goes first, and what is left a moment later is not its own. */
+
+enum { REAP_AFTER_MS = 20 };
+
+static bool is_child_of_ours(void *ctx, pid_t pid)
+{
+    (void)ctx;
+    return child_is_alive(pid);
+}
+
+static void on_reap(uv_timer_t *timer)
+{
+    (void)timer;
+    while (kin_reap_orphan(is_child_of_ours, NULL))
+        ;
+}
+
+static void on_child_ended(uv_signal_t *handle, int number)
+{
+    struct supervisor *s = handle->data;
+
+    (void)number;
+    uv_timer_start(&s->reap_timer, on_reap, REAP_AFTER_MS, 0);
+}
+
+static void orphans_init(struct supervisor *s)
+{
+    (void)kin_adopt_orphans(); /* every Linux since 3.4 can */
+    uv_timer_init(&s->loop, &s->reap_timer);
+    uv_signal_init(&s->loop, &s->child_ended);
+    s->child_ended.data = s;
+    uv_signal_start(&s->child_ended, on_child_ended, SIGCHLD);
+}
+
 /* --- the start --- */
 
 static void on_started(void *data, bool good, const char *report)
@@ -144,10 +186,27 @@ static void on_started(void *data, bool good, const char *report)
     supervisor_stop(s, SUPERVISOR_STOP_NOW);
 }
 
+/* A look at the configuration ahead of its time, for the one thing that cannot wait. What is wrong with it is told when
+ * it is read in earnest; it then fails to start. */
+static void take_environment(const char *config_path)
+{
+    struct config_findings findings = {0};
+    struct config_snapshot *snapshot = config_snapshot_read(config_path, &findings);
+    struct config *config = snapshot == NULL ? NULL : config_parse(snapshot, &findings);
+
+    if (config != NULL)
+        agents_take_environment(config);
+    config_destroy(&config);
+    config_snapshot_destroy(&snapshot);
+    config_findings_clear(&findings);
+}
+
 /* What does not depend on the configuration. */
 static bool prepare(struct supervisor *s)
 {
     char *error = NULL;
+
+    take_environment(s->config_path);
 
     spawn_reserve_low_fds();
     s->sockets = listen_sockets_create();
@@ -156,6 +215,7 @@ static bool prepare(struct supervisor *s)
     uv_timer_init(&s->loop, &s->gather_timer);
     s->gather_timer.data = s;
     signals_init(s);
+    orphans_init(s);
     notify_start(&s->notify, &s->loop);
     s->session_cache = session_cache_create(&s->loop, &error);
     if (s->session_cache == NULL) {
@@ -176,6 +236,7 @@ int supervisor_run(const char *config_path)
     struct supervisor s = {.config_path = config_path, .started_ms = base_now_ms()};
     int status;
 
+    (void)sandbox_hide(); /* it keeps PINs, and the key of session tickets */
     uv_loop_init(&s.loop);
     if (prepare(&s)) {
         supervisor_reload(&s, on_started, &s);
@@ -189,8 +250,10 @@ int supervisor_run(const char *config_path)
     agents_destroy(&s.agents);
     listen_sockets_destroy(&s.sockets);
     intermediates_destroy(&s.intermediates);
+    control_roles_destroy(&s.next_roles);
     totals_clear(&s.totals);
     free(s.gather_from);
+    sandbox_allow_inspection();
     status = uv_loop_close(&s.loop);
     if (status != 0)
         log_line(LOG_LEVEL_ERROR, "loop_not_empty", log_text("reason", uv_strerror(status)));

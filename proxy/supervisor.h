@@ -8,7 +8,8 @@
  * all of them are ready are the old ones told to drain. Whatever fails before that changes nothing. A reload asked for
  * while one is under way is done after it, once, for all who asked.
  *
- * yett runs as the user it was started as; it takes no privileges and drops none. Threads: the loop's. */
+ * yett runs as the user it was started as; it takes no privileges and drops none. It keeps
+ * secrets, so no other process of that user may look into it, and it leaves no core file. Threads: the loop's. */
 #ifndef YETT_PROXY_SUPERVISOR_H
 #define YETT_PROXY_SUPERVISOR_H
 

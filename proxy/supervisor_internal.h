@@ -2,12 +2,14 @@
  *
  *   supervisor.c         start, signals, stop
  *   supervisor_reload.c  from a file to a running generation
+ *   supervisor_grants.c  which worker may ask the token agents for what
  *   supervisor_status.c  what it shows: status and connections */
 #ifndef YETT_PROXY_SUPERVISOR_INTERNAL_H
 #define YETT_PROXY_SUPERVISOR_INTERNAL_H
 
 #include "proxy/admin.h"
 #include "proxy/agents.h"
+#include "proxy/control_roles.h"
 #include "proxy/control_server.h"
 #include "proxy/generation.h"
 #include "proxy/notify.h"
@@ -42,6 +44,8 @@ struct supervisor {
     uint64_t started_ms;
 
     uv_signal_t signals[3];
+    uv_signal_t child_ended;
+    uv_timer_t reap_timer;
     struct notify notify;
     struct session_cache *session_cache;
     struct listen_sockets *sockets;
@@ -66,6 +70,7 @@ struct supervisor {
     int prepared_fd;         /* its snapshot */
     struct generation *next;
     struct admin *next_admin;
+    struct control_roles *next_roles;
     struct reload_waiter *waiters, *waiters_later;
     uint64_t reloads, reloads_failed;
 
@@ -90,6 +95,10 @@ bool supervisor_reload_has_begun(const struct supervisor *s); /* the file has be
 void supervisor_reload_cancel(struct supervisor *s); /* stopping: nobody waits any longer */
 /* The configuration that is in force, or NULL. */
 const struct config *supervisor_config(const struct supervisor *s);
+
+/* supervisor_grants.c: tell the agents what the workers may ask for; `starting` is one that may not be on the list yet.
+ */
+void supervisor_grant(struct supervisor *s, const struct generation *starting);
 
 /* supervisor_status.c */
 void supervisor_gather_item(struct supervisor *s, struct generation *g, struct worker_process *w, const char *json);

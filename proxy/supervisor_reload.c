@@ -100,12 +100,16 @@ static int snapshot_keep(const struct supervisor *s, const struct config_snapsho
 }
 
 /* What is made once for the life of the process, and what the process is. */
-static bool fixed_settings(const struct supervisor *s, const struct config *config, struct config_findings *findings)
+static bool fixed_settings(struct supervisor *s, const struct config *config, struct config_findings *findings)
 {
     struct config_place place = {.file = s->config_path};
     struct drop drop;
 
     if (!drop_find(config, &drop, findings) || !drop_is_possible(config, &drop, findings))
+        return false;
+    control_roles_destroy(&s->next_roles);
+    s->next_roles = control_roles_create(config, findings);
+    if (s->next_roles == NULL)
         return false;
     if (s->control == NULL || strcmp(control_server_path(s->control), config->control) == 0)
         return true;
@@ -152,6 +156,7 @@ static bool open_admin(struct supervisor *s, const struct config *config, struct
 static void abandon(struct supervisor *s)
 {
     admin_stop(&s->next_admin);
+    control_roles_destroy(&s->next_roles);
     agents_abandon(s->agents);
     listen_sockets_abandon(s->sockets);
 }
@@ -195,6 +200,8 @@ static void commit(struct supervisor *s, struct generation *g)
         s->admin = s->next_admin;
         s->next_admin = NULL;
     }
+    control_server_set_roles(s->control, s->next_roles);
+    s->next_roles = NULL;
     totals_keep(&s->totals, config);
     for (size_t i = s->generation_count; i-- > 0;)
         if (s->generations[i] != g)
@@ -249,6 +256,12 @@ static void on_connections_end(void *owner, struct worker_process *w)
     supervisor_gather_end(owner, w);
 }
 
+static void on_worker_started(void *owner, const struct generation *g, const struct worker_process *w)
+{
+    (void)w;
+    supervisor_grant(owner, g);
+}
+
 static void on_worker_gone(void *owner, struct generation *g, const struct worker_process *w)
 {
     struct supervisor *s = owner;
@@ -280,6 +293,7 @@ static void on_ended(void *owner, struct generation *g)
 
 const struct generation_events supervisor_generation_events = {.on_ready = on_ready,
                                                                .on_failed = on_failed,
+                                                               .on_worker_started = on_worker_started,
                                                                .on_connection = on_connection,
                                                                .on_intermediate = on_intermediate,
                                                                .on_connections_end = on_connections_end,

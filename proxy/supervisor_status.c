@@ -57,6 +57,8 @@ static json_t *workers_status(const struct supervisor *s)
             item = json_pack("{s:i, s:i, s:i, s:s}", "slot", (int)k, "pid", worker_process_pid(w), "generation",
                              (int)generation_number(g), "state", worker_state_name(worker_process_state(w)));
             json_object_set_new(item, "uptime_seconds", integer(seconds_since(worker_process_started_ms(w))));
+            if (worker_process_sandbox(w) != NULL)
+                json_object_set_new(item, "sandbox", json_string(worker_process_sandbox(w)));
             json_array_append_new(list, item);
         }
     }

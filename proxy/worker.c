@@ -13,13 +13,13 @@
 #include "proxy/log.h"
 #include "proxy/plane.h"
 #include "proxy/sandbox.h"
+#include "proxy/sandbox_ports.h"
 #include "proxy/session.h"
 #include "proxy/thread_priority.h"
 #include "proxy/worker_news.h"
 #include "proxy/worker_protocol.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +48,7 @@ struct worker {
     size_t listener_count;
     struct sockaddr_storage *own_addresses;
     struct drop drop;
+    struct sandbox_state sandbox;
     int config_fd, counters_fd, intermediates_fd;
     struct worker_news news;
     uint8_t *ticket_key; /* wiped once NSS has it */
@@ -346,23 +347,44 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* Who has given root up is in the sandbox with fewer rights; who could not must not go on. */
-static bool enter_sandbox(const struct worker *w, char **error)
+/* Who has given root up is in the sandbox with fewer rights; who could not must not go on. Nor may a worker that no
+ * filter holds, unless the configuration takes the risk. */
+static bool enter_sandbox(struct worker *w, char **error)
 {
-    char *control = base_strdup(w->config->control);
-    const char *const readable[] = {dirname(control), NULL};
-    struct sandbox_state state;
+    static const char *const readable[] = {NULL};
+    struct sandbox_ports ports = sandbox_ports_of(w->config);
+    struct sandbox_options options = {
+        .readable = readable, .ports = ports.any ? NULL : ports.items, .port_count = ports.count};
+    char *description;
 
     if (!drop_for_good(&w->drop, error)) {
-        free(control);
+        sandbox_ports_clear(&ports);
         return false;
     }
-    state = sandbox_enter(readable);
-    log_line(LOG_LEVEL_INFO, "sandbox", log_number("uid", geteuid()),
-             log_text("no_new_privileges", state.no_new_privileges ? "yes" : "no"),
-             log_text("no_dumps", state.no_dumps ? "yes" : "no"), log_number("landlock_abi", state.landlock_abi));
-    free(control);
-    return true;
+    sandbox_enter(&options, &w->sandbox);
+    sandbox_ports_clear(&ports);
+    description = sandbox_describe(&w->sandbox);
+    log_line(w->sandbox.seccomp ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "sandbox", log_number("uid", geteuid()),
+             log_text("no_new_privileges", w->sandbox.no_new_privileges ? "yes" : "no"),
+             log_text("no_dumps", w->sandbox.no_dumps ? "yes" : "no"),
+             log_text("seccomp", w->sandbox.seccomp ? "yes" : "no"),
+             log_number("landlock_abi", w->sandbox.landlock_abi), log_text("holds", description));
+    free(description);
+    if (w->sandbox.seccomp || w->config->insecure_no_seccomp)
+        return true;
+    *error = base_strdup("this kernel takes no seccomp filter, so a worker could do all that its user may: run on one "
+                         "that does, or accept it with \"insecure_no_seccomp = yes\" in [yett]");
+    return false;
+}
+
+/* With what holds it: for yett status. */
+static bool say_ready(const struct worker *w)
+{
+    char *description = sandbox_describe(&w->sandbox);
+    bool said = say(WORKER_READY, description);
+
+    free(description);
+    return said;
 }
 
 static bool load_config(struct worker *w, struct config_findings *findings)
@@ -511,7 +533,7 @@ static void run_loop(struct worker *w, char **error)
     w->control.data = w;
     if (open_listeners(w, error) && enter_sandbox(w, error)) {
         watch_control(w);
-        if (!say(WORKER_READY, ""))
+        if (!say_ready(w))
             log_line(LOG_LEVEL_ERROR, "supervisor_lost", log_text("reason", strerror(errno)));
     } else {
         w->draining = true;
@@ -565,6 +587,7 @@ int worker_main(void)
     signal(SIGHUP, SIG_IGN); /* a terminal's signals are for the supervisor */
     signal(SIGINT, SIG_IGN);
     (void)fcntl(WORKER_CONTROL_FD, F_SETFD, FD_CLOEXEC);
+    w.sandbox = sandbox_begin();
     if (!receive_until_start(&w, &error)) {
         if (error != NULL)
             return fail(&w, error);

@@ -24,6 +24,7 @@ struct worker_process {
     uint32_t slot;
     uint32_t generation;
     uint64_t started_ms;
+    char *sandbox; /* as it has described it; NULL: not yet */
     struct counters *counters;
     struct waiting *waiting, **waiting_end;
     unsigned waiting_count;
@@ -106,6 +107,7 @@ static void on_message(struct worker_process *w, const struct worker_message *me
     case WORKER_READY:
         if (w->state == WORKER_STARTING) {
             w->state = WORKER_ACCEPTING;
+            w->sandbox = base_strdup(message->text);
             w->events->on_ready(w->owner, w);
         }
         return;
@@ -176,6 +178,7 @@ static void on_exit_reaped(void *owner, struct child *child, int64_t status, int
     while (w->waiting != NULL)
         waiting_pop(w);
     counters_destroy(&w->counters);
+    free(w->sandbox);
     free(w);
 }
 
@@ -287,6 +290,11 @@ const char *worker_state_name(enum worker_state state)
 uint32_t worker_process_slot(const struct worker_process *w)
 {
     return w->slot;
+}
+
+const char *worker_process_sandbox(const struct worker_process *w)
+{
+    return w->sandbox;
 }
 
 int worker_process_pid(const struct worker_process *w)

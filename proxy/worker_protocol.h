@@ -5,7 +5,7 @@
  * takes over. One message is one datagram: a struct worker_message and, with SCM_RIGHTS, at most one descriptor.
  *
  *   supervisor -> worker                          worker -> supervisor
- *   CONFIG   fd: snapshot memfd                   READY    accepting connections
+ *   CONFIG   fd: snapshot memfd                   READY    accepting connections; text: its sandbox
  *   COUNTERS fd: shared counters                  FAILED   text: why it cannot start; it exits next
  *   TICKET_KEY fd: memfd with PKCS#8 DER          DRAINED  last session gone; it exits next
  *   LISTENER fd: a listening socket;              CONNECTIONS_ITEM one session, one line of JSON (after CONNECTIONS)

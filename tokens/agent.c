@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { COUNTERS_MS = 1000, IN_MAX = 65536 };
+enum { COUNTERS_MS = 1000, REFUSAL_TOLD_MS = 1000, IN_MAX = 65536 };
 
 /* see tokens/agent_internal.h */
 enum outcome fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
@@ -95,25 +95,6 @@ void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wir
     pthread_mutex_unlock(&conn->mutex);
 }
 
-/* Whose the socket's file is would say nothing: others may write to its folder, and its name may be another by now. */
-static void take_client(struct agent *agent, const char *text)
-{
-    char *end;
-    unsigned long uid = strtoul(text, &end, 10);
-
-    if (*text >= '0' && *text <= '9' && *end == '\0' && uid < UINT32_MAX)
-        agent->client_uid = (uid_t)uid;
-}
-
-static bool peer_may_connect(const struct agent *agent, int fd)
-{
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
-
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-           (peer.uid == geteuid() || peer.uid == 0 || peer.uid == agent->client_uid);
-}
-
 static void accept_conns(struct agent *agent)
 {
     while (agent->conn_count < AGENT_CONNS_MAX) {
@@ -122,12 +103,13 @@ static void accept_conns(struct agent *agent)
 
         if (fd < 0)
             return;
-        if (!peer_may_connect(agent, fd)) {
+        conn = base_alloc(sizeof(*conn));
+        if (!access_connect(agent, fd, conn)) {
             (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused a connection from another user");
+            free(conn);
             close(fd);
             continue;
         }
-        conn = base_alloc(sizeof(*conn));
         conn->fd = fd;
         conn->refs = 1;
         buffer_init(&conn->in, IN_MAX);
@@ -197,10 +179,38 @@ static bool turn_away(struct agent *agent, struct job *job)
     return true;
 }
 
+/* A worker whose configuration does not name it. The first of a second is told: the supervisor logs it. */
+static void refuse(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct tokens_wire_reply reply = {.type = TOKENS_WIRE_FAILED,
+                                      .id = request->id,
+                                      .failure = TOKENS_WIRE_REFUSED,
+                                      .ckr = CKR_FUNCTION_REJECTED,
+                                      .text = span_of_string("the configuration of this worker does not name it")};
+    char quoted[BASE_QUOTE_SIZE];
+    uint64_t now_ms = base_now_ms();
+
+    if (now_ms - agent->refusal_told_ms >= REFUSAL_TOLD_MS) {
+        agent->refusal_told_ms = now_ms;
+        base_quote((const char *)request->uri.data, request->uri.size, quoted, sizeof(quoted));
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused process %d what its configuration does not name: %s",
+                          (int)conn->pid, quoted);
+    }
+    pthread_mutex_lock(&agent->mutex);
+    agent->failures++;
+    agent->counters_changed = true;
+    pthread_mutex_unlock(&agent->mutex);
+    agent_reply(agent, conn, &reply);
+}
+
 static void on_request(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
 {
     struct job *job;
 
+    if (!access_request(agent, conn, request)) {
+        refuse(agent, conn, request);
+        return;
+    }
     pthread_mutex_lock(&agent->mutex);
     job = job_create(agent, conn, request);
     if (job->type == JOB_SIGN) {
@@ -246,17 +256,21 @@ static bool on_readable(struct agent *agent, struct conn *conn)
     }
 }
 
-/* Returns whether to go on. */
-static bool on_control(struct agent *agent)
+enum control_turn { CONTROL_MORE, CONTROL_NOTHING, CONTROL_END };
+
+/* One message of the supervisor's. */
+static enum control_turn on_control(struct agent *agent)
 {
     struct tokens_agent_message message;
     bool go_on = true;
-    int got = tokens_agent_receive(agent->options.control_fd, &message);
+    int file, got = tokens_agent_receive_file(agent->options.control_fd, &message, &file);
 
     if (got < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EBADMSG;
+        return errno == EAGAIN || errno == EWOULDBLOCK ? CONTROL_NOTHING
+               : errno == EBADMSG                      ? CONTROL_MORE
+                                                       : CONTROL_END;
     if (got == 0)
-        return false;
+        return CONTROL_END;
     switch (message.event) {
     case TOKENS_AGENT_PIN:
         login_take_pin(agent, message.text);
@@ -268,7 +282,10 @@ static bool on_control(struct agent *agent)
         login_logout(agent);
         break;
     case TOKENS_AGENT_CLIENT:
-        take_client(agent, message.text);
+        access_take_client(agent, message.text);
+        break;
+    case TOKENS_AGENT_GRANTS:
+        access_take_grants(agent, file);
         break;
     case TOKENS_AGENT_STOP:
         go_on = false;
@@ -288,8 +305,22 @@ static bool on_control(struct agent *agent)
     case TOKENS_AGENT_EVENT_COUNT:
         break; /* ours to say, not the supervisor's */
     }
+    if (file >= 0)
+        close(file);
     base_wipe(&message, sizeof(message));
-    return go_on;
+    return go_on ? CONTROL_MORE : CONTROL_END;
+}
+
+/* All that the supervisor has said until now. Looked for before any request is served, whatever poll() has seen: what a
+ * worker may ask for is said before that worker is started. Returns whether to go on. */
+static bool hear_supervisor(struct agent *agent)
+{
+    enum control_turn turn;
+
+    do
+        turn = on_control(agent);
+    while (turn == CONTROL_MORE);
+    return turn == CONTROL_NOTHING;
 }
 
 static void tell_counters(struct agent *agent)
@@ -368,7 +399,7 @@ static const char *serve(struct agent *agent)
             continue; /* EINTR is all it can be */
         if ((set[POLL_SIGNAL].revents & POLLIN) != 0)
             return NULL;
-        if (set[POLL_CONTROL].revents != 0 && !on_control(agent))
+        if (!hear_supervisor(agent))
             return NULL;
         if ((set[POLL_WAKE].revents & POLLIN) != 0)
             (void)!read(agent->wake_fd, &drained, sizeof(drained));
@@ -469,6 +500,7 @@ static void agent_destroy(struct agent *agent)
         agent->tokens = token->next;
         token_destroy(token);
     }
+    tokens_grants_destroy(&agent->grants);
     tokens_module_unload(&agent->module);
     tokens_pss_stop();
     close(agent->wake_fd);
@@ -498,6 +530,7 @@ static struct agent *agent_create(const struct tokens_agent_options *options)
 
     agent->options = *options;
     agent->client_uid = geteuid();
+    agent->supervisor = getppid();
     if (agent->options.sessions_max == 0)
         agent->options.sessions_max = 1;
     if (agent->options.sessions_max > AGENT_THREADS_MAX - AGENT_FINDS_MAX)

@@ -7,7 +7,10 @@
  * PINs: the supervisor reads the PIN from its source and hands it over the control socket; the agent says
  * TOKENS_AGENT_PIN_TRYING before each C_Login and the outcome after it, so that the supervisor knows, whatever happens
  * to the agent, whether a try was spent. A PIN that was refused, or whose try ended in a dead agent without ever having
- * been right, is not tried again until an administrator gives one. */
+ * been right, is not tried again until an administrator gives one.
+ *
+ * Who may ask: a process that the supervisor has started only what TOKENS_AGENT_GRANTS says of it; others (yett check)
+ * by their user. */
 #ifndef YETT_TOKENS_AGENT_H
 #define YETT_TOKENS_AGENT_H
 
@@ -52,7 +55,8 @@ enum tokens_agent_event {
     TOKENS_AGENT_LOGOUT, /* supervisor: log out of all tokens, wipe their PINs, and log in to none before a PIN comes */
     TOKENS_AGENT_LOGGED_OUT, /* agent: done for one. text: token label */
     TOKENS_AGENT_CLIENT,     /* supervisor: text: the number of the user who may connect besides root and our own */
-    TOKENS_AGENT_STOP,       /* supervisor: finish and exit */
+    TOKENS_AGENT_GRANTS, /* supervisor, with a descriptor: a file that says who may ask for what (tokens/grants.h) */
+    TOKENS_AGENT_STOP,   /* supervisor: finish and exit */
     TOKENS_AGENT_EVENT_COUNT
 };
 
@@ -67,5 +71,9 @@ struct tokens_agent_message {
 /* One datagram out or in. receive: 1 got one, 0 the other end closed, -1 error (errno; EAGAIN when non-blocking). */
 MUST_CHECK bool tokens_agent_send(int fd, const struct tokens_agent_message *message);
 MUST_CHECK int tokens_agent_receive(int fd, struct tokens_agent_message *message);
+/* The same with a descriptor: `file`, or *file, which is the caller's to close, or -1. One that comes to
+ * tokens_agent_receive() is closed. */
+MUST_CHECK bool tokens_agent_send_file(int fd, const struct tokens_agent_message *message, int file);
+MUST_CHECK int tokens_agent_receive_file(int fd, struct tokens_agent_message *message, int *file);
 
 #endif

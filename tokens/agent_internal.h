@@ -1,6 +1,7 @@
 /* tokens/agent_internal.h: the parts of the agent process, between themselves.
  *
  *   agent.c          main thread: poll(), connections, control socket, deadlines, start and stop
+ *   agent_access.c   who may connect, and ask for what
  *   agent_pool.c     jobs, queues and the threads that do them
  *   agent_token.c    tokens: present or gone, their sessions, the module's recovery
  *   agent_login.c    PINs
@@ -18,7 +19,9 @@
 #define YETT_TOKENS_AGENT_INTERNAL_H
 
 #include "base/buffer.h"
+#include "base/kin.h"
 #include "tokens/agent.h"
+#include "tokens/grants.h"
 #include "tokens/key.h"
 #include "tokens/manage.h"
 #include "tokens/module.h"
@@ -46,6 +49,8 @@ enum {
 
 struct conn {
     int fd;
+    bool by_grants;   /* what the supervisor has started: asks only what it was granted */
+    pid_t pid;        /* who connected */
     unsigned refs;    /* main thread's, and one for each job; under agent->mutex */
     unsigned jobs;    /* in flight; under agent->mutex */
     bool closed;      /* under mutex */
@@ -152,6 +157,9 @@ struct agent {
     int wake_fd; /* eventfd: wakes the main thread */
     int signal_fd;
     uid_t client_uid; /* who may connect besides root and us; of the main thread */
+    pid_t supervisor; /* constant */
+    struct tokens_grants *grants; /* of the main thread; NULL: none yet */
+    uint64_t refusal_told_ms;     /* of the main thread */
 
     pthread_mutex_t mutex;
     pthread_cond_t work; /* a job is ready, or stopping; CLOCK_MONOTONIC as all */
@@ -208,6 +216,12 @@ MUST_CHECK bool agent_tell(struct agent *agent, enum tokens_agent_event event, c
 void agent_wake(struct agent *agent);
 void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply);
 void conn_unref(struct agent *agent, struct conn *conn); /* agent->mutex held */
+
+/* agent_access.c: main thread */
+MUST_CHECK bool access_connect(struct agent *agent, int fd, struct conn *conn);
+MUST_CHECK bool access_request(struct agent *agent, const struct conn *conn, const struct tokens_wire_request *request);
+void access_take_client(struct agent *agent, const char *text);
+void access_take_grants(struct agent *agent, int file); /* file stays the caller's */
 
 /* agent_pool.c. All with agent->mutex held, but for the thread itself. */
 void pool_submit(struct agent *agent, struct job *job);      /* takes; to job->token's queue, or the look-ups' */

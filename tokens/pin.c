@@ -166,13 +166,94 @@ static bool read_credential(struct tokens_pin *pin, const char *name, char **err
     return good;
 }
 
-static bool read_environment(struct tokens_pin *pin, const char *name, char **error)
+/* What was taken out of the environment of this process, and has not been asked for yet. */
+struct taken {
+    struct taken *next;
+    char *name;
+    size_t size; /* of the value, which may be longer than a PIN: that is told when it is asked for */
+    struct tokens_pin *pin;
+};
+
+static struct taken *taken_first;
+static bool environment_is_taken;
+
+static void variable_wipe(const char *name, char *value)
 {
-    char *value = getenv(name);
-    char quoted[BASE_QUOTE_SIZE];
-    char *source = base_printf("environment variable %s", base_quote(name, strlen(name), quoted, sizeof(quoted)));
+    base_wipe(value, strlen(value)); /* /proc/PID/environ shows this very memory */
+    unsetenv(name);
+}
+
+/* see tokens/pin.h */
+void tokens_pin_take_environment(const char *const *names, size_t count)
+{
+    environment_is_taken = true;
+    for (size_t i = 0; i < count; i++) {
+        char *value = getenv(names[i]), *error = NULL;
+        struct taken *taken;
+
+        if (value == NULL)
+            continue;
+        taken = base_alloc(sizeof(*taken));
+        *taken = (struct taken){.next = taken_first, .name = base_strdup(names[i]), .size = strlen(value)};
+        taken_first = taken;
+        taken->pin = pin_allocate(&error);
+        free(error); /* said again, and better, when it is asked for */
+        if (taken->pin != NULL && taken->size <= TOKENS_PIN_MAX) {
+            memcpy(taken->pin->text, value, taken->size);
+            taken->pin->size = taken->size;
+        }
+        variable_wipe(names[i], value);
+    }
+}
+
+/* `source`: for messages. *handled: whether it was taken, or may not be read any more. */
+static bool read_taken(struct tokens_pin *pin, const char *name, const char *source, bool *handled, char **error)
+{
+    struct taken **link = &taken_first, *taken;
     bool good = false;
 
+    *handled = environment_is_taken;
+    while (*link != NULL && strcmp((*link)->name, name) != 0)
+        link = &(*link)->next;
+    taken = *link;
+    if (taken == NULL) {
+        char *value = getenv(name);
+
+        if (environment_is_taken && value != NULL) {
+            variable_wipe(name, value);
+            *error = base_printf("%s is read only at the start, if it is named then: start yett anew", source);
+        } else if (environment_is_taken) {
+            *error = base_printf("%s is not set", source);
+        }
+        return false;
+    }
+    *link = taken->next;
+    if (taken->size > TOKENS_PIN_MAX) {
+        *error = base_printf("%s is longer than %d bytes", source, TOKENS_PIN_MAX);
+    } else if (taken->pin == NULL) {
+        *error = base_printf("%s could not be kept: memory cannot be locked (LimitMEMLOCK=)", source);
+    } else {
+        memcpy(pin, taken->pin, sizeof(*pin));
+        good = pin_finish(pin, source, error);
+    }
+    tokens_pin_destroy(&taken->pin);
+    free(taken->name);
+    free(taken);
+    return good;
+}
+
+static bool read_environment(struct tokens_pin *pin, const char *name, char **error)
+{
+    char *value;
+    char quoted[BASE_QUOTE_SIZE];
+    char *source = base_printf("environment variable %s", base_quote(name, strlen(name), quoted, sizeof(quoted)));
+    bool handled, good = read_taken(pin, name, source, &handled, error);
+
+    value = getenv(name);
+    if (handled) {
+        free(source);
+        return good;
+    }
     if (value == NULL) {
         *error = base_printf("%s is not set", source);
     } else {
@@ -185,8 +266,7 @@ static bool read_environment(struct tokens_pin *pin, const char *name, char **er
             pin->size = size;
             good = pin_finish(pin, source, error);
         }
-        base_wipe(value, size); /* /proc/PID/environ shows this very memory */
-        unsetenv(name);
+        variable_wipe(name, value);
     }
     free(source);
     return good;

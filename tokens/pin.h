@@ -17,6 +17,12 @@ struct tokens_pin; /* in locked, undumpable memory */
  * a byte order mark. */
 struct tokens_pin *tokens_pin_read(enum tokens_pin_source source, const char *value, const char *prompt, char **error);
 
+/* Takes the values of these environment variables (each that is set) out of the environment, into locked memory, where
+ * tokens_pin_read() finds them, once. From then on no other variable is read as a PIN, and one that is asked for all
+ * the same is wiped. For a process that starts NSS: its random generator takes in the whole environment and keeps it in
+ * memory, so this comes before, and one that is named later is in that memory already. */
+void tokens_pin_take_environment(const char *const *names, size_t count);
+
 /* The same from bytes at hand, which the caller wipes. NULL with a sentence when it is empty, longer than
  * TOKENS_PIN_MAX, has a NUL in it, or memory cannot be locked. */
 struct tokens_pin *tokens_pin_copy(const char *text, size_t size, char **error);

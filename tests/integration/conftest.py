@@ -28,6 +28,7 @@ SWARM = BUILD / "tests/tools/swarm"
 SLOW_TOKEN = BUILD / "tests/modules/slow-token.so"
 HANGING_RESOLVER = BUILD / "tests/modules/hanging-resolver.so"
 ACKNOWLEDGMENT_TELLER = BUILD / "tests/modules/acknowledgment-teller.so"
+SANDBOX_PROBE = BUILD / "tests/modules/sandbox-probe.so"
 PATIENCE = float(os.environ.get("YETT_SLOW", "1"))
 
 
@@ -46,7 +47,7 @@ def sanitizer_lines(text):
 class Yett:
     """A running yett. services: the sections of its configuration; everything lives in `folder`."""
 
-    def __init__(self, folder, configuration, *, settings="", environment=None):
+    def __init__(self, folder, configuration, *, settings="", environment=None, user=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.control = self.folder / "c.sock"
@@ -55,7 +56,10 @@ class Yett:
         self.settings = settings
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
+        self.user = user  # a struct_passwd: run by them, and not as who we are
         self.configure(configuration)
+        if user is not None:
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
 
     def configure(self, configuration):
         settings = f"[yett]\ncontrol = {self.control}\nlog_format = json\n"
@@ -71,7 +75,7 @@ class Yett:
         self.log_file = open(self.log_path, "a")
         self.process = subprocess.Popen([str(YETT), "run", "-c", str(self.config)], stdin=subprocess.DEVNULL,
                                         stdout=self.log_file, stderr=self.log_file, env=self.environment,
-                                        start_new_session=True)
+                                        start_new_session=True, **self.by_user())
         try:
             wait_until(lambda: self.process.poll() is not None or self.is_ready(), "yett to be ready", 30 * PATIENCE)
             assert self.process.poll() is None, f"yett ended with {self.process.returncode}:\n{self.log()}"
@@ -79,6 +83,11 @@ class Yett:
             self.kill()
             raise
         return self
+
+    def by_user(self):
+        if self.user is None:
+            return {}
+        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
     def is_ready(self):
         if not self.control.exists():

@@ -31,6 +31,11 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_DISTRUST] = "/x",
     [OPTION_USER] = "/home/yett",
     [OPTION_EV] = "/x",
+    [OPTION_INSECURE_NO_SECCOMP] = "maybe",
+    [OPTION_LOOK] = "alice bob",
+    [OPTION_OPERATE] = "@",
+    [OPTION_ADMINISTER] = "@wheel, al/ice",
+    [OPTION_INSECURE_PROGRAMS] = "sh",
     [OPTION_PATH] = QUOTED,
     [OPTION_PIN] = "1234",
     [OPTION_ENVIRONMENT] = "NAME",
@@ -84,8 +89,10 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_INSECURE_SMTP_LOOPBACK_RELAY] = "YES",
 };
 
-static const char *const headers[OPTION_SECTION_COUNT] = {
-    [OPTION_YETT] = "[yett]", [OPTION_MODULE] = "[module m]", [OPTION_SERVICE] = "[service s]"};
+static const char *const headers[OPTION_SECTION_COUNT] = {[OPTION_YETT] = "[yett]",
+                                                          [OPTION_CONTROL_ROLES] = "[control]",
+                                                          [OPTION_MODULE] = "[module m]",
+                                                          [OPTION_SERVICE] = "[service s]"};
 
 /* A text of which one finding must begin with `want`, place included; what else is missing does not matter. */
 static void expect_finding(const char *text, const char *want)

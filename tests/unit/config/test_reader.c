@@ -74,7 +74,7 @@ static void run_understands_lines(void **state)
         {"[ service  a b ] ; c", "1[service|a b]"},
         {"[module hsm];c", "1[module|hsm]"},
         {"[]", "1[|]"},
-        {"[a", "1!header: a section is [yett], [module NAME] or [service NAME]: the \"]\" is missing"},
+        {"[a", "1!header: a section is [yett], [control], [module NAME] or [service NAME]: the \"]\" is missing"},
         {"[a] b", "1!header: nothing but a comment may follow the \"]\" of a section"},
         {"[a]b", "1!header: nothing but a comment may follow the \"]\" of a section"},
         {"[a]]", "1!header: nothing but a comment may follow the \"]\" of a section"},

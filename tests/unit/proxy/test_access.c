@@ -198,10 +198,20 @@ static void own_listener_is_recognised(void **state)
         uint16_t port;
         bool want;
     } table[] = {
-        {"127.0.0.1", 3128, true},      {"127.0.0.1", 3129, false}, {"127.0.0.2", 3128, false},
-        {"0.0.0.0", 3128, true},        {"127.0.0.1", 8080, true /* of a wildcard */},
-        {"192.0.2.77", 8080, false},    {"::ffff:127.0.0.1", 3128, true},
+        {"127.0.0.1", 3128, true},
+        {"127.0.0.1", 3129, false},
+        {"127.0.0.2", 3128, false},
+        {"0.0.0.0", 3128, true},
+        {"127.0.0.1", 8080, true /* of a wildcard */},
+        {"192.0.2.77", 8080, false},
+        {"::ffff:127.0.0.1", 3128, true},
+        {"127.77.1.2", 8080, true},
+        {"::ffff:127.0.0.1", 8080, true},
+        {"::1", 8080, true},
+        {"2001:db8::77", 8080, false},
     };
+
+    struct local_addresses *local = local_addresses_open();
 
     (void)state;
     assert_true(resolve_literal("127.0.0.1", 3128, &listeners[0]));
@@ -211,10 +221,11 @@ static void own_listener_is_recognised(void **state)
         struct sockaddr_storage address;
 
         assert_true(resolve_literal(table[i].address, table[i].port, &address));
-        if (access_is_own_listener(listeners, ARRAY_LEN(listeners), (const struct sockaddr *)&address) !=
+        if (access_is_own_listener(listeners, ARRAY_LEN(listeners), local, (const struct sockaddr *)&address) !=
             table[i].want)
             fail_msg("%s:%u", table[i].address, table[i].port);
     }
+    local_addresses_close(&local);
 }
 
 int main(void)

@@ -101,6 +101,13 @@ struct told {
     struct totals totals;
 };
 
+static void on_worker_started(void *owner, const struct generation *g, const struct worker_process *w)
+{
+    (void)owner;
+    assert_true(worker_process_pid(w) > 0);
+    assert_non_null(g);
+}
+
 static void on_ready(void *owner, struct generation *g)
 {
     struct told *t = owner;
@@ -178,6 +185,7 @@ static void on_ended(void *owner, struct generation *g)
 }
 
 static const struct generation_events events = {.on_ready = on_ready,
+                                                .on_worker_started = on_worker_started,
                                                 .on_failed = on_failed,
                                                 .on_connection = on_connection,
                                                 .on_intermediate = on_intermediate,

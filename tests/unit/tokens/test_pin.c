@@ -161,6 +161,30 @@ static void read_environment_takes_the_variable_away(void **state)
     expect_error(TOKENS_PIN_ENV, "YETT_TEST_PIN", "not set");
 }
 
+/* Last of what reads the environment: there is no way back in a process. */
+static void what_is_taken_out_of_the_environment_is_read_once_and_nothing_else(void **state)
+{
+    static char first[] = "YETT_TEST_PIN_A=5678", late[] = "YETT_TEST_PIN_B=8765", endless[512] = "YETT_TEST_PIN_C=";
+    static const char *const names[] = {"YETT_TEST_PIN_A", "YETT_TEST_PIN_C", "YETT_TEST_NOT_SET"};
+
+    (void)state;
+    memset(endless + strlen(endless), '9', TOKENS_PIN_MAX + 1);
+    putenv(first);
+    putenv(endless);
+    tokens_pin_take_environment(names, ARRAY_LEN(names));
+    assert_null(strstr(first, "5678"));
+    assert_null(strchr(endless, '9'));
+    assert_null(getenv("YETT_TEST_PIN_A"));
+    expect_pin(TOKENS_PIN_ENV, "YETT_TEST_PIN_A", "5678");
+    expect_error(TOKENS_PIN_ENV, "YETT_TEST_PIN_A", "not set");
+    expect_error(TOKENS_PIN_ENV, "YETT_TEST_PIN_C", "longer than 255");
+    expect_error(TOKENS_PIN_ENV, "YETT_TEST_NOT_SET", "not set");
+    /* One that was not named in time is in NSS's memory by now: it is not taken for a secret any more. */
+    putenv(late);
+    expect_error(TOKENS_PIN_ENV, "YETT_TEST_PIN_B", "only at the start");
+    assert_null(strstr(late, "8765"));
+}
+
 static void read_prompt_needs_a_terminal(void **state)
 {
     (void)state;
@@ -216,6 +240,7 @@ int main(void)
         cmocka_unit_test(read_file_limits_the_length),
         cmocka_unit_test(read_credential_stays_in_its_directory),
         cmocka_unit_test(read_environment_takes_the_variable_away),
+        cmocka_unit_test(what_is_taken_out_of_the_environment_is_read_once_and_nothing_else),
         cmocka_unit_test(read_prompt_needs_a_terminal),
         cmocka_unit_test(copy_keeps_the_pin_in_memory_of_its_own),
     };
