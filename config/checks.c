@@ -328,24 +328,37 @@ static void policy(struct check_context *c)
         FIND(c, OPTION_POLICY, "policy: nothing is verified with insecure_no_verify = yes; keep one");
 }
 
-/* Mail servers relay for their own machine (Postfix: mynetworks). All the world's mail that comes through a proxy
- * comes from there, unless the server is told otherwise: an open relay. */
+/* Whether somebody from elsewhere can come in by it; of a socket of systemd's that is not known here. */
+static bool listens_to_others(const struct config_service *s)
+{
+    for (size_t i = 0; i < s->listen_count; i++)
+        if (s->listen[i].type == CONFIG_ADDRESS_SYSTEMD ||
+            (s->listen[i].type == CONFIG_ADDRESS_INET && !config_address_is_loopback(&s->listen[i])))
+            return true;
+    return false;
+}
+
+/* Mail servers relay for their own machine (Postfix: mynetworks), on whatever port. All the world's mail that comes
+ * through a proxy comes from there, unless the server is told otherwise: an open relay. Those who need a certificate to
+ * come in are not the world. Port 25 is where a machine's own programs and the world's servers meet, so it is asked
+ * about whoever listens. */
 static void smtp_loopback_relay(struct check_context *c)
 {
     enum { SMTP_PORT = 25 };
     const struct config_service *s = c->service;
 
     if (s->protocol != CONFIG_PROTOCOL_SMTP || s->send_proxy != CONFIG_SEND_PROXY_NONE ||
-        s->insecure_smtp_loopback_relay)
+        s->peer == CONFIG_PEER_REQUIRE || s->insecure_smtp_loopback_relay)
         return;
     for (size_t i = 0; i < s->connect_count; i++)
-        if (s->connect[i].type == CONFIG_ADDRESS_INET && s->connect[i].port == SMTP_PORT &&
-            config_address_is_loopback(&s->connect[i]))
-            FIND(
-                c, OPTION_CONNECT,
-                "connect: to the server at %s all mail would come from this machine, and be relayed; set send_proxy = v2 "
-                "(and have the server expect it), use a port of its own, or set insecure_smtp_loopback_relay = yes",
-                s->connect[i].text);
+        if (s->connect[i].type == CONFIG_ADDRESS_INET && config_address_is_loopback(&s->connect[i]) &&
+            (s->connect[i].port == SMTP_PORT || listens_to_others(s)))
+            FIND(c, OPTION_CONNECT,
+                 "connect: to the server at %s all mail would come from this machine, for which mail servers relay to "
+                 "anywhere (Postfix: mynetworks); set send_proxy = v2-tls and have the server expect it (Postfix: "
+                 "smtpd_upstream_proxy_protocol = haproxy), or take this machine out of what the server trusts and set "
+                 "insecure_smtp_loopback_relay = yes",
+                 s->connect[i].text);
 }
 
 static void alpn(struct check_context *c)
@@ -426,9 +439,8 @@ static const struct {
     {listen_plaintext, USES(OPTION_LISTEN, OPTION_LISTEN_TLS, OPTION_PROTOCOL, OPTION_INSECURE_PLAINTEXT_LISTEN)},
     {listen_identity, USES(OPTION_LISTEN_TLS)},
     {sources, USES(OPTION_IDENTITY, OPTION_CONNECT_IDENTITY, OPTION_TRUST, OPTION_PEER_TRUST)},
-    {connect_identity,
-     USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS, OPTION_IDENTITY, OPTION_CONNECT_IDENTITY,
-          OPTION_NO_SUITABLE_IDENTITY)},
+    {connect_identity, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS, OPTION_IDENTITY,
+                            OPTION_CONNECT_IDENTITY, OPTION_NO_SUITABLE_IDENTITY)},
     {peer, USES(OPTION_PEER, OPTION_LISTEN_TLS)},
     {starttls, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
     {target, USES(OPTION_PROTOCOL)},
@@ -442,8 +454,8 @@ static const struct {
     {issuers, USES(OPTION_ISSUER_FETCH, OPTION_PROTOCOL, OPTION_CONNECT_TLS, OPTION_PEER, OPTION_INSECURE_NO_VERIFY)},
     {pins, USES(OPTION_PIN_SPKI_SHA256, OPTION_PEER, OPTION_PROTOCOL, OPTION_CONNECT_TLS, OPTION_INSECURE_NO_VERIFY)},
     {policy, USES(OPTION_POLICY, OPTION_PEER, OPTION_PROTOCOL, OPTION_CONNECT_TLS, OPTION_INSECURE_NO_VERIFY)},
-    {smtp_loopback_relay,
-     USES(OPTION_CONNECT, OPTION_PROTOCOL, OPTION_SEND_PROXY, OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
+    {smtp_loopback_relay, USES(OPTION_CONNECT, OPTION_LISTEN, OPTION_PROTOCOL, OPTION_SEND_PROXY, OPTION_PEER,
+                               OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, USES(OPTION_ALPN, OPTION_PROTOCOL)},
     {dependent_defaults, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
 };

@@ -426,9 +426,13 @@ static void servers_are_checked(void **state)
 
 static void open_mail_relays_are_refused(void **state)
 {
-#define RELAY_WANT(address)                                                                                            \
-    "f:4: connect: to the server at " address " all mail would come from this machine, and be relayed; set "           \
-    "send_proxy = v2 (and have the server expect it), use a port of its own, or set insecure_smtp_loopback_relay = yes\n"
+#define RELAY_WANT(address) "f:4: " RELAY_SENTENCE(address)
+#define RELAY_SENTENCE(address)                                                                                        \
+    "connect: to the server at " address " all mail would come from this machine, for which mail servers relay to "    \
+    "anywhere (Postfix: mynetworks); set send_proxy = v2-tls and have the server expect it (Postfix: "                 \
+    "smtpd_upstream_proxy_protocol = haproxy), or take this machine out of what the server trusts and set "            \
+    "insecure_smtp_loopback_relay = yes\n"
+#define PUBLIC_SMTP "[service s]\nprotocol = smtp\nlisten = 0.0.0.0:587\nlisten_tls = starttls\nidentity = file:/i\n"
     static const struct bad_case cases[] = {
         {SMTP "connect = 127.0.0.1:25\n", RELAY_WANT("127.0.0.1:25")},
         {SMTP "connect = [::1]:25\n", RELAY_WANT("[::1]:25")},
@@ -437,6 +441,10 @@ static void open_mail_relays_are_refused(void **state)
         {SMTP "connect = 127.0.0.1:25\nconnect_tls = starttls\n", RELAY_WANT("127.0.0.1:25")},
         {SMTP "connect = 127.0.0.1:25\ninsecure_smtp_loopback_relay = no\n", RELAY_WANT("127.0.0.1:25")},
         {SMTP "connect = 127.0.0.1:25\ninsecure_plaintext_connect = yes\n", RELAY_WANT("127.0.0.1:25")},
+        /* A port of its own is no remedy: the server trusts the machine, not the port. */
+        {PUBLIC_SMTP "connect = 127.0.0.1:10587\n", "f:6: " RELAY_SENTENCE("127.0.0.1:10587")},
+        {PUBLIC_SMTP "connect = [::1]:10587\npeer = request\npeer_trust = file:/ca\nallow = san_dns:*.example.org\n",
+         "f:6: " RELAY_SENTENCE("[::1]:10587")},
     };
 
     (void)state;
