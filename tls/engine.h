@@ -7,8 +7,9 @@
  *     transport --put_records--> [ engine ] --take_plaintext--> application
  *     transport <--take_records- [ engine ] <--put_plaintext--- application
  *
- * Caveats: no 0-RTT, no renegotiation by a peer of a server, no compression. NSS types do not show: another record
- * layer can go in behind this header. Certificates are verified against the wall clock of the machine.
+ * Caveats: no 0-RTT, no compression, no renegotiation but by a server that may want a client certificate. NSS types do
+ * not show: another record layer can go in behind this header. Certificates are verified against the wall clock of the
+ * machine.
  * Resumption: a client verifies the certificates of a session again before it offers it, and offers none in which it
  * used a certificate of its own; it resumes by ticket only. (The verification before an offer takes no waiting: a session
  * of which nothing is known without asking is not offered.) A server that asks for client certificates resumes nothing,
@@ -199,7 +200,7 @@ struct tls_session_info {
     const char *server_name; /* SNI as received (server) or sent (client), "" when none */
     bool resumed;
     bool peer_stapled;       /* the peer stapled an OCSP response */
-    bool socket_released;    /* it was idle, and costs no memory of NSS's any more (TLS 1.3) */
+    bool socket_released;    /* it costs no memory of NSS's any more: it was idle, or shown certificates */
     struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
     const char *peer_ev_policy; /* by which the peer's certificate is one of extended validation, dotted; "" when not */
     const struct tls_identity *identity; /* the one we signed with; NULL when none */
