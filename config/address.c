@@ -1,10 +1,11 @@
 /* see config/config.h: where to listen and connect, and config/items.h: where http-proxy may go, and where issuers are
  * fetched from */
 #include "config/config.h"
+#include "base/address.h"
 #include "config/items.h"
 #include "config/values.h"
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 
 enum { PORT_MAX = 65535 };
@@ -128,8 +129,7 @@ void config_address_clear(struct config_address *address)
 
 bool config_address_is_loopback(const struct config_address *address)
 {
-    unsigned char v4[4], v6[16];
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+    struct address a;
 
     switch (address->type) {
     case CONFIG_ADDRESS_UNIX:
@@ -139,12 +139,11 @@ bool config_address_is_loopback(const struct config_address *address)
     case CONFIG_ADDRESS_INET:
         break;
     }
-    if (inet_pton(AF_INET, address->host, v4) == 1)
-        return v4[0] == 127; /* RFC 1122 section 3.2.1.3 */
-    if (inet_pton(AF_INET6, address->host, v6) == 1)
-        return memcmp(v6, in6addr_loopback.s6_addr, sizeof(v6)) == 0 ||
-               (memcmp(v6, mapped, sizeof(mapped)) == 0 && v6[12] == 127);
-    return strcmp(address->host, "localhost") == 0;
+    if (!address_parse(span_of_string(address->host), &a))
+        return strcmp(address->host, "localhost") == 0;
+    if (a.size == 4)
+        return a.bytes[0] == 127; /* RFC 1122 section 3.2.1.3 */
+    return memcmp(a.bytes, in6addr_loopback.s6_addr, a.size) == 0;
 }
 
 /* "*", 443, or 1024-2048 */
@@ -188,29 +187,26 @@ static bool host_bits_clear(uint8_t *network, unsigned size, unsigned prefix_bit
     return found;
 }
 
-/* 10.0.0.0/8 or fd00::/8: `slash` is within `text`. */
+/* 10.0.0.0/8 or fd00::/8: `slash` is within `text`. A prefix of IPv4-mapped addresses is one of IPv4. */
 static bool network_parse(const char *text, const char *slash, struct config_allow_target *target, char **error)
 {
-    char *address = base_strndup(text, (size_t)(slash - text));
-    char canonical[INET6_ADDRSTRLEN];
+    enum { MAPPED_BITS = 96 };
+    struct span written = span_of(text, (size_t)(slash - text));
+    bool is_ipv6_text = memchr(written.data, ':', written.size) != NULL, is_mapped;
+    char canonical[ADDRESS_TEXT_SIZE];
     uint64_t bits = 0;
-    int family = AF_INET;
 
-    target->network_size = 4;
-    if (strchr(address, ':') != NULL) {
-        target->network_size = 16;
-        family = AF_INET6;
-    }
-    if (inet_pton(family, address, target->network) != 1)
+    if (!address_parse(written, &target->network)) {
         *error = base_strdup("a network is ADDRESS/BITS, such as 10.0.0.0/8 or [fd00::/8]");
-    free(address);
-    if (*error != NULL || !value_number(slash + 1, 0, (uint64_t)target->network_size * 8, &bits, error))
         return false;
-    target->prefix_bits = (unsigned)bits;
-    if (host_bits_clear(target->network, target->network_size, target->prefix_bits)) {
-        inet_ntop(family, target->network, canonical, sizeof(canonical));
+    }
+    is_mapped = is_ipv6_text && target->network.size == 4;
+    if (!value_number(slash + 1, is_mapped ? MAPPED_BITS : 0, is_ipv6_text ? 128 : 32, &bits, error))
+        return false;
+    target->prefix_bits = (unsigned)bits - (is_mapped ? MAPPED_BITS : 0);
+    if (host_bits_clear(target->network.bytes, (unsigned)target->network.size, target->prefix_bits)) {
         *error = base_printf("the address has bits after the first %u set; the network is %s/%u", target->prefix_bits,
-                             canonical, target->prefix_bits);
+                             address_text(&target->network, canonical), target->prefix_bits);
         return false;
     }
     return true;
@@ -227,8 +223,13 @@ static bool target_host_parse(const char *host, struct config_allow_target *targ
         target->host = base_strdup(host);
         return true;
     }
-    if (value_address_literal(host, &target->host))
+    if (address_parse(span_of_string(host), &target->network)) {
+        char text[ADDRESS_TEXT_SIZE];
+
+        target->host = base_strdup(address_text(&target->network, text));
+        target->prefix_bits = (unsigned)target->network.size * 8;
         return true;
+    }
     if (strncmp(host, "*.", 2) != 0)
         return value_host_name(host, &target->host, error);
     if (!value_host_name(host + 2, &suffix, error))

@@ -13,7 +13,7 @@
 #ifndef YETT_CONFIG_CONFIG_H
 #define YETT_CONFIG_CONFIG_H
 
-#include "base/span.h"
+#include "base/address.h"
 #include <stdio.h>
 
 /* Ceilings of what is read. A line longer than CONFIG_LINE_BYTES_MAX (or, with an inih built otherwise, than its own
@@ -82,10 +82,9 @@ struct config_allow {
 
 /* allow_target = *:443, *.example.org:993, 10.0.0.0/8:22, [::1]:443 : who may be reached through http-proxy. */
 struct config_allow_target {
-    char *host;        /* "*", a name, "*.suffix", an address literal; NULL when a network is given */
-    uint8_t network[16];
-    unsigned network_size; /* 0, 4 or 16 bytes */
-    unsigned prefix_bits;
+    char *host;        /* "*", a name, "*.suffix", or an address literal; NULL when a network is given */
+    struct address network; /* a network, or a literal; size 0: neither */
+    unsigned prefix_bits;   /* of a literal: all */
     uint16_t port_first, port_last; /* "*": 1..65535 */
     struct config_place place;
 };

@@ -185,7 +185,7 @@ static bool pin_parse(const struct option *o, void *target, struct config_place 
     return true;
 }
 
-static bool address_parse(const struct option *o, void *target, struct config_place place, const char *text,
+static bool one_address_parse(const struct option *o, void *target, struct config_place place, const char *text,
                           char **error)
 {
     struct config_address *address = base_alloc(sizeof(*address));
@@ -199,7 +199,7 @@ static bool address_parse(const struct option *o, void *target, struct config_pl
     return true;
 }
 
-static void address_clear(const struct option *o, void *target)
+static void one_address_clear(const struct option *o, void *target)
 {
     struct config_address *address = pointer_get(o, target);
 
@@ -345,4 +345,4 @@ const struct option_kind option_kind_database = {"sql:PATH", database_parse, tex
 const struct option_kind option_kind_socket_path = {"PATH", socket_path_parse, text_clear};
 const struct option_kind option_kind_pin = {"file:PATH|credential:NAME|env:NAME|prompt", pin_parse, text_clear};
 const struct option_kind option_kind_user = {"NAME", user_parse, user_clear};
-const struct option_kind option_kind_address = {"ADDRESS", address_parse, address_clear};
+const struct option_kind option_kind_address = {"ADDRESS", one_address_parse, one_address_clear};

@@ -1,7 +1,7 @@
 /* see config/values.h */
 #include "config/values.h"
+#include "base/address.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -264,17 +264,13 @@ bool value_host_name(const char *text, char **name, char **error)
 
 bool value_address_literal(const char *text, char **canonical)
 {
-    static const int families[] = {AF_INET, AF_INET6};
-    unsigned char binary[sizeof(struct in6_addr)];
-    char out[INET6_ADDRSTRLEN];
+    char out[ADDRESS_TEXT_SIZE];
+    struct address address;
 
-    for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-        if (inet_pton(families[i], text, binary) == 1 && inet_ntop(families[i], binary, out, sizeof(out)) != NULL) {
-            *canonical = base_strdup(out);
-            return true;
-        }
-    }
-    return false;
+    if (!address_parse(span_of_string(text), &address))
+        return false;
+    *canonical = base_strdup(address_text(&address, out));
+    return true;
 }
 
 bool value_is_user_name(const char *text)

@@ -41,7 +41,7 @@ MUST_CHECK bool value_oid(const char *text, char **error);
  * trailing dot. */
 MUST_CHECK bool value_host_name(const char *text, char **name, char **error);
 
-/* An IPv4 or IPv6 literal without brackets; *canonical gets its canonical text (RFC 5952). False when it is none. */
+/* An IPv4 or IPv6 literal without brackets; *canonical gets its one text (base/address.h). False when it is none. */
 bool value_address_literal(const char *text, char **canonical);
 
 /* A name for sections and sockets: letters, digits, '.', '_', '-'; at most `size_max` bytes. */

@@ -1,5 +1,6 @@
 /* see pkix/names.h */
 #include "pkix/names.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -123,14 +124,13 @@ bool pkix_dns_id_matches(struct span presented, struct span reference)
 
 bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size)
 {
-    char copy[PKIX_IP_TEXT_SIZE];
+    struct address a;
 
-    if (text.size == 0 || text.size >= sizeof(copy) || memchr(text.data, '\0', text.size) != NULL)
+    if (!address_parse(text, &a))
         return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = '\0';
-    *size = memchr(text.data, ':', text.size) == NULL ? IPV4_SIZE : IPV6_SIZE;
-    return inet_pton(*size == IPV4_SIZE ? AF_INET : AF_INET6, copy, address) == 1;
+    memcpy(address, a.bytes, a.size);
+    *size = a.size;
+    return true;
 }
 
 void pkix_ip_format(struct span address, char *out)

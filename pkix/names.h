@@ -38,7 +38,9 @@ bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind);
 /* Whether a valid presented name covers a valid reference. */
 bool pkix_dns_id_matches(struct span presented, struct span reference);
 
-/* "192.0.2.1" or "2001:db8::1" to bytes; size is 4 or 16. No zone, no brackets, no leading zeros in IPv4. */
+/* "192.0.2.1" or "2001:db8::1" to bytes; size is 4 or 16 (base/address.h). No zone, no brackets, no leading zeros in IPv4.
+ * An IPv4-mapped address is IPv4, for which certificates have 4 bytes (RFC 5280 section 4.2.1.6). What a certificate
+ * has in 16 bytes is not folded so: the IPv4 constraints of its issuers do not reach it. */
 bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size);
 
 /* 4 or 16 bytes to text (RFC 5952); `out` has room for PKIX_IP_TEXT_SIZE bytes. */

@@ -1,5 +1,6 @@
 /* see proxy/access.h */
 #include "proxy/access.h"
+#include "base/address.h"
 
 #include "starttls/target.h"
 #include <netinet/in.h>
@@ -136,46 +137,17 @@ bool access_client_allowed(const struct config_service *service, const struct pk
 
 /* ---- targets ---- */
 
-/* The bytes of an address; an IPv4-mapped one is the IPv4 address it is. */
-struct address_bytes {
-    uint8_t bytes[16];
-    size_t size;
-    uint16_t port;
-};
-
-static struct address_bytes bytes_of(const struct sockaddr *address)
+static uint16_t port_of(const struct sockaddr *address)
 {
-    struct address_bytes a = {.size = 0};
-
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-
-        a.size = 4;
-        memcpy(a.bytes, &in->sin_addr, 4);
-        a.port = ntohs(in->sin_port);
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-
-        a.port = ntohs(in6->sin6_port);
-        if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr)) {
-            a.size = 4;
-            memcpy(a.bytes, in6->sin6_addr.s6_addr + 12, 4);
-        } else {
-            a.size = 16;
-            memcpy(a.bytes, &in6->sin6_addr, 16);
-        }
-    }
-    return a;
+    if (address->sa_family == AF_INET)
+        return ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
+    return address->sa_family == AF_INET6 ? ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port) : 0;
 }
 
-static bool in_network(const struct config_allow_target *rule, const uint8_t *address, size_t size)
+/* Whether a rule has this very address, as a literal or by a network it is in. */
+static bool rule_has_address(const struct config_allow_target *rule, const struct address *a)
 {
-    size_t whole = rule->prefix_bits / 8;
-    unsigned rest = rule->prefix_bits % 8;
-
-    if (rule->network_size != size || memcmp(rule->network, address, whole) != 0)
-        return false;
-    return rest == 0 || ((rule->network[whole] ^ address[whole]) >> (8 - rest)) == 0;
+    return rule->network.size != 0 && address_in_network(a, &rule->network, rule->prefix_bits);
 }
 
 static bool rule_has_port(const struct config_allow_target *rule, uint16_t port)
@@ -195,55 +167,48 @@ static bool host_matches(const char *rule, const char *host)
     return strcasecmp(rule, host) == 0;
 }
 
-bool access_target_allowed(const struct config_service *service, const char *host, uint16_t port)
+/* Before a name is resolved: whether there is a rule by which it may turn out to be allowed. An address is allowed by a
+ * rule that has it; a name by one of names, or because its addresses may be in a network. */
+static bool rule_may_allow(const struct config_allow_target *rule, const char *host, const struct address *literal)
 {
-    uint8_t address[STARTTLS_ADDRESS_BYTES_MAX];
-    size_t size;
-    bool is_literal = starttls_address_parse(span_of_string(host), address, &size);
-
-    for (size_t i = 0; i < service->allow_target_count; i++) {
-        const struct config_allow_target *rule = &service->allow_target[i];
-
-        if (!rule_has_port(rule, port))
-            continue;
-        if (rule->host != NULL ? host_matches(rule->host, host) : !is_literal || in_network(rule, address, size))
-            return true;
-    }
-    return false;
+    if (rule->network.size == 0)
+        return host_matches(rule->host, host);
+    return literal != NULL ? rule_has_address(rule, literal) : rule->host == NULL;
 }
 
-/* Whether a rule names this very address, as a literal or by a network it is in. */
-static bool rule_names_address(const struct config_allow_target *rule, const struct address_bytes *a)
+bool access_target_allowed(const struct config_service *service, const char *host, uint16_t port)
 {
-    uint8_t literal[STARTTLS_ADDRESS_BYTES_MAX];
-    size_t size;
+    struct address address;
+    const struct address *literal = address_parse(span_of_string(host), &address) ? &address : NULL;
 
-    if (rule->host == NULL)
-        return in_network(rule, a->bytes, a->size);
-    return starttls_address_parse(span_of_string(rule->host), literal, &size) && size == a->size &&
-           memcmp(literal, a->bytes, size) == 0;
+    for (size_t i = 0; i < service->allow_target_count; i++)
+        if (rule_has_port(&service->allow_target[i], port) && rule_may_allow(&service->allow_target[i], host, literal))
+            return true;
+    return false;
 }
 
 bool access_address_allowed(const struct config_service *service, const char *host, const struct sockaddr *address)
 {
-    struct address_bytes a = bytes_of(address);
+    struct address a = address_of_socket(address);
     bool by_name = false;
 
+    if (a.size == 0)
+        return false;
     for (size_t i = 0; i < service->allow_target_count; i++) {
         const struct config_allow_target *rule = &service->allow_target[i];
 
-        if (!rule_has_port(rule, a.port))
+        if (!rule_has_port(rule, port_of(address)))
             continue;
-        if (rule_names_address(rule, &a))
+        if (rule_has_address(rule, &a))
             return true;
-        by_name = by_name || (rule->host != NULL && host_matches(rule->host, host));
+        by_name = by_name || (rule->network.size == 0 && host_matches(rule->host, host));
     }
     return by_name && !starttls_address_denied_by_default(a.bytes, a.size);
 }
 
-static bool is_wildcard(const struct address_bytes *a)
+static bool is_wildcard(const struct address *a)
 {
-    static const uint8_t zero[16];
+    static const uint8_t zero[ADDRESS_BYTES_MAX];
 
     return memcmp(a->bytes, zero, a->size) == 0;
 }
@@ -251,14 +216,15 @@ static bool is_wildcard(const struct address_bytes *a)
 bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t listener_count,
                             struct local_addresses *local, const struct sockaddr *address)
 {
-    struct address_bytes target = bytes_of(address);
+    struct address target = address_of_socket(address);
 
     for (size_t i = 0; i < listener_count; i++) {
-        struct address_bytes own = bytes_of((const struct sockaddr *)&listeners[i]);
+        const struct sockaddr *listener = (const struct sockaddr *)&listeners[i];
+        struct address own = address_of_socket(listener);
 
-        if (own.size == 0 || own.port != target.port)
+        if (own.size == 0 || port_of(listener) != port_of(address))
             continue;
-        if (own.size == target.size && memcmp(own.bytes, target.bytes, own.size) == 0)
+        if (address_equal(&own, &target))
             return true;
         /* A wildcard listener is reached by every address of this machine, and "0.0.0.0" reaches this machine. */
         if (is_wildcard(&own) || is_wildcard(&target)) {

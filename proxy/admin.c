@@ -5,6 +5,7 @@
 #include "proxy/metrics.h"
 #include "proxy/supervisor.h"
 #include "starttls/http.h"
+#include "starttls/target.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -145,24 +146,18 @@ static void reply_health(struct admin_client *c)
         starttls_http_respond(503, "Cache-Control: no-store\r\n", "out of service\n", &c->reply);
 }
 
-static bool is_all_of(struct span text, const char *set)
-{
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] == '\0' || strchr(set, text.data[i]) == NULL)
-            return false;
-    return text.size > 0;
-}
-
 bool admin_host_is_local(struct span host)
 {
-    const uint8_t *colon;
+    struct address address;
+    uint16_t port;
+    char *name;
+    bool is_local;
 
-    if (host.size > 0 && host.data[0] == '[')
-        return true; /* no name has a bracket */
-    colon = host.size == 0 ? NULL : memchr(host.data, ':', host.size);
-    if (colon != NULL)
-        host.size = (size_t)(colon - host.data);
-    return is_all_of(host, "0123456789.") || span_equal_nocase(host, span_of_string("localhost"));
+    if (!starttls_authority_parse_optional_port(host, &name, &port))
+        return false;
+    is_local = strcmp(name, "localhost") == 0 || address_parse(span_of_string(name), &address);
+    free(name);
+    return is_local;
 }
 
 static bool is_path(const struct admin_client *c, const char *path)

@@ -285,11 +285,9 @@ static enum http_fetch_status find_addresses(const struct http_fetch_request *r,
 
 static bool is_denied(const struct sockaddr_storage *address)
 {
-    if (address->ss_family == AF_INET)
-        return starttls_address_denied_by_default(
-            (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    return starttls_address_denied_by_default(
-        (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
+    struct address a = address_of_socket((const struct sockaddr *)address);
+
+    return starttls_address_denied_by_default(a.bytes, a.size);
 }
 
 /* A connected socket, or -1 with errno. */

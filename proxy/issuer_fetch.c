@@ -100,16 +100,6 @@ uint64_t issuer_fetch_requests(struct issuer_fetch *f)
 
 /* ---- where to ---- */
 
-static bool same_literal(const char *a, const char *b)
-{
-    uint8_t left[STARTTLS_ADDRESS_BYTES_MAX], right[STARTTLS_ADDRESS_BYTES_MAX];
-    size_t left_size, right_size;
-
-    return starttls_address_parse(span_of_string(a), left, &left_size) &&
-           starttls_address_parse(span_of_string(b), right, &right_size) && left_size == right_size &&
-           memcmp(left, right, left_size) == 0;
-}
-
 /* "*.suffix" is every name below suffix, at any depth, and not suffix itself. */
 static bool is_below(const char *pattern, const char *host)
 {
@@ -118,6 +108,7 @@ static bool is_below(const char *pattern, const char *host)
     return host_len > suffix_len && strcasecmp(host + host_len - suffix_len, pattern + 1) == 0;
 }
 
+/* Hosts of both sides have one text each: names in lower case, addresses as address_text() writes them. */
 bool issuer_fetch_allows(const struct config_issuer_host *hosts, size_t host_count, const struct http_url *url,
                          enum http_fetch_reach *reach)
 {
@@ -131,7 +122,7 @@ bool issuer_fetch_allows(const struct config_issuer_host *hosts, size_t host_cou
             continue;
         if (host[0] == '*') {
             allowed = allowed || host[1] == '\0' || is_below(host, url->host);
-        } else if (strcasecmp(host, url->host) == 0 || same_literal(host, url->host)) {
+        } else if (strcmp(host, url->host) == 0) {
             *reach = HTTP_FETCH_ANYWHERE;
             return true;
         }

@@ -1,5 +1,6 @@
 /* see proxy/local_addresses.h, and rtnetlink(7) */
 #include "proxy/local_addresses.h"
+#include "base/address.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -42,24 +43,6 @@ void local_addresses_close(struct local_addresses **l)
     *l = NULL;
 }
 
-/* The bytes of an address, and 4 or 16; an IPv4 address in IPv6 clothes is one of IPv4. 0: neither. */
-static size_t address_bytes(const struct sockaddr *address, const uint8_t **bytes)
-{
-    const struct in6_addr *six = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-
-    if (address->sa_family == AF_INET) {
-        *bytes = (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
-        return sizeof(struct in_addr);
-    }
-    if (address->sa_family != AF_INET6)
-        return 0;
-    *bytes = six->s6_addr;
-    if (!IN6_IS_ADDR_V4MAPPED(six))
-        return sizeof(*six);
-    *bytes += sizeof(*six) - sizeof(struct in_addr);
-    return sizeof(struct in_addr);
-}
-
 static size_t question_write(struct question *q, uint32_t sequence, const uint8_t *bytes, size_t size)
 {
     unsigned char family = size == sizeof(struct in_addr) ? AF_INET : AF_INET6;
@@ -87,12 +70,12 @@ bool local_addresses_has(struct local_addresses *l, const struct sockaddr *addre
 {
     struct question question;
     uint8_t answer[ANSWER_MAX];
-    const uint8_t *bytes;
-    size_t size = address_bytes(address, &bytes);
+    struct address a = address_of_socket(address);
+    size_t size;
 
-    if (l->fd < 0 || size == 0)
+    if (l->fd < 0 || a.size == 0)
         return true;
-    size = question_write(&question, ++l->sequence, bytes, size);
+    size = question_write(&question, ++l->sequence, a.bytes, a.size);
     if (send(l->fd, &question, size, 0) != (ssize_t)size)
         return true;
     for (unsigned i = 0; i < STALE_ANSWERS_MAX; i++) {

@@ -1,5 +1,6 @@
 /* see proxy/peer_key.h */
 #include "proxy/peer_key.h"
+#include "base/address.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -9,22 +10,16 @@ enum { KEY_64 = 1, KEY_48 = 2 };
 
 struct peer_key peer_key_of(const struct sockaddr *address)
 {
+    struct address a = address_of_socket(address);
     struct peer_key key = {{0, 0}};
+    uint32_t v4;
 
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-        key.words[1] = UINT64_C(0xffff00000000) | ntohl(in->sin_addr.s_addr);
-    } else if (address->sa_family == AF_INET6) {
-        const struct in6_addr *in6 = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-
-        if (IN6_IS_ADDR_V4MAPPED(in6)) {
-            uint32_t v4;
-            memcpy(&v4, in6->s6_addr + 12, sizeof(v4));
-            key.words[1] = UINT64_C(0xffff00000000) | ntohl(v4);
-        } else {
-            memcpy(&key.words[0], in6->s6_addr, sizeof(key.words[0]));
-            key.words[1] = KEY_64; /* so that ::/64 (::1) is an address like others */
-        }
+    if (a.size == 4) {
+        memcpy(&v4, a.bytes, sizeof(v4));
+        key.words[1] = UINT64_C(0xffff00000000) | ntohl(v4);
+    } else if (a.size == 16) {
+        memcpy(&key.words[0], a.bytes, sizeof(key.words[0]));
+        key.words[1] = KEY_64; /* so that ::/64 (::1) is an address like others */
     }
     return key;
 }

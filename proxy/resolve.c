@@ -1,5 +1,6 @@
 /* see proxy/resolve.h */
 #include "proxy/resolve.h"
+#include "base/address.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -198,33 +199,32 @@ bool resolve_literal(const char *host, uint16_t port, struct sockaddr_storage *a
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct address a;
 
     memset(address, 0, sizeof(*address));
-    if (inet_pton(AF_INET, host, &in.sin_addr) == 1)
-        memcpy(address, &in, sizeof(in));
-    else if (inet_pton(AF_INET6, host, &in6.sin6_addr) == 1)
-        memcpy(address, &in6, sizeof(in6));
-    else
+    if (!address_parse(span_of_string(host), &a))
         return false;
+    if (a.size == 4) {
+        memcpy(&in.sin_addr, a.bytes, a.size);
+        memcpy(address, &in, sizeof(in));
+    } else {
+        memcpy(&in6.sin6_addr, a.bytes, a.size);
+        memcpy(address, &in6, sizeof(in6));
+    }
     return true;
 }
 
 const char *resolve_address_text(const struct sockaddr *address, char *out, size_t out_size)
 {
-    char text[INET6_ADDRSTRLEN] = "?";
+    struct address a = address_of_socket(address);
+    char text[ADDRESS_TEXT_SIZE];
+    uint16_t port = address->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)address)->sin6_port
+                    : a.size == 0                  ? 0
+                                  : ((const struct sockaddr_in *)(const void *)address)->sin_port;
 
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-        snprintf(out, out_size, "%s:%u", text, ntohs(in->sin_port));
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-
-        inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-        snprintf(out, out_size, "[%s]:%u", text, ntohs(in6->sin6_port));
-    } else {
+    if (a.size == 0)
         snprintf(out, out_size, "unix");
-    }
+    else
+        snprintf(out, out_size, a.size == 4 ? "%s:%u" : "[%s]:%u", address_text(&a, text), ntohs(port));
     return out;
 }

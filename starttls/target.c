@@ -59,11 +59,10 @@ static bool is_name(struct span host)
 
 enum starttls_host_kind starttls_host_kind(struct span host)
 {
-    uint8_t address[STARTTLS_ADDRESS_BYTES_MAX];
-    size_t size;
+    struct address address;
 
-    if (starttls_address_parse(host, address, &size))
-        return size == 4 ? STARTTLS_HOST_IPV4 : STARTTLS_HOST_IPV6;
+    if (address_parse(host, &address))
+        return memchr(host.data, ':', host.size) == NULL ? STARTTLS_HOST_IPV4 : STARTTLS_HOST_IPV6;
     return is_name(host) ? STARTTLS_HOST_NAME : STARTTLS_HOST_INVALID;
 }
 
@@ -112,6 +111,8 @@ static bool cut_host(struct span authority, struct span *host, struct span *rest
 
 static bool parse(struct span authority, char **host, uint16_t *port, bool port_is_needed)
 {
+    char text[ADDRESS_TEXT_SIZE];
+    struct address address;
     struct span name, rest;
 
     *host = NULL;
@@ -124,6 +125,10 @@ static bool parse(struct span authority, char **host, uint16_t *port, bool port_
         *port = parse_port(span_skip(rest, 1));
         if (*port == 0)
             return false;
+    }
+    if (address_parse(name, &address)) {
+        *host = base_strdup(address_text(&address, text));
+        return true;
     }
     *host = base_strndup((const char *)name.data, name.size);
     for (char *c = *host; *c != '\0'; c++)

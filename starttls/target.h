@@ -7,30 +7,26 @@
 #ifndef YETT_STARTTLS_TARGET_H
 #define YETT_STARTTLS_TARGET_H
 
-#include "base/span.h"
+#include "base/address.h"
 
 enum {
     STARTTLS_HOST_BYTES_MAX = 253,
     STARTTLS_LABEL_BYTES_MAX = 63,
-    STARTTLS_ADDRESS_BYTES_MAX = 16,
 };
 
 enum starttls_host_kind {
     STARTTLS_HOST_INVALID,
     STARTTLS_HOST_NAME, /* labels of letters, digits, "-" and "_"; the last one not a number in any notation */
-    STARTTLS_HOST_IPV4, /* four decimal numbers without leading zeros */
-    STARTTLS_HOST_IPV6, /* RFC 4291 section 2.2, without brackets and without a zone */
+    STARTTLS_HOST_IPV4, /* written with dots alone; base/address.h has both grammars */
+    STARTTLS_HOST_IPV6, /* written with colons, whichever address it is */
 };
 
 /* What `host` is. Brackets are not part of an IPv6 address here, a trailing dot not part of a name. */
 enum starttls_host_kind starttls_host_kind(struct span host);
 
-/* The bytes of an IPv4 or IPv6 literal in network order; *size is 4 or 16. False when it is none. */
-MUST_CHECK bool starttls_address_parse(struct span text, uint8_t address[STARTTLS_ADDRESS_BYTES_MAX], size_t *size);
-
 /* Read authority-form, "host:port" (RFC 9110 section 9.3.6): a name (one trailing dot is dropped, letters become
  * lower case), an IPv4 literal, or an IPv6 literal in brackets; and a port of 1 to 65535 in digits without a leading
- * zero. *host is the caller's to free(), and NULL when the answer is false. */
+ * zero. An address in *host is written as address_text() has it, so that one host has one text. *host is the caller's to free(), and NULL when the answer is false. */
 MUST_CHECK bool starttls_authority_parse(struct span authority, char **host, uint16_t *port);
 
 /* As starttls_authority_parse(), where ":port" may be missing; *port is 0 then. For a Host field. */

@@ -1,8 +1,8 @@
 /* see tls/issue_internal.h: subject alternative names from their text */
+#include "base/address.h"
 #include "base/span.h"
 #include "tls/issue_internal.h"
 
-#include <arpa/inet.h>
 #include <secport.h>
 
 static bool is_host_name(const char *text)
@@ -55,7 +55,7 @@ CERTGeneralName *tls_issue_name(PLArenaPool *arena, const char *text, char **err
     size_t kind_len = colon == NULL ? 0 : (size_t)(colon - text);
     struct span kind = span_of(text, kind_len);
     CERTGeneralName *name = PORT_ArenaZNew(arena, CERTGeneralName);
-    uint8_t address[16];
+    struct address address;
     struct span bytes = span_of_string(value);
     bool valid = false;
 
@@ -72,11 +72,9 @@ CERTGeneralName *tls_issue_name(PLArenaPool *arena, const char *text, char **err
         name->type = certURI;
         valid = is_uri(value);
     } else if (span_equal_nocase(kind, span_of_string("ip"))) {
-        bool is_v4 = inet_pton(AF_INET, value, address) == 1;
-
         name->type = certIPAddress;
-        valid = is_v4 || inet_pton(AF_INET6, value, address) == 1;
-        bytes = span_of(address, is_v4 ? 4 : 16);
+        valid = address_parse(span_of_string(value), &address);
+        bytes = span_of(address.bytes, address.size);
     } else {
         *error = base_printf("the alternative name %s is not dns:HOST, ip:ADDRESS, email:ADDRESS or uri:URI",
                              base_quote(text, strlen(text), quoted, sizeof(quoted)));

@@ -5,9 +5,9 @@
 #include "tls/engine_internal.h"
 #include "tls/key_der.h"
 
+#include "base/address.h"
 #include "base/nss_scope.h"
 
-#include <arpa/inet.h>
 #include <prerror.h>
 #include <secerr.h>
 #include <stdlib.h>
@@ -27,19 +27,17 @@ static bool is_about_status(enum pkix_error error)
 
 bool tls_is_address(const char *name)
 {
-    uint8_t address[16];
+    struct address address;
 
-    return inet_pton(AF_INET, name, address) == 1 || inet_pton(AF_INET6, name, address) == 1;
+    return address_parse(span_of_string(name), &address);
 }
 
-static struct pkix_name wanted_name(const struct tls_engine *e, uint8_t address[static 16])
+static struct pkix_name wanted_name(const struct tls_engine *e, struct address *address)
 {
     if (e->context->role == TLS_ROLE_SERVER || e->name == NULL)
         return (struct pkix_name){.type = PKIX_NAME_NONE};
-    if (inet_pton(AF_INET, e->name, address) == 1)
-        return (struct pkix_name){.type = PKIX_NAME_IP, .value = span_of(address, 4)};
-    if (inet_pton(AF_INET6, e->name, address) == 1)
-        return (struct pkix_name){.type = PKIX_NAME_IP, .value = span_of(address, 16)};
+    if (address_parse(span_of_string(e->name), address))
+        return (struct pkix_name){.type = PKIX_NAME_IP, .value = span_of(address->bytes, address->size)};
     return (struct pkix_name){.type = PKIX_NAME_DNS, .value = span_of_string(e->name)};
 }
 
@@ -91,14 +89,14 @@ static void keep_warning(struct tls_engine *e, const struct pkix_verdict *verdic
 bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf, const struct span *extras,
                      size_t extras_count, const struct span *stapled, size_t stapled_count)
 {
-    uint8_t address[16];
+    struct address address;
     struct pkix_request request = {
         .leaf = leaf,
         .extras = extras,
         .extras_count = extras_count,
         .purpose = e->context->role == TLS_ROLE_SERVER ? PKIX_PURPOSE_CLIENT : PKIX_PURPOSE_SERVER,
         .profile = PKIX_PROFILE_DEFAULT,
-        .name = wanted_name(e, address),
+        .name = wanted_name(e, &address),
         .time = time(NULL), /* of the wall clock: what certificates are about */
         .any_extended_key_usage = e->context->role == TLS_ROLE_SERVER,
         .revocation = use == TLS_VERDICT_AHEAD ? PKIX_REVOCATION_OFF : e->context->revocation.mode,

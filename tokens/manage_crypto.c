@@ -1,9 +1,9 @@
 /* see tokens/manage_crypto.h */
 #include "tokens/manage_crypto.h"
+#include "base/address.h"
 #include "base/nss_scope.h"
 #include "tokens/der.h"
 
-#include <arpa/inet.h>
 #include <nss.h>
 #include <prerror.h>
 #include <secasn1.h>
@@ -104,7 +104,7 @@ bool manage_general_name(const char *san, struct buffer *out, char **error)
         uint8_t tag;
     } kinds[] = {{"email:", NAME_EMAIL}, {"dns:", NAME_DNS}, {"uri:", NAME_URI}};
     char quoted[BASE_QUOTE_SIZE];
-    uint8_t address[16];
+    struct address address;
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const char *value = san + strlen(kinds[i].prefix);
@@ -114,12 +114,8 @@ bool manage_general_name(const char *san, struct buffer *out, char **error)
         tokens_der_element(out, kinds[i].tag, span_of_string(value));
         return true;
     }
-    if (strncmp(san, "ip:", 3) == 0 && inet_pton(AF_INET, san + 3, address) == 1) {
-        tokens_der_element(out, NAME_IP, span_of(address, 4));
-        return true;
-    }
-    if (strncmp(san, "ip:", 3) == 0 && inet_pton(AF_INET6, san + 3, address) == 1) {
-        tokens_der_element(out, NAME_IP, span_of(address, 16));
+    if (strncmp(san, "ip:", 3) == 0 && address_parse(span_of_string(san + 3), &address)) {
+        tokens_der_element(out, NAME_IP, span_of(address.bytes, address.size));
         return true;
     }
     *error = base_printf("%s is not dns:HOST, email:ADDRESS, ip:ADDRESS or uri:URI",

@@ -69,6 +69,32 @@ def test_targets_that_are_not_allowed(yett, echo, port, target, code):
         running.wait_for_counter("access_denied_total")
 
 
+@pytest.mark.parametrize("rule, target", [
+    ("[::1]", "[0:0:0:0:0:0:0:1]"), ("[0:0:0:0:0:0:0:1]", "[::1]"), ("[0::1]", "[0::1]"), ("[::1]", "[::0.0.0.1]"),
+    ("127.0.0.1", "[::ffff:127.0.0.1]"), ("[::FFFF:127.0.0.1]", "127.0.0.1"), ("[::ffff:127.0.0.0/104]", "127.0.0.1"),
+    ("127.0.0.0/8", "[::ffff:7f00:1]"), ("[::/96]", "[0:0::1]"),
+])
+def test_addresses_are_compared_whatever_their_spelling(yett, port, rule, target):
+    """RFC 4291 section 2.2; an IPv4-mapped address is the IPv4 address it carries (section 2.5.5.2)."""
+    with EchoServer(host="127.0.0.1" if "127" in rule else "::1") as echo:
+        running = yett(proxy(port, f"{rule}:{echo.port}"))
+        asked = f"{target}:{echo.port}".encode()
+        answer = ask(port, b"CONNECT " + asked + b" HTTP/1.1\r\nHost: " + asked + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 200 "), (answer, running.log())
+
+
+@pytest.mark.parametrize("rule, target", [
+    ("[::1]", "[::2]"), ("[::1]", "127.0.0.1"), ("127.0.0.1", "[::127.0.0.1]"), ("127.0.0.1", "[64:ff9b::7f00:1]"),
+    ("[::/0]", "127.0.0.1"), ("[::/0]", "[::ffff:127.0.0.1]"),
+])
+def test_other_addresses_stay_others(yett, port, rule, target):
+    with EchoServer() as echo:
+        yett(proxy(port, f"{rule}:{echo.port}"))
+        asked = f"{target}:{echo.port}".encode()
+        answer = ask(port, b"CONNECT " + asked + b" HTTP/1.1\r\nHost: " + asked + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 403 ") and echo.connections == 0, answer
+
+
 def test_own_listener_is_no_target(yett, port):
     yett(proxy(port, f"127.0.0.0/8:{port}"))
     target = f"127.0.0.1:{port}".encode()

@@ -244,6 +244,17 @@ def test_control_bytes_do_not_pass_beside_them(yett, authority, port, smuggled):
         assert get(port, f"https://localhost:{backend.port}/")[0] == 502
 
 
+# --- addresses ---
+
+def test_a_mapped_address_in_a_uri_is_the_address_it_carries(yett, authority, port):
+    """In the rule, to connect to, and in the server's certificate, which has 127.0.0.1."""
+    with Backend(authority, lambda connection, _: connection.sendall(OK + b"\r\nok")) as backend:
+        yett(proxy(port, backend.port, authority))
+        for host in ("127.0.0.1", "[::ffff:127.0.0.1]", "[0:0:0:0:0:FFFF:7F00:1]"):
+            assert get(port, f"https://{host}:{backend.port}/")[2] == b"ok"
+        assert all(f"\r\nHost: 127.0.0.1:{backend.port}\r\n".encode() in head for head in backend.heads)
+
+
 # --- what is told ---
 
 def test_the_log_has_no_path_query_or_field(yett, authority, port):

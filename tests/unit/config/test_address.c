@@ -14,8 +14,8 @@ static void address_parse_takes_all_forms(void **state)
         {"0.0.0.0:143", CONFIG_ADDRESS_INET, "0.0.0.0", 143, AWAY},
         {"[::1]:1", CONFIG_ADDRESS_INET, "::1", 1, LOOPBACK},
         {"[0:0:0:0:0:0:0:1]:1", CONFIG_ADDRESS_INET, "::1", 1, LOOPBACK},
-        {"[::ffff:127.0.0.1]:1", CONFIG_ADDRESS_INET, "::ffff:127.0.0.1", 1, LOOPBACK},
-        {"[::ffff:10.0.0.1]:1", CONFIG_ADDRESS_INET, "::ffff:10.0.0.1", 1, AWAY},
+        {"[::ffff:127.0.0.1]:1", CONFIG_ADDRESS_INET, "127.0.0.1", 1, LOOPBACK},
+        {"[::ffff:10.0.0.1]:1", CONFIG_ADDRESS_INET, "10.0.0.1", 1, AWAY},
         {"[::]:143", CONFIG_ADDRESS_INET, "::", 143, AWAY},
         {"localhost:80", CONFIG_ADDRESS_INET, "localhost", 80, LOOPBACK},
         {"LOCALHOST.:80", CONFIG_ADDRESS_INET, "localhost", 80, LOOPBACK},
@@ -98,7 +98,8 @@ static char *proxy_text(const char *allow_target)
 static void allow_target_takes_all_forms(void **state)
 {
     char *text = proxy_text("*:443, *.Example.org:993, host.example:*, 10.0.0.0/8:22, [::1]:1000-2000, [fd00::/7]:443, "
-                            "0.0.0.0/0:80, 192.168.1.128/25:8080");
+                            "0.0.0.0/0:80, 192.168.1.128/25:8080, [0:0:0:0:0:0:0:1]:1, [::FFFF:192.0.2.1]:1, "
+                            "[::ffff:10.0.0.0/104]:1, [2001:DB8:0:0::/32]:1");
     static const struct {
         const char *host;
         unsigned size, bits, first, last;
@@ -108,10 +109,14 @@ static void allow_target_takes_all_forms(void **state)
         {"*.example.org", 0, 0, 993, 993, {0}},
         {"host.example", 0, 0, 1, 65535, {0}},
         {NULL, 4, 8, 22, 22, {10}},
-        {"::1", 0, 0, 1000, 2000, {0}},
+        {"::1", 16, 128, 1000, 2000, {[15] = 1}},
         {NULL, 16, 7, 443, 443, {0xfc}},
         {NULL, 4, 0, 80, 80, {0}},
         {NULL, 4, 25, 8080, 8080, {192, 168, 1, 128}},
+        {"::1", 16, 128, 1, 1, {[15] = 1}},
+        {"192.0.2.1", 4, 32, 1, 1, {192, 0, 2, 1}}, /* an IPv4-mapped address is the IPv4 address */
+        {NULL, 4, 8, 1, 1, {10}},
+        {NULL, 16, 32, 1, 1, {0x20, 0x01, 0x0d, 0xb8}},
     };
     struct config *config;
 
@@ -129,11 +134,11 @@ static void allow_target_takes_all_forms(void **state)
             assert_null(got->host);
         else
             assert_string_equal(got->host, want[i].host);
-        assert_int_equal(got->network_size, want[i].size);
+        assert_int_equal(got->network.size, want[i].size);
         assert_int_equal(got->prefix_bits, want[i].bits);
         assert_int_equal(got->port_first, want[i].first);
         assert_int_equal(got->port_last, want[i].last);
-        assert_memory_equal(got->network, want[i].network, 16);
+        assert_memory_equal(got->network.bytes, want[i].network, 16);
         assert_int_equal(got->place.line, 4);
     }
     config_destroy(&config);
@@ -157,6 +162,8 @@ static void allow_target_refuses(void **state)
         {"*.:1", "\"\" is neither a host name nor an address"},
         {"10.0.0.0/33:1", "must be a number from 0 to 32, not \"33\""},
         {"[::/129]:1", "must be a number from 0 to 128, not \"129\""},
+        {"[::ffff:10.0.0.0/95]:1", "must be a number from 96 to 128, not \"95\""},
+        {"[::ffff:10.1.0.0/104]:1", "the address has bits after the first 8 set; the network is 10.0.0.0/8"},
         {"10.0.0.0/:1", "must be a number from 0 to 32, not \"\""},
         {"10.0.0/8:1", "a network is ADDRESS/BITS, such as 10.0.0.0/8 or [fd00::/8]"},
         {"host/8:1", "a network is ADDRESS/BITS, such as 10.0.0.0/8 or [fd00::/8]"},

@@ -1,5 +1,6 @@
 #include "proxy/access.h"
-#include "proxy/resolve.h"
+
+#include <arpa/inet.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -132,9 +133,10 @@ static void pattern_matches_hard_cases_at_once(void **state)
 static struct config_allow_target rules[] = {
     {.host = (char *)(uintptr_t) "*", .port_first = 443, .port_last = 443},
     {.host = (char *)(uintptr_t) "*.example.org", .port_first = 993, .port_last = 995},
-    {.network = {10, 1}, .network_size = 4, .prefix_bits = 15, .port_first = 22, .port_last = 22},
-    {.host = (char *)(uintptr_t) "::1", .port_first = 80, .port_last = 80},
-    {.host = (char *)(uintptr_t) "192.168.0.5", .port_first = 443, .port_last = 443},
+    {.network = {.bytes = {10, 0}, .size = 4}, .prefix_bits = 15, .port_first = 22, .port_last = 22},
+    {.host = (char *)(uintptr_t) "::1", .network = {.bytes = {[15] = 1}, .size = 16}, .prefix_bits = 128, .port_first = 80, .port_last = 80},
+    {.host = (char *)(uintptr_t) "192.168.0.5", .network = {.bytes = {192, 168, 0, 5}, .size = 4}, .prefix_bits = 32,
+     .port_first = 443, .port_last = 443},
 };
 static const struct config_service service = {.allow_target = rules, .allow_target_count = ARRAY_LEN(rules)};
 
@@ -150,12 +152,29 @@ static void target_allowed_table(void **state)
         {"mail.example.org", 996, false}, {"10.0.0.1", 22, true},          {"10.1.255.1", 22, true},
         {"10.2.0.1", 22, false},         {"some.name", 22, true /* its addresses decide */},
         {"::1", 80, true},               {"::2", 80, false},               {"some.name", 80, false},
+        {"0:0:0:0:0:0:0:1", 80, true},   {"::0:1", 80, true},              {"0:0:0:0:0:0:0.0.0.1", 80, true},
+        {"::ffff:10.0.0.1", 22, true},   {"::FFFF:a00:1", 22, true},       {"::ffff:10.2.0.1", 22, false},
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (access_target_allowed(&service, table[i].host, table[i].port) != table[i].want)
             fail_msg("%s:%u", table[i].host, table[i].port);
+}
+
+/* An address as a socket may have it: an IPv4-mapped one stays mapped. */
+static struct sockaddr_storage socket_address(const char *text, uint16_t port)
+{
+    struct sockaddr_storage storage = {.ss_family = AF_UNSPEC};
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
+        memcpy(&storage, &in, sizeof(in));
+    else if (inet_pton(AF_INET6, text, &in6.sin6_addr) == 1)
+        memcpy(&storage, &in6, sizeof(in6));
+    assert_int_not_equal(storage.ss_family, AF_UNSPEC);
+    return storage;
 }
 
 static void address_allowed_table(void **state)
@@ -182,9 +201,8 @@ static void address_allowed_table(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = socket_address(table[i].address, table[i].port);
 
-        assert_true(resolve_literal(table[i].address, table[i].port, &address));
         if (access_address_allowed(&service, table[i].host, (const struct sockaddr *)&address) != table[i].want)
             fail_msg("%s at %s:%u", table[i].host, table[i].address, table[i].port);
     }
@@ -214,13 +232,12 @@ static void own_listener_is_recognised(void **state)
     struct local_addresses *local = local_addresses_open();
 
     (void)state;
-    assert_true(resolve_literal("127.0.0.1", 3128, &listeners[0]));
-    assert_true(resolve_literal("0.0.0.0", 8080, &listeners[1]));
+    listeners[0] = socket_address("127.0.0.1", 3128);
+    listeners[1] = socket_address("0.0.0.0", 8080);
     listeners[2] = (struct sockaddr_storage){.ss_family = AF_UNIX};
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = socket_address(table[i].address, table[i].port);
 
-        assert_true(resolve_literal(table[i].address, table[i].port, &address));
         if (access_is_own_listener(listeners, ARRAY_LEN(listeners), local, (const struct sockaddr *)&address) !=
             table[i].want)
             fail_msg("%s:%u", table[i].address, table[i].port);
