@@ -143,8 +143,13 @@ enum intermediates_file intermediates_file_read(const char *path, struct pkix_in
 
     if (fd < 0 && errno == ENOENT)
         return INTERMEDIATES_FILE_READ;
-    if (fd < 0)
-        return foreign(path, errno == ELOOP ? "is a symbolic link" : strerror(errno), error);
+    if (fd < 0) {
+        char *why = errno == ELOOP ? base_strdup("is a symbolic link") : base_file_why(path, errno);
+
+        result = foreign(path, why, error);
+        free(why);
+        return result;
+    }
     result = read_open(fd, path, known, error);
     close(fd);
     return result;

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from authority import Authority
 from conftest import PATIENCE, YETT, Yett
-from peers import tool
+from peers import free_port, tool
 from revocation import crl
 
 
@@ -95,6 +95,11 @@ def test_first_create_makes_the_folder(folder):
     assert "chown" not in tool(YETT, "cert", "create", "--database", f"sql:{nss}", "--ca", "--subject", "CN=B").stderr
 
 
+def with_database(folder, nss):
+    return Yett(folder, f"[service s]\nlisten = 127.0.0.1:{free_port()}\nconnect = 127.0.0.1:2\nconnect_tls = none\n",
+                settings=f"database = sql:{nss}\n")
+
+
 def check(one, *prefix):
     result = subprocess.run([*prefix, str(YETT), "check", "-c", str(one.config)], capture_output=True, text=True,
                             timeout=60 * PATIENCE)
@@ -106,7 +111,7 @@ def test_database_of_root_is_told_as_one(folder):
     """Root has made it, and yett is nobody; then root has given away the folder and not the files."""
     cert(folder, "create", "--self-signed", "--subject", "CN=localhost", "--san", "dns:localhost")
     nss = folder / "state" / "nss"
-    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n", settings=f"database = sql:{nss}\n")
+    one = with_database(folder, nss)
     one.config.chmod(0o644)
     nobody = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
     assert check(one)[0] == 0
@@ -128,6 +133,6 @@ def test_database_that_others_may_change_is_refused(folder, name, mode, words):
     cert(folder, "create", "--self-signed", "--subject", "CN=localhost", "--san", "dns:localhost")
     nss = folder / "state" / "nss"
     (nss / name).chmod(mode)
-    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n", settings=f"database = sql:{nss}\n")
+    one = with_database(folder, nss)
     status, said = check(one)
     assert status == 1 and words in said, said

@@ -8,12 +8,13 @@ import subprocess
 import pytest
 from authority import Authority
 from conftest import PATIENCE, YETT, Yett, sanitizer_lines
-from peers import client_tls, tool
+from peers import client_tls, free_port, tool
 from revocation import crl
 from test_revocation import Backend, passes
 from test_tls import exchange, originating, terminating
 
 BOM = b"\xef\xbb\xbf"
+PORT = free_port()  # of services that are checked, and not started
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +56,13 @@ BAD = {
 def kinds(pki, name, folder):
     """The file as it should be, its label, and a configuration that names it as FILE."""
     ca, server, _ = pki
-    out = originating(1, "localhost:1", ca.cert)
+    out = originating(PORT, "localhost:1", ca.cert)
     return {
-        "identity": (server.pem.read_bytes(), b"CERTIFICATE", terminating(1, "127.0.0.1:2", "file:FILE")),
+        "identity": (server.pem.read_bytes(), b"CERTIFICATE", terminating(PORT, "127.0.0.1:2", "file:FILE")),
         "connect_identity": (server.pem.read_bytes(), b"CERTIFICATE", out + "connect_identity = file:FILE\n"),
-        "trust": (ca.cert.read_bytes(), b"CERTIFICATE", originating(1, "localhost:1", "FILE")),
+        "trust": (ca.cert.read_bytes(), b"CERTIFICATE", originating(PORT, "localhost:1", "FILE")),
         "peer_trust": (ca.cert.read_bytes(), b"CERTIFICATE",
-                       terminating(1, "127.0.0.1:2", f"file:{server.pem}",
+                       terminating(PORT, "127.0.0.1:2", f"file:{server.pem}",
                                    "peer = require\nallow = any\npeer_trust = file:FILE\n")),
         "crl": (crl(ca), b"X509 CRL", out + "crl = file:FILE\n"),
     }[name]
@@ -106,7 +107,7 @@ RULES = {
 def test_rule_files_know_every_line_end(folder, kind):
     path = folder / "rules"
     settings, rule = RULES[kind]
-    service = "[service s]\nprotocol = tcp\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n"
+    service = f"[service s]\nprotocol = tcp\nlisten = 127.0.0.1:{PORT}\nconnect = 127.0.0.1:2\nconnect_tls = none\n"
     for end in ("\n", "\r\n", "\r"):
         for mark in (b"", BOM):
             # The third line is wrong: a file whose lines are not seen would have no such finding.
@@ -189,7 +190,7 @@ def test_bad_authority_of_a_bundle_is_told_and_left_out(yett, pki, folder, port)
     verify = tool(YETT, "verify", "--trust", bundle, "--name", "dns:localhost", server.chain)
     assert "left out: " in verify.stderr and "CN=Broken CA" in verify.stderr, verify
     bundle.write_text(broken_authority(folder))  # nothing left
-    status, said = check(folder / "none", originating(1, "localhost:1", bundle))
+    status, said = check(folder / "none", originating(PORT, "localhost:1", bundle))
     assert status == 1 and "CN=Broken CA: not a usable certificate" in said, said
 
 
@@ -222,7 +223,7 @@ def test_ec_key_without_its_public_half(yett, pki, echo, folder, port, form):
     assert json.loads(tool(YETT, "cert", "list", "--json", "--database", f"sql:{folder}/nss").stdout)[0]["has_key"]
     other = ca.server("elsewhere")
     path.write_text(key + other.chain.read_text())
-    status, said = check(folder / "y", terminating(1, "127.0.0.1:2", path))
+    status, said = check(folder / "y", terminating(PORT, "127.0.0.1:2", path))
     assert status == 1 and "do not belong together" in said, said
 
 
@@ -239,7 +240,7 @@ def self_signed(folder, *algorithm):
 @pytest.mark.parametrize("algorithm", ["Ed25519", "Ed448"])
 def test_keys_that_tls_cannot_use_are_told_by_name(folder, algorithm):
     path = self_signed(folder, algorithm)
-    status, said = check(folder, terminating(1, "127.0.0.1:2", f"file:{path}"))
+    status, said = check(folder, terminating(PORT, "127.0.0.1:2", f"file:{path}"))
     assert status == 1 and f"is for {algorithm}, with which NSS does no TLS: it must be RSA, or on P-256" in said, said
 
 
@@ -269,7 +270,7 @@ def test_files_that_others_may_change_are_refused(pki, folder, kind, mode, words
 
 
 def test_configuration_that_everybody_may_write_is_refused(folder):
-    one = Yett(folder, "[service s]\nlisten = 127.0.0.1:1\nconnect = 127.0.0.1:2\nconnect_tls = none\n")
+    one = Yett(folder, f"[service s]\nlisten = 127.0.0.1:{PORT}\nconnect = 127.0.0.1:2\nconnect_tls = none\n")
     one.config.chmod(0o666)
     for command in ("check", "run"):
         result = subprocess.run([str(YETT), command, "-c", str(one.config)], capture_output=True, text=True,
@@ -299,7 +300,7 @@ def test_what_another_user_may_not_open_is_told_with_its_owner(pki, folder):
     for path, words in ((plain, "it belongs to root:root (mode 0600), and this process runs as nobody"),
                         (closed / "server.pem", f"the folder {closed} belongs to root:root (mode 0700), and this "
                                                 "process runs as nobody")):
-        one = Yett(folder / "y", terminating(1, "127.0.0.1:2", f"file:{path}"))
+        one = Yett(folder / "y", terminating(PORT, "127.0.0.1:2", f"file:{path}"))
         (folder / "y").chmod(0o755)
         one.config.chmod(0o644)
         result = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", str(YETT), "check",
