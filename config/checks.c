@@ -133,7 +133,7 @@ static void connect_identity(struct check_context *c)
 
 static void peer(struct check_context *c)
 {
-    static const enum option_id peer_only[] = {OPTION_ALLOW, OPTION_PEER_TRUST};
+    static const enum option_id peer_only[] = {OPTION_ALLOW, OPTION_PEER_PURPOSE, OPTION_PEER_TRUST};
     const struct config_service *s = c->service;
 
     if (s->peer == CONFIG_PEER_NONE) {

@@ -35,6 +35,7 @@ enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCO
                        CONFIG_PROTOCOL_HTTP_PROXY };
 enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_IMPLICIT, CONFIG_TLS_STARTTLS };
 enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
+enum config_peer_purpose { CONFIG_PEER_PURPOSE_CLIENT, CONFIG_PEER_PURPOSE_SERVER, CONFIG_PEER_PURPOSE_ANY };
 enum config_ciphers { CONFIG_CIPHERS_INTERMEDIATE, CONFIG_CIPHERS_MODERN };
 enum config_send_proxy { CONFIG_SEND_PROXY_NONE, CONFIG_SEND_PROXY_V1, CONFIG_SEND_PROXY_V2, CONFIG_SEND_PROXY_V2_TLS };
 enum config_no_suitable { CONFIG_NO_SUITABLE_ONLY, CONFIG_NO_SUITABLE_NONE };
@@ -69,14 +70,26 @@ struct config_identity {
     struct config_place place;
 };
 
-/* allow = san_email:*@example.org, dn:OU=Staff, san_dns:..., san_uri:..., cn:..., sha256:..., spki_sha256:..., any */
-enum config_allow_type { CONFIG_ALLOW_ANY, CONFIG_ALLOW_SAN_EMAIL, CONFIG_ALLOW_SAN_DNS, CONFIG_ALLOW_SAN_URI,
-                         CONFIG_ALLOW_CN, CONFIG_ALLOW_DN /* one attribute: CN=, O=, OU= */, CONFIG_ALLOW_SHA256,
-                         CONFIG_ALLOW_SPKI_SHA256 };
+/* allow = san_email:*@example.org, dn:OU=Staff, san_dns:..., san_uri:..., san_upn:..., serial_number:..., cn:...,
+ * sha256:..., spki_sha256:..., issuer:sha256=..., policy:..., any */
+enum config_allow_type {
+    CONFIG_ALLOW_ANY,
+    CONFIG_ALLOW_SAN_EMAIL,
+    CONFIG_ALLOW_SAN_DNS,
+    CONFIG_ALLOW_SAN_URI,
+    CONFIG_ALLOW_SAN_UPN,
+    CONFIG_ALLOW_SERIAL_NUMBER /* the subject's attribute */,
+    CONFIG_ALLOW_ISSUER /* SHA-256 of an authority's certificate */,
+    CONFIG_ALLOW_POLICY /* an object identifier */,
+    CONFIG_ALLOW_CN,
+    CONFIG_ALLOW_DN /* one attribute: CN=, O=, OU= */,
+    CONFIG_ALLOW_SHA256,
+    CONFIG_ALLOW_SPKI_SHA256
+};
 struct config_allow {
     enum config_allow_type type;
     char *attribute; /* DN: "OU"; else NULL */
-    char *pattern;   /* '*' matches any run of characters within SAN patterns; exact otherwise */
+    char *pattern;   /* '*' matches any run of characters within SAN patterns and serial numbers; exact otherwise */
     struct config_place place;
 };
 
@@ -178,6 +191,7 @@ struct config_service {
     size_t identity_count;
     enum config_sni sni;
     enum config_peer peer;
+    enum config_peer_purpose peer_purpose;
     struct config_allow *allow;
     size_t allow_count;
     struct config_trust *peer_trust; /* anchors for client certificates; none by default: required with peer */

@@ -107,6 +107,17 @@ static bool allow_dn_parse(const char *text, struct config_allow *allow, char **
     return false;
 }
 
+/* issuer:sha256=HEX */
+static bool allow_issuer_parse(const char *text, struct config_allow *allow, char **error)
+{
+    const char *digest = after(text, "sha256=");
+
+    if (digest != NULL)
+        return value_sha256(digest, &allow->pattern, error);
+    *error = base_strdup("issuer: takes sha256=HEX, the fingerprint of an authority's certificate");
+    return false;
+}
+
 bool item_allow_parse(const char *text, void *item, char **error)
 {
     static const struct {
@@ -117,6 +128,10 @@ bool item_allow_parse(const char *text, void *item, char **error)
         {"san_email:", CONFIG_ALLOW_SAN_EMAIL, PATTERN},
         {"san_dns:", CONFIG_ALLOW_SAN_DNS, PATTERN},
         {"san_uri:", CONFIG_ALLOW_SAN_URI, PATTERN},
+        {"san_upn:", CONFIG_ALLOW_SAN_UPN, PATTERN},
+        {"serial_number:", CONFIG_ALLOW_SERIAL_NUMBER, PATTERN},
+        {"issuer:", CONFIG_ALLOW_ISSUER, EXACT},
+        {"policy:", CONFIG_ALLOW_POLICY, EXACT},
         {"cn:", CONFIG_ALLOW_CN, EXACT},
         {"dn:", CONFIG_ALLOW_DN, EXACT},
         {"sha256:", CONFIG_ALLOW_SHA256, EXACT},
@@ -135,12 +150,17 @@ bool item_allow_parse(const char *text, void *item, char **error)
             continue;
         allow->type = rules[i].type;
         if (rules[i].stars == EXACT && strchr(value, '*') != NULL) {
-            *error =
-                base_printf("%s compares whole values; '*' is for san_email:, san_dns: and san_uri:", rules[i].prefix);
+            *error = base_printf("%s compares whole values; '*' is for san_email:, san_dns:, san_uri:, san_upn: and "
+                                 "serial_number:",
+                                 rules[i].prefix);
             return false;
         }
         if (allow->type == CONFIG_ALLOW_SHA256 || allow->type == CONFIG_ALLOW_SPKI_SHA256)
             return value_sha256(value, &allow->pattern, error);
+        if (allow->type == CONFIG_ALLOW_ISSUER)
+            return allow_issuer_parse(value, allow, error);
+        if (allow->type == CONFIG_ALLOW_POLICY && !value_oid(value, error))
+            return false;
         if (allow->type == CONFIG_ALLOW_DN)
             return allow_dn_parse(value, allow, error);
         allow->pattern = base_strdup(value);
@@ -148,7 +168,9 @@ bool item_allow_parse(const char *text, void *item, char **error)
     }
     char *quoted = value_quote(text);
     *error = base_printf(
-        "%s is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a value", quoted);
+        "%s is not any, san_email:, san_dns:, san_uri:, san_upn:, serial_number:, cn:, dn:, sha256:, spki_sha256:, issuer: or "
+        "policy: with a value",
+        quoted);
     free(quoted);
     return false;
 }

@@ -54,6 +54,10 @@ static const struct value_word sni_words[] = {{"any", CONFIG_SNI_ANY, VALUE_WORD
                                               {"required", CONFIG_SNI_REQUIRED, VALUE_WORD_READY},
                                               {.name = NULL}};
 
+static const struct value_word peer_purpose_words[] = {{"client", CONFIG_PEER_PURPOSE_CLIENT, VALUE_WORD_READY},
+                                                       {"server", CONFIG_PEER_PURPOSE_SERVER, VALUE_WORD_READY},
+                                                       {"any", CONFIG_PEER_PURPOSE_ANY, VALUE_WORD_READY},
+                                                       {.name = NULL}};
 static const struct value_word peer_words[] = {{"none", CONFIG_PEER_NONE, VALUE_WORD_READY},
                                                {"request", CONFIG_PEER_REQUEST, VALUE_WORD_READY},
                                                {"require", CONFIG_PEER_REQUIRE, VALUE_WORD_READY},
@@ -185,6 +189,9 @@ const struct option config_options[OPTION_COUNT] = {
                             .help = "An OCSP response (DER) shown to clients with the certificate."},
     [OPTION_PEER] = {"peer", SERVICE(peer), .kind = &option_kind_word, .words = peer_words, .default_value = "none",
                      .help = "Whether clients are asked for a certificate."},
+    [OPTION_PEER_PURPOSE] = {"peer_purpose", SERVICE(peer_purpose), .kind = &option_kind_word,
+                             .words = peer_purpose_words, .default_value = "client",
+                             .help = "Which extended key usage a client's certificate must allow."},
     [OPTION_PEER_TRUST] = {"peer_trust", SERVICE_LIST(peer_trust), .kind = &option_kind_trust_list,
                            .default_text = "none", .help = "Who may have issued clients' certificates."},
     [OPTION_ALLOW] = {"allow", SERVICE_LIST(allow), .kind = &option_kind_allow_list, .default_text = "none",

@@ -185,6 +185,17 @@ static enum pkix_oid usage_oid(enum pkix_usage usage)
     base_abort("usage %d", (int)usage);
 }
 
+/* Whether one of the listed usages is what is asked for. */
+static bool usage_fits(struct span oid, const struct pkix_check *check)
+{
+    if (check->any_usage == PKIX_ANY_USAGE_ACCEPTED && pkix_oid_is(oid, OID_ANY_EXTENDED_KEY_USAGE))
+        return true;
+    if (check->usage != PKIX_USAGE_CLIENT)
+        return pkix_oid_is(oid, usage_oid(check->usage));
+    return (check->client_usage != PKIX_CLIENT_USAGE_SERVER && pkix_oid_is(oid, OID_CLIENT_AUTH)) ||
+           (check->client_usage != PKIX_CLIENT_USAGE_CLIENT && pkix_oid_is(oid, OID_SERVER_AUTH));
+}
+
 /* RFC 5280 section 4.2.1.12, chained: an issuer with this extension may only issue for what it lists. So an authority
  * for mail or code cannot make a server's certificate, as mozilla::pkix, Windows and Go have it. */
 static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, const struct pkix_check *check)
@@ -206,8 +217,7 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
 
         if (der_read(&oids, ASN1_OID, &oid) != PKIX_OK)
             return PKIX_BAD_EXTENDED_KEY_USAGE;
-        found = found || pkix_oid_is(oid, usage_oid(check->usage)) ||
-                (check->any_usage == PKIX_ANY_USAGE_ACCEPTED && pkix_oid_is(oid, OID_ANY_EXTENDED_KEY_USAGE));
+        found = found || usage_fits(oid, check);
         found_ocsp_signing = found_ocsp_signing || pkix_oid_is(oid, OID_OCSP_SIGNING);
     }
     if (leaf && found_ocsp_signing && check->usage != PKIX_USAGE_OCSP_SIGNER)

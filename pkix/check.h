@@ -24,6 +24,7 @@ struct pkix_check {
     enum pkix_trust trust;
     enum pkix_usage usage;
     enum pkix_any_usage any_usage;
+    enum pkix_client_usage client_usage; /* PKIX_USAGE_CLIENT */
     unsigned intermediates_below; /* between this certificate and the leaf; for issuers */
     int64_t time;                 /* seconds since 1970 */
     const char **what; /* NULL, or where it goes which rule was broken, when the error does not tell; static */

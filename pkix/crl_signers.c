@@ -59,6 +59,7 @@ static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signe
         .extras = extras,
         .extras_count = s->extras_count,
         .purpose = s->request->purpose,
+        .client_usage = s->request->client_usage,
         .any_extended_key_usage = s->request->any_extended_key_usage,
         .time = s->request->time,
         .revocation = PKIX_REVOCATION_SOFT,

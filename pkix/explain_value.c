@@ -52,9 +52,16 @@ static char *usage_name(struct span oid)
 
 static const char *needed_usage(const struct pkix_request *r)
 {
+    static const char *const of_clients[] = {[PKIX_CLIENT_USAGE_CLIENT] = "clientAuth",
+                                             [PKIX_CLIENT_USAGE_SERVER] = "serverAuth",
+                                             [PKIX_CLIENT_USAGE_ANY] = "clientAuth or serverAuth"};
+    static const char *const or_any[] = {[PKIX_CLIENT_USAGE_CLIENT] = "clientAuth or anyExtendedKeyUsage",
+                                         [PKIX_CLIENT_USAGE_SERVER] = "serverAuth or anyExtendedKeyUsage",
+                                         [PKIX_CLIENT_USAGE_ANY] = "clientAuth, serverAuth or anyExtendedKeyUsage"};
+
     if (r->purpose == PKIX_PURPOSE_SERVER)
         return "serverAuth";
-    return r->any_extended_key_usage ? "clientAuth or anyExtendedKeyUsage" : "clientAuth";
+    return (r->any_extended_key_usage ? or_any : of_clients)[r->client_usage];
 }
 
 static char *usage_value(const struct pkix_search *s, const struct pkix_tried *t, const struct pkix_cert *cert)

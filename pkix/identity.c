@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SHA256_SIZE = 32 };
+enum { SHA256_SIZE = 32, TAG_OTHER_NAME_VALUE = ASN1_CONTEXT_CONSTRUCTED | 0 };
 
 /* `value` is taken; NULL counts as refused. */
 static void add(struct pkix_identity *identity, enum pkix_id_type type, char *value)
@@ -53,6 +53,24 @@ static char *ip_text(struct span value)
     return base_strdup(text);
 }
 
+/* OtherName ::= SEQUENCE { type-id OBJECT IDENTIFIER, value [0] EXPLICIT }, of which the tag took the SEQUENCE's place.
+ * A user principal name is a UTF8String; a NUL or a control byte in it is refused, so that what a rule sees is what
+ * there is (CVE-2009-2408's kind). */
+static void read_other_name(struct span value, struct pkix_identity *identity)
+{
+    struct der d = der_over(value, DER_SMALL), wrapper;
+    struct span oid, text;
+
+    if (der_read(&d, ASN1_OID, &oid) != PKIX_OK || !pkix_oid_is(oid, OID_MS_UPN))
+        return;
+    if (der_enter(&d, TAG_OTHER_NAME_VALUE, &wrapper) != PKIX_OK || !der_at_end(&d) ||
+        der_read(&wrapper, ASN1_UTF8_STRING, &text) != PKIX_OK || !der_at_end(&wrapper)) {
+        identity->refused++;
+        return;
+    }
+    add(identity, PKIX_ID_UPN, pkix_dn_value_utf8(ASN1_UTF8_STRING, text));
+}
+
 /* Names of other kinds say nothing that an access rule could ask for, and are neither taken nor counted. */
 static void read_alternative_names(const struct pkix_cert *cert, struct pkix_identity *identity)
 {
@@ -85,6 +103,8 @@ static void read_alternative_names(const struct pkix_cert *cert, struct pkix_ide
             add(identity, PKIX_ID_IP, ip_text(value));
             break;
         case PKIX_GN_OTHER:
+            read_other_name(value, identity);
+            break;
         case PKIX_GN_X400:
         case PKIX_GN_DIRECTORY:
         case PKIX_GN_EDI:
@@ -96,17 +116,18 @@ static void read_alternative_names(const struct pkix_cert *cert, struct pkix_ide
 
 struct subject_counts {
     struct pkix_identity *identity;
-    unsigned common_names;
+    unsigned common_names, serial_numbers;
 };
 
-/* Of several common names nobody knows which one is meant: none is taken. */
-static bool count_common_name(void *ctx, struct span oid, unsigned tag, struct span value)
+/* Of several common names, or serial numbers, nobody knows which one is meant: none is taken. */
+static bool count_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
 {
     struct subject_counts *counts = ctx;
 
     (void)tag;
     (void)value;
     counts->common_names += pkix_oid_is(oid, OID_COMMON_NAME) ? 1 : 0;
+    counts->serial_numbers += pkix_oid_is(oid, OID_SERIAL_NUMBER) ? 1 : 0;
     return true;
 }
 
@@ -116,6 +137,9 @@ static bool read_attribute(void *ctx, struct span oid, unsigned tag, struct span
 
     if (pkix_oid_is(oid, OID_COMMON_NAME))
         add(counts->identity, PKIX_ID_CN, counts->common_names == 1 ? pkix_dn_value_utf8(tag, value) : NULL);
+    else if (pkix_oid_is(oid, OID_SERIAL_NUMBER))
+        add(counts->identity, PKIX_ID_SERIAL_NUMBER,
+            counts->serial_numbers == 1 ? pkix_dn_value_utf8(tag, value) : NULL);
     else if (pkix_oid_is(oid, OID_ORGANIZATION))
         add(counts->identity, PKIX_ID_O, pkix_dn_value_utf8(tag, value));
     else if (pkix_oid_is(oid, OID_ORGANIZATIONAL_UNIT))
@@ -128,7 +152,7 @@ static void read_subject(const struct pkix_cert *cert, struct pkix_identity *ide
     struct subject_counts counts = {.identity = identity};
 
     /* A malformed name is no name at all: nothing is taken from its readable beginning. */
-    if (!pkix_dn_visit(cert->subject, count_common_name, &counts) ||
+    if (!pkix_dn_visit(cert->subject, count_attribute, &counts) ||
         !pkix_dn_visit(cert->subject, read_attribute, &counts))
         identity->refused++;
 }
@@ -158,6 +182,18 @@ bool pkix_identity_read(struct span der, struct pkix_identity *identity)
     read_subject(&cert, identity);
     identity->subject = pkix_dn_text(cert.subject);
     return true;
+}
+
+const char *pkix_id_rule(enum pkix_id_type type)
+{
+    static const char *const rules[] = {
+        [PKIX_ID_DNS] = "san_dns:", [PKIX_ID_EMAIL] = "san_email:", [PKIX_ID_URI] = "san_uri:",
+        [PKIX_ID_IP] = NULL,        [PKIX_ID_UPN] = "san_upn:",     [PKIX_ID_CN] = "cn:",
+        [PKIX_ID_O] = "dn:O=",      [PKIX_ID_OU] = "dn:OU=",        [PKIX_ID_SERIAL_NUMBER] = "serial_number:",
+    };
+
+    static_assert(ARRAY_LEN(rules) == PKIX_ID_TYPE_COUNT, "one rule for each kind");
+    return rules[type];
 }
 
 void pkix_identity_clear(struct pkix_identity *identity)

@@ -8,7 +8,20 @@
 
 #include "base/span.h"
 
-enum pkix_id_type { PKIX_ID_DNS, PKIX_ID_EMAIL, PKIX_ID_URI, PKIX_ID_IP, PKIX_ID_CN, PKIX_ID_O, PKIX_ID_OU };
+/* UPN: Microsoft's user principal name, an otherName, as Active Directory names people. SERIAL_NUMBER: the subject's
+ * attribute (X.520), as eID cards do; not the certificate's own number. */
+enum pkix_id_type {
+    PKIX_ID_DNS,
+    PKIX_ID_EMAIL,
+    PKIX_ID_URI,
+    PKIX_ID_IP,
+    PKIX_ID_UPN,
+    PKIX_ID_CN,
+    PKIX_ID_O,
+    PKIX_ID_OU,
+    PKIX_ID_SERIAL_NUMBER,
+    PKIX_ID_TYPE_COUNT
+};
 
 struct pkix_id {
     enum pkix_id_type type;
@@ -28,6 +41,8 @@ enum { PKIX_IDS_MAX = 64 };
 
 /* Returns false when `der` is not a certificate. Fill is all or nothing; clear with pkix_identity_clear(). */
 MUST_CHECK bool pkix_identity_read(struct span der, struct pkix_identity *identity);
+/* How an access rule (allow) names that kind, such as "san_dns:" or "dn:OU="; NULL: there is no rule for it. */
+const char *pkix_id_rule(enum pkix_id_type type);
 void pkix_identity_clear(struct pkix_identity *identity);
 
 #endif

@@ -250,6 +250,7 @@ static enum pkix_error check_step(struct pkix_search *s, const struct pkix_path_
         .any_usage = s->request->purpose == PKIX_PURPOSE_CLIENT && s->request->any_extended_key_usage
                          ? PKIX_ANY_USAGE_ACCEPTED
                          : PKIX_ANY_USAGE_REFUSED,
+        .client_usage = s->request->client_usage,
         .intermediates_below = role == PKIX_ROLE_ISSUER ? intermediates_on(&s->path) : 0,
         .time = s->request->time,
         .what = &s->check_what,

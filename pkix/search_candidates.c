@@ -1,11 +1,27 @@
 /* see pkix/search_candidates.h */
 #include "pkix/search_candidates.h"
 
+/* What an anchor has to be trusted for, one of these. */
+static unsigned wanted_purposes(const struct pkix_request *r)
+{
+    if (r->purpose == PKIX_PURPOSE_SERVER)
+        return PKIX_FOR_SERVER;
+    switch (r->client_usage) {
+    case PKIX_CLIENT_USAGE_CLIENT:
+        return PKIX_FOR_CLIENT;
+    case PKIX_CLIENT_USAGE_SERVER:
+        return PKIX_FOR_SERVER;
+    case PKIX_CLIENT_USAGE_ANY:
+        break;
+    }
+    return PKIX_FOR_CLIENT | PKIX_FOR_SERVER;
+}
+
 bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry)
 {
     if (s->crl_anchor != NULL && (entry == NULL || &entry->cert != s->crl_anchor))
         return false;
-    return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & 1u << s->request->purpose) != 0;
+    return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & wanted_purposes(s->request)) != 0;
 }
 
 bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert)

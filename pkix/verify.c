@@ -22,6 +22,20 @@ const struct pkix_limits pkix_limits_default = {
     .wall_ms_max = 2000,
 };
 
+struct pkix_request pkix_request_of_server(void)
+{
+    return (struct pkix_request){.purpose = PKIX_PURPOSE_SERVER};
+}
+
+/* A client's certificate has no name that is asked for, so what it may do is all that ties it to us; many private
+ * authorities (AD CS) issue for anyExtendedKeyUsage, which RFC 5280 section 4.2.1.12 has stand for every use. A
+ * server's is held to serverAuth: whoever gets hold of a mail or code signing certificate must not become a web site.
+ */
+struct pkix_request pkix_request_of_client(enum pkix_client_usage usage)
+{
+    return (struct pkix_request){.purpose = PKIX_PURPOSE_CLIENT, .client_usage = usage, .any_extended_key_usage = true};
+}
+
 static enum pkix_error verify_signature(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
     const struct pkix_store *store = ctx;

@@ -18,6 +18,11 @@ struct pkix_store;
 struct pkix_crl_set;
 
 enum pkix_purpose { PKIX_PURPOSE_SERVER, PKIX_PURPOSE_CLIENT };
+
+/* Which extended key usage a client's certificate must allow, where it names any: clientAuth, serverAuth, or one of
+ * them. Public authorities issue no clientAuth any more, so that servers that talk to servers have certificates for
+ * servers only. Which anchors count goes with it: those that are trusted for that use. */
+enum pkix_client_usage { PKIX_CLIENT_USAGE_CLIENT, PKIX_CLIENT_USAGE_SERVER, PKIX_CLIENT_USAGE_ANY };
 enum pkix_profile { PKIX_PROFILE_DEFAULT, PKIX_PROFILE_STRICT };
 
 /* Off: staples and CRLs are not looked at. Soft: what is revoked is refused; where nothing is known it passes. Hard:
@@ -190,6 +195,7 @@ struct pkix_request {
     enum pkix_profile profile;
     struct pkix_name name;         /* PKIX_NAME_NONE: no name is checked (client certificates) */
     int64_t time;                  /* seconds since 1970-01-01T00:00:00Z */
+    enum pkix_client_usage client_usage; /* client certificates */
     bool any_extended_key_usage;   /* client certificates: anyExtendedKeyUsage or none satisfies the purpose */
     enum pkix_revocation revocation;
     const struct span *stapled;    /* OCSP responses, [0] for the leaf, [n] for extras[n-1]; size 0 where none */
@@ -206,6 +212,11 @@ struct pkix_request {
     size_t pin_count;              /* section 2.6 has it); 0: any key will do */
     const struct pkix_limits *limits; /* NULL: pkix_limits_default */
 };
+
+/* A request for a TLS peer's certificate, with what follows from the side it is on; all else is for the caller to fill
+ * in. Whoever verifies peers begins with it, so that none takes what another refuses. */
+struct pkix_request pkix_request_of_server(void);
+struct pkix_request pkix_request_of_client(enum pkix_client_usage usage);
 
 extern const struct pkix_limits pkix_limits_default;
 

@@ -62,7 +62,7 @@ static bool any_id_equals(const struct pkix_identity *identity, enum pkix_id_typ
 
 /* The local part of a mailbox is case-sensitive, its domain is not (RFC 5280 section 7.5). A star stays on its side of
  * the '@': "*@example.org" is not met by "x@evil.example@example.org" in any other way than by its last domain. */
-static bool email_matches(const char *pattern, const char *email)
+static bool email_matches(const char *pattern, const char *email, enum access_fold local_fold)
 {
     const char *pattern_at = strrchr(pattern, '@'), *email_at = strrchr(email, '@');
     char pattern_local[BASE_QUOTE_SIZE], email_local[BASE_QUOTE_SIZE];
@@ -78,15 +78,33 @@ static bool email_matches(const char *pattern, const char *email)
     pattern_local[pattern_len] = '\0';
     memcpy(email_local, email, email_len);
     email_local[email_len] = '\0';
-    return access_pattern_matches(pattern_local, email_local, ACCESS_CASE_MATTERS) &&
+    return access_pattern_matches(pattern_local, email_local, local_fold) &&
            access_pattern_matches(pattern_at + 1, email_at + 1, ACCESS_CASE_FOLDED);
 }
 
-static bool any_email_matches(const struct pkix_identity *identity, const char *pattern)
+/* A user principal name is read as Active Directory reads it: like a mailbox, and its case does not matter. */
+static bool any_mailbox_matches(const struct pkix_identity *identity, enum pkix_id_type type, const char *pattern,
+                                enum access_fold local_fold)
 {
     for (size_t i = 0; i < identity->count; i++)
-        if (identity->ids[i].type == PKIX_ID_EMAIL && email_matches(pattern, identity->ids[i].value))
+        if (identity->ids[i].type == type && email_matches(pattern, identity->ids[i].value, local_fold))
             return true;
+    return false;
+}
+
+/* Whether one of the words of a list, which blanks separate, is `word`. Hexadecimal digits and numbers: case aside. */
+static bool list_has(const char *list, const char *word)
+{
+    size_t size = strlen(word);
+
+    while (*list != '\0') {
+        size_t length = strcspn(list, " ");
+
+        if (length == size && strncasecmp(list, word, size) == 0)
+            return true;
+        list += length;
+        list += strspn(list, " ");
+    }
     return false;
 }
 
@@ -99,17 +117,23 @@ static bool attribute_equals(const struct pkix_identity *identity, const char *a
     return strcasecmp(attribute, "OU") == 0 && any_id_equals(identity, PKIX_ID_OU, value);
 }
 
-static bool rule_matches(const struct config_allow *rule, const struct pkix_identity *identity)
+static bool rule_matches(const struct config_allow *rule, const struct access_client *client)
 {
+    const struct pkix_identity *identity = client->identity;
+
     switch (rule->type) {
     case CONFIG_ALLOW_ANY:
         return true;
     case CONFIG_ALLOW_SAN_EMAIL:
-        return any_email_matches(identity, rule->pattern);
+        return any_mailbox_matches(identity, PKIX_ID_EMAIL, rule->pattern, ACCESS_CASE_MATTERS);
+    case CONFIG_ALLOW_SAN_UPN:
+        return any_mailbox_matches(identity, PKIX_ID_UPN, rule->pattern, ACCESS_CASE_FOLDED);
     case CONFIG_ALLOW_SAN_DNS:
         return any_id_matches(identity, PKIX_ID_DNS, rule->pattern, ACCESS_CASE_FOLDED);
     case CONFIG_ALLOW_SAN_URI:
         return any_id_matches(identity, PKIX_ID_URI, rule->pattern, ACCESS_CASE_MATTERS);
+    case CONFIG_ALLOW_SERIAL_NUMBER:
+        return any_id_matches(identity, PKIX_ID_SERIAL_NUMBER, rule->pattern, ACCESS_CASE_MATTERS);
     case CONFIG_ALLOW_CN:
         return any_id_equals(identity, PKIX_ID_CN, rule->pattern);
     case CONFIG_ALLOW_DN:
@@ -118,19 +142,23 @@ static bool rule_matches(const struct config_allow *rule, const struct pkix_iden
         return strcasecmp(identity->sha256, rule->pattern) == 0;
     case CONFIG_ALLOW_SPKI_SHA256:
         return strcasecmp(identity->spki_sha256, rule->pattern) == 0;
+    case CONFIG_ALLOW_ISSUER:
+        return list_has(client->issuers, rule->pattern);
+    case CONFIG_ALLOW_POLICY:
+        return list_has(client->policies, rule->pattern);
     }
     return false;
 }
 
-bool access_client_allowed(const struct config_service *service, const struct pkix_identity *identity)
+bool access_client_allowed(const struct config_service *service, const struct access_client *client)
 {
     /* Rules speak of verified certificates: without one, only a service that has none and requires none is open. */
-    if (identity == NULL)
+    if (client == NULL)
         return service->allow_count == 0 && service->peer != CONFIG_PEER_REQUIRE;
     if (service->allow_count == 0)
         return service->peer != CONFIG_PEER_REQUIRE;
     for (size_t i = 0; i < service->allow_count; i++)
-        if (rule_matches(&service->allow[i], identity))
+        if (rule_matches(&service->allow[i], client))
             return true;
     return false;
 }

@@ -13,8 +13,14 @@
 #include "proxy/local_addresses.h"
 #include <sys/socket.h>
 
-/* `identity` NULL: the client showed no certificate. */
-bool access_client_allowed(const struct config_service *service, const struct pkix_identity *identity);
+/* Who a client is, by its verified certificate and the path that verified it. */
+struct access_client {
+    const struct pkix_identity *identity;
+    const char *issuers, *policies; /* tls_session_info's peer_issuers and peer_policies */
+};
+
+/* `client` NULL: it showed no certificate. */
+bool access_client_allowed(const struct config_service *service, const struct access_client *client);
 
 /* A certificate pattern: '*' stands for any run of characters; everything else for itself, ASCII case aside where
  * `fold` says so. */

@@ -6,6 +6,7 @@
 #include "pkix/crl.h"
 #include "pkix/describe.h"
 #include "pkix/ev.h"
+#include "pkix/identity.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
 #include "pkix/pem.h"
@@ -41,6 +42,7 @@ const char cmd_verify_usage[] =
     "  --roots LIST           mozilla, system or none; default mozilla, none where --trust is given\n"
     "  --intermediates FILE   PEM file of untrusted issuers; repeatable\n"
     "  --purpose PURPOSE      server (default) or client\n"
+    "  --peer-purpose USAGE   with --purpose client: client (default), server or any, as the setting peer_purpose has it\n"
     "  --profile PROFILE      default, or strict: lint-like rules that real chains may break\n"
     "  --name NAME            dns:HOST, ip:ADDR or email:ADDR: what the certificate must be good for\n"
     "  --time TIME            RFC 3339 (2026-01-31T12:00:00Z) or @SECONDS; default now\n"
@@ -65,7 +67,7 @@ const char cmd_verify_usage[] =
 
 struct options {
     const char *chain_path, *module, *distrust;
-    bool json, has_trust, has_ev_roots;
+    bool json, has_peer_purpose, has_trust, has_ev_roots;
     enum { ROOTS_DEFAULT, ROOTS_MOZILLA, ROOTS_SYSTEM, ROOTS_NONE } roots;
     struct pkix_request request;
     uint8_t address[16];
@@ -230,6 +232,7 @@ enum option_value {
     OPTION_ROOTS,
     OPTION_INTERMEDIATES,
     OPTION_PURPOSE,
+    OPTION_PEER_PURPOSE,
     OPTION_PROFILE,
     OPTION_NAME,
     OPTION_TIME,
@@ -251,6 +254,7 @@ static const struct option long_options[] = {
     {"roots", required_argument, NULL, OPTION_ROOTS},
     {"intermediates", required_argument, NULL, OPTION_INTERMEDIATES},
     {"purpose", required_argument, NULL, OPTION_PURPOSE},
+    {"peer-purpose", required_argument, NULL, OPTION_PEER_PURPOSE},
     {"profile", required_argument, NULL, OPTION_PROFILE},
     {"name", required_argument, NULL, OPTION_NAME},
     {"time", required_argument, NULL, OPTION_TIME},
@@ -325,7 +329,8 @@ static bool take_policy(struct options *o, int option, const char *argument, con
 static bool take_setting(struct options *o, int option, const char *argument, const char **why)
 {
     static const char *const roots[] = {"mozilla", "system", "none"}, *const purposes[] = {"server", "client"},
-                             *const profiles[] = {"default", "strict"}, *const modes[] = {"off", "soft", "hard"};
+                             *const usages[] = {"client", "server", "any"}, *const profiles[] = {"default", "strict"},
+                             *const modes[] = {"off", "soft", "hard"};
     int value = 0;
 
     switch (option) {
@@ -344,6 +349,12 @@ static bool take_setting(struct options *o, int option, const char *argument, co
         value = choice(argument, purposes, ARRAY_LEN(purposes));
         o->request.purpose = value;
         *why = "--purpose is server or client";
+        break;
+    case OPTION_PEER_PURPOSE:
+        value = choice(argument, usages, ARRAY_LEN(usages));
+        o->request.client_usage = value;
+        o->has_peer_purpose = true;
+        *why = "--peer-purpose is client, server or any";
         break;
     case OPTION_PROFILE:
         value = choice(argument, profiles, ARRAY_LEN(profiles));
@@ -466,6 +477,18 @@ static bool requires_policy(const struct pkix_policy_inputs *policy)
     return policy->policy_count != 0;
 }
 
+/* What follows from the side a peer is on is pkix_request_of_...()'s to say, here as in tls/peer_verify.c. */
+static void ask_as_the_proxy_does(struct options *o)
+{
+    struct pkix_request side = o->request.purpose == PKIX_PURPOSE_CLIENT
+                                   ? pkix_request_of_client(o->request.client_usage)
+                                   : pkix_request_of_server();
+
+    o->request.purpose = side.purpose;
+    o->request.client_usage = side.client_usage;
+    o->request.any_extended_key_usage = side.any_extended_key_usage;
+}
+
 /* Two passes: settings first, so that wrong usage is told before any file is opened. EXIT_VALID to go on. */
 static int read_options(int argc, char **argv, struct options *o)
 {
@@ -497,7 +520,10 @@ static int read_options(int argc, char **argv, struct options *o)
         return misused("exactly one CHAIN.pem is needed", NULL);
     if (o->request.policy.require_ev && !o->has_ev_roots)
         return misused("--policy ev needs --ev-root", NULL);
+    if (o->has_peer_purpose && o->request.purpose != PKIX_PURPOSE_CLIENT)
+        return misused("--peer-purpose needs --purpose client", NULL);
     o->chain_path = argv[optind];
+    ask_as_the_proxy_does(o);
     o->request.policy.explicit_policy = requires_policy(&o->request.policy);
     return EXIT_VALID;
 }
@@ -602,24 +628,80 @@ static json_t *warnings_json(const struct pkix_verdict *v)
     return warnings;
 }
 
+/* The allow rules that fit the peer's certificate, each by itself: they can be copied into a configuration. */
+struct rule_visitor {
+    void (*visit)(void *ctx, const char *rule);
+    void *ctx;
+};
+
+static void tell_rule(const struct rule_visitor *v, const char *prefix, const char *value)
+{
+    char *rule = base_printf("%s%s", prefix, value);
+
+    v->visit(v->ctx, rule);
+    free(rule);
+}
+
+static void each_allow_rule(const struct pkix_verdict *v, const struct rule_visitor *visitor)
+{
+    struct pkix_identity identity;
+
+    if (pkix_verdict_path_length(v) == 0 || !pkix_identity_read(pkix_verdict_path_cert(v, 0), &identity))
+        return;
+    for (size_t i = 0; i < identity.count; i++)
+        if (pkix_id_rule(identity.ids[i].type) != NULL)
+            tell_rule(visitor, pkix_id_rule(identity.ids[i].type), identity.ids[i].value);
+    tell_rule(visitor, "sha256:", identity.sha256);
+    tell_rule(visitor, "spki_sha256:", identity.spki_sha256);
+    for (size_t i = 1; i < pkix_verdict_path_length(v); i++) {
+        struct pkix_description d;
+
+        if (pkix_describe(pkix_verdict_path_cert(v, i), &d))
+            tell_rule(visitor, "issuer:sha256=", d.sha256);
+        pkix_description_clear(&d);
+    }
+    for (size_t i = 0; i < pkix_verdict_policy_count(v); i++)
+        tell_rule(visitor, "policy:", pkix_verdict_policy(v, i));
+    pkix_identity_clear(&identity);
+}
+
+static void append_rule(void *ctx, const char *rule)
+{
+    json_array_append_new(ctx, json_string(rule));
+}
+
+static void print_rule(void *ctx, const char *rule)
+{
+    (void)ctx;
+    printf("allow: %s\n", rule);
+}
+
+static json_t *identities_json(const struct pkix_verdict *v)
+{
+    json_t *rules = json_array();
+
+    each_allow_rule(v, &(struct rule_visitor){append_rule, rules});
+    return rules;
+}
+
 static void print_json(const struct pkix_verdict *v)
 {
     enum pkix_error error = pkix_verdict_error(v);
     const char *ev_policy = pkix_verdict_ev_policy(v);
     bool valid = error == PKIX_OK;
     json_t *object =
-        json_pack("{s:b, s:o, s:s, s:o, s:b, s:s?, s:o, s:s, s:o, s:o, s:i}", "valid", valid, "error",
+        json_pack("{s:b, s:o, s:s, s:o, s:b, s:s?, s:o, s:s, s:o, s:o, s:o, s:i}", "valid", valid, "error",
                   valid ? json_null() : json_string(pkix_error_name(error)), "detail", pkix_verdict_detail(v), "chain",
                   chain_json(v), "ev", ev_policy != NULL, "ev_policy", ev_policy, "policies", policies_json(v),
-                  "revocation", revocation_text(v), "warnings", warnings_json(v), "tried", tried_json(v),
-                  "signature_checks", (int)pkix_verdict_signature_checks(v));
+                  "revocation", revocation_text(v), "identities", identities_json(v), "warnings", warnings_json(v),
+                  "tried", tried_json(v), "signature_checks", (int)pkix_verdict_signature_checks(v));
 
     json_dumpf(object, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(object);
 }
 
-static void print_text(const struct pkix_verdict *v)
+static void print_text(const struct options *o, const struct pkix_verdict *v)
 {
     const char *ev_policy = pkix_verdict_ev_policy(v);
 
@@ -643,6 +725,8 @@ static void print_text(const struct pkix_verdict *v)
                    d.signature, d.sha256);
         pkix_description_clear(&d);
     }
+    if (o->request.purpose == PKIX_PURPOSE_CLIENT)
+        each_allow_rule(v, &(struct rule_visitor){print_rule, NULL});
     for (size_t i = 0; i < pkix_verdict_tried_count(v); i++) {
         printf("tried:");
         for (size_t k = 0; k < pkix_verdict_tried_length(v, i); k++)
@@ -664,7 +748,7 @@ static int verify(const struct options *o, const struct inputs *in)
     if (o->json)
         print_json(verdict);
     else
-        print_text(verdict);
+        print_text(o, verdict);
     pkix_verdict_destroy(&verdict);
     return error == PKIX_OK ? EXIT_VALID : EXIT_NOT_VALID;
 }

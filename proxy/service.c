@@ -338,6 +338,19 @@ static enum tls_sni sni_of(enum config_sni sni)
     base_abort("an SNI policy of no known kind");
 }
 
+static enum pkix_client_usage peer_usage_of(enum config_peer_purpose purpose)
+{
+    switch (purpose) {
+    case CONFIG_PEER_PURPOSE_CLIENT:
+        return PKIX_CLIENT_USAGE_CLIENT;
+    case CONFIG_PEER_PURPOSE_SERVER:
+        return PKIX_CLIENT_USAGE_SERVER;
+    case CONFIG_PEER_PURPOSE_ANY:
+        return PKIX_CLIENT_USAGE_ANY;
+    }
+    base_abort("a purpose of no known kind");
+}
+
 static enum tls_peer peer_of(enum config_peer peer)
 {
     switch (peer) {
@@ -389,6 +402,7 @@ static void open_server_context(struct services_shared *shared, struct service *
         .sni = sni_of(config->sni),
         .peer = peer_of(config->peer),
         .trust = s->peer_trust,
+        .peer_usage = peer_usage_of(config->peer_purpose),
         .pins = s->pins,
         .pin_count = config->pin_spki_sha256_count,
         .policy = s->policy,

@@ -173,7 +173,9 @@ static bool client_is_allowed(struct session *s)
     for (size_t i = 0; i < identity.count && s->client_common_name == NULL; i++)
         if (identity.ids[i].type == PKIX_ID_CN)
             s->client_common_name = base_strdup(identity.ids[i].value);
-    allowed = access_client_allowed(s->service->config, &identity);
+    allowed = access_client_allowed(
+        s->service->config,
+        &(struct access_client){.identity = &identity, .issuers = tls.peer_issuers, .policies = tls.peer_policies});
     pkix_identity_clear(&identity);
     return allowed;
 }

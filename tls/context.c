@@ -409,6 +409,7 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
     c->peer = options->peer;
     c->revocation = options->revocation;
     c->issuers = options->issuers;
+    c->peer_usage = options->peer_usage;
     c->pins = options->pins;
     c->pin_count = options->pin_count;
     c->policy = options->policy;

@@ -39,7 +39,7 @@ struct tls_database_entry {
     char *subject;       /* RFC 4514 text, safe to print */
     char *issuer;        /* likewise */
     char *serial;        /* lower-case hex */
-    char *sans;          /* "dns:localhost ip:127.0.0.1", safe to print, "" when there are none */
+    char *sans; /* "dns:localhost ip:127.0.0.1 upn:alice@corp.example", safe to print, "" when there are none */
     char *key;           /* "P-256", "RSA-2048", ... */
     int64_t not_before;  /* seconds since 1970 */
     int64_t not_after;   /* seconds since 1970 */

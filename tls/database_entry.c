@@ -1,6 +1,7 @@
 /* see tls/database.h and tls/database_internal.h: what is told of a certificate */
 #include "base/buffer.h"
 #include "base/nss_scope.h"
+#include "pkix/der.h"
 #include "tls/database.h"
 #include "tls/database_internal.h"
 #include "tls/runtime_internal.h"
@@ -87,6 +88,33 @@ char *tls_database_name_text(CERTName *name)
     return text;
 }
 
+/* An otherName that names people as Active Directory does: [0] EXPLICIT UTF8String. */
+static bool append_upn(struct buffer *out, const CERTGeneralName *name)
+{
+    static const uint8_t oid[] = {0x2b, 0x06, 0x01, 0x04, 0x01,
+                                  0x82, 0x37, 0x14, 0x02, 0x03}; /* 1.3.6.1.4.1.311.20.2.3 */
+    const SECItem *type = &name->name.OthName.oid, *wrapped = &name->name.OthName.name;
+    struct der d = der_over(span_of(wrapped->data, wrapped->len), DER_SMALL), inner;
+    struct span text;
+    char *value;
+    bool fits;
+
+    if (!span_equal(span_of(type->data, type->len), span_of(oid, sizeof(oid))))
+        return false;
+    if (der_next_is(&d, ASN1_CONTEXT_CONSTRUCTED)) { /* NSS leaves the tag there, or not */
+        if (der_enter(&d, ASN1_CONTEXT_CONSTRUCTED, &inner) != PKIX_OK)
+            return false;
+        d = inner;
+    }
+    if (der_read(&d, ASN1_UTF8_STRING, &text) != PKIX_OK || !der_at_end(&d))
+        return false;
+    value = safe_text(text);
+    fits = buffer_printf(out, "%supn:%s", out->size == 0 ? "" : " ", value);
+    (void)fits;
+    free(value);
+    return true;
+}
+
 static void append_san(struct buffer *out, const CERTGeneralName *name)
 {
     char address[INET6_ADDRSTRLEN] = "?";
@@ -108,6 +136,12 @@ static void append_san(struct buffer *out, const CERTGeneralName *name)
         if (name->name.other.len == 4 || name->name.other.len == 16)
             inet_ntop(name->name.other.len == 4 ? AF_INET : AF_INET6, name->name.other.data, address, sizeof(address));
         fits = buffer_printf(out, "%sip:%s", out->size == 0 ? "" : " ", address);
+        (void)fits;
+        return;
+    case certOtherName:
+        if (append_upn(out, name))
+            return;
+        fits = buffer_printf(out, "%sother", out->size == 0 ? "" : " ");
         (void)fits;
         return;
     default:

@@ -91,6 +91,8 @@ void tls_engine_destroy(struct tls_engine **engine)
     slab_strfree(e->cache_key);
     free(e->report.stopped_path);
     free(e->report.warning);
+    free(e->report.issuers);
+    free(e->report.policies);
     free(e->report.ev_policy);
     free(e->report.error);
     free(e->identity_choice);
@@ -503,6 +505,8 @@ struct tls_session_info tls_engine_session(const struct tls_engine *e)
     info.peer_stapled = e->peer_stapled;
     info.socket_released = e->own != NULL && e->fd == NULL;
     info.peer_cert = span_of(e->peer_cert, e->peer_cert_size);
+    info.peer_issuers = e->report.issuers == NULL ? "" : e->report.issuers;
+    info.peer_policies = e->report.policies == NULL ? "" : e->report.policies;
     info.peer_ev_policy = e->report.ev_policy == NULL ? "" : e->report.ev_policy;
     info.identity = e->identity;
     info.identity_choice = e->identity_choice == NULL ? "" : e->identity_choice;

@@ -67,6 +67,7 @@ struct tls_server_options {
     enum tls_sni sni;
     enum tls_peer peer;
     const struct pkix_store *trust;   /* for client certificates; borrowed; needed unless peer is NONE */
+    enum pkix_client_usage peer_usage; /* which extended key usage they must allow */
     struct tls_revocation revocation; /* of client certificates */
     const struct pkix_issuer_source *issuers; /* that clients did not send; borrowed; NULL: none is fetched */
     const struct pkix_pin *pins;      /* of clients' paths (pkix/verify.h); borrowed while the context lives */
@@ -202,6 +203,9 @@ struct tls_session_info {
     bool peer_stapled;       /* the peer stapled an OCSP response */
     bool socket_released;    /* it costs no memory of NSS's any more: it was idle, or shown certificates */
     struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
+    const char *peer_issuers;   /* server: the SHA-256 of each certificate above the client's on its path, lower-case
+                                   hexadecimal, separated by blanks; "" when it has shown none */
+    const char *peer_policies;  /* server: the policies that hold for that path, dotted, likewise */
     const char *peer_ev_policy; /* by which the peer's certificate is one of extended validation, dotted; "" when not */
     const struct tls_identity *identity; /* the one we signed with; NULL when none */
     const char *identity_choice; /* client: which certificate of ours the server got, or "none", and why; "": it asked for none */

@@ -85,6 +85,7 @@ struct tls_context {
     const struct pkix_store *trust;
     struct tls_revocation revocation;
     const struct pkix_issuer_source *issuers; /* NULL: none */
+    enum pkix_client_usage peer_usage;        /* server */
     const struct pkix_pin *pins;
     size_t pin_count;
     struct pkix_policy_inputs policy;
@@ -166,6 +167,7 @@ struct tls_report {
     int alert_sent, alert_received;
     char *stopped_path; /* of the peer's certificate; NULL: none */
     char *warning;      /* of the last verdict; NULL: none */
+    char *issuers, *policies; /* of the last good verdict on a client; NULL: none */
     unsigned signature_checks;
     uint64_t verification_us; /* processor time */
     char *ev_policy;          /* pkix_verdict_ev_policy() of the last good verdict; NULL: none */

@@ -7,6 +7,7 @@
 
 #include "base/address.h"
 #include "base/nss_scope.h"
+#include "pkix/describe.h"
 
 #include <prerror.h>
 #include <secerr.h>
@@ -86,42 +87,81 @@ static void keep_warning(struct tls_engine *e, const struct pkix_verdict *verdic
     e->report.warning = pkix_verdict_warning_count(verdict) == 0 ? NULL : base_strdup(pkix_verdict_warning(verdict, 0));
 }
 
+/* What a client's certificate may be asked for by an access rule beside its own names: who issued it, and under which
+ * policies. */
+static void keep_path_facts(struct tls_engine *e, const struct pkix_verdict *verdict)
+{
+    size_t length = pkix_verdict_path_length(verdict);
+    char *issuers = base_strdup(""), *policies = base_strdup("");
+
+    for (size_t i = 1; i < length; i++) {
+        struct pkix_description d;
+        char *longer;
+
+        if (pkix_describe(pkix_verdict_path_cert(verdict, i), &d)) {
+            longer = base_printf("%s%s%s", issuers, issuers[0] == '\0' ? "" : " ", d.sha256);
+            free(issuers);
+            issuers = longer;
+        }
+        pkix_description_clear(&d);
+    }
+    for (size_t i = 0; i < pkix_verdict_policy_count(verdict); i++) {
+        char *longer = base_printf("%s%s%s", policies, i == 0 ? "" : " ", pkix_verdict_policy(verdict, i));
+
+        free(policies);
+        policies = longer;
+    }
+    free(e->report.issuers);
+    free(e->report.policies);
+    e->report.issuers = issuers;
+    e->report.policies = policies;
+}
+
+/* What all requests of this engine have in common. */
+static struct pkix_request request_of(const struct tls_engine *e, enum tls_verdict_use use)
+{
+    const struct tls_context *context = e->context;
+    struct pkix_request request =
+        context->role == TLS_ROLE_SERVER ? pkix_request_of_client(context->peer_usage) : pkix_request_of_server();
+
+    request.time = time(NULL); /* of the wall clock: what certificates are about */
+    request.revocation = use == TLS_VERDICT_AHEAD ? PKIX_REVOCATION_OFF : context->revocation.mode;
+    request.crls = context->revocation.crls;
+    request.evidence = context->revocation.evidence;
+    request.crl_source = context->revocation.crl_source;
+    request.issuers = context->issuers;
+    /* Before a session is offered, and when a TLS 1.2 server renegotiates, nothing may block. */
+    request.evidence_waiting = use == TLS_VERDICT_TELL && !tls_engine_was_open(e) ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT;
+    request.pins = context->pins;
+    request.pin_count = context->pin_count;
+    request.policy = context->policy;
+    return request;
+}
+
 bool tls_peer_verify(struct tls_engine *e, enum tls_verdict_use use, struct span leaf, const struct span *extras,
                      size_t extras_count, const struct span *stapled, size_t stapled_count)
 {
     struct address address;
-    struct pkix_request request = {
-        .leaf = leaf,
-        .extras = extras,
-        .extras_count = extras_count,
-        .purpose = e->context->role == TLS_ROLE_SERVER ? PKIX_PURPOSE_CLIENT : PKIX_PURPOSE_SERVER,
-        .profile = PKIX_PROFILE_DEFAULT,
-        .name = wanted_name(e, &address),
-        .time = time(NULL), /* of the wall clock: what certificates are about */
-        .any_extended_key_usage = e->context->role == TLS_ROLE_SERVER,
-        .revocation = use == TLS_VERDICT_AHEAD ? PKIX_REVOCATION_OFF : e->context->revocation.mode,
-        .stapled = stapled,
-        .stapled_count = stapled_count,
-        .crls = e->context->revocation.crls,
-        .evidence = e->context->revocation.evidence,
-        .crl_source = e->context->revocation.crl_source,
-        .issuers = e->context->issuers,
-        /* Before a session is offered, and when a TLS 1.2 server renegotiates, nothing may block. */
-        .evidence_waiting = use == TLS_VERDICT_TELL && !tls_engine_was_open(e) ? PKIX_MAY_WAIT : PKIX_MUST_NOT_WAIT,
-        .pins = e->context->pins,
-        .pin_count = e->context->pin_count,
-        .policy = e->context->policy,
-    };
+    struct pkix_request request = request_of(e, use);
     struct pkix_verdict *verdict = NULL;
     uint64_t start_us = base_thread_us();
-    enum pkix_error error = pkix_verify(e->context->trust, &request, &verdict);
+    enum pkix_error error;
 
+    request.leaf = leaf;
+    request.extras = extras;
+    request.extras_count = extras_count;
+    request.stapled = stapled;
+    request.stapled_count = stapled_count;
+    request.name = wanted_name(e, &address);
+    error = pkix_verify(e->context->trust, &request, &verdict);
     e->report.verification_us += base_thread_us() - start_us;
     e->report.signature_checks += pkix_verdict_signature_checks(verdict);
     keep_ev_policy(e, verdict);
     keep_warning(e, verdict);
     if (error == PKIX_OK) {
         keep_chain(e, verdict, leaf);
+        if (e->context->role == TLS_ROLE_SERVER)
+            keep_path_facts(e, verdict);
     } else if (use == TLS_VERDICT_TELL) {
         tls_engine_note_error(e, pkix_error_name(error),
                               base_printf("the %s certificate is not accepted: %s",

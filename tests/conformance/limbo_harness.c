@@ -141,10 +141,14 @@ static enum pkix_error verify_case(const json_t *testcase, const struct options 
     struct pkix_limits limits = pkix_limits_default;
     struct pkix_crl_set *crl_set = pkix_crl_set_create();
     uint8_t address[16];
+    const struct pkix_request side =
+        strcmp(kind, "CLIENT") == 0 ? pkix_request_of_client(PKIX_CLIENT_USAGE_CLIENT) : pkix_request_of_server();
     struct pkix_request request = {
         .extras = extras->certs,
         .extras_count = extras->count,
-        .purpose = strcmp(kind, "CLIENT") == 0 ? PKIX_PURPOSE_CLIENT : PKIX_PURPOSE_SERVER,
+        .purpose = side.purpose,
+        .client_usage = side.client_usage,
+        .any_extended_key_usage = side.any_extended_key_usage,
         .profile = options->profile,
         .name = read_name(json_object_get(testcase, "expected_peer_name"), address),
         .time = read_time(json_object_get(testcase, "validation_time")),

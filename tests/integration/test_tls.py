@@ -1,10 +1,13 @@
 """TLS terminated and originated, seen from real clients and servers."""
 import contextlib
+import hashlib
 import socket
 import ssl
+import subprocess
 
 import pytest
-from conftest import ACKNOWLEDGMENT_TELLER, connect, preloading
+from authority import Authority, openssl
+from conftest import ACKNOWLEDGMENT_TELLER, YETT, connect, preloading
 from peers import EchoServer, Nginx, OpensslServer, ScriptedServer, client_tls, server_tls, tool, wait_until
 
 
@@ -230,6 +233,57 @@ def test_client_certificate_is_required_and_ruled_on(yett, authority, echo, port
     running.wait_for_counter("access_denied_total")
     running.wait_for_counter("handshakes_server_failed_total")
     assert echo.connections == 1  # neither of the two reached the target
+
+
+def fingerprint(cert):
+    return hashlib.sha256(openssl("x509", "-in", cert, "-outform", "DER")).hexdigest()
+
+
+@pytest.mark.parametrize("rule, passes", [
+    ("san_upn:*@CORP.example", True), ("san_upn:bob@corp.example", False),
+    ("serial_number:PNOEE-*", True), ("serial_number:PNOLV-*", False),
+    ("issuer:sha256=INNER", True), ("issuer:sha256=ROOT", True), ("issuer:sha256=OWN", False),
+    ("policy:1.2.3.4", True), ("policy:1.2.3", False)])
+def test_client_is_ruled_on_by_what_names_it_and_who_issued_it(yett, folder, echo, port, rule, passes):
+    """The names of AD and eID, and the path that was verified; also when the session is resumed."""
+    root = Authority(folder / "root", "Root")
+    inner = Authority(folder / "inner", "Inner CA", issuer=root, extensions="certificatePolicies=2.5.29.32.0\n")
+    smart = inner.issue("smart", purpose="clientAuth", subject="/CN=Alice/serialNumber=PNOEE-38001085718",
+                        sans=("otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp.example",),
+                        extensions="certificatePolicies=1.2.3.4\n")
+    rule = rule.replace("INNER", fingerprint(inner.cert)).replace("ROOT", fingerprint(root.cert)) \
+        .replace("OWN", fingerprint(smart.cert))
+    server = root.server("localhost")
+    yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{server.pem}",
+                     f"peer = require\npeer_trust = file:{root.cert}\nallow = {rule}\n"))
+    context = client_tls(root, cert=smart)
+    for _ in range(2):
+        if passes:
+            exchange_or_end(port, context)
+        else:
+            with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+                exchange_or_end(port, context)
+
+
+@pytest.mark.parametrize("purpose, taken", [("client", {"clientAuth", "anyExtendedKeyUsage"}),
+                                            ("server", {"serverAuth", "anyExtendedKeyUsage"}),
+                                            ("any", {"clientAuth", "serverAuth", "anyExtendedKeyUsage"})])
+def test_peer_purpose(yett, authority, echo, port, purpose, taken):
+    """The proxy and yett verify take the same certificates."""
+    running = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}",
+                               f"peer = require\npeer_trust = file:{authority.cert}\nallow = any\n"
+                               f"peer_purpose = {purpose}\n"))
+    for usage in ("clientAuth", "serverAuth", "anyExtendedKeyUsage", "codeSigning"):
+        cert = authority.issue(f"peer-{usage}-{purpose}", purpose=usage, sans=("DNS:peer.example.org",))
+        verified = subprocess.run([YETT, "verify", "--trust", authority.cert, "--purpose", "client", "--peer-purpose",
+                                   purpose, cert.chain], capture_output=True, check=False).returncode
+        assert verified == (0 if usage in taken else 1)
+        if usage in taken:
+            exchange_or_end(port, client_tls(authority, cert=cert))
+        else:
+            with pytest.raises((ssl.SSLError, ConnectionError, AssertionError)):
+                exchange_or_end(port, client_tls(authority, cert=cert))
+            running.wait_for_log("bad_extended_key_usage")
 
 
 def exchange_or_end(port, context):

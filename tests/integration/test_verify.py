@@ -179,6 +179,28 @@ def test_purpose(pki):
     verdict(*pki.trust, pki.client.chain, error="bad_extended_key_usage")
     answer = verdict(*pki.trust, "--purpose", "client", pki.server.chain, error="bad_extended_key_usage")
     assert "clientAuth" in answer["detail"] and "serverAuth" in answer["detail"]
+    verdict(*pki.trust, "--purpose", "client", "--peer-purpose", "any", pki.server.chain)
+    verdict(*pki.trust, "--purpose", "client", "--peer-purpose", "server", pki.server.chain)
+    verdict(*pki.trust, "--purpose", "client", "--peer-purpose", "server", pki.client.chain, error="bad_extended_key_usage")
+    assert "--purpose client" in misuse(*pki.trust, "--peer-purpose", "any", pki.server.chain)
+
+
+def test_any_usage_is_for_clients_as_in_the_proxy(pki):
+    anything = pki.inner.issue("anything", sans=("email:anything@example.org",), purpose="anyExtendedKeyUsage")
+    verdict(*pki.trust, "--purpose", "client", anything.chain)
+    verdict(*pki.trust, "--purpose", "server", anything.chain, error="bad_extended_key_usage")
+
+
+def test_identities_are_allow_rules(pki):
+    smart = pki.inner.issue("smart", purpose="clientAuth", subject="/CN=Alice/serialNumber=PNOEE-38001085718",
+                            sans=("email:alice@example.org", "otherName:1.3.6.1.4.1.311.20.2.3;UTF8:alice@corp.example"),
+                            extensions="certificatePolicies=1.2.3.4\n")
+    rules = verdict(*pki.trust, "--purpose", "client", smart.chain)["identities"]
+    assert {"san_email:alice@example.org", "san_upn:alice@corp.example", "cn:Alice",
+            "serial_number:PNOEE-38001085718"} <= set(rules)
+    assert sum(rule.startswith("issuer:sha256=") for rule in rules) == 2
+    out, _ = verify(*pki.trust, "--purpose", "client", smart.chain, status=VALID)
+    assert all(f"allow: {rule}\n" in out for rule in rules)
 
 
 @pytest.mark.parametrize("name, error", [

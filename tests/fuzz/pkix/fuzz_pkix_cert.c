@@ -22,7 +22,7 @@ static void look_at_own_signature(const struct pkix_cert *cert)
 static void check_everywhere(const struct pkix_cert *cert)
 {
     for (int role = PKIX_ROLE_LEAF; role <= PKIX_ROLE_ISSUER; role++) {
-        for (int usage = PKIX_USAGE_SERVER; usage <= PKIX_USAGE_OCSP_SIGNER; usage++) {
+        for (int usage = PKIX_USAGE_SERVER; usage <= PKIX_USAGE_CRL_SIGNER; usage++) {
             struct pkix_check check = {.role = (enum pkix_role)role,
                                        .trust = role == PKIX_ROLE_LEAF ? PKIX_TRUST_INHERITED : PKIX_TRUST_ANCHOR,
                                        .usage = (enum pkix_usage)usage,

@@ -183,12 +183,16 @@ static void values_are_checked(void **state)
          "f:7: peer_trust: a pkcs11: URI needs a section [module NAME] with the path of the token's module\n"},
         {TCP "connect_tls = implicit\ntrust = mozilla,\n", "f:5: trust: an entry of the list is empty\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = email:a@b\n",
-         "f:8: allow: \"email:a@b\" is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a "
+         "f:8: allow: \"email:a@b\" is not any, san_email:, san_dns:, san_uri:, san_upn:, serial_number:, cn:, dn:, sha256:, "
+         "spki_sha256:, issuer: or policy: with a "
          "value\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = cn:\n",
-         "f:8: allow: \"cn:\" is not any, san_email:, san_dns:, san_uri:, cn:, dn:, sha256: or spki_sha256: with a value\n"},
+         "f:8: allow: \"cn:\" is not any, san_email:, san_dns:, san_uri:, san_upn:, serial_number:, cn:, dn:, sha256:, "
+         "spki_sha256:, issuer: or policy: with a value\n"},
+        {TLS "peer = request\npeer_trust = file:/ca\nallow = issuer:00\n",
+         "f:8: allow: issuer: takes sha256=HEX, the fingerprint of an authority's certificate\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = cn:*.example.org\n",
-         "f:8: allow: cn: compares whole values; '*' is for san_email:, san_dns: and san_uri:\n"},
+         "f:8: allow: cn: compares whole values; '*' is for san_email:, san_dns:, san_uri:, san_upn: and serial_number:\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = dn:L=Here\n",
          "f:8: allow: dn: takes one attribute, CN=, O= or OU=, and its whole value\n"},
         {TLS "peer = request\npeer_trust = file:/ca\nallow = dn:OU=\n",

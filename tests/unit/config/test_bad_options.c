@@ -50,6 +50,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_ALPN] = "a,,b",
     [OPTION_OCSP_STAPLE] = QUOTED,
     [OPTION_PEER] = "yes",
+    [OPTION_PEER_PURPOSE] = "both",
     [OPTION_PEER_TRUST] = "/ca.pem",
     [OPTION_ALLOW] = "alice",
     [OPTION_CONNECT] = "127.0.0.1:65536",

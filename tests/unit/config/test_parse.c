@@ -171,7 +171,9 @@ static void service_options_are_read(void **state)
         "peer = require\n"
         "peer_trust = file:/etc/yett/ca.pem, database, /etc/yett/ca2.pem\n"
         "allow = san_email:*@example.org, san_dns:*.example.org, san_uri:spiffe://x/*, cn:Alice, dn:ou=Staff\\, Berlin, "
-        "sha256:" HEX_64 ", spki_sha256:" HEX_64 ", any\n"
+        "sha256:" HEX_64 ", spki_sha256:" HEX_64
+        ", san_upn:*@corp.example, serial_number:PNOEE-*, issuer:sha256=" HEX_64 ", policy:1.2.3, any\n"
+        "peer_purpose = any\n"
         "connect = Mail.Example.org:993, [2001:db8::1]:993\n"
         "connect_tls = implicit\n"
         "connect_identity = file:/etc/yett/client.pem\n"
@@ -194,10 +196,18 @@ static void service_options_are_read(void **state)
         enum config_allow_type type;
         const char *attribute, *pattern;
     } allow[] = {
-        {CONFIG_ALLOW_SAN_EMAIL, NULL, "*@example.org"}, {CONFIG_ALLOW_SAN_DNS, NULL, "*.example.org"},
-        {CONFIG_ALLOW_SAN_URI, NULL, "spiffe://x/*"},    {CONFIG_ALLOW_CN, NULL, "Alice"},
-        {CONFIG_ALLOW_DN, "OU", "Staff, Berlin"},        {CONFIG_ALLOW_SHA256, NULL, HEX_64},
-        {CONFIG_ALLOW_SPKI_SHA256, NULL, HEX_64},        {CONFIG_ALLOW_ANY, NULL, NULL},
+        {CONFIG_ALLOW_SAN_EMAIL, NULL, "*@example.org"},
+        {CONFIG_ALLOW_SAN_DNS, NULL, "*.example.org"},
+        {CONFIG_ALLOW_SAN_URI, NULL, "spiffe://x/*"},
+        {CONFIG_ALLOW_CN, NULL, "Alice"},
+        {CONFIG_ALLOW_DN, "OU", "Staff, Berlin"},
+        {CONFIG_ALLOW_SHA256, NULL, HEX_64},
+        {CONFIG_ALLOW_SPKI_SHA256, NULL, HEX_64},
+        {CONFIG_ALLOW_SAN_UPN, NULL, "*@corp.example"},
+        {CONFIG_ALLOW_SERIAL_NUMBER, NULL, "PNOEE-*"},
+        {CONFIG_ALLOW_ISSUER, NULL, HEX_64},
+        {CONFIG_ALLOW_POLICY, NULL, "1.2.3"},
+        {CONFIG_ALLOW_ANY, NULL, NULL},
     };
 
     (void)state;
@@ -230,6 +240,7 @@ static void service_options_are_read(void **state)
     assert_string_equal(s->policy[0].oid, "2.23.140.1.1");
     assert_string_equal(s->policy[1].oid, "1.3.6.1.4.1.311.21.8.11489019");
     assert_int_equal(s->peer, CONFIG_PEER_REQUIRE);
+    assert_int_equal(s->peer_purpose, CONFIG_PEER_PURPOSE_ANY);
     assert_int_equal(s->peer_trust_count, 3);
     assert_string_equal(s->peer_trust[0].value, "/etc/yett/ca.pem");
     assert_int_equal(s->peer_trust[1].type, CONFIG_TRUST_DATABASE);

@@ -66,6 +66,45 @@ static void identity_read_takes_typed_names(void **state)
     pkix_identity_clear(&identity);
 }
 
+static struct span upn(unsigned tag, const char *text, size_t size)
+{
+    return builder_tlv(0xa0, builder_oid(OID_MS_UPN),
+                       builder_tlv(0xa0, builder_tlv(tag, span_of(text, size), builder_end), builder_end), builder_end);
+}
+
+/* As Active Directory, PIV and eID cards name people. */
+static void identity_read_takes_principal_name_and_serial_number(void **state)
+{
+    struct cert_spec spec = builder_client("unused", 1, "root", 0);
+    struct pkix_identity identity;
+
+    (void)state;
+    spec.subject_der = builder_tlv(ASN1_SEQUENCE, TEXT(OID_SERIAL_NUMBER, ASN1_PRINTABLE_STRING, "PNOEE-38001085718"),
+                                   TEXT(OID_COMMON_NAME, ASN1_UTF8_STRING, "Alice"), builder_end);
+    spec.sans[spec.san_count++] = upn(ASN1_UTF8_STRING, "alice@corp.example", 18);
+    spec.sans[spec.san_count++] =
+        builder_tlv(0xa0, builder_oid(OID_USER_ID), builder_integer(1), builder_end); /* another */
+    spec.sans[spec.san_count++] = upn(ASN1_UTF8_STRING, "admin\0@corp.example", 19);
+    spec.sans[spec.san_count++] = upn(ASN1_IA5_STRING, "admin@corp.example", 18); /* not of its type */
+    spec.sans[spec.san_count++] = builder_tlv(0xa0, builder_oid(OID_MS_UPN), builder_end);
+    identity = identity_of(&spec);
+    assert_true(has(&identity, PKIX_ID_UPN, "alice@corp.example"));
+    assert_true(has(&identity, PKIX_ID_SERIAL_NUMBER, "PNOEE-38001085718"));
+    assert_int_equal(identity.count, 3);
+    assert_int_equal(identity.refused, 3);
+    pkix_identity_clear(&identity);
+    /* Of two serial numbers nobody knows which is meant. */
+    spec.subject_der = builder_tlv(ASN1_SEQUENCE, TEXT(OID_SERIAL_NUMBER, ASN1_PRINTABLE_STRING, "1"),
+                                   TEXT(OID_SERIAL_NUMBER, ASN1_PRINTABLE_STRING, "2"), builder_end);
+    spec.san_count = 0;
+    identity = identity_of(&spec);
+    assert_int_equal(identity.count, 0);
+    assert_int_equal(identity.refused, 2);
+    pkix_identity_clear(&identity);
+    for (int type = 0; type < PKIX_ID_TYPE_COUNT; type++)
+        assert_int_equal(pkix_id_rule((enum pkix_id_type)type) == NULL, type == PKIX_ID_IP);
+}
+
 /* CVE-2009-2408, CVE-2021-44532: nothing is cut short, nothing is injected. */
 static void identity_read_leaves_out_what_could_mislead(void **state)
 {
@@ -269,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(identity_read_takes_typed_names),
+        cmocka_unit_test(identity_read_takes_principal_name_and_serial_number),
         cmocka_unit_test(identity_read_leaves_out_what_could_mislead),
         cmocka_unit_test(identity_read_takes_no_common_name_of_two),
         cmocka_unit_test(identity_read_bounds_its_names),

@@ -17,6 +17,8 @@ static struct pkix_id ids[] = {
     {PKIX_ID_URI, (char *)(uintptr_t) "spiffe://example.org/mail"},
     {PKIX_ID_CN, (char *)(uintptr_t) "Alice"},
     {PKIX_ID_OU, (char *)(uintptr_t) "Staff"},
+    {PKIX_ID_UPN, (char *)(uintptr_t) "Alice@corp.example"},
+    {PKIX_ID_SERIAL_NUMBER, (char *)(uintptr_t) "PNOEE-38001085718"},
 };
 
 static struct pkix_identity alice(void)
@@ -34,8 +36,9 @@ static bool allowed_by(enum config_allow_type type, const char *attribute, const
         .type = type, .attribute = (char *)(uintptr_t)attribute, .pattern = (char *)(uintptr_t)pattern};
     struct config_service service = {.allow = &rule, .allow_count = 1, .peer = CONFIG_PEER_REQUIRE};
     struct pkix_identity identity = alice();
+    struct access_client client = {.identity = &identity, .issuers = "aa11 bb22", .policies = "1.2.3 2.23.140.1.1"};
 
-    return access_client_allowed(&service, &identity);
+    return access_client_allowed(&service, &client);
 }
 
 static void client_allowed_by_each_kind_of_rule(void **state)
@@ -57,6 +60,23 @@ static void client_allowed_by_each_kind_of_rule(void **state)
         {CONFIG_ALLOW_SAN_DNS, NULL, "example.org", false},
         {CONFIG_ALLOW_SAN_URI, NULL, "spiffe://example.org/*", true},
         {CONFIG_ALLOW_SAN_URI, NULL, "SPIFFE://example.org/*", false},
+        {CONFIG_ALLOW_SAN_UPN, NULL, "alice@CORP.example", true}, /* as Active Directory compares them */
+        {CONFIG_ALLOW_SAN_UPN, NULL, "*@corp.example", true},
+        {CONFIG_ALLOW_SAN_UPN, NULL, "*@example", false},
+        {CONFIG_ALLOW_SAN_UPN, NULL, "Alice@Example.org", false},    /* a mail address is none */
+        {CONFIG_ALLOW_SAN_EMAIL, NULL, "Alice@corp.example", false}, /* and the other way round */
+        {CONFIG_ALLOW_SERIAL_NUMBER, NULL, "PNOEE-38001085718", true},
+        {CONFIG_ALLOW_SERIAL_NUMBER, NULL, "PNOEE-*", true},
+        {CONFIG_ALLOW_SERIAL_NUMBER, NULL, "PNOLV-*", false},
+        {CONFIG_ALLOW_SERIAL_NUMBER, NULL, "38001085718", false},
+        {CONFIG_ALLOW_ISSUER, NULL, "aa11", true},
+        {CONFIG_ALLOW_ISSUER, NULL, "BB22", true},
+        {CONFIG_ALLOW_ISSUER, NULL, "aa1", false},
+        {CONFIG_ALLOW_ISSUER, NULL, "aa11 bb22", false},
+        {CONFIG_ALLOW_POLICY, NULL, "1.2.3", true},
+        {CONFIG_ALLOW_POLICY, NULL, "2.23.140.1.1", true},
+        {CONFIG_ALLOW_POLICY, NULL, "1.2", false},
+        {CONFIG_ALLOW_POLICY, NULL, "23.140.1.1", false},
         {CONFIG_ALLOW_CN, NULL, "Alice", true},
         {CONFIG_ALLOW_CN, NULL, "A*", false}, /* a star is no star in an attribute */
         {CONFIG_ALLOW_DN, "OU", "Staff", true},
@@ -93,7 +113,9 @@ static void client_allowed_without_rules_or_certificate(void **state)
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct config_service service = {.peer = table[i].peer, .allow = &any, .allow_count = table[i].rules};
 
-        if (access_client_allowed(&service, table[i].identity) != table[i].want)
+        struct access_client client = {.identity = table[i].identity, .issuers = "", .policies = ""};
+
+        if (access_client_allowed(&service, table[i].identity == NULL ? NULL : &client) != table[i].want)
             fail_msg("row %zu", i);
     }
 }
