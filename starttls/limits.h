@@ -6,6 +6,8 @@
 #ifndef YETT_STARTTLS_LIMITS_H
 #define YETT_STARTTLS_LIMITS_H
 
+#include <stdint.h>
+
 enum {
     /* All that a peer may say before TLS. */
     STARTTLS_ACCEPTED_BYTES_MAX = 8 * 1024,
@@ -24,9 +26,10 @@ enum {
     STARTTLS_SMTP_COMMAND_BYTES_MAX = 1024,
     STARTTLS_SMTP_REPLY_BYTES_MAX = 2048,
     STARTTLS_SMTP_REPLY_LINES_MAX = 100,
-    STARTTLS_SMTP_KEYWORD_BYTES_MAX = 16,     /* longer than any word that is looked for in a reply */
-    STARTTLS_SMTP_HELLO_BYTES_MAX = 255,      /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
-    STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+    STARTTLS_SMTP_KEYWORD_BYTES_MAX = 16,      /* longer than any word that is looked for in a reply */
+    STARTTLS_SMTP_HELLO_BYTES_MAX = 255,       /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
+    STARTTLS_SMTP_CHUNK_BYTES_MAX = INT32_MAX, /* of a BDAT: more than that, servers may count otherwise */
+    STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512,  /* relayed commands that have no reply yet; more wait for one */
 
     /* IMAP. */
     STARTTLS_IMAP_LINE_BYTES_MAX = 8192,

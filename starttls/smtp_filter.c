@@ -13,6 +13,12 @@
  *       COMMAND --reply 334--> ANSWER --end of line--> COMMAND      RFC 4954 section 4
  *       COMMAND --BDAT n--> CHUNK --n bytes--> COMMAND              RFC 3030; only where the server offers CHUNKING
  *
+ * What one server takes for data and another for commands may carry a command past the filter (SMTP smuggling,
+ * CVE-2023-51764). So BDAT goes through only as RFC 3030 writes it, with a size that every server can hold, and after
+ * the server has offered CHUNKING in the last EHLO's reply, of which the client has to know; any other gets a name that
+ * no server knows, and what follows are commands to both. And a line of a message that is a lone dot, with line ends
+ * that are not both CRLF, ends the session before the server sees where that line ends.
+ *
  * It is a reply that leaves COMMAND, and a client waits for it (RFC 2920 section 3.1). When a 3xx reply comes while
  * the client has already said more, nobody can tell what those bytes are: text to the server, commands to us. The
  * session ends then. For that the filter counts the commands that have no reply yet. As many as it can count are on
@@ -23,11 +29,28 @@
 enum client_state { CLIENT_COMMAND, CLIENT_REST, CLIENT_DATA, CLIENT_ANSWER, CLIENT_CHUNK };
 
 /* What a command's reply changes. */
-enum command { COMMAND_OTHER, COMMAND_MAIL, COMMAND_RCPT, COMMAND_MESSAGE /* DATA, and the last BDAT */ };
+enum command {
+    COMMAND_OTHER,
+    COMMAND_HELLO, /* EHLO, HELO, LHLO */
+    COMMAND_MAIL,
+    COMMAND_RCPT,
+    COMMAND_MESSAGE /* DATA, and the last BDAT */
+};
 
 enum server_state { SERVER_LINE, SERVER_REST /* of a line that is passing by */ };
 
-enum end_of_data { DATA_LINE_START, DATA_DOT, DATA_DOT_CR, DATA_TEXT, DATA_CR };
+/* LOOSE: behind CR or LF alone, where some servers begin a line too. */
+enum end_of_data {
+    DATA_LINE_START,
+    DATA_DOT,
+    DATA_DOT_CR,
+    DATA_TEXT,
+    DATA_CR,
+    DATA_LOOSE_START,
+    DATA_LOOSE_DOT,
+    DATA_ENDED,
+    DATA_UNCLEAR
+};
 
 struct smtp_filter {
     struct starttls_filter f;
@@ -40,7 +63,8 @@ struct smtp_filter {
     bool in_reply;      /* a line of this reply has been seen */
     bool answered;      /* a whole reply has been seen */
     bool server_ended;  /* no reply comes any more */
-    bool offers_chunking;
+    bool says_chunking; /* in this reply */
+    bool offers_chunking; /* in the reply to the last EHLO */
 
     /* From the client. */
     enum client_state state;
@@ -100,6 +124,8 @@ static void pop_command(struct smtp_filter *s, unsigned code)
     if (s->pending_count == 0)
         return; /* the greeting, or a 421 out of the blue */
     command = (enum command)s->pending[s->pending_start];
+    if (command == COMMAND_HELLO && code / 100 == 2)
+        s->offers_chunking = s->says_chunking;
     if (command == COMMAND_MAIL)
         s->recipients = 0;
     if (command == COMMAND_RCPT && code / 100 == 2)
@@ -110,6 +136,14 @@ static void pop_command(struct smtp_filter *s, unsigned code)
     }
     s->pending_start = (s->pending_start + 1) % ARRAY_LEN(s->pending);
     s->pending_count--;
+}
+
+static bool awaits_hello(const struct smtp_filter *s)
+{
+    for (size_t i = 0; i < s->pending_count; i++)
+        if (s->pending[(s->pending_start + i) % ARRAY_LEN(s->pending)] == COMMAND_HELLO)
+            return true;
+    return false;
 }
 
 /* ---- words ---- */
@@ -226,8 +260,7 @@ static struct reply_line judge_reply_line(struct smtp_filter *s, struct span tex
 
     r.is_last = r.code == 0 || text.size < 4 || text.data[3] != '-';
     r.is_offer = r.code == 250 && s->in_reply && is_refused(keyword);
-    if (r.code == 250 && s->in_reply && is_word(keyword, "CHUNKING"))
-        s->offers_chunking = true;
+    s->says_chunking = s->in_reply && (s->says_chunking || (r.code == 250 && is_word(keyword, "CHUNKING")));
     s->in_reply = r.code != 0;
     return r;
 }
@@ -323,20 +356,64 @@ static enum starttls_status put_from_server(struct starttls_filter *f, struct sp
 
 /* ---- client to server ---- */
 
-/* "BDAT size [LAST]". False when the size is none; then the server will say so and read no chunk. */
-static bool parse_chunk(struct span arguments, uint64_t *size, enum command *command)
+static struct span skip_spaces(struct span text)
 {
-    struct span number = take_word(&arguments);
+    while (text.size != 0 && text.data[0] == ' ')
+        text = span_skip(text, 1);
+    return text;
+}
+
+/* The size of a chunk, without zeros before it, that some would take for octal. */
+static bool take_chunk_size(struct span *text, uint64_t *size)
+{
+    struct span digits = *text;
 
     *size = 0;
-    if (number.size == 0 || number.size > 18)
-        return false;
-    for (size_t i = 0; i < number.size; i++) {
-        if (number.data[i] < '0' || number.data[i] > '9')
+    for (; text->size != 0 && text->data[0] >= '0' && text->data[0] <= '9'; *text = span_skip(*text, 1)) {
+        *size = *size * 10 + (uint64_t)(text->data[0] - '0');
+        if (*size > STARTTLS_SMTP_CHUNK_BYTES_MAX)
             return false;
-        *size = *size * 10 + (uint64_t)(number.data[i] - '0');
     }
-    *command = is_word(take_word(&arguments), "LAST") ? COMMAND_MESSAGE : COMMAND_OTHER;
+    return digits.size != text->size && (digits.data[0] != '0' || *size == 0);
+}
+
+/* Exactly "BDAT size [LAST]" CRLF. */
+static bool parse_chunk(struct span line, uint64_t *size, enum command *command)
+{
+    static const char verb[] = "BDAT ", last[] = " LAST", end[] = "\r\n";
+    struct span text = line, rest;
+
+    if (text.size < sizeof(verb) - 1 + sizeof(end) - 1 ||
+        !span_equal_nocase(span_of(text.data, sizeof(verb) - 1), span_of_string(verb)) ||
+        !span_equal(span_skip(text, text.size - (sizeof(end) - 1)), span_of_string(end)))
+        return false;
+    text = span_of(text.data, text.size - (sizeof(end) - 1));
+    text = skip_spaces(span_skip(text, sizeof(verb) - 1));
+    if (!take_chunk_size(&text, size))
+        return false;
+    rest = skip_spaces(text);
+    if (rest.size == 0) {
+        *command = COMMAND_OTHER;
+        return true;
+    }
+    if (rest.size == text.size || rest.size < sizeof(last) - 2 ||
+        !span_equal_nocase(span_of(rest.data, sizeof(last) - 2), span_of_string(last + 1)))
+        return false;
+    *command = COMMAND_MESSAGE;
+    return skip_spaces(span_skip(rest, sizeof(last) - 2)).size == 0;
+}
+
+static bool is_hello(struct span verb)
+{
+    return is_word(verb, "EHLO") || is_word(verb, "HELO") || is_word(verb, "LHLO");
+}
+
+/* False: it is a BDAT of which servers may think otherwise than we. */
+static bool judge_chunk(struct smtp_filter *s, struct span line, enum command *command)
+{
+    if (!s->offers_chunking || awaits_hello(s) || !parse_chunk(line, &s->chunk_left, command))
+        return false;
+    s->state = s->chunk_left == 0 ? CLIENT_COMMAND : CLIENT_CHUNK;
     return true;
 }
 
@@ -347,6 +424,7 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
     struct span arguments = filter_line_text(line);
     struct span verb;
     enum command command = COMMAND_OTHER;
+    bool refused;
     struct sink sink;
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
@@ -360,13 +438,14 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
         command = COMMAND_MAIL;
     if (is_word(verb, "RCPT"))
         command = COMMAND_RCPT;
-    if (is_word(verb, "BDAT") && s->offers_chunking && parse_chunk(arguments, &s->chunk_left, &command))
-        s->state = s->chunk_left == 0 ? CLIENT_COMMAND : CLIENT_CHUNK;
+    if (is_hello(verb))
+        command = COMMAND_HELLO;
+    refused = is_refused(verb) || (is_word(verb, "BDAT") && !judge_chunk(s, line, &command));
     push_command(s, command);
     if (!is_complete)
         s->state = CLIENT_REST;
     sink_open(&sink, out, line.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
-    if (is_refused(verb)) {
+    if (refused) {
         sink_put_text(&sink, "REFUSED-");
         sink_put(&sink, verb);
         sink_put_text(&sink, "\r\n");
@@ -377,25 +456,35 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
     return filter_close(&s->f, &sink, STARTTLS_NEED_MORE);
 }
 
-/* How many of `bytes` belong to the message, its end CRLF.CRLF included; *ended tells whether it is there. */
-static size_t scan_data(enum end_of_data *state, struct span bytes, bool *ended)
+/* What comes after `state` with `c`. */
+static enum end_of_data data_step(enum end_of_data state, uint8_t c)
 {
-    *ended = false;
-    for (size_t i = 0; i < bytes.size; i++) {
-        uint8_t c = bytes.data[i];
-        enum end_of_data before = *state;
+    bool at_start = state == DATA_LINE_START || state == DATA_LOOSE_START || state == DATA_CR;
 
-        *state = c == '\r' ? DATA_CR : DATA_TEXT;
-        if (before == DATA_CR && c == '\n')
-            *state = DATA_LINE_START;
-        else if (before == DATA_LINE_START && c == '.')
-            *state = DATA_DOT;
-        else if (before == DATA_DOT && c == '\r')
-            *state = DATA_DOT_CR;
-        else if (before == DATA_DOT_CR && c == '\n') {
-            *ended = true;
+    if (state == DATA_DOT_CR)
+        return c == '\n' ? DATA_ENDED : DATA_UNCLEAR;
+    if (c == '\r')
+        return state == DATA_LOOSE_DOT ? DATA_UNCLEAR : state == DATA_DOT ? DATA_DOT_CR : DATA_CR;
+    if (c == '\n') {
+        if (state == DATA_DOT || state == DATA_LOOSE_DOT)
+            return DATA_UNCLEAR;
+        return state == DATA_CR ? DATA_LINE_START : DATA_LOOSE_START;
+    }
+    if (c == '.' && at_start)
+        return state == DATA_LINE_START ? DATA_DOT : DATA_LOOSE_DOT;
+    return DATA_TEXT;
+}
+
+/* How many of `bytes` belong to the message: as far as it goes, its end CRLF.CRLF included, or up to the byte with
+ * which it is unclear whether it ends. */
+static size_t scan_data(enum end_of_data *state, struct span bytes)
+{
+    for (size_t i = 0; i < bytes.size; i++) {
+        *state = data_step(*state, bytes.data[i]);
+        if (*state == DATA_UNCLEAR)
+            return i;
+        if (*state == DATA_ENDED)
             return i + 1;
-        }
     }
     return bytes.size;
 }
@@ -413,18 +502,18 @@ static enum starttls_status put_command(struct smtp_filter *s, struct span bytes
     return STARTTLS_NEED_MORE;
 }
 
-/* Straight through, unchanged; returns how many bytes. */
-static size_t pass_data(struct smtp_filter *s, struct span bytes, struct buffer *out)
+/* Straight through, unchanged. */
+static enum starttls_status pass_data(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
 {
-    bool ended;
-    size_t size;
-
     if (bytes.size > buffer_room(out))
         bytes.size = buffer_room(out);
-    size = scan_data(&s->end_of_data, bytes, &ended);
-    if (ended)
+    *taken = filter_pass(bytes, scan_data(&s->end_of_data, bytes), out);
+    if (s->end_of_data == DATA_UNCLEAR)
+        return filter_broken(&s->f, "the client's message has a line that is a lone dot, with line ends that are not "
+                                    "CRLF: some servers take it for the end, and what follows for commands");
+    if (s->end_of_data == DATA_ENDED)
         s->state = CLIENT_COMMAND;
-    return filter_pass(bytes, size, out);
+    return STARTTLS_NEED_MORE;
 }
 
 /* Straight through to the end of the line. */
@@ -463,7 +552,7 @@ static enum starttls_status put_from_client(struct starttls_filter *f, struct sp
             status = put_command(s, rest, &taken, out);
             break;
         case CLIENT_DATA:
-            taken = pass_data(s, rest, out);
+            status = pass_data(s, rest, &taken, out);
             break;
         case CLIENT_REST:
         case CLIENT_ANSWER:

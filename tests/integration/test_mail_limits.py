@@ -225,3 +225,47 @@ def test_replies_before_tls_wait_for_their_reader(yett, authority, echo, port):
         assert next(answers).startswith(b"220 ")
         with client_tls(authority).wrap_socket(s, server_hostname="localhost") as t:
             assert t.version() == "TLSv1.3"
+
+
+SMUGGLED = [
+    # Before the client can know that CHUNKING is offered: five bytes of a chunk to the server, a command to a filter.
+    ("BDAT too early", b"EHLO a\r\nBDAT 5\r\nNOOP XCLIENT ADDR=192.0.2.77 NAME=evil.example\r\n", None),
+    ("a verb with a control byte", b"EHLO a\r\n", b"BDAT\x01 46\r\nXCLIENT ADDR=192.0.2.77 NAME=evil.example  \r\n"),
+    ("LF . LF", b"EHLO a\r\nMAIL FROM:<bob@example.com>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n",
+     b"x\n.\nXCLIENT ADDR=192.0.2.77 NAME=evil.example\r\n"),
+    ("LF . CRLF", b"EHLO a\r\nMAIL FROM:<bob@example.com>\r\nRCPT TO:<alice@example.org>\r\nDATA\r\n",
+     b"x\n.\r\nXCLIENT ADDR=192.0.2.77 NAME=evil.example\r\n"),
+]
+
+
+@pytest.mark.parametrize("first, then", [x[1:] for x in SMUGGLED], ids=[x[0] for x in SMUGGLED])
+def test_no_xclient_is_smuggled_to_postfix(yett, authority, folder, port, first, then):
+    """Postfix believes yett whose client it is; a client must not be able to say so itself."""
+    with Postfix(folder / "postfix", extra="smtpd_authorized_xclient_hosts = 127.0.0.0/8\n"
+                 "smtpd_forbid_bare_newline = no\nsmtpd_forbid_unauth_pipelining = no\n") as postfix:
+        yett(implicit("smtp", authority, port, postfix.port))
+        with tls(authority, port) as s:
+            lines = s.makefile("rb")
+            answers = replies(lines)
+            assert next(answers).startswith(b"220 ")
+            s.sendall(first)
+            said = [next(answers)]
+            if then:
+                while not said[-1].startswith((b"354", b"250-")) or b"DATA" in first and said[-1].startswith(b"250-"):
+                    said.append(next(answers))
+                s.sendall(then)
+            s.sendall(b"QUIT\r\n")
+            said += [x for x in read_all_lines(lines)]
+        # What XCLIENT answers where it is obeyed: a greeting once more.
+        assert not [x for x in said if x.startswith(b"220")], said
+
+
+def read_all_lines(lines):
+    while True:
+        try:
+            line = lines.readline()
+        except OSError:
+            return
+        if not line:
+            return
+        yield line

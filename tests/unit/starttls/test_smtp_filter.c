@@ -84,7 +84,7 @@ static void messages_pass_unchanged(void **state)
         {S, BYTES("250-mx\r\n250-STARTTLS\r\n250 PIPELINING\r\n"), BYTES("250-mx\r\n250 PIPELINING\r\n")},
         SAME(C, "MAIL FROM:<a>\r\nRCPT TO:<b>\r\nDATA\r\n"),
         SAME(S, "250 ok\r\n250 ok\r\n354 go\r\n"),
-        SAME(C, "STARTTLS\r\n\r\nXCLIENT x\r\n..\r\n.x\r\n\n.\nSTARTTLS\n\r.\r\nSTARTTLS\r\n.\r"),
+        SAME(C, "STARTTLS\r\n\r\nXCLIENT x\r\n..\r\n.x\r\n\n.x\nSTARTTLS\n..\n\r.x\r\nSTARTTLS\r\n.\r"),
         {C, BYTES("\nSTARTTLS\r\n"), BYTES("\nREFUSED-STARTTLS\r\n")},
         SAME(S, "250 queued\r\n502 what\r\n"),
         {C, BYTES("STARTTLS\r\nMAIL FROM:<a>\r\n"), BYTES("REFUSED-STARTTLS\r\nMAIL FROM:<a>\r\n")},
@@ -98,7 +98,7 @@ static void messages_pass_unchanged(void **state)
     static const struct step no_chunking[] = {
         SAME(C, "EHLO a\r\n"),
         SAME(S, "250 mx\r\n"),
-        {C, BYTES("BDAT 10\r\nSTARTTLS\r\n"), BYTES("BDAT 10\r\nREFUSED-STARTTLS\r\n")},
+        {C, BYTES("BDAT 10\r\nSTARTTLS\r\n"), BYTES("REFUSED-BDAT\r\nREFUSED-STARTTLS\r\n")},
     };
     static const struct step auth[] = {
         SAME(C, "AUTH LOGIN\r\n"),
@@ -122,8 +122,8 @@ static void messages_pass_unchanged(void **state)
     static const struct step other_end[] = {
         SAME(C, "DATA\r\n"),
         SAME(S, "354 go\r\n"),
-        SAME(C, "a\n.\n"),
-        SAME(S, "250 queued\r\n"),
+        SAME(C, "a\n"),
+        SAME(S, "451 no more\r\n"),
         {C, BYTES("XCLIENT x\r\n"), BYTES("REFUSED-XCLIENT\r\n")},
     };
     static const struct step early_client[] = {
@@ -143,6 +143,124 @@ static void messages_pass_unchanged(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(relays); i++)
         relay_check(&relays[i]);
+}
+
+/* RFC 3030: only what every server takes for a chunk of the same size is one; any other BDAT is refused by the server,
+ * and what follows it are commands to it and to us. */
+static void chunks_of_which_servers_may_think_otherwise_are_none(void **state)
+{
+    static const char *const lines[] = {
+        "BDAT\0010 \r\n",
+        "BDAT\v21\r\n",
+        "BDAT\f21\r\n",
+        "BDAT\t21\r\n",
+        " BDAT 21\r\n",
+        "BDAT 21\n",
+        "BDAT 21\t\r\n",
+        "BDAT 21\r\r\n",
+        "BDAT 21 LASTX\r\n",
+        "BDAT 21LAST\r\n",
+        "BDAT 21 LAST x\r\n",
+        "BDAT 021\r\n",
+        "BDAT +21\r\n",
+        "BDAT -1\r\n",
+        "BDAT 0x15\r\n",
+        "BDAT 21.5\r\n",
+        "BDAT\r\n",
+        "BDAT \r\n",
+        "BDAT LAST\r\n",
+        "BDAT 2147483648\r\n",
+        "BDAT 4294967317\r\n",
+        "BDAT 18446744073709551637\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+        char *said = base_printf("%sXCLIENT ADDR=192.0.2.1\r\n", lines[i]);
+        const struct step steps[] = {
+            SAME(C, "EHLO a\r\n"),
+            SAME(S, "250-mx\r\n250 CHUNKING\r\n"),
+            {C, span_of_string(said), BYTES("REFUSED-BDAT\r\nREFUSED-XCLIENT\r\n")},
+        };
+        const struct relay relay = {lines[i], STARTTLS_SMTP, STEPS(steps)};
+
+        relay_check(&relay);
+        free(said);
+    }
+}
+
+static void chunks_need_the_offer_of_the_last_hello(void **state)
+{
+    static const struct step early[] = {
+        SAME(S, "220 mx\r\n"),
+        {C, BYTES("EHLO a\r\nBDAT 5\r\nNOOP XCLIENT ADDR=192.0.2.1\r\n"),
+         BYTES("EHLO a\r\nREFUSED-BDAT\r\nNOOP XCLIENT ADDR=192.0.2.1\r\n")},
+        SAME(S, "250-mx\r\n250 CHUNKING\r\n500 what\r\n250 ok\r\n"),
+        SAME(C, "BDAT 5\r\nNOOP \r\n"),
+    };
+    static const struct step again[] = {
+        SAME(C, "EHLO a\r\n"),
+        SAME(S, "250-mx\r\n250 CHUNKING\r\n"),
+        SAME(C, "HELO a\r\n"),
+        {C, BYTES("BDAT 10\r\nSTARTTLS\r\n"), BYTES("REFUSED-BDAT\r\nREFUSED-STARTTLS\r\n")},
+        SAME(S, "250 mx\r\n500 what\r\n500 what\r\n"),
+        {C, BYTES("BDAT 10\r\nSTARTTLS\r\n"), BYTES("REFUSED-BDAT\r\nREFUSED-STARTTLS\r\n")},
+        SAME(S, "500 what\r\n500 what\r\n"),
+        SAME(C, "EHLO a\r\n"),
+        SAME(S, "250-mx\r\n250 CHUNKING\r\n"),
+        SAME(C, "EHLO a b\r\n"),
+        SAME(S, "501 what\r\n"),
+        SAME(C, "BDAT 10  last \r\nSTARTTLS\r\n"),
+    };
+    static const struct step elsewhere[] = {
+        SAME(C, "HELO a\r\n"),
+        SAME(S, "250 mx\r\n"),
+        SAME(C, "NOOP\r\n"),
+        SAME(S, "250-mx\r\n250 CHUNKING\r\n"),
+        {C, BYTES("BDAT 10\r\nSTARTTLS\r\n"), BYTES("REFUSED-BDAT\r\nREFUSED-STARTTLS\r\n")},
+    };
+    static const struct relay relays[] = {
+        {"before the offer is known", STARTTLS_SMTP, STEPS(early)},
+        {"taken back by another hello", STARTTLS_SMTP, STEPS(again)},
+        {"not in a reply to EHLO", STARTTLS_SMTP, STEPS(elsewhere)},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(relays); i++)
+        relay_check(&relays[i]);
+}
+
+/* CVE-2023-51764 and its like: the server would take XCLIENT for a command, and we for a line of the message. */
+static void no_message_ends_for_the_server_alone(void **state)
+{
+    static const struct {
+        const char *name, *said, *passed;
+    } rows[] = {
+        {"LF . LF", "x\n.\nXCLIENT x\r\n", "x\n."},
+        {"LF . CRLF", "x\n.\r\nXCLIENT x\r\n", "x\n."},
+        {"CRLF . LF", "x\r\n.\nXCLIENT x\r\n", "x\r\n."},
+        {"CR . CR", "x\r.\rXCLIENT x\r\n", "x\r."},
+        {"CR . CRLF", "x\r.\r\nXCLIENT x\r\n", "x\r."},
+        {"CR . LF", "x\r.\nXCLIENT x\r\n", "x\r."},
+        {"CRLF . CR", "x\r\n.\rXCLIENT x\r\n", "x\r\n.\r"},
+        {"LF . CR", "x\n.\rXCLIENT x\r\n", "x\n."},
+        {"at once, with LF", ".\nXCLIENT x\r\n", "."},
+        {"CRLF . CR CR", "x\r\n.\r\r\n.\r\n", "x\r\n.\r"},
+        {"LF CR . CRLF", "x\n\r.\r\nXCLIENT x\r\n", "x\n\r."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct step steps[] = {
+            SAME(C, "DATA\r\n"),
+            SAME(S, "354 go\r\n"),
+            {C, span_of_string(rows[i].said), span_of_string(rows[i].passed)},
+        };
+        const struct relay relay = {rows[i].name, STARTTLS_SMTP, STEPS(steps), .want = STARTTLS_BROKEN,
+                                    .want_error = "lone dot"};
+
+        relay_check(&relay);
+    }
 }
 
 /* RFC 2033 section 4.2: one reply for each accepted recipient, after one dot. */
@@ -458,6 +576,9 @@ int main(void)
         cmocka_unit_test(server_replies_offer_no_second_tls),
         cmocka_unit_test(client_commands_for_tls_or_another_address_reach_no_server),
         cmocka_unit_test(messages_pass_unchanged),
+        cmocka_unit_test(chunks_of_which_servers_may_think_otherwise_are_none),
+        cmocka_unit_test(chunks_need_the_offer_of_the_last_hello),
+        cmocka_unit_test(no_message_ends_for_the_server_alone),
         cmocka_unit_test(lmtp_replies_are_counted_by_recipient),
         cmocka_unit_test(what_could_be_data_or_commands_ends_the_session),
         cmocka_unit_test(http_ends_the_session),
