@@ -406,3 +406,11 @@ enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *ce
     *valid_until = statement.valid_until;
     return error;
 }
+
+bool pkix_ocsp_has_form(struct span file)
+{
+    struct der response;
+
+    return der_enter_only(file, ASN1_SEQUENCE, DER_SMALL, &response) == PKIX_OK &&
+           der_next_is(&response, ASN1_ENUMERATED);
+}

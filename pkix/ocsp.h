@@ -31,6 +31,10 @@ MUST_CHECK enum pkix_error pkix_ocsp_judge(struct span response, const struct pk
                                            pkix_verify_statement *verify, void *ctx,
                                            struct pkix_statement *statement);
 
+/* Whether the file may be one at all: OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... }. What it is worth is
+ * for the judge. */
+bool pkix_ocsp_has_form(struct span file);
+
 /* A request about one certificate, SHA-1 CertID, no extensions. False when the serial number is too long. */
 MUST_CHECK bool pkix_ocsp_request_write(const struct pkix_cert *cert, const struct pkix_cert *issuer,
                                         uint8_t out[PKIX_OCSP_REQUEST_SIZE_MAX], size_t *size);

@@ -8,6 +8,7 @@
 #include "pkix/ev.h"
 #include "pkix/identity.h"
 #include "pkix/names.h"
+#include "pkix/ocsp.h"
 #include "pkix/oid.h"
 #include "pkix/pem.h"
 #include "pkix/store.h"
@@ -188,15 +189,6 @@ static bool keep_chain_cert(void *ctx, struct span der, const char *origin, char
     return true;
 }
 
-/* OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... }: what is worth judging. */
-static bool looks_like_ocsp(struct span der)
-{
-    struct der response;
-
-    return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &response) == PKIX_OK &&
-           der_next_is(&response, ASN1_ENUMERATED);
-}
-
 static bool add_ocsp_file(struct inputs *in, const char *path, char **error)
 {
     uint8_t *data;
@@ -208,7 +200,7 @@ static bool add_ocsp_file(struct inputs *in, const char *path, char **error)
     }
     if (!pkix_file_read(path, &data, &size, error))
         return false;
-    if (!looks_like_ocsp(span_of(data, size))) {
+    if (!pkix_ocsp_has_form(span_of(data, size))) {
         free(data);
         *error = base_printf("%s: is not an OCSP response in DER", path);
         return false;

@@ -4,7 +4,9 @@
 #include "pkix/crl.h"
 #include "proxy/crl_fetch.h"
 #include "proxy/ocsp_fetch.h"
+#include "proxy/validity.h"
 #include <stdlib.h>
+#include <time.h>
 
 struct crl_list {
     const struct config_crl *crl; /* lives with the config */
@@ -98,6 +100,7 @@ static const struct pkix_crl_set *open_crls(struct revocation *r, const struct c
             count = pkix_crl_set_count(set) - before;
             config_note_add(findings, CONFIG_NOTE_INFORMATION, "crls_read", service->crl[i].place,
                             "crl: %s has %zu list%s", path, count, count == 1 ? "" : "s");
+            validity_warn_crls(set, before, service->crl[i].place, time(NULL), findings);
             continue;
         }
         config_finding_add(findings, service->crl[i].place, "crl: %s", error);

@@ -4,13 +4,16 @@
 #include "base/file.h"
 #include "pkix/blocklist.h"
 #include "pkix/ev.h"
+#include "pkix/ocsp.h"
 #include "pkix/roots.h"
 #include "proxy/issuer_fetch.h"
 #include "proxy/limits.h"
 #include "proxy/revocation.h"
 #include "proxy/token_trust.h"
+#include "proxy/validity.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { OCSP_STAPLE_BYTES_MAX = 64 * 1024, POOL_GROUP_NAME_MAX = 128 };
@@ -70,6 +73,7 @@ static struct tls_identity *open_identity(struct services_shared *shared, const 
         free(error);
         return NULL;
     }
+    validity_warn_identity(wanted, identity, time(NULL), findings);
     shared->identities =
         base_realloc_array(shared->identities, shared->identity_count + 1, sizeof(*shared->identities));
     shared->identities[shared->identity_count++] =
@@ -374,6 +378,9 @@ static size_t read_staple(const struct config_service *service, uint8_t **data, 
         config_finding_add(findings, service->place, "ocsp_staple: %s", error);
     else if (size == 0)
         config_finding_add(findings, service->place, "ocsp_staple: %s: is empty", service->ocsp_staple);
+    else if (!pkix_ocsp_has_form(span_of(*data, size)))
+        config_finding_add(findings, service->place, "ocsp_staple: %s: is not an OCSP response in DER",
+                           service->ocsp_staple);
     free(error);
     return size;
 }

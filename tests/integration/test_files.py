@@ -169,6 +169,47 @@ def test_crl_file_says_how_many_lists_it_has(yett, pki, folder, port):
     assert added.splitlines()[-1] == f"{path}: 2 lists", added
 
 
+def warnings(said):
+    return [line.split(": warning: ", 1)[1] for line in said.splitlines() if ": warning: " in line]
+
+
+def test_own_certificate_out_of_its_time_is_told(yett, pki, folder, port):
+    """Every client refuses it: whoever looks the configuration over hears of it, and a start goes on with it."""
+    ca, server, _ = pki
+    assert warnings(Yett(folder / "g", terminating(1, "127.0.0.1:2", f"file:{server.pem}")).command("check").stdout) == []
+    late = ca.issue("late", sans=("DNS:localhost",), dates=("20400101000000Z", "20410101000000Z"))
+    said = Yett(folder / "l", terminating(1, "127.0.0.1:2", f"file:{late.pem}")).command("check").stdout
+    (line,) = warnings(said)
+    assert line.startswith(f"identity file:{late.pem}: the certificate CN=late is not valid before 2040-01-01T00:00:00Z"), line
+    past = ca.issue("past", sans=("DNS:localhost",), dates=("20200101000000Z", "20210101000000Z"))
+    running = yett(terminating(port, "127.0.0.1:2", f"file:{past.pem}"))
+    words = f"identity file:{past.pem}: the certificate CN=past has expired, at 2021-01-01T00:00:00Z: peers refuse it; renew it"
+    assert warnings(running.command("check").stdout) == [words]
+    (line,) = running.log_lines("identity_expired")
+    assert line["level"] == "warning" and line["reason"] == words, line
+
+
+def test_revocation_list_out_of_its_time_is_told(yett, pki, folder, port):
+    ca, _, _ = pki
+    old, new = folder / "old.crl", folder / "new.crl"
+    old.write_bytes(crl(ca, days=(-10, -3)))
+    new.write_bytes(crl(ca))
+    text = originating(port, "localhost:2", ca.cert, f"crl = file:{new}, file:{old}\n")
+    running = yett(text)
+    (line,) = warnings(running.command("check").stdout)
+    assert " has expired, at 20" in line and line.endswith(": it does not count; a newer one is needed"), line
+    assert [said["reason"] for said in running.log_lines("crl_expired")] == [line]
+
+
+def test_staple_that_is_none_is_a_mistake(pki, folder):
+    """A certificate, or a PEM file, in its place would be sent to every client."""
+    ca, server, _ = pki
+    one = Yett(folder / "y", terminating(1, "127.0.0.1:2", f"file:{server.pem}", f"ocsp_staple = {ca.cert}\n"))
+    result = one.command("check", check=False)
+    assert result.returncode == 1, result
+    assert result.stdout.endswith(f"ocsp_staple: {ca.cert}: is not an OCSP response in DER\n"), result.stdout
+
+
 def broken_authority(folder):
     """Whole PEM with a readable name, and a critical extension that nobody knows."""
     der = ssl.PEM_cert_to_DER_cert(Authority(folder / "broken", "Broken CA").cert.read_text())
