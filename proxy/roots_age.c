@@ -19,11 +19,10 @@ static bool names_mozilla(const struct config_trust *trust, size_t count)
 }
 
 /* trust = mozilla is the default of a service that has no TLS with servers, too. */
+/* trust is mozilla by default, also where no server is verified. */
 static bool uses(const struct config_service *s)
 {
-    bool verifies = config_service_originates_tls(s) && !s->insecure_no_verify;
-
-    return (verifies && (s->trust_count == 0 || names_mozilla(s->trust, s->trust_count))) ||
+    return (config_service_originates_tls(s) && !s->insecure_no_verify && names_mozilla(s->trust, s->trust_count)) ||
            (s->peer != CONFIG_PEER_NONE && names_mozilla(s->peer_trust, s->peer_trust_count));
 }
 

@@ -44,7 +44,7 @@ def test_good_targets_are_told_with_what_was_negotiated(live, authority, folder)
             + service("web", "tcp", f"localhost:{nginx.port}", "implicit", trust)
             + f"[service out]\nprotocol = http-proxy\nlisten = 127.0.0.1:{free_port()}\nallow_target = *:443\n")
         assert status == 0, lines
-        mail, mailbox, web, out, summary = lines
+        mail, mailbox, web, out, *roots, summary = lines
         assert mail.startswith(f"service mail: localhost:{postfix.port} (127.0.0.1:{postfix.port}): STARTTLS, TLSv1.3 ")
         assert "certificate of CN=localhost" in mail and "PIPELINING" in mail and "SIZE" in mail
         assert "STARTTLS, TLSv1." in mailbox and "IMAP4rev1" in mailbox

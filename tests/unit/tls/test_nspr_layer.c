@@ -132,7 +132,7 @@ static void runtime_needs_its_database(void **state)
     (void)state;
     assert_false(tls_runtime_start(&options, &error));
     assert_non_null(strstr(error, "sql:/nonexistent/nss"));
-    assert_non_null(strstr(error, "SEC_ERROR_"));
+    assert_non_null(strstr(error, "No such file or directory")); /* and no code of NSS's, which says less */
     free(error);
 }
 
