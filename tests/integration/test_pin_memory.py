@@ -11,6 +11,7 @@ from peers import SoftHsm, client_tls, wait_until
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can look into other processes' memory")
 
 PIN = "73190246858113905527"
+SHADOW_MIN = 1 << 40  # a sanitizer's shadow memory: what it knows of bytes, not the bytes
 
 
 def regions(pid):
@@ -21,6 +22,8 @@ def regions(pid):
             if mode[0] != "r" or name in ("[vvar]", "[vvar_vclock]", "[vsyscall]"):
                 continue
             start, end = int(start, 16), int(end, 16)
+            if end - start > SHADOW_MIN:
+                continue
             for at in range(start, end, 1 << 24):
                 try:
                     memory.seek(at)
@@ -79,6 +82,7 @@ def from_environment(token):
                      for x in token.settings().splitlines()) + "\n"
 
 
+@pytest.mark.skipif(b"__asan_init" in YETT.read_bytes(), reason="the sanitizer keeps a copy of the environment itself")
 def test_pin_of_the_environment_is_in_no_memory_after_a_logout(yett, authority, long_pin, echo, port):
     uri = long_pin.put(authority.localhost, "server")
     long_pin.pin_file.unlink()
