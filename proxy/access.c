@@ -4,6 +4,7 @@
 
 #include "starttls/target.h"
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -161,6 +162,35 @@ bool access_client_allowed(const struct config_service *service, const struct ac
         if (rule_matches(&service->allow[i], client))
             return true;
     return false;
+}
+
+char *access_rules_text(const struct pkix_identity *identity)
+{
+    char *text = base_strdup("");
+    size_t told = 0, more = 0;
+
+    for (size_t i = 0; i < identity->count; i++) {
+        const struct pkix_id *id = &identity->ids[i];
+        char *longer;
+
+        if (pkix_id_rule(id->type) == NULL)
+            continue;
+        if (told == ACCESS_RULES_TOLD || strlen(id->value) > ACCESS_RULE_TOLD_BYTES) {
+            more++;
+            continue;
+        }
+        longer = base_printf("%s%s%s%s", text, told++ == 0 ? "" : ", ", pkix_id_rule(id->type), id->value);
+        free(text);
+        text = longer;
+    }
+    if (told == 0 || more > 0) {
+        char *longer =
+            told == 0 ? base_printf("sha256:%s", identity->sha256) : base_printf("%s, and %zu more", text, more);
+
+        free(text);
+        text = longer;
+    }
+    return text;
 }
 
 /* ---- targets ---- */

@@ -22,6 +22,12 @@ struct access_client {
 /* `client` NULL: it showed no certificate. */
 bool access_client_allowed(const struct config_service *service, const struct access_client *client);
 
+/* What an `allow` rule could name of it, as rules: "san_email:a@example.org, cn:alice"; its fingerprint where there is
+ * nothing else. At most ACCESS_RULES_TOLD of them, none that is longer than ACCESS_RULE_TOLD_BYTES; of the others, how
+ * many. Owned by the caller. */
+enum { ACCESS_RULES_TOLD = 8, ACCESS_RULE_TOLD_BYTES = 128 };
+char *access_rules_text(const struct pkix_identity *identity);
+
 /* A certificate pattern: '*' stands for any run of characters; everything else for itself, ASCII case aside where
  * `fold` says so. */
 enum access_fold { ACCESS_CASE_MATTERS, ACCESS_CASE_FOLDED };

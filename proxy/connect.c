@@ -176,8 +176,10 @@ static bool addresses_are_allowed(struct connector *c)
             const struct sockaddr *address = (const struct sockaddr *)&c->answers[f].addresses[i];
 
             if (!c->options.allowed(c->options.context, address)) {
-                set_error(c, base_printf("the address %s of the target is not allowed",
-                                         resolve_address_text(address, text, sizeof(text))));
+                set_error(c,
+                          base_printf("the address %s of the target is not allowed: one that is not public has to be "
+                                      "in allow_target itself, a name is not enough; and nobody may go where we listen",
+                                      resolve_address_text(address, text, sizeof(text))));
                 return false;
             }
         }

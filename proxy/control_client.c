@@ -114,6 +114,11 @@ static int connect_to(const char *path)
             return fd;
         if (errno == ENOENT || errno == ECONNREFUSED)
             fprintf(stderr, "yett: no yett is running at %s\n", path);
+        else if (errno == EACCES)
+            fprintf(stderr,
+                    "yett: cannot connect to %s: %s: root and the user that yett runs as may, and who is named in "
+                    "[control]\n",
+                    path, strerror(errno));
         else
             fprintf(stderr, "yett: cannot connect to %s: %s\n", path, strerror(errno));
     } else {

@@ -35,10 +35,13 @@ enum starttls_status session_run_machine(struct leg *leg, bool *ended)
     return status;
 }
 
-const char *session_spoke_tls(const struct leg *leg)
+const char *session_spoke_tls(const struct session *s, const struct leg *leg)
 {
     if (!spoken_is_tls(span_of(leg->first_bytes, leg->first_byte_count)))
         return NULL;
+    if (leg->side == LEG_CLIENT && s->service->protocol == STARTTLS_HTTP_CONNECT)
+        return "the client begins with TLS at once: it should name this proxy by http://, or the service have listen_tls "
+               "= implicit";
     return leg->side == LEG_CLIENT
                ? "the client begins with TLS at once: it should use STARTTLS, or a port with listen_tls = implicit"
                : "the target begins with TLS at once: connect_tls should be implicit";
@@ -97,7 +100,7 @@ void session_note_request(struct session *s)
 static void client_broke_protocol(struct session *s)
 {
     const char *error = starttls_error(s->client.machine);
-    const char *spoken = starttls_was_injected(s->client.machine) ? NULL : session_spoke_tls(&s->client);
+    const char *spoken = starttls_was_injected(s->client.machine) ? NULL : session_spoke_tls(s, &s->client);
 
     note_refused_starttls(s);
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
@@ -158,17 +161,24 @@ void session_step_client_go_ahead(struct session *s)
     session_enter(s, SESSION_CLIENT_TLS);
 }
 
-/* The access rules, on the certificate that has just been verified. */
-static bool client_is_allowed(struct session *s)
+/* The access rules, on the certificate that has just been verified. *denied: why not, where it is not. */
+static bool client_is_allowed(struct session *s, char **denied)
 {
     struct tls_session_info tls = tls_engine_session(s->client.engine);
     struct pkix_identity identity;
     bool allowed;
 
-    if (tls.peer_cert.size == 0)
-        return access_client_allowed(s->service->config, NULL);
-    if (!pkix_identity_read(tls.peer_cert, &identity))
+    *denied = NULL;
+    if (tls.peer_cert.size == 0) {
+        allowed = access_client_allowed(s->service->config, NULL);
+        if (!allowed)
+            *denied = base_strdup("the client has no certificate, and allow asks for one");
+        return allowed;
+    }
+    if (!pkix_identity_read(tls.peer_cert, &identity)) {
+        *denied = base_strdup("the client's certificate cannot be read");
         return false;
+    }
     s->client_subject = base_strdup(identity.subject);
     for (size_t i = 0; i < identity.count && s->client_common_name == NULL; i++)
         if (identity.ids[i].type == PKIX_ID_CN)
@@ -176,6 +186,12 @@ static bool client_is_allowed(struct session *s)
     allowed = access_client_allowed(
         s->service->config,
         &(struct access_client){.identity = &identity, .issuers = tls.peer_issuers, .policies = tls.peer_policies});
+    if (!allowed) {
+        char *rules = access_rules_text(&identity);
+
+        *denied = base_printf("no allow rule matches the client's certificate, which has %s", rules);
+        free(rules);
+    }
     pkix_identity_clear(&identity);
     return allowed;
 }
@@ -217,6 +233,8 @@ static bool left_before_its_turn(struct session *s)
 
 void session_step_client_tls(struct session *s)
 {
+    char *denied;
+
     if (left_before_its_turn(s))
         return;
     if (s->client.engine_status == TLS_FAILED) {
@@ -227,11 +245,9 @@ void session_step_client_tls(struct session *s)
         return;
     s->plane->keys_failed_ms[s->service_index] = 0;
     session_report_tls(s, &s->client);
-    if (!client_is_allowed(s)) {
+    if (!client_is_allowed(s, &denied)) {
         counter_add(s->counters, COUNTER_access_denied_total, 1);
-        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied,
-                       base_strdup(s->client_subject == NULL ? "the client has no certificate, and allow asks for one"
-                                                             : "no allow rule matches the client's certificate"));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, denied);
     } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
         session_start_client_machine(s, MACHINE_ENDS_PLAIN);
         session_enter(s, SESSION_CLIENT_NEGOTIATE);

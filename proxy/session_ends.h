@@ -10,8 +10,9 @@
  *   PEER     one of these two, as the reason says
  *   HERE     this yett: its configuration, its keys, its load
  *
- * `sentence` is the reason where nothing more exact is known, `advice` what to do. yett(8) has all of it, in ENDS OF A
- * CONNECTION; a test walks the one against the other, and another makes each of them happen. */
+ * `sentence` is the reason where nothing more exact is known, `advice` what to do, likewise
+ * (proxy/session_advice.h). yett(8) has all of it, in ENDS OF A CONNECTION; a test walks the one against the other, and
+ * another makes each of them happen. */
 #ifndef YETT_PROXY_SESSION_ENDS_H
 #define YETT_PROXY_SESSION_ENDS_H
 
@@ -40,13 +41,13 @@
     X(timeout_client, "client_timeout", WARNING, CLIENT, "the client was not ready within handshake_timeout",            \
       "it may be waiting for a greeting that this protocol does not have, or be far away")                               \
     X(tls_failed, "client_tls_failed", WARNING, CLIENT, "TLS with the client failed",                                    \
-      "see the error's name in TLS ERRORS, TLS ALERTS or among those of certificates")                                   \
+      "look up the error's name in yett(8)")                                                                             \
     X(identity_unavailable, "client_tls_failed", WARNING, HERE, "the key of our certificate cannot sign now",            \
       "see that its token is there and logged in: yett status, yett token list")                                         \
     X(overload, "client_tls_failed", WARNING, HERE, "too many handshakes wait",                                          \
       "raise handshake_queue_max, or give the token more sessions, or look at who sends so many")                        \
     X(denied, "access_denied", WARNING, CLIENT, "no allow rule matches the client",                                      \
-      "add a rule if it is to pass: yett cert show tells the names in its certificate")                                  \
+      "add a rule if it is to pass: the reason tells what its certificate has")                                          \
     X(target_denied, "target_denied", WARNING, CLIENT, "no allow_target rule matches what the client asked for",         \
       "add a rule if it is to go there")                                                                                 \
     X(target_failed, "target_failed", WARNING, TARGET, "no target could be reached",                                     \
@@ -75,7 +76,7 @@
     X(header_too_large, "target_failed", WARNING, HERE, "the PROXY header is too large for the client's certificate",    \
       "set send_proxy = v2, which leaves the certificate out")                                                           \
     X(target_tls_failed, "target_tls_failed", WARNING, TARGET, "TLS with the target failed",                             \
-      "see the error's name in TLS ERRORS, TLS ALERTS or among those of certificates")                                   \
+      "look up the error's name in yett(8)")                                                                             \
     X(target_identity_unavailable, "target_tls_failed", WARNING, HERE,                                                   \
       "the key of our client certificate cannot sign now",                                                               \
       "see that its token is there and logged in: yett status, yett token list")                                         \
@@ -85,7 +86,7 @@
       "one side broke the rules of its protocol when both were connected",                                               \
       "see that protocol is right for this service")                                                                     \
     X(relay_tls_failed, "relay_tls_failed", WARNING, PEER, "TLS of an established connection failed",                    \
-      "see the error's name in TLS ERRORS and TLS ALERTS; where records were altered, look at the network")
+      "look up the error's name in yett(8); where records were altered, look at the network")
 
 #define SESSION_END_ENUM(name, event, level, fault, sentence, advice) SESSION_ENDED_##name,
 enum session_ended { SESSION_ENDED_none, SESSION_ENDS(SESSION_END_ENUM) SESSION_ENDED_COUNT };

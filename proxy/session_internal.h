@@ -84,7 +84,7 @@ void session_step_client_tls(struct session *s);
 enum starttls_status session_run_machine(struct leg *leg, bool *ended);
 
 /* Who speaks TLS where its protocol wants plain text first is told so: a sentence (static), or NULL. */
-const char *session_spoke_tls(const struct leg *leg);
+const char *session_spoke_tls(const struct session *s, const struct leg *leg);
 
 /* session_target_steps.c */
 void session_step_connect(struct session *s);

@@ -7,6 +7,7 @@
 #include "proxy/session_internal.h"
 
 #include "proxy/limits.h"
+#include "proxy/session_advice.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,42 +136,15 @@ static const char *step_name(const struct session *s)
 
 static const char *advice(const struct session *s)
 {
-    static const struct {
-        const char *error, *advice;
-    } table[] = {
-        {"unknown_issuer",
-         "; trust must name the authority that issued it, and the server must send its intermediates"},
-        {"self_signed", "; trust must name it, or the server needs a certificate of a trusted authority"},
-        {"name_mismatch",
-         "; verify_name must be a name the certificate is for, or the server needs another certificate"},
-        {"expired", "; the server needs a new certificate"},
-        {"not_yet_valid", "; see to the clocks of both machines"},
-        {"revoked", "; the server needs a new certificate"},
-        {"expired_issuer", "; the server needs the certificate of an authority that is still valid"},
-        {"revocation_unknown", "; the responder must answer, crl name a list, or revocation be soft"},
-        {"pin_mismatch", "; pin_spki_sha256 must name a key of its path"},
-        {"alert_received_certificate_required", "; the server wants a client certificate: set connect_identity"},
-        {"alert_received_unknown_ca",
-         "; the server does not trust the issuer of our certificate: see connect_identity"},
-        {"alert_received_bad_certificate", "; the server does not take our certificate: see connect_identity"},
-        {"alert_received_certificate_expired", "; our certificate has expired: see connect_identity"},
-        {"alert_received_access_denied", "; the server does not let our certificate in: see connect_identity"},
-    };
-    const char *name = leg_error_name(&s->target);
+    const char *exact;
 
     if (s->state == SESSION_CONNECT)
-        return s->ended == SESSION_ENDED_timeout_connect ? "; is the address right, and does a firewall let it pass?"
-                                                         : "; does the server run, and is this its address?";
-    for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (strcmp(table[i].error, name) == 0)
-            return table[i].advice;
-    return "";
-}
-
-/* What was said before TLS has advice of its own, since it says who has to do something. */
-static const char *end_advice(const struct session *s)
-{
-    return s->state == SESSION_TARGET_NEGOTIATE ? session_end_of(s->ended)->advice : "";
+        return s->ended == SESSION_ENDED_timeout_connect ? "is the address right, and does a firewall let it pass?"
+                                                         : "does the server run, and is this its address?";
+    if (s->state == SESSION_TARGET_NEGOTIATE)
+        return session_end_of(s->ended)->advice; /* of what was said before TLS; says who has to do something */
+    exact = session_advice(SESSION_ENDED_target_tls_failed, leg_error_name(&s->target));
+    return exact == NULL ? "" : exact;
 }
 
 void session_note_probe_failure(struct session *s)
@@ -180,9 +154,9 @@ void session_note_probe_failure(struct session *s)
     if (probe->good)
         return;
     free(probe->text);
-    probe->text = base_printf("%s: %s: %s%s%s%s", s->target_text, step_name(s),
-                              s->ended_reason == NULL ? "it ended" : s->ended_reason, advice(s),
-                              end_advice(s)[0] == '\0' ? "" : "; ", end_advice(s));
+    probe->text = base_printf("%s: %s: %s%s%s", s->target_text, step_name(s),
+                              s->ended_reason == NULL ? "it ended" : s->ended_reason, advice(s)[0] == '\0' ? "" : "; ",
+                              advice(s));
 }
 
 void session_end_probe(struct session *s)

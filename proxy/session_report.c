@@ -9,6 +9,7 @@
 #include "proxy/limits.h"
 #include "proxy/log.h"
 #include "proxy/memory_ceiling.h"
+#include "proxy/session_advice.h"
 #include "starttls/http_proxy.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -129,6 +130,7 @@ static void write_line(const struct session *s)
     const struct session_end *end = session_end_of(s->ended);
     char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
     const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
+    const char *advice = session_advice(s->ended, error);
     const char *shown = shown_identity(&s->target);
     struct tls_verification verification = verification_of(s->ended_by);
     struct log_field fields[FIELDS_MAX];
@@ -152,7 +154,7 @@ static void write_line(const struct session *s)
         fields[count++] = log_text("reason", s->ended_reason != NULL ? s->ended_reason : end->sentence);
     if (end->level == LOG_LEVEL_WARNING) {
         fields[count++] = log_text("fault", session_fault_name(end->fault));
-        fields[count++] = log_text("advice", end->advice);
+        fields[count++] = log_text("advice", advice == NULL ? end->advice : advice);
     }
     if (verification.stopped_path[0] != '\0') {
         fields[count++] = log_text("path", verification.stopped_path);

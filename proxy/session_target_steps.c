@@ -134,8 +134,9 @@ static void refuse_for_target_machine(struct session *s)
     };
     const struct leg *target = &s->target;
     enum starttls_refusal refusal = starttls_refusal(target->machine);
-    const char *spoken =
-        refusal != STARTTLS_REFUSAL_NONE || starttls_was_injected(target->machine) ? NULL : session_spoke_tls(target);
+    const char *spoken = refusal != STARTTLS_REFUSAL_NONE || starttls_was_injected(target->machine)
+                             ? NULL
+                             : session_spoke_tls(s, target);
 
     session_refuse(s, rows[refusal].failure, rows[refusal].ended,
                    base_printf("%s (%s)", spoken != NULL ? spoken : starttls_error(target->machine),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define HTTP_CLIENT "the client speaks plain HTTP: it should use https, or another port"
+#define HTTP_TARGET "the target speaks plain HTTP: connect should name its https port"
 #define SMTP_CLIENT                                                                                                    \
     "the client speaks plain SMTP: it should use implicit TLS here, or the service protocol = smtp and listen_tls = "  \
     "starttls"
@@ -37,7 +38,9 @@ static const struct spoken {
     SPOKEN("OPTIONS ", HTTP_CLIENT, NULL),
     SPOKEN("PRI * HTTP/2", HTTP_CLIENT, NULL),
     SPOKEN("CONNECT ", "the client speaks to an HTTP proxy: the service should have protocol = http-proxy", NULL),
-    SPOKEN("HTTP/", NULL, "the target speaks plain HTTP: connect should name its https port"),
+    SPOKEN("HTTP/", NULL, HTTP_TARGET),
+    SPOKEN("<!DOCTYPE", NULL, HTTP_TARGET), /* HTTP/0.9, with which some answer what they cannot read */
+    SPOKEN("<html", NULL, HTTP_TARGET),
     SPOKEN("EHLO", SMTP_CLIENT, NULL),
     SPOKEN("HELO", SMTP_CLIENT, NULL),
     SPOKEN("LHLO", "the client speaks plain LMTP: the service should have protocol = lmtp and listen_tls = starttls",

@@ -1,4 +1,5 @@
 """http-proxy as real clients and sites use it: Node, curl, large heads, other character sets; and what is told of it."""
+import contextlib
 import json
 import shutil
 import socket
@@ -6,7 +7,7 @@ import subprocess
 
 import pytest
 from conftest import connect
-from peers import EchoServer, Nginx, ScriptedServer, free_port, tool
+from peers import EchoServer, Nginx, ScriptedServer, client_tls, free_port, tool
 from test_connect import ask
 from test_http_forward import Backend, get, proxy, read_to_end, request
 
@@ -270,6 +271,28 @@ def test_the_log_has_no_path_query_or_field(yett, authority, port):
         assert (refused["method"], refused["status"]) == ("GET", 403), refused
         assert {"received_bytes", "sent_bytes", "duration_ms"} <= set(ended)
         assert "private" not in running.log()
+
+
+def test_private_address_of_an_allowed_name_is_told_with_what_would_allow_it(yett, authority, port):
+    """localhost in allow_target is a name, and names do not lead inside: who wrote it hears what to write."""
+    target = free_port()
+    running = yett(f"[service web]\nprotocol = http-proxy\nlisten = 127.0.0.1:{port}\nallow_target = localhost:{target}\n"
+                   f"trust = file:{authority.cert}\n")
+    assert b"not allowed" in get(port, f"https://localhost:{target}/")[2]
+    running.wait_for_log("target_denied")
+    (line,) = running.log_lines("target_denied")
+    assert "one that is not public has to be in allow_target itself, a name is not enough" in line["reason"], line
+
+
+def test_client_of_tls_is_not_sent_to_starttls(yett, authority, port):
+    """HTTP has none: curl --proxy https://... on a port without TLS."""
+    running = yett(proxy(port, free_port(), authority))
+    with connect(port) as s, contextlib.suppress(OSError):
+        client_tls(authority).wrap_socket(s, server_hostname="localhost")
+    running.wait_for_log("client_protocol_error")
+    (line,) = running.log_lines("client_protocol_error")
+    assert "the client begins with TLS at once: it should name this proxy by http://" in line["reason"], line
+    assert "STARTTLS" not in line["reason"], line
 
 
 def test_pages_carry_the_connection_of_the_log(yett, authority, port):

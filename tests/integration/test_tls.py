@@ -233,6 +233,12 @@ def test_client_certificate_is_required_and_ruled_on(yett, authority, echo, port
     running.wait_for_counter("access_denied_total")
     running.wait_for_counter("handshakes_server_failed_total")
     assert echo.connections == 1  # neither of the two reached the target
+    running.wait_for_log('"access_denied"')
+    (denied,) = running.log_lines("access_denied")
+    assert "which has san_email:bob@example.org" in denied["reason"], denied  # as a rule for it would be written
+    running.wait_for_log('"client_tls_failed"')
+    (without,) = running.log_lines("client_tls_failed")
+    assert without["advice"].startswith("give the client a certificate"), without
 
 
 def fingerprint(cert):

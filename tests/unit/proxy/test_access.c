@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -267,11 +268,39 @@ static void own_listener_is_recognised(void **state)
     local_addresses_close(&local);
 }
 
+/* In the log of a client that was turned away: what a rule could say of it, and no more than fits a line. */
+static void rules_are_told(void **state)
+{
+    char value[] = "alice@example.org", unit[] = "Staff", address[] = "192.0.2.1", longest[ACCESS_RULE_TOLD_BYTES + 2];
+    struct pkix_id some[PKIX_IDS_MAX] = {{PKIX_ID_EMAIL, value}, {PKIX_ID_IP, address}, {PKIX_ID_OU, unit}};
+    struct pkix_identity identity = {.ids = some, .count = 3, .sha256 = "abcd"};
+    char *text = access_rules_text(&identity);
+
+    (void)state;
+    assert_string_equal(text, "san_email:alice@example.org, dn:OU=Staff");
+    free(text);
+    some[0] = some[1]; /* an address, which no rule names */
+    identity.count = 2;
+    text = access_rules_text(&identity);
+    assert_string_equal(text, "sha256:abcd");
+    free(text);
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    some[0] = (struct pkix_id){PKIX_ID_CN, longest};
+    for (identity.count = 1; identity.count < ACCESS_RULES_TOLD + 3; identity.count++)
+        some[identity.count] = (struct pkix_id){PKIX_ID_O, unit};
+    text = access_rules_text(&identity);
+    assert_null(strchr(text, 'x'));
+    assert_non_null(strstr(text, "dn:O=Staff, and 3 more"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(client_allowed_by_each_kind_of_rule),
         cmocka_unit_test(client_allowed_without_rules_or_certificate),
+        cmocka_unit_test(rules_are_told),
         cmocka_unit_test(pattern_matches_table),
         cmocka_unit_test(pattern_matches_hard_cases_at_once),
         cmocka_unit_test(target_allowed_table),

@@ -1,6 +1,6 @@
 /* The ends of a session are in yett(8), ENDS OF A CONNECTION, each with its event, level, fault, sentence and advice,
  * in the order of the list, and no other is there. */
-#include "proxy/session_ends.h"
+#include "proxy/session_advice.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -110,11 +110,27 @@ static void names_are_one_for_each(void **state)
     }
 }
 
+/* The same error is another's to mend on the other side, and only where TLS failed. */
+static void errors_of_tls_have_advice(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(session_advice(SESSION_ENDED_tls_failed, "unknown_issuer"), "peer_trust must name"));
+    assert_ptr_equal(strstr(session_advice(SESSION_ENDED_target_tls_failed, "unknown_issuer"), "trust must"),
+                     session_advice(SESSION_ENDED_target_tls_failed, "unknown_issuer"));
+    assert_non_null(session_advice(SESSION_ENDED_tls_failed, "SSL_ERROR_NO_CERTIFICATE"));
+    assert_null(session_advice(SESSION_ENDED_target_tls_failed, "SSL_ERROR_NO_CERTIFICATE"));
+    assert_null(session_advice(SESSION_ENDED_tls_failed, "name_mismatch"));
+    assert_null(session_advice(SESSION_ENDED_tls_failed, "not_tls"));
+    assert_null(session_advice(SESSION_ENDED_tls_failed, ""));
+    assert_null(session_advice(SESSION_ENDED_reset, "ECONNRESET"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_are_in_the_manual),
         cmocka_unit_test(names_are_one_for_each),
+        cmocka_unit_test(errors_of_tls_have_advice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,8 @@ static const struct {
     {BYTES("PRI * HTTP/2.0\r\n"), SPOKEN_BY_CLIENT, "HTTP"},
     {BYTES("CONNECT a:1 HTTP"), SPOKEN_BY_CLIENT, "http-proxy"},
     {BYTES("HTTP/1.1 400 Bad"), SPOKEN_BY_TARGET, "HTTP"},
+    {BYTES("<!DOCTYPE HTML>\n"), SPOKEN_BY_TARGET, "HTTP"},
+    {BYTES("<html><head>"), SPOKEN_BY_TARGET, "HTTP"},
     {BYTES("EHLO a\r\n"), SPOKEN_BY_CLIENT, "SMTP"},
     {BYTES("LHLO a\r\n"), SPOKEN_BY_CLIENT, "LMTP"},
     {BYTES("220 mx ESMTP\r\n"), SPOKEN_BY_TARGET, "SMTP"},
