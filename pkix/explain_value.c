@@ -446,6 +446,23 @@ static char *revoked_value(const struct pkix_revoked_note *revoked)
     return text;
 }
 
+/* Both dates are well encoded, and the wrong way round: NULL where that is not it. */
+static char *validity_value(const struct pkix_cert *cert)
+{
+    struct der d = der_over(cert->validity, DER_SMALL);
+    int64_t from, until;
+    char *from_text, *until_text, *text;
+
+    if (der_read_time(&d, &from) != PKIX_OK || der_read_time(&d, &until) != PKIX_OK || from <= until)
+        return NULL;
+    from_text = pkix_time_text(from);
+    until_text = pkix_time_text(until);
+    text = base_printf(" (it ends before it begins: not before %s, not after %s)", from_text, until_text);
+    free(from_text);
+    free(until_text);
+    return text;
+}
+
 char *pkix_explain_value(const struct pkix_search *s, const struct pkix_tried *t)
 {
     const struct pkix_cert *cert = t->path.steps[t->culprit].cert;
@@ -455,6 +472,8 @@ char *pkix_explain_value(const struct pkix_search *s, const struct pkix_tried *t
         return date_value("not after", cert->not_after, s->request->time);
     if (t->error == PKIX_NOT_YET_VALID || t->error == PKIX_NOT_YET_VALID_ISSUER)
         return date_value("not before", cert->not_before, s->request->time);
+    if (t->error == PKIX_BAD_TIME)
+        return validity_value(cert);
     if (t->error == PKIX_DISTRUSTED || t->error == PKIX_DISTRUSTED_ISSUER)
         return distrust_value(s, cert);
     if (t->error == PKIX_DISTRUSTED_AFTER)

@@ -363,3 +363,12 @@ def test_a_damaged_certificate_behind_the_leaf_is_a_stranger(pki):
 
 def test_wrong_usage_is_told_before_any_file_is_opened(pki):
     assert misuse("--trust", pki.folder / "missing", "--name", "nobody", "a.pem").startswith("--name is ")
+
+
+def test_dates_the_wrong_way_round_are_told_as_that(tmp_path):
+    """openssl x509 -days -1, for one, makes them: both are well encoded."""
+    ca = Authority(tmp_path / "ca")
+    backwards = ca.issue("backwards", sans=("DNS:localhost",), dates=("20300101000000Z", "20290101000000Z"))
+    answer = verdict("--trust", ca.cert, backwards.chain, error="bad_time")
+    assert answer["detail"].endswith(
+        "(it ends before it begins: not before 2030-01-01T00:00:00Z, not after 2029-01-01T00:00:00Z)"), answer
