@@ -13,6 +13,11 @@
  *       COMMAND --{n}, then "+"--> LITERAL
  *       COMMAND --AUTHENTICATE, then "+"--> ANSWER --end of line--> COMMAND
  *
+ * What one server takes for a literal and another for commands may carry a command past the filter. So a literal that
+ * no
+ * "+" has asked for (RFC 7888) passes only where it can be nothing else, as an argument of LOGIN. And ID (RFC 2971), by
+ * which Dovecot lets those it trusts name another client's address (x-originating-ip), says NIL.
+ *
  * A client waits for the "+". One that comes when the client has already said more makes those bytes data to the
  * server and commands to us: the session ends. As many logins as the filter can remember are on their way at a time;
  * what a client pipelines behind them is read on when they have been answered. */
@@ -21,6 +26,7 @@
 
 enum client_state { CLIENT_COMMAND, CLIENT_LITERAL, CLIENT_ANSWER };
 enum wait { WAIT_NONE, WAIT_LITERAL, WAIT_AUTHENTICATE };
+enum { LOGIN_ARGS = 2, LOGIN_UNCLEAR = LOGIN_ARGS + 1 };
 enum server_state { SERVER_LINE, SERVER_REST /* of a line that is passing by */, SERVER_LITERAL };
 
 struct tag {
@@ -44,6 +50,7 @@ struct imap_filter {
     bool spoke; /* the first line has been judged */
     uint64_t client_literal_left;
     bool command_goes_on;
+    unsigned login_args; /* of the LOGIN that goes on; LOGIN_UNCLEAR: it is another command, or not well formed */
     enum wait wait;  /* what the next "+" is for */
     struct tag last; /* the command the client gave last */
     struct tag logins[STARTTLS_IMAP_LOGINS_PENDING_MAX];
@@ -366,6 +373,81 @@ static void remember_login(struct imap_filter *i, struct span tag)
         set_tag(login, tag);
 }
 
+/* A user name or password that is no literal (RFC 9051 section 9, "astring"); 0: it is not. */
+static size_t astring_size(struct span text)
+{
+    bool quoted = text.size != 0 && text.data[0] == '"';
+
+    for (size_t n = quoted; n < text.size; n++) {
+        uint8_t c = text.data[n];
+
+        if (c < ' ' || c > '~')
+            return 0;
+        if (quoted && c == '"')
+            return n + 1;
+        if (quoted && c == '\\' && (++n == text.size || (text.data[n] != '"' && text.data[n] != '\\')))
+            return 0;
+        if (!quoted && strchr("(){ %*\"\\", c) != NULL)
+            return n;
+    }
+    return quoted ? 0 : text.size;
+}
+
+/* A single space, and a literal's announcement. */
+static bool is_literal_alone(struct span text)
+{
+    return text.size != 0 && text.data[0] == ' ' && memchr(text.data, '{', text.size) == text.data + 1 &&
+           imap_ends_with_literal(text, NULL) && memchr(text.data + 2, '{', text.size - 2) == NULL;
+}
+
+/* How many arguments a LOGIN has with the literal that its first line ends with. */
+static unsigned count_login_args(struct span text)
+{
+    struct span rest = text, tag = take_word(&rest), word = take_word(&rest);
+    size_t size;
+
+    if (tag.data != text.data || !imap_is_tag(tag) || word.data != tag.data + tag.size + 1 ||
+        !imap_word_is(word, "LOGIN"))
+        return LOGIN_UNCLEAR;
+    if (is_literal_alone(rest))
+        return 1;
+    if (rest.size == 0 || rest.data[0] != ' ')
+        return LOGIN_UNCLEAR;
+    rest = span_skip(rest, 1);
+    size = astring_size(rest);
+    return size != 0 && is_literal_alone(span_skip(rest, size)) ? LOGIN_ARGS : LOGIN_UNCLEAR;
+}
+
+static bool ends_with_crlf(struct span line)
+{
+    return line.size >= 2 && memcmp(line.data + line.size - 2, "\r\n", 2) == 0;
+}
+
+/* A line ends with a literal. */
+static unsigned see_login_literal(const struct imap_filter *i, struct span text)
+{
+    if (!i->command_goes_on)
+        return count_login_args(text);
+    return i->login_args < LOGIN_ARGS && is_literal_alone(text) ? i->login_args + 1 : LOGIN_UNCLEAR;
+}
+
+/* "tag STARTTLS", and ID: what the server gets instead. False: the line is to go as it is. */
+static bool put_instead(struct span tag, struct span word, bool has_literal, struct sink *sink)
+{
+    bool is_id = imap_word_is(word, "ID");
+
+    if (!is_id && !imap_word_is(word, "STARTTLS"))
+        return false;
+    sink_put(sink, tag);
+    if (!is_id)
+        sink_put_text(sink, " REFUSED-STARTTLS\r\n");
+    else if (has_literal) /* which the server is not to ask for */
+        sink_put_text(sink, " REFUSED-ID\r\n");
+    else
+        sink_put_text(sink, " ID NIL\r\n");
+    return true;
+}
+
 /* The first line of a command, or as much of it as the filter holds. */
 static enum starttls_status on_command(struct imap_filter *i, struct span text, bool is_complete, struct buffer *out)
 {
@@ -392,12 +474,8 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
     if (is_authenticate)
         i->wait = WAIT_AUTHENTICATE;
     sink_open(&sink, out, i->command.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
-    if (imap_word_is(word, "STARTTLS")) {
-        sink_put(&sink, tag);
-        sink_put_text(&sink, " REFUSED-STARTTLS\r\n");
-    } else {
+    if (!put_instead(tag, word, imap_ends_with_literal(text, NULL), &sink))
         sink_put(&sink, buffer_span(&i->command));
-    }
     buffer_consume(&i->command, i->command.size);
     return filter_close(&i->f, &sink, STARTTLS_NEED_MORE);
 }
@@ -411,6 +489,12 @@ static enum starttls_status on_client_line(struct imap_filter *i, bool is_comple
 
     if (has_literal && literal.size == UINT64_MAX)
         return filter_broken(&i->f, "the client sent a literal of no known size");
+    i->login_args = has_literal ? see_login_literal(i, text) : LOGIN_UNCLEAR;
+    if (has_literal && !literal.is_synchronizing &&
+        (i->login_args == LOGIN_UNCLEAR || !ends_with_crlf(buffer_span(&i->command))))
+        return filter_broken(&i->f,
+                             "before it has logged in, the client sent a literal that nobody asked for, and that "
+                             "is no user name or password of a LOGIN: some servers take it for commands");
     if (i->command_goes_on && !is_complete)
         return filter_broken(&i->f, "the client sent a command line that is too long");
     if (i->command_goes_on)

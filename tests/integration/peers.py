@@ -203,12 +203,13 @@ proxymap unix - - n - - proxymap
 
 class Dovecot(Process):
     """Dovecot serving IMAP: any user with the password "secret". Plain only, or with its own STARTTLS when given a
-    certificate (then plain logins are refused). haproxy: it demands a PROXY header."""
+    certificate (then plain logins are refused). haproxy: it demands a PROXY header. trusted: who may tell the
+    addresses of their clients."""
     name = "dovecot"
 
-    def __init__(self, folder, certificate=None, haproxy=False):
+    def __init__(self, folder, certificate=None, haproxy=False, trusted=""):
         super().__init__(folder)
-        self.certificate, self.haproxy = certificate, haproxy
+        self.certificate, self.haproxy, self.trusted = certificate, haproxy, trusted
 
     def start(self):
         for d in ("run", "state", "mail"):
@@ -226,7 +227,7 @@ log_path = {self.folder}/dovecot.log
 protocols = imap
 listen = 127.0.0.1
 {tls}
-login_trusted_networks =
+login_trusted_networks = {self.trusted}
 haproxy_trusted_networks = 127.0.0.0/8 ::1
 mail_location = maildir:{self.folder}/mail/%u
 first_valid_uid = 1

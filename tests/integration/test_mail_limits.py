@@ -7,7 +7,7 @@ import threading
 import pytest
 from bad_peers import Watched, capability_flood
 from conftest import connect
-from peers import Postfix, ScriptedServer, client_tls, server_tls, tool
+from peers import Dovecot, Postfix, ScriptedServer, client_tls, server_tls, tool
 
 
 def implicit(protocol, authority, port, target):
@@ -269,3 +269,17 @@ def read_all_lines(lines):
         if not line:
             return
         yield line
+
+
+@pytest.mark.parametrize("said", [
+    b'a ID ("x-originating-ip" "192.0.2.77" "x-originating-port" "77")\r\n',
+    b'a NOOP {60+}\r\nb ID ("x-originating-ip" "192.0.2.77" "x-session-id" "abcd")\r\n'],
+    ids=["ID", "behind what is no literal to Dovecot"])
+def test_no_address_is_told_to_dovecot(yett, authority, folder, port, said):
+    """Dovecot believes those it trusts whose client they bring; a client must not be able to say so itself."""
+    with Dovecot(folder / "dovecot", trusted="127.0.0.0/8") as dovecot:
+        yett(implicit("imap", authority, port, dovecot.port))
+        with tls(authority, port) as s:
+            s.sendall(said + b"c LOGIN alice secret\r\nd LOGOUT\r\n")
+            read_all(s)
+        assert "192.0.2.77" not in (folder / "dovecot/dovecot.log").read_text()

@@ -59,6 +59,10 @@ static void client_starttls_reaches_no_server(void **state)
         {"LF alone", {C, BYTES("a NOOP\na STARTTLS\n"), BYTES("a NOOP\na REFUSED-STARTTLS\r\n")}},
         {"behind others",
          {C, BYTES("a NOOP\r\nb STARTTLS\r\nc NOOP\r\n"), BYTES("a NOOP\r\nb REFUSED-STARTTLS\r\nc NOOP\r\n")}},
+        {"ID",
+         {C, BYTES("a ID NIL\r\nb id (\"x-originating-ip\" \"192.0.2.1\")\r\nc ID\n"),
+          BYTES("a ID NIL\r\nb ID NIL\r\nc ID NIL\r\n")}},
+        {"ID with a literal", {C, BYTES("a ID (\"x-originating-ip\" {9}\r\n"), BYTES("a REFUSED-ID\r\n")}},
         {"behind a login", {C, BYTES("a LOGIN x y\r\nb STARTTLS\r\n"), BYTES("a LOGIN x y\r\nb REFUSED-STARTTLS\r\n")}},
         {"not in a literal",
          {C, BYTES("a LOGIN {14+}\r\nb STARTTLS\r\nxy {14+}\r\nc STARTTLS\r\nxy\r\nd STARTTLS\r\n"),
@@ -409,9 +413,58 @@ static void rest_gives_nothing_of_a_broken_session(void **state)
     starttls_filter_destroy(&f);
 }
 
+/* What is a literal to us and commands to the server would pass unseen. */
+static void literals_that_nobody_asked_for_are_of_a_login(void **state)
+{
+    static const char *const bad[] = {
+        "a NOOP {30+}\r\nb STARTTLS\r\n",      "a ID (\"x\" {30+}\r\nb STARTTLS\r\n",
+        "a LOGIN ) {30+}\r\nb STARTTLS\r\n",   "a LOGIN x y {30+}\r\nb STARTTLS\r\n",
+        " a LOGIN {30+}\r\nb STARTTLS\r\n",    "a  LOGIN {30+}\r\nb STARTTLS\r\n",
+        "a LOGIN  {30+}\r\nb STARTTLS\r\n",    "a LOGIN {1}{30+}\r\nb STARTTLS\r\n",
+        "a LOGIN \"x {30+}\r\nb STARTTLS\r\n", "a LOGIN \"x\\y\" {30+}\r\nb STARTTLS\r\n",
+        "a LOGIN x{30+}\r\nb STARTTLS\r\n",    "a LOGIN {30+}\n\r\nb STARTTLS\r\n",
+        "( LOGIN {30+}\r\nb STARTTLS\r\n",     "a AUTHENTICATE PLAIN {30+}\r\nb STARTTLS\r\n",
+        "a LOGIN\t{30+}\r\nb STARTTLS\r\n",    "a XLOGIN {30+}\r\nb STARTTLS\r\n",
+    };
+    static const char *const good[] = {
+        "a LOGIN {1+}\r\nx {1+}\r\ny\r\n",
+        "a login \"x \\\\ \\\" y\" {1+}\r\ny\r\n",
+        "a LOGIN x@example.org {1+}\r\ny\r\n",
+        "a LOGIN {1+}\r\nx \"y\"\r\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        const struct step step = {C, span_of_string(bad[i]), BYTES("")};
+        const struct relay relay = {bad[i],          STARTTLS_IMAP,           .steps = &step,
+                                    .step_count = 1, .want = STARTTLS_BROKEN, .want_error = "nobody asked for"};
+
+        relay_check(&relay);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        const struct step step = {C, span_of_string(good[i]), span_of_string(good[i])};
+        const struct relay relay = {good[i], STARTTLS_IMAP, .steps = &step, .step_count = 1};
+
+        relay_check(&relay);
+    }
+}
+
+static void a_third_literal_is_none_of_a_login(void **state)
+{
+    static const struct step step = {C, BYTES("a LOGIN {1+}\r\nx {1+}\r\ny {20+}\r\nb STARTTLS\r\n"),
+                                     BYTES("a LOGIN {1+}\r\nx {1+}\r\ny")};
+    static const struct relay relay = {"third",         STARTTLS_IMAP,           .steps = &step,
+                                       .step_count = 1, .want = STARTTLS_BROKEN, .want_error = "nobody asked for"};
+
+    (void)state;
+    relay_check(&relay);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(literals_that_nobody_asked_for_are_of_a_login),
+        cmocka_unit_test(a_third_literal_is_none_of_a_login),
         cmocka_unit_test(server_capabilities_offer_no_second_tls),
         cmocka_unit_test(client_starttls_reaches_no_server),
         cmocka_unit_test(login_ends_the_filter),
