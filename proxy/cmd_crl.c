@@ -306,9 +306,20 @@ static bool show_one(void *ctx, struct span der, const char *origin, char **erro
     return true;
 }
 
+/* A name without a folder is one of a list that is kept, or else of a file that is here. */
+static char *path_to_show(const struct options *o)
+{
+    char *kept = path_in(o, o->argument);
+
+    if (strchr(o->argument, '/') == NULL && (access(kept, F_OK) == 0 || access(o->argument, F_OK) != 0))
+        return kept;
+    free(kept);
+    return base_strdup(o->argument);
+}
+
 static bool run_show(const struct options *o, char **error)
 {
-    char *path = strchr(o->argument, '/') == NULL ? path_in(o, o->argument) : base_strdup(o->argument);
+    char *path = path_to_show(o);
     bool shown = pkix_pem_each_path(path, &pkix_pem_crls, show_one, (void *)(uintptr_t)o, error);
 
     free(path);

@@ -38,6 +38,7 @@ static const char cmd_crl_help_list[] = "yett crl list [--json]: the lists of th
                                         "  yett crl list --json | jq -r '.[] | select(.state != \"current\") | .issuer'\n";
 
 static const char cmd_crl_help_show[] = "yett crl show NAME|FILE: tell what is in a list of the folder, or of a file.\n"
+                                        "A name is looked for in the folder first, then here.\n"
                                         "\n"
                                         "  --json                 an object instead\n" CMD_CRL_DIRECTORY_HELP
                                         "\n"

@@ -252,7 +252,8 @@ static void print_status(const struct trust_options *o, const struct status *sta
         printf("held against what is known to have changed: %zu removed, %zu restricted to what they signed before a "
                "date\n",
                status->removed, status->restricted);
-    printf("as of %s, %" PRId64 " days ago%s\n", date_text(status->state.date, date), days_since(status->state.date),
+    printf("as of %s, %" PRId64 " day%s ago%s\n", date_text(status->state.date, date), days_since(status->state.date),
+           days_since(status->state.date) == 1 ? "" : "s",
            days_since(status->state.date) > PKIX_ROOTS_AGE_DAYS_MAX ? ": yett trust update takes in a newer list" : "");
     if (status->missing > 0)
         printf("not in it, though Mozilla has added them since (trust = system, or yett trust update):\n");

@@ -128,17 +128,22 @@ static void print_modules(const json_t *modules, FILE *out)
 
 static void print_roots(const json_t *roots, FILE *out)
 {
-    fprintf(out, "Mozilla's roots are as of %s, %" PRIu64 " days ago%s\n", text_of(roots, "date"),
-            number_of(roots, "age_seconds") / (uint64_t)SECONDS_PER_DAY,
-            json_is_true(json_object_get(roots, "kept")) ? ", by yett trust update" : "");
+    uint64_t days = number_of(roots, "age_seconds") / (uint64_t)SECONDS_PER_DAY;
+
+    fprintf(out, "Mozilla's roots are as of %s, %" PRIu64 " day%s ago%s\n", text_of(roots, "date"), days,
+            days == 1 ? "" : "s", json_is_true(json_object_get(roots, "kept")) ? ", by yett trust update" : "");
 }
 
 void status_text_print(const json_t *status, FILE *out)
 {
     char duration[STATUS_DURATION_SIZE];
 
-    fprintf(out, "yett %s, process %" PRIu64 ", %s for %s, generation %" PRIu64 "\n", text_of(status, "version"),
-            number_of(status, "pid"), text_of(status, "state"),
+    /* How long it has been in another state is not known: the time is that since the start. */
+    fprintf(out,
+            strcmp(text_of(status, "state"), "running") == 0
+                ? "yett %s, process %" PRIu64 ", %s for %s, generation %" PRIu64 "\n"
+                : "yett %s, process %" PRIu64 ", %s, started %s ago, generation %" PRIu64 "\n",
+            text_of(status, "version"), number_of(status, "pid"), text_of(status, "state"),
             status_text_duration(number_of(status, "uptime_seconds"), duration), number_of(status, "generation"));
     if (number_of(status, "worker_deaths") > 0 || number_of(status, "reloads_failed") > 0)
         fprintf(out, "%" PRIu64 " workers have died, %" PRIu64 " reloads were refused: the log says why\n",
@@ -176,7 +181,7 @@ void status_text_print_connections(const json_t *reply, FILE *out)
                 json_object_get(c, "subject") == NULL ? subject
                                                       : base_quote(subject, strlen(subject), quoted, sizeof(quoted)));
     }
-    fprintf(out, "%zu connections\n", json_array_size(connections));
+    fprintf(out, "%zu connection%s\n", json_array_size(connections), json_array_size(connections) == 1 ? "" : "s");
     if (number_of(reply, "left_out") > 0)
         fprintf(out, "%" PRIu64 " more are not shown\n", number_of(reply, "left_out"));
     if (json_is_false(json_object_get(reply, "complete")))

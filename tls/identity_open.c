@@ -90,7 +90,8 @@ static bool find_pair(const struct tls_pem *pem, const struct tls_pem_block **ce
     }
     if (*cert != NULL && *key != NULL)
         return true;
-    *error = base_printf("there is no %s", *cert == NULL ? "certificate" : "private key");
+    *error = base_printf("there is no %s: the certificate, those of its issuers and the key belong into this one file",
+                         *cert == NULL ? "certificate" : "private key");
     return false;
 }
 

@@ -394,7 +394,7 @@ def yett_crl(folder, *args, status=0):
     return result.stdout if status == 0 else result.stderr
 
 
-def test_crl_command_keeps_the_newest_list_of_each_issuer(ca, folder):
+def test_crl_command_keeps_the_newest_list_of_each_issuer(ca, folder, monkeypatch):
     other = Authority(folder / "other", "Other")
     old, new, both, bad = (folder / f"{n}.crl" for n in ("old", "new", "both", "bad"))
     old.write_bytes(crl(ca, days=(-3, 5), encoding="DER"))
@@ -417,6 +417,9 @@ def test_crl_command_keeps_the_newest_list_of_each_issuer(ca, folder):
     name = states["CN=Other"][0]
     assert all(x in yett_crl(folder, "show", name) for x in ("CN=Other", "expired", "revoked:     0"))
     assert json.loads(yett_crl(folder, "show", "--json", new))["revoked"] == 1
+    monkeypatch.chdir(folder)
+    here = yett_crl(folder, "show", "new.crl")
+    assert "CN=Test CA" in here and "revoked:     1" in here, here  # a file, where the folder has no such list
     assert len(yett_crl(folder, "list").splitlines()) == 2
     yett_crl(folder, "delete", name)
     yett_crl(folder, "delete", name, status=1)

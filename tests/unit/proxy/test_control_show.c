@@ -105,6 +105,10 @@ static void status_text_names_what_matters(void **state)
         if (strstr(text, wanted[i]) == NULL)
             fail_msg("not in the status: %s\n%s", wanted[i], text);
     free(text);
+    json_object_set_new(object, "state", json_string("drained")); /* since when is not known */
+    text = printed(status_text_print, object);
+    assert_non_null(strstr(text, "process 42, drained, started 1 h 2 min ago, generation 7"));
+    free(text);
     json_decref(object);
 }
 
@@ -119,6 +123,7 @@ static void connections_text_escapes_peers_words(void **state)
     (void)state;
     assert_null(strchr(text, '\033'));
     assert_non_null(strstr(text, "0.1.2"));
+    assert_non_null(strstr(text, "1 connection\n"));
     assert_non_null(strstr(text, "4 more are not shown"));
     assert_non_null(strstr(text, "did not answer in time"));
     free(text);

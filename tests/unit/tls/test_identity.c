@@ -123,7 +123,8 @@ static void open_refuses(void **state)
         free(long_chain);
         long_chain = longer;
     }
-    fails(certs, test_certs_file(certs, cert), "no private key");
+    fails(certs, test_certs_file(certs, cert),
+          "no private key: the certificate, those of its issuers and the key belong into this one file");
     fails(certs, test_certs_file(certs, key), "no certificate");
     fails(certs, test_certs_file(certs, two_keys), "more than one private key");
     fails(certs, test_certs_file(certs, junk_cert), "certificate cannot be decoded");
