@@ -25,6 +25,7 @@ struct entry {
     uint32_t bucket;
     uint8_t hash[HASH_SIZE]; /* of the whole certificate */
     bool verified;
+    bool waits; /* is not held, but its holder wants it to be */
 };
 
 struct tls_peer_certs {
@@ -87,7 +88,8 @@ static struct entry *make_entry(struct tls_peer_certs *holder, struct span cert,
     if (!tls_peer_cert_key(cert, &issuer, &serial))
         return NULL;
     entry = base_alloc(sizeof(*entry));
-    *entry = (struct entry){.holder = holder, .key_size = issuer.size + serial.size, .verified = verified};
+    *entry =
+        (struct entry){.holder = holder, .key_size = issuer.size + serial.size, .verified = verified, .waits = true};
     if (PK11_HashBuf(SEC_OID_SHA256, entry->hash, cert.data, (PRInt32)cert.size) != SECSuccess)
         base_abort("NSS cannot hash");
     entry->key = base_alloc(entry->key_size + 1);
@@ -109,18 +111,48 @@ static void free_entries(struct entry *entry)
     }
 }
 
+static void take_out_of_bucket(struct entry *entry)
+{
+    struct entry **at = &buckets[entry->bucket];
+
+    while (*at != entry)
+        at = &(*at)->next_in_bucket;
+    *at = entry->next_in_bucket;
+}
+
 /* With `lock`. */
 static void take_out(struct tls_peer_certs *holder)
 {
-    for (struct entry *entry = holder->entries; entry != NULL; entry = entry->next_of_holder) {
-        struct entry **at = &buckets[entry->bucket];
-
-        while (*at != entry)
-            at = &(*at)->next_in_bucket;
-        *at = entry->next_in_bucket;
-    }
+    for (struct entry *entry = holder->entries; entry != NULL; entry = entry->next_of_holder)
+        take_out_of_bucket(entry);
     free_entries(holder->entries);
     holder->entries = NULL;
+}
+
+/* With `lock`: those that are not held. */
+static void take_out_waiting(struct tls_peer_certs *holder)
+{
+    struct entry **at = &holder->entries;
+
+    while (*at != NULL) {
+        struct entry *entry = *at;
+
+        if (!entry->waits) {
+            at = &entry->next_of_holder;
+            continue;
+        }
+        *at = entry->next_of_holder;
+        entry->next_of_holder = NULL;
+        take_out_of_bucket(entry);
+        free_entries(entry);
+    }
+}
+
+/* With `lock`: what waited is held. */
+static void mark_held(struct tls_peer_certs *holder)
+{
+    for (struct entry *entry = holder->entries; entry != NULL; entry = entry->next_of_holder)
+        entry->waits = false;
 }
 
 static void put_in(struct tls_peer_certs *holder, struct entry *made)
@@ -136,14 +168,21 @@ static void put_in(struct tls_peer_certs *holder, struct entry *made)
     }
 }
 
-/* A certificate of another holder that is at odds with one of `made`, which is *mine then. */
-static struct entry *find_conflict(const struct entry *made, const struct entry **mine)
+static bool are_at_odds(const struct entry *mine, const struct entry *other)
 {
-    for (; made != NULL; made = made->next_of_holder)
-        for (struct entry *other = buckets[made->bucket]; other != NULL; other = other->next_in_bucket)
-            if (other->holder != made->holder && other->key_size == made->key_size &&
-                memcmp(other->key, made->key, made->key_size) == 0 && memcmp(other->hash, made->hash, HASH_SIZE) != 0) {
-                *mine = made;
+    return other->holder != mine->holder && other->key_size == mine->key_size &&
+           memcmp(other->key, mine->key, mine->key_size) == 0 && memcmp(other->hash, mine->hash, HASH_SIZE) != 0;
+}
+
+/* A certificate of another holder that keeps one of `wanted` from being held, which is *mine then. Of those that wait
+ * the verified go before the unverified: else who comes again and again with forgeries would always be the next. */
+static struct entry *find_conflict(const struct entry *wanted, const struct entry **mine)
+{
+    for (; wanted != NULL; wanted = wanted->next_of_holder)
+        for (struct entry *other = buckets[wanted->bucket]; wanted->waits && other != NULL;
+             other = other->next_in_bucket)
+            if ((!other->waits || (other->verified && !wanted->verified)) && are_at_odds(wanted, other)) {
+                *mine = wanted;
                 return other;
             }
     return NULL;
@@ -154,7 +193,7 @@ static bool end_holder(const struct entry *theirs, const struct entry *mine, boo
 {
     struct tls_peer_certs *holder = theirs->holder;
 
-    if (!holder->lingers && !waited && (theirs->verified || !mine->verified))
+    if (theirs->waits || (!holder->lingers && !waited && (theirs->verified || !mine->verified)))
         return false;
     if (pthread_mutex_trylock(&holder->entered) != 0)
         return false;
@@ -233,7 +272,7 @@ static struct timespec deadline_after_ms(long ms)
 }
 
 /* With `lock`, which is given up while it waits. */
-static bool wait_for_others(const struct entry *made, bool waited)
+static bool wait_for_others(const struct tls_peer_certs *holder, bool waited)
 {
     struct timespec deadline = deadline_after_ms(TLS_PEER_CERTS_TURN_MS);
     const struct entry *mine = NULL;
@@ -241,7 +280,7 @@ static bool wait_for_others(const struct entry *made, bool waited)
     bool over = false;
 
     atomic_fetch_add(&waiting, 1); /* before it is tried: who leaves after that looks at it after that */
-    while ((theirs = find_conflict(made, &mine)) != NULL) {
+    while ((theirs = find_conflict(holder->entries, &mine)) != NULL) {
         if (end_holder(theirs, mine, waited))
             continue;
         if (over)
@@ -281,8 +320,11 @@ enum tls_claim tls_peer_certs_claim(struct tls_peer_certs *holder, const struct 
         return TLS_CLAIM_BAD_DER;
     (void)pthread_mutex_lock(&lock);
     held = find_conflict(made, &mine) == NULL;
-    if (held)
+    if (held) {
+        take_out_waiting(holder);
         put_in(holder, made);
+        mark_held(holder);
+    }
     (void)pthread_mutex_unlock(&lock);
     if (!held)
         free_entries(made);
@@ -298,12 +340,12 @@ enum tls_claim tls_peer_certs_claim_in_turn(struct tls_peer_certs *holder, const
     if (made == NULL)
         return TLS_CLAIM_BAD_DER;
     (void)pthread_mutex_lock(&lock);
-    held = wait_for_others(made, waited);
+    take_out_waiting(holder);
+    put_in(holder, made);
+    held = wait_for_others(holder, waited);
     if (held)
-        put_in(holder, made);
+        mark_held(holder);
     (void)pthread_mutex_unlock(&lock);
-    if (!held)
-        free_entries(made);
     return held ? TLS_CLAIM_HELD : TLS_CLAIM_BUSY;
 }
 

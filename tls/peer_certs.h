@@ -47,7 +47,9 @@ enum tls_claim {
 /* Claim certificates (DER), of an entered holder, without waiting. */
 MUST_CHECK enum tls_claim tls_peer_certs_claim(struct tls_peer_certs *holder, const struct span *certs, size_t count);
 
-/* As that, but wait for other holders, or end them, as said above; it blocks for TLS_PEER_CERTS_TURN_MS at most.
+/* As that, but wait for other holders, or end them, as said above; it blocks for TLS_PEER_CERTS_TURN_MS at most. BUSY:
+ * they go on waiting, until they are claimed again or the holder is dropped; no claim of what is not verified and at
+ * odds with them comes before.
  * `verified` (as many bools) says which of `certs` are on a good path, `waited` whether TLS_PEER_CERTS_WAIT_MS are
  * over. */
 MUST_CHECK enum tls_claim tls_peer_certs_claim_in_turn(struct tls_peer_certs *holder, const struct span *certs,

@@ -127,6 +127,57 @@ static void who_is_ended(void **state)
     }
 }
 
+/* Who comes again and again with forgeries is not always the next. */
+static void the_verified_who_wait_go_before_the_unverified(void **state)
+{
+    static const bool yes = true, no = false;
+    uint8_t bytes[3][CERT_SIZE];
+    struct span real = make_cert(bytes[0], 7, 'i', 'r'), forged = make_cert(bytes[1], 7, 'i', 'f');
+    struct span late = make_cert(bytes[2], 7, 'i', 'l');
+    struct holder first, mine = {0}, second = {0};
+
+    (void)state;
+    hold(&first, forged);
+    mine.certs = tls_peer_certs_create(count_end, &mine.ended);
+    second.certs = tls_peer_certs_create(count_end, &second.ended);
+    assert_int_equal(tls_peer_certs_claim_in_turn(mine.certs, &real, 1, &yes, false), TLS_CLAIM_BUSY);
+    tls_peer_certs_drop(&first.certs);
+    assert_int_equal(tls_peer_certs_claim(second.certs, &late, 1), TLS_CLAIM_BUSY);
+    assert_int_equal(tls_peer_certs_claim_in_turn(second.certs, &late, 1, &no, true), TLS_CLAIM_BUSY);
+    assert_int_equal(mine.ended, 0);
+    assert_int_equal(tls_peer_certs_claim_in_turn(mine.certs, &real, 1, &yes, false), TLS_CLAIM_HELD);
+    assert_int_equal(tls_peer_certs_claim(second.certs, &late, 1), TLS_CLAIM_BUSY);
+    tls_peer_certs_drop(&mine.certs);
+    assert_int_equal(tls_peer_certs_claim_in_turn(second.certs, &late, 1, &no, false), TLS_CLAIM_HELD);
+    assert_int_equal(second.ended, 0);
+    tls_peer_certs_drop(&second.certs);
+}
+
+/* Who waits holds nothing: whoever is verified, too, may go first; and with who has gone the place is free. */
+static void who_waits_keeps_no_equal_out(void **state)
+{
+    static const bool yes = true, no = false;
+    uint8_t bytes[2][CERT_SIZE];
+    struct span real = make_cert(bytes[0], 7, 'i', 'r'), other = make_cert(bytes[1], 7, 'i', 'o');
+    struct holder first, waits = {0}, equal = {0};
+
+    (void)state;
+    for (int verified = 0; verified < 2; verified++) {
+        hold(&first, other);
+        waits.certs = tls_peer_certs_create(count_end, &waits.ended);
+        equal.certs = tls_peer_certs_create(count_end, &equal.ended);
+        assert_int_equal(tls_peer_certs_claim_in_turn(waits.certs, &real, 1, verified ? &yes : &no, false),
+                         TLS_CLAIM_BUSY);
+        tls_peer_certs_drop(&first.certs);
+        assert_int_equal(tls_peer_certs_claim_in_turn(equal.certs, &other, 1, verified ? &yes : &no, false),
+                         TLS_CLAIM_HELD);
+        tls_peer_certs_drop(&equal.certs);
+        tls_peer_certs_drop(&waits.certs);
+        hold(&first, other);
+        tls_peer_certs_drop(&first.certs);
+    }
+}
+
 /* ---- threads: many peers with one certificate in two versions, each of which NSS could only hold alone ---- */
 
 enum { THREADS = 4, TURNS = 300 };
@@ -200,6 +251,8 @@ int main(void)
         cmocka_unit_test(claims_at_odds),
         cmocka_unit_test(nothing_is_claimed_by_halves),
         cmocka_unit_test(who_is_ended),
+        cmocka_unit_test(the_verified_who_wait_go_before_the_unverified),
+        cmocka_unit_test(who_waits_keeps_no_equal_out),
         cmocka_unit_test(threads_never_hold_both),
     };
 
