@@ -26,6 +26,18 @@ static bool port_parse(const char *text, uint16_t *port, char **error)
     return true;
 }
 
+/* What other programs' files have in the place of an address. */
+static const char *missing_of(const char *text)
+{
+    const char *port = text + (text[0] == ':');
+
+    if (strstr(text, "://") != NULL)
+        return ": it is a URL";
+    if (port[0] != '\0' && port[strspn(port, "0123456789")] == '\0')
+        return ": the host is missing; 127.0.0.1 is for this machine alone, 0.0.0.0 and [::] for all";
+    return text[0] != '\0' && strchr(text, ':') == NULL ? ": the port is missing" : "";
+}
+
 /* Split host:port or [v6]:port. *host is owned by the caller; *port borrows from `text`. */
 static bool host_and_port_split(const char *text, char **host, const char **port, char **error)
 {
@@ -46,7 +58,7 @@ static bool host_and_port_split(const char *text, char **host, const char **port
         return true;
     }
     quoted = value_quote(text);
-    *error = base_printf("%s is not HOST:PORT or [IPV6]:PORT", quoted);
+    *error = base_printf("%s is not HOST:PORT or [IPV6]:PORT%s", quoted, missing_of(text));
     free(quoted);
     return false;
 }
@@ -68,6 +80,9 @@ static bool inet_parse(const char *text, struct config_address *address, char **
             *error = base_printf("%s between brackets is not an IPv6 address", quoted);
             free(quoted);
         }
+    } else if (strcmp(host, "*") == 0) {
+        *error = base_strdup("\"*\" is no address: 0.0.0.0 and [::] are for every address of this machine");
+        good = false;
     } else {
         good = value_address_literal(host, &address->host) || value_host_name(host, &address->host, error);
     }

@@ -52,8 +52,10 @@ static void address_parse_refuses(void **state)
         const char *text, *error;
     } cases[] = {
         {"", "\"\" is not HOST:PORT or [IPV6]:PORT"},
-        {"143", "\"143\" is not HOST:PORT or [IPV6]:PORT"},
-        {":143", "\":143\" is not HOST:PORT or [IPV6]:PORT"},
+        {"143", "\"143\" is not HOST:PORT or [IPV6]:PORT: the host is missing; 127.0.0.1 is for this machine alone, "
+                "0.0.0.0 and [::] for all"},
+        {":143", "\":143\" is not HOST:PORT or [IPV6]:PORT: the host is missing; 127.0.0.1 is for this machine alone, "
+                 "0.0.0.0 and [::] for all"},
         {"host:", "\"host:\" is not HOST:PORT or [IPV6]:PORT"},
         {"::1:143", "\"::1:143\" is not HOST:PORT or [IPV6]:PORT"},
         {"[::1]", "\"[::1]\" is not HOST:PORT or [IPV6]:PORT"},
@@ -66,7 +68,9 @@ static void address_parse_refuses(void **state)
         {"host:imap", "the port must be a number from 1 to 65535, not \"imap\""},
         {"127.1:25", "\"127.1\" is neither a host name nor an address"},
         {"a.0x:25", "\"a.0x\" is neither a host name nor an address"},
-        {"*:25", "\"*\" is neither a host name nor an address"},
+        {"*:25", "\"*\" is no address: 0.0.0.0 and [::] are for every address of this machine"},
+        {"backend", "\"backend\" is not HOST:PORT or [IPV6]:PORT: the port is missing"},
+        {"http://a:1", "\"http://a:1\" is not HOST:PORT or [IPV6]:PORT: it is a URL"},
         {"a\nb:25", "\"a\\x0ab\" is neither a host name nor an address"},
         {"unix:", "the path of a Unix socket has 1 to 107 bytes, not 0"},
         {"unix:" PATH_107 "b", "the path of a Unix socket has 1 to 107 bytes, not 108"},
@@ -150,8 +154,8 @@ static void allow_target_refuses(void **state)
     static const struct {
         const char *value, *error;
     } cases[] = {
-        {"*", "\"*\" is not HOST:PORT or [IPV6]:PORT"},
-        {"example.org", "\"example.org\" is not HOST:PORT or [IPV6]:PORT"},
+        {"*", "\"*\" is not HOST:PORT or [IPV6]:PORT: the port is missing"},
+        {"example.org", "\"example.org\" is not HOST:PORT or [IPV6]:PORT: the port is missing"},
         {"*:0", "the port must be a number from 1 to 65535, not \"0\""},
         {"*:2-1", "the first port of a range must not be greater than the last"},
         {"*:1-", "the port must be a number from 1 to 65535, not \"\""},

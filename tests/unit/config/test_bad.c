@@ -117,7 +117,9 @@ static void values_are_checked(void **state)
          "f:2: admin: must be a loopback address such as 127.0.0.1:9180, or unix:PATH\n"},
         {"[yett]\nadmin = localhost:9180\n" TCP,
          "f:2: admin: localhost:9180 is a name; it must be an address, such as 127.0.0.1:9180\n"},
-        {"[yett]\nadmin = 9180\n" TCP, "f:2: admin: \"9180\" is not HOST:PORT or [IPV6]:PORT\n"},
+        {"[yett]\nadmin = 9180\n" TCP,
+         "f:2: admin: \"9180\" is not HOST:PORT or [IPV6]:PORT: the host is missing; 127.0.0.1 is for this machine alone, "
+         "0.0.0.0 and [::] for all\n"},
         {"[yett]\ncontrol = /run/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" TCP,
          "f:2: control: the path of a Unix socket has 1 to 107 bytes, not 136\n"},
@@ -204,7 +206,7 @@ static void values_are_checked(void **state)
         {TLS "peer = request\npeer_trust = file:/ca\nallow = sha256:abc\n",
          "f:8: allow: must be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons\n"},
         {"[service s]\nlisten = nowhere\nconnect = 127.0.0.1:2\n",
-         "f:2: listen: \"nowhere\" is not HOST:PORT or [IPV6]:PORT\n"},
+         "f:2: listen: \"nowhere\" is not HOST:PORT or [IPV6]:PORT: the port is missing\n"},
         {"[service s]\nlisten = 127.0.0.1:1,,\nconnect = 127.0.0.1:2\n",
          "f:2: listen: an entry of the list is empty\n"},
         {"[module m]\npath = /x\nsessions_max = 0\n" TCP,
