@@ -1,9 +1,9 @@
 /* see proxy/sandbox.h: the lists of system calls.
  *
- * The worker's list is what a worker does, by what it was seen to do (strace over the test suites, Debian 12 and 13,
- * glibc 2.36 and 2.41) and by reading: libuv's loop and threads, NSS (its databases are open), getaddrinfo() with the
- * name service modules of Debian (files, dns, resolve, myhostname, mdns), the C library's threads, locks, time and
- * memory. Names of 32-bit machines are there beside those of 64-bit ones. */
+ * The worker's list is what a worker does, by the test suites under the filter (Debian 12, glibc 2.36) and by reading
+ * (also glibc 2.41 and libuv 1.50 of Debian 13): libuv's loop and threads, NSS (its databases are open), getaddrinfo()
+ * with the name service modules of Debian (files, dns, resolve, myhostname, mdns), the C library's threads, locks, time
+ * and memory. Names of 32-bit machines are there beside those of 64-bit ones. */
 #include "proxy/sandbox_internal.h"
 
 const char *const sandbox_calls_worker[] = {

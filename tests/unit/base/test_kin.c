@@ -14,13 +14,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A listening socket in the abstract namespace, of this process alone. */
+/* A listening socket in the abstract namespace, each of another name: a grandchild that was killed and has not died yet
+ * may hold the last one. */
 static int listen_here(struct sockaddr_un *address)
 {
+    static unsigned count;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-    snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "yett-kin-%d", (int)getpid());
+    snprintf(address->sun_path + 1, sizeof(address->sun_path) - 1, "yett-kin-%d-%u", (int)getpid(), count++);
     assert_int_equal(bind(fd, (struct sockaddr *)address, sizeof(*address)), 0);
     assert_int_equal(listen(fd, 8), 0);
     return fd;
