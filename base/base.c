@@ -190,8 +190,7 @@ bool span_starts_with_nocase(struct span s, const char *prefix)
     return s.size >= len && span_equal_nocase(span_of(s.data, len), span_of(prefix, len));
 }
 
-/* One character at the front of `s`, which is not empty; 0 bytes when it is none. */
-static size_t utf8_take(struct span s, uint32_t *c)
+size_t span_take_utf8(struct span s, uint32_t *c)
 {
     static const struct {
         uint8_t mask, lead;
@@ -219,7 +218,7 @@ bool span_is_clean_utf8(struct span s)
 {
     while (s.size != 0) {
         uint32_t c = 0;
-        size_t size = utf8_take(s, &c);
+        size_t size = span_take_utf8(s, &c);
 
         if (size == 0 || c < ' ' || (c >= 0x7f && c <= 0x9f) || c == 0x2028 || c == 0x2029)
             return false;

@@ -30,6 +30,10 @@ static inline bool span_equal(struct span a, struct span b)
 /* ASCII case-insensitive comparison; locale does not matter. */
 bool span_equal_nocase(struct span a, struct span b);
 
+/* How many bytes the character at the front of `s`, which is not empty, has in UTF-8 (RFC 3629: shortest form, no
+ * surrogates), to *c; 0: it is none. */
+MUST_CHECK size_t span_take_utf8(struct span s, uint32_t *c);
+
 /* Whether it is well-formed UTF-8 (RFC 3629: shortest form, no surrogates) without control characters: C0, DEL, C1, and
  * the two line separators U+2028 and U+2029. */
 bool span_is_clean_utf8(struct span s);

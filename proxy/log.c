@@ -156,15 +156,57 @@ static bool add_escaped(struct line *l, uint8_t byte)
     return add_text(l, escaped);
 }
 
+/* JSON is made of characters (RFC 8259 section 7), not of bytes. A byte that belongs to none is told in hexadecimal; so
+ * are the control characters C1, which begin escape sequences to some terminals. Returns how many bytes it took; 0:
+ * there is no room. */
+static size_t add_json_character(struct line *l, struct span text)
+{
+    char escaped[16];
+    uint32_t c = 0;
+    size_t size = span_take_utf8(text, &c);
+
+    if (size == 0 || (c >= 0x80 && c <= 0x9f)) {
+        snprintf(escaped, sizeof(escaped), "\\\\x%02x", text.data[0]);
+        size = 1;
+    } else if (c <= 0xffff) {
+        snprintf(escaped, sizeof(escaped), "\\u%04" PRIx32, c);
+    } else {
+        c -= 0x10000;
+        snprintf(escaped, sizeof(escaped), "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff));
+    }
+    return add_text(l, escaped) ? size : 0;
+}
+
+/* As much as is shown of a value; a character is not cut in two. */
+static struct span shown_of(struct span text)
+{
+    size_t shown = LOG_VALUE_MAX;
+
+    if (text.size <= LOG_VALUE_MAX)
+        return text;
+    while (shown > LOG_VALUE_MAX - 4 && (text.data[shown] & 0xc0) == 0x80)
+        shown--;
+    return span_of(text.data, shown);
+}
+
 static bool add_quoted(struct line *l, struct span text)
 {
-    size_t shown = text.size > LOG_VALUE_MAX ? LOG_VALUE_MAX : text.size;
+    struct span rest = shown_of(text);
+    size_t shown = rest.size;
 
     if (!add_text(l, "\""))
         return false;
-    for (size_t i = 0; i < shown; i++)
-        if (!add_escaped(l, text.data[i]))
+    while (rest.size != 0) {
+        size_t size = 1;
+
+        if (opened.format == CONFIG_LOG_JSON && rest.data[0] >= 0x80)
+            size = add_json_character(l, rest);
+        else if (!add_escaped(l, rest.data[0]))
             return false;
+        if (size == 0)
+            return false;
+        rest = span_skip(rest, size);
+    }
     if (shown < text.size && !add_text(l, "..."))
         return false;
     return add_text(l, "\"");

@@ -99,6 +99,42 @@ static void json_lines_are_objects_whatever_the_bytes(void **state)
     json_decref(object);
 }
 
+static void json_has_characters_and_no_bytes(void **state)
+{
+    static const struct {
+        const char *value, *want;
+    } table[] = {
+        {"M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x98\x80", "M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xff\xc3", "\\xff\\xc3"},
+        {"\x9b"
+         "31m",
+         "\\x9b"
+         "31m"},
+        {"\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b"
+         "31m"},
+        {"\xe2\x80\x9b"
+         "31m",
+         "\xe2\x80\x9b"
+         "31m"},
+        {"\xc0\x80\xed\xa0\x80", "\\xc0\\x80\\xed\\xa0\\x80"},
+    };
+
+    (void)state;
+    log_open("test", CONFIG_LOG_STDERR, CONFIG_LOG_JSON, LOG_LEVEL_INFO);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        json_t *object;
+
+        capture_begin();
+        log_line(LOG_LEVEL_INFO, "some_event", log_text("key", table[i].value));
+        object = json_loads(capture_end(), 0, NULL);
+        assert_non_null(object);
+        assert_string_equal(json_string_value(json_object_get(object, "key")), table[i].want);
+        json_decref(object);
+    }
+}
+
 static void a_line_has_a_ceiling_and_stays_whole(void **state)
 {
     static char long_value[100000];
@@ -192,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logfmt_quotes_what_needs_it),
         cmocka_unit_test(json_lines_are_objects_whatever_the_bytes),
+        cmocka_unit_test(json_has_characters_and_no_bytes),
         cmocka_unit_test(a_line_has_a_ceiling_and_stays_whole),
         cmocka_unit_test(levels_below_are_left_out),
         cmocka_unit_test(peer_lines_are_limited_per_event_and_counted),
