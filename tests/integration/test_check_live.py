@@ -179,10 +179,10 @@ def test_through_an_upstream_proxy(live, yett, authority, folder):
              f"allow_target = localhost:{nginx.port}, 127.0.0.0/8:{nginx.port}, [::1]:{nginx.port}\n")
         extra = f"trust = file:{authority.cert}\nvia = 127.0.0.1:{upstream}\n"
         status, lines, config = live(service("good", "tcp", f"localhost:{nginx.port}", "implicit", extra)
-                                     + service("bad", "tcp", "localhost:1", "implicit", extra))
+                                     + service("bad", "tcp", "localhost:9", "implicit", extra))
         assert status == 1
         assert any(x.startswith("service good: ") and "TLSv1." in x for x in lines), lines
-        finding(lines, config, "connect = localhost:1\n".strip(), "upstream proxy: ")
+        finding(lines, config, "connect = localhost:9", "upstream proxy: ")
 
 
 def test_a_silent_target_is_told_while_it_lasts_and_ends(live):

@@ -73,8 +73,11 @@ def both_say(yett, folder, configuration, words):
     assert line in one.log()
 
 
-def test_check_and_run_refuse_a_mapped_address(yett, folder, authority, port):
-    both_say(yett, folder, service(authority, f"[::ffff:127.0.0.1]:{port}", free_port()), "write the IPv4 address")
+def test_check_and_run_take_a_mapped_address_for_the_one_it_carries(yett, folder, authority, echo, port):
+    configuration = service(authority, f"[::ffff:127.0.0.1]:{port}", echo.port)
+    assert Yett(folder / "checked", configuration).command("check").returncode == 0
+    yett(configuration)
+    assert serves(authority, port)
 
 
 def test_check_and_run_refuse_a_port_that_is_taken(yett, folder, authority, port):
