@@ -6,12 +6,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* base/text.h's lines: LF, CR LF or a lone CR ends one. */
 static unsigned lines_in(const uint8_t *data, size_t size)
 {
     unsigned lines = 1;
 
     for (size_t i = 0; i < size; i++)
-        lines += data[i] == '\n';
+        lines += data[i] == '\n' || (data[i] == '\r' && (i + 1 == size || data[i + 1] != '\n'));
     return lines;
 }
 
