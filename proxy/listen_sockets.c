@@ -207,21 +207,25 @@ int listen_inet(const struct config_address *a, char **error)
     return -1;
 }
 
-/* Whether somebody could listen there now. Not listening, it takes no connection from anybody. */
-static bool may_listen(const struct config_address *a, char **error)
+enum may_listen { LISTEN_MAY, LISTEN_NO_RIGHT, LISTEN_CANNOT };
+
+/* Whether we could listen there now. Not listening, it takes no connection from anybody. */
+static enum may_listen may_listen(const struct config_address *a, char **error)
 {
     struct inet_address address;
-    int fd;
+    int fd, saved;
 
     if (!inet_address(a, &address, error))
-        return false;
+        return LISTEN_CANNOT;
     fd = inet_bind(&address, INET_ALONE);
-    if (fd < 0) {
-        *error = base_printf("cannot listen on %s: %s", a->text, strerror(errno));
-        return false;
+    if (fd >= 0) {
+        close(fd);
+        return LISTEN_MAY;
     }
-    close(fd);
-    return true;
+    saved = errno;
+    *error = base_printf("cannot listen on %s: %s%s", a->text, strerror(saved),
+                         saved == EACCES ? ": ports below 1024 are for root, and for who has CAP_NET_BIND_SERVICE" : "");
+    return saved == EACCES ? LISTEN_NO_RIGHT : LISTEN_CANNOT;
 }
 
 static bool open_inet(struct listener *l, const struct config_address *a, size_t wanted, char **error)
@@ -233,7 +237,7 @@ static bool open_inet(struct listener *l, const struct config_address *a, size_t
         return true;
     /* SO_REUSEPORT would let us in beside another yett of the same user, and each would get half of the connections:
      * ask once without it. */
-    if (!may_listen(a, error) || !inet_address(a, &address, error))
+    if (may_listen(a, error) != LISTEN_MAY || !inet_address(a, &address, error))
         return false;
     while (l->fd_count < wanted) {
         fd = inet_bind(&address, INET_SHARED);
@@ -466,27 +470,35 @@ static bool is_ours(const struct config_address *a, const char *const *ours)
     return false;
 }
 
-static bool check_address(const struct config_address *a, const char *const *ours, const char *option,
+/* Who checks may have fewer rights than who will run: a service manager gives those that low ports take. So what is not
+ * known for want of them is a note, one for all. */
+static bool check_address(const struct config_address *a, const char *const *ours, const char *option, bool *told,
                           struct config_findings *findings)
 {
     char *error = NULL;
+    enum may_listen may = a->type != CONFIG_ADDRESS_INET || is_ours(a, ours) ? LISTEN_MAY : may_listen(a, &error);
 
-    if (a->type != CONFIG_ADDRESS_INET || is_ours(a, ours) || may_listen(a, &error))
-        return true;
-    config_finding_add(findings, a->place, "%s%s", option, error);
+    if (may == LISTEN_CANNOT)
+        config_finding_add(findings, a->place, "%s%s", option, error);
+    if (may == LISTEN_NO_RIGHT && !*told)
+        config_note_add(findings, CONFIG_NOTE_INFORMATION, "listen_not_tried", a->place,
+                        "%swhether somebody listens on %s, and on other ports below 1024, was not tried: that takes root, "
+                        "or CAP_NET_BIND_SERVICE, which yett's unit gives it",
+                        option, a->text);
+    *told = *told || may == LISTEN_NO_RIGHT;
     free(error);
-    return false;
+    return may != LISTEN_CANNOT;
 }
 
 bool listen_sockets_check(const struct config *config, const char *const *ours, struct config_findings *findings)
 {
-    bool good = true;
+    bool good = true, told = false;
 
     for (size_t i = 0; i < config->service_count; i++)
         for (size_t k = 0; k < config->services[i].listen_count; k++)
-            good = check_address(&config->services[i].listen[k], ours, "", findings) && good;
+            good = check_address(&config->services[i].listen[k], ours, "", &told, findings) && good;
     if (config->admin != NULL)
-        good = check_address(config->admin, ours, "admin: ", findings) && good;
+        good = check_address(config->admin, ours, "admin: ", &told, findings) && good;
     return good;
 }
 

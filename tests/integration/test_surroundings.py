@@ -1,11 +1,13 @@
 """What is around a yett: signals of others, a log nobody listens to, ports that are taken, targets that are not there."""
 import os
 import re
+import shutil
 import signal
 import socket
+import subprocess
 
 import pytest
-from conftest import Yett, connect
+from conftest import YETT, Yett, connect
 from peers import client_tls, free_port, wait_until
 
 
@@ -86,6 +88,18 @@ def test_check_and_run_refuse_a_port_that_is_taken(yett, folder, authority, port
         s.listen()
         both_say(yett, folder, service(authority, f"127.0.0.1:{port}", free_port()), "Address already in use")
     assert Yett(folder / "free", service(authority, f"127.0.0.1:{port}", free_port())).command("check").returncode == 0
+
+
+def test_check_without_the_right_to_low_ports_says_so_and_is_content(folder, authority):
+    one = Yett(folder / "y", service(authority, "127.0.0.1:443", free_port()))
+    shutil.copy(authority.localhost.pem, folder / "y/www.pem")
+    one.config.write_text(one.config.read_text().replace(str(authority.localhost.pem), str(folder / "y/www.pem")))
+    for path in (folder, folder / "y", one.config, folder / "y/www.pem"):
+        shutil.chown(path, "nobody")
+    result = subprocess.run(["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", YETT, "check", "-c",
+                             one.config], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0 and "good, 1 service" in result.stdout, result
+    assert re.search(r":\d+: note: whether somebody listens on 127.0.0.1:443, .*CAP_NET_BIND_SERVICE", result.stdout), result
 
 
 def test_check_and_run_refuse_an_address_of_another_machine(yett, folder, authority, port):
