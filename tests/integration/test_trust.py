@@ -337,6 +337,9 @@ def refuse_mallory(yett, authority, echo, port, folder, leaf, extras, root):
 
     lines = running.log_lines("client_tls_failed")
     assert len(lines) == 3
+    if all(line["error"] == "too_many_certificates" for line in lines):
+        assert running.workers() == workers  # so many that none was looked at
+        return lines
     for line in lines:
         print(f"{line['signature_checks']} signature checks, {line['verification_us']} us, {line['duration_ms']} ms of session")
         assert line["signature_checks"] <= SIGNATURE_CHECKS_MAX and line["verification_us"] > 0, line
@@ -354,8 +357,8 @@ def test_many_signatures_cost_little_and_the_worker_goes_on(yett, authority, ech
     certs.mkdir()
     leaf, extras, root = bogus_lattice(certs) if attack == "lattice" else suite_attack(certs, SUITES / attack)
     for line in refuse_mallory(yett, authority, echo, port, certs, leaf, extras, root):
-        assert line["error"] in ("unknown_issuer", "bad_signature", "limit_exceeded"), line
-        assert 0 < line["signature_checks"], line
+        assert line["error"] in ("unknown_issuer", "bad_signature", "limit_exceeded", "too_many_certificates"), line
+        assert 0 < line.get("signature_checks", 0) or line["error"] == "too_many_certificates", line
 
 
 @pytest.mark.parametrize("shape", pathological.ATTACKS)
