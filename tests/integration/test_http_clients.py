@@ -265,6 +265,7 @@ def test_the_log_has_no_path_query_or_field(yett, authority, port):
         assert get(port, uri, "DELETE", headers={"Cookie": "private-cookie", "Host": f"localhost:{b.port}"})[0] == 404
         assert get(port, uri.replace("https", "http"), headers={"Cookie": "private-cookie"})[0] == 403
         running.wait_for_log("client_protocol_error")
+        running.wait_for_log("session_ended")
         ended, = running.log_lines("session_ended")
         refused, = running.log_lines("client_protocol_error")
         assert (ended["method"], ended["status"]) == ("DELETE", 404) and "host" not in ended, ended
