@@ -2,8 +2,9 @@
 import contextlib
 import random
 import re
+import select
 import socket
-import threading
+import ssl
 
 import pytest
 from bad_peers import Watched, capability_flood
@@ -72,17 +73,53 @@ def replies(lines):
             reply = b""
 
 
-def start_in_pieces(s, data, pieces, rng):
-    """Sends in a thread of its own: in one write, or cut at random."""
-    def send():
-        at = 0
-        while at < len(data):
+class Pipeline:
+    """Says much, and hears the answers meanwhile, in one thread: OpenSSL allows no second one in a connection, and what
+    it calls the end of the stream then may only be what the other thread met."""
+
+    def __init__(self, s, data):
+        self.s, self.heard, self.is_over, self.pieces = s, b"", False, []
+        s.setblocking(False)
+        self.say(data)
+
+    def say(self, data, pieces="one", rng=None):
+        """Says this too, after all the rest, in one write or cut at random."""
+        cut = []
+        while data:
             size = len(data) if pieces == "one" else rng.randrange(1, 4000)
-            s.sendall(data[at:at + size])
-            at += size
-    thread = threading.Thread(target=send, daemon=True)
-    thread.start()
-    return thread
+            cut.append(data[:size])
+            data = data[size:]
+        self.pieces = cut[::-1] + self.pieces
+
+    def go_on(self):
+        """Waits until something can be said or heard, and does it."""
+        has_more = isinstance(self.s, ssl.SSLSocket) and self.s.pending()
+        if not has_more and not any(select.select([self.s], [self.s] if self.pieces else [], [], 60)):
+            raise TimeoutError("neither heard nor took anything for a minute")
+        later = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError)
+        if self.pieces:
+            with contextlib.suppress(*later):
+                piece = self.pieces[-1]
+                left = piece[self.s.send(piece):]
+                self.pieces[-1:] = [left] if left else []
+        with contextlib.suppress(*later):
+            more = self.s.recv(65536)
+            self.heard += more
+            self.is_over = not more
+
+    def readline(self):
+        while b"\n" not in self.heard and not self.is_over:
+            self.go_on()
+        line, end, self.heard = self.heard.partition(b"\n")
+        return line + end
+
+    def read_all(self):
+        while not self.is_over:
+            try:
+                self.go_on()
+            except OSError:
+                break
+        return self.heard
 
 
 @pytest.mark.parametrize("pieces", ["one", "random 1", "random 2", "random 3"])
@@ -91,18 +128,17 @@ def test_postfix_gets_2000_recipients_in_one_write(yett, authority, folder, port
     with Postfix(folder / "postfix", extra=f"smtpd_recipient_limit = {RECIPIENTS + 1}\n") as postfix:
         yett(implicit("smtp", authority, port, postfix.port))
         with tls(authority, port) as s:
-            lines = s.makefile("rb")
-            answers = replies(lines)
+            pipeline = Pipeline(s, b"")
+            answers = replies(pipeline)
             assert next(answers).startswith(b"220 ")
-            s.sendall(b"EHLO a\r\n")
+            pipeline.say(b"EHLO a\r\n")
             assert b"PIPELINING" in next(answers)
-            sender = start_in_pieces(s, b"MAIL FROM:<bob@example.com>\r\n" + b"RCPT TO:<alice@example.org>\r\n" * RECIPIENTS
-                                     + b"DATA\r\n", pieces, rng)
+            pipeline.say(b"MAIL FROM:<bob@example.com>\r\n" + b"RCPT TO:<alice@example.org>\r\n" * RECIPIENTS
+                         + b"DATA\r\n", pieces, rng)
             codes = [next(answers)[:3] for _ in range(RECIPIENTS + 1)]
             assert codes == [b"250"] * (RECIPIENTS + 1)
             assert next(answers).startswith(b"354 ")
-            sender.join()
-            s.sendall(b"Subject: t\r\n\r\nxyzzy-2000\r\n.\r\nSTARTTLS\r\nQUIT\r\n")
+            pipeline.say(b"Subject: t\r\n\r\nxyzzy-2000\r\n.\r\nSTARTTLS\r\nQUIT\r\n")
             assert next(answers).startswith(b"250 2.0.0")
             assert next(answers).startswith(b"500 5.5.2")  # REFUSED-STARTTLS, in its turn
             assert next(answers).startswith(b"221 ")
@@ -143,11 +179,9 @@ def test_a_pipeline_waits_for_a_server_that_is_slow(yett, authority, port, proto
     with ScriptedServer(script) as server:
         yett(implicit(protocol, authority, port, server.port))
         with tls(authority, port) as s:
-            sender = start_in_pieces(s, b"".join(command % i for i in range(count)), "one", None)
-            lines = s.makefile("rb")
+            lines = Pipeline(s, b"".join(command % i for i in range(count)))
             lines.readline()
             got = [int(lines.readline().split()[0 if protocol == "imap" else 1]) for _ in range(count)]
-            sender.join()
         assert heard == got == list(range(count))
 
 
@@ -163,8 +197,8 @@ def test_a_pipeline_ends_with_its_server(yett, authority, port):
     with ScriptedServer(script) as server:
         running = Watched(yett, implicit("smtp", authority, port, server.port))
         with tls(authority, port) as s:
-            start_in_pieces(s, b"NOOP\r\n" * 5000, "one", None)
-            assert read_all(s) == b"220 hi\r\n"
+            assert Pipeline(s, b"NOOP\r\n" * 5000).read_all() == b"220 hi\r\n"
+            s.settimeout(60)
             s.unwrap()
         running.one_line("session_ended", "closed")
 
@@ -220,7 +254,7 @@ def test_replies_before_tls_wait_for_their_reader(yett, authority, echo, port):
         s.connect(("127.0.0.1", port))
         answers = replies(s.makefile("rb"))
         assert next(answers).startswith(b"220 ")
-        start_in_pieces(s, b"EHLO a\r\n" * 900, "one", None).join()
+        s.sendall(b"EHLO a\r\n" * 900)
         assert {next(answers) for _ in range(900)} == {b"250-%b\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n" % name.encode()}
         s.sendall(b"STARTTLS\r\n")
         assert next(answers).startswith(b"220 ")
