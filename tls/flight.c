@@ -387,6 +387,7 @@ bool tls_flight_next(struct tls_engine *e)
 {
     struct tls_transport *t = &e->transport;
     struct tls_flight *f = &e->hs->flight;
+    size_t alone = 0; /* of ChangeCipherSpec, which goes with the record behind it: a call of NSS less */
 
     if (t->readable != 0)
         return false; /* NSS has something else in mind */
@@ -406,12 +407,12 @@ bool tls_flight_next(struct tls_engine *e)
             continue;
         }
         if (rest.size < TLS_RECORD_HEADER_SIZE)
-            return false;
+            return alone != 0 && give(e, alone);
         size = TLS_RECORD_HEADER_SIZE + tls_record_body_size(rest.data);
         if (size > TLS_RECORD_HEADER_SIZE + RECORD_BODY_MAX)
             return give(e, t->in.size); /* NSS will not have it */
         if (rest.size < size)
-            return false;
+            return alone != 0 && give(e, alone);
         count_record(e, span_of(rest.data, size));
         if (e->flood.seen)
             return false;
@@ -420,9 +421,14 @@ bool tls_flight_next(struct tls_engine *e)
         case FAIL:
             return false;
         case HOLD:
+            alone = 0;
             continue;
         case PASS:
             break;
+        }
+        if (rest.data[0] == TLS_CONTENT_CHANGE_CIPHER_SPEC && !f->holding) {
+            alone = f->looked_at;
+            continue;
         }
         if (!f->has_chain)
             return give(e, f->looked_at);

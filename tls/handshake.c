@@ -294,8 +294,12 @@ static enum tls_status check_start(struct tls_engine *e, bool *wait)
     struct span start = buffer_span(&e->transport.in);
 
     *wait = false;
-    if (e->phase != TLS_PHASE_START || start.size == 0)
+    if (e->phase != TLS_PHASE_START)
         return TLS_OK;
+    if (start.size == 0) { /* a server has no socket, and costs no memory of NSS's, before its client has spoken */
+        *wait = e->context->role == TLS_ROLE_SERVER && !e->transport.ended;
+        return TLS_OK;
+    }
     if (start.size < START_SIZE) {
         *wait = !e->transport.ended;
         return e->transport.ended ? tls_handshake_closed(e) : TLS_OK;
