@@ -155,7 +155,7 @@ bool item_allow_parse(const char *text, void *item, char **error)
                                  rules[i].prefix);
             return false;
         }
-        /* A star does not go across the '@' (proxy/access.c): without one such a rule would match nobody. */
+        /* A star does not go across the '@' (proxy/session/access.c): without one such a rule would match nobody. */
         if ((allow->type == CONFIG_ALLOW_SAN_EMAIL || allow->type == CONFIG_ALLOW_SAN_UPN) &&
             strchr(value, '@') == NULL) {
             *error = base_printf("%s takes a mailbox, such as *@example.org; *@* is every one", rules[i].prefix);

@@ -4,14 +4,10 @@
 
 #include <stdlib.h>
 
-struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol)
+struct starttls_filter *filter_create(enum starttls_protocol protocol, const struct filter_class *class)
 {
-    const struct filter_class *class = filter_class_of(protocol);
-    struct starttls_filter *f;
+    struct starttls_filter *f = base_alloc(class->size);
 
-    if (class == NULL)
-        return NULL;
-    f = base_alloc(class->size);
     f->class = class;
     f->protocol = protocol;
     f->status = STARTTLS_NEED_MORE;

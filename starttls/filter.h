@@ -30,8 +30,7 @@ struct starttls_filter {
     char *error; /* NULL while nothing is wrong */
 };
 
-/* NULL where the protocol needs none. */
-const struct filter_class *filter_class_of(enum starttls_protocol protocol);
+struct starttls_filter *filter_create(enum starttls_protocol protocol, const struct filter_class *class);
 
 /* Take bytes up to and including the next LF, as far as `line` has room. True when the line is complete; otherwise
  * `line` is full or the bytes are used up. */

@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-static struct starttls_machine *create(enum starttls_protocol protocol, const struct machine_class *class,
-                                       const struct starttls_options *options)
+struct starttls_machine *machine_create(enum starttls_protocol protocol, const struct machine_class *class,
+                                        const struct starttls_options *options)
 {
     struct starttls_machine *m = base_alloc(class->size);
 
@@ -17,49 +17,6 @@ static struct starttls_machine *create(enum starttls_protocol protocol, const st
     buffer_init(&m->early, STARTTLS_EARLY_DATA_BYTES_MAX);
     class->start(m);
     return m;
-}
-
-/* NULL for a protocol without a conversation. */
-static const struct protocol *find_protocol(enum starttls_protocol protocol)
-{
-    switch (protocol) {
-    case STARTTLS_SMTP:
-        return &starttls_smtp;
-    case STARTTLS_LMTP:
-        return &starttls_lmtp;
-    case STARTTLS_IMAP:
-        return &starttls_imap;
-    case STARTTLS_HTTP_CONNECT:
-        return &starttls_http_connect;
-    case STARTTLS_TCP:
-    case STARTTLS_PROTOCOL_COUNT:
-        break;
-    }
-    return NULL;
-}
-
-struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol, const struct starttls_options *options)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    assert(p != NULL);
-    return create(protocol, p->accept, options);
-}
-
-struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol,
-                                                 const struct starttls_options *options)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    assert(p != NULL);
-    return create(protocol, p->connect, options);
-}
-
-struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, const struct starttls_options *options)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    return p == NULL || p->probe == NULL ? NULL : create(protocol, p->probe, options);
 }
 
 struct span starttls_capabilities(const struct starttls_machine *m)
@@ -210,45 +167,6 @@ void starttls_target_connected(struct starttls_machine *m)
 struct span starttls_early_data(const struct starttls_machine *m)
 {
     return buffer_span(&m->early);
-}
-
-void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failure failure, bool greeted,
-                           const char *name, struct buffer *out)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    assert(failure < STARTTLS_FAILURE_COUNT);
-    if (p != NULL)
-        p->failure_text(failure, greeted, name, out);
-}
-
-void starttls_greeting_text(enum starttls_protocol protocol, const char *name, struct buffer *out)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    if (p != NULL && p->greeting_text != NULL)
-        p->greeting_text(name, out);
-}
-
-const char *starttls_protocol_name(enum starttls_protocol protocol)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    return p == NULL ? "tcp" : p->name;
-}
-
-const char *starttls_protocol_alpn(enum starttls_protocol protocol)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    return p == NULL ? NULL : p->alpn;
-}
-
-const struct filter_class *filter_class_of(enum starttls_protocol protocol)
-{
-    const struct protocol *p = find_protocol(protocol);
-
-    return p == NULL ? NULL : p->filter;
 }
 
 void machine_say(struct starttls_machine *m, const char *fmt, ...)

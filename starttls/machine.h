@@ -75,6 +75,9 @@ extern const struct protocol starttls_http_connect;
 extern const struct machine_class smtp_probe_class;
 extern const struct machine_class imap_probe_class;
 
+struct starttls_machine *machine_create(enum starttls_protocol protocol, const struct machine_class *class,
+                                        const struct starttls_options *options);
+
 /* Say something to the peer. Output past its ceiling is dropped and breaks the machine. */
 void machine_say(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
 

@@ -1,8 +1,9 @@
-/* see tls/database.h: the folder and the files of a database, as files
+/* see tls/database_files.h
  *
  * NSS says SEC_ERROR_BAD_DATABASE of whatever it cannot open, so who may not open it is found out here. */
+#include "tls/database_files.h"
+
 #include "base/file.h"
-#include "tls/database.h"
 
 #include <errno.h>
 #include <fcntl.h>

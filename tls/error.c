@@ -5,7 +5,7 @@
 #include "tls/alert.h"
 #include "tls/engine_internal.h"
 #include "tls/established.h"
-#include "tokens/shim.h"
+#include "tokens/shim/shim.h"
 
 #include <prerror.h>
 #include <secerr.h>

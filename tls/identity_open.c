@@ -7,7 +7,7 @@
 #include "tls/limits.h"
 #include "tls/pem.h"
 #include "tls/runtime_internal.h"
-#include "tokens/shim.h"
+#include "tokens/shim/shim.h"
 
 #include <prtime.h>
 #include <secoid.h>

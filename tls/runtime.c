@@ -2,7 +2,7 @@
 #include "tls/runtime.h"
 
 #include "base/nss_scope.h"
-#include "tls/database.h"
+#include "tls/database_files.h"
 #include "tls/runtime_internal.h"
 
 #include <nss.h>

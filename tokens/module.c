@@ -1,10 +1,10 @@
-/* see tokens/module.h and tokens/manage.h */
+/* see tokens/module.h and tokens/module_load.h */
 #include "tokens/module.h"
-#include "tokens/manage.h"
+#include "tokens/module_load.h"
 
 #include <stdlib.h>
 
-/* see tokens/manage.h */
+/* see tokens/module_load.h */
 struct tokens_module *tokens_module_load(const char *path, char **error)
 {
     struct tokens_module *module = base_alloc(sizeof(*module));
@@ -27,7 +27,7 @@ struct tokens_module *tokens_module_load(const char *path, char **error)
     return module;
 }
 
-/* see tokens/manage.h */
+/* see tokens/module_load.h */
 void tokens_module_unload(struct tokens_module **module)
 {
     struct tokens_module *m = *module;

@@ -1,4 +1,4 @@
-"""Every way a connection can end happens here, by the list in proxy/session_ends.h: its line has the name, event and level of the
+"""Every way a connection can end happens here, by the list in proxy/session/session_ends.h: its line has the name, event and level of the
 list, who has to do something about it, and what. An end without a test is an error, and so is a test without an end."""
 import contextlib
 import os
@@ -17,7 +17,7 @@ from test_bad_targets import full_backlog, lines_of
 
 def listed():
     """The rows of SESSION_ENDS, by name: (event, level, fault, sentence, advice)."""
-    text = (TOP / "proxy/session_ends.h").read_text()
+    text = (TOP / "proxy/session/session_ends.h").read_text()
     body = text[text.index("#define SESSION_ENDS(X)"):text.index("#define SESSION_END_ENUM")].replace("\\\n", " ")
     rows = re.findall(r'X\((\w+), "(\w+)", (\w+), (\w+),\s*"([^"]*)",\s*"([^"]*)"\)', body)
     assert len(rows) == body.count(" X(")
@@ -377,7 +377,7 @@ def test_each_end_has_a_way():
 def test_each_error_of_ours_is_in_the_manual():
     """Names that tls/ gives, and none besides; those of alerts have a section of their own."""
     given = set()
-    for path in [*(TOP / "tls").glob("*.c"), TOP / "proxy/leg.c"]:
+    for path in [*(TOP / "tls").glob("*.c"), TOP / "proxy/session/leg.c"]:
         given |= set(re.findall(r'(?:tls_engine_fail|tls_engine_note_error|tls_engine_give_up)\(\s*[^;]*?"(\w+)"', path.read_text()))
     manual = (TOP / "packaging/yett.8").read_text().split(".Sh TLS ERRORS\n")[1].split("\n.Sh ")[0]
     told = set(re.findall(r"^\.It Li (\w+)$", manual, re.M))

@@ -15,7 +15,7 @@ from peers import EchoServer, client_tls, server_tls, wait_until
 
 SUITES = pathlib.Path(os.environ.get("YETT_SUITES", TOP.parent / "shared/suites")) / "sigdos"
 SIGNATURE_CHECKS_MAX = 100  # pkix/verify.c: pkix_limits_default
-LOG_VALUE_MAX = 768  # proxy/log.c
+LOG_VALUE_MAX = 768  # proxy/process/log.c
 
 
 def terminating(port, target, identity, trust, extra=""):

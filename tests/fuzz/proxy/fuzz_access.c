@@ -1,6 +1,6 @@
-/* proxy/access.c: patterns of ours held against what a certificate says; and every way of matching told by a second,
+/* proxy/session/access.c: patterns of ours held against what a certificate says; and every way of matching told by a second,
  * slower one. Parts: the pattern, the value. */
-#include "proxy/access.h"
+#include "proxy/session/access.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
-/* proxy/http_fetch.c: a URL out of a certificate, before a request is written with it; and a Host field on the
+/* proxy/fetch/http_fetch.c: a URL out of a certificate, before a request is written with it; and a Host field on the
  * admin port. */
-#include "proxy/admin.h"
-#include "proxy/http_fetch.h"
+#include "proxy/control/admin.h"
+#include "proxy/fetch/http_fetch.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,6 +1,6 @@
-/* proxy/intermediates_file.c: intermediates as another worker, or a damaged file, gives them. What is written can be
+/* proxy/process/intermediates_file.c: intermediates as another worker, or a damaged file, gives them. What is written can be
  * read again, and is the same. */
-#include "proxy/intermediates_file.h"
+#include "proxy/process/intermediates_file.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* proxy/spoken.c: the first bytes of a peer that should have spoken TLS. Both ways of asking agree. */
-#include "proxy/spoken.h"
+/* proxy/session/spoken.c: the first bytes of a peer that should have spoken TLS. Both ways of asking agree. */
+#include "proxy/session/spoken.h"
 #include "tests/fuzz/fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
-/* proxy/status_text.c: what `yett status` prints of an answer on the control socket, whoever gave it. */
-#include "proxy/status_text.h"
+/* proxy/commands/status_text.c: what `yett status` prints of an answer on the control socket, whoever gave it. */
+#include "proxy/commands/status_text.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* proxy/worker_protocol.c: a datagram as a compromised worker could send it to the supervisor. The first byte: how many
+/* proxy/process/worker_protocol.c: a datagram as a compromised worker could send it to the supervisor. The first byte: how many
  * descriptors go with it. */
-#include "proxy/worker_protocol.h"
+#include "proxy/process/worker_protocol.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <fcntl.h>

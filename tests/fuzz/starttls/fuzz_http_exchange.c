@@ -1,8 +1,8 @@
 /* One HTTP request and its response through the proxy's machine and filter. The first byte says how to cut; then what
  * the client says, a NUL, and what the server says. Run whole and cut, both must understand the same. And what comes
  * out is read by http-parser: one message each way, well formed, and nothing behind it. */
-#include "starttls/http.h"
-#include "starttls/http_proxy.h"
+#include "starttls/http/http.h"
+#include "starttls/http/http_proxy.h"
 #include "starttls/limits.h"
 #include "starttls/starttls.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,9 +1,9 @@
-/* starttls/http.c: a head of either kind, and the body of a response, as who asks for revocation, for an issuer or on
+/* starttls/http/http.c: a head of either kind, and the body of a response, as who asks for revocation, for an issuer or on
  * the admin port reads them. The first byte: kind, and where the connection ends; the second: how to cut. Any cut must
  * give the same. */
-#include "starttls/http.h"
-#include "starttls/http_proxy.h"
-#include "starttls/http_forward.h"
+#include "starttls/http/http.h"
+#include "starttls/http/http_proxy.h"
+#include "starttls/http/http_forward.h"
 #include "starttls/limits.h"
 #include "tests/fuzz/fuzz.h"
 

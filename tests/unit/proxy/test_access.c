@@ -1,4 +1,4 @@
-#include "proxy/access.h"
+#include "proxy/session/access.h"
 
 #include <arpa/inet.h>
 

@@ -1,5 +1,5 @@
 /* Targets are on loopback; a refused port is one that was bound and closed again. */
-#include "proxy/connect.h"
+#include "proxy/session/connect.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>

@@ -1,7 +1,7 @@
 /* Happy Eyeballs (RFC 8305) with a resolver, connections and a clock of the test's own: which address is tried when,
  * and what is waited for. No time passes here: a timer that was set says for how long, and goes off when the test says
  * so. */
-#include "proxy/connect.h"
+#include "proxy/session/connect.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

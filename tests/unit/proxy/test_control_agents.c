@@ -1,9 +1,9 @@
 /* Agents against scripted ones: this program starts itself as "agent" and then does what the path of its module says.
  */
-#include "proxy/agent_process.h"
-#include "proxy/agents.h"
-#include "proxy/spawn.h"
-#include "tokens/agent.h"
+#include "proxy/supervisor/agent_process.h"
+#include "proxy/supervisor/agents.h"
+#include "proxy/process/spawn.h"
+#include "tokens/agent/agent.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

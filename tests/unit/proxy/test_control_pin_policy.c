@@ -1,5 +1,5 @@
-/* When a PIN may be given: each of the rules of tokens/agent.h, and what an agent that dies does to them. */
-#include "proxy/pin_policy.h"
+/* When a PIN may be given: each of the rules of tokens/agent/agent.h, and what an agent that dies does to them. */
+#include "proxy/supervisor/pin_policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

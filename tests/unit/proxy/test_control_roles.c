@@ -1,5 +1,5 @@
 /* [control]: which user and which groups have which role, and whom the socket's file must let in. */
-#include "proxy/control_roles.h"
+#include "proxy/control/control_roles.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

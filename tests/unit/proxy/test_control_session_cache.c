@@ -1,5 +1,5 @@
 /* The session cache's locks: found, inherited, and mended when their owner has died. */
-#include "proxy/session_cache.h"
+#include "proxy/supervisor/session_cache.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

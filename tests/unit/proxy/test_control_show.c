@@ -1,8 +1,8 @@
 /* What is shown: metrics from the status object, its text, and who may read the admin endpoint. */
-#include "proxy/admin.h"
-#include "proxy/backoff.h"
-#include "proxy/metrics.h"
-#include "proxy/status_text.h"
+#include "proxy/control/admin.h"
+#include "proxy/supervisor/backoff.h"
+#include "proxy/control/metrics.h"
+#include "proxy/commands/status_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Listening sockets: how they are dealt to workers, kept, opened and closed; socket files that were left behind. */
-#include "proxy/listen_sockets.h"
+#include "proxy/supervisor/listen_sockets.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* Generations against scripted workers: this program starts itself as "worker" and then does what the variable
  * YETT_TEST_WORKER says. */
-#include "proxy/generation.h"
-#include "proxy/totals.h"
+#include "proxy/supervisor/generation.h"
+#include "proxy/supervisor/totals.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "proxy/counters.h"
+#include "proxy/process/counters.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

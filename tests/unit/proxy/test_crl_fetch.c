@@ -2,8 +2,8 @@
 #include "cert_builder.h"
 #include "http_server.h"
 #include "pkix/crl.h"
-#include "proxy/crl_fetch.h"
-#include "proxy/limits.h"
+#include "proxy/fetch/crl_fetch.h"
+#include "proxy/process/limits.h"
 
 #include <poll.h>
 #include <setjmp.h>

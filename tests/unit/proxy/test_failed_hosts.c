@@ -1,5 +1,5 @@
-/* The table of proxy/failed_hosts.h. */
-#include "proxy/failed_hosts.h"
+/* The table of proxy/fetch/failed_hosts.h. */
+#include "proxy/fetch/failed_hosts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
 /* The pool with an engine and clocks of our own: a step waits until the test lets it go, and costs what the test says.
  */
-#include "proxy/handshake_pool.h"
+#include "proxy/session/handshake_pool.h"
 
-#include "proxy/limits.h"
+#include "proxy/process/limits.h"
 #include <setjmp.h>
 #include <stdatomic.h>
 #include <stdlib.h>

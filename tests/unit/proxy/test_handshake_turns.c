@@ -1,7 +1,7 @@
 /* Whose handshake is next: dear peers wait, others do not; a slice at a time, the begun before the fresh, each in the
  * order in which they came; and who is refused when too many wait. Time is the test's. */
-#include "proxy/handshake_turns.h"
-#include "proxy/limits.h"
+#include "proxy/session/handshake_turns.h"
+#include "proxy/process/limits.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

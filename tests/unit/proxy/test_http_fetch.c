@@ -1,6 +1,6 @@
 /* Fetching over plain HTTP: what is asked, which answers are taken, and that the deadline holds. */
 #include "http_server.h"
-#include "proxy/http_fetch.h"
+#include "proxy/fetch/http_fetch.h"
 
 #include <poll.h>
 #include <setjmp.h>

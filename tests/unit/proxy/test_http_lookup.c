@@ -2,8 +2,8 @@
  * time, and those that strangers have caused leave some to authorities. This program has a getaddrinfo() of its own,
  * which keeps "slow.example" until it is told to let go. */
 #include "http_server.h"
-#include "proxy/http_fetch.h"
-#include "proxy/limits.h"
+#include "proxy/fetch/http_fetch.h"
+#include "proxy/process/limits.h"
 
 #include <arpa/inet.h>
 #include <netdb.h>

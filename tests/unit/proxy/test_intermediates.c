@@ -1,7 +1,7 @@
-/* Remembered intermediates as a file (proxy/intermediates_file.h), and the supervisor's keeping of it. */
+/* Remembered intermediates as a file (proxy/process/intermediates_file.h), and the supervisor's keeping of it. */
 #include "cert_builder.h"
-#include "proxy/intermediates.h"
-#include "proxy/intermediates_file.h"
+#include "proxy/supervisor/intermediates.h"
+#include "proxy/process/intermediates_file.h"
 #include "tls/pem.h"
 
 #include <setjmp.h>

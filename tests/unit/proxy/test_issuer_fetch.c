@@ -1,7 +1,7 @@
 /* Fetching issuers: which hosts may be asked, what is remembered, who waits for whom, and the limits. */
 #include "http_server.h"
-#include "proxy/issuer_fetch.h"
-#include "proxy/limits.h"
+#include "proxy/fetch/issuer_fetch.h"
+#include "proxy/process/limits.h"
 
 #include <poll.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Lines are read back from a pipe that stands in for standard error. */
-#include "proxy/log.h"
+#include "proxy/process/log.h"
 
 #include <fcntl.h>
 #include <jansson.h>

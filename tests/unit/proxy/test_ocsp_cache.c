@@ -1,5 +1,5 @@
 /* The rules by which OCSP answers are remembered. */
-#include "proxy/ocsp_cache.h"
+#include "proxy/fetch/ocsp_cache.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

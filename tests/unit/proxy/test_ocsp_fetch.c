@@ -1,7 +1,7 @@
 /* Asking OCSP responders: what is remembered, who waits for whom, and that each responder that hangs costs little. */
 #include "http_server.h"
-#include "proxy/limits.h"
-#include "proxy/ocsp_fetch.h"
+#include "proxy/process/limits.h"
+#include "proxy/fetch/ocsp_fetch.h"
 
 #include <poll.h>
 #include <setjmp.h>

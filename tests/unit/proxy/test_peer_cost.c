@@ -1,4 +1,4 @@
-#include "proxy/peer_cost.h"
+#include "proxy/session/peer_cost.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "proxy/peer_count.h"
+#include "proxy/session/peer_count.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* The ports that a worker may connect to, by its configuration. */
-#include "proxy/sandbox_ports.h"
+#include "proxy/worker/sandbox_ports.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* The ends of a session are in yett(8), ENDS OF A CONNECTION, each with its event, level, fault, sentence and advice,
  * in the order of the list, and no other is there. */
-#include "proxy/session_advice.h"
+#include "proxy/session/session_advice.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* What is spoken in the place of TLS is told by its first bytes, from as few as there are. */
-#include "proxy/spoken.h"
+#include "proxy/session/spoken.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* proxy/thread_priority.c: nice values and policies are a thread's own, and stay within their range. */
-#include "proxy/thread_priority.h"
+/* proxy/process/thread_priority.c: nice values and policies are a thread's own, and stay within their range. */
+#include "proxy/process/thread_priority.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -1,6 +1,6 @@
-/* proxy/transport.c, between two sockets on loopback. What goes over the wire is read off the kernel's count of
+/* proxy/session/transport.c, between two sockets on loopback. What goes over the wire is read off the kernel's count of
  * segments. */
-#include "proxy/transport.h"
+#include "proxy/session/transport.h"
 
 #include "tcp_segments.h"
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "proxy/wheel.h"
+#include "proxy/session/wheel.h"
 
 #include <setjmp.h>
 #include <stdlib.h>

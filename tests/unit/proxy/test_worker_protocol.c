@@ -1,4 +1,4 @@
-#include "proxy/worker_protocol.h"
+#include "proxy/process/worker_protocol.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "starttls/http.h"
+#include "starttls/http/http.h"
 #include "starttls/limits.h"
 
 #include <setjmp.h>

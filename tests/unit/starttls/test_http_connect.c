@@ -1,5 +1,5 @@
 #include "conversation.h"
-#include "starttls/http_proxy.h"
+#include "starttls/http/http_proxy.h"
 #include "starttls/limits.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-#include "starttls/http.h"
-#include "starttls/http_proxy.h"
+#include "starttls/http/http.h"
+#include "starttls/http/http_proxy.h"
 #include "starttls/limits.h"
 #include "starttls/starttls.h"
 

@@ -1,8 +1,8 @@
-/* see tls/database.h */
-#include "tls/database.h"
+/* see tls/manage/database.h */
+#include "tls/manage/database.h"
 #include "base/nss_scope.h"
-#include "tls/database_internal.h"
-#include "tls/issue.h"
+#include "tls/manage/database_internal.h"
+#include "tls/manage/issue.h"
 #include "tls/pem.h"
 #include "tls/runtime.h"
 

@@ -3,7 +3,7 @@
 #include "tls_certs.h"
 
 #include "base/nss_scope.h"
-#include "tls/database.h"
+#include "tls/manage/database.h"
 #include "tls/identity_internal.h"
 #include "tls/pem.h"
 #include "tls/runtime.h"

@@ -1,6 +1,6 @@
-/* see tls/issue.h */
-#include "tls/database.h"
-#include "tls/issue.h"
+/* see tls/manage/issue.h */
+#include "tls/manage/database.h"
+#include "tls/manage/issue.h"
 #include "tls/runtime.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* An agent as a program of its own, for tests: agent_process MODULE LISTEN_FD CONTROL_FD SESSIONS QUEUE TIMEOUT_MS */
-#include "tokens/agent.h"
+#include "tokens/agent/agent.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef YETT_TESTS_TOKENS_SUPPORT_H
 #define YETT_TESTS_TOKENS_SUPPORT_H
 
-#include "tokens/agent.h"
-#include "tokens/manage.h"
+#include "tokens/agent/agent.h"
+#include "tokens/manage/manage.h"
 #include "tokens/wire.h"
 
 #include <pthread.h>

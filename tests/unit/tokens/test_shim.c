@@ -1,7 +1,7 @@
 /* Shim and agent as NSS sees them: sign with keys on SoftHSM, verify with the public key. */
 #include "support.h"
 #include "base/nss_scope.h"
-#include "tokens/shim.h"
+#include "tokens/shim/shim.h"
 
 #include <nss.h>
 #include <pthread.h>

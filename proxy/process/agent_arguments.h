@@ -1,0 +1,16 @@
+/* proxy/process/agent_arguments.h: what the supervisor tells an agent process on its command line. */
+#ifndef YETT_PROXY_PROCESS_AGENT_ARGUMENTS_H
+#define YETT_PROXY_PROCESS_AGENT_ARGUMENTS_H
+
+/* The arguments, all of them: NAME PATH SESSIONS_MAX QUEUE_MAX SIGN_TIMEOUT_MS PIN_SOURCE SANDBOX. The listening
+ * socket is AGENT_LISTEN_FD. */
+enum { AGENT_LISTEN_FD = 4, AGENT_ARGUMENTS = 7 };
+#define AGENT_PIN_SOURCE_MAY_BE_TRIED "pin-source-untried"
+#define AGENT_PIN_SOURCE_SPENT        "pin-source-spent"
+/* No programs; programs; and either without a kernel that can hold it to that. */
+#define AGENT_SANDBOX_STRICT            "strict"
+#define AGENT_SANDBOX_PROGRAMS          "programs"
+#define AGENT_SANDBOX_STRICT_MAY_FAIL   "strict-may-fail"
+#define AGENT_SANDBOX_PROGRAMS_MAY_FAIL "programs-may-fail"
+
+#endif

@@ -1,0 +1,177 @@
+/* see proxy/session/plane.h */
+#include "proxy/session/plane.h"
+
+#include "proxy/session/leg.h"
+#include "proxy/process/limits.h"
+#include "proxy/session/local_addresses.h"
+#include "proxy/process/log.h"
+#include "proxy/session/session.h"
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* What idle connections gave back lies in holes between what NSS keeps for them; glibc returns such pages only when
+ * asked. That walks the heap, so it is asked now and then, and only after a fair number. */
+static void return_pages(struct plane *p)
+{
+    uint64_t now_ms = uv_now(p->loop);
+
+    if (p->trimmed_count < LIMIT_TRIMMED_BATCH || now_ms - p->pages_returned_ms < LIMIT_RETURN_PAGES_MS)
+        return;
+    malloc_trim(0);
+    p->trimmed_count = 0;
+    p->pages_returned_ms = now_ms;
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct plane *p = timer->data;
+    bool unsaid;
+
+    wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p);
+    unsaid = log_flush_suppressed();
+    return_pages(p);
+    if (p->session_count == 0 && !unsaid && p->trimmed_count < LIMIT_TRIMMED_BATCH)
+        uv_timer_stop(timer); /* an idle worker sleeps */
+}
+
+void plane_session_begins(struct plane *p)
+{
+    if (uv_is_active((uv_handle_t *)&p->wheel_timer))
+        return;
+    wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p); /* it stood still, and is empty */
+    uv_timer_start(&p->wheel_timer, on_tick, WHEEL_TICK_MS, WHEEL_TICK_MS);
+}
+
+static void on_turn(uv_idle_t *idle)
+{
+    struct plane *p = idle->data;
+    struct session *s = p->turn.first;
+
+    p->turn.first = NULL;
+    p->turn.last = &p->turn.first;
+    while (s != NULL) {
+        struct session *next = s->turn_next;
+
+        s->in_turn = false;
+        s->turn_next = NULL;
+        session_step(s); /* may want another turn, and may free it */
+        s = next;
+    }
+    if (p->turn.first == NULL)
+        uv_idle_stop(idle);
+}
+
+void plane_continue_later(struct plane *p, struct session *s)
+{
+    if (s->in_turn)
+        return;
+    s->in_turn = true;
+    s->turn_next = NULL;
+    *p->turn.last = s;
+    p->turn.last = &s->turn_next;
+    uv_idle_start(&p->turn_idle, on_turn);
+}
+
+static void on_turns(uv_idle_t *idle)
+{
+    struct plane *p = idle->data;
+
+    if (!handshake_turns_give(p->turns))
+        uv_idle_stop(idle);
+}
+
+static void on_round(uv_prepare_t *prepare)
+{
+    struct plane *p = prepare->data;
+
+    handshake_turns_begin_round(p->turns);
+}
+
+uint64_t plane_now_us(void)
+{
+    return uv_hrtime() / 1000;
+}
+
+/* While it is active the loop does not sleep: it looks for what has come, does that, and comes back here. */
+void plane_give_turns(struct plane *p)
+{
+    uv_idle_start(&p->turns_idle, on_turns);
+}
+
+void plane_note_trimmed(struct plane *p)
+{
+    p->trimmed_count++;
+}
+
+/* A session takes two descriptors. */
+static size_t turns_waiting_max(void)
+{
+    struct rlimit limit;
+    size_t share = LIMIT_TURNS_WAITING;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 2 / LIMIT_TURNS_SHARE < share)
+        share = limit.rlim_cur / 2 / LIMIT_TURNS_SHARE;
+    return share == 0 ? 1 : share;
+}
+
+void plane_start(struct plane *p)
+{
+    unsigned threads_max = 8;
+
+    /* A group's threads wait for one token: as many as that may sign at a time, and the one that is kept from peers who
+     * have cost much. */
+    for (size_t i = 0; i < p->config->module_count; i++)
+        if (p->config->modules[i].sessions_max > threads_max)
+            threads_max = p->config->modules[i].sessions_max;
+    p->pool = handshake_pool_create(
+        p->loop, &(struct handshake_pool_options){.group_count = p->services->pool_group_count,
+                                                  .threads_per_group_max = threads_max + 1,
+                                                  .waiting_per_group_max = p->config->handshake_queue_max,
+                                                  .now_ms = base_now_ms,
+                                                  .thread_us = base_thread_us});
+    p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = turns_waiting_max(),
+                                                                        .now_ms = base_now_ms,
+                                                                        .now_us = plane_now_us,
+                                                                        .on_turn = leg_take_turn,
+                                                                        .on_refused = leg_lose_turn});
+    uv_idle_init(p->loop, &p->turns_idle);
+    p->turns_idle.data = p;
+    uv_prepare_init(p->loop, &p->turns_round);
+    p->turns_round.data = p;
+    uv_prepare_start(&p->turns_round, on_round);
+    uv_unref((uv_handle_t *)&p->turns_round);
+    p->resolver = resolver_create(p->loop, p->services->count);
+    p->peers = peer_count_create();
+    p->local_addresses = local_addresses_open();
+    wheel_init(&p->wheel, uv_now(p->loop));
+    uv_timer_init(p->loop, &p->wheel_timer);
+    p->wheel_timer.data = p;
+    uv_idle_init(p->loop, &p->turn_idle);
+    p->turn_idle.data = p;
+    p->turn.last = &p->turn.first;
+    p->service_session_count = base_alloc(p->services->count * sizeof(*p->service_session_count));
+    p->keys_failed_ms = base_alloc(p->services->count * sizeof(*p->keys_failed_ms));
+    p->read_block = base_alloc(LIMIT_READ_BLOCK);
+    p->relay_block = base_alloc(LIMIT_RELAY_BLOCK);
+}
+
+void plane_stop(struct plane *p)
+{
+    assert(p->sessions_not_freed == 0);
+    handshake_pool_destroy(&p->pool);
+    handshake_turns_destroy(&p->turns);
+    uv_close((uv_handle_t *)&p->turns_idle, NULL);
+    uv_close((uv_handle_t *)&p->turns_round, NULL);
+    resolver_destroy(&p->resolver);
+    peer_count_destroy(&p->peers);
+    local_addresses_close(&p->local_addresses);
+    uv_close((uv_handle_t *)&p->wheel_timer, NULL);
+    uv_close((uv_handle_t *)&p->turn_idle, NULL);
+    base_wipe(p->read_block, LIMIT_READ_BLOCK);
+    base_wipe(p->relay_block, LIMIT_RELAY_BLOCK);
+    free(p->read_block);
+    free(p->relay_block);
+    free(p->service_session_count);
+    free(p->keys_failed_ms);
+}

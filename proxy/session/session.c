@@ -1,0 +1,573 @@
+/* see proxy/session/session.h
+ *
+ * The life of a session. Transitions go forward only; there is none back to plain text.
+ *
+ *   listen_tls = starttls          implicit              none, http-proxy      none
+ *        |                            |                        |                 |
+ *   CLIENT_NEGOTIATE <---- http-proxy | -----------> CLIENT_NEGOTIATE            |
+ *        | UPGRADE                    |                        |                 |
+ *   CLIENT_GO_AHEAD                   |                        |                 |
+ *        | flushed                    |                        |                 |
+ *        `-------> CLIENT_TLS <-------'                        |                 |
+ *                      | access rules                          | target rules    |
+ *                      `-----------------> CONNECT <-----------'-----------------'
+ *                                             | (via = ...)
+ *                                         TARGET_VIA           (one connection to the proxy for each target in turn)
+ *                                             | PROXY header
+ *                                         TARGET_NEGOTIATE     (connect_tls = starttls; or the header goes out slowly)
+ *                                             |
+ *                                         TARGET_TLS           (starttls, implicit)
+ *                                             |
+ *                                         TARGET_GREETING      (the client has a greeting from us)
+ *                                             |
+ *                                           RELAY
+ *
+ * From every state before RELAY a failure leads to LAST_WORDS, where the client is told in its protocol's words, if it
+ * can be told: not between the go-ahead and the end of its TLS handshake, where only a TLS alert may come (RFC 3207
+ * section 4: what follows the go-ahead is TLS). Then CLOSED.
+ *
+ * Lazy target: nothing is connected before the client has shown what it must show, and no byte it said before TLS ever
+ * reaches the target. Silent greeting: where we ask the target for STARTTLS, the client hears nothing until the
+ * target's TLS is up and verified; what the client says meanwhile is held, up to LIMIT_HELD_MAX.
+ *
+ * A session may have no client at all (session_start_probe()): it begins at CONNECT and ends with TARGET_PROBE, in the
+ * place of TARGET_GREETING and RELAY.
+ *
+ * A request to http-proxy with an https URI goes the way of connect_tls = implicit. Its RELAY passes on one request and
+ * one response (session_exchange.c), and ends with LAST_WORDS, since the client's next request may be in the kernel
+ * already.
+ *
+ * Time: every state but RELAY has an absolute deadline. RELAY has the idle and the half-close timeout, measured from
+ * the last byte that moved. One wheel holds all of them (proxy/session/wheel.h). */
+#include "proxy/session/session_internal.h"
+
+#include "proxy/session/access.h"
+#include "proxy/process/limits.h"
+#include "proxy/process/log.h"
+#include "starttls/http/http_proxy.h"
+#include "base/slab.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct slab sessions = SLAB_OF(struct session);
+
+static const char *const state_names[] = {
+    "client_negotiate", "client_go_ahead", "client_tls",   "connect", "target_via", "target_negotiate",
+    "target_tls",       "target_greeting", "target_probe", "relay",   "last_words", "closed",
+};
+static_assert(ARRAY_LEN(state_names) == SESSION_STATE_COUNT, "one name for each state");
+
+const char *session_state_name(enum session_state state)
+{
+    return state_names[state];
+}
+
+/* ---- entering states ---- */
+
+/* The absolute deadline of a state, from now; 0: it keeps the one it has. */
+static uint64_t state_time_ms(const struct session *s, enum session_state state)
+{
+    switch (state) {
+    case SESSION_CLIENT_NEGOTIATE:
+    case SESSION_CLIENT_GO_AHEAD:
+    case SESSION_CLIENT_TLS:
+        return 0; /* one for the whole of the client's part, plain phase included: set at the start */
+    case SESSION_CONNECT:
+        return s->service->config->connect_timeout_ms;
+    case SESSION_TARGET_VIA:
+        return s->service->config->handshake_timeout_ms;
+    case SESSION_TARGET_NEGOTIATE:
+    case SESSION_TARGET_TLS:
+    case SESSION_TARGET_GREETING:
+    case SESSION_TARGET_PROBE:
+        return s->state == SESSION_CONNECT ? s->service->config->handshake_timeout_ms : 0;
+    case SESSION_RELAY:
+        return LIMIT_IDLE_TRIM_MS;
+    case SESSION_LAST_WORDS:
+        return LIMIT_LINGER_MS;
+    case SESSION_CLOSED:
+    case SESSION_STATE_COUNT:
+        break;
+    }
+    return 0;
+}
+
+void session_enter(struct session *s, enum session_state state)
+{
+    uint64_t now_ms = uv_now(s->plane->loop);
+    uint64_t time_ms = state_time_ms(s, state);
+
+    assert(state > s->state || (state == SESSION_CLIENT_NEGOTIATE && s->state == SESSION_CLIENT_TLS));
+    if (log_wants(LOG_LEVEL_DEBUG))
+        log_line(LOG_LEVEL_DEBUG, "session_state", log_text("conn", s->id), log_text("from", state_names[s->state]),
+                 log_text("to", state_names[state]));
+    s->state = state;
+    if (time_ms != 0)
+        s->deadline_ms = now_ms + time_ms;
+    s->last_activity_ms = now_ms;
+    if (state != SESSION_CLOSED)
+        wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
+}
+
+void session_note_activity(struct session *s)
+{
+    s->last_activity_ms = uv_now(s->plane->loop);
+    if (!s->trimmed)
+        return;
+    s->trimmed = false;
+    wheel_set(&s->plane->wheel, &s->wheel, s->last_activity_ms + LIMIT_IDLE_TRIM_MS);
+}
+
+void session_note_end(struct session *s, enum session_ended ended, char *reason)
+{
+    session_note_broken(s, ended, NULL, reason);
+}
+
+void session_note_broken(struct session *s, enum session_ended ended, const struct leg *leg, char *reason)
+{
+    if (s->ended == SESSION_ENDED_none) {
+        s->ended = ended;
+        s->ended_by = leg;
+        s->ended_reason = reason;
+    } else {
+        free(reason);
+    }
+}
+
+/* ---- the end ---- */
+
+static void unlink_session(struct session *s)
+{
+    struct plane *p = s->plane;
+
+    wheel_remove(&p->wheel, &s->wheel);
+    if (s->previous != NULL)
+        s->previous->next = s->next;
+    else
+        p->sessions = s->next;
+    if (s->next != NULL)
+        s->next->previous = s->previous;
+    p->session_count--;
+    plane_note_trimmed(p);
+    p->service_session_count[s->service_index]--;
+    if (s->probe == NULL)
+        peer_count_subtract(p->peers, s->service_index, s->peer_key);
+    counter_subtract(s->counters, COUNTER_connections_open, 1);
+}
+
+void session_end_now(struct session *s, enum transport_close client, enum transport_close target)
+{
+    if (s->state == SESSION_CLOSED)
+        return;
+    session_report_ended(s);
+    if (s->probe != NULL)
+        session_end_probe(s);
+    session_enter(s, SESSION_CLOSED);
+    connector_destroy(&s->connector);
+    leg_close(&s->client, client);
+    leg_close(&s->target, target);
+    unlink_session(s);
+}
+
+/* The memory goes when no engine is on the pool any more; until then its step, when it comes back, ends here again. */
+static void free_when_possible(struct session *s)
+{
+    struct plane *p = s->plane;
+
+    if (leg_is_on_pool(&s->client) || leg_is_on_pool(&s->target) || s->in_turn)
+        return;
+    leg_clear(&s->client);
+    leg_clear(&s->target);
+    starttls_filter_destroy(&s->filter);
+    config_address_clear(&s->asked);
+    slab_strfree(s->target_host);
+    slab_strfree(s->target_text);
+    free(s->host);
+    free(s->page_words);
+    free(s->client_subject);
+    free(s->client_common_name);
+    free(s->connect_error);
+    free(s->ended_reason);
+    slab_free(&sessions, s);
+    p->sessions_not_freed--;
+    p->on_session_ended(p);
+}
+
+void session_client_left(struct session *s)
+{
+    const char *error = leg_error(&s->client);
+
+    session_note_broken(s, s->client.heard ? SESSION_ENDED_client_left : SESSION_ENDED_client_silent, &s->client,
+                        error[0] == '\0' ? base_printf("the client closed its connection (%s)", state_names[s->state])
+                                         : base_printf("the client is gone (%s): %s", state_names[s->state], error));
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+}
+
+/* Whether plain words can reach the client now. */
+static bool client_can_hear(const struct session *s)
+{
+    const struct leg *client = &s->client;
+
+    if (client->transport == NULL || client->write_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD ||
+        leg_is_on_pool(client) || client->engine_status == TLS_FAILED)
+        return false;
+    return client->engine == NULL || tls_engine_handshake_done(client->engine);
+}
+
+/* What it is told in its protocol's words. */
+static void put_words(struct session *s, enum starttls_failure failure, struct buffer *words)
+{
+    const struct starttls_http_page page = {
+        .failure = failure, .greeted = s->greeted, .why = s->page_words, .connection = s->id};
+
+    if (s->service->protocol == STARTTLS_HTTP_CONNECT)
+        s->http_status = starttls_http_page(&page, words);
+    else
+        starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, words);
+}
+
+void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
+{
+    struct buffer words;
+
+    session_note_end(s, ended, reason);
+    session_note_request(s);
+    buffer_init(&words, STARTTLS_OUTPUT_BYTES_MAX);
+    if (client_can_hear(s))
+        put_words(s, failure, &words);
+    session_report_ended(s);
+    connector_destroy(&s->connector);
+    leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
+    leg_say(&s->client, s->request == STARTTLS_REQUEST_EXCHANGE_HEAD ? starttls_without_body(buffer_span(&words))
+                                                                     : buffer_span(&words));
+    buffer_release(&words);
+    if (leg_is_on_pool(&s->client)) {
+        leg_alert(&s->client);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    } else if (s->client.engine == NULL && s->client.to_send.size == 0 && leg_is_flushed(&s->client)) {
+        /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good end. */
+        session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_ORDERLY);
+    } else {
+        session_enter(s, SESSION_LAST_WORDS);
+    }
+}
+
+static void step_last_words(struct session *s)
+{
+    leg_end(&s->client);
+    if (leg_is_on_pool(&s->client) || s->client.write_error != 0 || s->client.read_error != 0 ||
+        (s->client.end == LEG_END_DONE && (s->client.read_ended || s->linger_bytes > LIMIT_LINGER_BYTES)))
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    else if (s->client.end == LEG_END_DONE)
+        leg_discard_input(&s->client);
+}
+
+/* ---- the step ---- */
+
+/* While the target is being reached, a client that goes away ends the session. */
+static bool client_is_waiting(struct session *s)
+{
+    struct span said;
+    /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
+    bool ended = s->client.engine != NULL && s->client.read_ended && leg_peek(&s->client, &said) != LEG_TAKE_OK;
+
+    /* A client that has said its whole request may end its side and wait; what was not whole is found out in the relay.
+     */
+    if (session_is_exchange(s) ? s->client.read_error == 0 && s->client.write_error == 0
+                               : !ended && !leg_has_left(&s->client))
+        return true;
+    session_client_left(s);
+    return false;
+}
+
+static void run_state(struct session *s)
+{
+    switch (s->state) {
+    case SESSION_CLIENT_NEGOTIATE:
+        session_step_client_negotiate(s);
+        break;
+    case SESSION_CLIENT_GO_AHEAD:
+        session_step_client_go_ahead(s);
+        break;
+    case SESSION_CLIENT_TLS:
+        session_step_client_tls(s);
+        break;
+    case SESSION_CONNECT:
+        if (client_is_waiting(s))
+            session_step_connect(s);
+        break;
+    case SESSION_TARGET_VIA:
+        if (client_is_waiting(s))
+            session_step_target_via(s);
+        break;
+    case SESSION_TARGET_NEGOTIATE:
+        if (client_is_waiting(s))
+            session_step_target_negotiate(s);
+        break;
+    case SESSION_TARGET_TLS:
+        if (client_is_waiting(s))
+            session_step_target_tls(s);
+        break;
+    case SESSION_TARGET_GREETING:
+        if (client_is_waiting(s))
+            session_step_target_greeting(s);
+        break;
+    case SESSION_TARGET_PROBE:
+        session_step_target_probe(s);
+        break;
+    case SESSION_RELAY:
+        session_step_relay(s);
+        break;
+    case SESSION_LAST_WORDS:
+        step_last_words(s);
+        break;
+    case SESSION_CLOSED:
+    case SESSION_STATE_COUNT:
+        break;
+    }
+}
+
+/* Who reads now. In the relay a leg is read only while the other can take what comes (back pressure). */
+static void update_reading(struct session *s)
+{
+    bool client = false, target = false;
+
+    switch (s->state) {
+    case SESSION_CLIENT_NEGOTIATE:
+    case SESSION_CLIENT_TLS:
+        client = s->client.received.size < LIMIT_HELD_MAX;
+        break;
+    case SESSION_CLIENT_GO_AHEAD:
+        break; /* what comes now is for TLS: it stays in the kernel until there is an engine */
+    case SESSION_CONNECT:
+    case SESSION_TARGET_VIA:
+    case SESSION_TARGET_NEGOTIATE:
+    case SESSION_TARGET_TLS:
+    case SESSION_TARGET_GREETING:
+    case SESSION_TARGET_PROBE:
+        client = s->client.received.size < LIMIT_HELD_MAX;
+        /* As with the client: what comes while our last words in clear go out is for TLS. */
+        target = s->target.received.size < LIMIT_HELD_MAX &&
+                 (s->state != SESSION_TARGET_NEGOTIATE || s->target.machine != NULL);
+        break;
+    case SESSION_RELAY:
+        client = s->from_client.state == FLOW_OPEN && s->client.received.size == 0 && leg_can_take(&s->target);
+        target = s->from_target.state == FLOW_OPEN && s->target.received.size == 0 && leg_can_take(&s->client);
+        break;
+    case SESSION_LAST_WORDS:
+        return; /* leg_discard_input() reads */
+    case SESSION_CLOSED:
+    case SESSION_STATE_COUNT:
+        return;
+    }
+    leg_set_reading(&s->client, client);
+    leg_set_reading(&s->target, target);
+}
+
+void session_step(struct session *s)
+{
+    enum session_state before;
+
+    do {
+        before = s->state;
+        if (before != SESSION_CLOSED) {
+            leg_advance(&s->client);
+            leg_advance(&s->target);
+        }
+        run_state(s);
+    } while (s->state != before);
+    if (s->state == SESSION_CLOSED) {
+        free_when_possible(s);
+        return;
+    }
+    leg_keep_fresh(&s->client);
+    leg_keep_fresh(&s->target);
+    update_reading(s);
+}
+
+/* ---- time ---- */
+
+/* Where something has not gone out, a FIN in its place would make a part look like the whole. */
+static enum transport_close close_after_end(const struct leg *leg)
+{
+    return leg->end == LEG_END_DONE ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET;
+}
+
+/* An end from the relay, on our own account. */
+static void end_relay(struct session *s, enum session_ended ended, const char *reason)
+{
+    session_note_end(s, ended, base_strdup(reason));
+    leg_end(&s->client);
+    leg_end(&s->target);
+    session_end_now(s, close_after_end(&s->client), close_after_end(&s->target));
+}
+
+static void on_relay_due(struct session *s, uint64_t now_ms)
+{
+    const struct config_service *config = s->service->config;
+    /* A client that has said all it wants to say in an exchange waits for its answer, as others do. */
+    bool half_closed =
+        s->from_target.state != FLOW_OPEN || (s->from_client.state != FLOW_OPEN && !session_is_exchange(s));
+    uint64_t limit_ms = half_closed ? config->half_close_timeout_ms : config->idle_timeout_ms;
+    uint64_t idle_ms = now_ms - s->last_activity_ms;
+
+    if (idle_ms >= limit_ms && session_is_exchange(s)) {
+        counter_add(s->counters, COUNTER_timeouts_idle_total, 1);
+        session_fail_exchange(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_idle,
+                              base_strdup("nothing was sent either way for idle_timeout"));
+        return;
+    }
+    if (idle_ms >= limit_ms && half_closed) {
+        /* One side has ended long ago and the other never does: what it did not end is not complete. */
+        session_note_end(s, SESSION_ENDED_timeout_half_close, base_strdup("the other side did not end in time"));
+        session_end_now(s, s->from_target.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET,
+                        s->from_client.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET);
+        return;
+    }
+    if (idle_ms >= limit_ms) {
+        counter_add(s->counters, COUNTER_timeouts_idle_total, 1);
+        end_relay(s, SESSION_ENDED_timeout_idle, "nothing was sent either way for idle_timeout");
+        return;
+    }
+    leg_send_ticket(&s->client); /* at the latest now, LIMIT_IDLE_TRIM_MS after the relay began */
+    if (!s->trimmed && idle_ms >= LIMIT_IDLE_TRIM_MS) {
+        leg_trim(&s->client);
+        leg_trim(&s->target);
+        plane_note_trimmed(s->plane);
+        s->trimmed = true;
+    }
+    wheel_set(&s->plane->wheel, &s->wheel,
+              s->last_activity_ms + (s->trimmed || limit_ms < LIMIT_IDLE_TRIM_MS ? limit_ms : LIMIT_IDLE_TRIM_MS));
+}
+
+static void on_deadline(struct session *s)
+{
+    switch (s->state) {
+    case SESSION_CLIENT_NEGOTIATE:
+    case SESSION_CLIENT_GO_AHEAD:
+    case SESSION_CLIENT_TLS:
+        counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
+        session_refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_client,
+                       base_printf("the client was not ready in time (%s)", state_names[s->state]));
+        break;
+    case SESSION_CONNECT:
+        counter_add(s->counters, COUNTER_timeouts_connect_total, 1);
+        counter_add(s->counters, COUNTER_targets_failed_total, 1);
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
+                       base_strdup("no target answered within connect_timeout"));
+        break;
+    case SESSION_TARGET_VIA:
+    case SESSION_TARGET_NEGOTIATE:
+    case SESSION_TARGET_TLS:
+    case SESSION_TARGET_GREETING:
+        counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
+        counter_add(s->counters, COUNTER_targets_failed_total, 1);
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,
+                       base_printf("the target was not ready in time (%s)", state_names[s->state]));
+        break;
+    case SESSION_TARGET_PROBE:
+        session_on_probe_due(s);
+        break;
+    case SESSION_LAST_WORDS:
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        break;
+    case SESSION_RELAY:
+    case SESSION_CLOSED:
+    case SESSION_STATE_COUNT:
+        break;
+    }
+}
+
+void session_on_due(struct wheel_entry *e, void *context)
+{
+    struct session *s = CONTAINER_OF(e, struct session, wheel);
+    uint64_t now_ms = uv_now(s->plane->loop);
+
+    (void)context;
+    if (s->state == SESSION_RELAY)
+        on_relay_due(s, now_ms);
+    else if (now_ms >= s->deadline_ms)
+        on_deadline(s);
+    else
+        wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
+    session_step(s);
+}
+
+void session_shut_down(struct session *s)
+{
+    if (s->state == SESSION_RELAY && session_is_exchange(s))
+        session_fail_exchange(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
+    else if (s->state == SESSION_RELAY)
+        end_relay(s, SESSION_ENDED_shutdown, "yett is stopping");
+    else if (s->state == SESSION_LAST_WORDS)
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    else if (s->state != SESSION_CLOSED)
+        session_refuse(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
+    session_step(s);
+}
+
+/* ---- the beginning ---- */
+
+static void link_session(struct session *s)
+{
+    struct plane *p = s->plane;
+
+    plane_session_begins(p);
+    s->next = p->sessions;
+    if (s->next != NULL)
+        s->next->previous = s;
+    p->sessions = s;
+    p->session_count++;
+    p->sessions_not_freed++;
+    counter_add(s->counters, COUNTER_connections_open, 1);
+    counter_add(s->counters, COUNTER_connections_total, 1);
+}
+
+struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer)
+{
+    struct session *s = slab_alloc(&sessions);
+
+    s->plane = p;
+    s->service_index = service_index;
+    s->service = &p->services->items[service_index];
+    s->counters = counters_service(p->counters, service_index);
+    s->peer = *peer;
+    s->peer_key = peer_key_of((const struct sockaddr *)&s->peer);
+    resolve_address_text((const struct sockaddr *)&s->peer, s->peer_text, sizeof(s->peer_text));
+    snprintf(s->id, sizeof(s->id), "%" PRIu32 ".%" PRIu32 ".%" PRIu64, p->slot, p->generation, ++p->next_session);
+    s->started_ms = s->last_activity_ms = uv_now(p->loop);
+    leg_init(&s->client, s, LEG_CLIENT);
+    leg_init(&s->target, s, LEG_TARGET);
+    link_session(s);
+    return s;
+}
+
+void session_start(struct plane *p, const struct session_accepted *accepted)
+{
+    struct session *s = session_create(p, accepted->service_index, &accepted->peer);
+    const struct config_service *config = s->service->config;
+    struct transport *transport = transport_create(p->loop, accepted->type);
+    socklen_t local_size = sizeof(s->local);
+
+    s->local.ss_family = AF_UNSPEC;
+    if (config->send_proxy != CONFIG_SEND_PROXY_NONE &&
+        getsockname(accepted->fd, (struct sockaddr *)&s->local, &local_size) != 0)
+        s->local.ss_family = AF_UNSPEC;
+    if (transport_open(transport, accepted->fd) != 0)
+        base_abort("the loop does not take an accepted descriptor");
+    leg_attach(&s->client, transport);
+    s->deadline_ms = s->started_ms + config->handshake_timeout_ms;
+    wheel_set(&p->wheel, &s->wheel, s->deadline_ms);
+    session_report_started(s);
+    if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
+        leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
+        session_enter(s, SESSION_CLIENT_TLS);
+    } else if (config->listen_tls == CONFIG_TLS_STARTTLS || s->service->protocol == STARTTLS_HTTP_CONNECT) {
+        session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
+    } else {
+        session_enter(s, SESSION_CONNECT);
+    }
+    session_step(s);
+}

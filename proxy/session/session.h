@@ -1,0 +1,144 @@
+/* proxy/session/session.h: one connection through us: an accepted leg, a connected leg, and who decides.
+ *
+ * The essay on the states is in session.c. Every callback (transport, pool, connector, timer) keeps its news where it
+ * belongs and calls session_step(); only that decides who reads, writes, upgrades and closes.
+ * A session is freed by session_step() itself, at its very end: who called it must not touch the session or its legs
+ * again. Threads: loop only. */
+#ifndef YETT_PROXY_SESSION_SESSION_H
+#define YETT_PROXY_SESSION_SESSION_H
+
+#include "pkix/identity.h"
+#include "proxy/session/connect.h"
+#include "proxy/session/leg.h"
+#include "proxy/session/plane.h"
+#include "proxy/session/session_ends.h"
+
+enum session_state {
+    SESSION_CLIENT_NEGOTIATE, /* plain phase with the client: STARTTLS, or a CONNECT request */
+    SESSION_CLIENT_GO_AHEAD,  /* the go-ahead is on its way; nothing else may follow it in plain text */
+    SESSION_CLIENT_TLS,
+    SESSION_CONNECT,          /* resolving and connecting */
+    SESSION_TARGET_VIA,       /* CONNECT through an upstream HTTP proxy, for one target after the other */
+    SESSION_TARGET_NEGOTIATE, /* STARTTLS with the target */
+    SESSION_TARGET_TLS,
+    SESSION_TARGET_GREETING, /* the client has been greeted: the target's own greeting is eaten */
+    SESSION_TARGET_PROBE, /* no client, no relay: the target is asked a question and left (see session_start_probe()) */
+    SESSION_RELAY,
+    SESSION_LAST_WORDS, /* what the client is told is on its way; then FIN, and a moment to read it */
+    SESSION_CLOSED,
+    SESSION_STATE_COUNT
+};
+
+enum flow_state {
+    FLOW_OPEN,
+    FLOW_ENDING, /* the source has ended; the rest, and the end, are on their way to the other leg */
+    FLOW_ENDED,
+};
+
+/* One direction of the relay. */
+struct flow {
+    enum flow_state state;
+    bool lost;      /* the sink broke before it had everything */
+    uint64_t bytes; /* plain text received from the source and passed on */
+};
+
+/* What a look at a target has found. */
+struct session_probe {
+    size_t service_index, target_index;           /* of config.services, and of its connect */
+    void (*on_done)(struct session_probe *probe); /* once, when `good` and `text` are set */
+    bool good;
+    char *text;              /* what was negotiated, or the step that failed and why; the probe's owner frees it */
+    struct session *session; /* while it runs; lent */
+};
+
+enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
+
+struct session {
+    struct plane *plane;
+    struct session *previous, *next; /* plane->sessions */
+    struct session *turn_next;       /* plane->turn */
+    bool in_turn;
+    struct wheel_entry wheel;
+    const struct service *service;
+    size_t service_index;
+    struct counters_block *counters;
+    char id[SESSION_ID_SIZE];        /* slot.generation.number */
+
+    enum session_state state;
+    struct leg client, target;
+    struct connector *connector;
+    bool connect_done;               /* the connector has told: the target is attached, or ... */
+    enum connect_status connect_status;
+    char *connect_error;             /* ... why not */
+    size_t via_target;               /* of connect: the one the upstream proxy is asked for */
+    struct session_probe *probe;     /* borrowed; NULL: a real session */
+    struct starttls_filter *filter;
+    bool filter_ready;               /* it filters no more, but still holds something back */
+    struct flow from_client, from_target;
+    bool greeted;                    /* the client has a greeting, ours */
+    bool starttls_refused;           /* our key cannot sign now: STARTTLS is not offered */
+    bool trimmed;                    /* idle, and its buffers given back */
+
+    uint64_t started_ms;             /* of the loop's clock */
+    uint64_t deadline_ms;            /* absolute, of every state but SESSION_RELAY */
+    uint64_t last_activity_ms;
+    size_t linger_bytes;             /* thrown away after the last words */
+
+    struct peer_key peer_key;
+    struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
+    char peer_text[SESSION_PEER_SIZE];
+    struct config_address asked;     /* http-proxy: the target asked for ... */
+    enum starttls_request request;   /* ... and what for */
+    char *target_host;               /* name of the target under way, for its certificate and CONNECT */
+    uint16_t target_port;
+    char *target_text;               /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
+    const char *method;              /* HTTP: of the request; static. NULL: not known, or another protocol */
+    char *host;                      /* HTTP: what the Host field says where it is not the target; NULL: nothing else */
+    unsigned http_status;            /* HTTP: of what the client was given; 0: nothing yet */
+    char *page_words;                /* HTTP: what our page says in the place of a failure's own words; NULL: those */
+    char *client_subject;            /* of the verified client certificate; NULL: none */
+    char *client_common_name;        /* its only CN; NULL: none */
+
+    enum session_ended ended;
+    char *ended_reason;              /* a sentence; NULL: none */
+    const struct leg *ended_by;      /* whose TLS or connection broke, for the error's name; NULL: neither's */
+    bool relayed;                    /* the relay was reached: somebody was served */
+    bool reported;                   /* the one line is written */
+};
+
+/* What a listener knows of a connection it has accepted. */
+struct session_accepted {
+    size_t service_index;
+    int fd; /* the session's from now on */
+    enum transport_type type;
+    struct sockaddr_storage peer;
+};
+
+/* Begins. The limits have been checked and counted (listener.c); session_step() counts down when it ends. */
+void session_start(struct plane *p, const struct session_accepted *accepted);
+
+/* Reaches one target of a service as a session would, with no client: the same addresses, upstream proxy, STARTTLS, TLS
+ * and verification. The PROXY header says LOCAL. Then the target is asked what it can do, where its protocol can be
+ * asked, and left in good order. `probe` must live until its on_done. The times are the service's own. */
+void session_start_probe(struct plane *p, struct session_probe *probe);
+
+/* For logs and messages: "target_tls". */
+const char *session_state_name(enum session_state state);
+
+void session_step(struct session *s);
+static inline bool session_is_relaying(const struct session *s)
+{
+    return s->state == SESSION_RELAY;
+}
+void session_note_activity(struct session *s);
+
+/* The wheel's call: whichever of its deadlines is over. */
+void session_on_due(struct wheel_entry *e, void *context);
+
+/* End now, in the protocol's own words. */
+void session_shut_down(struct session *s);
+
+/* One line of JSON for "yett connections"; the caller frees it. */
+char *session_to_json(const struct session *s);
+
+#endif

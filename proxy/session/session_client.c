@@ -1,0 +1,257 @@
+/* see proxy/session/session_internal.h: the client's side, from the first byte to the access rules. */
+#include "proxy/session/session_internal.h"
+
+#include "proxy/session/access.h"
+#include "proxy/process/limits.h"
+#include "proxy/process/log.h"
+#include "starttls/http/http_proxy.h"
+#include <stdlib.h>
+
+/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
+enum starttls_status session_run_machine(struct leg *leg, bool *ended)
+{
+    enum starttls_status status = STARTTLS_NEED_MORE;
+
+    *ended = false;
+    while (status == STARTTLS_NEED_MORE) {
+        size_t consumed = 0, unsaid;
+        struct span bytes;
+
+        if (leg_peek(leg, &bytes) != LEG_TAKE_OK)
+            *ended = true;
+        if (bytes.size == 0)
+            break;
+        status = starttls_put(leg->machine, bytes, &consumed);
+        leg_consume(leg, consumed);
+        /* What is said makes room for more to be taken; a peer that does not read what we say is not heard on. */
+        unsaid = starttls_output(leg->machine).size;
+        leg_say_machine(leg);
+        leg_advance(leg);
+        if (consumed == 0 && starttls_output(leg->machine).size == unsaid)
+            break;
+    }
+    leg_say_machine(leg);
+    leg_advance(leg);
+    return status;
+}
+
+const char *session_spoke_tls(const struct session *s, const struct leg *leg)
+{
+    if (!spoken_is_tls(span_of(leg->first_bytes, leg->first_byte_count)))
+        return NULL;
+    if (leg->side == LEG_CLIENT && s->service->protocol == STARTTLS_HTTP_CONNECT)
+        return "the client begins with TLS at once: it should name this proxy by http://, or the service have listen_tls "
+               "= implicit";
+    return leg->side == LEG_CLIENT
+               ? "the client begins with TLS at once: it should use STARTTLS, or a port with listen_tls = implicit"
+               : "the target begins with TLS at once: connect_tls should be implicit";
+}
+
+/* Whether a client would be led into a handshake that fails: every key of the service is on a token, and the last that
+ * was asked for a signature could not give it. Now and then somebody is let try again, or it would never be found out
+ * that the token is back. RFC 3207 section 4: 454 is for this. */
+static bool keys_cannot_sign(const struct session *s)
+{
+    uint64_t failed_ms = s->plane->keys_failed_ms[s->service_index];
+
+    if (failed_ms == 0)
+        return false;
+    for (size_t i = 0; i < s->service->identity_count; i++)
+        if (!tls_identity_may_block(s->service->identities[i]))
+            return false;
+    return uv_now(s->plane->loop) - failed_ms < LIMIT_KEYS_FAILED_MS;
+}
+
+void session_start_client_machine(struct session *s, enum machine_end end)
+{
+    const struct starttls_options options = {.name = s->service->greeting_name,
+                                             .upgrade = end == MACHINE_ENDS_WITH_TLS && !keys_cannot_sign(s),
+                                             .http_limits = s->service->http_limits,
+                                             .connection = s->id};
+
+    s->starttls_refused = end == MACHINE_ENDS_WITH_TLS && !options.upgrade;
+
+    s->client.machine = starttls_accept_create(s->service->protocol, &options);
+    s->greeted = starttls_output(s->client.machine).size > 0;
+    leg_say_machine(&s->client);
+    leg_advance(&s->client);
+}
+
+/* However a client leaves that was not offered STARTTLS: it left for that. */
+static void note_refused_starttls(struct session *s)
+{
+    if (s->starttls_refused && s->client.heard)
+        session_note_end(s, SESSION_ENDED_identity_unavailable,
+                         base_strdup("STARTTLS was not offered, since the key of our certificate cannot sign now"));
+}
+
+void session_note_request(struct session *s)
+{
+    struct starttls_request_facts facts = starttls_request_facts(s->client.machine);
+
+    if (facts.method != NULL)
+        s->method = facts.method;
+    if (facts.host != NULL && s->host == NULL)
+        s->host = base_strdup(facts.host);
+    if (facts.status != 0)
+        s->http_status = facts.status;
+}
+
+static void client_broke_protocol(struct session *s)
+{
+    const char *error = starttls_error(s->client.machine);
+    const char *spoken = starttls_was_injected(s->client.machine) ? NULL : session_spoke_tls(s, &s->client);
+
+    note_refused_starttls(s);
+    counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
+    if (starttls_was_injected(s->client.machine))
+        counter_add(s->counters, COUNTER_injections_refused_total, 1);
+    session_note_end(s, SESSION_ENDED_protocol_error,
+                     base_printf("%s (%s)", spoken != NULL ? spoken : error, starttls_state_name(s->client.machine)));
+    session_note_request(s);
+    session_report_ended(s);
+    session_enter(s, SESSION_LAST_WORDS);
+}
+
+void session_step_client_negotiate(struct session *s)
+{
+    bool ended;
+
+    switch (session_run_machine(&s->client, &ended)) {
+    case STARTTLS_NEED_MORE:
+        if (ended || s->client.write_error != 0) {
+            note_refused_starttls(s);
+            session_client_left(s);
+        }
+        break;
+    case STARTTLS_UPGRADE:
+        session_enter(s, SESSION_CLIENT_GO_AHEAD);
+        break;
+    case STARTTLS_TARGET:
+        if (session_take_asked_target(s))
+            session_enter(s, SESSION_CONNECT);
+        else
+            session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_target_denied,
+                           base_strdup("no allow_target rule matches"));
+        break;
+    case STARTTLS_CLOSE:
+        note_refused_starttls(s);
+        session_note_end(s, SESSION_ENDED_quit, NULL);
+        session_enter(s, SESSION_LAST_WORDS);
+        break;
+    case STARTTLS_READY:
+    case STARTTLS_REFUSED:
+    case STARTTLS_BROKEN:
+        client_broke_protocol(s);
+        break;
+    }
+}
+
+void session_step_client_go_ahead(struct session *s)
+{
+    if (s->client.write_error != 0) {
+        session_client_left(s);
+        return;
+    }
+    leg_say_machine(&s->client);
+    leg_advance(&s->client);
+    if (starttls_output(s->client.machine).size > 0 || !leg_is_flushed(&s->client))
+        return;
+    leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
+    session_enter(s, SESSION_CLIENT_TLS);
+}
+
+/* The access rules, on the certificate that has just been verified. *denied: why not, where it is not. */
+static bool client_is_allowed(struct session *s, char **denied)
+{
+    struct tls_session_info tls = tls_engine_session(s->client.engine);
+    struct pkix_identity identity;
+    bool allowed;
+
+    *denied = NULL;
+    if (tls.peer_cert.size == 0) {
+        allowed = access_client_allowed(s->service->config, NULL);
+        if (!allowed)
+            *denied = base_strdup("the client has no certificate, and allow asks for one");
+        return allowed;
+    }
+    if (!pkix_identity_read(tls.peer_cert, &identity)) {
+        *denied = base_strdup("the client's certificate cannot be read");
+        return false;
+    }
+    s->client_subject = base_strdup(identity.subject);
+    for (size_t i = 0; i < identity.count && s->client_common_name == NULL; i++)
+        if (identity.ids[i].type == PKIX_ID_CN)
+            s->client_common_name = base_strdup(identity.ids[i].value);
+    allowed = access_client_allowed(
+        s->service->config,
+        &(struct access_client){.identity = &identity, .issuers = tls.peer_issuers, .policies = tls.peer_policies});
+    if (!allowed) {
+        char *rules = access_rules_text(&identity);
+
+        *denied = base_printf("no allow rule matches the client's certificate, which has %s", rules);
+        free(rules);
+    }
+    pkix_identity_clear(&identity);
+    return allowed;
+}
+
+static void fail_client_tls(struct session *s)
+{
+    enum session_ended ended = SESSION_ENDED_tls_failed;
+
+    if (!s->client.heard && (s->client.read_ended || s->client.read_error != 0)) {
+        session_client_left(s);
+        return;
+    }
+    if (s->client.pool_refused) {
+        ended = SESSION_ENDED_overload;
+    } else if (tls_engine_key_failed(s->client.engine)) {
+        ended = SESSION_ENDED_identity_unavailable;
+        s->plane->keys_failed_ms[s->service_index] = uv_now(s->plane->loop);
+    }
+    session_report_tls_failed(s, &s->client, ended);
+    if (s->client.turn_lost) { /* the alert has gone; there are too many of them to wait until each has read it */
+        leg_advance(&s->client);
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+        return;
+    }
+    session_refuse(s, STARTTLS_FAILURE_TLS_UNAVAILABLE, ended, NULL);
+}
+
+/* A ClientHello is sent for nothing, and answering it is not: for who has gone before its turn it is not done. */
+static bool left_before_its_turn(struct session *s)
+{
+    if (!leg_waits_for_turn(&s->client) || (!s->client.read_ended && s->client.read_error == 0))
+        return false;
+    session_note_broken(s, SESSION_ENDED_client_left, &s->client,
+                        base_strdup("the client closed its connection before its handshake had its turn: it is behind "
+                                    "others, since it has cost much lately"));
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    return true;
+}
+
+void session_step_client_tls(struct session *s)
+{
+    char *denied;
+
+    if (left_before_its_turn(s))
+        return;
+    if (s->client.engine_status == TLS_FAILED) {
+        fail_client_tls(s);
+        return;
+    }
+    if (leg_is_on_pool(&s->client) || !tls_engine_handshake_done(s->client.engine))
+        return;
+    s->plane->keys_failed_ms[s->service_index] = 0;
+    session_report_tls(s, &s->client);
+    if (!client_is_allowed(s, &denied)) {
+        counter_add(s->counters, COUNTER_access_denied_total, 1);
+        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, denied);
+    } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
+        session_start_client_machine(s, MACHINE_ENDS_PLAIN);
+        session_enter(s, SESSION_CLIENT_NEGOTIATE);
+    } else {
+        session_enter(s, SESSION_CONNECT);
+    }
+}

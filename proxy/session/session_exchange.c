@@ -1,0 +1,107 @@
+/* see proxy/session/session_internal.h
+ *
+ * One HTTP request and its response, where TLS with the target is ours: the relay with starttls_exchange_create() for
+ * its filter. How it ends is for the filter to say, not for whoever closes first:
+ *
+ *   the response is whole                  it goes out, then our end, then LAST_WORDS; the target is told to go
+ *   the target ends or breaks before that  502 where nothing of the response has gone out, else a reset: nobody
+ *                                          must take a part for the whole (RFC 9112 section 8)
+ *   the client ends after its request      nothing: it waits for the response
+ *   the client ends within it, or is gone  the target sees its connection end within the request */
+#include "proxy/session/session_internal.h"
+
+#include "starttls/http/http_proxy.h"
+#include <stdlib.h>
+
+bool session_is_exchange(const struct session *s)
+{
+    return s->request != STARTTLS_REQUEST_TUNNEL;
+}
+
+void session_begin_exchange(struct session *s)
+{
+    s->filter = starttls_exchange_create(s->client.machine, &s->target.to_send);
+    starttls_machine_destroy(&s->client.machine);
+    leg_advance(&s->target);
+}
+
+void session_fail_exchange(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason)
+{
+    if (starttls_exchange_status(s->filter) == 0) {
+        session_refuse(s, failure, ended, reason);
+        return;
+    }
+    session_note_end(s, ended, reason);
+    session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_RESET);
+}
+
+void session_complete_exchange(struct session *s)
+{
+    s->from_client.state = FLOW_ENDED; /* what it still says is nobody's */
+    s->from_target.state = FLOW_ENDING;
+    leg_end(&s->target);
+    leg_set_reading(&s->target, false);
+}
+
+void session_break_exchange(struct session *s, enum starttls_direction direction)
+{
+    bool client = direction == STARTTLS_FROM_CLIENT;
+
+    if (!client && s->page_words == NULL)
+        s->page_words = base_strdup(starttls_filter_public_error(s->filter));
+    session_fail_exchange(s, client ? STARTTLS_FAILURE_BAD_REQUEST : STARTTLS_FAILURE_TARGET_SPEECH,
+                          client ? SESSION_ENDED_protocol_error : SESSION_ENDED_relay_protocol_error,
+                          base_printf("the %s: %s", client ? "client" : "target", starttls_filter_error(s->filter)));
+}
+
+static void on_client_end(struct session *s, enum leg_take how)
+{
+    if (how == LEG_TAKE_FAILED) {
+        session_note_broken(s, SESSION_ENDED_client_left, &s->client, base_strdup(leg_error(&s->client)));
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_RESET);
+    } else if (starttls_filter_end(s->filter, STARTTLS_FROM_CLIENT) == STARTTLS_READY) {
+        s->from_client.state = FLOW_ENDED; /* a request that is whole needs no close_notify */
+    } else {
+        session_note_end(s, SESSION_ENDED_client_left, base_strdup(starttls_filter_error(s->filter)));
+        session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_RESET);
+    }
+}
+
+static void on_target_end(struct session *s, enum leg_take how)
+{
+    if (how == LEG_TAKE_ENDED && starttls_filter_end(s->filter, STARTTLS_FROM_SERVER) == STARTTLS_CLOSE) {
+        session_complete_exchange(s);
+        return;
+    }
+    if (how == LEG_TAKE_TRUNCATED)
+        counter_add(s->counters, COUNTER_truncations_total, 1);
+    counter_add(s->counters, COUNTER_targets_failed_total, 1);
+    session_fail_exchange(s, STARTTLS_FAILURE_TARGET_DOWN,
+                          how == LEG_TAKE_ENDED       ? SESSION_ENDED_relay_protocol_error
+                          : how == LEG_TAKE_TRUNCATED ? SESSION_ENDED_truncated
+                                                      : SESSION_ENDED_reset,
+                          base_strdup(how == LEG_TAKE_ENDED ? starttls_filter_error(s->filter)
+                                      : how == LEG_TAKE_TRUNCATED
+                                          ? "the target closed its connection without close_notify"
+                                          : leg_error(&s->target)));
+}
+
+void session_end_exchange_source(struct session *s, enum starttls_direction direction, enum leg_take how)
+{
+    if (how == LEG_TAKE_OK)
+        return;
+    if (direction == STARTTLS_FROM_CLIENT)
+        on_client_end(s, how);
+    else
+        on_target_end(s, how);
+}
+
+void session_leave_exchange(struct session *s)
+{
+    if (s->from_target.lost) { /* the client does not take its response */
+        session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_RESET);
+    } else if (s->from_target.state == FLOW_ENDED) {
+        session_note_end(s, SESSION_ENDED_closed, NULL);
+        session_enter(s, SESSION_LAST_WORDS);
+    }
+}

@@ -1,0 +1,111 @@
+/* proxy/session/session_internal.h: between the files of the session. Private to session*.c.
+ *
+ *   session.c               the states, the step, time, the beginning and the end
+ *   session_client.c        the client's side up to the access rules
+ *   session_target_steps.c  the target's side up to the relay
+ *   session_target.c        names, addresses and the PROXY header of the target
+ *   session_relay.c         the relay
+ *   session_exchange.c      one HTTP request over TLS, and its response, in the place of the relay
+ *   session_probe.c         a look at a target, without a client
+ *   session_report.c        log, counters, JSON */
+#ifndef YETT_PROXY_SESSION_SESSION_INTERNAL_H
+#define YETT_PROXY_SESSION_SESSION_INTERNAL_H
+
+#include "proxy/session/session.h"
+
+/* session.c */
+
+/* The only setter of the state: forward only; sets the state's deadline. */
+void session_enter(struct session *s, enum session_state state);
+
+/* The client is turned away before the relay began, in its protocol's words where it can hear them; takes `reason`. */
+void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
+
+/* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
+void session_note_end(struct session *s, enum session_ended ended, char *reason);
+/* The same where the TLS or the connection of `leg` broke: the line has the error's name, and of a certificate that was
+ * refused the path and what it cost. */
+void session_note_broken(struct session *s, enum session_ended ended, const struct leg *leg, char *reason);
+/* Both transports end now. RESET: the peers must not take it for an orderly end. */
+void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
+
+/* The client is gone before it was connected. One that has not said a word is nobody's concern: monitors and load
+ * balancers look in this way whether a port is open, and end with FIN or RST. */
+void session_client_left(struct session *s);
+
+/* session_relay.c */
+void session_begin_relay(struct session *s);
+void session_step_relay(struct session *s);
+
+/* session_exchange.c; only for what session_is_exchange() */
+bool session_is_exchange(const struct session *s);
+void session_begin_exchange(struct session *s);
+/* The source of a direction has ended in this way (not OK), or its filter is broken, or says that the response is
+ * whole. */
+void session_end_exchange_source(struct session *s, enum starttls_direction direction, enum leg_take how);
+void session_break_exchange(struct session *s, enum starttls_direction direction);
+void session_complete_exchange(struct session *s);
+/* It cannot be finished: an error of ours where nothing else has been said, a reset otherwise; takes `reason`. */
+void session_fail_exchange(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
+/* The response has gone out: the client gets a moment to read it. */
+void session_leave_exchange(struct session *s);
+
+/* session_target.c: names and addresses of the target under way */
+void session_start_connecting(struct session *s);
+/* In SESSION_TARGET_VIA: begins to connect to the upstream proxy again, for the next target. false: there is none.
+ * `why` is for the log: what became of this one. */
+bool session_try_next_target(struct session *s, const char *why);
+bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it is counted */
+bool session_send_proxy_header(struct session *s); /* false: it is too large */
+void session_start_target_tls(struct session *s);
+
+/* session_report.c */
+void session_report_started(const struct session *s);
+void session_report_tls(struct session *s, struct leg *leg);        /* handshake done */
+void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended); /* notes the end */
+/* The one line of a session, and the counters of how sessions end. As soon as a session has failed, while all that can
+ * be told is still there; the others when they are closed. Once: later calls do nothing. */
+void session_report_ended(struct session *s);
+size_t session_memory(const struct session *s);
+
+/* session_client.c */
+
+/* HTTP: keep what the log may be told of the request, before its machine is gone. */
+void session_note_request(struct session *s);
+
+enum machine_end { MACHINE_ENDS_PLAIN, MACHINE_ENDS_WITH_TLS };
+
+void session_start_client_machine(struct session *s, enum machine_end end);
+void session_step_client_negotiate(struct session *s);
+void session_step_client_go_ahead(struct session *s);
+void session_step_client_tls(struct session *s);
+
+/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
+enum starttls_status session_run_machine(struct leg *leg, bool *ended);
+
+/* Who speaks TLS where its protocol wants plain text first is told so: a sentence (static), or NULL. */
+const char *session_spoke_tls(const struct session *s, const struct leg *leg);
+
+/* session_target_steps.c */
+void session_step_connect(struct session *s);
+void session_step_target_via(struct session *s);
+void session_step_target_negotiate(struct session *s);
+void session_step_target_tls(struct session *s);
+void session_step_target_greeting(struct session *s);
+
+/* A plain-text conversation with the target. true: it is over and all is well. */
+bool session_target_machine_is_done(struct session *s);
+
+/* session_probe.c; only with s->probe */
+void session_begin_probe(struct session *s);        /* the target is reached: instead of the relay */
+void session_note_probe_machine(struct session *s); /* its conversation has ended well */
+void session_step_target_probe(struct session *s);
+void session_on_probe_due(struct session *s);
+/* While the target leg is still there; the first failure is the one that counts. */
+void session_note_probe_failure(struct session *s);
+void session_end_probe(struct session *s); /* the session ends: it is told */
+
+/* session.c: a session whose accepted side the caller attaches, if there is one. */
+struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer);
+
+#endif

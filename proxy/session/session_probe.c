@@ -1,0 +1,220 @@
+/* see proxy/session/session_internal.h: a look at a target, without a client.
+ *
+ * A server that speaks TLS 1.3 can refuse our certificate after its handshake is over for us (RFC 8446
+ * section 4.4.2.4): nothing is known before it has said something inside TLS. Where the protocol can be asked
+ * something, the answer shows it; elsewhere we say close_notify, and whoever objects has LIMIT_PROBE_SETTLE_MS to send
+ * an alert. */
+#include "proxy/session/session_internal.h"
+
+#include "proxy/process/limits.h"
+#include "proxy/session/session_advice.h"
+#include <stdlib.h>
+#include <string.h>
+
+void session_start_probe(struct plane *p, struct session_probe *probe)
+{
+    const struct sockaddr_storage nobody = {.ss_family = AF_UNSPEC};
+    struct session *s = session_create(p, probe->service_index, &nobody);
+
+    p->service_session_count[probe->service_index]++;
+    s->probe = probe;
+    probe->session = s;
+    session_enter(s, SESSION_CONNECT);
+    session_step(s);
+}
+
+void session_begin_probe(struct session *s)
+{
+    const struct starttls_options options = {.name = s->service->greeting_name,
+                                             .upgrade = s->service->config->connect_tls == CONFIG_TLS_STARTTLS};
+
+    s->target.machine = starttls_probe_create(s->service->protocol, &options);
+    session_enter(s, SESSION_TARGET_PROBE);
+}
+
+/* ---- what is found ---- */
+
+static void add(char **text, char *more)
+{
+    char *longer = base_printf("%s%s", *text == NULL ? "" : *text, more);
+
+    free(*text);
+    free(more);
+    *text = longer;
+}
+
+static char *subject_of(struct span cert)
+{
+    struct pkix_identity identity;
+    char *subject;
+
+    if (cert.size == 0 || !pkix_identity_read(cert, &identity))
+        return base_strdup("(not verified)");
+    subject = base_strdup(identity.subject);
+    pkix_identity_clear(&identity);
+    return subject;
+}
+
+static void add_tls(struct session *s)
+{
+    const struct service *service = s->service;
+    struct tls_session_info tls = tls_engine_session(s->target.engine);
+    char *subject = subject_of(tls.peer_cert);
+
+    add(&s->probe->text, base_printf("%s%s %s %s, certificate of %s",
+                                     service->config->connect_tls == CONFIG_TLS_STARTTLS ? "STARTTLS, " : "",
+                                     tls.version, tls.cipher, tls.group, subject));
+    free(subject);
+    if (tls.identity != NULL) {
+        subject = subject_of(tls_identity_leaf(tls.identity));
+        add(&s->probe->text, base_printf(", ours of %s", subject));
+        free(subject);
+    } else if (service->connect_identity_count > 0 && tls.identity_choice[0] != '\0') {
+        add(&s->probe->text, base_printf(", ours: %s", tls.identity_choice));
+    } else if (service->connect_identity_count > 0) {
+        add(&s->probe->text, base_strdup(", and it asked for none of ours"));
+    }
+}
+
+void session_note_probe_machine(struct session *s)
+{
+    char quoted[BASE_QUOTE_SIZE];
+    struct span words = starttls_capabilities(s->target.machine);
+
+    if (s->state != SESSION_TARGET_PROBE)
+        return; /* of the upstream proxy, or before TLS, where nothing can be believed */
+    s->probe->text = words.size == 0
+                         ? base_strdup("; it serves")
+                         : base_printf("; it serves: %s", base_quote(words.data, words.size, quoted, sizeof(quoted)));
+}
+
+/* Called when the target has been asked, or cannot be: all is well. */
+static void succeed(struct session *s)
+{
+    char *serves = s->probe->text;
+
+    s->probe->text = base_printf("%s: ", s->target_text);
+    if (s->target.engine != NULL)
+        add_tls(s);
+    else
+        add(&s->probe->text, base_strdup("connected, without TLS"));
+    if (serves != NULL)
+        add(&s->probe->text, serves);
+    s->probe->good = true;
+    session_note_end(s, SESSION_ENDED_closed, NULL);
+    leg_end(&s->target); /* close_notify and FIN, as far as they go at once */
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+}
+
+/* ---- what is wrong, and what would be right ---- */
+
+static const char *step_name(const struct session *s)
+{
+    switch (s->state) {
+    case SESSION_CONNECT:
+        return "connect";
+    case SESSION_TARGET_VIA:
+        return "upstream proxy";
+    case SESSION_TARGET_NEGOTIATE:
+        return "STARTTLS";
+    case SESSION_TARGET_TLS:
+        return "TLS";
+    case SESSION_TARGET_PROBE:
+        return s->target.engine == NULL ? "greeting" : "inside TLS";
+    case SESSION_CLIENT_NEGOTIATE:
+    case SESSION_CLIENT_GO_AHEAD:
+    case SESSION_CLIENT_TLS:
+    case SESSION_TARGET_GREETING:
+    case SESSION_RELAY:
+    case SESSION_LAST_WORDS:
+    case SESSION_CLOSED:
+    case SESSION_STATE_COUNT:
+        break;
+    }
+    return session_state_name(s->state);
+}
+
+static const char *advice(const struct session *s)
+{
+    const char *exact;
+
+    if (s->state == SESSION_CONNECT)
+        return s->ended == SESSION_ENDED_timeout_connect ? "is the address right, and does a firewall let it pass?"
+                                                         : "does the server run, and is this its address?";
+    if (s->state == SESSION_TARGET_NEGOTIATE)
+        return session_end_of(s->ended)->advice; /* of what was said before TLS; says who has to do something */
+    exact = session_advice(SESSION_ENDED_target_tls_failed, leg_error_name(&s->target));
+    return exact == NULL ? "" : exact;
+}
+
+void session_note_probe_failure(struct session *s)
+{
+    struct session_probe *probe = s->probe;
+
+    if (probe->good)
+        return;
+    free(probe->text);
+    probe->text = base_printf("%s: %s: %s%s%s", s->target_text, step_name(s),
+                              s->ended_reason == NULL ? "it ended" : s->ended_reason, advice(s)[0] == '\0' ? "" : "; ",
+                              advice(s));
+}
+
+void session_end_probe(struct session *s)
+{
+    struct session_probe *probe = s->probe;
+
+    probe->session = NULL;
+    probe->on_done(probe);
+}
+
+/* ---- asking, and leaving ---- */
+
+/* Nothing can be asked: the server's own end of TLS, or its silence, is the answer. */
+static void step_settling(struct session *s)
+{
+    struct leg *target = &s->target;
+    enum leg_take got;
+    struct span said;
+
+    while ((got = leg_peek(target, &said)) == LEG_TAKE_OK && said.size > 0)
+        leg_consume(target, said.size);
+    if (got == LEG_TAKE_OK && !leg_has_left(target))
+        return;
+    if (tls_engine_alert_received(target->engine) > 0) /* 0 is close_notify */
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TLS, SESSION_ENDED_target_tls_failed, base_strdup(leg_error(target)));
+    else
+        succeed(s);
+}
+
+static bool must_settle(const struct session *s)
+{
+    return s->target.engine != NULL && strcmp(tls_engine_session(s->target.engine).version, "TLSv1.3") == 0;
+}
+
+void session_step_target_probe(struct session *s)
+{
+    if (leg_is_on_pool(&s->target))
+        return;
+    if (s->target.end != LEG_END_OPEN) {
+        step_settling(s);
+    } else if (s->target.machine != NULL) {
+        if (session_target_machine_is_done(s))
+            succeed(s);
+    } else if (must_settle(s)) {
+        s->deadline_ms = uv_now(s->plane->loop) + LIMIT_PROBE_SETTLE_MS;
+        wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
+        leg_end(&s->target);
+        step_settling(s);
+    } else {
+        succeed(s);
+    }
+}
+
+void session_on_probe_due(struct session *s)
+{
+    if (s->target.end != LEG_END_OPEN && !leg_is_on_pool(&s->target))
+        succeed(s);
+    else
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,
+                       base_strdup("the target does not answer in time"));
+}

@@ -1,0 +1,279 @@
+/* see proxy/session/session.h
+ *
+ * The relay: two flows, one for each direction. A flow moves plain text from its source leg to its sink leg as long as
+ * the sink takes it; when it does not, nothing is taken from the source, the source's buffers fill, and its peer's
+ * sending window closes: back pressure from end to end, with no buffer of ours growing.
+ *
+ * How a flow ends, and what the other side is told:
+ *   the source ended in order (FIN, close_notify)   the rest goes out, then close_notify (TLS), then FIN
+ *   TLS without close_notify                        the sink gets RST: nobody must take a part for the whole (RFC 8446 6.1)
+ *   connection reset, TLS failure                   likewise
+ *   the sink cannot be written to any more          the source is no longer read; the other flow goes on, since a server
+ *                                                   that stops reading may have said why */
+#include "proxy/session/session_internal.h"
+
+#include "proxy/process/limits.h"
+#include <stdlib.h>
+
+/* The legs of a flow. */
+struct flow_legs {
+    struct flow *flow;
+    struct leg *source, *sink;
+    enum starttls_direction direction;
+    enum counter bytes_counter;
+};
+
+static struct flow_legs flow_of(struct session *s, enum starttls_direction direction)
+{
+    if (direction == STARTTLS_FROM_CLIENT)
+        return (struct flow_legs){&s->from_client, &s->client, &s->target, direction,
+                                  COUNTER_client_received_bytes_total};
+    return (struct flow_legs){&s->from_target, &s->target, &s->client, direction, COUNTER_client_sent_bytes_total};
+}
+
+/* A conversation is watched where TLS is on either side: STARTTLS must not be offered or asked for inside it. */
+static bool needs_filter(const struct session *s)
+{
+    return s->client.engine != NULL || s->target.engine != NULL;
+}
+
+static void count_bytes(struct session *s, const struct flow_legs *f, size_t size)
+{
+    f->flow->bytes += size;
+    counter_add(s->counters, f->bytes_counter, size);
+}
+
+void session_begin_relay(struct session *s)
+{
+    struct buffer greeting;
+
+    s->relayed = true;
+    if (session_is_exchange(s)) {
+        session_begin_exchange(s);
+        return;
+    }
+    if (s->client.machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
+        struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
+        struct span early;
+
+        starttls_target_connected(s->client.machine);
+        session_note_request(s); /* its 200 */
+        leg_say_machine(&s->client);
+        early = starttls_early_data(s->client.machine);
+        leg_say(&s->target, early);
+        count_bytes(s, &f, early.size);
+        starttls_machine_destroy(&s->client.machine);
+    } else if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS && !s->greeted) {
+        buffer_init(&greeting, STARTTLS_OUTPUT_BYTES_MAX);
+        starttls_greeting_text(s->service->protocol, s->service->greeting_name, &greeting);
+        leg_say(&s->client, buffer_span(&greeting));
+        buffer_release(&greeting);
+    }
+    if (needs_filter(s))
+        s->filter = starttls_filter_create(s->service->protocol);
+    leg_advance(&s->client);
+    leg_advance(&s->target);
+}
+
+/* ---- ends ---- */
+
+static void break_relay(struct session *s, enum session_ended ended, char *reason, struct flow_legs f,
+                        enum transport_close source)
+{
+    session_note_broken(s, ended, f.source, reason);
+    if (f.source == &s->client)
+        session_end_now(s, source, TRANSPORT_CLOSE_RESET);
+    else
+        session_end_now(s, TRANSPORT_CLOSE_RESET, source);
+}
+
+static const char *side_name(const struct session *s, const struct leg *leg)
+{
+    return leg == &s->client ? "client" : "target";
+}
+
+static void on_truncated(struct session *s, struct flow_legs f)
+{
+    /* A peer that closes after our close_notify owes nobody an answer to it. */
+    if (f.source->end == LEG_END_DONE) {
+        break_relay(s, SESSION_ENDED_closed, NULL, f, TRANSPORT_CLOSE_ORDERLY);
+        return;
+    }
+    counter_add(s->counters, COUNTER_truncations_total, 1);
+    break_relay(s, SESSION_ENDED_truncated,
+                base_printf("the %s closed its connection without close_notify", side_name(s, f.source)), f,
+                TRANSPORT_CLOSE_ORDERLY);
+}
+
+static void on_failed(struct session *s, struct flow_legs f)
+{
+    /* Likewise one that has everything from us and closes without reading our close_notify: the kernel sends RST then. */
+    if (f.source->end == LEG_END_DONE && f.source->read_error == UV_ECONNRESET) {
+        break_relay(s, SESSION_ENDED_closed, NULL, f, TRANSPORT_CLOSE_ORDERLY);
+        return;
+    }
+    if (f.source->engine_status == TLS_FAILED && f.source->read_error == 0) {
+        leg_advance(f.source); /* its alert goes first */
+        break_relay(s, SESSION_ENDED_relay_tls_failed,
+                    base_printf("the %s: %s", side_name(s, f.source), leg_error(f.source)), f, TRANSPORT_CLOSE_ORDERLY);
+        return;
+    }
+    break_relay(s, SESSION_ENDED_reset,
+                base_printf("the %s's connection broke: %s", side_name(s, f.source), leg_error(f.source)), f,
+                TRANSPORT_CLOSE_RESET);
+}
+
+/* What a filter held back goes first, as far as there is room; then the end. */
+static void advance_ending(struct session *s, struct flow_legs f)
+{
+    if (f.flow->state != FLOW_ENDING)
+        return;
+    if (s->filter != NULL && f.sink->end == LEG_END_OPEN && f.sink->write_error == 0) {
+        bool all = starttls_filter_rest(s->filter, f.direction, &f.sink->to_send);
+
+        leg_advance(f.sink);
+        if (!all)
+            return; /* the sink tells when it has room */
+    }
+    leg_end(f.sink);
+    if (f.sink->end == LEG_END_DONE || f.sink->write_error != 0)
+        f.flow->state = FLOW_ENDED;
+}
+
+static void on_source_end(struct session *s, struct flow_legs f, enum leg_take how)
+{
+    if (session_is_exchange(s)) {
+        session_end_exchange_source(s, f.direction, how);
+        if (s->state == SESSION_RELAY)
+            advance_ending(s, f);
+        return;
+    }
+    switch (how) {
+    case LEG_TAKE_OK:
+        break;
+    case LEG_TAKE_ENDED:
+        /* A client whose commands wait for replies need wait no longer once the server has ended. */
+        if (s->filter != NULL && starttls_filter_end(s->filter, f.direction) == STARTTLS_READY)
+            s->filter_ready = true;
+        f.flow->state = FLOW_ENDING;
+        advance_ending(s, f);
+        break;
+    case LEG_TAKE_TRUNCATED:
+        on_truncated(s, f);
+        break;
+    case LEG_TAKE_FAILED:
+        on_failed(s, f);
+        break;
+    }
+}
+
+/* ---- moving bytes ---- */
+
+/* After STARTTLS_READY the bytes of both directions pass as they are; what was held back goes before them. */
+static void end_filter(struct session *s)
+{
+    bool all = starttls_filter_rest(s->filter, STARTTLS_FROM_SERVER, &s->client.to_send);
+
+    all = starttls_filter_rest(s->filter, STARTTLS_FROM_CLIENT, &s->target.to_send) && all;
+    leg_advance(&s->client);
+    leg_advance(&s->target);
+    if (all)
+        starttls_filter_destroy(&s->filter);
+    else
+        s->filter_ready = true; /* asked again when a leg has room */
+}
+
+/* Through the filter. false: nothing more can be moved now. */
+static bool move_filtered(struct session *s, struct flow_legs f, struct span bytes)
+{
+    size_t consumed = 0;
+    enum starttls_status status = starttls_filter_put(s->filter, f.direction, bytes, &consumed, &f.sink->to_send);
+
+    leg_return(f.source, span_skip(bytes, consumed));
+    count_bytes(s, &f, consumed);
+    leg_advance(f.sink);
+    switch (status) {
+    case STARTTLS_NEED_MORE:
+        return consumed > 0;
+    case STARTTLS_READY:
+        end_filter(s);
+        return s->filter == NULL;
+    case STARTTLS_CLOSE:
+        session_complete_exchange(s);
+        advance_ending(s, f);
+        return false;
+    case STARTTLS_UPGRADE:
+    case STARTTLS_TARGET:
+    case STARTTLS_REFUSED:
+    case STARTTLS_BROKEN:
+        break;
+    }
+    counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
+    if (session_is_exchange(s)) {
+        session_break_exchange(s, f.direction);
+        return false;
+    }
+    break_relay(s, SESSION_ENDED_relay_protocol_error,
+                base_printf("the %s: %s", side_name(s, f.source), starttls_filter_error(s->filter)), f,
+                TRANSPORT_CLOSE_RESET);
+    return false;
+}
+
+static void pump(struct session *s, struct flow_legs f)
+{
+    uint64_t bytes_before = f.flow->bytes;
+
+    if (f.sink->write_error != 0 && f.flow->state != FLOW_ENDED) {
+        session_note_end(s, SESSION_ENDED_reset, base_printf("the %s no longer takes data: %s", side_name(s, f.sink),
+                                                             uv_strerror(f.sink->write_error)));
+        f.flow->state = FLOW_ENDED;
+        f.flow->lost = true;
+    }
+    while (f.flow->state == FLOW_OPEN && leg_can_take(f.sink)) {
+        struct span bytes;
+        enum leg_take got;
+
+        if (f.flow->bytes - bytes_before >= LIMIT_RELAY_BUDGET) {
+            plane_continue_later(s->plane, s);
+            return;
+        }
+        got = leg_take(f.source, &bytes);
+        if (got != LEG_TAKE_OK) {
+            on_source_end(s, f, got);
+            return;
+        }
+        if (bytes.size == 0)
+            return;
+        if (s->filter != NULL) {
+            if (!move_filtered(s, f, bytes))
+                return;
+            continue;
+        }
+        leg_send(f.sink, bytes);
+        leg_return(f.source, span_skip(bytes, bytes.size));
+        count_bytes(s, &f, bytes.size);
+    }
+    advance_ending(s, f);
+}
+
+/* The server's words first: the filter must have seen what the client answers to. */
+void session_step_relay(struct session *s)
+{
+    if (s->filter_ready && s->filter != NULL) {
+        end_filter(s);
+        if (s->filter != NULL)
+            return;
+    }
+    pump(s, flow_of(s, STARTTLS_FROM_SERVER));
+    if (s->state == SESSION_RELAY)
+        pump(s, flow_of(s, STARTTLS_FROM_CLIENT));
+    if (s->state == SESSION_RELAY && session_is_exchange(s)) {
+        session_leave_exchange(s);
+        return;
+    }
+    if (s->state != SESSION_RELAY || s->from_client.state != FLOW_ENDED || s->from_target.state != FLOW_ENDED)
+        return;
+    session_note_end(s, SESSION_ENDED_closed, NULL);
+    session_end_now(s, s->from_client.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
+                  s->from_target.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
+}

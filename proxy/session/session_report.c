@@ -1,0 +1,237 @@
+/* see proxy/session/session.h: what the log, the counters and "yett connections" are told of a session.
+ *
+ * The log has one line for a session, whatever happened to it. Sessions that came to nothing cost a peer little, so
+ * that the flood guard of log.h has their lines; one that was served cost two handshakes or a target's connection, and
+ * is an administrator's record of who came: its line is never left out. */
+#include "proxy/session/session_internal.h"
+
+#include "pkix/error.h"
+#include "proxy/process/limits.h"
+#include "proxy/process/log.h"
+#include "proxy/service/memory_ceiling.h"
+#include "proxy/session/session_advice.h"
+#include "starttls/http/http_proxy.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What does not decide about this connection, and is wrong all the same: with soft revocation nobody would ever hear of
+ * a list that cannot be used. */
+static void say_warning(const struct session *s, const char *warning)
+{
+    const struct log_field fields[] = {log_text("conn", s->id),
+                                       log_text("service", s->service->config->name),
+                                       log_text("client", s->peer_text),
+                                       log_text("reason", warning),
+                                       {.key = NULL}};
+
+    if (warning[0] != '\0')
+        log_write_of(LOG_LEVEL_WARNING, span_of(&s->peer_key, sizeof(s->peer_key)), "verification_warning", fields);
+}
+
+static void count_verification(struct session *s, struct tls_verification verification)
+{
+    counter_add(s->counters, COUNTER_signature_checks_total, verification.signature_checks);
+    counter_add(s->counters, COUNTER_verification_seconds_total, verification.time_us);
+    say_warning(s, verification.warning);
+}
+
+void session_report_started(const struct session *s)
+{
+    if (log_wants(LOG_LEVEL_DEBUG))
+        log_line(LOG_LEVEL_DEBUG, "session_started", log_text("conn", s->id),
+                 log_text("service", s->service->config->name), log_text("client", s->peer_text));
+}
+
+void session_report_tls(struct session *s, struct leg *leg)
+{
+    struct tls_session_info tls = tls_engine_session(leg->engine);
+    bool server = leg->side == LEG_CLIENT;
+
+    counter_add(s->counters, server ? COUNTER_handshakes_server_total : COUNTER_handshakes_client_total, 1);
+    count_verification(s, tls_engine_verification(leg->engine));
+    if (tls.resumed)
+        counter_add(s->counters,
+                    server ? COUNTER_handshakes_server_resumed_total : COUNTER_handshakes_client_resumed_total, 1);
+}
+
+/* An error of certificate verification has its name from pkix/error.h. */
+static bool is_verification_error(const char *name)
+{
+    for (int error = PKIX_OK + 1; error < PKIX_ERROR_COUNT; error++)
+        if (strcmp(pkix_error_name((enum pkix_error)error), name) == 0)
+            return true;
+    return false;
+}
+
+static struct tls_verification verification_of(const struct leg *leg)
+{
+    if (leg == NULL || leg->engine == NULL || leg_is_on_pool(leg))
+        return (struct tls_verification){.stopped_path = "", .warning = ""};
+    return tls_engine_verification(leg->engine);
+}
+
+void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended)
+{
+    bool server = leg->side == LEG_CLIENT;
+    struct span first = span_of(leg->first_bytes, leg->first_byte_count);
+    const char *instead =
+        leg->pool_refused ? NULL : spoken_instead_of_tls(first, server ? SPOKEN_BY_CLIENT : SPOKEN_BY_TARGET);
+
+    counter_add(s->counters,
+                server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
+    if (leg->pool_refused)
+        counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
+    count_verification(s, verification_of(leg));
+    if (is_verification_error(leg_error_name(leg)))
+        counter_add(s->counters, COUNTER_verifications_failed_total, 1);
+    if (!server)
+        counter_add(s->counters, COUNTER_targets_failed_total, 1);
+    session_note_broken(s, ended, leg, base_strdup(instead != NULL ? instead : leg_error(leg)));
+}
+
+/* "TLSv1.3 TLS_AES_128_GCM_SHA256 x25519 resumed ev=2.23.140.1.1", or "none". */
+enum { DESCRIPTION_SIZE = 256 };
+
+static const char *describe_tls(const struct leg *leg, char out[static DESCRIPTION_SIZE])
+{
+    struct tls_session_info tls;
+
+    if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine)) {
+        snprintf(out, DESCRIPTION_SIZE, "none");
+        return out;
+    }
+    tls = tls_engine_session(leg->engine);
+    snprintf(out, DESCRIPTION_SIZE, "%s %s %s%s%s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "",
+             tls.peer_ev_policy[0] == '\0' ? "" : " ev=", tls.peer_ev_policy);
+    return out;
+}
+
+/* Which certificate of ours the target was shown, or why none; "" when it asked for none. */
+static const char *shown_identity(const struct leg *leg)
+{
+    return leg->engine == NULL || leg_is_on_pool(leg) ? "" : tls_engine_session(leg->engine).identity_choice;
+}
+
+/* Of what the client was given: the target's answer, or ours; 0: no answer. */
+static unsigned http_status_of(const struct session *s)
+{
+    unsigned status = starttls_exchange_status(s->filter);
+
+    return status != 0 ? status : s->http_status;
+}
+
+enum { FIELDS_MAX = 28 };
+
+/* Fields that have nothing to say are left out. The text that a peer may have made long comes last: a line that is full
+ * loses its end. */
+static void write_line(const struct session *s)
+{
+    const struct session_end *end = session_end_of(s->ended);
+    char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
+    const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
+    const char *advice = session_advice(s->ended, error);
+    const char *shown = shown_identity(&s->target);
+    struct tls_verification verification = verification_of(s->ended_by);
+    struct log_field fields[FIELDS_MAX];
+    size_t count = 0;
+
+    fields[count++] = log_text("conn", s->id);
+    fields[count++] = log_text("service", s->service->config->name);
+    fields[count++] = log_text("client", s->peer_text);
+    if (s->target_text != NULL)
+        fields[count++] = log_text("target", s->target_text);
+    if (s->method != NULL)
+        fields[count++] = log_text("method", s->method);
+    if (s->host != NULL)
+        fields[count++] = log_text("host", s->host);
+    if (http_status_of(s) != 0)
+        fields[count++] = log_number("status", http_status_of(s));
+    fields[count++] = log_text("end", end->name);
+    if (error[0] != '\0')
+        fields[count++] = log_text("error", error);
+    if (s->ended_reason != NULL || end->level == LOG_LEVEL_WARNING)
+        fields[count++] = log_text("reason", s->ended_reason != NULL ? s->ended_reason : end->sentence);
+    if (end->level == LOG_LEVEL_WARNING) {
+        fields[count++] = log_text("fault", session_fault_name(end->fault));
+        fields[count++] = log_text("advice", advice == NULL ? end->advice : advice);
+    }
+    if (verification.stopped_path[0] != '\0') {
+        fields[count++] = log_text("path", verification.stopped_path);
+        fields[count++] = log_number("signature_checks", verification.signature_checks);
+        fields[count++] = log_number("verification_us", (int64_t)verification.time_us);
+    }
+    fields[count++] = log_text("client_tls", describe_tls(&s->client, client_tls));
+    fields[count++] = log_text("target_tls", describe_tls(&s->target, target_tls));
+    fields[count++] = log_number("received_bytes", (int64_t)s->from_client.bytes);
+    fields[count++] = log_number("sent_bytes", (int64_t)s->from_target.bytes);
+    fields[count++] = log_number("duration_ms", (int64_t)(uv_now(s->plane->loop) - s->started_ms));
+    if (shown[0] != '\0')
+        fields[count++] = log_text("shown", shown);
+    if (s->client_subject != NULL)
+        fields[count++] = log_text("subject", s->client_subject);
+    fields[count] = (struct log_field){.key = NULL};
+    assert(count < FIELDS_MAX);
+    if (s->relayed)
+        log_write(end->level, LOG_OWN, end->event, fields);
+    else
+        log_write_of(end->level, span_of(&s->peer_key, sizeof(s->peer_key)), end->event, fields);
+}
+
+static void count_end(const struct session *s)
+{
+    if (session_end_of(s->ended)->level == LOG_LEVEL_WARNING)
+        counter_add(s->counters, COUNTER_sessions_failed_total, 1);
+    if (s->ended == SESSION_ENDED_client_left || s->ended == SESSION_ENDED_client_silent)
+        counter_add(s->counters, COUNTER_clients_left_total, 1);
+    if (s->ended == SESSION_ENDED_reset)
+        counter_add(s->counters, COUNTER_resets_total, 1);
+    if (s->ended == SESSION_ENDED_timeout_half_close)
+        counter_add(s->counters, COUNTER_timeouts_half_close_total, 1);
+}
+
+void session_report_ended(struct session *s)
+{
+    if (s->reported)
+        return;
+    s->reported = true;
+    if (s->probe != NULL)
+        session_note_probe_failure(s);
+    count_end(s);
+    write_line(s);
+}
+
+size_t session_memory(const struct session *s)
+{
+    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target) + starttls_exchange_memory(s->filter);
+}
+
+static json_t *leg_to_json(const struct leg *leg)
+{
+    struct tls_session_info tls;
+
+    if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine))
+        return json_null();
+    tls = tls_engine_session(leg->engine);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "version", tls.version, "cipher", tls.cipher, "group",
+                     tls.group, "alpn", tls.alpn, "server_name", tls.server_name, "resumed", (int)tls.resumed,
+                     "socket_released", (int)tls.socket_released, "ev", tls.peer_ev_policy[0] != '\0');
+}
+
+char *session_to_json(const struct session *s)
+{
+    uint64_t now_ms = uv_now(s->plane->loop);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
+        s->service->config->name, "state", session_state_name(s->state), "client", s->peer_text, "target",
+        s->target_text, "method", s->method, "subject", s->client_subject, "client_tls", leg_to_json(&s->client),
+        "target_tls", leg_to_json(&s->target), "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes",
+        (json_int_t)s->from_target.bytes, "age_ms", (json_int_t)(now_ms - s->started_ms), "idle_ms",
+        (json_int_t)(now_ms - s->last_activity_ms), "memory_bytes", (json_int_t)session_memory(s), "memory_bytes_max",
+        (json_int_t)memory_ceiling(s->service->config));
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
+
+    json_decref(object);
+    /* A name that is not UTF-8 cannot be packed; the connection is shown without names then. */
+    return text != NULL ? text : base_printf("{\"id\":\"%s\",\"state\":\"%s\"}", s->id, session_state_name(s->state));
+}

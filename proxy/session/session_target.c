@@ -1,0 +1,237 @@
+/* see proxy/session/session.h: which target, and how it is reached. */
+#include "proxy/session/session_internal.h"
+
+#include "proxy/session/access.h"
+#include "proxy/process/limits.h"
+#include "proxy/process/log.h"
+#include "starttls/proxy_header.h"
+#include "base/slab.h"
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void set_target(struct session *s, const char *host, uint16_t port, const char *text)
+{
+    slab_strfree(s->target_host);
+    slab_strfree(s->target_text);
+    s->target_host = host == NULL ? NULL : slab_strdup(host);
+    s->target_port = port;
+    s->target_text = slab_strdup(text);
+}
+
+bool session_take_asked_target(struct session *s)
+{
+    const char *host = starttls_target_host(s->client.machine);
+    uint16_t port = starttls_target_port(s->client.machine);
+
+    session_note_request(s);
+    config_address_clear(&s->asked);
+    s->request = starttls_target_request(s->client.machine);
+    s->asked = (struct config_address){.type = CONFIG_ADDRESS_INET, .host = base_strdup(host), .port = port};
+    s->asked.text = strchr(host, ':') != NULL ? base_printf("[%s]:%u", host, port) : base_printf("%s:%u", host, port);
+    set_target(s, host, port, s->asked.text);
+    if (access_target_allowed(s->service->config, host, port))
+        return true;
+    counter_add(s->counters, COUNTER_access_denied_total, 1);
+    return false;
+}
+
+static bool address_is_allowed(void *context, const struct sockaddr *address)
+{
+    const struct session *s = context;
+
+    return access_address_allowed(s->service->config, s->asked.host, address) &&
+           !access_is_own_listener(s->plane->own_listeners, s->plane->own_listener_count, s->plane->local_addresses,
+                                   address);
+}
+
+/* The target that answered, for its certificate's name and for logs. */
+static void note_target(struct session *s, const struct connect_result *result)
+{
+    const struct config_service *config = s->service->config;
+    const struct config_address *target;
+    char address[RESOLVE_TEXT_SIZE] = "", *both;
+    const char *name;
+
+    if (s->probe != NULL)
+        target = &config->connect[s->probe->target_index];
+    else if (s->service->protocol == STARTTLS_HTTP_CONNECT)
+        target = &s->asked;
+    else
+        target = &config->connect[config->via == NULL ? result->target : s->via_target];
+    name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
+    if (result->address != NULL)
+        resolve_address_text(result->address, address, sizeof(address));
+    if (address[0] == '\0' || strcmp(address, target->text) == 0) {
+        set_target(s, name, target->port, target->text);
+        return;
+    }
+    both = base_printf("%s (%s)", target->text, address);
+    set_target(s, name, target->port, both);
+    free(both);
+}
+
+static void on_connected(void *context, const struct connect_result *result)
+{
+    struct session *s = context;
+
+    s->connect_done = true;
+    s->connect_status = result->status;
+    if (result->status == CONNECT_OK) {
+        note_target(s, result);
+        leg_attach(&s->target, result->transport);
+    } else {
+        s->connect_error = base_strdup(result->error);
+    }
+    session_step(s);
+}
+
+void session_start_connecting(struct session *s)
+{
+    const struct config_service *config = s->service->config;
+    struct connect_options options = {
+        .loop = s->plane->loop,
+        .resolver = s->plane->resolver,
+        .service = s->service_index,
+        .targets = config->connect,
+        .target_count = config->connect_count,
+        .on_done = on_connected,
+        .context = s,
+    };
+
+    if (s->probe != NULL) {
+        options.targets = &config->connect[s->probe->target_index];
+        options.target_count = 1;
+    }
+    if (config->via != NULL) {
+        options.targets = config->via;
+        options.target_count = 1;
+    } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
+        options.targets = &s->asked;
+        options.target_count = 1;
+        options.allowed = address_is_allowed;
+    }
+    if (s->target_text == NULL && options.target_count > 0)
+        set_target(s, NULL, 0, options.targets[0].text);
+    s->connector = connector_create(&options);
+}
+
+bool session_try_next_target(struct session *s, const char *why)
+{
+    const struct config_service *config = s->service->config;
+
+    assert(s->state == SESSION_TARGET_VIA);
+    if (s->probe != NULL || s->via_target + 1 >= config->connect_count)
+        return false;
+    if (log_wants(LOG_LEVEL_DEBUG))
+        log_line(LOG_LEVEL_DEBUG, "target_passed_over", log_text("conn", s->id), log_text("target", s->target_text),
+                 log_text("reason", why));
+    s->via_target++;
+    leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
+    leg_clear(&s->target);
+    leg_init(&s->target, s, LEG_TARGET);
+    set_target(s, NULL, 0, config->connect[s->via_target].text);
+    s->connect_done = false;
+    session_start_connecting(s);
+    return true;
+}
+
+void session_start_target_tls(struct session *s)
+{
+    const struct config_service *config = s->service->config;
+    const char *name = config->verify_name != NULL ? config->verify_name : s->target_host;
+    char *cache_key = base_printf("%s|%s|%u", config->name, s->target_host != NULL ? s->target_host : s->target_text,
+                                  s->target_port);
+
+    /* A Unix socket has no name of its own; the configuration demands verify_name there, or to verify nothing. */
+    leg_start_tls(&s->target, s->service->client_context, name != NULL ? name : "localhost", cache_key);
+    free(cache_key);
+}
+
+/* ---- the PROXY header ---- */
+
+static void fill_address(const struct sockaddr_storage *address, const uint8_t **bytes, size_t *size, uint16_t *port)
+{
+    *bytes = NULL;
+    *size = 0;
+    *port = 0;
+    if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
+
+        *bytes = (const uint8_t *)&in->sin_addr;
+        *size = 4;
+        *port = ntohs(in->sin_port);
+    } else if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
+
+        *bytes = in6->sin6_addr.s6_addr;
+        *size = 16;
+        *port = ntohs(in6->sin6_port);
+    }
+}
+
+static struct span span_of_text(const char *text)
+{
+    return text == NULL ? span_of(NULL, 0) : span_of_string(text);
+}
+
+static struct starttls_proxy_tls proxy_tls(const struct session *s)
+{
+    struct tls_session_info tls;
+
+    if (s->client.engine == NULL)
+        return (struct starttls_proxy_tls){.is_tls = false};
+    tls = tls_engine_session(s->client.engine);
+    return (struct starttls_proxy_tls){
+        .alpn = span_of_text(tls.alpn),
+        .authority = span_of_text(tls.server_name),
+        .is_tls = true,
+        .version = span_of_text(tls.version),
+        .cipher = span_of_text(tls.cipher),
+        .client_cert_on_connection = tls.peer_cert.size > 0 && !tls.resumed,
+        .client_cert_in_session = tls.peer_cert.size > 0,
+        .client_cert_is_verified = tls.peer_cert.size > 0,
+        .client_common_name = span_of_text(s->client_common_name),
+        .client_cert = tls.peer_cert,
+    };
+}
+
+static bool make_proxy_header(const struct session *s, struct buffer *header)
+{
+    struct starttls_proxy_addresses addresses;
+    struct starttls_proxy_tls tls;
+    size_t destination_size;
+
+    fill_address(&s->peer, &addresses.source, &addresses.size, &addresses.source_port);
+    fill_address(&s->local, &addresses.destination, &destination_size, &addresses.destination_port);
+    if (destination_size != addresses.size)
+        addresses = (struct starttls_proxy_addresses){.size = 0};
+    switch (s->service->config->send_proxy) {
+    case CONFIG_SEND_PROXY_NONE:
+        break;
+    case CONFIG_SEND_PROXY_V1:
+        return starttls_proxy_header_v1(&addresses, header); /* of a probe: UNKNOWN */
+    case CONFIG_SEND_PROXY_V2:
+        return s->probe != NULL ? starttls_proxy_header_v2_local(header)
+                                : starttls_proxy_header_v2(&addresses, NULL, header);
+    case CONFIG_SEND_PROXY_V2_TLS:
+        if (s->probe != NULL)
+            return starttls_proxy_header_v2_local(header);
+        tls = proxy_tls(s);
+        return starttls_proxy_header_v2(&addresses, &tls, header);
+    }
+    return true;
+}
+
+bool session_send_proxy_header(struct session *s)
+{
+    struct buffer header;
+    bool made;
+
+    buffer_init(&header, LIMIT_PROXY_HEADER_MAX);
+    made = make_proxy_header(s, &header);
+    leg_say(&s->target, buffer_span(&header));
+    buffer_release(&header);
+    leg_advance(&s->target);
+    return made;
+}

@@ -1,0 +1,246 @@
+/* see proxy/session/transport.h */
+#include "proxy/session/transport.h"
+
+#include "proxy/process/limits.h"
+#include "base/slab.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+static struct slab transports = SLAB_OF(struct transport);
+
+struct transport *transport_create(uv_loop_t *loop, enum transport_type type)
+{
+    struct transport *t = slab_alloc(&transports);
+    int result = type == TRANSPORT_TCP ? uv_tcp_init(loop, &t->io.tcp) : uv_pipe_init(loop, &t->io.pipe, 0);
+
+    assert(result == 0);
+    t->type = type;
+    t->io.handle.data = t;
+    return t;
+}
+
+int transport_open(struct transport *t, int fd)
+{
+    return t->type == TRANSPORT_TCP ? uv_tcp_open(&t->io.tcp, fd) : uv_pipe_open(&t->io.pipe, fd);
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+    struct transport *t = CONTAINER_OF(request, struct transport, request.connect);
+
+    if (t->owner != NULL)
+        t->on_connected(t->owner, status);
+}
+
+static void set_option(const struct transport *t, int level, int name, int value)
+{
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&t->io.handle, &fd) == 0)
+        (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
+/* uv_tcp_keepalive() would make three calls of these two. */
+static void set_keepalive(struct transport *t)
+{
+    t->keepalive_owed = false;
+    set_option(t, SOL_SOCKET, SO_KEEPALIVE, 1);
+    set_option(t, IPPROTO_TCP, TCP_KEEPIDLE, TRANSPORT_KEEPALIVE_SECONDS);
+}
+
+int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
+                      void (*on_connected)(void *owner, int error), void *owner)
+{
+    int result;
+
+    t->on_connected = on_connected;
+    t->owner = owner;
+    if (t->type == TRANSPORT_UNIX) {
+        /* libuv would cut a long path and connect to another one. */
+        if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+            return UV_ENAMETOOLONG;
+        uv_pipe_connect(&t->request.connect, &t->io.pipe, path, on_connect);
+        return 0;
+    }
+    result = uv_tcp_connect(&t->request.connect, &t->io.tcp, address, on_connect);
+    if (result == 0) {
+        set_option(t, IPPROTO_TCP, TCP_NODELAY, 1);
+        t->keepalive_owed = true;
+    }
+    return result;
+}
+
+void transport_set_owner(struct transport *t, const struct transport_events *events, void *owner)
+{
+    t->events = events;
+    t->owner = owner;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct transport *t = handle->data;
+
+    (void)suggested;
+    *buf = t->events->lend(t->owner);
+}
+
+/* When data and RST have come together, libuv reads the data, sees POLLHUP and makes an EOF of it without another read:
+ * a part would be taken for the whole. The socket still has the error. (EPIPE is RST in answer to something of ours,
+ * when FIN had come: a good end.) */
+static ssize_t error_behind_end(const struct transport *t)
+{
+    int error = 0;
+    socklen_t size = sizeof(error);
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&t->io.handle, &fd) != 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error == 0 ||
+        error == EPIPE)
+        return UV_EOF;
+    return uv_translate_sys_error(error);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
+{
+    struct transport *t = stream->data;
+
+    (void)buf;
+    if (size == 0)
+        return; /* nothing there after all */
+    if (size == UV_ENOBUFS) {
+        transport_read_stop(t); /* nowhere to put it: who has taken something starts us again */
+        return;
+    }
+    if (size == UV_EOF)
+        size = error_behind_end(t);
+    if (size < 0)
+        transport_read_stop(t);
+    t->events->on_read(t->owner, size);
+}
+
+void transport_read_start(struct transport *t)
+{
+    if (!t->reading && uv_read_start(&t->io.stream, on_alloc, on_read) == 0)
+        t->reading = true;
+}
+
+void transport_read_stop(struct transport *t)
+{
+    if (t->reading)
+        uv_read_stop(&t->io.stream);
+    t->reading = false;
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct transport *t = CONTAINER_OF(request, struct transport, request.write);
+
+    t->blocked = false;
+    if (t->owner != NULL)
+        t->events->on_writable(t->owner, status);
+}
+
+/* What the kernel takes at once: bytes, or a negative errno, UV_EAGAIN among them. libuv has no way to say that more
+ * comes; past it no bytes can overtake others, since nothing of ours waits in its queue. */
+static ssize_t write_now(struct transport *t, struct span bytes, enum transport_next next)
+{
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)bytes.data, (unsigned)bytes.size);
+    uv_os_fd_t fd;
+    ssize_t size;
+
+    if (next == TRANSPORT_NEXT_ANY || uv_fileno(&t->io.handle, &fd) != 0)
+        return uv_try_write(&t->io.stream, &buf, 1);
+    do
+        size = send(fd, bytes.data, bytes.size, MSG_MORE | MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    if (size >= 0)
+        return size;
+    return errno == EWOULDBLOCK || errno == ENOBUFS ? UV_EAGAIN : uv_translate_sys_error(errno);
+}
+
+ssize_t transport_write(struct transport *t, struct span bytes, enum transport_next next)
+{
+    size_t taken = 0, rest;
+    ssize_t size;
+    uv_buf_t buf;
+    int result;
+
+    if (t->blocked)
+        return 0;
+    size = write_now(t, bytes, next);
+    if (size < 0 && size != UV_EAGAIN)
+        return size;
+    if (size > 0)
+        taken = (size_t)size;
+    if (taken == bytes.size)
+        return (ssize_t)taken;
+    /* The kernel's buffer is full. libuv tells of new room only to who has a write waiting, so a block of the rest waits;
+     * what follows stays with the owner and costs nothing here. */
+    rest = bytes.size - taken < LIMIT_WIRE_BLOCK ? bytes.size - taken : LIMIT_WIRE_BLOCK;
+    if (t->wire == NULL)
+        t->wire = base_alloc(LIMIT_WIRE_BLOCK);
+    memcpy(t->wire, bytes.data + taken, rest);
+    buf = uv_buf_init((char *)t->wire, (unsigned)rest);
+    result = uv_write(&t->request.write, &t->io.stream, &buf, 1, on_written);
+    if (result < 0)
+        return result;
+    t->blocked = true;
+    return (ssize_t)(taken + rest);
+}
+
+bool transport_is_blocked(const struct transport *t)
+{
+    return t->blocked;
+}
+
+void transport_trim(struct transport *t)
+{
+    if (t->keepalive_owed)
+        set_keepalive(t);
+    if (t->blocked)
+        return;
+    free(t->wire);
+    t->wire = NULL;
+}
+
+/* An even number asks Linux for one acknowledgment and leaves it in the mind to delay the next ones. */
+void transport_acknowledge(struct transport *t)
+{
+    if (t->type == TRANSPORT_TCP)
+        set_option(t, IPPROTO_TCP, TCP_QUICKACK, 2);
+}
+
+void transport_shutdown(struct transport *t)
+{
+    uv_os_fd_t fd;
+
+    assert(!t->blocked);
+    if (uv_fileno(&t->io.handle, &fd) == 0)
+        (void)shutdown(fd, SHUT_WR); /* fails when the peer has gone: then there is nobody to tell */
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct transport *t = handle->data;
+
+    free(t->wire);
+    slab_free(&transports, t);
+}
+
+void transport_close(struct transport **transport, enum transport_close how)
+{
+    struct transport *t = *transport;
+
+    if (t == NULL)
+        return;
+    *transport = NULL;
+    t->owner = NULL;
+    t->reading = false;
+    if (t->type == TRANSPORT_TCP && how == TRANSPORT_CLOSE_RESET && uv_tcp_close_reset(&t->io.tcp, on_closed) == 0)
+        return;
+    uv_close(&t->io.handle, on_closed);
+}

@@ -1,0 +1,382 @@
+/* see proxy/supervisor/generation.h */
+#include "proxy/supervisor/generation.h"
+
+#include "proxy/supervisor/backoff.h"
+#include "proxy/process/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct slot {
+    struct generation *generation;
+    struct worker_process *worker; /* NULL: none now */
+    uv_timer_t restart;
+    unsigned deaths; /* in a row, without having been ready */
+};
+
+struct generation {
+    uv_loop_t *loop;
+    uint32_t number;
+    enum generation_state state;
+    struct config *config;
+    int snapshot_fd;
+    const struct generation_shared *shared;
+    const struct generation_events *events;
+    void *owner;
+    uv_timer_t deadline; /* STARTING: to be ready; DRAINING and STOPPING: to be gone */
+    unsigned handles_open;
+    bool ending;
+    unsigned slot_count;
+    struct slot slots[];
+};
+
+static const char *const state_names[] = {"starting", "current", "draining", "stopping"};
+static_assert(ARRAY_LEN(state_names) == GENERATION_STOPPING + 1, "one name for each state");
+
+static const struct worker_events worker_events;
+
+/* --- the end --- */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct generation *g = handle->data;
+
+    if (--g->handles_open > 0)
+        return;
+    g->events->on_ended(g->owner, g);
+    close(g->snapshot_fd);
+    config_destroy(&g->config);
+    free(g);
+}
+
+static bool has_workers(const struct generation *g)
+{
+    for (unsigned i = 0; i < g->slot_count; i++)
+        if (g->slots[i].worker != NULL)
+            return true;
+    return false;
+}
+
+/* Once nothing is left to wait for, close the handles; the last one closed ends the generation. */
+static void end_if_empty(struct generation *g)
+{
+    if (g->ending || has_workers(g) || g->state == GENERATION_STARTING || g->state == GENERATION_CURRENT)
+        return;
+    g->ending = true;
+    uv_close((uv_handle_t *)&g->deadline, on_handle_closed);
+    for (unsigned i = 0; i < g->slot_count; i++) {
+        g->slots[i].restart.data = g;
+        uv_close((uv_handle_t *)&g->slots[i].restart, on_handle_closed);
+    }
+}
+
+/* --- workers --- */
+
+/* A descriptor of its own on the same memory file: a shared one would share its reading position as well. */
+static void give_file(struct worker_process *w, enum worker_event event, int memfd)
+{
+    char path[64];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    worker_process_give(w, event, 0, 0, fd < 0 ? memfd : fd);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void give_listeners(const struct generation *g, struct worker_process *w)
+{
+    for (size_t i = 0; i < g->config->service_count; i++) {
+        const struct config_service *service = &g->config->services[i];
+
+        for (size_t k = 0; k < service->listen_count; k++) {
+            size_t cursor = 0;
+            int fd;
+
+            while ((fd = listen_sockets_next(g->shared->sockets, &service->listen[k], worker_process_slot(w),
+                                             g->slot_count, &cursor)) >= 0)
+                worker_process_give(w, WORKER_LISTENER, (uint32_t)i, (uint32_t)k, fd);
+        }
+    }
+}
+
+static bool start_worker(struct slot *slot, char **error)
+{
+    struct generation *g = slot->generation;
+    struct worker_options options = {.slot = (uint32_t)(slot - g->slots),
+                                     .generation = g->number,
+                                     .service_count = g->config->service_count,
+                                     .session_cache = g->shared->session_cache,
+                                     .cache_fds = g->shared->cache_fds,
+                                     .cache_fd_count = g->shared->cache_fd_count};
+
+    slot->worker = worker_process_spawn(g->loop, &options, &worker_events, slot, error);
+    if (slot->worker == NULL)
+        return false;
+    give_file(slot->worker, WORKER_CONFIG, g->snapshot_fd);
+    give_file(slot->worker, WORKER_TICKET_KEY, g->shared->ticket_key_fd);
+    if (intermediates_fd(g->shared->intermediates) >= 0)
+        give_file(slot->worker, WORKER_INTERMEDIATES, intermediates_fd(g->shared->intermediates));
+    give_listeners(g, slot->worker);
+    g->events->on_worker_started(g->owner, g, slot->worker);
+    worker_process_begin(slot->worker);
+    return true;
+}
+
+static void schedule_restart(struct slot *slot);
+
+static void on_restart(uv_timer_t *timer)
+{
+    struct slot *slot = timer->data;
+    char *error = NULL;
+
+    if (slot->generation->state != GENERATION_CURRENT || slot->worker != NULL)
+        return;
+    if (start_worker(slot, &error))
+        return;
+    log_line(LOG_LEVEL_ERROR, "worker_start_failed", log_number("slot", slot - slot->generation->slots),
+             log_text("reason", error));
+    free(error);
+    schedule_restart(slot);
+}
+
+static void schedule_restart(struct slot *slot)
+{
+    slot->deaths++;
+    uv_timer_start(&slot->restart, on_restart, backoff_ms(slot->deaths), 0);
+}
+
+static void fail(struct generation *g, const char *why)
+{
+    generation_stop(g);
+    g->events->on_failed(g->owner, g, why);
+}
+
+static void on_ready(void *owner, struct worker_process *w)
+{
+    struct slot *slot = owner;
+    struct generation *g = slot->generation;
+
+    slot->deaths = 0;
+    /* While the generation starts, its own line is said once for all; later a worker takes a dead one's place. */
+    log_line(g->state == GENERATION_STARTING ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, "worker_ready",
+             log_number("slot", worker_process_slot(w)), log_number("pid", worker_process_pid(w)),
+             log_number("generation", g->number));
+    if (g->state != GENERATION_STARTING)
+        return;
+    for (unsigned i = 0; i < g->slot_count; i++)
+        if (g->slots[i].worker == NULL || worker_process_state(g->slots[i].worker) != WORKER_ACCEPTING)
+            return;
+    uv_timer_stop(&g->deadline);
+    g->state = GENERATION_CURRENT;
+    g->events->on_ready(g->owner, g);
+}
+
+static void on_failed(void *owner, struct worker_process *w, const char *why)
+{
+    struct slot *slot = owner;
+
+    if (slot->generation->state == GENERATION_STARTING)
+        fail(slot->generation, why);
+    else if (slot->generation->state == GENERATION_CURRENT)
+        log_line(LOG_LEVEL_ERROR, "worker_failed", log_number("slot", worker_process_slot(w)),
+                 log_number("pid", worker_process_pid(w)), log_text("reason", why));
+}
+
+static void on_connection(void *owner, struct worker_process *w, const char *json)
+{
+    struct slot *slot = owner;
+
+    slot->generation->events->on_connection(slot->generation->owner, slot->generation, w, json);
+}
+
+static void on_intermediate(void *owner, struct worker_process *w, const char *pem)
+{
+    struct slot *slot = owner;
+
+    slot->generation->events->on_intermediate(slot->generation->owner, w, pem);
+}
+
+static void on_connections_end(void *owner, struct worker_process *w)
+{
+    struct slot *slot = owner;
+
+    slot->generation->events->on_connections_end(slot->generation->owner, w);
+}
+
+/* A worker ended that nobody told to: the one place where that is said. */
+static void died(struct slot *slot, const struct worker_process *w, const char *how)
+{
+    struct generation *g = slot->generation;
+
+    log_line(LOG_LEVEL_ERROR, "worker_died", log_number("slot", worker_process_slot(w)),
+             log_number("pid", worker_process_pid(w)), log_number("generation", g->number), log_text("how", how));
+    g->events->on_worker_died(g->owner, g);
+}
+
+static void on_gone(void *owner, struct worker_process *w, const char *how, enum worker_farewell farewell)
+{
+    struct slot *slot = owner;
+    struct generation *g = slot->generation;
+    char *why;
+
+    slot->worker = NULL;
+    g->events->on_connections_end(g->owner, w);
+    g->events->on_worker_gone(g->owner, g, w);
+    if (farewell == WORKER_DIED)
+        died(slot, w, how);
+    switch (g->state) {
+    case GENERATION_STARTING:
+        why = base_printf("a worker %s while it was starting", how);
+        fail(g, why);
+        free(why);
+        break;
+    case GENERATION_CURRENT:
+        schedule_restart(slot);
+        break;
+    case GENERATION_DRAINING:
+    case GENERATION_STOPPING:
+        end_if_empty(g);
+        break;
+    }
+}
+
+static const struct worker_events worker_events = {.on_ready = on_ready,
+                                                   .on_failed = on_failed,
+                                                   .on_connection = on_connection,
+                                                   .on_intermediate = on_intermediate,
+                                                   .on_connections_end = on_connections_end,
+                                                   .on_gone = on_gone};
+
+/* --- the whole --- */
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct generation *g = timer->data;
+
+    switch (g->state) {
+    case GENERATION_STARTING:
+        fail(g, "the new workers were not ready in time");
+        break;
+    case GENERATION_CURRENT:
+        break;
+    case GENERATION_DRAINING:
+        generation_stop(g);
+        break;
+    case GENERATION_STOPPING:
+        for (unsigned i = 0; i < g->slot_count; i++)
+            if (g->slots[i].worker != NULL)
+                worker_process_kill(g->slots[i].worker);
+        break;
+    }
+}
+
+struct generation *generation_start(uv_loop_t *loop, uint32_t number, struct config *config, int snapshot_fd,
+                                    const struct generation_shared *shared, const struct generation_events *events,
+                                    void *owner, char **error)
+{
+    unsigned count = generation_workers_wanted(config);
+    struct generation *g = base_alloc(sizeof(*g) + count * sizeof(g->slots[0]));
+
+    *g = (struct generation){.loop = loop, .number = number, .config = config, .snapshot_fd = snapshot_fd};
+    g->shared = shared;
+    g->events = events;
+    g->owner = owner;
+    g->slot_count = count;
+    g->handles_open = count + 1;
+    uv_timer_init(loop, &g->deadline);
+    g->deadline.data = g;
+    for (unsigned i = 0; i < count; i++) {
+        g->slots[i].generation = g;
+        uv_timer_init(loop, &g->slots[i].restart);
+        g->slots[i].restart.data = &g->slots[i];
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (!start_worker(&g->slots[i], error)) {
+            generation_stop(g);
+            return g;
+        }
+    }
+    uv_timer_start(&g->deadline, on_deadline, GENERATION_START_MS_MAX, 0);
+    return g;
+}
+
+void generation_drain(struct generation *g)
+{
+    if (g->state != GENERATION_CURRENT) {
+        if (g->state == GENERATION_STARTING)
+            generation_stop(g);
+        return;
+    }
+    g->state = GENERATION_DRAINING;
+    for (unsigned i = 0; i < g->slot_count; i++) {
+        struct worker_process *w = g->slots[i].worker;
+
+        uv_timer_stop(&g->slots[i].restart);
+        if (w != NULL && worker_process_state(w) == WORKER_ACCEPTING)
+            worker_process_drain(w);
+        else if (w != NULL)
+            worker_process_stop(w);
+    }
+    /* A worker keeps drain_timeout itself; this is for one that does not. */
+    uv_timer_start(&g->deadline, on_deadline, (uint64_t)g->config->drain_timeout_ms + GENERATION_STOP_GRACE_MS, 0);
+    end_if_empty(g);
+}
+
+void generation_stop(struct generation *g)
+{
+    if (g->state == GENERATION_STOPPING)
+        return;
+    g->state = GENERATION_STOPPING;
+    for (unsigned i = 0; i < g->slot_count; i++) {
+        uv_timer_stop(&g->slots[i].restart);
+        if (g->slots[i].worker != NULL)
+            worker_process_stop(g->slots[i].worker);
+    }
+    uv_timer_start(&g->deadline, on_deadline, GENERATION_STOP_GRACE_MS, 0);
+    end_if_empty(g);
+}
+
+enum generation_state generation_state(const struct generation *g)
+{
+    return g->state;
+}
+
+const char *generation_state_name(enum generation_state state)
+{
+    return state_names[state];
+}
+
+uint32_t generation_number(const struct generation *g)
+{
+    return g->number;
+}
+
+const struct config *generation_config(const struct generation *g)
+{
+    return g->config;
+}
+
+unsigned generation_worker_count(const struct generation *g)
+{
+    return g->slot_count;
+}
+
+struct worker_process *generation_worker(const struct generation *g, unsigned index)
+{
+    assert(index < g->slot_count);
+    return g->slots[index].worker;
+}
+
+unsigned generation_workers_wanted(const struct config *config)
+{
+    unsigned wanted = config->workers == 0 ? uv_available_parallelism() : config->workers;
+
+    if (wanted == 0)
+        return 1;
+    return wanted > GENERATION_WORKERS_MAX ? GENERATION_WORKERS_MAX : wanted;
+}

@@ -1,0 +1,74 @@
+/* proxy/supervisor/pin_policy.h: when a PIN may be given to an agent.
+ *
+ * The rules of tokens/agent/agent.h, for each token of a module by its label:
+ *   - a PIN is given to an agent at most once for a token;
+ *   - one that was refused (incorrect, locked, final try) is not given again until an administrator gives one;
+ *   - so is one whose try ended in a dead agent without ever having been right: whether a try was spent nobody knows;
+ *   - one that was right is given once to each restarted agent, unless two agents in a row died while trying it.
+ * Never sees a PIN. Pure; threads: one at a time. */
+#ifndef YETT_PROXY_SUPERVISOR_PIN_POLICY_H
+#define YETT_PROXY_SUPERVISOR_PIN_POLICY_H
+
+#include "base/base.h"
+
+enum {
+    PIN_POLICY_TOKENS_MAX = 64,
+    PIN_POLICY_LABEL_SIZE = 65,   /* with its NUL; PKCS#11 labels have at most 32 bytes, quoting doubles some */
+    PIN_POLICY_TRY_DEATHS_MAX = 2 /* of agents in a row while they tried a PIN that had been right */
+};
+
+enum pin_standing {
+    PIN_STANDING_UNTRIED,
+    PIN_STANDING_RIGHT,
+    PIN_STANDING_UNKNOWN, /* an agent died while trying it */
+    PIN_STANDING_INCORRECT,
+    PIN_STANDING_LOCKED
+};
+
+struct pin_policy_token {
+    char label[PIN_POLICY_LABEL_SIZE];
+    enum pin_standing standing;
+    bool ever_right;
+    bool given; /* to the agent that lives now */
+    bool trying;
+    bool turned_away; /* the agent that lives now asked for it in vain */
+    bool gone;        /* the token is not there now */
+    unsigned deaths;  /* of agents in a row while trying */
+};
+
+struct pin_policy {
+    struct pin_policy_token tokens[PIN_POLICY_TOKENS_MAX];
+    size_t count;
+};
+
+/* May the PIN be given for this token? If not, *why is a sentence (a constant). If so, it counts as given. */
+MUST_CHECK bool pin_policy_give(struct pin_policy *p, const char *label, const char **why);
+
+/* No PIN is there to be given for this token. */
+void pin_policy_missing(struct pin_policy *p, const char *label);
+
+/* What the agent says. `text` of a refusal is a sentence with the label in double quotes; where it names none, the
+ * refusal is taken to be for every token that is being tried. */
+void pin_policy_trying(struct pin_policy *p, const char *label);
+void pin_policy_right(struct pin_policy *p, const char *label);
+void pin_policy_refused(struct pin_policy *p, const char *text, enum pin_standing standing);
+void pin_policy_token_gone(struct pin_policy *p, const char *label, bool gone);
+void pin_policy_agent_died(struct pin_policy *p);
+
+/* An administrator gave a PIN: everything withheld may be tried once more. Says for how many tokens the agent has been
+ * turned down, and counts it as given for them. */
+unsigned pin_policy_renew(struct pin_policy *p);
+
+/* An administrator took the PIN back: the next one is as if the agent had been turned down for every token it had the
+ * last one for, or was logged in to by itself (a key pad). */
+void pin_policy_logout(struct pin_policy *p);
+
+/* Whether a PIN of this module was refused, or lost with an agent: then those that the agent finds by itself
+ * (pin-source in a URI) are not tried either. */
+bool pin_policy_is_spent(const struct pin_policy *p);
+
+/* The worst standing of all tokens: what an administrator has to know. */
+enum pin_standing pin_policy_worst(const struct pin_policy *p);
+const char *pin_standing_name(enum pin_standing standing);
+
+#endif

@@ -1,0 +1,85 @@
+/* see proxy/supervisor/roots_age.h */
+#include "proxy/supervisor/roots_age.h"
+
+#include "pkix/roots.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { DATE_SIZE = 11 };
+
+static bool names_mozilla(const struct config_trust *trust, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (trust[i].type == CONFIG_TRUST_MOZILLA)
+            return true;
+    return false;
+}
+
+/* trust = mozilla is the default of a service that has no TLS with servers, too. */
+/* trust is mozilla by default, also where no server is verified. */
+static bool uses(const struct config_service *s)
+{
+    return (config_service_originates_tls(s) && !s->insecure_no_verify && names_mozilla(s->trust, s->trust_count)) ||
+           (s->peer != CONFIG_PEER_NONE && names_mozilla(s->peer_trust, s->peer_trust_count));
+}
+
+bool roots_are_used(const struct config *config)
+{
+    for (size_t i = 0; i < config->service_count; i++)
+        if (uses(&config->services[i]))
+            return true;
+    return false;
+}
+
+static bool read_state(const struct config *config, struct pkix_roots_state *state)
+{
+    char *error = NULL;
+    bool read = roots_are_used(config) && pkix_roots_state_read(config->roots, state, &error);
+
+    free(error);
+    return read;
+}
+
+static const char *date_text(int64_t seconds, char out[static DATE_SIZE])
+{
+    time_t time = seconds;
+    struct tm tm;
+
+    if (gmtime_r(&time, &tm) == NULL || strftime(out, DATE_SIZE, "%Y-%m-%d", &tm) == 0)
+        out[0] = '\0';
+    return out;
+}
+
+json_t *roots_age_status(const struct config *config)
+{
+    struct pkix_roots_state state;
+    char date[DATE_SIZE];
+
+    if (!read_state(config, &state))
+        return NULL;
+    return json_pack("{s:b, s:s, s:I}", "kept", state.kept, "date", date_text(state.date, date), "age_seconds",
+                     (json_int_t)((int64_t)time(NULL) - state.date));
+}
+
+void roots_age_check(const struct config *config, struct config_findings *findings)
+{
+    struct config_place place = {.file = config->files[0]};
+    struct pkix_roots_state state;
+    char date[DATE_SIZE];
+    int64_t days;
+
+    if (!read_state(config, &state))
+        return;
+    days = ((int64_t)time(NULL) - state.date) / PKIX_ROOTS_SECONDS_PER_DAY;
+    if (days <= PKIX_ROOTS_AGE_DAYS_MAX)
+        return;
+    if (config->roots_place.line != 0)
+        place = config->roots_place;
+    config_note_add(findings, CONFIG_NOTE_WARNING, "roots_old", place,
+                    "trust = mozilla: what is known of Mozilla's roots is of %s, %" PRId64
+                    " days ago: yett trust update takes in a newer list, and trust = system uses Debian's",
+                    date_text(state.date, date), days);
+}

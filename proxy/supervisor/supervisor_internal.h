@@ -1,0 +1,107 @@
+/* proxy/supervisor/supervisor_internal.h: the parts of the supervisor, between themselves.
+ *
+ *   supervisor.c         start, signals, stop
+ *   supervisor_reload.c  from a file to a running generation
+ *   supervisor_grants.c  which worker may ask the token agents for what
+ *   supervisor_status.c  what it shows: status and connections */
+#ifndef YETT_PROXY_SUPERVISOR_SUPERVISOR_INTERNAL_H
+#define YETT_PROXY_SUPERVISOR_SUPERVISOR_INTERNAL_H
+
+#include "proxy/control/admin.h"
+#include "proxy/supervisor/agents.h"
+#include "proxy/control/control_roles.h"
+#include "proxy/control/control_server.h"
+#include "proxy/supervisor/generation.h"
+#include "proxy/supervisor/notify.h"
+#include "proxy/supervisor/session_cache.h"
+#include "proxy/supervisor/supervisor.h"
+#include "proxy/supervisor/totals.h"
+
+enum {
+    SUPERVISOR_GENERATIONS_MAX = 8, /* alive at once; a reload beyond waits for an old one to end */
+};
+
+enum supervisor_state { SUPERVISOR_STARTING, SUPERVISOR_RUNNING, SUPERVISOR_DRAINED, SUPERVISOR_STOPPING };
+
+/* Somebody who asked for a reload and is told how it went. */
+struct reload_waiter {
+    struct reload_waiter *next;
+    control_reloaded done;
+    void *data;
+};
+
+struct gather_waiter {
+    struct gather_waiter *next;
+    control_gathered done;
+    void *data;
+};
+
+struct supervisor {
+    uv_loop_t loop;
+    const char *config_path;
+    enum supervisor_state state;
+    int exit_status;
+    uint64_t started_ms;
+
+    uv_signal_t signals[3];
+    uv_signal_t child_ended;
+    uv_timer_t reap_timer;
+    struct notify notify;
+    struct session_cache *session_cache;
+    struct listen_sockets *sockets;
+    struct agents *agents;
+    struct intermediates *intermediates;
+    struct control_server *control;
+    struct admin *admin;
+    struct generation_shared shared;
+    struct totals totals;
+
+    struct generation *generations[SUPERVISOR_GENERATIONS_MAX]; /* alive, oldest first */
+    size_t generation_count;
+    struct generation *current; /* NULL before the first is ready, and when drained */
+    uint32_t generation_number; /* of the last one started */
+    uint64_t worker_deaths;
+
+    /* A reload under way waits for an old generation to end, then for new agents with what it has `prepared`, then for
+     * the generation `next`, which is starting. */
+    bool reloading;
+    bool reload_again;       /* waiters_later wait for one more */
+    struct config *prepared; /* NULL: none */
+    int prepared_fd;         /* its snapshot */
+    struct generation *next;
+    struct admin *next_admin;
+    struct control_roles *next_roles;
+    struct reload_waiter *waiters, *waiters_later;
+    uint64_t reloads, reloads_failed;
+
+    /* Connections being gathered. */
+    uv_timer_t gather_timer;
+    json_t *gathered; /* the list; NULL: not gathering */
+    uint64_t gather_left_out;
+    struct worker_process **gather_from;
+    size_t gather_from_count;
+    struct gather_waiter *gather_waiters;
+};
+
+/* supervisor.c */
+void supervisor_agents_gone(void *owner);
+void supervisor_go_on(struct supervisor *s); /* after something has ended: is a stop complete, can a reload begin? */
+
+/* supervisor_reload.c */
+extern const struct generation_events supervisor_generation_events;
+extern const struct agents_events supervisor_agents_events;
+void supervisor_reload_start(struct supervisor *s);
+bool supervisor_reload_has_begun(const struct supervisor *s); /* the file has been read */
+void supervisor_reload_cancel(struct supervisor *s); /* stopping: nobody waits any longer */
+/* The configuration that is in force, or NULL. */
+const struct config *supervisor_config(const struct supervisor *s);
+
+/* supervisor_grants.c: tell the agents what the workers may ask for; `starting` is one that may not be on the list yet.
+ */
+void supervisor_grant(struct supervisor *s, const struct generation *starting);
+
+/* supervisor_status.c */
+void supervisor_gather_item(struct supervisor *s, struct generation *g, struct worker_process *w, const char *json);
+void supervisor_gather_end(struct supervisor *s, struct worker_process *w);
+
+#endif

@@ -1,0 +1,313 @@
+/* see proxy/supervisor/worker_process.h */
+#include "proxy/supervisor/worker_process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A message that waits for room in the socket: Linux keeps as few as ten datagrams in one. */
+struct waiting {
+    struct waiting *next;
+    int fd; /* ours, or -1 */
+    struct worker_message message;
+};
+
+struct worker_process {
+    struct child *child;
+    enum worker_state state;
+    bool failed; /* it has said so */
+    bool killed; /* by us */
+    uint32_t slot;
+    uint32_t generation;
+    uint64_t started_ms;
+    char *sandbox; /* as it has described it; NULL: not yet */
+    struct counters *counters;
+    struct waiting *waiting, **waiting_end;
+    unsigned waiting_count;
+    const struct worker_events *events;
+    void *owner;
+};
+
+static const char *const state_names[] = {"starting", "ready", "draining", "stopping"};
+static_assert(ARRAY_LEN(state_names) == WORKER_STOPPING + 1, "one name for each state");
+
+static void waiting_pop(struct worker_process *w)
+{
+    struct waiting *first = w->waiting;
+
+    w->waiting = first->next;
+    w->waiting_count--;
+    if (w->waiting == NULL)
+        w->waiting_end = &w->waiting;
+    if (first->fd >= 0)
+        close(first->fd);
+    free(first);
+}
+
+/* A worker that cannot be spoken to is no worker: it is killed, and its death does the rest. */
+static void broken(struct worker_process *w)
+{
+    child_hang_up(w->child);
+    child_kill(w->child, SIGKILL);
+}
+
+static void send_or_keep(struct worker_process *w, const struct worker_message *message, int fd)
+{
+    struct waiting *keep;
+
+    if (child_control_fd(w->child) < 0)
+        return;
+    if (w->waiting == NULL) {
+        if (worker_send(child_control_fd(w->child), message, fd))
+            return;
+        if (errno != EAGAIN && errno != EPIPE && errno != ECONNRESET && errno != ECONNREFUSED) {
+            broken(w);
+            return;
+        }
+        if (errno != EAGAIN)
+            return; /* it is dead or dying: that news comes by itself */
+    }
+    keep = base_alloc(sizeof(*keep));
+    keep->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    keep->message = *message;
+    if (fd >= 0 && keep->fd < 0) {
+        free(keep);
+        broken(w);
+        return;
+    }
+    *w->waiting_end = keep;
+    w->waiting_end = &keep->next;
+    w->waiting_count++;
+    child_want_writable(w->child);
+}
+
+static void on_writable(void *owner, struct child *child)
+{
+    struct worker_process *w = owner;
+
+    while (w->waiting != NULL) {
+        if (!worker_send(child_control_fd(child), &w->waiting->message, w->waiting->fd)) {
+            if (errno == EAGAIN)
+                child_want_writable(child);
+            else if (errno != EPIPE && errno != ECONNRESET)
+                broken(w);
+            return;
+        }
+        waiting_pop(w);
+    }
+}
+
+static void on_message(struct worker_process *w, const struct worker_message *message)
+{
+    switch (message->event) {
+    case WORKER_READY:
+        if (w->state == WORKER_STARTING) {
+            w->state = WORKER_ACCEPTING;
+            w->sandbox = base_strdup(message->text);
+            w->events->on_ready(w->owner, w);
+        }
+        return;
+    case WORKER_FAILED:
+        w->failed = true;
+        w->events->on_failed(w->owner, w, message->text);
+        return;
+    case WORKER_DRAINED:
+        return; /* how it ends after that is what counts */
+    case WORKER_CONNECTIONS_ITEM:
+        w->events->on_connection(w->owner, w, message->text);
+        return;
+    case WORKER_CONNECTIONS_END:
+        w->events->on_connections_end(w->owner, w);
+        return;
+    case WORKER_INTERMEDIATE:
+        w->events->on_intermediate(w->owner, w, message->text);
+        return;
+    case WORKER_INTERMEDIATES:
+    case WORKER_CONFIG:
+    case WORKER_COUNTERS:
+    case WORKER_TICKET_KEY:
+    case WORKER_LISTENER:
+    case WORKER_START:
+    case WORKER_DRAIN:
+    case WORKER_CONNECTIONS:
+    case WORKER_STOP:
+    case WORKER_EVENT_COUNT:
+        break;
+    }
+    broken(w); /* a worker does not say these */
+}
+
+static void on_readable(void *owner, struct child *child)
+{
+    struct worker_process *w = owner;
+    struct worker_message message;
+    int fd;
+
+    for (unsigned left = WORKER_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
+        int got = worker_receive(child_control_fd(child), &message, &fd);
+
+        if (fd >= 0)
+            close(fd); /* workers have nothing to give */
+        if (got == 1) {
+            on_message(w, &message);
+            continue;
+        }
+        if (got < 0 && errno == EAGAIN)
+            return;
+        if (got == 0)
+            child_hang_up(child);
+        else
+            broken(w);
+    }
+}
+
+static void on_exit_reaped(void *owner, struct child *child, int64_t status, int signal_number)
+{
+    struct worker_process *w = owner;
+    char *how = spawn_describe_exit(status, signal_number);
+    bool told = w->state == WORKER_DRAINING || w->state == WORKER_STOPPING;
+    bool clean = status == 0 && signal_number == 0;
+
+    (void)child;
+    w->events->on_gone(w->owner, w, how, w->failed || w->killed || (told && clean) ? WORKER_ENDED : WORKER_DIED);
+    free(how);
+    while (w->waiting != NULL)
+        waiting_pop(w);
+    counters_destroy(&w->counters);
+    free(w->sandbox);
+    free(w);
+}
+
+static const struct child_events child_events = {
+    .on_readable = on_readable, .on_writable = on_writable, .on_exit = on_exit_reaped};
+
+struct worker_process *worker_process_spawn(uv_loop_t *loop, const struct worker_options *options,
+                                            const struct worker_events *events, void *owner, char **error)
+{
+    static const char *const arguments[] = {"worker", NULL};
+    struct worker_process *w = base_alloc(sizeof(*w));
+    char *inheritance =
+        options->session_cache == NULL ? NULL : base_printf("SSL_INHERITANCE=%s", options->session_cache);
+    const char *environment[] = {inheritance};
+    struct spawn_options spawn = {.arguments = arguments,
+                                  .environment = environment,
+                                  .environment_count = inheritance == NULL ? 0 : 1,
+                                  .fds = options->cache_fds,
+                                  .fd_count = options->cache_fd_count};
+    int counters_fd;
+
+    w->slot = options->slot;
+    w->generation = options->generation;
+    w->waiting_end = &w->waiting;
+    w->events = events;
+    w->owner = owner;
+    w->started_ms = base_now_ms();
+    w->counters = counters_create(options->service_count, &counters_fd);
+    if (w->counters == NULL) {
+        *error = base_printf("cannot make shared memory for counters: %s", strerror(errno));
+    } else {
+        w->child = child_spawn(loop, &spawn, &child_events, w, error);
+        if (w->child != NULL)
+            worker_process_give(w, WORKER_COUNTERS, 0, 0, counters_fd);
+        close(counters_fd);
+    }
+    free(inheritance);
+    if (w->child == NULL) {
+        counters_destroy(&w->counters);
+        free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void worker_process_give(struct worker_process *w, enum worker_event event, uint32_t service, uint32_t address, int fd)
+{
+    struct worker_message message = {.event = event, .service = service, .address = address};
+
+    message.slot = w->slot;
+    message.generation = w->generation;
+    send_or_keep(w, &message, fd);
+}
+
+void worker_process_begin(struct worker_process *w)
+{
+    struct worker_message message = {.event = WORKER_START, .slot = w->slot, .generation = w->generation};
+
+    snprintf(message.text, sizeof(message.text), "%u %u", w->slot, w->generation);
+    send_or_keep(w, &message, -1);
+}
+
+void worker_process_drain(struct worker_process *w)
+{
+    if (w->state == WORKER_DRAINING || w->state == WORKER_STOPPING)
+        return;
+    w->state = WORKER_DRAINING;
+    worker_process_give(w, WORKER_DRAIN, 0, 0, -1);
+}
+
+void worker_process_stop(struct worker_process *w)
+{
+    w->state = WORKER_STOPPING;
+    worker_process_give(w, WORKER_STOP, 0, 0, -1);
+}
+
+void worker_process_kill(struct worker_process *w)
+{
+    w->killed = true;
+    w->state = WORKER_STOPPING;
+    child_kill(w->child, SIGKILL);
+}
+
+void worker_process_list_connections(struct worker_process *w)
+{
+    worker_process_give(w, WORKER_CONNECTIONS, 0, 0, -1);
+}
+
+void worker_process_tell_intermediate(struct worker_process *w, const char *pem)
+{
+    struct worker_message message = {.event = WORKER_INTERMEDIATE, .slot = w->slot, .generation = w->generation};
+
+    if (w->waiting_count >= WORKER_TOLD_WAITING_MAX || (w->state != WORKER_STARTING && w->state != WORKER_ACCEPTING))
+        return;
+    snprintf(message.text, sizeof(message.text), "%s", pem);
+    send_or_keep(w, &message, -1);
+}
+
+enum worker_state worker_process_state(const struct worker_process *w)
+{
+    return w->state;
+}
+
+const char *worker_state_name(enum worker_state state)
+{
+    return state_names[state];
+}
+
+uint32_t worker_process_slot(const struct worker_process *w)
+{
+    return w->slot;
+}
+
+const char *worker_process_sandbox(const struct worker_process *w)
+{
+    return w->sandbox;
+}
+
+int worker_process_pid(const struct worker_process *w)
+{
+    return child_pid(w->child);
+}
+
+uint64_t worker_process_started_ms(const struct worker_process *w)
+{
+    return w->started_ms;
+}
+
+const struct counters *worker_process_counters(const struct worker_process *w)
+{
+    return w->counters;
+}

@@ -1,0 +1,620 @@
+/* The agent's main thread: connections, the supervisor, deadlines. See tokens/agent/agent.h and tokens/agent/agent_internal.h
+ *
+ * It never calls the module once it is initialised, so nothing a token does can keep it from answering. */
+#include "tokens/agent/agent_internal.h"
+#include "tokens/pss.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { COUNTERS_MS = 1000, REFUSAL_TOLD_MS = 1000, IN_MAX = 65536 };
+
+/* see tokens/agent/agent_internal.h */
+enum outcome fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
+{
+    va_list args;
+
+    assert(failure->text == NULL);
+    va_start(args, fmt);
+    failure->text = base_vprintf(fmt, args);
+    va_end(args);
+    failure->kind = kind;
+    failure->ckr = ckr;
+    return OUTCOME_FAILED;
+}
+
+/* see tokens/agent/agent_internal.h */
+bool agent_tell(struct agent *agent, enum tokens_agent_event event, const char *fmt, ...)
+{
+    struct tokens_agent_message message = {.event = event};
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(message.text, sizeof(message.text), fmt, args);
+    va_end(args);
+    return tokens_agent_send(agent->options.control_fd, &message);
+}
+
+/* see tokens/agent/agent_internal.h */
+void agent_wake(struct agent *agent)
+{
+    uint64_t one = 1;
+
+    (void)!write(agent->wake_fd, &one, sizeof(one));
+}
+
+/* see tokens/agent/agent_internal.h */
+void conn_unref(struct agent *agent, struct conn *conn)
+{
+    (void)agent;
+    if (--conn->refs != 0)
+        return;
+    buffer_release(&conn->in);
+    buffer_release(&conn->out);
+    pthread_mutex_destroy(&conn->mutex);
+    free(conn);
+}
+
+/* Send what is held, as far as it goes. conn->mutex held. false: the connection is of no use any more. */
+static bool conn_flush(struct conn *conn)
+{
+    while (conn->out.size != 0) {
+        struct span held = buffer_span(&conn->out);
+        ssize_t sent = send(conn->fd, held.data, held.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK;
+        buffer_consume(&conn->out, (size_t)sent);
+    }
+    return true;
+}
+
+/* Any thread: straight to the socket; the main thread sends the rest of what a slow client leaves.
+ * see tokens/agent/agent_internal.h */
+void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply)
+{
+    pthread_mutex_lock(&conn->mutex);
+    if (!conn->closed) {
+        if (!tokens_wire_reply_encode(reply, &conn->out) || !conn_flush(conn))
+            shutdown(conn->fd, SHUT_RDWR); /* it does not read: the main thread sees the end */
+        if (conn->out.size != 0)
+            agent_wake(agent);
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static void accept_conns(struct agent *agent)
+{
+    while (agent->conn_count < AGENT_CONNS_MAX) {
+        int fd = accept4(agent->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct conn *conn;
+
+        if (fd < 0)
+            return;
+        conn = base_alloc(sizeof(*conn));
+        if (!access_connect(agent, fd, conn)) {
+            (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused a connection from another user");
+            free(conn);
+            close(fd);
+            continue;
+        }
+        conn->fd = fd;
+        conn->refs = 1;
+        buffer_init(&conn->in, IN_MAX);
+        buffer_init(&conn->out, AGENT_OUT_MAX);
+        pthread_mutex_init(&conn->mutex, NULL);
+        agent->conns[agent->conn_count++] = conn;
+    }
+}
+
+static void conn_close(struct agent *agent, size_t index)
+{
+    struct conn *conn = agent->conns[index];
+
+    agent->conns[index] = agent->conns[--agent->conn_count];
+    pthread_mutex_lock(&conn->mutex);
+    conn->closed = true;
+    close(conn->fd);
+    pthread_mutex_unlock(&conn->mutex);
+    pthread_mutex_lock(&agent->mutex);
+    pool_cancel(agent, conn);
+    conn_unref(agent, conn);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+static struct job *job_create(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct job *job = base_alloc(sizeof(*job));
+    uint32_t timeout_ms = request->timeout_ms;
+
+    job->type = request->type == TOKENS_WIRE_FIND ? JOB_FIND : request->type == TOKENS_WIRE_LIST ? JOB_LIST : JOB_SIGN;
+    /* A look-up may wait for someone to type a PIN; a signature never longer than the settings say. */
+    if (job->type == JOB_SIGN && timeout_ms > agent->options.sign_timeout_ms)
+        timeout_ms = agent->options.sign_timeout_ms;
+    job->conn = conn;
+    job->id = request->id;
+    job->deadline_ms = base_now_ms() + timeout_ms;
+    job->uri = base_strndup((const char *)request->uri.data, request->uri.size);
+    job->key_tag = request->key_tag;
+    job->mechanism = request->mechanism;
+    job->hash = request->hash;
+    job->salt_size = request->salt_size;
+    if (request->data.size != 0)
+        memcpy(job->data, request->data.data, request->data.size);
+    job->data_size = request->data.size;
+    job->first = request->first;
+    job->list_tag = request->list_tag;
+    conn->refs++;
+    conn->jobs++;
+    return job;
+}
+
+/* A request that will not wait: the queue is full, or its token hangs. agent->mutex held. */
+static bool turn_away(struct agent *agent, struct job *job)
+{
+    if (job->token != NULL && token_hangs(job->token)) {
+        pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "the token hangs");
+        agent->failures++;
+    } else if (!pool_has_room(agent, job->token) || job->conn->jobs > AGENT_CONN_JOBS_MAX) {
+        pool_answer_failed(agent, job, TOKENS_WIRE_QUEUE_FULL, CKR_DEVICE_MEMORY,
+                           "too many requests wait for the token (queue_max)");
+        agent->refused++;
+    } else {
+        return false;
+    }
+    agent->counters_changed = true;
+    job_destroy(agent, job);
+    return true;
+}
+
+/* A worker whose configuration does not name it. The first of a second is told: the supervisor logs it. */
+static void refuse(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct tokens_wire_reply reply = {.type = TOKENS_WIRE_FAILED,
+                                      .id = request->id,
+                                      .failure = TOKENS_WIRE_REFUSED,
+                                      .ckr = CKR_FUNCTION_REJECTED,
+                                      .text = span_of_string("the configuration of this worker does not name it")};
+    char quoted[BASE_QUOTE_SIZE];
+    uint64_t now_ms = base_now_ms();
+
+    if (now_ms - agent->refusal_told_ms >= REFUSAL_TOLD_MS) {
+        agent->refusal_told_ms = now_ms;
+        base_quote((const char *)request->uri.data, request->uri.size, quoted, sizeof(quoted));
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused process %d what its configuration does not name: %s",
+                          (int)conn->pid, quoted);
+    }
+    pthread_mutex_lock(&agent->mutex);
+    agent->failures++;
+    agent->counters_changed = true;
+    pthread_mutex_unlock(&agent->mutex);
+    agent_reply(agent, conn, &reply);
+}
+
+static void on_request(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct job *job;
+
+    if (!access_request(agent, conn, request)) {
+        refuse(agent, conn, request);
+        return;
+    }
+    pthread_mutex_lock(&agent->mutex);
+    job = job_create(agent, conn, request);
+    if (job->type == JOB_SIGN) {
+        struct identity *identity = identity_get(agent, job->uri, job->key_tag);
+
+        if (identity != NULL)
+            job->token = identity->token;
+    }
+    if (!turn_away(agent, job))
+        pool_submit(agent, job);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* false: the connection has ended, or does not speak the protocol. */
+static bool on_readable(struct agent *agent, struct conn *conn)
+{
+    size_t room;
+    uint8_t *space = buffer_reserve(&conn->in, IN_MAX - conn->in.size, &room);
+    ssize_t got = space == NULL ? 0 : recv(conn->fd, space, room, MSG_DONTWAIT);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (got == 0)
+        return false;
+    buffer_commit(&conn->in, (size_t)got);
+    for (;;) {
+        struct tokens_wire_request request;
+        struct span payload;
+
+        switch (tokens_wire_frame(buffer_span(&conn->in), TOKENS_WIRE_REQUEST_MAX, &payload)) {
+        case TOKENS_WIRE_OK:
+            break;
+        case TOKENS_WIRE_MORE:
+            buffer_trim(&conn->in);
+            return true;
+        case TOKENS_WIRE_BAD:
+            return false;
+        }
+        if (tokens_wire_request_decode(payload, &request) != TOKENS_WIRE_OK)
+            return false;
+        on_request(agent, conn, &request);
+        buffer_consume(&conn->in, TOKENS_WIRE_HEADER_SIZE + payload.size);
+    }
+}
+
+enum control_turn { CONTROL_MORE, CONTROL_NOTHING, CONTROL_END };
+
+/* One message of the supervisor's. */
+static enum control_turn on_control(struct agent *agent)
+{
+    struct tokens_agent_message message;
+    bool go_on = true;
+    int file, got = tokens_agent_receive_file(agent->options.control_fd, &message, &file);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK ? CONTROL_NOTHING
+               : errno == EBADMSG                      ? CONTROL_MORE
+                                                       : CONTROL_END;
+    if (got == 0)
+        return CONTROL_END;
+    switch (message.event) {
+    case TOKENS_AGENT_PIN:
+        login_take_pin(agent, message.text);
+        break;
+    case TOKENS_AGENT_PIN_REFUSED:
+        login_refused(agent, message.text);
+        break;
+    case TOKENS_AGENT_LOGOUT:
+        login_logout(agent);
+        break;
+    case TOKENS_AGENT_CLIENT:
+        access_take_client(agent, message.text);
+        break;
+    case TOKENS_AGENT_GRANTS:
+        access_take_grants(agent, file);
+        break;
+    case TOKENS_AGENT_STOP:
+        go_on = false;
+        break;
+    case TOKENS_AGENT_READY:
+    case TOKENS_AGENT_FAILED:
+    case TOKENS_AGENT_PIN_WANTED:
+    case TOKENS_AGENT_PIN_TRYING:
+    case TOKENS_AGENT_PIN_OK:
+    case TOKENS_AGENT_PIN_INCORRECT:
+    case TOKENS_AGENT_PIN_LOCKED:
+    case TOKENS_AGENT_LOGGED_OUT:
+    case TOKENS_AGENT_TOKEN_GONE:
+    case TOKENS_AGENT_TOKEN_BACK:
+    case TOKENS_AGENT_LOG:
+    case TOKENS_AGENT_COUNTERS:
+    case TOKENS_AGENT_EVENT_COUNT:
+        break; /* ours to say, not the supervisor's */
+    }
+    if (file >= 0)
+        close(file);
+    base_wipe(&message, sizeof(message));
+    return go_on ? CONTROL_MORE : CONTROL_END;
+}
+
+/* All that the supervisor has said until now. Looked for before any request is served, whatever poll() has seen: what a
+ * worker may ask for is said before that worker is started. Returns whether to go on. */
+static bool hear_supervisor(struct agent *agent)
+{
+    enum control_turn turn;
+
+    do
+        turn = on_control(agent);
+    while (turn == CONTROL_MORE);
+    return turn == CONTROL_NOTHING;
+}
+
+static void tell_counters(struct agent *agent)
+{
+    struct tokens_agent_message message = {.event = TOKENS_AGENT_COUNTERS};
+
+    pthread_mutex_lock(&agent->mutex);
+    message.signatures = agent->signatures;
+    message.failures = agent->failures;
+    message.timeouts = agent->timeouts;
+    message.refused = agent->refused;
+    message.logins = agent->logins;
+    if (agent->counters_changed)
+        agent->counters_changed = !tokens_agent_send(agent->options.control_fd, &message);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* Wakes at the next deadline, and once a second for the counters. */
+static int poll_timeout(uint64_t deadline_ms, uint64_t now_ms)
+{
+    uint64_t wait = COUNTERS_MS;
+
+    if (deadline_ms != 0)
+        wait = deadline_ms <= now_ms ? 0 : deadline_ms - now_ms;
+    return (int)(wait < COUNTERS_MS ? wait : COUNTERS_MS);
+}
+
+enum { POLL_CONTROL, POLL_SIGNAL, POLL_WAKE, POLL_LISTEN, POLL_CONNS };
+
+static nfds_t poll_set(struct agent *agent, struct pollfd *set)
+{
+    set[POLL_CONTROL] = (struct pollfd){.fd = agent->options.control_fd, .events = POLLIN};
+    set[POLL_SIGNAL] = (struct pollfd){.fd = agent->signal_fd, .events = POLLIN};
+    set[POLL_WAKE] = (struct pollfd){.fd = agent->wake_fd, .events = POLLIN};
+    set[POLL_LISTEN] =
+        (struct pollfd){.fd = agent->conn_count < AGENT_CONNS_MAX ? agent->options.listen_fd : -1, .events = POLLIN};
+    for (size_t i = 0; i < agent->conn_count; i++) {
+        struct conn *conn = agent->conns[i];
+
+        set[POLL_CONNS + i] = (struct pollfd){.fd = conn->fd, .events = POLLIN};
+        pthread_mutex_lock(&conn->mutex);
+        if (conn->out.size != 0)
+            set[POLL_CONNS + i].events |= POLLOUT;
+        pthread_mutex_unlock(&conn->mutex);
+    }
+    return (nfds_t)(POLL_CONNS + agent->conn_count);
+}
+
+static bool conn_serve(struct agent *agent, struct conn *conn, short events)
+{
+    bool alive = true;
+
+    if ((events & POLLOUT) != 0) {
+        pthread_mutex_lock(&conn->mutex);
+        alive = conn_flush(conn);
+        buffer_trim(&conn->out);
+        pthread_mutex_unlock(&conn->mutex);
+    }
+    if (alive && (events & (POLLIN | POLLHUP | POLLERR)) != 0)
+        alive = on_readable(agent, conn);
+    return alive;
+}
+
+/* Runs until told to stop. Returns what hangs for good, or NULL after an ordinary stop. */
+static const char *serve(struct agent *agent)
+{
+    struct pollfd set[POLL_CONNS + AGENT_CONNS_MAX];
+    uint64_t counters_ms = base_now_ms(), deadline_ms = 0;
+
+    for (;;) {
+        nfds_t count = poll_set(agent, set);
+        uint64_t now_ms = base_now_ms(), drained;
+        const char *hanging;
+
+        if (poll(set, count, poll_timeout(deadline_ms, now_ms)) < 0)
+            continue; /* EINTR is all it can be */
+        if ((set[POLL_SIGNAL].revents & POLLIN) != 0)
+            return NULL;
+        if (!hear_supervisor(agent))
+            return NULL;
+        if ((set[POLL_WAKE].revents & POLLIN) != 0)
+            (void)!read(agent->wake_fd, &drained, sizeof(drained));
+        /* From the end: closing one moves the last, already served, into its place. */
+        for (size_t i = count - POLL_CONNS; i > 0; i--)
+            if (set[POLL_CONNS + i - 1].revents != 0 &&
+                !conn_serve(agent, agent->conns[i - 1], set[POLL_CONNS + i - 1].revents))
+                conn_close(agent, i - 1);
+        if ((set[POLL_LISTEN].revents & POLLIN) != 0)
+            accept_conns(agent);
+        now_ms = base_now_ms();
+        pthread_mutex_lock(&agent->mutex);
+        deadline_ms = pool_expire(agent, now_ms);
+        hanging = pool_hanging(agent, now_ms);
+        pthread_mutex_unlock(&agent->mutex);
+        if (hanging != NULL)
+            return hanging;
+        if (now_ms - counters_ms >= COUNTERS_MS) {
+            counters_ms = now_ms;
+            tell_counters(agent);
+        }
+    }
+}
+
+/* Some are inside the module for good: nobody will ever join them. */
+static void detach_threads(struct agent *agent)
+{
+    for (unsigned i = 0; i < agent->thread_count; i++)
+        pthread_detach(agent->threads[i]);
+    if (agent->watcher_started)
+        pthread_detach(agent->watcher);
+}
+
+/* Signatures under way may finish; what waits is dropped. false: a thread does not come back. */
+static bool stop_threads(struct agent *agent)
+{
+    struct timespec until = agent_when(base_now_ms() + AGENT_STOP_MS);
+    bool ended;
+
+    pthread_mutex_lock(&agent->mutex);
+    agent->stopping = true;
+    pthread_cond_broadcast(&agent->work);
+    pthread_cond_broadcast(&agent->watch);
+    do
+        ended = agent->threads_ended == agent->thread_count && (agent->watcher_ended || !agent->watcher_started);
+    while (!ended && pthread_cond_timedwait(&agent->idle, &agent->mutex, &until) == 0);
+    pthread_mutex_unlock(&agent->mutex);
+    if (!ended)
+        return false;
+    for (unsigned i = 0; i < agent->thread_count; i++)
+        pthread_join(agent->threads[i], NULL);
+    if (agent->watcher_started)
+        pthread_join(agent->watcher, NULL);
+    return true;
+}
+
+/* The PINs of all tokens; also while threads hang. */
+static void wipe_pins(struct agent *agent)
+{
+    pthread_mutex_lock(&agent->mutex);
+    for (struct token *t = agent->tokens; t != NULL; t = t->next) {
+        if (pthread_mutex_trylock(&t->login_lock) == 0) {
+            tokens_pin_destroy(&t->pin);
+            pthread_mutex_unlock(&t->login_lock);
+        }
+        tokens_pin_destroy(&t->pin_offered);
+    }
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+static void agent_destroy(struct agent *agent)
+{
+    pthread_mutex_lock(&agent->mutex);
+    while (agent->jobs != NULL) {
+        struct job *job = agent->jobs;
+
+        agent->jobs = job->next;
+        job_destroy(agent, job);
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    while (agent->conn_count != 0)
+        conn_close(agent, agent->conn_count - 1);
+    while (agent->identities != NULL) {
+        struct identity *identity = agent->identities;
+
+        agent->identities = identity->next;
+        identity_destroy(identity);
+    }
+    while (agent->lists != NULL) {
+        struct cert_list *list = agent->lists;
+
+        agent->lists = list->next;
+        cert_list_destroy(list);
+    }
+    while (agent->tokens != NULL) {
+        struct token *token = agent->tokens;
+
+        agent->tokens = token->next;
+        token_destroy(token);
+    }
+    tokens_grants_destroy(&agent->grants);
+    tokens_module_unload(&agent->module);
+    tokens_pss_stop();
+    close(agent->wake_fd);
+    close(agent->signal_fd);
+    pthread_cond_destroy(&agent->work);
+    pthread_cond_destroy(&agent->idle);
+    pthread_cond_destroy(&agent->watch);
+    pthread_mutex_destroy(&agent->mutex);
+    pthread_rwlock_destroy(&agent->module_lock);
+    free(agent);
+}
+
+static void cond_init(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+static struct agent *agent_create(const struct tokens_agent_options *options)
+{
+    struct agent *agent = base_alloc(sizeof(*agent));
+    sigset_t signals;
+
+    agent->options = *options;
+    agent->client_uid = geteuid();
+    agent->supervisor = getppid();
+    if (agent->options.sessions_max == 0)
+        agent->options.sessions_max = 1;
+    if (agent->options.sessions_max > AGENT_THREADS_MAX - AGENT_FINDS_MAX)
+        agent->options.sessions_max = AGENT_THREADS_MAX - AGENT_FINDS_MAX;
+    pthread_rwlock_init(&agent->module_lock, NULL);
+    pthread_mutex_init(&agent->mutex, NULL);
+    cond_init(&agent->work);
+    cond_init(&agent->idle);
+    cond_init(&agent->watch);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT); /* Ctrl-C goes to all of the terminal: the supervisor decides */
+    sigaddset(&signals, SIGHUP);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    agent->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (agent->signal_fd < 0 || agent->wake_fd < 0)
+        base_abort("cannot start the agent of module %s: %s", options->module_name, strerror(errno));
+    return agent;
+}
+
+static void set_flags(int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static bool agent_start(struct agent *agent)
+{
+    char *error = NULL;
+    CK_INFO info;
+
+    agent->module = tokens_module_load(agent->options.module_path, &error);
+    if (agent->module == NULL) {
+        (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s", error);
+        free(error);
+        return false;
+    }
+    if (agent->module->serialise)
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "module %s cannot lock: its tokens sign one after the other",
+                          agent->options.module_name);
+    (void)tokens_refresh(agent);
+    if (agent->module->p11->C_GetInfo(&info) != CKR_OK)
+        memset(info.libraryDescription, ' ', sizeof(info.libraryDescription));
+    if (pthread_create(&agent->watcher, NULL, watcher_main, agent) != 0) {
+        (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "cannot start a thread");
+        return false;
+    }
+    agent->watcher_started = true;
+    return agent_tell(agent, TOKENS_AGENT_READY, "%.*s",
+                      (int)p11_kit_space_strlen(info.libraryDescription, sizeof(info.libraryDescription)),
+                      (const char *)info.libraryDescription);
+}
+
+/* see tokens/agent/agent.h */
+int tokens_agent_main(const struct tokens_agent_options *options)
+{
+    struct rlimit no_core = {0, 0};
+    struct agent *agent;
+    const char *hanging = NULL;
+    bool started;
+    int dumpable = prctl(PR_GET_DUMPABLE);
+
+    prctl(PR_SET_DUMPABLE, 0);
+    setrlimit(RLIMIT_CORE, &no_core);
+    set_flags(options->listen_fd);
+    set_flags(options->control_fd);
+    agent = agent_create(options);
+    started = agent_start(agent);
+    if (started)
+        hanging = serve(agent);
+    if (hanging != NULL)
+        (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s%s hangs inside the module: starting over",
+                          hanging[0] == '\0' ? "a look-up" : "token ", hanging);
+    tell_counters(agent);
+    if (hanging != NULL || !stop_threads(agent)) {
+        detach_threads(agent);
+        wipe_pins(agent);
+        _exit(hanging != NULL ? 1 : 0);
+    }
+    agent_destroy(agent);
+    if (dumpable > 0)
+        prctl(PR_SET_DUMPABLE, dumpable); /* no PIN is left */
+    return started ? 0 : 1;
+}

@@ -1,0 +1,79 @@
+/* tokens/agent/agent.h: the process that loads one PKCS#11 module and signs for the workers.
+ *
+ * "yett agent" (internal command) runs tokens_agent_main(): it loads the module with p11-kit, logs in, keeps a pool of
+ * sessions, and answers the shim's requests from a listening Unix socket that the supervisor made and keeps. It lives
+ * across reloads; when it dies, the supervisor starts another on the same socket.
+ *
+ * PINs: the supervisor reads the PIN from its source and hands it over the control socket; the agent says
+ * TOKENS_AGENT_PIN_TRYING before each C_Login and the outcome after it, so that the supervisor knows, whatever happens
+ * to the agent, whether a try was spent. A PIN that was refused, or whose try ended in a dead agent without ever having
+ * been right, is not tried again until an administrator gives one.
+ *
+ * Who may ask: a process that the supervisor has started only what TOKENS_AGENT_GRANTS says of it; others (yett check)
+ * by their user. */
+#ifndef YETT_TOKENS_AGENT_AGENT_H
+#define YETT_TOKENS_AGENT_AGENT_H
+
+#include "base/base.h"
+
+struct tokens_agent_options {
+    const char *module_name;
+    const char *module_path;
+    int listen_fd;  /* Unix stream socket, listening */
+    int control_fd; /* SOCK_SEQPACKET to the supervisor */
+    unsigned sessions_max;
+    unsigned queue_max;
+    uint32_t sign_timeout_ms;
+    bool pin_source_spent; /* an agent of this module had TOKENS_AGENT_PIN_INCORRECT or _LOCKED before, or died while
+                              TRYING: PINs in files that URIs name (pin-source) are not tried. Else such a PIN is
+                              tried once in this agent's life, told by the same events */
+};
+
+/* Runs until the control socket closes or says stop, or SIGTERM comes. Returns the exit status; calls _exit() instead
+ * when a thread hangs inside the module, whose destructors must not run then. Call it from a process that has done
+ * nothing with NSS or PKCS#11 before; it blocks SIGTERM, SIGINT and SIGHUP and forbids core dumps.
+ *
+ * A token that has kept all its places busy for twice sign_timeout_ms makes the agent say TOKENS_AGENT_FAILED and exit:
+ * only a new process helps. */
+int tokens_agent_main(const struct tokens_agent_options *options);
+
+/* One message of the control socket, each way: one datagram. */
+enum tokens_agent_event {
+    TOKENS_AGENT_READY,         /* agent: module loaded and listening. text: module description */
+    TOKENS_AGENT_FAILED,        /* agent: cannot go on. text: why; it exits next */
+    TOKENS_AGENT_PIN_WANTED,    /* agent: a token needs login. text: token label */
+    TOKENS_AGENT_PIN,           /* supervisor: text is the PIN (wipe!) */
+    TOKENS_AGENT_PIN_REFUSED,   /* supervisor: none will be given. text: why */
+    TOKENS_AGENT_PIN_TRYING,    /* agent: about to C_Login */
+    TOKENS_AGENT_PIN_OK,        /* agent: logged in */
+    TOKENS_AGENT_PIN_INCORRECT, /* agent: CKR_PIN_INCORRECT */
+    TOKENS_AGENT_PIN_LOCKED,    /* agent: CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */
+    TOKENS_AGENT_TOKEN_GONE,    /* agent: text: token label */
+    TOKENS_AGENT_TOKEN_BACK,    /* agent: text: token label */
+    TOKENS_AGENT_LOG,           /* agent: text: a sentence for the log */
+    TOKENS_AGENT_COUNTERS,      /* agent: counters of struct tokens_agent_message; about once a second when changed */
+    TOKENS_AGENT_LOGOUT, /* supervisor: log out of all tokens, wipe their PINs, and log in to none before a PIN comes */
+    TOKENS_AGENT_LOGGED_OUT, /* agent: done for one. text: token label */
+    TOKENS_AGENT_CLIENT,     /* supervisor: text: the number of the user who may connect besides root and our own */
+    TOKENS_AGENT_GRANTS, /* supervisor, with a descriptor: a file that says who may ask for what (tokens/grants.h) */
+    TOKENS_AGENT_STOP,   /* supervisor: finish and exit */
+    TOKENS_AGENT_EVENT_COUNT
+};
+
+enum { TOKENS_AGENT_TEXT_MAX = 512 };
+
+struct tokens_agent_message {
+    enum tokens_agent_event event;
+    uint64_t signatures, failures, timeouts, refused, logins;
+    char text[TOKENS_AGENT_TEXT_MAX]; /* NUL-terminated */
+};
+
+/* One datagram out or in. receive: 1 got one, 0 the other end closed, -1 error (errno; EAGAIN when non-blocking). */
+MUST_CHECK bool tokens_agent_send(int fd, const struct tokens_agent_message *message);
+MUST_CHECK int tokens_agent_receive(int fd, struct tokens_agent_message *message);
+/* The same with a descriptor: `file`, or *file, which is the caller's to close, or -1. One that comes to
+ * tokens_agent_receive() is closed. */
+MUST_CHECK bool tokens_agent_send_file(int fd, const struct tokens_agent_message *message, int file);
+MUST_CHECK int tokens_agent_receive_file(int fd, struct tokens_agent_message *message, int *file);
+
+#endif

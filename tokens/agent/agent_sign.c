@@ -1,0 +1,211 @@
+/* Identity and digest to signature, with one more try after a lost session. See tokens/agent/agent_internal.h */
+#include "tokens/agent/agent_internal.h"
+#include "tokens/pss.h"
+
+#include <stdlib.h>
+
+static CK_MECHANISM_TYPE hash_mechanism(enum tokens_wire_hash hash)
+{
+    switch (hash) {
+    case TOKENS_WIRE_HASH_SHA1:
+        return CKM_SHA_1;
+    case TOKENS_WIRE_HASH_SHA256:
+        return CKM_SHA256;
+    case TOKENS_WIRE_HASH_SHA384:
+        return CKM_SHA384;
+    case TOKENS_WIRE_HASH_SHA512:
+        return CKM_SHA512;
+    case TOKENS_WIRE_HASH_NONE:
+        break;
+    }
+    return 0;
+}
+
+static CK_RSA_PKCS_MGF_TYPE hash_mgf(enum tokens_wire_hash hash)
+{
+    switch (hash) {
+    case TOKENS_WIRE_HASH_SHA1:
+        return CKG_MGF1_SHA1;
+    case TOKENS_WIRE_HASH_SHA256:
+        return CKG_MGF1_SHA256;
+    case TOKENS_WIRE_HASH_SHA384:
+        return CKG_MGF1_SHA384;
+    case TOKENS_WIRE_HASH_SHA512:
+        return CKG_MGF1_SHA512;
+    case TOKENS_WIRE_HASH_NONE:
+        break;
+    }
+    return 0;
+}
+
+static size_t modulus_bits(const struct tokens_key *key)
+{
+    size_t bits = key->modulus.size * 8;
+
+    for (unsigned top = key->modulus.data[0]; top < 0x80 && bits > 0; top <<= 1)
+        bits--;
+    return bits;
+}
+
+/* The CK_MECHANISM for a job, with what it points to and what is to be signed. */
+struct operation {
+    CK_MECHANISM mechanism;
+    CK_RSA_PKCS_PSS_PARAMS pss;
+    uint8_t padded[TOKENS_WIRE_SIGNATURE_MAX];
+    struct span data;
+};
+
+static bool operation_prepare(struct operation *operation, const struct identity *identity, const struct job *job)
+{
+    size_t bits;
+
+    operation->data = span_of(job->data, job->data_size);
+    switch (job->mechanism) {
+    case TOKENS_WIRE_ECDSA:
+        operation->mechanism = (CK_MECHANISM){.mechanism = CKM_ECDSA};
+        return identity->key.type == TOKENS_WIRE_KEY_EC;
+    case TOKENS_WIRE_RSA_PKCS1:
+        operation->mechanism = (CK_MECHANISM){.mechanism = CKM_RSA_PKCS};
+        return identity->key.type == TOKENS_WIRE_KEY_RSA;
+    case TOKENS_WIRE_RSA_PSS:
+        if (identity->key.type != TOKENS_WIRE_KEY_RSA)
+            return false;
+        if (identity->pss_raw) {
+            bits = modulus_bits(&identity->key);
+            operation->mechanism = (CK_MECHANISM){.mechanism = CKM_RSA_X_509};
+            if ((bits + 7) / 8 > sizeof(operation->padded) || bits < 512 ||
+                !tokens_pss_encode(job->hash, job->salt_size, operation->data, bits, operation->padded))
+                return false;
+            operation->data = span_of(operation->padded, (bits + 7) / 8);
+            return true;
+        }
+        operation->pss = (CK_RSA_PKCS_PSS_PARAMS){
+            .hashAlg = hash_mechanism(job->hash), .mgf = hash_mgf(job->hash), .sLen = job->salt_size};
+        operation->mechanism = (CK_MECHANISM){
+            .mechanism = CKM_RSA_PKCS_PSS, .pParameter = &operation->pss, .ulParameterLen = sizeof(operation->pss)};
+        return true;
+    }
+    return false;
+}
+
+/* The key's handle if it is still good in this session's generation; else it is looked for. */
+static enum outcome key_handle(struct identity *identity, const struct session *session, CK_OBJECT_HANDLE *handle,
+                               struct failure *failure)
+{
+    struct agent *agent = identity->token->agent;
+    enum outcome outcome = OUTCOME_OK;
+    bool good;
+
+    pthread_mutex_lock(&agent->mutex);
+    good = identity->generation == session->generation;
+    *handle = identity->key.handle;
+    pthread_mutex_unlock(&agent->mutex);
+    if (good)
+        return OUTCOME_OK;
+    outcome = identity_refind(identity, session, failure);
+    pthread_mutex_lock(&agent->mutex);
+    *handle = identity->key.handle;
+    pthread_mutex_unlock(&agent->mutex);
+    return outcome;
+}
+
+static bool key_is_known(const struct identity *identity, const struct session *session)
+{
+    struct agent *agent = identity->token->agent;
+    bool known;
+
+    pthread_mutex_lock(&agent->mutex);
+    known = identity->generation == session->generation;
+    pthread_mutex_unlock(&agent->mutex);
+    return known;
+}
+
+/* One try in one session. *rv tells whether another may help. */
+static enum outcome sign_in_session(struct identity *identity, struct operation *operation,
+                                    const struct session *session, uint8_t *signature, size_t *signature_size,
+                                    CK_RV *rv, struct failure *failure)
+{
+    CK_FUNCTION_LIST *p11 = identity->token->agent->module->p11;
+    CK_OBJECT_HANDLE handle;
+    CK_ULONG size = TOKENS_WIRE_SIGNATURE_MAX;
+    enum outcome outcome = key_handle(identity, session, &handle, failure);
+
+    if (outcome != OUTCOME_OK) {
+        *rv = failure->ckr;
+        return outcome;
+    }
+    *rv = p11->C_SignInit(session->handle, &operation->mechanism, handle);
+    if (*rv == CKR_OK && identity->key.always_authenticate) {
+        outcome = login_context(identity->token, session->handle, failure);
+        if (outcome != OUTCOME_OK) {
+            *rv = CKR_OPERATION_ACTIVE; /* the session is in the middle of a signature */
+            return outcome;
+        }
+    }
+    if (*rv == CKR_OK)
+        *rv = p11->C_Sign(session->handle, (unsigned char *)(uintptr_t)operation->data.data, operation->data.size,
+                          signature, &size);
+    if (*rv != CKR_OK)
+        return fail(failure, session_is_gone(*rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, *rv,
+                    "token \"%s\" did not sign: %s", identity->token->label, tokens_ckr_name(*rv));
+    *signature_size = size;
+    return OUTCOME_OK;
+}
+
+static enum outcome sign_once(struct identity *identity, const struct job *job, struct operation *operation,
+                              uint8_t *signature, size_t *signature_size, bool *again, struct failure *failure)
+{
+    struct token *token = identity->token;
+    struct session session;
+    bool fresh = false;
+    CK_RV rv = CKR_OK;
+    enum outcome outcome = session_take(token, job->deadline_ms, &session, &fresh, failure);
+
+    *again = outcome == OUTCOME_FAILED && session_is_gone(failure->ckr);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    outcome = login_allowed(token, failure);
+    if (outcome != OUTCOME_OK) {
+        session_give(token, &session);
+        return outcome;
+    }
+    /* Before the key is looked for again, too: one who is not logged in does not see it. Whoever only read certificates
+     * may have left the session without. */
+    if (fresh || !key_is_known(identity, &session)) {
+        outcome = login_ensure(token, session.handle, failure);
+        rv = outcome == OUTCOME_FAILED ? failure->ckr : CKR_OK;
+    }
+    if (outcome == OUTCOME_OK)
+        outcome = sign_in_session(identity, operation, &session, signature, signature_size, &rv, failure);
+    /* Not logged in although one tried to: another session would change nothing. */
+    *again = outcome == OUTCOME_FAILED && session_is_gone(rv) && failure->kind != TOKENS_WIRE_LOGIN;
+    if (*again)
+        session_lost(token, &session);
+    else if (outcome == OUTCOME_OK)
+        session_give(token, &session);
+    else
+        session_close(token, &session);
+    return outcome;
+}
+
+/* see tokens/agent/agent_internal.h */
+enum outcome identity_sign(struct identity *identity, struct job *job, uint8_t *signature, size_t *signature_size,
+                           struct failure *failure)
+{
+    struct operation operation;
+    bool again = false;
+    enum outcome outcome;
+
+    if (!operation_prepare(&operation, identity, job))
+        return fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID, "the key of %s cannot make this signature",
+                    job->uri);
+    outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
+    if (outcome == OUTCOME_FAILED && again && base_now_ms() < job->deadline_ms) {
+        free(failure->text);
+        *failure = (struct failure){0};
+        (void)tokens_refresh(identity->token->agent);
+        outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
+    }
+    base_wipe(operation.padded, sizeof(operation.padded));
+    return outcome;
+}

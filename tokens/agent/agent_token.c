@@ -1,0 +1,386 @@
+/* Tokens of the agent: which are there, their sessions, and the module's recovery. See tokens/agent/agent_internal.h */
+#include "tokens/agent/agent_internal.h"
+
+#include <stdlib.h>
+
+/* see tokens/agent/agent_internal.h */
+struct timespec agent_when(uint64_t ms)
+{
+    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* see tokens/agent/agent_internal.h */
+void module_enter(struct agent *agent)
+{
+    if (agent->module->serialise)
+        pthread_rwlock_wrlock(&agent->module_lock);
+    else
+        pthread_rwlock_rdlock(&agent->module_lock);
+}
+
+/* see tokens/agent/agent_internal.h */
+void module_leave(struct agent *agent)
+{
+    pthread_rwlock_unlock(&agent->module_lock);
+}
+
+/* see tokens/agent/agent_internal.h */
+bool session_is_gone(CK_RV rv)
+{
+    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED || rv == CKR_DEVICE_REMOVED ||
+           rv == CKR_DEVICE_ERROR || rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_TOKEN_NOT_PRESENT ||
+           rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_SLOT_ID_INVALID ||
+           rv == CKR_CRYPTOKI_NOT_INITIALIZED || rv == CKR_TOKEN_NOT_RECOGNIZED;
+}
+
+/* A token is known by what is written on it, never by its slot. */
+static bool same_token(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
+{
+    return memcmp(a->label, b->label, sizeof(a->label)) == 0 &&
+           memcmp(a->serialNumber, b->serialNumber, sizeof(a->serialNumber)) == 0 &&
+           memcmp(a->manufacturerID, b->manufacturerID, sizeof(a->manufacturerID)) == 0 &&
+           memcmp(a->model, b->model, sizeof(a->model)) == 0;
+}
+
+static struct token *token_create(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
+{
+    struct token *token = base_alloc(sizeof(*token));
+
+    token->agent = agent;
+    token->info = *info;
+    token->label = tokens_token_label(info);
+    token->slot = slot;
+    token->generation = 1;
+    token->sessions_limit = agent->options.sessions_max;
+    pthread_mutex_init(&token->login_lock, NULL);
+    token->next = agent->tokens;
+    agent->tokens = token;
+    return token;
+}
+
+/* see tokens/agent/agent_internal.h */
+void token_destroy(struct token *token)
+{
+    tokens_pin_destroy(&token->pin);
+    tokens_pin_destroy(&token->pin_offered);
+    pthread_mutex_destroy(&token->login_lock);
+    free(token->idle);
+    free(token->pin_text);
+    free(token->label);
+    free(token);
+}
+
+/* Forget all sessions. The idle ones are handed out to be closed without the lock. agent->mutex held. */
+static struct session *sessions_forget(struct token *token, size_t *count)
+{
+    struct session *idle = token->idle;
+
+    *count = token->idle_count;
+    token->sessions_open -= (unsigned)token->idle_count;
+    token->idle = NULL;
+    token->idle_count = token->idle_capacity = 0;
+    token->generation++;
+    return idle;
+}
+
+static void sessions_close(struct agent *agent, struct session *sessions, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        agent->module->p11->C_CloseSession(sessions[i].handle);
+    free(sessions);
+}
+
+/* One slot with a token in it was seen. agent->mutex held. */
+static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
+{
+    struct token *token = agent->tokens;
+    size_t known = 0, unused;
+
+    for (; token != NULL && !same_token(&token->info, info); token = token->next)
+        known++;
+    if (token == NULL) {
+        if (known == AGENT_TOKENS_MAX)
+            return;
+        token = token_create(agent, slot, info);
+    }
+    token->seen_round = agent->round;
+    if (token->slot != slot && !token->gone)
+        free(sessions_forget(token, &unused)); /* handles of the old slot: the module closed them itself */
+    token->slot = slot;
+    if (!token->gone)
+        return;
+    token->gone = false;
+    token->sessions_limit = agent->options.sessions_max;
+    (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
+    /* Ready before the first handshake needs it: with the PIN that was right before. */
+    if (token->pin_state == PIN_GOOD)
+        pool_login(agent, token);
+}
+
+/* A slot that has something in it, as it was found. */
+struct slot_seen {
+    CK_SLOT_ID slot;
+    CK_RV rv; /* of C_GetTokenInfo() */
+    CK_TOKEN_INFO info;
+};
+
+/* Asked without the lock. */
+static CK_RV slots_read(struct agent *agent, struct slot_seen **seen, size_t *count)
+{
+    CK_SLOT_ID *slots;
+    CK_RV rv = tokens_slots(agent->module, &slots, count);
+
+    *seen = base_alloc(*count * sizeof(**seen));
+    for (size_t i = 0; i < *count; i++) {
+        (*seen)[i].slot = slots[i];
+        (*seen)[i].rv = agent->module->p11->C_GetTokenInfo(slots[i], &(*seen)[i].info);
+    }
+    free(slots);
+    return rv;
+}
+
+/* A token that is there but does not answer just now (busy, say) is not gone. agent->mutex held. */
+static void slot_unreadable(struct agent *agent, const struct slot_seen *seen)
+{
+    if (session_is_gone(seen->rv))
+        return;
+    for (struct token *t = agent->tokens; t != NULL; t = t->next)
+        if (!t->gone && t->slot == seen->slot)
+            t->seen_round = agent->round;
+}
+
+/* see tokens/agent/agent_internal.h */
+CK_RV tokens_refresh(struct agent *agent)
+{
+    struct slot_seen *seen;
+    size_t count, lost_count = 0;
+    struct session *lost[AGENT_TOKENS_MAX];
+    size_t lost_sizes[AGENT_TOKENS_MAX];
+    CK_RV rv = slots_read(agent, &seen, &count);
+
+    pthread_mutex_lock(&agent->mutex);
+    agent->round++;
+    for (size_t i = 0; i < count; i++) {
+        if (seen[i].rv != CKR_OK)
+            slot_unreadable(agent, &seen[i]);
+        else if ((seen[i].info.flags & CKF_TOKEN_INITIALIZED) != 0)
+            token_seen(agent, seen[i].slot, &seen[i].info);
+    }
+    for (struct token *t = agent->tokens; t != NULL; t = t->next) {
+        if (t->gone || t->seen_round == agent->round)
+            continue;
+        t->gone = true;
+        lost[lost_count] = sessions_forget(t, &lost_sizes[lost_count]);
+        lost_count++;
+        (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_GONE, "%s", t->label);
+    }
+    agent->module_broken = rv != CKR_OK;
+    pthread_cond_broadcast(&agent->idle);
+    pthread_mutex_unlock(&agent->mutex);
+    for (size_t i = 0; i < lost_count; i++)
+        sessions_close(agent, lost[i], lost_sizes[i]);
+    free(seen);
+    return rv;
+}
+
+/* see tokens/agent/agent_internal.h */
+enum outcome session_take(struct token *token, uint64_t deadline_ms, struct session *session, bool *fresh,
+                          struct failure *failure)
+{
+    struct agent *agent = token->agent;
+    struct timespec until = agent_when(deadline_ms);
+    enum outcome outcome = OUTCOME_FAILED;
+
+    pthread_mutex_lock(&agent->mutex);
+    for (;;) {
+        CK_SLOT_ID slot = token->slot;
+        CK_RV rv;
+
+        if (token->gone) {
+            outcome = fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "token \"%s\" is not there", token->label);
+            break;
+        }
+        if (token->idle_count != 0) {
+            *session = token->idle[--token->idle_count];
+            *fresh = false;
+            outcome = OUTCOME_OK;
+            break;
+        }
+        if (token->sessions_open < token->sessions_limit) {
+            session->generation = token->generation;
+            token->sessions_open++;
+            pthread_mutex_unlock(&agent->mutex);
+            rv = agent->module->p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session->handle);
+            pthread_mutex_lock(&agent->mutex);
+            if (rv == CKR_OK) {
+                *fresh = true;
+                outcome = OUTCOME_OK;
+                break;
+            }
+            token->sessions_open--;
+            if (rv != CKR_SESSION_COUNT || token->sessions_open == 0) {
+                outcome = fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
+                               "token \"%s\" opens no session: %s", token->label, tokens_ckr_name(rv));
+                break;
+            }
+            token->sessions_limit = token->sessions_open;
+            continue;
+        }
+        if (pthread_cond_timedwait(&agent->idle, &agent->mutex, &until) != 0) {
+            outcome = fail(failure, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "token \"%s\" has no session free",
+                           token->label);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    return outcome;
+}
+
+/* see tokens/agent/agent_internal.h */
+void session_give(struct token *token, const struct session *session)
+{
+    struct agent *agent = token->agent;
+    bool stale;
+
+    pthread_mutex_lock(&agent->mutex);
+    stale = session->generation != token->generation;
+    if (!stale) {
+        if (token->idle_count == token->idle_capacity) {
+            token->idle_capacity = token->idle_capacity * 2 + 4;
+            token->idle = base_realloc_array(token->idle, token->idle_capacity, sizeof(*token->idle));
+        }
+        token->idle[token->idle_count++] = *session;
+        pthread_cond_broadcast(&agent->idle);
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    if (stale)
+        session_close(token, session);
+}
+
+/* see tokens/agent/agent_internal.h */
+void session_close(struct token *token, const struct session *session)
+{
+    struct agent *agent = token->agent;
+
+    agent->module->p11->C_CloseSession(session->handle);
+    pthread_mutex_lock(&agent->mutex);
+    token->sessions_open--;
+    pthread_cond_broadcast(&agent->idle);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* see tokens/agent/agent_internal.h */
+void session_lost(struct token *token, const struct session *session)
+{
+    struct agent *agent = token->agent;
+    struct session *idle = NULL;
+    size_t count = 0;
+
+    pthread_mutex_lock(&agent->mutex);
+    if (session->generation == token->generation)
+        idle = sessions_forget(token, &count);
+    pthread_mutex_unlock(&agent->mutex);
+    sessions_close(agent, idle, count);
+    session_close(token, session);
+}
+
+/* Whether C_Finalize and C_Initialize may help: the module is out of order, or has lost every token it had.
+ * agent->mutex held. */
+static bool module_needs_restart(struct agent *agent, uint64_t now_ms)
+{
+    bool all_gone = agent->tokens != NULL;
+
+    for (const struct token *t = agent->tokens; t != NULL; t = t->next)
+        all_gone = all_gone && t->gone;
+    if (!all_gone && !agent->module_broken) {
+        agent->module_retry_ms = 0;
+        return false;
+    }
+    if (agent->module_retry_ms == 0) {
+        agent->module_retry_ms = AGENT_POLL_MS;
+        agent->module_tried_ms = now_ms;
+    }
+    return now_ms - agent->module_tried_ms >= agent->module_retry_ms;
+}
+
+/* Some modules find their device again only after C_Finalize. Nobody may be inside: a hung thread prevents it. */
+static void module_restart(struct agent *agent)
+{
+    struct timespec until = agent_when(base_now_ms() + AGENT_POLL_MS);
+    CK_RV rv;
+
+    if (pthread_rwlock_clockwrlock(&agent->module_lock, CLOCK_MONOTONIC, &until) != 0)
+        return;
+    tokens_module_finalize(agent->module);
+    rv = tokens_module_initialize(agent->module);
+    pthread_mutex_lock(&agent->mutex);
+    for (struct token *t = agent->tokens; t != NULL; t = t->next) {
+        size_t unused;
+
+        free(sessions_forget(t, &unused)); /* not closed: their handles may mean other sessions by now */
+    }
+    agent->module_tried_ms = base_now_ms();
+    agent->module_retry_ms = agent->module_retry_ms * 2;
+    if (agent->module_retry_ms > AGENT_REINIT_MS_MAX)
+        agent->module_retry_ms = AGENT_REINIT_MS_MAX;
+    if (rv != CKR_OK) {
+        agent->module_broken = true;
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "C_Initialize failed: %s", tokens_ckr_name(rv));
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    pthread_rwlock_unlock(&agent->module_lock);
+}
+
+/* Slot events where the module tells them, else a look at every slot. */
+static void watch_once(struct agent *agent)
+{
+    CK_RV event;
+    CK_SLOT_ID slot;
+    bool look = false;
+
+    pthread_mutex_lock(&agent->mutex);
+    for (const struct token *t = agent->tokens; t != NULL; t = t->next)
+        look = look || t->gone;
+    look = look || agent->module_broken;
+    pthread_mutex_unlock(&agent->mutex);
+    module_enter(agent);
+    do {
+        event = agent->module->p11->C_WaitForSlotEvent == NULL
+                    ? CKR_FUNCTION_NOT_SUPPORTED
+                    : agent->module->p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
+        look = look || event != CKR_NO_EVENT;
+    } while (event == CKR_OK);
+    if (look)
+        (void)tokens_refresh(agent);
+    module_leave(agent);
+}
+
+/* see tokens/agent/agent_internal.h */
+void *watcher_main(void *data)
+{
+    struct agent *agent = data;
+
+    pthread_mutex_lock(&agent->mutex);
+    while (!agent->stopping) {
+        struct timespec until = agent_when(base_now_ms() + AGENT_POLL_MS);
+        bool restart;
+
+        pthread_cond_timedwait(&agent->watch, &agent->mutex, &until);
+        if (agent->stopping || agent->tokens == NULL)
+            continue;
+        pthread_mutex_unlock(&agent->mutex);
+        watch_once(agent);
+        pthread_mutex_lock(&agent->mutex);
+        restart = module_needs_restart(agent, base_now_ms());
+        pthread_mutex_unlock(&agent->mutex);
+        if (restart) {
+            module_restart(agent);
+            watch_once(agent);
+        }
+        pthread_mutex_lock(&agent->mutex);
+    }
+    agent->watcher_ended = true;
+    pthread_cond_broadcast(&agent->idle);
+    pthread_mutex_unlock(&agent->mutex);
+    return NULL;
+}

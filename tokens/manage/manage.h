@@ -1,0 +1,54 @@
+/* tokens/manage/manage.h: what "yett token" does: looking at modules and tokens, making keys and requests, importing
+ * certificates. Works on the real module with p11-kit, in the command's own process, not through an agent. */
+#ifndef YETT_TOKENS_MANAGE_MANAGE_H
+#define YETT_TOKENS_MANAGE_MANAGE_H
+
+#include "base/span.h"
+#include "tokens/module_load.h"
+#include "tokens/pin.h"
+#include <stdio.h>
+
+/* One line per token and, indented, one per object, as pkcs11: URIs. */
+MUST_CHECK bool tokens_list(struct tokens_module *module, FILE *out, bool json, char **error);
+
+/* What the module, its tokens and their mechanisms are and can do, without a PIN: of all tokens, or of those that
+ * `uri` names (NULL: all; none matching is a failure). */
+MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, FILE *out, bool json, char **error);
+
+/* The certificates that a URI names on exactly one token, read without a PIN, as tokens_certs_read() (tokens/certs.h)
+ * does through an agent. */
+MUST_CHECK bool tokens_certs_of(struct tokens_module *module, const char *uri,
+                                bool (*take)(void *ctx, struct span der, char **error), void *ctx, char **error);
+
+enum tokens_key_type { TOKENS_KEY_RSA_2048, TOKENS_KEY_RSA_3072, TOKENS_KEY_RSA_4096,
+                       TOKENS_KEY_P256, TOKENS_KEY_P384, TOKENS_KEY_P521 };
+
+/* Make a key pair on the token the URI names (exactly one writable token must match): sign-only, sensitive, not
+ * extractable; CKA_ID from the public key (SHA-1 of it, as NSS does); CKA_LABEL from the URI's object. *uri gets the
+ * private key's URI (owned by the caller). */
+MUST_CHECK bool tokens_keygen(struct tokens_module *module, const char *token_uri, enum tokens_key_type type,
+                              const struct tokens_pin *pin, char **uri, char **error);
+
+/* Initialise an empty slot's token (C_InitToken, C_InitPIN): for demos and tests with SoftHSM. */
+MUST_CHECK bool tokens_init(struct tokens_module *module, const char *label, const struct tokens_pin *so_pin,
+                            const struct tokens_pin *pin, char **error);
+
+/* Whether the PINs of exactly one token are typed on its reader (CKF_PROTECTED_AUTHENTICATION_PATH). */
+MUST_CHECK bool tokens_has_key_pad(struct tokens_module *module, const char *token_uri, bool *key_pad, char **error);
+
+/* Change the user PIN of exactly one token (C_SetPIN in user mode). Both NULL where they are typed on its reader. A
+ * token that refuses gets its code told, and what length it wants. */
+MUST_CHECK bool tokens_set_pin(struct tokens_module *module, const char *token_uri, const struct tokens_pin *pin,
+                               const struct tokens_pin *new_pin, char **error);
+
+/* A PKCS#10 request (DER, owned by the caller) for the key the URI names, signed on the token. subject: RFC 4514 text
+ * ("CN=Alice,O=Example"); sans: "dns:HOST", "email:ADDR", "ip:ADDR", "uri:URI". */
+MUST_CHECK bool tokens_request(struct tokens_module *module, const char *key_uri, const char *subject,
+                               const char *const *sans, size_t san_count, const struct tokens_pin *pin,
+                               uint8_t **der, size_t *size, char **error);
+
+/* Put an issued certificate (DER) on the token that holds its key, with the key's CKA_ID and label. */
+MUST_CHECK bool tokens_import_certificate(struct tokens_module *module, const char *token_uri, struct span der,
+                                          const struct tokens_pin *pin, char **uri, char **error);
+
+#endif
