@@ -201,7 +201,6 @@ static void run_handshakes(const struct options *o)
     SSL_CTX_free(ctx);
 }
 
-
 /* One connection, non-blocking, both directions at once from one thread: OpenSSL objects are not for two. */
 static void run_echo(const struct options *o)
 {
@@ -427,14 +426,29 @@ int main(int argc, char **argv)
     o.port = (uint16_t)atoi(argv[2]);
     while ((c = getopt_long(argc - 2, argv + 2, "", long_options, NULL)) != -1) {
         switch (c) {
-        case 'c': o.count = strtoul(optarg, NULL, 10); break;
-        case 'm': o.mib = strtoul(optarg, NULL, 10); break;
-        case 's': o.seconds = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 't': o.tls_version = strcmp(optarg, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION; break;
-        case 'r': o.resume = true; break;
-        case 'n': o.threads = (unsigned)strtoul(optarg, NULL, 10); break;
-        case 'a': o.sigalgs = optarg; break;
-        default: return usage();
+        case 'c':
+            o.count = strtoul(optarg, NULL, 10);
+            break;
+        case 'm':
+            o.mib = strtoul(optarg, NULL, 10);
+            break;
+        case 's':
+            o.seconds = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 't':
+            o.tls_version = strcmp(optarg, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+            break;
+        case 'r':
+            o.resume = true;
+            break;
+        case 'n':
+            o.threads = (unsigned)strtoul(optarg, NULL, 10);
+            break;
+        case 'a':
+            o.sigalgs = optarg;
+            break;
+        default:
+            return usage();
         }
     }
     if (o.threads == 0 || o.threads > THREADS_MAX || o.count == 0)

@@ -23,7 +23,7 @@ enum {
     CONFIG_FILE_BYTES_MAX = 1024 * 1024,
     CONFIG_FILE_NAME_BYTES_MAX = 4096,
     CONFIG_LINE_BYTES_MAX = 8190,
-    CONFIG_NAME_BYTES_MAX = 63,       /* NAME in [service NAME] and [module NAME] */
+    CONFIG_NAME_BYTES_MAX = 63, /* NAME in [service NAME] and [module NAME] */
     CONFIG_SERVICES_MAX = 1024,
     CONFIG_MODULES_MAX = 64,
     CONFIG_LIST_MAX = 256,            /* entries of one list, such as listen */
@@ -31,8 +31,13 @@ enum {
     CONFIG_FINDINGS_MAX = 1000,       /* the last one says that there are more */
 };
 
-enum config_protocol { CONFIG_PROTOCOL_TCP, CONFIG_PROTOCOL_SMTP, CONFIG_PROTOCOL_LMTP, CONFIG_PROTOCOL_IMAP,
-                       CONFIG_PROTOCOL_HTTP_PROXY };
+enum config_protocol {
+    CONFIG_PROTOCOL_TCP,
+    CONFIG_PROTOCOL_SMTP,
+    CONFIG_PROTOCOL_LMTP,
+    CONFIG_PROTOCOL_IMAP,
+    CONFIG_PROTOCOL_HTTP_PROXY
+};
 enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_IMPLICIT, CONFIG_TLS_STARTTLS };
 enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
 enum config_peer_purpose { CONFIG_PEER_PURPOSE_CLIENT, CONFIG_PEER_PURPOSE_SERVER, CONFIG_PEER_PURPOSE_ANY };
@@ -51,8 +56,11 @@ struct config_place {
 };
 
 /* An address to listen on or connect to. */
-enum config_address_type { CONFIG_ADDRESS_INET /* host + port; host may be a name when connecting */,
-                           CONFIG_ADDRESS_UNIX, CONFIG_ADDRESS_SYSTEMD };
+enum config_address_type {
+    CONFIG_ADDRESS_INET /* host + port; host may be a name when connecting */,
+    CONFIG_ADDRESS_UNIX,
+    CONFIG_ADDRESS_SYSTEMD
+};
 struct config_address {
     enum config_address_type type;
     char *host;    /* INET: literal without brackets, or a name. UNIX: path. SYSTEMD: socket name */
@@ -95,9 +103,9 @@ struct config_allow {
 
 /* allow_target = *:443, *.example.org:993, 10.0.0.0/8:22, [::1]:443 : who may be reached through http-proxy. */
 struct config_allow_target {
-    char *host;        /* "*", a name, "*.suffix", or an address literal; NULL when a network is given */
-    struct address network; /* a network, or a literal; size 0: neither */
-    unsigned prefix_bits;   /* of a literal: all */
+    char *host;                     /* "*", a name, "*.suffix", or an address literal; NULL when a network is given */
+    struct address network;         /* a network, or a literal; size 0: neither */
+    unsigned prefix_bits;           /* of a literal: all */
     uint16_t port_first, port_last; /* "*": 1..65535 */
     struct config_place place;
 };
@@ -123,8 +131,10 @@ struct config_trust {
 };
 
 /* crl = file:PATH, stored */
-enum config_crl_type { CONFIG_CRL_PATH /* a PEM or DER file, or a directory of them */,
-                       CONFIG_CRL_STORED /* the folder [yett] crl_directory */ };
+enum config_crl_type {
+    CONFIG_CRL_PATH /* a PEM or DER file, or a directory of them */,
+    CONFIG_CRL_STORED /* the folder [yett] crl_directory */
+};
 struct config_crl {
     enum config_crl_type type;
     char *path; /* NULL when stored */
@@ -159,8 +169,8 @@ struct config_module {
     char *name;
     char *path;
     enum config_pin_type pin_type;
-    char *pin_source;         /* path, credential name or variable name; never the PIN */
-    char **environment;       /* "NAME=value" */
+    char *pin_source;   /* path, credential name or variable name; never the PIN */
+    char **environment; /* "NAME=value" */
     size_t environment_count;
     unsigned sessions_max;    /* concurrent signatures; default 8 */
     unsigned queue_max;       /* waiting signatures, beyond which is a refusal; default 64 */
@@ -203,20 +213,20 @@ struct config_service {
     struct config_identity *connect_identity; /* client certificates offered to the target, in order of preference */
     size_t connect_identity_count;
     enum config_no_suitable no_suitable_identity; /* what is shown when the server's list of authorities fits none */
-    char *verify_name;               /* NULL: the host in connect */
-    struct config_trust *trust;      /* anchors for servers; default: mozilla */
+    char *verify_name;                            /* NULL: the host in connect */
+    struct config_trust *trust;                   /* anchors for servers; default: mozilla */
     size_t trust_count;
-    struct config_address *via;      /* upstream HTTP proxy to CONNECT through; NULL: none */
+    struct config_address *via; /* upstream HTTP proxy to CONNECT through; NULL: none */
     bool insecure_no_verify;
 
     /* Of servers' and of clients' certificates alike, wherever they are verified. */
     enum config_revocation revocation; /* default soft */
     struct config_crl *crl;
     size_t crl_count;
-    bool ocsp_fetch;                 /* ask the responders that certificates name; default yes, no with revocation off */
-    uint32_t ocsp_timeout_ms;        /* for one certificate, waiting included; 2000 with soft, 10000 with hard */
-    bool crl_fetch;                  /* fetch the CRLs that certificates name; default no, yes with revocation hard */
-    uint32_t crl_timeout_ms;         /* with hard: how long a handshake waits for one */
+    bool ocsp_fetch;          /* ask the responders that certificates name; default yes, no with revocation off */
+    uint32_t ocsp_timeout_ms; /* for one certificate, waiting included; 2000 with soft, 10000 with hard */
+    bool crl_fetch;           /* fetch the CRLs that certificates name; default no, yes with revocation hard */
+    uint32_t crl_timeout_ms;  /* with hard: how long a handshake waits for one */
 
     struct config_issuer_host *issuer_fetch; /* none by default: URLs in certificates that nobody has verified */
     size_t issuer_fetch_count;
@@ -224,51 +234,52 @@ struct config_service {
     struct config_allow_target *allow_target;
     size_t allow_target_count;
 
-    char **pin_spki_sha256;          /* 64 digits each; one of these keys is on the path of every verified peer */
-    size_t pin_spki_sha256_count;    /* 0: any path will do */
+    char **pin_spki_sha256;       /* 64 digits each; one of these keys is on the path of every verified peer */
+    size_t pin_spki_sha256_count; /* 0: any path will do */
 
     struct config_policy *policy; /* one of these holds for the path of every verified peer; EV stands alone */
     size_t policy_count;          /* 0: none is required */
 
     enum config_ciphers ciphers;
-    unsigned tls_min;                /* 0x0303 or 0x0304 */
-    char **alpn;                     /* of the listening side beyond the protocol's own; tcp only */
+    unsigned tls_min; /* 0x0303 or 0x0304 */
+    char **alpn;      /* of the listening side beyond the protocol's own; tcp only */
     size_t alpn_count;
-    char *greeting_name;             /* in greetings and EHLO; default: the machine's host name */
+    char *greeting_name; /* in greetings and EHLO; default: the machine's host name */
     enum config_send_proxy send_proxy;
     bool insecure_plaintext_listen, insecure_plaintext_connect;
-    bool insecure_smtp_loopback_relay; /* connect = 127.0.0.1:25 without send_proxy: the server there takes all for local */
-    char *ocsp_staple;               /* path of a DER response to serve; NULL: none */
+    bool insecure_smtp_loopback_relay; /* connect = 127.0.0.1:25 without send_proxy: the server there takes all for
+                                          local */
+    char *ocsp_staple;                 /* path of a DER response to serve; NULL: none */
 
-    uint32_t connect_timeout_ms;     /* 10000, all targets together */
-    uint32_t handshake_timeout_ms;   /* 30000 absolute; with STARTTLS the plain phase included: 60000 */
-    uint32_t idle_timeout_ms;        /* by protocol: smtp 600000, others 1800000 */
-    uint32_t half_close_timeout_ms;  /* 30000 */
+    uint32_t connect_timeout_ms;    /* 10000, all targets together */
+    uint32_t handshake_timeout_ms;  /* 30000 absolute; with STARTTLS the plain phase included: 60000 */
+    uint32_t idle_timeout_ms;       /* by protocol: smtp 600000, others 1800000 */
+    uint32_t half_close_timeout_ms; /* 30000 */
     uint32_t http_request_head_max_bytes, http_response_head_max_bytes; /* 65536 and 262144 */
     uint32_t http_field_max_bytes;                                      /* 65536; of one line of a head */
     unsigned http_fields_max;                                           /* 200; of one head */
-    unsigned connections_max;        /* 10000 per worker */
-    unsigned connections_per_address_max; /* 256 per worker; 0: no limit */
+    unsigned connections_max;                                           /* 10000 per worker */
+    unsigned connections_per_address_max;                               /* 256 per worker; 0: no limit */
 };
 
 struct config {
-    unsigned workers;          /* 0: one per core */
-    char *control;             /* default /run/yett/control.sock */
-    struct config_user *user;  /* NULL: whoever yett was started as */
+    unsigned workers;             /* 0: one per core */
+    char *control;                /* default /run/yett/control.sock */
+    struct config_user *user;     /* NULL: whoever yett was started as */
     struct config_address *admin; /* NULL: off; loopback or unix only */
-    char *database;            /* "sql:/path", or NULL: none */
-    char *crl_directory;       /* where yett crl keeps CRLs; default /var/lib/yett/crls */
-    char *intermediates;       /* file of remembered intermediates; NULL: none */
+    char *database;               /* "sql:/path", or NULL: none */
+    char *crl_directory;          /* where yett crl keeps CRLs; default /var/lib/yett/crls */
+    char *intermediates;          /* file of remembered intermediates; NULL: none */
     enum config_log log;
     enum config_log_format log_format;
-    int log_level;             /* 0 error 1 warning 2 info (default) 3 debug */
-    uint32_t drain_timeout_ms; /* 30000 */
-    bool insecure_no_seccomp;  /* workers and agents go on where the kernel takes no seccomp filter */
+    int log_level;                /* 0 error 1 warning 2 info (default) 3 debug */
+    uint32_t drain_timeout_ms;    /* 30000 */
+    bool insecure_no_seccomp;     /* workers and agents go on where the kernel takes no seccomp filter */
     unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
-    char *blocklist;           /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */
+    char *blocklist;              /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */
     char *roots;    /* where yett trust update keeps a newer list of roots; it need not be there; NULL: nowhere */
     char *distrust; /* a file of roots that are trusted no longer (pkix/distrust.h); NULL: none */
-    char *ev;                  /* a file of policies and roots for extended validation (pkix/ev.h); NULL: none */
+    char *ev;       /* a file of policies and roots for extended validation (pkix/ev.h); NULL: none */
     /* [control]: who besides root and yett's own user may use the control socket, and for what */
     struct config_principal *look, *operate, *administer;
     size_t look_count, operate_count, administer_count;
@@ -283,7 +294,7 @@ struct config {
 
     char **include; /* as written: config_snapshot_read() has followed it */
     size_t include_count;
-    char **files;   /* every file read, in order: what struct config_place points to */
+    char **files; /* every file read, in order: what struct config_place points to */
     size_t file_count;
 };
 
@@ -310,9 +321,9 @@ struct config_findings {
 /* One file of a snapshot: its name as the administrator knows it, and its bytes. */
 struct config_snapshot;
 
-/* Read `path` and what its "include" names (default: every .conf file in the conf.d beside it), in name order. A relative include
- * starts at the folder of `path`. A pattern that matches nothing is no failure, a plain name that does not exist is.
- * On failure NULL, with findings. */
+/* Read `path` and what its "include" names (default: every .conf file in the conf.d beside it), in name order. A
+ * relative include starts at the folder of `path`. A pattern that matches nothing is no failure, a plain name that does
+ * not exist is. On failure NULL, with findings. */
 struct config_snapshot *config_snapshot_read(const char *path, struct config_findings *findings);
 /* Through a descriptor (memfd): written by the supervisor, read by a worker. Both start at offset 0 and leave the
  * descriptor's own offset alone, so that workers which share it do not disturb each other. config_snapshot_write()

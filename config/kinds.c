@@ -186,7 +186,7 @@ static bool pin_parse(const struct option *o, void *target, struct config_place 
 }
 
 static bool one_address_parse(const struct option *o, void *target, struct config_place place, const char *text,
-                          char **error)
+                              char **error)
 {
     struct config_address *address = base_alloc(sizeof(*address));
 

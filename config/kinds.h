@@ -4,20 +4,20 @@
 
 #include "config/options.h"
 
-extern const struct option_kind option_kind_number;      /* unsigned */
-extern const struct option_kind option_kind_time;        /* uint32_t, milliseconds */
-extern const struct option_kind option_kind_size;        /* uint32_t, bytes */
-extern const struct option_kind option_kind_word;        /* an enum, int or unsigned */
-extern const struct option_kind option_kind_flag;        /* bool */
-extern const struct option_kind option_kind_text;        /* char * */
-extern const struct option_kind option_kind_file;        /* char *: the PATH of file:PATH */
+extern const struct option_kind option_kind_number;       /* unsigned */
+extern const struct option_kind option_kind_time;         /* uint32_t, milliseconds */
+extern const struct option_kind option_kind_size;         /* uint32_t, bytes */
+extern const struct option_kind option_kind_word;         /* an enum, int or unsigned */
+extern const struct option_kind option_kind_flag;         /* bool */
+extern const struct option_kind option_kind_text;         /* char * */
+extern const struct option_kind option_kind_file;         /* char *: the PATH of file:PATH */
 extern const struct option_kind option_kind_path_or_none; /* char *: NULL for "none" */
-extern const struct option_kind option_kind_host;        /* char *: a host name or address literal */
-extern const struct option_kind option_kind_database;    /* char *: sql:PATH */
-extern const struct option_kind option_kind_socket_path; /* char *: fits into a sockaddr_un */
-extern const struct option_kind option_kind_pin;         /* char *, and its type */
-extern const struct option_kind option_kind_address;     /* struct config_address * */
-extern const struct option_kind option_kind_user;        /* struct config_user * */
+extern const struct option_kind option_kind_host;         /* char *: a host name or address literal */
+extern const struct option_kind option_kind_database;     /* char *: sql:PATH */
+extern const struct option_kind option_kind_socket_path;  /* char *: fits into a sockaddr_un */
+extern const struct option_kind option_kind_pin;          /* char *, and its type */
+extern const struct option_kind option_kind_address;      /* struct config_address * */
+extern const struct option_kind option_kind_user;         /* struct config_user * */
 extern const struct option_kind option_kind_address_list;
 extern const struct option_kind option_kind_identity_list;
 extern const struct option_kind option_kind_allow_list;

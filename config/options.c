@@ -78,10 +78,9 @@ static const struct value_word ciphers_words[] = {{"intermediate", CONFIG_CIPHER
                                                   {"modern", CONFIG_CIPHERS_MODERN, VALUE_WORD_READY},
                                                   {.name = NULL}};
 
-static const struct value_word no_suitable_identity_words[] = {
-    {"only", CONFIG_NO_SUITABLE_ONLY, VALUE_WORD_READY},
-    {"none", CONFIG_NO_SUITABLE_NONE, VALUE_WORD_READY},
-    {.name = NULL}};
+static const struct value_word no_suitable_identity_words[] = {{"only", CONFIG_NO_SUITABLE_ONLY, VALUE_WORD_READY},
+                                                               {"none", CONFIG_NO_SUITABLE_NONE, VALUE_WORD_READY},
+                                                               {.name = NULL}};
 
 static const struct value_word tls_min_words[] = {
     {"1.2", 0x0303, VALUE_WORD_READY}, {"1.3", 0x0304, VALUE_WORD_READY}, {.name = NULL}};
@@ -91,7 +90,7 @@ enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 enum { OCSP_TIMEOUT_MAX_MS = MINUTE, CRL_TIMEOUT_MAX_MS = 10 * MINUTE };
 enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, DRAIN_MAX_MS = 24 * HOUR, IDLE_MAX_MS = 168 * HOUR };
 
-#define YETT(field)         .section = OPTION_YETT, .offset = offsetof(struct config, field)
+#define YETT(field) .section = OPTION_YETT, .offset = offsetof(struct config, field)
 #define ROLE(field)                                                                                                    \
     .section = OPTION_CONTROL_ROLES, .offset = offsetof(struct config, field),                                         \
     .count_offset = offsetof(struct config, field##_count), .kind = &option_kind_principal_list

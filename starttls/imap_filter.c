@@ -51,8 +51,8 @@ struct imap_filter {
     uint64_t client_literal_left;
     bool command_goes_on;
     unsigned login_args; /* of the LOGIN that goes on; LOGIN_UNCLEAR: it is another command, or not well formed */
-    enum wait wait;  /* what the next "+" is for */
-    struct tag last; /* the command the client gave last */
+    enum wait wait;      /* what the next "+" is for */
+    struct tag last;     /* the command the client gave last */
     struct tag logins[STARTTLS_IMAP_LOGINS_PENDING_MAX];
 };
 

@@ -46,12 +46,12 @@ struct starttls_machine {
     struct buffer out;
     bool output_lost; /* more was said than is declared: a fault that is kept, and told */
     bool was_injected;
-    bool leaves_rest;  /* with STARTTLS_TARGET: what follows the request is not early data */
-    char *error;       /* NULL while nothing is wrong */
+    bool leaves_rest; /* with STARTTLS_TARGET: what follows the request is not early data */
+    char *error;      /* NULL while nothing is wrong */
     enum starttls_refusal refusal;
     char *target_host; /* with STARTTLS_TARGET */
     uint16_t target_port;
-    struct buffer early; /* bytes that came with or after the request for a target */
+    struct buffer early;        /* bytes that came with or after the request for a target */
     struct buffer capabilities; /* a probe's: words, as the server wrote them */
 };
 

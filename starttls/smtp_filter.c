@@ -59,11 +59,11 @@ struct smtp_filter {
     struct buffer held; /* the line before, when it is not the last of its reply */
     struct buffer line;
     enum server_state server_state;
-    unsigned rest_ends; /* SERVER_REST: the code of the reply that ends with it; 0: none does */
-    bool in_reply;      /* a line of this reply has been seen */
-    bool answered;      /* a whole reply has been seen */
-    bool server_ended;  /* no reply comes any more */
-    bool says_chunking; /* in this reply */
+    unsigned rest_ends;   /* SERVER_REST: the code of the reply that ends with it; 0: none does */
+    bool in_reply;        /* a line of this reply has been seen */
+    bool answered;        /* a whole reply has been seen */
+    bool server_ended;    /* no reply comes any more */
+    bool says_chunking;   /* in this reply */
     bool offers_chunking; /* in the reply to the last EHLO */
 
     /* From the client. */

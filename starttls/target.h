@@ -26,7 +26,8 @@ enum starttls_host_kind starttls_host_kind(struct span host);
 
 /* Read authority-form, "host:port" (RFC 9110 section 9.3.6): a name (one trailing dot is dropped, letters become
  * lower case), an IPv4 literal, or an IPv6 literal in brackets; and a port of 1 to 65535 in digits without a leading
- * zero. An address in *host is written as address_text() has it, so that one host has one text. *host is the caller's to free(), and NULL when the answer is false. */
+ * zero. An address in *host is written as address_text() has it, so that one host has one text. *host is the caller's
+ * to free(), and NULL when the answer is false. */
 MUST_CHECK bool starttls_authority_parse(struct span authority, char **host, uint16_t *port);
 
 /* As starttls_authority_parse(), where ":port" may be missing; *port is 0 then. For a Host field. */

@@ -11,13 +11,13 @@
  * not show: another record layer can go in behind this header. Certificates are verified against the wall clock of the
  * machine.
  * Resumption: a client verifies the certificates of a session again before it offers it, and offers none in which it
- * used a certificate of its own; it resumes by ticket only. (The verification before an offer takes no waiting: a session
- * of which nothing is known without asking is not offered.) A server that asks for client certificates resumes nothing,
- * nor does one with an RSA-PSS certificate. TLS 1.3 resumes by ticket, TLS 1.2 from the cache of tls/runtime.h. Sessions
- * are good only for the service, the identities and the name they were made for.
- * Threads: one thread at a time per engine; different engines are independent. tls_engine_step() is the only call that
- * may block, and only while tls_engine_may_block(): then call it on a handshake thread. All others never block.
- * Errors are sticky: after TLS_FAILED every call says so again; records already queued (the alert) can still be taken. */
+ * used a certificate of its own; it resumes by ticket only. (The verification before an offer takes no waiting: a
+ * session of which nothing is known without asking is not offered.) A server that asks for client certificates resumes
+ * nothing, nor does one with an RSA-PSS certificate. TLS 1.3 resumes by ticket, TLS 1.2 from the cache of
+ * tls/runtime.h. Sessions are good only for the service, the identities and the name they were made for. Threads: one
+ * thread at a time per engine; different engines are independent. tls_engine_step() is the only call that may block,
+ * and only while tls_engine_may_block(): then call it on a handshake thread. All others never block. Errors are sticky:
+ * after TLS_FAILED every call says so again; records already queued (the alert) can still be taken. */
 #ifndef YETT_TLS_ENGINE_H
 #define YETT_TLS_ENGINE_H
 
@@ -33,22 +33,22 @@ enum tls_status {
 };
 
 enum tls_wants {
-    TLS_WANTS_RECORDS = 1,        /* put_records() takes bytes */
-    TLS_HAS_RECORDS = 2,          /* take_records() has bytes */
-    TLS_WANTS_PLAINTEXT = 4,      /* put_plaintext() takes bytes (handshake done, output below its ceiling) */
-    TLS_HAS_PLAINTEXT = 8,        /* take_plaintext() has bytes */
-    TLS_NEEDS_STEP = 16,          /* call tls_engine_step(): on the loop, or where may_block() says so, on the pool */
+    TLS_WANTS_RECORDS = 1,   /* put_records() takes bytes */
+    TLS_HAS_RECORDS = 2,     /* take_records() has bytes */
+    TLS_WANTS_PLAINTEXT = 4, /* put_plaintext() takes bytes (handshake done, output below its ceiling) */
+    TLS_HAS_PLAINTEXT = 8,   /* take_plaintext() has bytes */
+    TLS_NEEDS_STEP = 16,     /* call tls_engine_step(): on the loop, or where may_block() says so, on the pool */
 };
 
 enum tls_ciphers { TLS_CIPHERS_INTERMEDIATE, TLS_CIPHERS_MODERN }; /* Mozilla's server-side TLS recommendations */
 enum tls_sni { TLS_SNI_ANY, TLS_SNI_KNOWN, TLS_SNI_REQUIRED };
-/* What a client shows when a server names authorities and none of them has issued any identity: the only one there is, or
- * nothing. The list is advice (RFC 8446 section 4.2.4): many servers' lists are not what they verify by. */
+/* What a client shows when a server names authorities and none of them has issued any identity: the only one there is,
+ * or nothing. The list is advice (RFC 8446 section 4.2.4): many servers' lists are not what they verify by. */
 enum tls_no_suitable { TLS_NO_SUITABLE_ONLY, TLS_NO_SUITABLE_NONE };
 enum tls_peer { TLS_PEER_NONE, TLS_PEER_REQUEST, TLS_PEER_REQUIRE };
 
-/* How a peer's certificates are checked for revocation. Staples are looked at unless it is off (the leaf's only: NSS 3.87
- * does not hand out the others that TLS 1.3 has). All is borrowed while the context lives. */
+/* How a peer's certificates are checked for revocation. Staples are looked at unless it is off (the leaf's only:
+ * NSS 3.87 does not hand out the others that TLS 1.3 has). All is borrowed while the context lives. */
 struct tls_revocation {
     enum pkix_revocation mode;
     const struct pkix_crl_set *crls;             /* pkix/crl.h; NULL: none */
@@ -60,17 +60,17 @@ struct tls_server_options {
     struct tls_identity *const *identities; /* borrowed while the context lives; at least one */
     size_t identity_count;
     enum tls_ciphers ciphers;
-    unsigned version_min;             /* 0x0303 or 0x0304 */
-    const char *const *alpn;          /* ids we speak, in order; a client that offers only others is refused (ALPACA) */
-    size_t alpn_count;                /* 0: a client that offers ALPN is refused with no_application_protocol ... */
-    bool alpn_ignore;                 /* ... unless this is set (protocol = tcp without alpn) */
+    unsigned version_min;    /* 0x0303 or 0x0304 */
+    const char *const *alpn; /* ids we speak, in order; a client that offers only others is refused (ALPACA) */
+    size_t alpn_count;       /* 0: a client that offers ALPN is refused with no_application_protocol ... */
+    bool alpn_ignore;        /* ... unless this is set (protocol = tcp without alpn) */
     enum tls_sni sni;
     enum tls_peer peer;
-    const struct pkix_store *trust;   /* for client certificates; borrowed; needed unless peer is NONE */
-    enum pkix_client_usage peer_usage; /* which extended key usage they must allow */
-    struct tls_revocation revocation; /* of client certificates */
+    const struct pkix_store *trust;           /* for client certificates; borrowed; needed unless peer is NONE */
+    enum pkix_client_usage peer_usage;        /* which extended key usage they must allow */
+    struct tls_revocation revocation;         /* of client certificates */
     const struct pkix_issuer_source *issuers; /* that clients did not send; borrowed; NULL: none is fetched */
-    const struct pkix_pin *pins;      /* of clients' paths (pkix/verify.h); borrowed while the context lives */
+    const struct pkix_pin *pins;              /* of clients' paths (pkix/verify.h); borrowed while the context lives */
     size_t pin_count;
     struct pkix_policy_inputs policy; /* likewise; what it points to is borrowed */
     struct span ocsp_staple;          /* DER response for the first identity; copied; size 0: none */
@@ -82,11 +82,11 @@ struct tls_client_options {
     unsigned version_min;
     const char *const *alpn;
     size_t alpn_count;
-    const struct pkix_store *trust;   /* borrowed; needed unless insecure_no_verify */
+    const struct pkix_store *trust; /* borrowed; needed unless insecure_no_verify */
     struct tls_revocation revocation;
     const struct pkix_issuer_source *issuers; /* that servers did not send; borrowed; NULL: none is fetched */
     bool insecure_no_verify;
-    const struct pkix_pin *pins;      /* of servers' paths; borrowed while the context lives */
+    const struct pkix_pin *pins; /* of servers' paths; borrowed while the context lives */
     size_t pin_count;
     struct pkix_policy_inputs policy;       /* likewise; what it points to is borrowed */
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
@@ -112,14 +112,15 @@ void tls_engine_destroy(struct tls_engine **e);
 /* Bits of enum tls_wants. */
 unsigned tls_engine_wants(const struct tls_engine *e);
 
-/* Whether the next tls_engine_step() may take long: wait for a token, or verify the peer's certificate. Not before a server
- * has something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a server
- * with software and token identities knows after the ClientHello at the latest; then `true` is the safe side). */
+/* Whether the next tls_engine_step() may take long: wait for a token, or verify the peer's certificate. Not before a
+ * server has something to read: a client that says nothing takes nobody's place. May change as the handshake goes on (a
+ * server with software and token identities knows after the ClientHello at the latest; then `true` is the safe side).
+ */
 bool tls_engine_may_block(const struct tls_engine *e);
 
-/* Whether it may verify the peer's certificate: by what the peer sends it may compute for as long as pkix_limits allow, and
- * wait for one of the context's sources of evidence, CRLs and issuers, so for somebody's server. It should not hold up
- * those that wait for a token. Implies tls_engine_may_block(). */
+/* Whether it may verify the peer's certificate: by what the peer sends it may compute for as long as pkix_limits allow,
+ * and wait for one of the context's sources of evidence, CRLs and issuers, so for somebody's server. It should not hold
+ * up those that wait for a token. Implies tls_engine_may_block(). */
 bool tls_engine_may_verify(const struct tls_engine *e);
 
 /* Advance: handshake with the records put so far, or decrypt what has come. Produces records and plaintext. */
@@ -159,9 +160,10 @@ MUST_CHECK enum tls_status tls_engine_put_plaintext(struct tls_engine *e, struct
  * straight to `out` where it can. TLS_CLOSED when the peer has ended and everything was taken. */
 MUST_CHECK enum tls_status tls_engine_take_plaintext(struct tls_engine *e, uint8_t *out, size_t size, size_t *taken);
 
-/* A server's session ticket (TLS 1.3) waits for company: it is queued before the first plaintext, or before close_notify,
- * so that one write, one segment and one wake-up of the client do for both, and a client that leaves before costs none. This
- * queues it now, if it still waits: call it when nothing has been put for a while, and before tls_engine_trim(). */
+/* A server's session ticket (TLS 1.3) waits for company: it is queued before the first plaintext, or before
+ * close_notify, so that one write, one segment and one wake-up of the client do for both, and a client that leaves
+ * before costs none. This queues it now, if it still waits: call it when nothing has been put for a while, and before
+ * tls_engine_trim(). */
 void tls_engine_send_ticket(struct tls_engine *e);
 
 /* Queue close_notify: no more plaintext can be put. Reading goes on (half-close). Idempotent. */
@@ -200,15 +202,16 @@ struct tls_session_info {
     const char *alpn;        /* "" when none */
     const char *server_name; /* SNI as received (server) or sent (client), "" when none */
     bool resumed;
-    bool peer_stapled;       /* the peer stapled an OCSP response */
-    bool socket_released;    /* it costs no memory of NSS's any more: it was idle, or shown certificates */
-    struct span peer_cert;   /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
+    bool peer_stapled;          /* the peer stapled an OCSP response */
+    bool socket_released;       /* it costs no memory of NSS's any more: it was idle, or shown certificates */
+    struct span peer_cert;      /* DER of the peer's verified leaf; size 0 when none. Lives with the engine */
     const char *peer_issuers;   /* server: the SHA-256 of each certificate above the client's on its path, lower-case
                                    hexadecimal, separated by blanks; "" when it has shown none */
     const char *peer_policies;  /* server: the policies that hold for that path, dotted, likewise */
     const char *peer_ev_policy; /* by which the peer's certificate is one of extended validation, dotted; "" when not */
     const struct tls_identity *identity; /* the one we signed with; NULL when none */
-    const char *identity_choice; /* client: which certificate of ours the server got, or "none", and why; "": it asked for none */
+    const char *identity_choice; /* client: which certificate of ours the server got, or "none", and why; "": it asked
+                                    for none */
 };
 struct tls_session_info tls_engine_session(const struct tls_engine *e);
 

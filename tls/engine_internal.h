@@ -103,7 +103,7 @@ struct tls_context {
     enum tls_sni sni;
     enum tls_peer peer;
     bool resumes;
-    bool falls_back; /* an identity can do TLS 1.2 only, and others more: see sites.c */
+    bool falls_back;                      /* an identity can do TLS 1.2 only, and others more: see sites.c */
     uint8_t ticket_token[TLS_TOKEN_SIZE]; /* what every ticket of this context has in it */
     PRIPv6Addr cache_address;             /* under what its sessions are in the shared cache */
 
@@ -138,8 +138,8 @@ struct tls_handshake {
     bool foreign_ticket;                         /* server: start over, and take no ticket */
     bool tickets_refused;                        /* server: has started over for it */
     bool sessions_refused; /* server: has started over, and resumes nothing: the session was another name's */
-    bool version_capped;                         /* server: has started over, and does TLS 1.2 at most */
-    bool site_first; /* server: has started over, with the site of the name that was asked for */
+    bool version_capped;   /* server: has started over, and does TLS 1.2 at most */
+    bool site_first;       /* server: has started over, with the site of the name that was asked for */
 
     struct tls_flight flight; /* what NSS is given to read */
     bool may_wait;            /* this step may */
@@ -165,8 +165,8 @@ struct tls_report {
     char *error;
     bool key_failed; /* our own key could not sign */
     int alert_sent, alert_received;
-    char *stopped_path; /* of the peer's certificate; NULL: none */
-    char *warning;      /* of the last verdict; NULL: none */
+    char *stopped_path;       /* of the peer's certificate; NULL: none */
+    char *warning;            /* of the last verdict; NULL: none */
     char *issuers, *policies; /* of the last good verdict on a client; NULL: none */
     unsigned signature_checks;
     uint64_t verification_us; /* processor time */
@@ -189,7 +189,7 @@ struct tls_engine {
     const struct tls_layer *layer; /* who protects the records */
     PRFileDesc *fd; /* NULL until the first step, since an accepted connection that sends nothing shall cost little, and
                      * again when `own` is there, or the engine has failed */
-    struct tls_established *own; /* of the layer that is ours; NULL: NSS's (established.h) */
+    struct tls_established *own;  /* of the layer that is ours; NULL: NSS's (established.h) */
     struct tls_peer_certs *certs; /* what NSS holds of the peer's for this engine; NULL: nothing */
     struct tls_handshake *hs;     /* NULL: it has ended */
     struct tls_transport transport;
@@ -204,14 +204,14 @@ struct tls_engine {
     bool peer_closed;               /* close_notify was received */
     bool closed_told;               /* TLS_CLOSED was returned */
     bool failure_told;              /* TLS_FAILED was returned */
-    const struct tls_site *site; /* server: of that name; NULL: not known yet, or none has it */
-    PRFileDesc *model;           /* what fd was made from */
-    bool name_chosen;            /* server: a site was found for server_name */
-    uint32_t name_hash;          /* server: of the name as the client wrote it, if name_chosen */
-    bool ticket_owed;            /* server: the client has no session ticket yet */
-    bool takes_tickets;          /* server: the client has said that it can use one */
-    bool cert_wanted;            /* client: the server asked for a certificate */
-    char *identity_choice;       /* client: which of ours it got, or none, and why; NULL: it asked for none */
+    const struct tls_site *site;    /* server: of that name; NULL: not known yet, or none has it */
+    PRFileDesc *model;              /* what fd was made from */
+    bool name_chosen;               /* server: a site was found for server_name */
+    uint32_t name_hash;             /* server: of the name as the client wrote it, if name_chosen */
+    bool ticket_owed;               /* server: the client has no session ticket yet */
+    bool takes_tickets;             /* server: the client has said that it can use one */
+    bool cert_wanted;               /* client: the server asked for a certificate */
+    char *identity_choice;          /* client: which of ours it got, or none, and why; NULL: it asked for none */
     struct buffer chain;         /* the leaf and what verified it, DER, one after the other; a server's is gone with the
                                   * handshake */
     struct tls_session *offered; /* client: the session offered to the server; NULL: none */

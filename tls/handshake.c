@@ -153,8 +153,8 @@ void tls_handshake_alert_in_clear(struct tls_engine *e, int alert)
 
 struct span tls_clear_alert(void)
 {
-    static const uint8_t record[] = {
-        TLS_CONTENT_ALERT, RECORD_MAJOR_VERSION, 3, 0, 2, ALERT_FATAL, TLS_ALERT_INTERNAL_ERROR};
+    static const uint8_t record[] = {TLS_CONTENT_ALERT, RECORD_MAJOR_VERSION,    3, 0, 2,
+                                     ALERT_FATAL,       TLS_ALERT_INTERNAL_ERROR};
 
     return span_of(record, sizeof(record));
 }

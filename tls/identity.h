@@ -14,14 +14,15 @@ enum tls_identity_source { TLS_IDENTITY_FILE, TLS_IDENTITY_DATABASE, TLS_IDENTIT
 struct tls_identity;
 
 /* value: FILE: a PEM file with the leaf, its chain and a private key (PKCS#8, PKCS#1 or SEC1, not encrypted);
- * DATABASE: lower-case hex SHA-256 of the certificate; PKCS11: the URI (tokens/shim/shim.h must have been started for it). */
+ * DATABASE: lower-case hex SHA-256 of the certificate; PKCS11: the URI (tokens/shim/shim.h must have been started for
+ * it). */
 MUST_CHECK bool tls_identity_open(enum tls_identity_source source, const char *value, struct tls_identity **identity,
                                   char **error);
 void tls_identity_destroy(struct tls_identity **identity);
 
 /* Whether a signature may take long (the key is on a token): handshakes go to the pool. */
 bool tls_identity_may_block(const struct tls_identity *identity);
-const char *tls_identity_warning(const struct tls_identity *identity); /* "" when there is none */
+const char *tls_identity_warning(const struct tls_identity *identity);  /* "" when there is none */
 const char *tls_identity_describe(const struct tls_identity *identity); /* subject, key type, expiry: for logs */
 int64_t tls_identity_not_after(const struct tls_identity *identity);    /* seconds since 1970 */
 struct span tls_identity_leaf(const struct tls_identity *identity);     /* DER */

@@ -29,8 +29,8 @@ struct tls_identity_bytes {
 struct tls_identity {
     CERTCertificate *cert;
     SECKEYPrivateKey *key;
-    struct tls_identity_bytes *chain; /* DER of what follows the leaf. Not certificates of NSS's: it would look for issuers
-                                       * among them, and take no other of the same issuer and serial number */
+    struct tls_identity_bytes *chain; /* DER of what follows the leaf. Not certificates of NSS's: it would look for
+                                       * issuers among them, and take no other of the same issuer and serial number */
     size_t chain_length;
     enum tls_key_slot slot;
     unsigned version_max;       /* 0x0303 for an RSA key that cannot do PSS */

@@ -30,8 +30,8 @@ struct tls_transport {
     uint8_t last[TLS_ALERT_RECORD_SIZE]; /* what NSS has read last: the whole record, where that was an alert */
     size_t last_size;
     struct tls_wire_notes *notes; /* NULL: nobody needs them */
-    bool write_refused;      /* there was once not enough room in `out`: NSS may hold a record back */
-    PRIPv6Addr peer_address; /* what PR_GetPeerName() says: the key that NSS puts sessions under */
+    bool write_refused;           /* there was once not enough room in `out`: NSS may hold a record back */
+    PRIPv6Addr peer_address;      /* what PR_GetPeerName() says: the key that NSS puts sessions under */
 };
 
 /* A file descriptor over `transport`, which is borrowed until PR_Close(). NULL: one for a model socket, which carries

@@ -1,7 +1,7 @@
 /* tokens/pin.h: reading a PIN from where the administrator keeps it, and keeping it in locked memory.
  *
- * Sources: a file (mode 0600 or 0400, owned by us or root), a systemd credential (CREDENTIALS_DIRECTORY), an environment
- * variable (removed from our environment once read), a terminal prompt (echo off). Never logged. */
+ * Sources: a file (mode 0600 or 0400, owned by us or root), a systemd credential (CREDENTIALS_DIRECTORY), an
+ * environment variable (removed from our environment once read), a terminal prompt (echo off). Never logged. */
 #ifndef YETT_TOKENS_PIN_H
 #define YETT_TOKENS_PIN_H
 

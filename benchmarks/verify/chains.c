@@ -42,11 +42,14 @@ static struct span make_cert(enum cert_kind kind, const char *subject, EVP_PKEY 
     ASN1_INTEGER_set(X509_get_serialNumber(cert), serial);
     X509_gmtime_adj(X509_getm_notBefore(cert), -86400);
     X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)subject, -1, -1, 0);
-    X509_NAME_add_entry_by_txt(X509_get_issuer_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)issuer, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)subject, -1, -1,
+                               0);
+    X509_NAME_add_entry_by_txt(X509_get_issuer_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)issuer, -1, -1,
+                               0);
     X509_set_pubkey(cert, key);
     add_extension(cert, NID_basic_constraints, kind == CERT_LEAF ? "critical,CA:FALSE" : "critical,CA:TRUE");
-    add_extension(cert, NID_key_usage, kind == CERT_LEAF ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
+    add_extension(cert, NID_key_usage,
+                  kind == CERT_LEAF ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
     if (kind == CERT_LEAF) {
         add_extension(cert, NID_ext_key_usage, "serverAuth");
         add_extension(cert, NID_subject_alt_name, "DNS:www.example.com");

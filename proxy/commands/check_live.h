@@ -1,5 +1,5 @@
-/* proxy/commands/check_live.h: what "yett check" finds out beyond the configuration: whether modules load, and with --live all
- * of tokens and targets.
+/* proxy/commands/check_live.h: what "yett check" finds out beyond the configuration: whether modules load, and with
+ * --live all of tokens and targets.
  *
  * Each part prints a line on standard output for what is good, adds a finding at the place in the configuration for
  * what is not, and says on standard error what it waits for when it takes longer than LIMIT_PROBE_TELL_MS. All of it

@@ -1,4 +1,5 @@
-/* proxy/commands/cmd_agent.h: "yett agent", internal: the token agent process. Arguments: proxy/process/agent_arguments.h. */
+/* proxy/commands/cmd_agent.h: "yett agent", internal: the token agent process. Arguments:
+ * proxy/process/agent_arguments.h. */
 #ifndef YETT_PROXY_COMMANDS_CMD_AGENT_H
 #define YETT_PROXY_COMMANDS_CMD_AGENT_H
 

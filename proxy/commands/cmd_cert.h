@@ -1,4 +1,5 @@
-/* proxy/commands/cmd_cert.h: "yett cert": the certificates and keys of the NSS database. See tls/manage/database.h, tls/manage/issue.h. */
+/* proxy/commands/cmd_cert.h: "yett cert": the certificates and keys of the NSS database. See tls/manage/database.h,
+ * tls/manage/issue.h. */
 #ifndef YETT_PROXY_COMMANDS_CMD_CERT_H
 #define YETT_PROXY_COMMANDS_CMD_CERT_H
 

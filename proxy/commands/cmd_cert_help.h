@@ -48,21 +48,18 @@ static const char cmd_cert_help_create[] =
     "      --san email:alice@example.org --out alice.pem --out-key alice.key\n"
     "  yett cert create --database sql:demo --issuer ca.pem --client --request alice.csr --out alice.pem\n";
 
-static const char cmd_cert_help_list[] =
-    "yett cert list [--json]: the certificates of the database, by subject.\n"
-    "\n"
-    "  --json                 one array of objects\n" CMD_CERT_DATABASE_HELP
-    "\n"
-    "Examples:\n"
-    "\n"
-    "  yett cert list --database sql:/var/lib/yett/nss\n"
-    "  yett cert list --json | jq -r '.[] | select(.has_key) | .sha256'\n";
+static const char cmd_cert_help_list[] = "yett cert list [--json]: the certificates of the database, by subject.\n"
+                                         "\n"
+                                         "  --json                 one array of objects\n" CMD_CERT_DATABASE_HELP "\n"
+                                         "Examples:\n"
+                                         "\n"
+                                         "  yett cert list --database sql:/var/lib/yett/nss\n"
+                                         "  yett cert list --json | jq -r '.[] | select(.has_key) | .sha256'\n";
 
 static const char cmd_cert_help_show[] =
     "yett cert show sha256=HEX|FILE: tell what is in a certificate, and print it as PEM.\n"
     "\n"
-    "  --json                 an object instead\n" CMD_CERT_DATABASE_HELP
-    "\n"
+    "  --json                 an object instead\n" CMD_CERT_DATABASE_HELP "\n"
     "Examples:\n"
     "\n"
     "  yett cert show sha256=HEX\n"
@@ -107,8 +104,7 @@ static const char cmd_cert_help_trust[] =
     "\n"
     "  --server               it is believed about servers\n"
     "  --client               it is believed about clients\n"
-    "  --none                 it is not believed any more\n" CMD_CERT_DATABASE_HELP
-    "\n"
+    "  --none                 it is not believed any more\n" CMD_CERT_DATABASE_HELP "\n"
     "Example:\n"
     "\n"
     "  yett cert trust sha256=HEX --server --client\n";
@@ -117,8 +113,7 @@ static const char cmd_cert_help_delete[] =
     "yett cert delete sha256=HEX [--with-key]: delete a certificate.\n"
     "\n"
     "  --with-key             delete its private key too. Without this, a certificate whose key nothing else uses is\n"
-    "                         not deleted\n" CMD_CERT_DATABASE_HELP
-    "\n"
+    "                         not deleted\n" CMD_CERT_DATABASE_HELP "\n"
     "Example:\n"
     "\n"
     "  yett cert delete sha256=HEX --with-key\n";

@@ -1,5 +1,6 @@
-/* proxy/commands/cmd_cert_internal.h: what the commands of "yett cert" have in common; each is in the file about its subject.
- * Commands take a struct cert_options (proxy/commands/subcommand.h). On failure *error has a sentence, owned by the caller. */
+/* proxy/commands/cmd_cert_internal.h: what the commands of "yett cert" have in common; each is in the file about its
+ * subject. Commands take a struct cert_options (proxy/commands/subcommand.h). On failure *error has a sentence, owned
+ * by the caller. */
 #ifndef YETT_PROXY_COMMANDS_CMD_CERT_INTERNAL_H
 #define YETT_PROXY_COMMANDS_CMD_CERT_INTERNAL_H
 

@@ -1,4 +1,5 @@
-/* proxy/commands/cmd_token.h: "yett token": tokens, keys and certificates behind a PKCS#11 module. See tokens/manage/manage.h. */
+/* proxy/commands/cmd_token.h: "yett token": tokens, keys and certificates behind a PKCS#11 module. See
+ * tokens/manage/manage.h. */
 #ifndef YETT_PROXY_COMMANDS_CMD_TOKEN_H
 #define YETT_PROXY_COMMANDS_CMD_TOKEN_H
 

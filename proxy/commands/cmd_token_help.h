@@ -28,8 +28,7 @@ static const char cmd_token_help[] =
 static const char cmd_token_help_list[] =
     "yett token list [options]: tokens and what is on them. Without a PIN, what the token shows to everybody.\n"
     "\n"
-    "  --json                 JSON instead of lines\n" CMD_TOKEN_MODULE_HELP
-    "\n"
+    "  --json                 JSON instead of lines\n" CMD_TOKEN_MODULE_HELP "\n"
     "Examples:\n"
     "\n"
     "  yett token list --module /usr/lib/softhsm/libsofthsm2.so\n"
@@ -79,8 +78,7 @@ static const char cmd_token_help_keygen[] =
     "only signs, and cannot be taken off the token. Prints the key's URI.\n"
     "\n"
     "  --type TYPE            p256 (default), p384, p521, rsa2048, rsa3072, rsa4096\n" CMD_TOKEN_PIN_HELP
-        CMD_TOKEN_MODULE_HELP
-    "\n"
+        CMD_TOKEN_MODULE_HELP "\n"
     "Example:\n"
     "\n"
     "  yett token keygen --module /usr/lib/softhsm/libsofthsm2.so --pin file:pin 'pkcs11:token=demo;object=alice'\n";
@@ -102,8 +100,7 @@ static const char cmd_token_help_request[] =
 static const char cmd_token_help_import[] =
     "yett token import URI FILE [options]: put the certificate in FILE (PEM) on the token that URI names, which has its\n"
     "key, with the key's CKA_ID and label. Prints the certificate's URI.\n"
-    "\n" CMD_TOKEN_PIN_HELP CMD_TOKEN_MODULE_HELP
-    "\n"
+    "\n" CMD_TOKEN_PIN_HELP CMD_TOKEN_MODULE_HELP "\n"
     "Example:\n"
     "\n"
     "  yett token import --module /usr/lib/softhsm/libsofthsm2.so --pin file:pin pkcs11:token=demo alice.pem\n";

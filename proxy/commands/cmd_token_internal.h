@@ -1,5 +1,6 @@
-/* proxy/commands/cmd_token_internal.h: what the commands of "yett token" that open a module themselves have in common. Commands
- * take a struct token_options (proxy/commands/subcommand.h). On failure *error has a sentence, owned by the caller. */
+/* proxy/commands/cmd_token_internal.h: what the commands of "yett token" that open a module themselves have in common.
+ * Commands take a struct token_options (proxy/commands/subcommand.h). On failure *error has a sentence, owned by the
+ * caller. */
 #ifndef YETT_PROXY_COMMANDS_CMD_TOKEN_INTERNAL_H
 #define YETT_PROXY_COMMANDS_CMD_TOKEN_INTERNAL_H
 

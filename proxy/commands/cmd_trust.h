@@ -1,4 +1,5 @@
-/* proxy/commands/cmd_trust.h: "yett trust": newer roots for trust = mozilla, and the age of those there are (pkix/roots.h). */
+/* proxy/commands/cmd_trust.h: "yett trust": newer roots for trust = mozilla, and the age of those there are
+ * (pkix/roots.h). */
 #ifndef YETT_PROXY_COMMANDS_CMD_TRUST_H
 #define YETT_PROXY_COMMANDS_CMD_TRUST_H
 

@@ -576,10 +576,10 @@ static json_t *chain_json(const struct pkix_verdict *v)
         struct pkix_description d;
 
         if (pkix_describe(pkix_verdict_path_cert(v, i), &d))
-            json_array_append_new(chain, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "subject", d.subject,
-                                                   "issuer", d.issuer, "serial", d.serial, "not_before", d.not_before,
-                                                   "not_after", d.not_after, "sha256", d.sha256, "key", d.key,
-                                                   "signature", d.signature));
+            json_array_append_new(chain,
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "subject", d.subject, "issuer",
+                                            d.issuer, "serial", d.serial, "not_before", d.not_before, "not_after",
+                                            d.not_after, "sha256", d.sha256, "key", d.key, "signature", d.signature));
         pkix_description_clear(&d);
     }
     return chain;

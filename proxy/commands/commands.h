@@ -1,5 +1,5 @@
-/* proxy/commands/commands.h: the commands of the control plane. Each is given its own name as argv[0] and returns the exit
- * status of interface: 0 done, 1 not done, 2 wrong usage. */
+/* proxy/commands/commands.h: the commands of the control plane. Each is given its own name as argv[0] and returns the
+ * exit status of interface: 0 done, 1 not done, 2 wrong usage. */
 #ifndef YETT_PROXY_COMMANDS_COMMANDS_H
 #define YETT_PROXY_COMMANDS_COMMANDS_H
 

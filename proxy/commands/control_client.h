@@ -1,5 +1,5 @@
-/* proxy/commands/control_client.h: one question to the running yett, over its control socket. See proxy/control/control_server.h.
- * Blocking; for commands. Threads: one. */
+/* proxy/commands/control_client.h: one question to the running yett, over its control socket. See
+ * proxy/control/control_server.h. Blocking; for commands. Threads: one. */
 #ifndef YETT_PROXY_COMMANDS_CONTROL_CLIENT_H
 #define YETT_PROXY_COMMANDS_CONTROL_CLIENT_H
 

@@ -1,4 +1,5 @@
-/* proxy/commands/status_text.h: the status object and the list of connections for a person to read. Pure but for the stream. */
+/* proxy/commands/status_text.h: the status object and the list of connections for a person to read. Pure but for the
+ * stream. */
 #ifndef YETT_PROXY_COMMANDS_STATUS_TEXT_H
 #define YETT_PROXY_COMMANDS_STATUS_TEXT_H
 

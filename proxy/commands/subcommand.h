@@ -1,4 +1,5 @@
-/* proxy/commands/subcommand.h: commands with commands of their own ("yett cert show"), whose options come from one table.
+/* proxy/commands/subcommand.h: commands with commands of their own ("yett cert show"), whose options come from one
+ * table.
  *
  * The words: a *set* is "cert" or "token" with all its commands; its options fill one struct of the set's own, which
  * begins with a struct subcommand_line. Strings are those of argv. Threads: one. */

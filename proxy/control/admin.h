@@ -20,7 +20,8 @@ struct admin;
 enum { ADMIN_CLIENTS_MAX = 32, ADMIN_REQUEST_MS_MAX = 5000 };
 
 /* NULL with a sentence in *error. what `desk` can is asked of its data, which is borrowed, the address copied. */
-struct admin *admin_start(uv_loop_t *loop, const struct config_address *address, struct control_desk desk, char **error);
+struct admin *admin_start(uv_loop_t *loop, const struct config_address *address, struct control_desk desk,
+                          char **error);
 void admin_stop(struct admin **admin); /* NULL-safe; memory goes when the loop has run once more */
 
 /* The address it was made for; text and place are not kept. */

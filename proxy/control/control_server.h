@@ -1,8 +1,8 @@
 /* proxy/control/control_server.h: the control socket: where `yett status` and its siblings talk to a running yett.
  *
  * A Unix stream socket, of mode 0600 unless [control] names others; who may ask for what is decided for each peer by
- * proxy/control/control_roles.h, and those without any role are told so and turned away. One JSON object a line, each way; a
- * client's requests are answered in order:
+ * proxy/control/control_roles.h, and those without any role are told so and turned away. One JSON object a line, each
+ * way; a client's requests are answered in order:
  *
  *   {"command": "status"}              {"ok": true, "status": {...}}
  *   {"command": "connections"}         {"ok": true, "connections": [...], "left_out": 0, "complete": true}

@@ -9,9 +9,9 @@
  * - While it counts, no older CRL takes its place (pkix_crl_is_older(): by thisUpdate, and by the numbers where both
  * have one); afterwards, none with an earlier thisUpdate: who is on the way to the server cannot bring back an old one.
  * - A failure leaves the CRL that is there alone.
- * - What nobody has asked for in LIMIT_CRL_UNUSED_MS is dropped. Entries and bytes are limited (proxy/process/limits.h); the
- * one least recently asked for goes first, but none in flight or waited for. No clock, no sockets, no locks, no
- * randomness: a function of its arguments; the caller locks. */
+ * - What nobody has asked for in LIMIT_CRL_UNUSED_MS is dropped. Entries and bytes are limited
+ * (proxy/process/limits.h); the one least recently asked for goes first, but none in flight or waited for. No clock, no
+ * sockets, no locks, no randomness: a function of its arguments; the caller locks. */
 #ifndef YETT_PROXY_FETCH_CRL_CACHE_H
 #define YETT_PROXY_FETCH_CRL_CACHE_H
 
@@ -35,9 +35,9 @@ struct crl_entry {
     uint64_t used_ms;
     uint64_t due_ms;
     uint64_t failed_ms;
-    const char *failure; /* why the last flight brought nothing, static; NULL: it did, or there was none */
+    const char *failure;     /* why the last flight brought nothing, static; NULL: it did, or there was none */
     bool failed_by_overload; /* it was for a want of ours, and is not remembered */
-    uint64_t planned_ms; /* since when somebody may be waiting for the flight that is due or under way */
+    uint64_t planned_ms;     /* since when somebody may be waiting for the flight that is due or under way */
     bool flying;
     unsigned landings;
     /* ---- */

@@ -4,10 +4,10 @@
  * (hard); all that need the same list share one. What is there is kept, and fetched anew ahead of its end, by the rules
  * of proxy/fetch/crl_cache.h. A CRL is judged before it is shared (pkix_crl_set_accept()), so that whoever answers in a
  * server's place can keep us from a list, but cannot bring us a false one. Why URLs in certificates are followed at
- * all, and where they may lead: proxy/fetch/ocsp_fetch.h. An *asker* is one side of one service. Its deadline, and where it
- * may go, are its own; what was fetched is shared by all askers of a process that may go to the same places. Threads:
- * any may ask, the loop's too. LIMIT_CRL_THREADS fetch; they are made when first needed, so that a worker's are in its
- * sandbox. */
+ * all, and where they may lead: proxy/fetch/ocsp_fetch.h. An *asker* is one side of one service. Its deadline, and
+ * where it may go, are its own; what was fetched is shared by all askers of a process that may go to the same places.
+ * Threads: any may ask, the loop's too. LIMIT_CRL_THREADS fetch; they are made when first needed, so that a worker's
+ * are in its sandbox. */
 #ifndef YETT_PROXY_FETCH_CRL_FETCH_H
 #define YETT_PROXY_FETCH_CRL_FETCH_H
 

@@ -50,8 +50,8 @@ bool http_url_parse(struct span text, struct http_url *url)
     text = span_skip(text, strlen(scheme));
     *url = (struct http_url){.authority = span_of(text.data, size_until(text, "/?"))};
     url->target = span_skip(text, url->authority.size);
-    good = starttls_authority_parse_optional_port(url->authority, &host, &url->port) &&
-           strlen(host) < sizeof(url->host);
+    good =
+        starttls_authority_parse_optional_port(url->authority, &host, &url->port) && strlen(host) < sizeof(url->host);
     if (good)
         memcpy(url->host, host, strlen(host) + 1);
     if (url->port == 0)
@@ -379,8 +379,8 @@ static enum http_fetch_status send_request(const struct http_fetch_request *r, i
                          r->url.target.size == 0 || r->url.target.data[0] != '/' ? "/" : "", (int)r->url.target.size,
                          r->url.target.size == 0 ? "" : (const char *)r->url.target.data, (int)r->url.authority.size,
                          (const char *)r->url.authority.data) &&
-           (r->content_type == NULL || buffer_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n",
-                                                     r->content_type, r->body.size)) &&
+           (r->content_type == NULL ||
+            buffer_printf(&out, "Content-Type: %s\r\nContent-Length: %zu\r\n", r->content_type, r->body.size)) &&
            buffer_append(&out, span_of("\r\n", 2)) && (r->body.size == 0 || buffer_append(&out, r->body));
     if (fits) {
         status = send_all(r, fd, buffer_span(&out), error);

@@ -223,8 +223,7 @@ static void fetch(const struct ocsp_asker *asker, const struct pkix_evidence_que
     if (status != HTTP_FETCH_LATE || is_fair)
         failed_hosts_note(&f->failed, responder, status, base_now_ms());
     if (status == HTTP_FETCH_OK) {
-        *evidence = (struct pkix_evidence){
-            .kind = PKIX_EVIDENCE_RESPONSE, .response = answer, .response_size = size};
+        *evidence = (struct pkix_evidence){.kind = PKIX_EVIDENCE_RESPONSE, .response = answer, .response_size = size};
     } else {
         if (status == HTTP_FETCH_BAD_ANSWER || status == HTTP_FETCH_DENIED)
             ocsp_cache_put(f->cache, q->key, &useless, base_now_ms());

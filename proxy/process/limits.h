@@ -1,4 +1,5 @@
-/* proxy/process/limits.h: the ceiling of every buffer and wait of the data plane that is not the administrator's to set.
+/* proxy/process/limits.h: the ceiling of every buffer and wait of the data plane that is not the administrator's to
+ * set.
  *
  * Memory of one connection, whatever its two peers do:
  *
@@ -81,7 +82,8 @@ enum {
     LIMIT_CRL_FAILURE_SOFT_MS = 5 * 60 * 1000, /* how long it is remembered that there is none to be had */
     LIMIT_CRL_FAILURE_HARD_MS = 30 * 1000,     /* where one is needed */
 
-    /* What a peer's handshake steps may cost before they wait behind those of others; see proxy/session/handshake_pool.h. */
+    /* What a peer's handshake steps may cost before they wait behind those of others; see
+       proxy/session/handshake_pool.h. */
     LIMIT_PEER_COST_DEAR_US = 100 * 1000,      /* processor time of an address: three of the dearest chains, or about a
                                                 * hundred ordinary ones */
     LIMIT_PEER_COST_SITE_DEAR_US = 800 * 1000, /* of an IPv6 site, whose addresses have that each */

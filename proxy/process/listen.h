@@ -1,5 +1,5 @@
-/* proxy/process/listen.h: one listening socket, at a path or an IP address. Threads: listen_unix() changes the umask for
- * a moment, so any one; the others all. */
+/* proxy/process/listen.h: one listening socket, at a path or an IP address. Threads: listen_unix() changes the umask
+ * for a moment, so any one; the others all. */
 #ifndef YETT_PROXY_PROCESS_LISTEN_H
 #define YETT_PROXY_PROCESS_LISTEN_H
 
@@ -22,7 +22,8 @@ struct listen_inet_address {
 };
 
 /* False with a sentence in *error: not an IP address, or an IPv4 one in the form of an IPv6 one. */
-MUST_CHECK bool listen_inet_address(const struct config_address *address, struct listen_inet_address *out, char **error);
+MUST_CHECK bool listen_inet_address(const struct config_address *address, struct listen_inet_address *out,
+                                    char **error);
 
 /* A socket bound there, which does not listen yet. SHARED: beside others of our user (SO_REUSEPORT). -1 with errno. */
 enum listen_share { LISTEN_ALONE, LISTEN_SHARED };

@@ -335,8 +335,8 @@ static void emit(enum log_level level, const char *event, const struct log_field
 
 static void say_left_out(const char *event, uint64_t count)
 {
-    const struct log_field fields[] = {log_text("suppressed_event", event), log_number("lines", (int64_t)count),
-                                       {.key = NULL}};
+    const struct log_field fields[] = {
+        log_text("suppressed_event", event), log_number("lines", (int64_t)count), {.key = NULL}};
 
     emit(LOG_LEVEL_WARNING, "log_suppressed", fields);
 }

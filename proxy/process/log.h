@@ -23,8 +23,8 @@ void log_open(const char *process, enum config_log target, enum config_log_forma
 
 /* A field of a line. Build with log_text(), log_span(), log_number(). */
 struct log_field {
-    const char *key;   /* NULL ends a list */
-    struct span text;  /* when not a number */
+    const char *key;  /* NULL ends a list */
+    struct span text; /* when not a number */
     bool is_number;
     int64_t number;
 };

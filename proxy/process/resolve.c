@@ -145,19 +145,23 @@ static void run_waiting(struct resolver *r)
 }
 
 struct resolve_lookup *resolve_start(struct resolver *r, size_t service, const char *host, uint16_t port, int family,
-                                     void (*on_done)(void *context, const struct resolve_result *result),
-                                     void *context)
+                                     void (*on_done)(void *context, const struct resolve_result *result), void *context)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
     struct resolve_lookup *l, **end = &r->waiting;
-    bool runs_now = r->running_count < LIMIT_RESOLVER_THREADS &&
-                    r->running_of_service[service] < LIMIT_RESOLVER_PER_SERVICE;
+    bool runs_now =
+        r->running_count < LIMIT_RESOLVER_THREADS && r->running_of_service[service] < LIMIT_RESOLVER_PER_SERVICE;
 
     if (!runs_now && r->waiting_count >= LIMIT_RESOLVER_WAITING)
         return NULL;
     l = base_alloc(sizeof(*l));
-    *l = (struct resolve_lookup){.resolver = r, .service = service, .host = base_strdup(host), .port = port,
-                                 .family = family, .on_done = on_done, .context = context};
+    *l = (struct resolve_lookup){.resolver = r,
+                                 .service = service,
+                                 .host = base_strdup(host),
+                                 .port = port,
+                                 .family = family,
+                                 .on_done = on_done,
+                                 .context = context};
     if (runs_now) {
         if (uv_getaddrinfo(r->loop, &l->request, on_resolved, l->host, NULL, &hints) != 0) {
             free_lookup(l);
@@ -220,7 +224,7 @@ const char *resolve_address_text(const struct sockaddr *address, char *out, size
     char text[ADDRESS_TEXT_SIZE];
     uint16_t port = address->sa_family == AF_INET6 ? ((const struct sockaddr_in6 *)(const void *)address)->sin6_port
                     : a.size == 0                  ? 0
-                                  : ((const struct sockaddr_in *)(const void *)address)->sin_port;
+                                                   : ((const struct sockaddr_in *)(const void *)address)->sin_port;
 
     if (a.size == 0)
         snprintf(out, out_size, "unix");

@@ -1,11 +1,10 @@
 /* proxy/process/resolve.h: names to addresses, without stopping the loop.
  *
  * getaddrinfo() runs on libuv's threads. At most LIMIT_RESOLVER_THREADS calls run at a time and at most
- * LIMIT_RESOLVER_PER_SERVICE of one service, so that a name server that does not answer one service leaves threads to the
- * others; what waits beyond that is bounded too. One lookup asks for one family: RFC 8305 section 3 wants to know of each
- * family as soon as it is there.
- * Caveat: a call cannot be stopped once it runs; resolve_cancel() forgets it, and its thread comes free when the
- * system's resolver gives up. Threads: loop only. */
+ * LIMIT_RESOLVER_PER_SERVICE of one service, so that a name server that does not answer one service leaves threads to
+ * the others; what waits beyond that is bounded too. One lookup asks for one family: RFC 8305 section 3 wants to know
+ * of each family as soon as it is there. Caveat: a call cannot be stopped once it runs; resolve_cancel() forgets it,
+ * and its thread comes free when the system's resolver gives up. Threads: loop only. */
 #ifndef YETT_PROXY_PROCESS_RESOLVE_H
 #define YETT_PROXY_PROCESS_RESOLVE_H
 

@@ -1,5 +1,5 @@
-/* proxy/process/secret_source.h: where a command is told to get a PIN or a password from; never from its command line, where
- * every user of the machine could read it. */
+/* proxy/process/secret_source.h: where a command is told to get a PIN or a password from; never from its command line,
+ * where every user of the machine could read it. */
 #ifndef YETT_PROXY_PROCESS_SECRET_SOURCE_H
 #define YETT_PROXY_PROCESS_SECRET_SOURCE_H
 

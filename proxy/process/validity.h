@@ -1,5 +1,5 @@
-/* proxy/process/validity.h: warnings of what is named in the configuration and does not count today: a certificate of our own
- * before or after its time, a revocation list whose next one is due.
+/* proxy/process/validity.h: warnings of what is named in the configuration and does not count today: a certificate of
+ * our own before or after its time, a revocation list whose next one is due.
  *
  * None of it is a mistake: yett starts and goes on with it, so that a service is not lost for what may come right by
  * itself, or is renewed by a reload. But peers refuse such a certificate, and yett such a list, and whoever looks the

@@ -67,10 +67,8 @@ int worker_receive(int socket, struct worker_message *message, int *fd)
 {
     struct iovec part = {.iov_base = message, .iov_len = sizeof(*message)};
     union ancillary ancillary;
-    struct msghdr datagram = {.msg_iov = &part,
-                              .msg_iovlen = 1,
-                              .msg_control = ancillary.bytes,
-                              .msg_controllen = sizeof(ancillary.bytes)};
+    struct msghdr datagram = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = ancillary.bytes, .msg_controllen = sizeof(ancillary.bytes)};
     ssize_t size;
 
     *fd = -1;

@@ -22,9 +22,21 @@
 #include "base/base.h"
 
 enum worker_event {
-    WORKER_CONFIG, WORKER_COUNTERS, WORKER_TICKET_KEY, WORKER_LISTENER, WORKER_START, WORKER_DRAIN, WORKER_CONNECTIONS,
-    WORKER_STOP, WORKER_INTERMEDIATES, WORKER_INTERMEDIATE,
-    WORKER_READY, WORKER_FAILED, WORKER_DRAINED, WORKER_CONNECTIONS_ITEM, WORKER_CONNECTIONS_END,
+    WORKER_CONFIG,
+    WORKER_COUNTERS,
+    WORKER_TICKET_KEY,
+    WORKER_LISTENER,
+    WORKER_START,
+    WORKER_DRAIN,
+    WORKER_CONNECTIONS,
+    WORKER_STOP,
+    WORKER_INTERMEDIATES,
+    WORKER_INTERMEDIATE,
+    WORKER_READY,
+    WORKER_FAILED,
+    WORKER_DRAINED,
+    WORKER_CONNECTIONS_ITEM,
+    WORKER_CONNECTIONS_END,
     WORKER_EVENT_COUNT
 };
 
@@ -32,9 +44,9 @@ enum { WORKER_CONTROL_FD = 3, WORKER_TEXT_MAX = 4352 /* a certificate in PEM */ 
 
 struct worker_message {
     enum worker_event event;
-    uint32_t service;  /* index into config.services */
-    uint32_t address;  /* index into its listen[] */
-    uint32_t slot;     /* START: worker slot */
+    uint32_t service; /* index into config.services */
+    uint32_t address; /* index into its listen[] */
+    uint32_t slot;    /* START: worker slot */
     uint32_t generation;
     char text[WORKER_TEXT_MAX]; /* NUL-terminated; only what is used is sent */
 };

@@ -1,7 +1,8 @@
 /* proxy/service/memory_ceiling.h: how much memory one connection of a service takes at most, whatever its two peers do.
  *
- * proxy/process/limits.h has the parts. All but the heads of HTTP messages are constants; those are the administrator's to set
- * (http_request_head_max and its like), and are counted for services that read them. Pure functions: any thread. */
+ * proxy/process/limits.h has the parts. All but the heads of HTTP messages are constants; those are the administrator's
+ * to set (http_request_head_max and its like), and are counted for services that read them. Pure functions: any thread.
+ */
 #ifndef YETT_PROXY_SERVICE_MEMORY_CEILING_H
 #define YETT_PROXY_SERVICE_MEMORY_CEILING_H
 

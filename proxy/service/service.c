@@ -455,8 +455,8 @@ static void open_client_context(struct services_shared *shared, struct service *
         .insecure_no_verify = config->insecure_no_verify,
         .identities = s->connect_identities,
         .identity_count = s->connect_identity_count,
-        .no_suitable_identity = config->no_suitable_identity == CONFIG_NO_SUITABLE_ONLY ? TLS_NO_SUITABLE_ONLY
-                                                                                        : TLS_NO_SUITABLE_NONE,
+        .no_suitable_identity =
+            config->no_suitable_identity == CONFIG_NO_SUITABLE_ONLY ? TLS_NO_SUITABLE_ONLY : TLS_NO_SUITABLE_NONE,
     };
 
     if (!config->insecure_no_verify) {

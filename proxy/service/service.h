@@ -1,7 +1,7 @@
 /* proxy/service/service.h: a configured service with everything opened that it needs: identities, trust, TLS contexts.
  *
- * Used by a worker at its start and by "yett check". Opening never resolves names or connects. What cannot be opened is a
- * finding at the place where it was configured. */
+ * Used by a worker at its start and by "yett check". Opening never resolves names or connects. What cannot be opened is
+ * a finding at the place where it was configured. */
 #ifndef YETT_PROXY_SERVICE_SERVICE_H
 #define YETT_PROXY_SERVICE_SERVICE_H
 
@@ -19,18 +19,18 @@ struct service {
     size_t identity_count;
     struct tls_identity **connect_identities;
     size_t connect_identity_count;
-    struct pkix_store *trust;           /* for servers */
-    struct pkix_store *peer_trust;      /* for client certificates */
-    struct pkix_pin *pins;              /* of servers and of clients */
-    struct pkix_policy_inputs policy;   /* likewise; borrows these, and the shared roots of extended validation: */
+    struct pkix_store *trust;         /* for servers */
+    struct pkix_store *peer_trust;    /* for client certificates */
+    struct pkix_pin *pins;            /* of servers and of clients */
+    struct pkix_policy_inputs policy; /* likewise; borrows these, and the shared roots of extended validation: */
     struct service_policy {
         uint8_t oid[PKIX_OID_SIZE_MAX];
-    } *policies;
+    } * policies;
     struct span *policy_spans;
     struct starttls_http_limits http_limits[STARTTLS_HTTP_KIND_COUNT];
-    char *greeting_name;                /* as configured, or this machine's host name */
-    size_t pool_group;                  /* handshake pool: services whose keys are on the same token share one */
-    size_t verify_group;                /* the same, for steps that may verify a certificate: a service has its own */
+    char *greeting_name; /* as configured, or this machine's host name */
+    size_t pool_group;   /* handshake pool: services whose keys are on the same token share one */
+    size_t verify_group; /* the same, for steps that may verify a certificate: a service has its own */
 };
 
 struct services {
@@ -51,8 +51,8 @@ void services_count(struct services *services, struct counters *counters);
 /* What is remembered for services with the same trust: each index from 0 has one until NULL comes. */
 struct pkix_intermediates *services_intermediates(const struct services *services, size_t index);
 
-/* What every process that opens services does first: NSS, shim (agents at the socket paths derived from config->control:
- * <dirname>/agent-<module>.sock). */
+/* What every process that opens services does first: NSS, shim (agents at the socket paths derived from
+ * config->control: <dirname>/agent-<module>.sock). */
 MUST_CHECK bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
                                        struct config_findings *findings);
 

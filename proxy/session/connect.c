@@ -6,8 +6,8 @@
  *                                                             |  ^ 250 ms, or one failed
  *     ^------------------- all failed ------------------------'--'
  *
- * Nothing is reported from inside connector_create(): the first step runs from the timer, so that the caller never finds
- * itself called back before it has the connector. */
+ * Nothing is reported from inside connector_create(): the first step runs from the timer, so that the caller never
+ * finds itself called back before it has the connector. */
 #include "proxy/session/connect.h"
 
 #include <netinet/in.h>
@@ -41,7 +41,7 @@ struct connector {
     bool attempting;         /* the resolution delay is over */
     struct attempt attempts[LIMIT_ATTEMPTS];
     struct sockaddr_storage connected_to;
-    char *error;             /* the latest failure */
+    char *error; /* the latest failure */
 };
 
 static void begin_target(struct connector *c);

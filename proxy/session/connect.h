@@ -1,12 +1,11 @@
 /* proxy/session/connect.h: from a list of targets to one connected transport.
  *
- * The targets are tried in turn. A target that is a name is looked up in both families at a time and its addresses are tried as
- * RFC 8305 (Happy Eyeballs 2) says: IPv6 first, families interleaved, a new attempt each LIMIT_ATTEMPT_DELAY_MS while
- * the earlier ones go on, the first that connects wins.
- * With a check (`allowed`), both families are awaited and every address must pass before the first attempt: a name with
- * one forbidden address is refused, and only a checked address is ever connected to (no second lookup, so no DNS
- * rebinding).
- * What it does not do: keep time. Who asks has the deadline and destroys the connector. Threads: loop only. */
+ * The targets are tried in turn. A target that is a name is looked up in both families at a time and its addresses are
+ * tried as RFC 8305 (Happy Eyeballs 2) says: IPv6 first, families interleaved, a new attempt each
+ * LIMIT_ATTEMPT_DELAY_MS while the earlier ones go on, the first that connects wins. With a check (`allowed`), both
+ * families are awaited and every address must pass before the first attempt: a name with one forbidden address is
+ * refused, and only a checked address is ever connected to (no second lookup, so no DNS rebinding). What it does not
+ * do: keep time. Who asks has the deadline and destroys the connector. Threads: loop only. */
 #ifndef YETT_PROXY_SESSION_CONNECT_H
 #define YETT_PROXY_SESSION_CONNECT_H
 
@@ -22,10 +21,10 @@ enum connect_status {
 
 struct connect_result {
     enum connect_status status;
-    struct transport *transport;         /* OK: the receiver's from now on */
-    size_t target;                       /* OK: index of the target that answered */
-    const struct sockaddr *address;      /* OK, TCP: where to; lives with the connector. Else NULL */
-    const char *error;                   /* otherwise a sentence; lives with the connector */
+    struct transport *transport;    /* OK: the receiver's from now on */
+    size_t target;                  /* OK: index of the target that answered */
+    const struct sockaddr *address; /* OK, TCP: where to; lives with the connector. Else NULL */
+    const char *error;              /* otherwise a sentence; lives with the connector */
 };
 
 struct connect_options {

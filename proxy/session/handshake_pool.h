@@ -1,4 +1,5 @@
-/* proxy/session/handshake_pool.h: where handshake steps wait for tokens, and verify certificates, so that the loop does not.
+/* proxy/session/handshake_pool.h: where handshake steps wait for tokens, and verify certificates, so that the loop does
+ * not.
  *
  * A *job* is one tls_engine_step(). Jobs of one *group* (services whose keys are on the same token, or the certificates
  * that one service verifies) wait together and have threads of their own, made when needed: a slow token fills its own
@@ -8,8 +9,9 @@
  *
  * Who has cost much lately waits behind who has not. A peer may make a step compute for as long as pkix_limits allow,
  * and may have as many such steps wait as a group takes; first come, first served, one peer could make all others wait
- * for longer than they have. So the processor time of each step is put down to its job's peer (proxy/session/peer_cost.h;
- * waiting for a token or a responder is none), and the steps of a *dear* peer are put *behind*:
+ * for longer than they have. So the processor time of each step is put down to its job's peer
+ * (proxy/session/peer_cost.h; waiting for a token or a responder is none), and the steps of a *dear* peer are put
+ * *behind*:
  *
  *   - They are served when nobody waits in front, and by all threads but one, so that one is there for who comes next.
  *   - After LIMIT_STEPS_BEFORE_BEHIND from the front one of them has its turn regardless, on one thread at a time: so

@@ -1,22 +1,23 @@
-/* proxy/session/handshake_turns.h: whose handshake is next on the loop, where nothing waits for a token or a verification.
+/* proxy/session/handshake_turns.h: whose handshake is next on the loop, where nothing waits for a token or a
+ * verification.
  *
  * To offer a handshake costs a client nothing: it sends a ClientHello that it has made once, and leaves. To answer it
  * costs us a key exchange and a signature. First come, first served, one client could so make all others wait, since
  * the loop is one thread, and while it computes nobody is accepted either. So the time that each step takes is put down
- * to its peer (proxy/session/peer_cost.h), and as soon as the steps of one round of the loop have taken LIMIT_TURNS_SLICE_US,
- * those of *dear* peers are put *behind*: they are taken when everything else that the loop has to do is done, for as
- * long again, and then the loop looks at who else has come. So nobody waits for dear peers longer than two slices, a
- * dear peer has all that is left, and while nobody else comes, to be dear costs nothing. A client that has left before
- * its turn costs no computing at all.
+ * to its peer (proxy/session/peer_cost.h), and as soon as the steps of one round of the loop have taken
+ * LIMIT_TURNS_SLICE_US, those of *dear* peers are put *behind*: they are taken when everything else that the loop has
+ * to do is done, for as long again, and then the loop looks at who else has come. So nobody waits for dear peers longer
+ * than two slices, a dear peer has all that is left, and while nobody else comes, to be dear costs nothing. A client
+ * that has left before its turn costs no computing at all.
  *
  * Those behind whose handshake has begun come before those whose has not: what was computed for them is not to be in
  * vain. For the rest it is first in, first out. Beyond waiting_max the one that has waited longest is refused: they
  * hold descriptors, and are not to hold those of others.
  *
- * Steps that may block wait in proxy/session/handshake_pool.h, by the same rule and with a memory of their own. There processor
- * time counts; here elapsed time, since on the loop every step would pay for asking. Where the machine is short of time
- * all become dear sooner, and alike.
- * No loop and no clock: time is asked for by calls, so that a test can give it. Threads: one owner. */
+ * Steps that may block wait in proxy/session/handshake_pool.h, by the same rule and with a memory of their own. There
+ * processor time counts; here elapsed time, since on the loop every step would pay for asking. Where the machine is
+ * short of time all become dear sooner, and alike. No loop and no clock: time is asked for by calls, so that a test can
+ * give it. Threads: one owner. */
 #ifndef YETT_PROXY_SESSION_HANDSHAKE_TURNS_H
 #define YETT_PROXY_SESSION_HANDSHAKE_TURNS_H
 

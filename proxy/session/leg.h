@@ -3,9 +3,9 @@
  *     to_send --> [ engine ] --> transport --> peer        (without TLS the engine is missing on both ways)
  *     received <-- [ engine ] <-- transport <-- peer
  *
- * A leg does what it can at once and never decides: it keeps news (bytes, ends, errors), and session_step() asks. While its
- * engine is on the handshake pool (leg_is_on_pool()) nothing here touches the engine.
- * Buffers have ceilings (proxy/process/limits.h): a leg takes plain text only while leg_can_take(). */
+ * A leg does what it can at once and never decides: it keeps news (bytes, ends, errors), and session_step() asks. While
+ * its engine is on the handshake pool (leg_is_on_pool()) nothing here touches the engine. Buffers have ceilings
+ * (proxy/process/limits.h): a leg takes plain text only while leg_can_take(). */
 #ifndef YETT_PROXY_SESSION_LEG_H
 #define YETT_PROXY_SESSION_LEG_H
 
@@ -22,9 +22,9 @@ enum leg_side { LEG_CLIENT, LEG_TARGET };
 /* How far our sending has come to its end. */
 enum leg_end {
     LEG_END_OPEN,
-    LEG_END_WANTED,  /* what is queued goes first */
-    LEG_END_SAID,    /* close_notify is queued (TLS) */
-    LEG_END_DONE,    /* FIN is sent */
+    LEG_END_WANTED, /* what is queued goes first */
+    LEG_END_SAID,   /* close_notify is queued (TLS) */
+    LEG_END_DONE,   /* FIN is sent */
 };
 
 /* What taking plain text came to. */
@@ -44,25 +44,25 @@ struct leg {
     enum tls_status engine_status;
     struct handshake_job job;
     bool on_pool;
-    struct handshake_turn turn;       /* behind others, where the peer has cost much */
-    bool has_turn;                    /* its turn has come ... */
-    bool turn_lost;                   /* ... and never will */
-    bool pool_refused;                /* the pool's queue was full, or that for turns: the engine gives up */
-    bool pool_begun;                  /* a step was taken by the service's own group */
-    bool records_sent;                /* some record has gone to the peer */
-    bool finished_seen;               /* the handshake is over, and what that asked of the transport is done */
-    bool discarding;                  /* see leg_discard_input() */
-    bool end_told;                    /* the engine knows of the transport's end */
-    bool read_ended;                  /* EOF */
-    int read_error, write_error;      /* libuv errors, 0: none */
+    struct handshake_turn turn;  /* behind others, where the peer has cost much */
+    bool has_turn;               /* its turn has come ... */
+    bool turn_lost;              /* ... and never will */
+    bool pool_refused;           /* the pool's queue was full, or that for turns: the engine gives up */
+    bool pool_begun;             /* a step was taken by the service's own group */
+    bool records_sent;           /* some record has gone to the peer */
+    bool finished_seen;          /* the handshake is over, and what that asked of the transport is done */
+    bool discarding;             /* see leg_discard_input() */
+    bool end_told;               /* the engine knows of the transport's end */
+    bool read_ended;             /* EOF */
+    int read_error, write_error; /* libuv errors, 0: none */
     enum leg_end end;
-    struct buffer received;           /* plain text taken from below and not yet used */
-    struct span fresh;                /* as received, in the loop's read block: valid within one step */
-    struct buffer to_send;            /* plain text the way down has no room for yet */
-    const uint8_t *lent;              /* where the read under way puts records */
-    bool heard;                       /* some byte of the peer's has come */
-    uint8_t
-        first_bytes[SPOKEN_BYTES]; /* of what the peer sends in clear, and again of its records: see proxy/session/spoken.h */
+    struct buffer received;            /* plain text taken from below and not yet used */
+    struct span fresh;                 /* as received, in the loop's read block: valid within one step */
+    struct buffer to_send;             /* plain text the way down has no room for yet */
+    const uint8_t *lent;               /* where the read under way puts records */
+    bool heard;                        /* some byte of the peer's has come */
+    uint8_t first_bytes[SPOKEN_BYTES]; /* of what the peer sends in clear, and again of its records: see
+                                          proxy/session/spoken.h */
     size_t first_byte_count;
 };
 
@@ -99,7 +99,8 @@ void leg_consume(struct leg *leg, size_t size);
 enum leg_take leg_take(struct leg *leg, struct span *bytes);
 void leg_return(struct leg *leg, struct span unused);
 
-/* Plain text to the peer. leg_send() takes everything; call while leg_can_take() and with at most LIMIT_RELAY_BLOCK bytes. */
+/* Plain text to the peer. leg_send() takes everything; call while leg_can_take() and with at most LIMIT_RELAY_BLOCK
+ * bytes. */
 bool leg_can_take(const struct leg *leg);
 void leg_send(struct leg *leg, struct span bytes);
 /* A few words besides: never refused, dropped beyond memory_ceiling_to_send(); returns how many bytes were not. Call
@@ -118,13 +119,14 @@ void leg_alert(struct leg *leg);
 /* Whether the peer is gone, or what it said last was its end: nothing more can be expected of it. */
 bool leg_has_left(const struct leg *leg);
 
-/* After our FIN: what still comes is read and thrown away (counted in session->linger_bytes), so that the kernel does not
- * answer it with RST before the peer has read our last words. */
+/* After our FIN: what still comes is read and thrown away (counted in session->linger_bytes), so that the kernel does
+ * not answer it with RST before the peer has read our last words. */
 void leg_discard_input(struct leg *leg);
 
 /* At the end of a step: what is still fresh is kept. */
 void leg_keep_fresh(struct leg *leg);
-/* A session ticket that waits for the first words to this peer goes without them (tls_engine_send_ticket()). Idempotent. */
+/* A session ticket that waits for the first words to this peer goes without them (tls_engine_send_ticket()).
+ * Idempotent. */
 void leg_send_ticket(struct leg *leg);
 /* Give idle buffers back. */
 void leg_trim(struct leg *leg);

@@ -1,4 +1,5 @@
-/* proxy/session/peer_cost.h: what peers have cost lately, so that those who have cost much can wait behind those who have not.
+/* proxy/session/peer_cost.h: what peers have cost lately, so that those who have cost much can wait behind those who
+ * have not.
  *
  * A sketch of fixed size: each peer has a row in each of two arrays, shared with whomever the hash puts there too, and
  * what it has cost is the lesser of the two. So nobody is forgotten because others came, and somebody is mistaken for

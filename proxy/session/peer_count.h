@@ -1,7 +1,7 @@
 /* proxy/session/peer_count.h: how many connections each address has.
  *
- * Addresses count as proxy/session/peer_key.h tells them apart; what is none is never counted. Addresses without connections
- * take no memory. Threads: one owner. */
+ * Addresses count as proxy/session/peer_key.h tells them apart; what is none is never counted. Addresses without
+ * connections take no memory. Threads: one owner. */
 #ifndef YETT_PROXY_SESSION_PEER_COUNT_H
 #define YETT_PROXY_SESSION_PEER_COUNT_H
 

@@ -1,4 +1,5 @@
-/* proxy/session/plane.h: what all sessions of a worker share. One per process, owned by worker.c; loop's thread only. */
+/* proxy/session/plane.h: what all sessions of a worker share. One per process, owned by worker.c; loop's thread only.
+ */
 #ifndef YETT_PROXY_SESSION_PLANE_H
 #define YETT_PROXY_SESSION_PLANE_H
 
@@ -29,25 +30,25 @@ struct plane {
     uv_prepare_t turns_round;
     struct resolver *resolver;
     struct peer_count *peers;
-    struct wheel wheel;             /* the sessions' deadlines */
+    struct wheel wheel; /* the sessions' deadlines */
     uv_timer_t wheel_timer;
-    uv_idle_t turn_idle;            /* runs while `turn` has a session */
+    uv_idle_t turn_idle; /* runs while `turn` has a session */
     struct plane_turn turn;
-    struct session *sessions;       /* all that are open */
+    struct session *sessions; /* all that are open */
     size_t session_count;
-    size_t *service_session_count;  /* by service */
-    uint64_t *keys_failed_ms;       /* by service: when its token could not sign; 0: it could, as far as is known */
-    size_t sessions_not_freed;      /* open ones, and closed ones whose engine is still on the pool */
-    uint32_t slot, generation;      /* in connection ids */
+    size_t *service_session_count; /* by service */
+    uint64_t *keys_failed_ms;      /* by service: when its token could not sign; 0: it could, as far as is known */
+    size_t sessions_not_freed;     /* open ones, and closed ones whose engine is still on the pool */
+    uint32_t slot, generation;     /* in connection ids */
     uint64_t next_session;
     const struct sockaddr_storage *own_listeners; /* for http-proxy: nobody connects through us to ourselves */
     size_t own_listener_count;
     struct local_addresses *local_addresses;
     void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */
-    unsigned trimmed_count;         /* since pages last went back to the system ... */
-    uint64_t pages_returned_ms;     /* ... which was then */
-    uint8_t *read_block;            /* LIMIT_READ_BLOCK: lent to plain legs for one read */
-    uint8_t *relay_block;           /* LIMIT_RELAY_BLOCK: plain text between two legs, within one step */
+    unsigned trimmed_count;                    /* since pages last went back to the system ... */
+    uint64_t pages_returned_ms;                /* ... which was then */
+    uint8_t *read_block;                       /* LIMIT_READ_BLOCK: lent to plain legs for one read */
+    uint8_t *relay_block;                      /* LIMIT_RELAY_BLOCK: plain text between two legs, within one step */
 };
 
 /* Fills the rest of a plane whose loop, config, services, counters, slot and generation are set. */

@@ -247,7 +247,8 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
         leg_alert(&s->client);
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     } else if (s->client.engine == NULL && s->client.to_send.size == 0 && leg_is_flushed(&s->client)) {
-        /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good end. */
+        /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good
+         * end. */
         session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_ORDERLY);
     } else {
         session_enter(s, SESSION_LAST_WORDS);
@@ -565,7 +566,8 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
         leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
         session_enter(s, SESSION_CLIENT_TLS);
     } else if (config->listen_tls == CONFIG_TLS_STARTTLS || s->service->protocol == STARTTLS_HTTP_CONNECT) {
-        session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
+        session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS
+                                                                                  : MACHINE_ENDS_PLAIN);
     } else {
         session_enter(s, SESSION_CONNECT);
     }

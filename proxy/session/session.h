@@ -62,48 +62,48 @@ struct session {
     const struct service *service;
     size_t service_index;
     struct counters_block *counters;
-    char id[SESSION_ID_SIZE];        /* slot.generation.number */
+    char id[SESSION_ID_SIZE]; /* slot.generation.number */
 
     enum session_state state;
     struct leg client, target;
     struct connector *connector;
-    bool connect_done;               /* the connector has told: the target is attached, or ... */
+    bool connect_done; /* the connector has told: the target is attached, or ... */
     enum connect_status connect_status;
-    char *connect_error;             /* ... why not */
-    size_t via_target;               /* of connect: the one the upstream proxy is asked for */
-    struct session_probe *probe;     /* borrowed; NULL: a real session */
+    char *connect_error;         /* ... why not */
+    size_t via_target;           /* of connect: the one the upstream proxy is asked for */
+    struct session_probe *probe; /* borrowed; NULL: a real session */
     struct starttls_filter *filter;
-    bool filter_ready;               /* it filters no more, but still holds something back */
+    bool filter_ready; /* it filters no more, but still holds something back */
     struct flow from_client, from_target;
-    bool greeted;                    /* the client has a greeting, ours */
-    bool starttls_refused;           /* our key cannot sign now: STARTTLS is not offered */
-    bool trimmed;                    /* idle, and its buffers given back */
+    bool greeted;          /* the client has a greeting, ours */
+    bool starttls_refused; /* our key cannot sign now: STARTTLS is not offered */
+    bool trimmed;          /* idle, and its buffers given back */
 
-    uint64_t started_ms;             /* of the loop's clock */
-    uint64_t deadline_ms;            /* absolute, of every state but SESSION_RELAY */
+    uint64_t started_ms;  /* of the loop's clock */
+    uint64_t deadline_ms; /* absolute, of every state but SESSION_RELAY */
     uint64_t last_activity_ms;
-    size_t linger_bytes;             /* thrown away after the last words */
+    size_t linger_bytes; /* thrown away after the last words */
 
     struct peer_key peer_key;
     struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
     char peer_text[SESSION_PEER_SIZE];
-    struct config_address asked;     /* http-proxy: the target asked for ... */
-    enum starttls_request request;   /* ... and what for */
-    char *target_host;               /* name of the target under way, for its certificate and CONNECT */
+    struct config_address asked;   /* http-proxy: the target asked for ... */
+    enum starttls_request request; /* ... and what for */
+    char *target_host;             /* name of the target under way, for its certificate and CONNECT */
     uint16_t target_port;
-    char *target_text;               /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
-    const char *method;              /* HTTP: of the request; static. NULL: not known, or another protocol */
-    char *host;                      /* HTTP: what the Host field says where it is not the target; NULL: nothing else */
-    unsigned http_status;            /* HTTP: of what the client was given; 0: nothing yet */
-    char *page_words;                /* HTTP: what our page says in the place of a failure's own words; NULL: those */
-    char *client_subject;            /* of the verified client certificate; NULL: none */
-    char *client_common_name;        /* its only CN; NULL: none */
+    char *target_text;        /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
+    const char *method;       /* HTTP: of the request; static. NULL: not known, or another protocol */
+    char *host;               /* HTTP: what the Host field says where it is not the target; NULL: nothing else */
+    unsigned http_status;     /* HTTP: of what the client was given; 0: nothing yet */
+    char *page_words;         /* HTTP: what our page says in the place of a failure's own words; NULL: those */
+    char *client_subject;     /* of the verified client certificate; NULL: none */
+    char *client_common_name; /* its only CN; NULL: none */
 
     enum session_ended ended;
-    char *ended_reason;              /* a sentence; NULL: none */
-    const struct leg *ended_by;      /* whose TLS or connection broke, for the error's name; NULL: neither's */
-    bool relayed;                    /* the relay was reached: somebody was served */
-    bool reported;                   /* the one line is written */
+    char *ended_reason;         /* a sentence; NULL: none */
+    const struct leg *ended_by; /* whose TLS or connection broke, for the error's name; NULL: neither's */
+    bool relayed;               /* the relay was reached: somebody was served */
+    bool reported;              /* the one line is written */
 };
 
 /* What a listener knows of a connection it has accepted. */

@@ -1,4 +1,5 @@
-/* proxy/session/session_advice.h: what to do about a connection whose TLS failed, where the error says more than its end does.
+/* proxy/session/session_advice.h: what to do about a connection whose TLS failed, where the error says more than its
+ * end does.
  *
  * For the line in the log and for "yett check --live", which say the same of the same fault. */
 #ifndef YETT_PROXY_SESSION_SESSION_ADVICE_H

@@ -7,7 +7,8 @@
 #include "starttls/http/http_proxy.h"
 #include <stdlib.h>
 
-/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
+/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits.
+ */
 enum starttls_status session_run_machine(struct leg *leg, bool *ended)
 {
     enum starttls_status status = STARTTLS_NEED_MORE;

@@ -11,8 +11,8 @@
  *   HERE     this yett: its configuration, its keys, its load
  *
  * `sentence` is the reason where nothing more exact is known, `advice` what to do, likewise
- * (proxy/session/session_advice.h). yett(8) has all of it, in ENDS OF A CONNECTION; a test walks the one against the other, and
- * another makes each of them happen. */
+ * (proxy/session/session_advice.h). yett(8) has all of it, in ENDS OF A CONNECTION; a test walks the one against the
+ * other, and another makes each of them happen. */
 #ifndef YETT_PROXY_SESSION_SESSION_ENDS_H
 #define YETT_PROXY_SESSION_SESSION_ENDS_H
 

@@ -61,7 +61,7 @@ void session_start_target_tls(struct session *s);
 
 /* session_report.c */
 void session_report_started(const struct session *s);
-void session_report_tls(struct session *s, struct leg *leg);        /* handshake done */
+void session_report_tls(struct session *s, struct leg *leg);                                        /* handshake done */
 void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended); /* notes the end */
 /* The one line of a session, and the counters of how sessions end. As soon as a session has failed, while all that can
  * be told is still there; the others when they are closed. Once: later calls do nothing. */
@@ -80,7 +80,8 @@ void session_step_client_negotiate(struct session *s);
 void session_step_client_go_ahead(struct session *s);
 void session_step_client_tls(struct session *s);
 
-/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits. */
+/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits.
+ */
 enum starttls_status session_run_machine(struct leg *leg, bool *ended);
 
 /* Who speaks TLS where its protocol wants plain text first is told so: a sentence (static), or NULL. */

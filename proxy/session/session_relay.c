@@ -6,10 +6,9 @@
  *
  * How a flow ends, and what the other side is told:
  *   the source ended in order (FIN, close_notify)   the rest goes out, then close_notify (TLS), then FIN
- *   TLS without close_notify                        the sink gets RST: nobody must take a part for the whole (RFC 8446 6.1)
- *   connection reset, TLS failure                   likewise
- *   the sink cannot be written to any more          the source is no longer read; the other flow goes on, since a server
- *                                                   that stops reading may have said why */
+ *   TLS without close_notify                        the sink gets RST: nobody must take a part for the whole (RFC
+ * 8446 6.1) connection reset, TLS failure                   likewise the sink cannot be written to any more the source
+ * is no longer read; the other flow goes on, since a server that stops reading may have said why */
 #include "proxy/session/session_internal.h"
 
 #include "proxy/process/limits.h"
@@ -107,7 +106,8 @@ static void on_truncated(struct session *s, struct flow_legs f)
 
 static void on_failed(struct session *s, struct flow_legs f)
 {
-    /* Likewise one that has everything from us and closes without reading our close_notify: the kernel sends RST then. */
+    /* Likewise one that has everything from us and closes without reading our close_notify: the kernel sends RST then.
+     */
     if (f.source->end == LEG_END_DONE && f.source->read_error == UV_ECONNRESET) {
         break_relay(s, SESSION_ENDED_closed, NULL, f, TRANSPORT_CLOSE_ORDERLY);
         return;
@@ -224,8 +224,9 @@ static void pump(struct session *s, struct flow_legs f)
     uint64_t bytes_before = f.flow->bytes;
 
     if (f.sink->write_error != 0 && f.flow->state != FLOW_ENDED) {
-        session_note_end(s, SESSION_ENDED_reset, base_printf("the %s no longer takes data: %s", side_name(s, f.sink),
-                                                             uv_strerror(f.sink->write_error)));
+        session_note_end(
+            s, SESSION_ENDED_reset,
+            base_printf("the %s no longer takes data: %s", side_name(s, f.sink), uv_strerror(f.sink->write_error)));
         f.flow->state = FLOW_ENDED;
         f.flow->lost = true;
     }
@@ -275,5 +276,5 @@ void session_step_relay(struct session *s)
         return;
     session_note_end(s, SESSION_ENDED_closed, NULL);
     session_end_now(s, s->from_client.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
-                  s->from_target.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
+                    s->from_target.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
 }

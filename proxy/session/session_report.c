@@ -78,8 +78,8 @@ void session_report_tls_failed(struct session *s, const struct leg *leg, enum se
     const char *instead =
         leg->pool_refused ? NULL : spoken_instead_of_tls(first, server ? SPOKEN_BY_CLIENT : SPOKEN_BY_TARGET);
 
-    counter_add(s->counters,
-                server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total, 1);
+    counter_add(s->counters, server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total,
+                1);
     if (leg->pool_refused)
         counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
     count_verification(s, verification_of(leg));

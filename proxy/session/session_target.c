@@ -140,8 +140,8 @@ void session_start_target_tls(struct session *s)
 {
     const struct config_service *config = s->service->config;
     const char *name = config->verify_name != NULL ? config->verify_name : s->target_host;
-    char *cache_key = base_printf("%s|%s|%u", config->name, s->target_host != NULL ? s->target_host : s->target_text,
-                                  s->target_port);
+    char *cache_key =
+        base_printf("%s|%s|%u", config->name, s->target_host != NULL ? s->target_host : s->target_text, s->target_port);
 
     /* A Unix socket has no name of its own; the configuration demands verify_name there, or to verify nothing. */
     leg_start_tls(&s->target, s->service->client_context, name != NULL ? name : "localhost", cache_key);

@@ -1,4 +1,5 @@
-/* proxy/session/spoken.h: what a peer speaks that does not speak what is expected of it, told by the first bytes it sent.
+/* proxy/session/spoken.h: what a peer speaks that does not speak what is expected of it, told by the first bytes it
+ * sent.
  *
  * For one sentence in the log, so that a port, a protocol or a setting that is wrong is found at once: nothing is
  * decided by it, and what a peer pretends to speak does it no good. */

@@ -178,8 +178,8 @@ ssize_t transport_write(struct transport *t, struct span bytes, enum transport_n
         taken = (size_t)size;
     if (taken == bytes.size)
         return (ssize_t)taken;
-    /* The kernel's buffer is full. libuv tells of new room only to who has a write waiting, so a block of the rest waits;
-     * what follows stays with the owner and costs nothing here. */
+    /* The kernel's buffer is full. libuv tells of new room only to who has a write waiting, so a block of the rest
+     * waits; what follows stays with the owner and costs nothing here. */
     rest = bytes.size - taken < LIMIT_WIRE_BLOCK ? bytes.size - taken : LIMIT_WIRE_BLOCK;
     if (t->wire == NULL)
         t->wire = base_alloc(LIMIT_WIRE_BLOCK);

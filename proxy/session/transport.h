@@ -1,10 +1,10 @@
 /* proxy/session/transport.h: one stream socket, TCP or Unix, on the loop.
  *
  * Writing never queues more than LIMIT_WIRE_BLOCK: transport_write() gives the kernel what it takes at once, keeps a
- * block of the rest on its way, and says how much it took; transport_is_blocked() until that has gone. So there is one write
- * under way at most, memory has a ceiling, and the bytes stay with their owner until they can go.
- * Ownership: transport_close() takes the transport from its owner; what libuv still has to finish happens behind it
- * and never calls the owner. */
+ * block of the rest on its way, and says how much it took; transport_is_blocked() until that has gone. So there is one
+ * write under way at most, memory has a ceiling, and the bytes stay with their owner until they can go. Ownership:
+ * transport_close() takes the transport from its owner; what libuv still has to finish happens behind it and never
+ * calls the owner. */
 #ifndef YETT_PROXY_SESSION_TRANSPORT_H
 #define YETT_PROXY_SESSION_TRANSPORT_H
 
@@ -20,7 +20,7 @@ enum transport_close { TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_RESET /* TCP: RS
 struct transport_events {
     /* Space for bytes about to be read; size 0 when there is none now (reading must be stopped soon). */
     uv_buf_t (*lend)(void *owner);
-    void (*on_read)(void *owner, ssize_t size); /* bytes in the space lent, UV_EOF, or a negative error */
+    void (*on_read)(void *owner, ssize_t size);  /* bytes in the space lent, UV_EOF, or a negative error */
     void (*on_writable)(void *owner, int error); /* no longer blocked; error: 0 or a negative errno */
 };
 
@@ -47,7 +47,8 @@ struct transport {
 
 struct transport *transport_create(uv_loop_t *loop, enum transport_type type);
 
-/* Take a connected descriptor (made non-blocking). Negative errno on failure; the descriptor then stays the caller's. */
+/* Take a connected descriptor (made non-blocking). Negative errno on failure; the descriptor then stays the caller's.
+ */
 MUST_CHECK int transport_open(struct transport *t, int fd);
 
 /* Connect; on_connected is called once, later, with 0 or a negative errno. `path` is for Unix sockets, else `address`.
@@ -66,8 +67,8 @@ MUST_CHECK ssize_t transport_write(struct transport *t, struct span bytes, enum 
 bool transport_is_blocked(const struct transport *t);
 
 /* It is idle: give the block back, if nothing is on its way. From the first time on the kernel looks for the peer after
- * TRANSPORT_KEEPALIVE_SECONDS of silence (accepted sockets: always, proxy/worker/listener.h); most connections never get here, and
- * need not pay for that. */
+ * TRANSPORT_KEEPALIVE_SECONDS of silence (accepted sockets: always, proxy/worker/listener.h); most connections never
+ * get here, and need not pay for that. */
 void transport_trim(struct transport *t);
 
 /* Acknowledge what was read, now: for a peer that may hold back what it says next until then (Nagle's algorithm,

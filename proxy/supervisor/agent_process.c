@@ -56,7 +56,7 @@ struct agent_process {
     struct child *child; /* NULL: none now */
     uv_timer_t timer;    /* to start it again; with a child, starting or stopping: to kill it */
     uint32_t load_timeout_ms;
-    unsigned deaths;     /* in a row, without having been ready */
+    unsigned deaths; /* in a row, without having been ready */
     uint64_t restarts;
     char *reason;                    /* what it said last when it failed; NULL: nothing */
     struct agent_counts now, before; /* of this process, and of those before it */
@@ -352,8 +352,7 @@ static const char *sandbox_kind(const struct agent_process *a)
 static void start(struct agent_process *a)
 {
     char sessions[AGENT_NUMBER_SIZE], queue[AGENT_NUMBER_SIZE], timeout[AGENT_NUMBER_SIZE];
-    const char *pin_source =
-        pin_policy_is_spent(&a->policy) ? AGENT_PIN_SOURCE_SPENT : AGENT_PIN_SOURCE_MAY_BE_TRIED;
+    const char *pin_source = pin_policy_is_spent(&a->policy) ? AGENT_PIN_SOURCE_SPENT : AGENT_PIN_SOURCE_MAY_BE_TRIED;
     const char *const arguments[] = {"agent", a->name,    a->path,         sessions, queue,
                                      timeout, pin_source, sandbox_kind(a), NULL};
     const struct spawn_fd listen_fd = {.source = a->listen_fd, .target = AGENT_LISTEN_FD};

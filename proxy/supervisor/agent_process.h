@@ -1,5 +1,5 @@
-/* proxy/supervisor/agent_process.h: the agent of one [module]: its socket, its PIN, and its process, replaced when it dies.
- * See proxy/supervisor/agents.h for all of them. Threads: the loop's. */
+/* proxy/supervisor/agent_process.h: the agent of one [module]: its socket, its PIN, and its process, replaced when it
+ * dies. See proxy/supervisor/agents.h for all of them. Threads: the loop's. */
 #ifndef YETT_PROXY_SUPERVISOR_AGENT_PROCESS_H
 #define YETT_PROXY_SUPERVISOR_AGENT_PROCESS_H
 

@@ -5,11 +5,11 @@
  * section changed gets a second agent beside the first, which takes its place when the new configuration does; a module
  * that is no longer named loses its agent.
  *
- * The PIN is read here, kept in locked memory, and given by the rules of tokens/agent/agent.h (proxy/supervisor/pin_policy.h).
- * As with listening sockets, a configuration is prepared, then committed or abandoned. In between each agent that was
- * started for it, a *candidate*, loads its module or fails; it is ready or has failed within the time that
- * agents_create() was given. Whether its token is there, and takes the PIN, is not asked: cards come and go. Agents
- * that stay as they are are not asked anything. Threads: the loop's. */
+ * The PIN is read here, kept in locked memory, and given by the rules of tokens/agent/agent.h
+ * (proxy/supervisor/pin_policy.h). As with listening sockets, a configuration is prepared, then committed or abandoned.
+ * In between each agent that was started for it, a *candidate*, loads its module or fails; it is ready or has failed
+ * within the time that agents_create() was given. Whether its token is there, and takes the PIN, is not asked: cards
+ * come and go. Agents that stay as they are are not asked anything. Threads: the loop's. */
 #ifndef YETT_PROXY_SUPERVISOR_AGENTS_H
 #define YETT_PROXY_SUPERVISOR_AGENTS_H
 

@@ -39,10 +39,10 @@ struct generation_events {
 
 /* What all workers of all generations are given. */
 struct generation_shared {
-    struct listen_sockets *sockets; /* borrowed */
+    struct listen_sockets *sockets;      /* borrowed */
     struct intermediates *intermediates; /* likewise */
-    int ticket_key_fd;              /* memfd; borrowed */
-    const char *session_cache;      /* see worker_process.h */
+    int ticket_key_fd;                   /* memfd; borrowed */
+    const char *session_cache;           /* see worker_process.h */
     const struct spawn_fd *cache_fds;
     size_t cache_fd_count;
 };

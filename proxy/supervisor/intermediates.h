@@ -30,8 +30,8 @@ void intermediates_commit(struct intermediates *i);
 /* A worker's word: one certificate in PEM. Whether it was not known before: then others want to know. */
 MUST_CHECK bool intermediates_learn(struct intermediates *i, const char *pem);
 
-/* All that is known as text (proxy/process/intermediates_file.h) in a sealed memory file; -1 when that is nothing. Lent until
- * the next call of any of these. */
+/* All that is known as text (proxy/process/intermediates_file.h) in a sealed memory file; -1 when that is nothing. Lent
+ * until the next call of any of these. */
 int intermediates_fd(struct intermediates *i);
 
 size_t intermediates_count(const struct intermediates *i);

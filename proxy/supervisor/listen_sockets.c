@@ -55,8 +55,9 @@ static enum may_listen may_listen(const struct config_address *a, char **error)
         return LISTEN_MAY;
     }
     saved = errno;
-    *error = base_printf("cannot listen on %s: %s%s", a->text, strerror(saved),
-                         saved == EACCES ? ": ports below 1024 are for root, and for who has CAP_NET_BIND_SERVICE" : "");
+    *error =
+        base_printf("cannot listen on %s: %s%s", a->text, strerror(saved),
+                    saved == EACCES ? ": ports below 1024 are for root, and for who has CAP_NET_BIND_SERVICE" : "");
     return saved == EACCES ? LISTEN_NO_RIGHT : LISTEN_CANNOT;
 }
 
@@ -185,8 +186,8 @@ static void listener_remove(struct listen_sockets *ls, size_t index)
     struct listener *l = &ls->items[index];
 
     for (size_t i = 0; i < l->fd_count; i++) {
-        /* Workers have duplicates until they have heard of it: shut down, it is over for all at once. A socket of systemd's
-         * is not ours to end. */
+        /* Workers have duplicates until they have heard of it: shut down, it is over for all at once. A socket of
+         * systemd's is not ours to end. */
         if (l->type == CONFIG_ADDRESS_UNIX)
             listen_unix_remove(l->fds[i], l->host);
         else if (l->type == CONFIG_ADDRESS_INET)
@@ -313,10 +314,11 @@ static bool check_address(const struct config_address *a, const char *const *our
     if (may == LISTEN_CANNOT)
         config_finding_add(findings, a->place, "%s%s", option, error);
     if (may == LISTEN_NO_RIGHT && !*told)
-        config_note_add(findings, CONFIG_NOTE_INFORMATION, "listen_not_tried", a->place,
-                        "%swhether somebody listens on %s, and on other ports below 1024, was not tried: that takes root, "
-                        "or CAP_NET_BIND_SERVICE, which yett's unit gives it",
-                        option, a->text);
+        config_note_add(
+            findings, CONFIG_NOTE_INFORMATION, "listen_not_tried", a->place,
+            "%swhether somebody listens on %s, and on other ports below 1024, was not tried: that takes root, "
+            "or CAP_NET_BIND_SERVICE, which yett's unit gives it",
+            option, a->text);
     *told = *told || may == LISTEN_NO_RIGHT;
     free(error);
     return may != LISTEN_CANNOT;

@@ -1,4 +1,5 @@
-/* proxy/supervisor/notify.h: what the service manager is told (sd_notify(3), Type=notify-reload) and wants to hear (its watchdog).
+/* proxy/supervisor/notify.h: what the service manager is told (sd_notify(3), Type=notify-reload) and wants to hear (its
+ * watchdog).
  *
  * Without a service manager all of this does nothing. Threads: the loop's. */
 #ifndef YETT_PROXY_SUPERVISOR_NOTIFY_H

@@ -1,5 +1,5 @@
-/* proxy/supervisor/session_cache.h: what TLS sessions need to be resumed on any worker and across reloads: NSS's shared session
- * cache and the ticket key, made once by the supervisor.
+/* proxy/supervisor/session_cache.h: what TLS sessions need to be resumed on any worker and across reloads: NSS's shared
+ * session cache and the ticket key, made once by the supervisor.
  *
  * The cache is a mapped file and a set of locks; each lock is a pipe with one byte in it while it is free. NSS finds
  * all of them in a worker by their descriptor numbers, so each worker inherits all of them under the same numbers, and

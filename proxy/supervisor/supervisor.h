@@ -1,8 +1,9 @@
-/* proxy/supervisor/supervisor.h: the process that keeps the others: configuration, sockets, workers, agents, reload, stop.
+/* proxy/supervisor/supervisor.h: the process that keeps the others: configuration, sockets, workers, agents, reload,
+ * stop.
  *
  * One libuv loop. It reads no byte of a peer: workers do; what they tell of one is an authority's certificate, from a
- * path that they have verified (proxy/supervisor/intermediates.h). What can be done to it goes through the functions below, for
- * signals and for the control socket alike.
+ * path that they have verified (proxy/supervisor/intermediates.h). What can be done to it goes through the functions
+ * below, for signals and for the control socket alike.
  *
  * A *reload* reads the configuration anew and starts a whole new generation of workers on the same sockets; only when
  * all of them are ready are the old ones told to drain. Whatever fails before that changes nothing. A reload asked for

@@ -92,7 +92,7 @@ extern const struct generation_events supervisor_generation_events;
 extern const struct agents_events supervisor_agents_events;
 void supervisor_reload_start(struct supervisor *s);
 bool supervisor_reload_has_begun(const struct supervisor *s); /* the file has been read */
-void supervisor_reload_cancel(struct supervisor *s); /* stopping: nobody waits any longer */
+void supervisor_reload_cancel(struct supervisor *s);          /* stopping: nobody waits any longer */
 /* The configuration that is in force, or NULL. */
 const struct config *supervisor_config(const struct supervisor *s);
 

@@ -1,7 +1,7 @@
 /* see proxy/worker/listener.h
  *
- * uv_poll and accept4() instead of uv_listen(): libuv has no way to stop accepting for a while, and when descriptors run out
- * it accepts and drops the clients that wait. */
+ * uv_poll and accept4() instead of uv_listen(): libuv has no way to stop accepting for a while, and when descriptors
+ * run out it accepts and drops the clients that wait. */
 #include "proxy/worker/listener.h"
 
 #include "proxy/process/limits.h"
@@ -22,7 +22,7 @@ struct listener {
     uv_poll_t poll;
     uv_timer_t pause_timer;
     bool paused;
-    bool pause_said; /* one line and one count for a shortage, however often it is tried again */
+    bool pause_said;       /* one line and one count for a shortage, however often it is tried again */
     unsigned handles_open; /* of poll and pause_timer, while closing */
 };
 
@@ -48,8 +48,7 @@ static void refuse(struct listener *l, int fd, const struct sockaddr_storage *pe
                  });
     buffer_init(&words, LIMIT_WIRE_BLOCK);
     if (service->config->listen_tls != CONFIG_TLS_IMPLICIT)
-        starttls_failure_text(service->protocol, STARTTLS_FAILURE_OVERLOAD, false, service->greeting_name,
-                              &words);
+        starttls_failure_text(service->protocol, STARTTLS_FAILURE_OVERLOAD, false, service->greeting_name, &words);
     if (words.size > 0 && send(fd, buffer_span(&words).data, words.size, MSG_NOSIGNAL | MSG_DONTWAIT) > 0)
         (void)shutdown(fd, SHUT_WR);
     buffer_release(&words);

@@ -2,8 +2,8 @@
  *
  * The socket comes from the supervisor and is shared with other generations of workers: it is never shut down, only
  * closed, so that no connection is refused by a reload.
- * Limits: a service's connections, and those of one address; beyond them a client is told so in its protocol's words and
- * closed. Out of descriptors, nothing is accepted and clients wait in the kernel's queue, until a session ends or a
+ * Limits: a service's connections, and those of one address; beyond them a client is told so in its protocol's words
+ * and closed. Out of descriptors, nothing is accepted and clients wait in the kernel's queue, until a session ends or a
  * moment has passed. Threads: loop only. */
 #ifndef YETT_PROXY_WORKER_LISTENER_H
 #define YETT_PROXY_WORKER_LISTENER_H

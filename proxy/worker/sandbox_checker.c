@@ -1,6 +1,6 @@
-/* see proxy/worker/sandbox_internal.h: builds with sanitizers. LeakSanitizer stops all threads at the end of a process by a
- * helper that shares its memory and traces it (a clone with CLONE_VM and CLONE_UNTRACED, and ptrace), and waits for it.
- * No build that is installed has this. */
+/* see proxy/worker/sandbox_internal.h: builds with sanitizers. LeakSanitizer stops all threads at the end of a process
+ * by a helper that shares its memory and traces it (a clone with CLONE_VM and CLONE_UNTRACED, and ptrace), and waits
+ * for it. No build that is installed has this. */
 #include "proxy/worker/sandbox_internal.h"
 
 #include <sched.h>

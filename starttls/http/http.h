@@ -18,7 +18,7 @@ struct starttls_http_limits starttls_http_limits_default(enum starttls_http_kind
 
 /* `limits` is copied; NULL: the default. */
 struct starttls_http *starttls_http_create(enum starttls_http_kind kind, const struct starttls_http_limits *limits);
-void starttls_http_destroy(struct starttls_http **h); /* wipes what it read */
+void starttls_http_destroy(struct starttls_http **h);       /* wipes what it read */
 size_t starttls_http_memory(const struct starttls_http *h); /* bytes that it holds now; NULL: 0 */
 
 /* Feed bytes. STARTTLS_NEED_MORE, STARTTLS_READY (the head is whole; what was not consumed follows it) or
@@ -72,10 +72,10 @@ enum starttls_http_framing {
 MUST_CHECK enum starttls_http_framing starttls_http_framing(const struct starttls_http *h, uint64_t *length,
                                                             const char **error);
 
-/* The body of a response whose head is READY: by length, in chunks, or to the end of the connection (RFC 9112 section 6.3).
- * `size_max` bounds it. Feed what follows the head: STARTTLS_NEED_MORE, STARTTLS_READY (it is whole; what follows it is
- * not looked at) or STARTTLS_BROKEN. A body to the end of the connection is whole when starttls_http_body_end() says
- * READY; a shorter one than was announced is BROKEN. */
+/* The body of a response whose head is READY: by length, in chunks, or to the end of the connection (RFC 9112
+ * section 6.3). `size_max` bounds it. Feed what follows the head: STARTTLS_NEED_MORE, STARTTLS_READY (it is whole; what
+ * follows it is not looked at) or STARTTLS_BROKEN. A body to the end of the connection is whole when
+ * starttls_http_body_end() says READY; a shorter one than was announced is BROKEN. */
 struct starttls_http_body;
 
 struct starttls_http_body *starttls_http_body_create(const struct starttls_http *head, size_t size_max);

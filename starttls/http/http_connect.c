@@ -32,7 +32,7 @@ struct http_machine {
     char *host;                  /* accepted side: the Host field that differs from the target; NULL: none */
     unsigned status_code;        /* accepted side: of our response */
     char *public_error;          /* NULL: none */
-    unsigned interim_responses; /* connected side */
+    unsigned interim_responses;  /* connected side */
 };
 
 static const struct machine_class accept_class, connect_class;

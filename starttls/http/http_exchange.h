@@ -1,5 +1,5 @@
-/* starttls/http/http_exchange.h: between http_connect.c, which reads the request, and http_exchange.c, which watches what
- * follows. Private to starttls/. See starttls_exchange_create() in starttls/starttls.h. */
+/* starttls/http/http_exchange.h: between http_connect.c, which reads the request, and http_exchange.c, which watches
+ * what follows. Private to starttls/. See starttls_exchange_create() in starttls/starttls.h. */
 #ifndef YETT_STARTTLS_HTTP_HTTP_EXCHANGE_H
 #define YETT_STARTTLS_HTTP_HTTP_EXCHANGE_H
 

@@ -1,5 +1,5 @@
-/* starttls/http/http_proxy.h: what a session of an HTTP proxy asks besides starttls/starttls.h: pages of our own, what the
- * log may be told of a request, and how much memory heads take. */
+/* starttls/http/http_proxy.h: what a session of an HTTP proxy asks besides starttls/starttls.h: pages of our own, what
+ * the log may be told of a request, and how much memory heads take. */
 #ifndef YETT_STARTTLS_HTTP_HTTP_PROXY_H
 #define YETT_STARTTLS_HTTP_HTTP_PROXY_H
 

@@ -12,8 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
             base_abort("%s:%d: " #condition, __FILE__, __LINE__);                                                      \
     } while (0)
 
-/* Whether an error says that it is yett's own fault: more was written than was declared. It ends so; what a peer said and is
- * quoted in it ends with a quote. */
+/* Whether an error says that it is yett's own fault: more was written than was declared. It ends so; what a peer said
+ * and is quoted in it ends with a quote. */
 static inline bool fuzz_is_own_fault(const char *error)
 {
     static const char fault[] = "this is a fault of yett's own";

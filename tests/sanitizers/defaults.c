@@ -1,6 +1,6 @@
 /* What the sanitizers of a sanitizer build are told from within, so that it holds for every program and also where a
- * sandbox forbids reading a file: how they behave, and which foreign bugs they pass over. Each suppression is preceded by
- * the foreign bug it stands for. Our own findings are never suppressed. */
+ * sandbox forbids reading a file: how they behave, and which foreign bugs they pass over. Each suppression is preceded
+ * by the foreign bug it stands for. Our own findings are never suppressed. */
 
 const char *__asan_default_options(void);
 const char *__lsan_default_suppressions(void);

@@ -5,8 +5,8 @@
  * All connections are opened and their handshakes finished before any data moves. Then each sends BYTES of its own
  * pseudo-random stream while reading them back; one in SLOW_ONE_IN reads at most 8 KiB every 10 ms. With HOLD_FILE, it
  * creates that file when half of all bytes are back and waits until it is removed, all connections open, so that
- * somebody can look at the proxy meanwhile. Prints one JSON object; exits 0 only if every byte came back right and every
- * connection was closed with close_notify. Trusts any certificate: that is not what it tests. */
+ * somebody can look at the proxy meanwhile. Prints one JSON object; exits 0 only if every byte came back right and
+ * every connection was closed with close_notify. Trusts any certificate: that is not what it tests. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

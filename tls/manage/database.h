@@ -28,17 +28,17 @@ enum tls_database_trust {
 struct tls_database_entry {
     uint8_t *der;
     size_t size;
-    char sha256[65];     /* lower-case hex */
-    char *subject;       /* RFC 4514 text, safe to print */
-    char *issuer;        /* likewise */
-    char *serial;        /* lower-case hex */
-    char *sans; /* "dns:localhost ip:127.0.0.1 upn:alice@corp.example", safe to print, "" when there are none */
-    char *key;           /* "P-256", "RSA-2048", ... */
-    int64_t not_before;  /* seconds since 1970 */
-    int64_t not_after;   /* seconds since 1970 */
+    char sha256[65];    /* lower-case hex */
+    char *subject;      /* RFC 4514 text, safe to print */
+    char *issuer;       /* likewise */
+    char *serial;       /* lower-case hex */
+    char *sans;         /* "dns:localhost ip:127.0.0.1 upn:alice@corp.example", safe to print, "" when there are none */
+    char *key;          /* "P-256", "RSA-2048", ... */
+    int64_t not_before; /* seconds since 1970 */
+    int64_t not_after;  /* seconds since 1970 */
     bool is_ca;
-    bool has_key;        /* its private key is in the database */
-    unsigned trust;      /* of enum tls_database_trust */
+    bool has_key;   /* its private key is in the database */
+    unsigned trust; /* of enum tls_database_trust */
 };
 
 struct tls_database_list {

@@ -1,4 +1,5 @@
-/* The agent's main thread: connections, the supervisor, deadlines. See tokens/agent/agent.h and tokens/agent/agent_internal.h
+/* The agent's main thread: connections, the supervisor, deadlines. See tokens/agent/agent.h and
+ * tokens/agent/agent_internal.h
  *
  * It never calls the module once it is initialised, so nothing a token does can keep it from answering. */
 #include "tokens/agent/agent_internal.h"

@@ -156,8 +156,8 @@ struct agent {
     pthread_rwlock_t module_lock;
     int wake_fd; /* eventfd: wakes the main thread */
     int signal_fd;
-    uid_t client_uid; /* who may connect besides root and us; of the main thread */
-    pid_t supervisor; /* constant */
+    uid_t client_uid;             /* who may connect besides root and us; of the main thread */
+    pid_t supervisor;             /* constant */
     struct tokens_grants *grants; /* of the main thread; NULL: none yet */
     uint64_t refusal_told_ms;     /* of the main thread */
 

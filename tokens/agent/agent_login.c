@@ -1,4 +1,5 @@
-/* Logging in to tokens, with each PIN tried once. See tokens/agent/agent_internal.h and the head of tokens/agent/agent.h
+/* Logging in to tokens, with each PIN tried once. See tokens/agent/agent_internal.h and the head of
+ * tokens/agent/agent.h
  *
  *   UNKNOWN --PIN_WANTED--> ASKED --PIN--> AT_HAND --C_Login ok--> GOOD --(token was away)--> C_Login again
  *                             |               |                      |

@@ -1,4 +1,5 @@
-/* Keys and certificates onto a token: see tokens/manage/manage.h. Listing is in manage_list.c, requests in manage_request.c */
+/* Keys and certificates onto a token: see tokens/manage/manage.h. Listing is in manage_list.c, requests in
+ * manage_request.c */
 #include "tokens/manage/manage.h"
 #include "tokens/der.h"
 #include "tokens/manage/manage_crypto.h"

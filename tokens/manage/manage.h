@@ -20,8 +20,14 @@ MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, FILE 
 MUST_CHECK bool tokens_certs_of(struct tokens_module *module, const char *uri,
                                 bool (*take)(void *ctx, struct span der, char **error), void *ctx, char **error);
 
-enum tokens_key_type { TOKENS_KEY_RSA_2048, TOKENS_KEY_RSA_3072, TOKENS_KEY_RSA_4096,
-                       TOKENS_KEY_P256, TOKENS_KEY_P384, TOKENS_KEY_P521 };
+enum tokens_key_type {
+    TOKENS_KEY_RSA_2048,
+    TOKENS_KEY_RSA_3072,
+    TOKENS_KEY_RSA_4096,
+    TOKENS_KEY_P256,
+    TOKENS_KEY_P384,
+    TOKENS_KEY_P521
+};
 
 /* Make a key pair on the token the URI names (exactly one writable token must match): sign-only, sensitive, not
  * extractable; CKA_ID from the public key (SHA-1 of it, as NSS does); CKA_LABEL from the URI's object. *uri gets the
@@ -44,8 +50,8 @@ MUST_CHECK bool tokens_set_pin(struct tokens_module *module, const char *token_u
 /* A PKCS#10 request (DER, owned by the caller) for the key the URI names, signed on the token. subject: RFC 4514 text
  * ("CN=Alice,O=Example"); sans: "dns:HOST", "email:ADDR", "ip:ADDR", "uri:URI". */
 MUST_CHECK bool tokens_request(struct tokens_module *module, const char *key_uri, const char *subject,
-                               const char *const *sans, size_t san_count, const struct tokens_pin *pin,
-                               uint8_t **der, size_t *size, char **error);
+                               const char *const *sans, size_t san_count, const struct tokens_pin *pin, uint8_t **der,
+                               size_t *size, char **error);
 
 /* Put an issued certificate (DER) on the token that holds its key, with the key's CKA_ID and label. */
 MUST_CHECK bool tokens_import_certificate(struct tokens_module *module, const char *token_uri, struct span der,

@@ -22,7 +22,7 @@ struct tokens_shim_options {
     const char *library_path; /* yett-shim.so; NULL: beside the executable, then where it is installed */
     const struct tokens_shim_module *modules;
     size_t module_count;
-    const char *const *uris;  /* identities, RFC 7512; copied */
+    const char *const *uris; /* identities, RFC 7512; copied */
     size_t uri_count;
 };
 

@@ -1,4 +1,5 @@
-/* yett-shim.so: the PKCS#11 module that NSS loads. See tokens/shim/shim.h, tokens/shim/shim_internal.h and tokens/shim/shim_module.h
+/* yett-shim.so: the PKCS#11 module that NSS loads. See tokens/shim/shim.h, tokens/shim/shim_internal.h and
+ * tokens/shim/shim_module.h
  *
  * One slot for each identity, with fixed numbers; no login, no slot events, nothing that ever changes while it is
  * loaded. Everything is answered from memory, but for C_Sign(), which asks the agent. What is not listed in the table

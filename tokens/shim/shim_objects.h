@@ -1,5 +1,5 @@
-/* tokens/shim/shim_objects.h: the objects of one identity, as the shim shows them: a private key that only signs, its public
- * key, its certificate, and the certificates above it. Built once, then constant. */
+/* tokens/shim/shim_objects.h: the objects of one identity, as the shim shows them: a private key that only signs, its
+ * public key, its certificate, and the certificates above it. Built once, then constant. */
 #ifndef YETT_TOKENS_SHIM_SHIM_OBJECTS_H
 #define YETT_TOKENS_SHIM_SHIM_OBJECTS_H
 

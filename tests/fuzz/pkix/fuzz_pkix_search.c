@@ -9,7 +9,15 @@
 
 #include <stdlib.h>
 
-enum { NODES_MAX = 48, CERT_SIZE_MAX = 512, KINDS = 8, POINT_SIZE = 65, STEPS_MAX = 500, SIGNATURES_MAX = 40, COST_US_MAX = 150 };
+enum {
+    NODES_MAX = 48,
+    CERT_SIZE_MAX = 512,
+    KINDS = 8,
+    POINT_SIZE = 65,
+    STEPS_MAX = 500,
+    SIGNATURES_MAX = 40,
+    COST_US_MAX = 150
+};
 
 static const int64_t now = 1767225600;
 

@@ -1,5 +1,5 @@
-/* proxy/session/access.c: patterns of ours held against what a certificate says; and every way of matching told by a second,
- * slower one. Parts: the pattern, the value. */
+/* proxy/session/access.c: patterns of ours held against what a certificate says; and every way of matching told by a
+ * second, slower one. Parts: the pattern, the value. */
 #include "proxy/session/access.h"
 #include "tests/fuzz/fuzz.h"
 

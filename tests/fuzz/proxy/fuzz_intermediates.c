@@ -1,5 +1,5 @@
-/* proxy/process/intermediates_file.c: intermediates as another worker, or a damaged file, gives them. What is written can be
- * read again, and is the same. */
+/* proxy/process/intermediates_file.c: intermediates as another worker, or a damaged file, gives them. What is written
+ * can be read again, and is the same. */
 #include "proxy/process/intermediates_file.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* proxy/process/log.c: what a peer says, in each format: one line, whatever is in it, that a reader of the format takes for
- * what it is. Parts: three values; the first byte chooses the format. */
+/* proxy/process/log.c: what a peer says, in each format: one line, whatever is in it, that a reader of the format takes
+ * for what it is. Parts: three values; the first byte chooses the format. */
 #include "proxy/process/log.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
-/* proxy/process/worker_protocol.c: a datagram as a compromised worker could send it to the supervisor. The first byte: how many
- * descriptors go with it. */
+/* proxy/process/worker_protocol.c: a datagram as a compromised worker could send it to the supervisor. The first byte:
+ * how many descriptors go with it. */
 #include "proxy/process/worker_protocol.h"
 #include "tests/fuzz/fuzz.h"
 

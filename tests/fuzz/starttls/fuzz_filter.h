@@ -15,7 +15,7 @@
 struct fuzz_relay {
     struct starttls_filter *filter;
     enum starttls_status status;
-    struct buffer got[2]; /* what came out, by the direction it went */
+    struct buffer got[2];  /* what came out, by the direction it went */
     struct buffer waiting; /* of the client, which the filter has not taken yet */
     size_t taken, taken_from[2], lines_from[2];
     uint32_t seed; /* 0: pieces whole */

@@ -1,6 +1,6 @@
-/* starttls/http/http.c: a head of either kind, and the body of a response, as who asks for revocation, for an issuer or on
- * the admin port reads them. The first byte: kind, and where the connection ends; the second: how to cut. Any cut must
- * give the same. */
+/* starttls/http/http.c: a head of either kind, and the body of a response, as who asks for revocation, for an issuer or
+ * on the admin port reads them. The first byte: kind, and where the connection ends; the second: how to cut. Any cut
+ * must give the same. */
 #include "starttls/http/http.h"
 #include "starttls/http/http_proxy.h"
 #include "starttls/http/http_forward.h"

@@ -21,8 +21,9 @@ static void check_address(struct span text)
     char written[ADDRESS_TEXT_SIZE];
     struct address got, want, again;
     bool ours = address_parse(text, &got);
-    size_t want_size =
-        inet_pton(AF_INET, copy, want_bytes) == 1 ? 4 : inet_pton(AF_INET6, copy, want_bytes) == 1 ? 16 : 0;
+    size_t want_size = inet_pton(AF_INET, copy, want_bytes) == 1    ? 4
+                       : inet_pton(AF_INET6, copy, want_bytes) == 1 ? 16
+                                                                    : 0;
 
     FUZZ_CHECK(ours == (!has_nul && want_size != 0));
     if (ours) {

@@ -1,5 +1,6 @@
-/* tls/certificate_message.c, peer_certs.c, wire_notes.c: the certificates in a message of either version, what NSS tells
- * certificates by, and what is noted of records. What is inside the input stays inside it; in pieces it says the same. */
+/* tls/certificate_message.c, peer_certs.c, wire_notes.c: the certificates in a message of either version, what NSS
+ * tells certificates by, and what is noted of records. What is inside the input stays inside it; in pieces it says the
+ * same. */
 #include "tls/certificate_message.h"
 #include "tls/peer_certs.h"
 #include "tls/wire_notes.h"

@@ -249,12 +249,9 @@ static void issuer_fetch_refuses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(address_parse_takes_all_forms),
-        cmocka_unit_test(address_parse_refuses),
-        cmocka_unit_test(allow_target_takes_all_forms),
-        cmocka_unit_test(allow_target_refuses),
-        cmocka_unit_test(issuer_fetch_takes_all_forms),
-        cmocka_unit_test(issuer_fetch_refuses),
+        cmocka_unit_test(address_parse_takes_all_forms), cmocka_unit_test(address_parse_refuses),
+        cmocka_unit_test(allow_target_takes_all_forms),  cmocka_unit_test(allow_target_refuses),
+        cmocka_unit_test(issuer_fetch_takes_all_forms),  cmocka_unit_test(issuer_fetch_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,8 +17,7 @@ static bool is_whole(const struct http_server *s)
 
     if (end == NULL)
         return false;
-    return length == NULL ||
-           s->request_size >= (size_t)(end + 4 - s->request) + strtoul(length + 16, NULL, 10);
+    return length == NULL || s->request_size >= (size_t)(end + 4 - s->request) + strtoul(length + 16, NULL, 10);
 }
 
 static bool read_request(struct http_server *s, int fd)

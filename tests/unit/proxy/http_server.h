@@ -10,13 +10,13 @@ struct http_server {
     int fd;
     uint16_t port;
     pthread_t thread;
-    struct span answer;      /* sent as it is, in pieces of `piece` bytes; size 0: the connection is kept silent */
+    struct span answer; /* sent as it is, in pieces of `piece` bytes; size 0: the connection is kept silent */
     size_t piece;
-    int pause_ms;            /* before each piece */
-    bool keeps_open;         /* after the answer, until the client goes */
-    atomic_uint requests;    /* connections on which something came */
-    atomic_bool open;        /* answers may be sent: clear it to hold them back */
-    char request[4096];      /* the last one */
+    int pause_ms;         /* before each piece */
+    bool keeps_open;      /* after the answer, until the client goes */
+    atomic_uint requests; /* connections on which something came */
+    atomic_bool open;     /* answers may be sent: clear it to hold them back */
+    char request[4096];   /* the last one */
     size_t request_size;
 };
 

@@ -127,10 +127,10 @@ static void pattern_matches_table(void **state)
         const char *pattern, *value;
         bool want;
     } table[] = {
-        {"", "", true},          {"*", "", true},           {"*", "anything", true},   {"a*b", "ab", true},
-        {"a*b", "a-b-b", true},  {"a*b", "a-b-c", false},   {"*a*a*", "banana", true}, {"*x*", "banana", false},
-        {"a", "", false},        {"", "a", false},          {"a**b", "axb", true},     {"*.org", ".org", true},
-        {"**", "", true},        {"a*", "b", false},
+        {"", "", true},         {"*", "", true},         {"*", "anything", true},   {"a*b", "ab", true},
+        {"a*b", "a-b-b", true}, {"a*b", "a-b-c", false}, {"*a*a*", "banana", true}, {"*x*", "banana", false},
+        {"a", "", false},       {"", "a", false},        {"a**b", "axb", true},     {"*.org", ".org", true},
+        {"**", "", true},       {"a*", "b", false},
     };
 
     (void)state;
@@ -157,9 +157,16 @@ static struct config_allow_target rules[] = {
     {.host = (char *)(uintptr_t) "*", .port_first = 443, .port_last = 443},
     {.host = (char *)(uintptr_t) "*.example.org", .port_first = 993, .port_last = 995},
     {.network = {.bytes = {10, 0}, .size = 4}, .prefix_bits = 15, .port_first = 22, .port_last = 22},
-    {.host = (char *)(uintptr_t) "::1", .network = {.bytes = {[15] = 1}, .size = 16}, .prefix_bits = 128, .port_first = 80, .port_last = 80},
-    {.host = (char *)(uintptr_t) "192.168.0.5", .network = {.bytes = {192, 168, 0, 5}, .size = 4}, .prefix_bits = 32,
-     .port_first = 443, .port_last = 443},
+    {.host = (char *)(uintptr_t) "::1",
+     .network = {.bytes = {[15] = 1}, .size = 16},
+     .prefix_bits = 128,
+     .port_first = 80,
+     .port_last = 80},
+    {.host = (char *)(uintptr_t) "192.168.0.5",
+     .network = {.bytes = {192, 168, 0, 5}, .size = 4},
+     .prefix_bits = 32,
+     .port_first = 443,
+     .port_last = 443},
 };
 static const struct config_service service = {.allow_target = rules, .allow_target_count = ARRAY_LEN(rules)};
 
@@ -170,13 +177,26 @@ static void target_allowed_table(void **state)
         uint16_t port;
         bool want;
     } table[] = {
-        {"www.example.com", 443, true},  {"www.example.com", 444, false},  {"mail.example.org", 993, true},
-        {"a.b.EXAMPLE.org", 995, true},  {"example.org", 993, false},      {"badexample.org", 993, false},
-        {"mail.example.org", 996, false}, {"10.0.0.1", 22, true},          {"10.1.255.1", 22, true},
-        {"10.2.0.1", 22, false},         {"some.name", 22, true /* its addresses decide */},
-        {"::1", 80, true},               {"::2", 80, false},               {"some.name", 80, false},
-        {"0:0:0:0:0:0:0:1", 80, true},   {"::0:1", 80, true},              {"0:0:0:0:0:0:0.0.0.1", 80, true},
-        {"::ffff:10.0.0.1", 22, true},   {"::FFFF:a00:1", 22, true},       {"::ffff:10.2.0.1", 22, false},
+        {"www.example.com", 443, true},
+        {"www.example.com", 444, false},
+        {"mail.example.org", 993, true},
+        {"a.b.EXAMPLE.org", 995, true},
+        {"example.org", 993, false},
+        {"badexample.org", 993, false},
+        {"mail.example.org", 996, false},
+        {"10.0.0.1", 22, true},
+        {"10.1.255.1", 22, true},
+        {"10.2.0.1", 22, false},
+        {"some.name", 22, true /* its addresses decide */},
+        {"::1", 80, true},
+        {"::2", 80, false},
+        {"some.name", 80, false},
+        {"0:0:0:0:0:0:0:1", 80, true},
+        {"::0:1", 80, true},
+        {"0:0:0:0:0:0:0.0.0.1", 80, true},
+        {"::ffff:10.0.0.1", 22, true},
+        {"::FFFF:a00:1", 22, true},
+        {"::ffff:10.2.0.1", 22, false},
     };
 
     (void)state;

@@ -55,10 +55,8 @@ static int listen_on(uint16_t *port)
 
 static struct config_address target_of(const char *host, uint16_t port)
 {
-    return (struct config_address){.type = CONFIG_ADDRESS_INET,
-                                   .host = (char *)(uintptr_t)host,
-                                   .port = port,
-                                   .text = (char *)(uintptr_t)host};
+    return (struct config_address){
+        .type = CONFIG_ADDRESS_INET, .host = (char *)(uintptr_t)host, .port = port, .text = (char *)(uintptr_t)host};
 }
 
 static void on_done(void *context, const struct connect_result *result)
@@ -235,12 +233,8 @@ static void destroy_while_under_way_tells_nothing(void **state)
 {
     struct config_address target = target_of("localhost", 9);
     struct outcome o = {.told = false};
-    struct connector *c = connector_create(&(struct connect_options){.loop = &loop,
-                                                                     .resolver = resolver,
-                                                                     .targets = &target,
-                                                                     .target_count = 1,
-                                                                     .on_done = on_done,
-                                                                     .context = &o});
+    struct connector *c = connector_create(&(struct connect_options){
+        .loop = &loop, .resolver = resolver, .targets = &target, .target_count = 1, .on_done = on_done, .context = &o});
 
     (void)state;
     uv_run(&loop, UV_RUN_NOWAIT);

@@ -1,4 +1,5 @@
-/* The rules of proxy/fetch/crl_cache.h: what is one list, when it is fetched, what takes whose place, and what is dropped. */
+/* The rules of proxy/fetch/crl_cache.h: what is one list, when it is fetched, what takes whose place, and what is
+ * dropped. */
 #include "cert_builder.h"
 #include "proxy/fetch/crl_cache.h"
 #include "proxy/process/limits.h"

@@ -12,8 +12,8 @@ enum { WAITING_MAX = 5, TURNS = 16, DEAR_US = LIMIT_PEER_COST_DEAR_US };
 
 static struct handshake_turns *turns;
 static struct handshake_turn places[TURNS];
-static uint64_t now_ms, now_us, step_us;    /* what each turn takes */
-static int taken[TURNS], refused[TURNS];    /* indices of places, in order */
+static uint64_t now_ms, now_us, step_us; /* what each turn takes */
+static int taken[TURNS], refused[TURNS]; /* indices of places, in order */
 static size_t taken_count, refused_count;
 
 static uint64_t tell_now_ms(void)

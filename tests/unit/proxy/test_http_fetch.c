@@ -25,10 +25,23 @@ static void urls_are_read_strictly(void **state)
         {"http://[::1]:8/", "::1", 8, "[::1]:8", "/"},
     };
     static const char *const bad[] = {
-        "",           "http://",          "https://a.example/",   "ftp://a.example/",  "http:///x",
-        "http://u@a/", "http://a:0/",     "http://a:65536/",      "http://a:/",        "http://a b/",
-        "http://a/\r\nX: y", "http://a/#f", "http://127.1/",      "http://0x7f.1/",    "http://[::1/",
-        "//a.example/", "http://a.example:80:80/",
+        "",
+        "http://",
+        "https://a.example/",
+        "ftp://a.example/",
+        "http:///x",
+        "http://u@a/",
+        "http://a:0/",
+        "http://a:65536/",
+        "http://a:/",
+        "http://a b/",
+        "http://a/\r\nX: y",
+        "http://a/#f",
+        "http://127.1/",
+        "http://0x7f.1/",
+        "http://[::1/",
+        "//a.example/",
+        "http://a.example:80:80/",
     };
     struct http_url url;
     char *long_url = base_printf("http://a.example/%01024d", 0);

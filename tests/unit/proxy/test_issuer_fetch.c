@@ -309,14 +309,10 @@ static void only_some_wait_at_a_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allows_what_is_listed),
-        cmocka_unit_test(answers_are_fetched_once),
-        cmocka_unit_test(failures_are_remembered),
-        cmocka_unit_test(host_that_hangs_is_asked_once),
-        cmocka_unit_test(nobody_else_is_asked),
-        cmocka_unit_test(odd_addresses_are_refused),
-        cmocka_unit_test(requests_are_limited),
-        cmocka_unit_test(same_address_is_asked_once_by_many),
+        cmocka_unit_test(allows_what_is_listed),    cmocka_unit_test(answers_are_fetched_once),
+        cmocka_unit_test(failures_are_remembered),  cmocka_unit_test(host_that_hangs_is_asked_once),
+        cmocka_unit_test(nobody_else_is_asked),     cmocka_unit_test(odd_addresses_are_refused),
+        cmocka_unit_test(requests_are_limited),     cmocka_unit_test(same_address_is_asked_once_by_many),
         cmocka_unit_test(only_some_wait_at_a_time),
     };
 

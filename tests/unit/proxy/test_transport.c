@@ -125,8 +125,8 @@ static void last_words_and_fin_are_one_segment(void **state)
     assert_int_equal(segments, 1);
 }
 
-/* An answer for each byte, so that the kernel takes the connection for one where answers carry the acknowledgments; then
- * a byte without an answer. */
+/* An answer for each byte, so that the kernel takes the connection for one where answers carry the acknowledgments;
+ * then a byte without an answer. */
 static void say_and_wait(struct fixture *f)
 {
     char byte = 'x';

@@ -23,11 +23,11 @@ struct conversation {
     enum upgrade upgrade;
     struct span input;
     enum starttls_status want;
-    const char *want_output; /* all of it, greeting included */
-    const char *want_error;  /* a part of the error sentence; NULL: there must be none */
-    const char *target;      /* connected HTTP CONNECT: the host to ask for (port 443) */
+    const char *want_output;                        /* all of it, greeting included */
+    const char *want_error;                         /* a part of the error sentence; NULL: there must be none */
+    const char *target;                             /* connected HTTP CONNECT: the host to ask for (port 443) */
     const struct starttls_http_limits *http_limits; /* NULL: the defaults */
-    size_t want_left;        /* bytes at the end of the input that must not be taken */
+    size_t want_left;                               /* bytes at the end of the input that must not be taken */
 };
 
 void conversation_check(const struct conversation *row);

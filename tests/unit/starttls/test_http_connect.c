@@ -12,10 +12,10 @@
 #define RESPONSE(status, length, fields, body)                                                                         \
     "HTTP/1.1 " status "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " length                        \
     "\r\nConnection: close\r\n" fields "\r\n" body
-#define R400 RESPONSE("400 Bad Request", "31", "", "The request is not understood.\n")
+#define R400  RESPONSE("400 Bad Request", "31", "", "The request is not understood.\n")
 #define ALLOW "Allow: CONNECT, GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n"
-#define R200 RESPONSE("200 OK", "0", ALLOW, "")
-#define R403 RESPONSE("403 Forbidden", "44", "", "Plain HTTP is not forwarded: ask for https.\n")
+#define R200  RESPONSE("200 OK", "0", ALLOW, "")
+#define R403  RESPONSE("403 Forbidden", "44", "", "Plain HTTP is not forwarded: ask for https.\n")
 #define R405                                                                                                           \
     RESPONSE("405 Method Not Allowed", "67", ALLOW,                                                                    \
              "Only CONNECT, and common methods with https URIs, are served here.\n")

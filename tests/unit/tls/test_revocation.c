@@ -180,10 +180,10 @@ static void has_received_something(struct tls_engine *engine)
 static void only_the_step_that_reads_the_certificate_may_verify(void **state)
 {
     struct fixture *f = *state;
-    struct tls_context *server = server_of(f), *client = test_client(&(struct tls_client_options){
-                                                   .version_min = 0x0303, .trust = f->store}),
-                       *careless = test_client(
-                           &(struct tls_client_options){.version_min = 0x0303, .insecure_no_verify = true});
+    struct tls_context *server = server_of(f),
+                       *client = test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store}),
+                       *careless =
+                           test_client(&(struct tls_client_options){.version_min = 0x0303, .insecure_no_verify = true});
     struct tls_engine *one = tls_engine_create(client, "a.example.org", NULL),
                       *other = tls_engine_create(careless, "a.example.org", NULL);
     struct test_pair p;

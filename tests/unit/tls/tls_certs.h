@@ -47,8 +47,8 @@ CERTCertificate *test_certs_for_key(struct test_certs *certs, const struct test_
 struct span test_certs_root(const struct test_certs *certs);
 struct span test_certs_intermediate(const struct test_certs *certs);
 
-/* A certificate with the intermediate's subject and key identifier, newer, for another key, by the authority that nobody
- * trusts. As long as the reference, which is the caller's, is held, NSS finds it by the intermediate's name. */
+/* A certificate with the intermediate's subject and key identifier, newer, for another key, by the authority that
+ * nobody trusts. As long as the reference, which is the caller's, is held, NSS finds it by the intermediate's name. */
 CERTCertificate *test_certs_forge(struct test_certs *certs);
 /* An authority of this name that issued nothing. */
 CERTCertificate *test_certs_stranger(struct test_certs *certs, const char *subject);
