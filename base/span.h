@@ -39,6 +39,10 @@ MUST_CHECK size_t span_take_utf8(struct span s, uint32_t *c);
 bool span_is_clean_utf8(struct span s);
 bool span_starts_with_nocase(struct span s, const char *prefix);
 
+/* A hash that spreads bytes over a table: no defence against somebody who makes them collide. Only for tables in which
+ * a peer can put nothing, or to which it can add only what was verified. */
+uint64_t span_hash(struct span s);
+
 /* The part of `s` after its first `count` bytes. `count` MUST NOT exceed s.size. */
 static inline struct span span_skip(struct span s, size_t count)
 {

@@ -5,7 +5,7 @@
 #define YETT_PKIX_CHECK_H
 
 #include "pkix/cert.h"
-#include "pkix/verify.h"
+#include "pkix/request.h"
 
 /* A certificate's place on the path. */
 enum pkix_role { PKIX_ROLE_LEAF, PKIX_ROLE_ISSUER };

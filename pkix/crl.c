@@ -107,29 +107,6 @@ struct pkix_crl_info pkix_crl_set_info(const struct pkix_crl_set *set, size_t in
     return set->entries[index].crl.info;
 }
 
-static struct span without_zeros(struct span number)
-{
-    while (number.size > 0 && number.data[0] == 0)
-        number = span_skip(number, 1);
-    return number;
-}
-
-int pkix_crl_number_compare(struct span a, struct span b)
-{
-    a = without_zeros(a);
-    b = without_zeros(b);
-    if (a.size != b.size)
-        return a.size < b.size ? -1 : 1;
-    return a.size == 0 ? 0 : memcmp(a.data, b.data, a.size);
-}
-
-bool pkix_crl_is_older(const struct pkix_crl_info *a, const struct pkix_crl_info *b)
-{
-    if (a->this_update < b->this_update)
-        return true;
-    return a->number.size != 0 && b->number.size != 0 && pkix_crl_number_compare(a->number, b->number) < 0;
-}
-
 /* The signer's certificate says whether its key may sign CRLs (RFC 5280 section 6.3.3 (f)): a key that must not is not
  * to be made to hide a revocation, nor to invent one. */
 static enum pkix_error check_signer(const struct set_entry *entry, const struct pkix_cert *signer,
@@ -244,6 +221,16 @@ enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, 
     set->entries[0].verified_spki = base_memdup(spki.data, spki.size);
     set->entries[0].verified_spki_size = spki.size;
     return PKIX_OK;
+}
+
+enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info)
+{
+    struct pkix_crl crl;
+    enum pkix_error error = pkix_crl_read(der, &crl);
+
+    *info = crl.info;
+    pkix_crl_clear(&crl);
+    return error;
 }
 
 /* Appends the digest of `bytes` in hexadecimal. */

@@ -11,7 +11,9 @@
 #define YETT_PKIX_CRL_H
 
 #include "pkix/cert.h"
+#include "pkix/crl_info.h"
 #include "pkix/revoked.h"
+#include "pkix/signature.h"
 
 struct pkix_crl_set;
 
@@ -36,20 +38,6 @@ size_t pkix_crl_set_memory(const struct pkix_crl_set *set);
 
 /* One more reference to a set that is filled; each is given back with pkix_crl_set_destroy(). From any thread. */
 struct pkix_crl_set *pkix_crl_set_share(struct pkix_crl_set *set);
-
-/* How a CRL's signature is verified; PKIX_OK or why not. */
-typedef enum pkix_error pkix_verify_statement(void *ctx, const struct pkix_signed *statement, struct span spki);
-
-/* For listings: issuer as text is pkix_dn_text() of this. */
-enum pkix_crl_version { PKIX_CRL_V1, PKIX_CRL_V2 };
-struct pkix_crl_info {
-    struct span der;
-    struct span issuer; /* whole Name */
-    enum pkix_crl_version version;
-    int64_t this_update, next_update;
-    size_t revoked_count;
-    struct span number; /* contents of the INTEGER; size 0: it has none */
-};
 
 /* What a list must have beside what every list must. */
 enum pkix_crl_numbers { PKIX_CRL_NUMBER_OPTIONAL, PKIX_CRL_NUMBER_DEMANDED };
@@ -92,15 +80,6 @@ MUST_CHECK enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct 
 
 /* Of the set's CRL of that index, below pkix_crl_set_count(); its spans live with the set. */
 struct pkix_crl_info pkix_crl_set_info(const struct pkix_crl_set *set, size_t index);
-
-/* Compares CRL numbers (RFC 5280 section 5.2.3), contents of INTEGERs that are not negative: below 0, 0 or above. */
-int pkix_crl_number_compare(struct span a, struct span b);
-
-/* Whether `a` was issued before `b`, another list of the same issuer and scope, and so must not take its place: who is
- * on the way to the server, or has kept a file, would bring back the list in which his certificate is not. By
- * thisUpdate, which every list has; and by the numbers where both have one, since dates are coarse and clocks are set
- * back. */
-bool pkix_crl_is_older(const struct pkix_crl_info *a, const struct pkix_crl_info *b);
 
 /* Parse one CRL without a set; every span borrows `der`. PKIX_CRL_MALFORMED, PKIX_CRL_UNUSABLE. */
 MUST_CHECK enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info);

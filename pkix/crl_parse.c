@@ -432,13 +432,3 @@ bool pkix_crl_covers(const struct pkix_crl *crl, const struct pkix_cert *cert, b
         return false;
     return crl->scope.point.size == 0 || certificate_names_point(crl, cert);
 }
-
-enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info)
-{
-    struct pkix_crl crl;
-    enum pkix_error error = pkix_crl_read(der, &crl);
-
-    *info = crl.info;
-    pkix_crl_clear(&crl);
-    return error;
-}

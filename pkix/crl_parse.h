@@ -2,7 +2,9 @@
 #ifndef YETT_PKIX_CRL_PARSE_H
 #define YETT_PKIX_CRL_PARSE_H
 
-#include "pkix/crl.h"
+#include "pkix/cert.h"
+#include "pkix/crl_info.h"
+#include "pkix/revoked.h"
 
 /* What an issuing distribution point restricts a CRL to. */
 struct pkix_crl_scope {

@@ -1,20 +1,9 @@
 /* see pkix/crl_signers.h */
 #include "pkix/crl_signers.h"
+#include "pkix/search.h"
 #include "pkix/search_candidates.h"
 
 #include <stdlib.h>
-
-void pkix_crl_signers_find(const struct pkix_search *s, const struct pkix_cert *cert, const struct pkix_cert *issuer,
-                           struct pkix_crl_signers *signers)
-{
-    *signers = (struct pkix_crl_signers){.certs = {issuer}, .count = 1};
-    for (unsigned i = 1; i < s->path.count; i++) {
-        const struct pkix_cert *other = s->path.steps[i].cert;
-
-        if (other != issuer && other != cert && span_equal(other->subject, cert->issuer))
-            signers->certs[signers->count++] = other;
-    }
-}
 
 static bool has_key(const struct pkix_crl_signers *signers, const struct pkix_cert *cert)
 {
@@ -24,35 +13,14 @@ static bool has_key(const struct pkix_crl_signers *signers, const struct pkix_ce
     return false;
 }
 
-/* What is left of the outer search's limits: a peer that sends certificates of its issuer's name pays for them. */
-static struct pkix_limits limits_left(const struct pkix_search *s)
-{
-    struct pkix_limits limits = s->limits;
-
-    limits.signature_checks_max -= s->signature_checks;
-    limits.signature_cost_us_max -= s->signature_cost_us;
-    limits.path_steps_max -= s->steps;
-    limits.name_comparisons_max = s->comparisons_left;
-    limits.policy_steps_max = s->policy_steps_left;
-    return limits;
-}
-
-static void take_efforts(struct pkix_search *s, const struct pkix_search *inner)
-{
-    s->signature_checks += inner->signature_checks;
-    s->signature_cost_us += inner->signature_cost_us;
-    s->steps += inner->steps;
-    s->comparisons_left = inner->comparisons_left;
-    s->policy_steps_left = inner->policy_steps_left;
-}
-
 /* A search of its own, for a path from the signer to the anchor of the outer one. The signer may be revoked itself: then
  * what is at hand says so, and nothing is fetched for it. A signer of which nothing is known passes in every mode: hard is
  * about the certificates of the path (RFC 5280 section 6.3.3 asks for no more). */
 static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signer)
 {
     struct pkix_search *inner = base_alloc(sizeof(*inner));
-    struct pkix_limits limits = limits_left(s);
+    /* Of what the outer one has left: a peer that sends certificates of its issuer's name pays for them. */
+    struct pkix_limits limits = pkix_budget_left(&s->budget);
     struct span extras[PKIX_EXTRAS_MAX];
     struct pkix_request request = {
         .leaf = signer->der,
@@ -75,10 +43,10 @@ static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signe
         extras[i] = s->extras[i].der;
     error = pkix_search_init(inner, s->store, s->domain, &request);
     inner->crl_anchor = s->path.steps[s->path.count - 1].cert;
-    inner->deadline_ms = s->deadline_ms;
+    inner->budget.deadline_ms = s->budget.deadline_ms;
     if (error == PKIX_OK)
         error = pkix_search_run(inner);
-    take_efforts(s, inner);
+    pkix_budget_spend(&s->budget, &inner->budget);
     pkix_search_clear(inner);
     free(inner);
     return error == PKIX_OK;

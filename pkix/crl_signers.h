@@ -7,22 +7,12 @@
 #ifndef YETT_PKIX_CRL_SIGNERS_H
 #define YETT_PKIX_CRL_SIGNERS_H
 
-#include "pkix/search.h"
+#include "pkix/revocation.h"
 
-/* How many certificates with the issuer's name and another key are looked at for one certificate: each costs a search. */
-enum { PKIX_CRL_ROLLED_OVER_MAX = 4 };
+struct pkix_search;
 
-struct pkix_crl_signers {
-    const struct pkix_cert *certs[PKIX_PATH_MAX + PKIX_CRL_ROLLED_OVER_MAX]; /* live with the search */
-    size_t count;
-    bool has_all; /* those of pkix_crl_signers_find_more(), too */
-};
-
-/* The issuer, and the authorities of its name on the path, which is complete and verified. */
-void pkix_crl_signers_find(const struct pkix_search *search, const struct pkix_cert *cert,
-                           const struct pkix_cert *issuer, struct pkix_crl_signers *signers);
-
-/* Add those that are not on the path, within the search's limits. True when there are any that were not there before. */
+/* Add to those of the path the ones that are not on it, within the search's limits. True when there are any that were
+ * not there before. */
 MUST_CHECK bool pkix_crl_signers_find_more(struct pkix_search *search, const struct pkix_cert *cert,
                                            struct pkix_crl_signers *signers);
 

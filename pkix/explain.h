@@ -2,27 +2,10 @@
 #ifndef YETT_PKIX_EXPLAIN_H
 #define YETT_PKIX_EXPLAIN_H
 
-#include "pkix/crl.h"
 #include "pkix/search.h"
 
-enum {
-    PKIX_EXPLAIN_NAME_MAX = 80,  /* bytes of a subject in a sentence; a longer one is cut */
-    PKIX_EXPLAIN_PATH_NAMES = 8, /* certificates of a path that are named; of longer ones the middle is left out */
-};
-
-/* A name as text, cut between characters when it is long: peers choose their names, and other things must be said, too.
- * Owned by the caller. */
-char *pkix_explain_name(struct span name);
-
-/* The same of a certificate; where another one of that name was tried, with what tells the two apart. */
-char *pkix_explain_cert(const struct pkix_search *s, const struct pkix_cert *cert);
-
-/* " number 0x07", or nothing where there is none or it is longer than it may be. Owned by the caller. */
-char *pkix_explain_crl_number(struct span number);
-
-/* A CRL that is about a certificate and cannot be used: whose, which, and why. Owned by the caller. */
-char *pkix_explain_unused_crl(const struct pkix_crl_info *list, enum pkix_error error, const struct pkix_cert *cert,
-                              enum pkix_profile profile);
+/* Certificates of a path that are named; of longer ones the middle is left out. */
+enum { PKIX_EXPLAIN_PATH_NAMES = 8 };
 
 /* "SENTENCE: SUBJECT (the value that decides)" of a stopped path. Owned by the caller. */
 char *pkix_explain(const struct pkix_search *s, const struct pkix_tried *tried);

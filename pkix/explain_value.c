@@ -1,12 +1,16 @@
 /* see pkix/explain_value.h */
 #include "pkix/explain_value.h"
+#include "pkix/check.h"
 #include "pkix/describe.h"
 #include "pkix/dn.h"
-#include "pkix/explain.h"
+#include "pkix/explain_crl.h"
+#include "pkix/explain_name.h"
 #include "pkix/key.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
 #include "pkix/oid_text.h"
+#include "pkix/policy_read.h"
+#include "pkix/store_internal.h"
 
 #include <stdlib.h>
 
@@ -79,9 +83,9 @@ static char *usage_value(const struct pkix_search *s, const struct pkix_tried *t
             free(name);
         }
     }
-    text = t->what != NULL ? base_printf(" (its extended key usage is %s)", list)
-                           : base_printf(" (its extended key usage is %s; %s is needed)",
-                                         list[0] == '\0' ? "not readable" : list, needed_usage(s->request));
+    text = t->failure.what != NULL ? base_printf(" (its extended key usage is %s)", list)
+                                   : base_printf(" (its extended key usage is %s; %s is needed)",
+                                                 list[0] == '\0' ? "not readable" : list, needed_usage(s->request));
     free(list);
     return text;
 }
@@ -109,15 +113,15 @@ static char *key_usage_list(const struct pkix_cert *cert)
 
 static char *key_usage_value(const struct pkix_search *s, const struct pkix_tried *t, const struct pkix_cert *cert)
 {
-    const char *needed = t->culprit > 0 ? "keyCertSign"
+    const char *needed = t->failure.culprit > 0 ? "keyCertSign"
                          : s->request->purpose == PKIX_PURPOSE_SERVER
                              ? "digitalSignature, keyEncipherment or keyAgreement"
                              : "digitalSignature";
     char *list = key_usage_list(cert), *text;
 
-    text = t->what != NULL ? base_printf(" (its key usage is %s)", list)
-                           : base_printf(" (its key usage is %s; %s is needed)",
-                                         list[0] == '\0' ? "not readable or none" : list, needed);
+    text = t->failure.what != NULL ? base_printf(" (its key usage is %s)", list)
+                                   : base_printf(" (its key usage is %s; %s is needed)",
+                                                 list[0] == '\0' ? "not readable or none" : list, needed);
     free(list);
     return text;
 }
@@ -129,14 +133,14 @@ static char *path_length_value(const struct pkix_search *s, const struct pkix_tr
     bool is_ca;
     int path_length = -1;
 
-    if (t->culprit > 0 && pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value) &&
+    if (t->failure.culprit > 0 && pkix_cert_extension(cert, PKIX_EXT_BASIC_CONSTRAINTS, &value) &&
         pkix_read_basic_constraints(value, &is_ca, &path_length) == PKIX_OK && path_length >= 0 &&
-        t->culprit - 1 > (unsigned)path_length)
+        t->failure.culprit - 1 > (unsigned)path_length)
         return base_printf(
             " (its path length constraint is %d: it may have so many intermediates below it, and has %u)", path_length,
-            t->culprit - 1);
+            t->failure.culprit - 1);
     return base_printf(" (%u intermediates are the most that yett looks at; no certificate forbids it)",
-                       s->limits.intermediates_max);
+                       s->budget.limits.intermediates_max);
 }
 
 /* ---- names ---- */
@@ -221,7 +225,7 @@ static char *constraints_value(const struct pkix_search *s, const struct pkix_tr
 {
     const struct pkix_path_step *issuer = &t->path.steps[t->path.count - 1];
     const struct pkix_constraint_breach *breach = &t->breach;
-    char *authority = pkix_explain_cert(s, issuer->cert), *name = general_name_text(breach->type, breach->name),
+    char *authority = pkix_explain_cert(&s->notes, issuer->cert), *name = general_name_text(breach->type, breach->name),
          *base = general_name_text(breach->type, breach->base), *text = NULL;
     const char *imposed = is_imposed(issuer, breach->base) ? "the list of roots, for " : "";
 
@@ -249,7 +253,7 @@ static char *issuer_value(const struct pkix_tried *t, const struct pkix_cert *ce
 {
     char *issuer, *text;
 
-    if (t->path.count - 1 != t->culprit) /* a loop, or issuers that failed differently */
+    if (t->path.count - 1 != t->failure.culprit) /* a loop, or issuers that failed differently */
         return NULL;
     issuer = pkix_explain_name(cert->issuer);
     if (pkix_cert_is_self_issued(cert))
@@ -291,8 +295,8 @@ static char *policy_demand(const struct pkix_search *s, const struct pkix_tried 
                                            : base_strdup(inputs->require_ev ? "extended validation" : "any policy");
     char *demand;
 
-    if (t->required_by != PKIX_POLICY_REQUESTED) {
-        char *authority = pkix_explain_name(t->path.steps[t->required_by].cert->subject);
+    if (t->failure.required_by != PKIX_POLICY_REQUESTED) {
+        char *authority = pkix_explain_name(t->path.steps[t->failure.required_by].cert->subject);
 
         demand = base_printf("%s requires a policy to hold; asked for: %s", authority, asked);
         free(authority);
@@ -387,9 +391,9 @@ static char *signature_value(const struct pkix_search *s, const struct pkix_trie
 {
     char *issuer, *text;
 
-    if (t->culprit + 1 >= t->path.count)
+    if (t->failure.culprit + 1 >= t->path.count)
         return NULL;
-    issuer = pkix_explain_cert(s, t->path.steps[t->culprit + 1].cert);
+    issuer = pkix_explain_cert(&s->notes, t->path.steps[t->failure.culprit + 1].cert);
     text = base_printf(" (it was not signed with the key of %s)", issuer);
     free(issuer);
     return text;
@@ -419,7 +423,7 @@ static char *distrust_value(const struct pkix_search *s, const struct pkix_cert 
 static char *distrusted_after_value(const struct pkix_search *s, const struct pkix_tried *t)
 {
     const struct pkix_path_step *anchor = &t->path.steps[t->path.count - 1];
-    char *from = pkix_time_text(s->leaf.not_before), *root = pkix_explain_cert(s, anchor->cert),
+    char *from = pkix_time_text(s->leaf.not_before), *root = pkix_explain_cert(&s->notes, anchor->cert),
          *until = anchor->entry == NULL ? base_strdup("a date") : pkix_time_text(anchor->entry->distrust_after),
          *text = base_printf(" (leaf not before %s; of %s the list of roots trusts those until %s)", from, root, until);
 
@@ -465,7 +469,7 @@ static char *validity_value(const struct pkix_cert *cert)
 
 char *pkix_explain_value(const struct pkix_search *s, const struct pkix_tried *t)
 {
-    const struct pkix_cert *cert = t->path.steps[t->culprit].cert;
+    const struct pkix_cert *cert = t->path.steps[t->failure.culprit].cert;
 
     /* An error that has nothing to show has no case: its sentence and the certificate say it. */
     if (t->error == PKIX_EXPIRED || t->error == PKIX_EXPIRED_ISSUER)
@@ -507,7 +511,7 @@ char *pkix_explain_value(const struct pkix_search *s, const struct pkix_tried *t
     if (t->error == PKIX_POLICY_MISSING)
         return policy_value(s, t, cert);
     if (t->error == PKIX_LIMIT_EXCEEDED)
-        return base_printf(" (%u signature checks, %u issuers tried; the limit met is that on %s)", s->signature_checks,
-                           s->steps, s->limit_met);
+        return base_printf(" (%u signature checks, %u issuers tried; the limit met is that on %s)",
+                           s->budget.signature_checks, s->budget.steps, s->budget.limit_met);
     return NULL;
 }

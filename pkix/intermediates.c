@@ -1,6 +1,5 @@
 /* see pkix/intermediates.h */
 #include "pkix/intermediates.h"
-#include "pkix/store_internal.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -114,7 +113,7 @@ bool pkix_intermediates_add(struct pkix_intermediates *known, struct span der, e
         release(item);
         return false;
     }
-    item->name_hash = pkix_store_hash(item->cert.subject);
+    item->name_hash = span_hash(item->cert.subject);
     pthread_mutex_lock(&known->lock);
     same = find(known, der, item->name_hash);
     (same != NULL ? same : item)->used = ++known->clock;
@@ -133,7 +132,7 @@ bool pkix_intermediates_add(struct pkix_intermediates *known, struct span der, e
 size_t pkix_intermediates_lend(struct pkix_intermediates *known, struct span subject,
                                struct pkix_intermediate *out[static PKIX_INTERMEDIATES_PER_NAME_MAX])
 {
-    uint64_t name_hash = pkix_store_hash(subject);
+    uint64_t name_hash = span_hash(subject);
     size_t count = 0;
 
     pthread_mutex_lock(&known->lock);

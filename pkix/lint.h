@@ -7,9 +7,8 @@
 #define YETT_PKIX_LINT_H
 
 #include "pkix/cert.h"
-#include "pkix/verify.h"
-
-enum pkix_lint_place { PKIX_LINT_LEAF, PKIX_LINT_INTERMEDIATE, PKIX_LINT_ANCHOR };
+#include "pkix/lint_place.h"
+#include "pkix/request.h"
 
 /* Who signed an anchor: RFC 5280 section 4.2.1.1 lets only those that sign themselves leave out their issuer's key. */
 enum pkix_lint_signer { PKIX_LINT_SIGNED_BY_ANOTHER, PKIX_LINT_SIGNED_BY_ITSELF };

@@ -5,7 +5,8 @@
 #ifndef YETT_PKIX_LINT_FORM_H
 #define YETT_PKIX_LINT_FORM_H
 
-#include "pkix/lint.h"
+#include "pkix/cert.h"
+#include "pkix/lint_place.h"
 
 /* As many extensions are looked at for doubles; a certificate with more breaks a rule for that. Real ones have a dozen.
  */

@@ -2,7 +2,7 @@
 #ifndef YETT_PKIX_LINT_NAMES_H
 #define YETT_PKIX_LINT_NAMES_H
 
-#include "pkix/lint.h"
+#include "pkix/cert.h"
 #include "pkix/names.h"
 
 /* The rule that is broken, in words (static), or NULL. */

@@ -7,7 +7,7 @@
 #define YETT_PKIX_NAMES_H
 
 #include "pkix/cert.h"
-#include "pkix/verify.h"
+#include "pkix/request.h"
 
 /* GeneralName tags, RFC 5280 section 4.2.1.6. */
 enum pkix_general_name {

@@ -7,9 +7,9 @@
 #define YETT_PKIX_OCSP_H
 
 #include "pkix/cert.h"
-#include "pkix/crl.h" /* pkix_verify_statement */
 #include "pkix/oid.h"
-#include "pkix/verify.h"
+#include "pkix/signature.h"
+#include "pkix/sources.h"
 
 enum {
     PKIX_OCSP_REQUEST_SIZE_MAX = 160,

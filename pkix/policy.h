@@ -27,7 +27,7 @@
 #define YETT_PKIX_POLICY_H
 
 #include "pkix/policy_read.h"
-#include "pkix/verify.h"
+#include "pkix/request.h"
 
 enum {
     PKIX_POLICY_NODES_MAX = 1024,    /* of one path's graph */

@@ -1,5 +1,8 @@
 /* see pkix/search_candidates.h */
 #include "pkix/search_candidates.h"
+#include "pkix/intermediates.h"
+#include "pkix/search_extras.h"
+#include "pkix/search_issuers.h"
 
 /* What an anchor has to be trusted for, one of these. */
 static unsigned wanted_purposes(const struct pkix_request *r)
@@ -22,17 +25,6 @@ bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_
     if (s->crl_anchor != NULL && (entry == NULL || &entry->cert != s->crl_anchor))
         return false;
     return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & wanted_purposes(s->request)) != 0;
-}
-
-bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert)
-{
-    if (pkix_store_find_same(&s->store->anchors, cert) != NULL ||
-        pkix_store_find_same(&s->store->intermediates, cert) != NULL || span_equal(cert->der, s->leaf.der))
-        return true;
-    for (unsigned i = 0; i < s->extras_count; i++)
-        if (span_equal(s->extras[i].der, cert->der))
-            return true;
-    return false;
 }
 
 static void add_candidate(struct pkix_candidates *c, const struct pkix_cert *cert, const struct pkix_store_entry *entry,
@@ -104,7 +96,7 @@ void pkix_search_collect(struct pkix_search *s, const struct pkix_cert *child, s
 {
     c->search = s;
     c->count = 0;
-    c->max = s->limits.candidates_per_name_max;
+    c->max = s->budget.limits.candidates_per_name_max;
     c->wanted_key_id = pkix_cert_authority_key_id(child);
     pkix_store_find(&s->store->anchors, child->issuer, visit_entry, c);
     for (unsigned i = 0; i < s->extras_count && c->count < c->max; i++) {

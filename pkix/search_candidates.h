@@ -1,12 +1,12 @@
-/* pkix/search_candidates.h: who may have issued a certificate, and in what order they are tried. Of pkix/search.c
- * alone.
+/* pkix/search_candidates.h: who may have issued a certificate, and in what order they are tried.
  *
  * A *candidate* is a certificate whose subject is the issuer of another, byte for byte. It may be in the store, among
  * what the peer sent, among what was fetched, or remembered. Nothing here verifies a signature. */
 #ifndef YETT_PKIX_SEARCH_CANDIDATES_H
 #define YETT_PKIX_SEARCH_CANDIDATES_H
 
-#include "pkix/search.h"
+#include "pkix/search_state.h"
+#include "pkix/store_internal.h"
 
 /* Candidate order, after BoringSSL: anchors first, key identifiers as a hint only, then the newest. */
 enum pkix_candidate_rank {
@@ -36,9 +36,6 @@ struct pkix_candidates {
 
 /* Whether this is an anchor for what is asked: one for servers says nothing about clients. `entry` NULL: none. */
 bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry);
-
-/* Whether it is the leaf, in the store, or among the extras: what the store has it offers anyway, with its trust. */
-bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert);
 
 /* The candidates for the issuer of `child`, in order, at most as many as the search's limits say. Those remembered are
  * lent until the end of the search. */

@@ -1,7 +1,8 @@
-/* see pkix/search.h: fetching what no peer sent */
+/* see pkix/search_issuers.h */
+#include "pkix/search_issuers.h"
 #include "pkix/issuers.h"
 #include "pkix/names.h"
-#include "pkix/search.h"
+#include "pkix/search_extras.h"
 
 #include <stdlib.h>
 
@@ -17,14 +18,6 @@ static bool is_for_want_of_an_issuer(enum pkix_error error)
 static bool has_wanted_name(const struct pkix_search *s)
 {
     return s->request->name.type == PKIX_NAME_NONE || pkix_name_check(&s->leaf, &s->request->name) == PKIX_OK;
-}
-
-static bool was_asked(const struct pkix_search *s, struct span url)
-{
-    for (unsigned i = 0; i < s->issuers_asked; i++)
-        if (span_equal(s->issuer_notes[i].url, url))
-            return true;
-    return false;
 }
 
 struct arrival {
@@ -74,13 +67,12 @@ static const char *read_answer(struct pkix_search *s, const struct pkix_cert *ch
 static bool ask(struct pkix_search *s, const struct pkix_cert *child, struct span url)
 {
     const struct pkix_issuer_source *source = s->request->issuers;
-    struct pkix_issuer_note *note = &s->issuer_notes[s->issuers_asked++];
+    struct pkix_issuer_note *note = &s->notes.issuers[s->notes.issuer_count++];
     struct pkix_issuer_answer answer = {.bytes = NULL};
-    uint64_t start_ms = s->domain->now_ms();
+    uint64_t start_ms = s->budget.now_ms();
 
     source->ask(source->ctx, url, &answer);
-    if (s->deadline_ms != 0)
-        s->deadline_ms += s->domain->now_ms() - start_ms;
+    pkix_budget_waited(&s->budget, start_ms);
     *note = (struct pkix_issuer_note){.child = child, .url = url, .why = read_answer(s, child, &answer)};
     free(answer.bytes);
     return note->why == NULL;
@@ -89,18 +81,19 @@ static bool ask(struct pkix_search *s, const struct pkix_cert *child, struct spa
 bool pkix_search_may_fetch(const struct pkix_search *s)
 {
     return s->request->issuers != NULL && s->request->evidence_waiting == PKIX_MAY_WAIT &&
-           s->issuers_asked < PKIX_ISSUERS_ASKED_MAX;
+           s->notes.issuer_count < PKIX_ISSUERS_ASKED_MAX;
 }
 
 bool pkix_search_fetch_issuer(struct pkix_search *s, enum pkix_error error)
 {
-    if (!pkix_search_may_fetch(s) || s->exhausted || !is_for_want_of_an_issuer(error) || !has_wanted_name(s))
+    if (!pkix_search_may_fetch(s) || s->budget.limit_met != NULL || !is_for_want_of_an_issuer(error) ||
+        !has_wanted_name(s))
         return false;
-    for (unsigned i = 0; i < s->dead_end_count && s->issuers_asked < PKIX_ISSUERS_ASKED_MAX; i++) {
-        const struct pkix_cert *child = s->dead_ends[i];
+    for (unsigned i = 0; i < s->notes.dead_end_count && s->notes.issuer_count < PKIX_ISSUERS_ASKED_MAX; i++) {
+        const struct pkix_cert *child = s->notes.dead_ends[i];
         struct span url = pkix_cert_issuer_url(child);
 
-        if (pkix_cert_is_self_issued(child) || url.size == 0 || was_asked(s, url))
+        if (pkix_cert_is_self_issued(child) || url.size == 0 || pkix_notes_asked(&s->notes, url))
             continue;
         if (!ask(s, child, url))
             continue;

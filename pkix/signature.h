@@ -19,4 +19,7 @@ MUST_CHECK enum pkix_error pkix_signature_look(const struct pkix_signed *stateme
 /* ECDSA-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }, both positive and minimal, without leading zeros. */
 MUST_CHECK bool pkix_ecdsa_read(struct span signature, struct span *r, struct span *s);
 
+/* How those who need a signature verified have it done, so that its cost is counted: PKIX_OK or why not. */
+typedef enum pkix_error pkix_verify_statement(void *ctx, const struct pkix_signed *statement, struct span spki);
+
 #endif

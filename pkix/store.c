@@ -1,9 +1,11 @@
 /* see pkix/store.h and pkix/store_internal.h */
 #include "pkix/store.h"
 #include "pkix/dn.h"
+#include "pkix/intermediates.h"
 #include "pkix/key.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/nss_keys.h"
+#include "pkix/signature_cache.h"
 #include "pkix/store_internal.h"
 
 #include <stdlib.h>
@@ -64,17 +66,6 @@ void pkix_store_destroy(struct pkix_store **store)
     *store = NULL;
 }
 
-/* FNV-1a. It only spreads names over the list: whoever makes names collide slows down the administrator's own list, and
- * peers' names are looked up, never put in. */
-uint64_t pkix_store_hash(struct span name)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < name.size; i++)
-        hash = (hash ^ name.data[i]) * 0x100000001b3u;
-    return hash;
-}
-
 /* The index of the first entry whose hash is not less. */
 static size_t lower_bound(const struct pkix_store_list *list, uint64_t hash)
 {
@@ -94,7 +85,7 @@ static size_t lower_bound(const struct pkix_store_list *list, uint64_t hash)
 void pkix_store_find(const struct pkix_store_list *list, struct span subject,
                      bool (*visit)(void *ctx, const struct pkix_store_entry *entry), void *ctx)
 {
-    uint64_t hash = pkix_store_hash(subject);
+    uint64_t hash = span_hash(subject);
 
     for (size_t i = lower_bound(list, hash); i < list->count && list->entries[i]->subject_hash == hash; i++)
         if (span_equal(list->entries[i]->cert.subject, subject) && !visit(ctx, list->entries[i]))
@@ -103,7 +94,7 @@ void pkix_store_find(const struct pkix_store_list *list, struct span subject,
 
 const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list *list, const struct pkix_cert *cert)
 {
-    uint64_t hash = pkix_store_hash(cert->subject);
+    uint64_t hash = span_hash(cert->subject);
 
     for (size_t i = lower_bound(list, hash); i < list->count && list->entries[i]->subject_hash == hash; i++)
         if (span_equal(list->entries[i]->cert.der, cert->der))
@@ -165,7 +156,7 @@ struct pkix_store_entry *pkix_store_list_add(struct pkix_store_list *list, struc
     entry->distrust_after = INT64_MAX;
     if (pkix_cert_read(span_of(entry->der, der.size), &entry->cert) != PKIX_OK)
         base_abort("a certificate reads differently the second time");
-    entry->subject_hash = pkix_store_hash(entry->cert.subject);
+    entry->subject_hash = span_hash(entry->cert.subject);
     if (list->count == list->capacity) {
         list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
         list->entries = base_realloc_array(list->entries, list->capacity, sizeof(struct pkix_store_entry *));

@@ -3,6 +3,7 @@
  * A rule is found by a hash of what it names, whatever their number: a list of a whole PKI's revoked authorities
  * (Mozilla's OneCRL has more than a thousand) is asked for each certificate that a peer has us look at. */
 #include "pkix/nss_crypto.h"
+#include "pkix/store.h"
 #include "pkix/store_internal.h"
 
 #include <stdlib.h>
@@ -29,7 +30,7 @@ enum { SHA256_SIZE = 32, BUCKET_COUNT = 4096 };
 
 static size_t bucket_of(enum distrust_kind kind, struct span first, struct span second)
 {
-    uint64_t hash = pkix_store_hash(first) * 31 + pkix_store_hash(second) + kind;
+    uint64_t hash = span_hash(first) * 31 + span_hash(second) + kind;
 
     return (size_t)((hash ^ hash >> 32) % BUCKET_COUNT);
 }

@@ -1,5 +1,6 @@
 /* see pkix/store.h: certificates from files */
 #include "pkix/pem.h"
+#include "pkix/store.h"
 #include "pkix/store_internal.h"
 
 #include <stdlib.h>

@@ -4,9 +4,10 @@
 
 #include "pkix/cert.h"
 #include "pkix/check.h"
-#include "pkix/intermediates.h"
-#include "pkix/signature_cache.h"
-#include "pkix/store.h"
+
+struct pkix_intermediates;
+struct pkix_nss_keys;
+struct pkix_signature_cache;
 
 enum { PKIX_FOR_SERVER = 1u << PKIX_PURPOSE_SERVER, PKIX_FOR_CLIENT = 1u << PKIX_PURPOSE_CLIENT };
 
@@ -49,9 +50,6 @@ void pkix_store_find(const struct pkix_store_list *list, struct span subject,
 
 /* The entry with these very bytes, or NULL. */
 const struct pkix_store_entry *pkix_store_find_same(const struct pkix_store_list *list, const struct pkix_cert *cert);
-
-/* A hash that spreads names over a table: no defence against somebody who makes them collide. */
-uint64_t pkix_store_hash(struct span name);
 
 /* Whose word the distrust rules are that are added from now on, for explanations; static. */
 void pkix_store_distrust_from(struct pkix_store *store, const char *source);

@@ -5,6 +5,7 @@
 #include "base/nss_scope.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/roots.h"
+#include "pkix/store.h"
 #include "pkix/store_internal.h"
 
 #include <certdb.h>

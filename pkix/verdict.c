@@ -1,8 +1,10 @@
-/* see pkix/verdict.h and pkix/verify.h */
+/* see pkix/verdict.h and pkix/verdict_create.h */
 #include "pkix/verdict.h"
 #include "pkix/dn.h"
 #include "pkix/explain.h"
+#include "pkix/explain_name.h"
 #include "pkix/oid.h"
+#include "pkix/verdict_create.h"
 
 #include <stdlib.h>
 
@@ -41,8 +43,8 @@ static struct pkix_tried best_tried(const struct pkix_search *s, enum pkix_error
     const struct pkix_tried *same = NULL, *longest = NULL;
     struct pkix_tried leaf = {.path = s->path, .error = error};
 
-    for (unsigned i = 0; i < s->tried_count; i++) {
-        const struct pkix_tried *t = &s->tried[i];
+    for (unsigned i = 0; i < s->notes.tried_count; i++) {
+        const struct pkix_tried *t = &s->notes.tried[i];
 
         if (t->error == error && (same == NULL || t->path.count > same->path.count))
             same = t;
@@ -100,7 +102,7 @@ static void name_step(const struct pkix_search *s, const struct pkix_cert *cert,
                       unsigned index)
 {
     tried->subjects[index] = pkix_dn_text(cert->subject);
-    tried->names[index] = pkix_explain_cert(s, cert);
+    tried->names[index] = pkix_explain_cert(&s->notes, cert);
 }
 
 struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_error error)
@@ -111,10 +113,10 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
     v->error = error;
     v->detail = detail_of(s, error, &best);
     v->path_text = error == PKIX_OK ? base_strdup("") : pkix_explain_path(s, &best);
-    v->signature_checks = s->signature_checks;
-    v->revocation = s->revocation;
-    for (unsigned i = 0; i < s->warning_count; i++)
-        v->warnings[v->warning_count++] = base_strdup(s->warnings[i]);
+    v->signature_checks = s->budget.signature_checks;
+    v->revocation = s->notes.revocation;
+    for (unsigned i = 0; i < s->notes.warnings.count; i++)
+        v->warnings[v->warning_count++] = base_strdup(s->notes.warnings.list[i]);
     if (error == PKIX_OK) {
         copy_policies(s, v);
         v->path_length = s->path.count;
@@ -124,12 +126,12 @@ struct pkix_verdict *pkix_verdict_create(const struct pkix_search *s, enum pkix_
             v->path[i] = (struct owned_der){base_memdup(der.data, der.size), der.size};
         }
     }
-    v->tried_count = s->tried_count;
-    for (unsigned i = 0; i < s->tried_count; i++) {
-        const struct pkix_tried *t = &s->tried[i];
+    v->tried_count = s->notes.tried_count;
+    for (unsigned i = 0; i < s->notes.tried_count; i++) {
+        const struct pkix_tried *t = &s->notes.tried[i];
 
         v->tried[i].count = t->path.count;
-        v->tried[i].at = t->culprit;
+        v->tried[i].at = t->failure.culprit;
         v->tried[i].error = t->error;
         v->tried[i].detail = pkix_explain(s, t);
         for (unsigned k = 0; k < t->path.count; k++)

@@ -1,40 +1,15 @@
 /* see pkix/verify.h */
 #include "pkix/verify.h"
+#include "pkix/crl_signers.h"
 #include "pkix/names.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/revocation.h"
 #include "pkix/search.h"
 #include "pkix/signature.h"
-#include "pkix/verdict.h"
+#include "pkix/store_internal.h"
+#include "pkix/verdict_create.h"
 
 #include <stdlib.h>
-
-const struct pkix_limits pkix_limits_default = {
-    .signature_checks_max = 100,
-    .signature_cost_us_max = 30000,
-    .path_steps_max = 5000,
-    .name_comparisons_max = 250000,
-    .policy_steps_max = 20000,
-    .candidates_per_name_max = 64,
-    .extras_max = 48,
-    .extras_bytes_max = (size_t)128 * 1024,
-    .intermediates_max = 6,
-    .wall_ms_max = 2000,
-};
-
-struct pkix_request pkix_request_of_server(void)
-{
-    return (struct pkix_request){.purpose = PKIX_PURPOSE_SERVER};
-}
-
-/* A client's certificate has no name that is asked for, so what it may do is all that ties it to us; many private
- * authorities (AD CS) issue for anyExtendedKeyUsage, which RFC 5280 section 4.2.1.12 has stand for every use. A
- * server's is held to serverAuth: whoever gets hold of a mail or code signing certificate must not become a web site.
- */
-struct pkix_request pkix_request_of_client(enum pkix_client_usage usage)
-{
-    return (struct pkix_request){.purpose = PKIX_PURPOSE_CLIENT, .client_usage = usage, .any_extended_key_usage = true};
-}
 
 static enum pkix_error verify_signature(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
@@ -50,17 +25,11 @@ static enum pkix_error look_at_signature(void *ctx, const struct pkix_signed *st
     return pkix_signature_look(statement, spki, cost_us);
 }
 
-static enum pkix_error check_revocation(void *ctx, struct pkix_search *search, const struct pkix_cert *cert,
-                                        const struct pkix_cert *issuer, enum pkix_role role, const char **what)
-{
-    (void)ctx;
-    return pkix_revocation_check(search, cert, issuer, role, what);
-}
-
 static const struct pkix_domain nss_domain = {
     .look_at_signature = look_at_signature,
     .verify_signature = verify_signature,
-    .check_revocation = check_revocation,
+    .check_revocation = pkix_revocation_check,
+    .find_crl_signers = pkix_crl_signers_find_more,
     .now_ms = base_now_ms,
 };
 
@@ -73,7 +42,8 @@ static enum pkix_error check_must_staple(const struct pkix_search *s)
     if (s->request->revocation == PKIX_REVOCATION_OFF || s->request->purpose != PKIX_PURPOSE_SERVER)
         return PKIX_OK;
     error = pkix_check_tls_feature_of_leaf(&s->leaf, &must_staple);
-    if (error == PKIX_OK && must_staple && (s->revocation != PKIX_REVOCATION_GOOD_OCSP || s->leaf_was_asked_about))
+    if (error == PKIX_OK && must_staple &&
+        (s->notes.revocation != PKIX_REVOCATION_GOOD_OCSP || s->notes.leaf_was_asked_about))
         error = PKIX_TLS_FEATURE_MISSING;
     return error;
 }

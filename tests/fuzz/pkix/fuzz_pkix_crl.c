@@ -1,5 +1,6 @@
 /* A CRL (the rest) and a certificate (the first part). */
 #include "fuzz_support.h"
+#include "pkix/crl.h"
 #include "pkix/crl_parse.h"
 
 /* As a CRL that was fetched is judged: nothing here is signed, so it is never accepted. */

@@ -6,6 +6,8 @@
  * that a path found is one. */
 #include "fuzz_support.h"
 #include "pkix/search.h"
+#include "pkix/store.h"
+#include "pkix/store_internal.h"
 
 #include <stdlib.h>
 
@@ -177,15 +179,11 @@ static enum pkix_error verify_toy_signature(void *ctx, const struct pkix_signed 
                : PKIX_BAD_SIGNATURE;
 }
 
-static enum pkix_error no_revocation(void *ctx, struct pkix_search *search, const struct pkix_cert *cert,
-                                     const struct pkix_cert *issuer, enum pkix_role role, const char **what)
+static enum pkix_error no_revocation(const struct pkix_revocation_question *question,
+                                     struct pkix_revocation_answer *answer)
 {
-    (void)ctx;
-    (void)search;
-    (void)cert;
-    (void)issuer;
-    (void)role;
-    (void)what;
+    (void)question;
+    (void)answer;
     return PKIX_OK;
 }
 
@@ -230,7 +228,11 @@ static void check_path(const struct pkix_search *search)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned calls = 0, extra_count = 0;
-    const struct pkix_domain domain = {&calls, look_at_toy_signature, verify_toy_signature, no_revocation, no_time};
+    const struct pkix_domain domain = {.ctx = &calls,
+                                       .look_at_signature = look_at_toy_signature,
+                                       .verify_signature = verify_toy_signature,
+                                       .check_revocation = no_revocation,
+                                       .now_ms = no_time};
     const struct pkix_limits limits = {.signature_checks_max = SIGNATURES_MAX,
                                        .signature_cost_us_max = COST_US_MAX,
                                        .path_steps_max = STEPS_MAX,
@@ -277,9 +279,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         base_abort("the leaf does not parse");
     if (pkix_search_run(search) == PKIX_OK)
         check_path(search);
-    assert(search->signature_checks <= SIGNATURES_MAX && calls <= SIGNATURES_MAX);
-    assert(search->signature_cost_us <= COST_US_MAX);
-    assert(search->steps <= STEPS_MAX);
+    assert(search->budget.signature_checks <= SIGNATURES_MAX && calls <= SIGNATURES_MAX);
+    assert(search->budget.signature_cost_us <= COST_US_MAX);
+    assert(search->budget.steps <= STEPS_MAX);
     assert(served.asked <= PKIX_ISSUERS_ASKED_MAX);
     pkix_search_clear(search);
     free(search);

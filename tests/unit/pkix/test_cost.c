@@ -1,4 +1,4 @@
-/* What a peer can make us pay for signatures: pkix/signature.h, the budgets of pkix/verify.h, and pkix/search_reach.c.
+/* What a peer can make us pay for signatures: pkix/signature.h, the budgets of pkix/verify.h, and pkix/search_extras.h.
  */
 #include "scene.h"
 #include "pkix/intermediates.h"

@@ -1,10 +1,38 @@
-/* see pkix/search.h: which of the peer's certificates names could lead from to an anchor
+/* see pkix/search_extras.h */
+#include "pkix/search_extras.h"
+#include "pkix/intermediates.h"
+#include "pkix/store_internal.h"
+
+bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert)
+{
+    if (pkix_store_find_same(&s->store->anchors, cert) != NULL ||
+        pkix_store_find_same(&s->store->intermediates, cert) != NULL || span_equal(cert->der, s->leaf.der))
+        return true;
+    for (unsigned i = 0; i < s->extras_count; i++)
+        if (span_equal(s->extras[i].der, cert->der))
+            return true;
+    return false;
+}
+
+bool pkix_search_add_extra(struct pkix_search *s, struct span der)
+{
+    struct pkix_cert *cert = &s->extras[s->extras_count];
+
+    if (s->extras_count == s->budget.limits.extras_max || der.size > s->extras_bytes_left)
+        return false;
+    s->extras_bytes_left -= der.size;
+    s->extra_errors[s->extras_count] = pkix_cert_read(der, cert);
+    if (!pkix_search_knows(s, cert))
+        s->extras_count++;
+    return true;
+}
+
+/* ---- which of the peer's certificates names could lead from to an anchor ----
  *
  * A certificate whose issuer's name nobody has, or only others like it, is on no path, whatever has signed it. To know
  * that takes comparisons of names; to find it out by extending paths takes a signature check for each such issuer: a
  * hundred authorities that all issue each other were 27 ms of P-256. Names are cheap to make up, so this is no defence
  * against those who know an anchor's; the limits are. */
-#include "pkix/search.h"
 
 static bool note_entry(void *ctx, const struct pkix_store_entry *entry)
 {
@@ -31,7 +59,8 @@ static bool is_in_store(const struct pkix_store *store, struct span subject)
     return count != 0;
 }
 
-/* From the store downwards, each certificate once: the square of their number in comparisons, however they are linked. */
+/* From the store downwards, each certificate once: the square of their number in comparisons, however they are linked.
+ */
 void pkix_search_find_reach(struct pkix_search *s)
 {
     unsigned queue[PKIX_EXTRAS_MAX], head = 0, tail = 0;

@@ -1,0 +1,66 @@
+/* see pkix/search_budget.h */
+#include "pkix/search_budget.h"
+
+void pkix_budget_init(struct pkix_budget *b, const struct pkix_limits *limits, uint64_t (*now_ms)(void))
+{
+    *b = (struct pkix_budget){.limits = *limits, .now_ms = now_ms};
+    b->comparisons_left = limits->name_comparisons_max;
+    b->policy_steps_left = limits->policy_steps_max;
+    if (limits->wall_ms_max != 0)
+        b->deadline_ms = now_ms() + limits->wall_ms_max;
+}
+
+enum pkix_error pkix_budget_met(struct pkix_budget *b, const char *what)
+{
+    if (b->limit_met == NULL)
+        b->limit_met = what;
+    return PKIX_LIMIT_EXCEEDED;
+}
+
+enum pkix_error pkix_budget_take_step(struct pkix_budget *b)
+{
+    if (b->steps == b->limits.path_steps_max)
+        return pkix_budget_met(b, "path steps");
+    b->steps++;
+    if (b->deadline_ms != 0 && b->now_ms() > b->deadline_ms)
+        return pkix_budget_met(b, "time");
+    return PKIX_OK;
+}
+
+enum pkix_error pkix_budget_take_signature(struct pkix_budget *b, unsigned cost_us)
+{
+    if (b->signature_checks == b->limits.signature_checks_max)
+        return pkix_budget_met(b, "signature checks");
+    if (cost_us > b->limits.signature_cost_us_max - b->signature_cost_us)
+        return pkix_budget_met(b, "cost of signature checks");
+    b->signature_checks++;
+    b->signature_cost_us += cost_us;
+    return PKIX_OK;
+}
+
+void pkix_budget_waited(struct pkix_budget *b, uint64_t start_ms)
+{
+    if (b->deadline_ms != 0)
+        b->deadline_ms += b->now_ms() - start_ms;
+}
+
+struct pkix_limits pkix_budget_left(const struct pkix_budget *b)
+{
+    struct pkix_limits limits = b->limits;
+
+    limits.signature_checks_max -= b->signature_checks;
+    limits.signature_cost_us_max -= b->signature_cost_us;
+    limits.path_steps_max -= b->steps;
+    limits.name_comparisons_max = b->comparisons_left;
+    limits.policy_steps_max = b->policy_steps_left;
+    return limits;
+}
+
+void pkix_budget_spend(struct pkix_budget *b, const struct pkix_budget *inner)
+{
+    b->signature_checks += inner->signature_checks;
+    b->signature_cost_us += inner->signature_cost_us;
+    b->steps += inner->steps;
+    b->comparisons_left = inner->comparisons_left;
+    b->policy_steps_left = inner->policy_steps_left;
+}
