@@ -36,8 +36,7 @@ void supervisor_agents_gone(void *owner)
 void supervisor_go_on(struct supervisor *s)
 {
     if (s->state != SUPERVISOR_STOPPING) {
-        if (s->reloading && !supervisor_reload_has_begun(s) && s->generation_count < SUPERVISOR_GENERATIONS_MAX)
-            supervisor_reload_start(s);
+        reload_tell(&s->reload, RELOAD_ROOM, NULL);
         return;
     }
     /* Agents last: a session that drains may still need a signature. */
@@ -53,7 +52,7 @@ void supervisor_stop(struct supervisor *s, enum supervisor_stop how)
         log_line(LOG_LEVEL_INFO, "stopping", log_text("how", how == SUPERVISOR_STOP_NOW ? "now" : "gracefully"));
         notify_stopping();
         s->state = SUPERVISOR_STOPPING;
-        supervisor_reload_cancel(s);
+        reload_tell(&s->reload, RELOAD_STOPPED, NULL);
     }
     for (size_t i = s->generation_count; i-- > 0;) {
         if (how == SUPERVISOR_STOP_NOW)
@@ -76,7 +75,7 @@ void supervisor_drain(struct supervisor *s)
     if (s->current != NULL)
         generation_drain(s->current);
     s->current = NULL;
-    if (!s->reloading)
+    if (!reload_is_under_way(&s->reload))
         listen_sockets_close(s->sockets);
 }
 
@@ -233,7 +232,9 @@ static bool prepare(struct supervisor *s)
 
 int supervisor_run(const char *config_path)
 {
-    struct supervisor s = {.config_path = config_path, .started_ms = base_now_ms()};
+    struct supervisor s = {.config_path = config_path,
+                           .started_ms = base_now_ms(),
+                           .reload = {.steps = &supervisor_reload_steps, .owner = &s}};
     int status;
 
     (void)sandbox_hide(); /* it keeps PINs, and the key of session tickets */

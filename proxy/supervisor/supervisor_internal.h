@@ -1,7 +1,8 @@
 /* proxy/supervisor/supervisor_internal.h: the parts of the supervisor, between themselves.
  *
  *   supervisor.c         start, signals, stop
- *   supervisor_reload.c  from a file to a running generation
+ *   supervisor_reload.c  the steps of a reload, from a file to a running generation; reload.h has their order
+ *   supervisor_news.c    what generations and agents tell
  *   supervisor_grants.c  which worker may ask the token agents for what
  *   supervisor_status.c  what it shows: status and connections */
 #ifndef YETT_PROXY_SUPERVISOR_SUPERVISOR_INTERNAL_H
@@ -13,6 +14,7 @@
 #include "proxy/control/control_server.h"
 #include "proxy/supervisor/generation.h"
 #include "proxy/supervisor/notify.h"
+#include "proxy/supervisor/reload.h"
 #include "proxy/supervisor/session_cache.h"
 #include "proxy/supervisor/supervisor.h"
 #include "proxy/supervisor/totals.h"
@@ -22,13 +24,6 @@ enum {
 };
 
 enum supervisor_state { SUPERVISOR_STARTING, SUPERVISOR_RUNNING, SUPERVISOR_DRAINED, SUPERVISOR_STOPPING };
-
-/* Somebody who asked for a reload and is told how it went. */
-struct reload_waiter {
-    struct reload_waiter *next;
-    control_reloaded done;
-    void *data;
-};
 
 struct gather_waiter {
     struct gather_waiter *next;
@@ -62,16 +57,12 @@ struct supervisor {
     uint32_t generation_number; /* of the last one started */
     uint64_t worker_deaths;
 
-    /* A reload under way waits for an old generation to end, then for new agents with what it has `prepared`, then for
-     * the generation `next`, which is starting. */
-    bool reloading;
-    bool reload_again;       /* waiters_later wait for one more */
-    struct config *prepared; /* NULL: none */
+    struct reload reload;
+    struct config *prepared; /* of the reload under way, until its generation has it; NULL: none */
     int prepared_fd;         /* its snapshot */
-    struct generation *next;
+    struct generation *next; /* that starts; NULL: none */
     struct admin *next_admin;
     struct control_roles *next_roles;
-    struct reload_waiter *waiters, *waiters_later;
     uint64_t reloads, reloads_failed;
 
     /* Connections being gathered. */
@@ -85,14 +76,14 @@ struct supervisor {
 
 /* supervisor.c */
 void supervisor_agents_gone(void *owner);
-void supervisor_go_on(struct supervisor *s); /* after something has ended: is a stop complete, can a reload begin? */
+void supervisor_go_on(struct supervisor *s); /* after a generation has ended: is a stop complete, can a reload begin? */
 
-/* supervisor_reload.c */
+/* supervisor_news.c */
 extern const struct generation_events supervisor_generation_events;
 extern const struct agents_events supervisor_agents_events;
-void supervisor_reload_start(struct supervisor *s);
-bool supervisor_reload_has_begun(const struct supervisor *s); /* the file has been read */
-void supervisor_reload_cancel(struct supervisor *s);          /* stopping: nobody waits any longer */
+
+/* supervisor_reload.c */
+extern const struct reload_steps supervisor_reload_steps;
 /* The configuration that is in force, or NULL. */
 const struct config *supervisor_config(const struct supervisor *s);
 

@@ -1,9 +1,4 @@
-/* see proxy/supervisor/supervisor_internal.h: from a file to a running generation.
- *
- *   supervisor_reload() --> [waits while SUPERVISOR_GENERATIONS_MAX are alive] --> read, parse, prepare
- *       --> [waits while new agents load their modules] --> generation starts --> on_ready: commit, old ones drain
- *                |                                                  |                  --> finish(good)
- *                `--> on_agents_failed: abandon --> finish(bad)     `--> on_failed: abandon --> finish(bad)
+/* see proxy/supervisor/supervisor_internal.h: the steps of a reload, in the order of proxy/supervisor/reload.h.
  *
  * Order of preparation: what can fail for the administrator's reasons comes first, workers last. So it is with modules,
  * too: workers may be ready, and accept connections, before a module that they have no use for has failed. */
@@ -19,8 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-enum reload_result { RELOAD_GOOD, RELOAD_BAD };
 
 const struct config *supervisor_config(const struct supervisor *s)
 {
@@ -39,20 +32,9 @@ static void log_outcome(const struct supervisor *s, enum reload_result result, c
         findings_log("reload_failed", report);
 }
 
-static void tell(struct reload_waiter *waiters, enum reload_result result, const char *report)
+static void outcome(void *owner, enum reload_result result, const char *report)
 {
-    while (waiters != NULL) {
-        struct reload_waiter *next = waiters->next;
-
-        waiters->done(waiters->data, result == RELOAD_GOOD, report);
-        free(waiters);
-        waiters = next;
-    }
-}
-
-static void finish(struct supervisor *s, enum reload_result result, const char *report)
-{
-    struct reload_waiter *waiters = s->waiters;
+    struct supervisor *s = owner;
 
     log_outcome(s, result, report);
     s->reloads++;
@@ -61,24 +43,8 @@ static void finish(struct supervisor *s, enum reload_result result, const char *
         if (s->state == SUPERVISOR_DRAINED)
             listen_sockets_close(s->sockets);
     }
-    s->next = NULL;
-    s->reloading = s->reload_again;
-    s->reload_again = false;
-    s->waiters = s->waiters_later;
-    s->waiters_later = NULL;
     if (s->state != SUPERVISOR_STARTING)
         notify_ready(result == RELOAD_GOOD ? "Running." : "Running; the last reload failed, see the log.");
-    tell(waiters, result, report);
-    supervisor_go_on(s);
-}
-
-static void finish_with_findings(struct supervisor *s, struct config_findings *findings)
-{
-    char *report = findings_text(findings);
-
-    config_findings_clear(findings);
-    finish(s, RELOAD_BAD, report);
-    free(report);
 }
 
 /* --- preparation --- */
@@ -183,8 +149,10 @@ static bool prepare(struct supervisor *s, const struct config *config, struct co
     return false;
 }
 
-static void commit(struct supervisor *s, struct generation *g)
+static void commit(void *owner)
 {
+    struct supervisor *s = owner;
+    struct generation *g = s->next;
     const struct config *config = generation_config(g);
     struct config_findings findings = {0};
     struct drop drop;
@@ -207,161 +175,22 @@ static void commit(struct supervisor *s, struct generation *g)
         if (s->generations[i] != g)
             generation_drain(s->generations[i]);
     s->current = g;
+    s->next = NULL;
     s->state = SUPERVISOR_RUNNING;
 }
 
-/* --- a generation's news --- */
+/* --- the other steps --- */
 
-static void on_ready(void *owner, struct generation *g)
+static bool has_room(void *owner)
+{
+    const struct supervisor *s = owner;
+
+    return s->generation_count < SUPERVISOR_GENERATIONS_MAX;
+}
+
+static bool read_and_prepare(void *owner, char **report)
 {
     struct supervisor *s = owner;
-
-    commit(s, g);
-    finish(s, RELOAD_GOOD, "");
-}
-
-static void on_failed(void *owner, struct generation *g, const char *why)
-{
-    struct supervisor *s = owner;
-
-    if (g != s->next)
-        return; /* a stop came first */
-    abandon(s);
-    finish(s, RELOAD_BAD, why);
-}
-
-static void on_connection(void *owner, struct generation *g, struct worker_process *w, const char *json)
-{
-    supervisor_gather_item(owner, g, w, json);
-}
-
-/* What one worker has learnt, all want to know. */
-static void on_intermediate(void *owner, struct worker_process *from, const char *pem)
-{
-    struct supervisor *s = owner;
-
-    if (!intermediates_learn(s->intermediates, pem))
-        return;
-    for (size_t i = 0; i < s->generation_count; i++)
-        for (unsigned k = 0; k < generation_worker_count(s->generations[i]); k++) {
-            struct worker_process *w = generation_worker(s->generations[i], k);
-
-            if (w != NULL && w != from)
-                worker_process_tell_intermediate(w, pem);
-        }
-}
-
-static void on_connections_end(void *owner, struct worker_process *w)
-{
-    supervisor_gather_end(owner, w);
-}
-
-static void on_worker_started(void *owner, const struct generation *g, const struct worker_process *w)
-{
-    (void)w;
-    supervisor_grant(owner, g);
-}
-
-static void on_worker_gone(void *owner, struct generation *g, const struct worker_process *w)
-{
-    struct supervisor *s = owner;
-
-    totals_fold(&s->totals, generation_config(g), worker_process_counters(w));
-}
-
-static void on_worker_died(void *owner, struct generation *g)
-{
-    struct supervisor *s = owner;
-
-    (void)g;
-    s->worker_deaths++;
-    session_cache_repair(s->session_cache);
-}
-
-static void on_ended(void *owner, struct generation *g)
-{
-    struct supervisor *s = owner;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < s->generation_count; i++)
-        if (s->generations[i] != g)
-            s->generations[kept++] = s->generations[i];
-    s->generation_count = kept;
-    log_line(LOG_LEVEL_DEBUG, "generation_ended", log_number("generation", generation_number(g)));
-    supervisor_go_on(s);
-}
-
-const struct generation_events supervisor_generation_events = {.on_ready = on_ready,
-                                                               .on_failed = on_failed,
-                                                               .on_worker_started = on_worker_started,
-                                                               .on_connection = on_connection,
-                                                               .on_intermediate = on_intermediate,
-                                                               .on_connections_end = on_connections_end,
-                                                               .on_worker_gone = on_worker_gone,
-                                                               .on_worker_died = on_worker_died,
-                                                               .on_ended = on_ended};
-
-/* --- the steps --- */
-
-/* On what is prepared. */
-static void start_generation(struct supervisor *s)
-{
-    char *error = NULL;
-    struct generation *g = generation_start(&s->loop, ++s->generation_number, s->prepared, s->prepared_fd, &s->shared,
-                                            &supervisor_generation_events, s, &error);
-
-    s->prepared = NULL; /* the generation has it */
-    assert(s->generation_count < SUPERVISOR_GENERATIONS_MAX);
-    s->generations[s->generation_count++] = g;
-    s->next = g;
-    if (error == NULL)
-        return;
-    abandon(s);
-    s->next = NULL;
-    finish(s, RELOAD_BAD, error);
-    free(error);
-}
-
-static void forget_prepared(struct supervisor *s)
-{
-    if (s->prepared != NULL)
-        close(s->prepared_fd);
-    config_destroy(&s->prepared);
-}
-
-bool supervisor_reload_has_begun(const struct supervisor *s)
-{
-    return s->prepared != NULL || s->next != NULL;
-}
-
-static void on_agents_ready(void *owner)
-{
-    struct supervisor *s = owner;
-
-    if (s->prepared != NULL)
-        start_generation(s);
-}
-
-/* When the workers are starting already: sooner than those who wait for the agent would say so, and with the reason. */
-static void on_agents_failed(void *owner, const char *report)
-{
-    struct supervisor *s = owner;
-
-    if (!supervisor_reload_has_begun(s))
-        return;
-    abandon(s);
-    forget_prepared(s);
-    if (s->next != NULL)
-        generation_stop(s->next);
-    finish(s, RELOAD_BAD, report);
-}
-
-const struct agents_events supervisor_agents_events = {.on_candidates_ready = on_agents_ready,
-                                                       .on_candidates_failed = on_agents_failed,
-                                                       .on_empty = supervisor_agents_gone};
-
-void supervisor_reload_start(struct supervisor *s)
-{
     struct config_findings findings = {0};
     struct config_snapshot *snapshot;
     struct config *config = NULL;
@@ -379,55 +208,62 @@ void supervisor_reload_start(struct supervisor *s)
         config_findings_clear(&findings);
         s->prepared = config;
         s->prepared_fd = snapshot_fd;
-        if (agents_candidates_are_ready(s->agents))
-            start_generation(s);
-        return;
+        return true;
     }
     if (snapshot_fd >= 0)
         close(snapshot_fd);
     config_destroy(&config);
-    finish_with_findings(s, &findings);
+    *report = findings_text(&findings);
+    config_findings_clear(&findings);
+    return false;
 }
 
-static void waiter_add(struct reload_waiter **list, control_reloaded done, void *data)
+static bool agents_are_ready(void *owner)
 {
-    struct reload_waiter *waiter = base_alloc(sizeof(*waiter));
+    const struct supervisor *s = owner;
 
-    *waiter = (struct reload_waiter){.next = *list, .done = done, .data = data};
-    *list = waiter;
+    return agents_candidates_are_ready(s->agents);
 }
+
+static bool start_generation(void *owner, char **report)
+{
+    struct supervisor *s = owner;
+    struct generation *g = generation_start(&s->loop, ++s->generation_number, s->prepared, s->prepared_fd, &s->shared,
+                                            &supervisor_generation_events, s, report);
+
+    s->prepared = NULL; /* the generation has it */
+    assert(s->generation_count < SUPERVISOR_GENERATIONS_MAX);
+    s->generations[s->generation_count++] = g;
+    s->next = g;
+    return *report == NULL;
+}
+
+/* What a generation that is stopped tells from then on is no news: it is not the next one any more. */
+static void undo(void *owner)
+{
+    struct supervisor *s = owner;
+    struct generation *next = s->next;
+
+    s->next = NULL;
+    abandon(s);
+    if (s->prepared != NULL)
+        close(s->prepared_fd);
+    config_destroy(&s->prepared);
+    if (next != NULL)
+        generation_stop(next);
+}
+
+const struct reload_steps supervisor_reload_steps = {.has_room = has_room,
+                                                     .read = read_and_prepare,
+                                                     .agents_are_ready = agents_are_ready,
+                                                     .start_workers = start_generation,
+                                                     .commit = commit,
+                                                     .undo = undo,
+                                                     .outcome = outcome};
 
 void supervisor_reload(struct supervisor *s, control_reloaded done, void *data)
 {
-    if (s->state == SUPERVISOR_STOPPING) {
-        done(data, false, "yett is stopping");
-        return;
-    }
-    /* One that has begun may have read the file before its last change: do another. One that has not may be joined. */
-    if (s->reloading && supervisor_reload_has_begun(s)) {
-        s->reload_again = true;
-        waiter_add(&s->waiters_later, done, data);
-        return;
-    }
-    waiter_add(&s->waiters, done, data);
-    if (s->reloading)
-        return;
-    s->reloading = true;
-    if (s->generation_count == SUPERVISOR_GENERATIONS_MAX)
+    if (!reload_is_under_way(&s->reload) && s->state != SUPERVISOR_STOPPING && !has_room(s))
         log_line(LOG_LEVEL_INFO, "reload_waits", log_number("generations", (int64_t)s->generation_count));
-    supervisor_go_on(s);
-}
-
-void supervisor_reload_cancel(struct supervisor *s)
-{
-    struct reload_waiter *waiters = s->waiters, *later = s->waiters_later;
-
-    if (supervisor_reload_has_begun(s))
-        abandon(s);
-    forget_prepared(s);
-    s->next = NULL;
-    s->reloading = s->reload_again = false;
-    s->waiters = s->waiters_later = NULL;
-    tell(waiters, RELOAD_BAD, "yett is stopping");
-    tell(later, RELOAD_BAD, "yett is stopping");
+    reload_ask(&s->reload, done, data);
 }

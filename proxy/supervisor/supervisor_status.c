@@ -26,7 +26,7 @@ static uint64_t seconds_since(uint64_t then_ms)
 
 static const char *state_word(const struct supervisor *s)
 {
-    if (s->reloading)
+    if (reload_is_under_way(&s->reload))
         return s->state == SUPERVISOR_STARTING ? "starting" : "reloading";
     if (s->state == SUPERVISOR_DRAINED && s->generation_count > 0)
         return "draining";
