@@ -34,18 +34,39 @@ static struct config_place place_of(const struct check_context *c, enum option_i
 
 #define FIND(c, id, ...) config_finding_add((c)->findings, place_of(c, id), __VA_ARGS__)
 
-static bool has_starttls(enum config_protocol protocol)
+/* What base/protocols.h says of a protocol. */
+static const struct {
+    enum protocol_starttls starttls;
+    uint32_t idle_ms;
+} protocol_facts[] = {
+#define PROTOCOL_FACTS(id, object, word, starttls, idle_ms) [CONFIG_PROTOCOL_##id] = {starttls, idle_ms},
+    PROTOCOLS(PROTOCOL_FACTS)
+#undef PROTOCOL_FACTS
+};
+
+static bool has_starttls(enum config_protocol protocol, enum protocol_starttls where)
 {
-    switch (protocol) {
-    case CONFIG_PROTOCOL_SMTP:
-    case CONFIG_PROTOCOL_LMTP:
-    case CONFIG_PROTOCOL_IMAP:
-        return true;
-    case CONFIG_PROTOCOL_TCP:
-    case CONFIG_PROTOCOL_HTTP_PROXY:
-        break;
+    return (protocol_facts[protocol].starttls & where) != 0;
+}
+
+/* "smtp, lmtp and imap"; owned by the caller. */
+static char *protocols_with_starttls(enum protocol_starttls where)
+{
+    char *list = base_strdup("");
+    size_t left = 0;
+
+    for (enum config_protocol p = 0; p < CONFIG_PROTOCOL_COUNT; p++)
+        left += has_starttls(p, where);
+    for (enum config_protocol p = 0; p < CONFIG_PROTOCOL_COUNT; p++) {
+        char *shorter = list;
+
+        if (!has_starttls(p, where))
+            continue;
+        left--;
+        list = base_printf("%s%s%s", shorter, config_protocol_name(p), left == 0 ? "" : left == 1 ? " and " : ", ");
+        free(shorter);
     }
-    return false;
+    return list;
 }
 
 /* Options that do nothing where they stand are mistakes, not decoration. */
@@ -86,7 +107,8 @@ static void listen_plaintext(struct check_context *c)
         FIND(c, OPTION_LISTEN,
              "listen: %s is open to other machines without TLS; set listen_tls = %s, listen on 127.0.0.1 or [::1], or "
              "set insecure_plaintext_listen = yes",
-             a->text, has_starttls(c->service->protocol) ? "starttls or implicit" : "implicit");
+             a->text,
+             has_starttls(c->service->protocol, PROTOCOL_LISTEN_STARTTLS) ? "starttls or implicit" : "implicit");
     }
 }
 
@@ -102,7 +124,7 @@ static void listen_identity(struct check_context *c)
 
 bool config_service_originates_tls(const struct config_service *s)
 {
-    return s->connect_tls != CONFIG_TLS_NONE || s->protocol == CONFIG_PROTOCOL_HTTP_PROXY;
+    return s->connect_tls != CONFIG_TLS_NONE || s->protocol == CONFIG_PROTOCOL_HTTP_CONNECT;
 }
 
 /* Without TLS on the listening side the identity can only be the connecting side's. */
@@ -150,19 +172,25 @@ static void peer(struct check_context *c)
              "peer: require needs allow, such as san_email:*@example.org; any lets all who are verified pass");
 }
 
+/* A side of the service is to use STARTTLS: the protocol must have it there. */
+static void side_starttls(struct check_context *c, enum option_id id, enum config_tls_mode mode,
+                          enum protocol_starttls where)
+{
+    enum config_protocol protocol = c->service->protocol;
+    char *others;
+
+    if (mode != CONFIG_TLS_STARTTLS || has_starttls(protocol, where))
+        return;
+    others = protocols_with_starttls(where);
+    FIND(c, id, "%s: protocol %s has no STARTTLS; %s have, or set implicit", config_options[id].name,
+         config_protocol_name(protocol), others);
+    free(others);
+}
+
 static void starttls(struct check_context *c)
 {
-    const struct config_service *s = c->service;
-    const char *name = config_protocol_name(s->protocol);
-
-    if (has_starttls(s->protocol))
-        return;
-    if (s->listen_tls == CONFIG_TLS_STARTTLS)
-        FIND(c, OPTION_LISTEN_TLS, "listen_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit",
-             name);
-    if (s->connect_tls == CONFIG_TLS_STARTTLS)
-        FIND(c, OPTION_CONNECT_TLS,
-             "connect_tls: protocol %s has no STARTTLS; smtp, lmtp and imap have, or set implicit", name);
+    side_starttls(c, OPTION_LISTEN_TLS, c->service->listen_tls, PROTOCOL_LISTEN_STARTTLS);
+    side_starttls(c, OPTION_CONNECT_TLS, c->service->connect_tls, PROTOCOL_CONNECT_STARTTLS);
 }
 
 /* Which options go with http-proxy, where the client names the target, and which with everything else. */
@@ -174,7 +202,7 @@ static void target(struct check_context *c)
     static const enum option_id http_only[] = {OPTION_HTTP_RESPONSE_HEAD_MAX, OPTION_HTTP_FIELD_MAX,
                                                OPTION_HTTP_FIELDS_MAX};
 
-    if (c->service->protocol == CONFIG_PROTOCOL_HTTP_PROXY) {
+    if (c->service->protocol == CONFIG_PROTOCOL_HTTP_CONNECT) {
         useless_find(c, fixed_only, ARRAY_LEN(fixed_only),
                      "does not go with protocol http-proxy, whose clients name the target");
         if (!given(c, OPTION_ALLOW_TARGET))
@@ -221,7 +249,8 @@ static void connect_plaintext(struct check_context *c)
                 c, OPTION_CONNECT,
                 "connect: %s is reached without TLS; set connect_tls = %s, connect to 127.0.0.1, [::1] or localhost, or "
                 "set insecure_plaintext_connect = yes",
-                s->connect[i].text, has_starttls(s->protocol) ? "starttls or implicit" : "implicit");
+                s->connect[i].text,
+                has_starttls(s->protocol, PROTOCOL_CONNECT_STARTTLS) ? "starttls or implicit" : "implicit");
 }
 
 static void via(struct check_context *c)
@@ -242,7 +271,7 @@ static void verification(struct check_context *c)
     static const enum option_id tls_only[] = {OPTION_VERIFY_NAME, OPTION_TRUST, OPTION_INSECURE_NO_VERIFY};
     const struct config_service *s = c->service;
 
-    if (s->protocol == CONFIG_PROTOCOL_HTTP_PROXY)
+    if (s->protocol == CONFIG_PROTOCOL_HTTP_CONNECT)
         return;
     if (s->connect_tls == CONFIG_TLS_NONE) {
         useless_find(c, tls_only, ARRAY_LEN(tls_only), "needs connect_tls = implicit or starttls");
@@ -420,8 +449,8 @@ static void dependent_defaults(struct check_context *c)
         s->crl_fetch = s->revocation == CONFIG_REVOCATION_HARD; /* many a certificate has no other evidence */
     if (s->revocation == CONFIG_REVOCATION_OFF || !verifies(s))
         s->ocsp_fetch = s->crl_fetch = false;
-    if (!given(c, OPTION_IDLE_TIMEOUT) && s->protocol == CONFIG_PROTOCOL_SMTP)
-        s->idle_timeout_ms = 600000; /* RFC 5321 section 4.5.3.2.6: ten minutes for the end of the data */
+    if (!given(c, OPTION_IDLE_TIMEOUT))
+        s->idle_timeout_ms = protocol_facts[s->protocol].idle_ms;
 }
 
 /* `uses`: the options whose values a check looks at; it is left out when one of them is bad. That an option is given

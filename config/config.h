@@ -14,6 +14,7 @@
 #define YETT_CONFIG_CONFIG_H
 
 #include "base/address.h"
+#include "base/protocols.h"
 #include <stdio.h>
 
 /* Ceilings of what is read. A line longer than CONFIG_LINE_BYTES_MAX (or, with an inih built otherwise, than its own
@@ -31,13 +32,9 @@ enum {
     CONFIG_FINDINGS_MAX = 1000,       /* the last one says that there are more */
 };
 
-enum config_protocol {
-    CONFIG_PROTOCOL_TCP,
-    CONFIG_PROTOCOL_SMTP,
-    CONFIG_PROTOCOL_LMTP,
-    CONFIG_PROTOCOL_IMAP,
-    CONFIG_PROTOCOL_HTTP_PROXY
-};
+#define CONFIG_PROTOCOL_ID(id, object, word, starttls, idle_ms) CONFIG_PROTOCOL_##id,
+enum config_protocol { PROTOCOLS(CONFIG_PROTOCOL_ID) CONFIG_PROTOCOL_COUNT };
+#undef CONFIG_PROTOCOL_ID
 enum config_tls_mode { CONFIG_TLS_NONE, CONFIG_TLS_IMPLICIT, CONFIG_TLS_STARTTLS };
 enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
 enum config_peer_purpose { CONFIG_PEER_PURPOSE_CLIENT, CONFIG_PEER_PURPOSE_SERVER, CONFIG_PEER_PURPOSE_ANY };
@@ -253,7 +250,7 @@ struct config_service {
 
     uint32_t connect_timeout_ms;    /* 10000, all targets together */
     uint32_t handshake_timeout_ms;  /* 30000 absolute; with STARTTLS the plain phase included: 60000 */
-    uint32_t idle_timeout_ms;       /* by protocol: smtp 600000, others 1800000 */
+    uint32_t idle_timeout_ms;       /* by protocol: base/protocols.h */
     uint32_t half_close_timeout_ms; /* 30000 */
     uint32_t http_request_head_max_bytes, http_response_head_max_bytes; /* 65536 and 262144 */
     uint32_t http_field_max_bytes;                                      /* 65536; of one line of a head */

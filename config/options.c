@@ -25,18 +25,10 @@ static const struct value_word log_level_words[] = {{"error", 0, VALUE_WORD_READ
                                                     {"debug", 3, VALUE_WORD_READY},
                                                     {.name = NULL}};
 
-const struct value_word config_protocol_words[] = {{"tcp", CONFIG_PROTOCOL_TCP, VALUE_WORD_READY},
-                                                   {"smtp", CONFIG_PROTOCOL_SMTP, VALUE_WORD_READY},
-                                                   {"lmtp", CONFIG_PROTOCOL_LMTP, VALUE_WORD_READY},
-                                                   {"imap", CONFIG_PROTOCOL_IMAP, VALUE_WORD_READY},
-                                                   {"pop3", 0, VALUE_WORD_NOT_YET},
-                                                   {"sieve", 0, VALUE_WORD_NOT_YET},
-                                                   {"nntp", 0, VALUE_WORD_NOT_YET},
-                                                   {"ldap", 0, VALUE_WORD_NOT_YET},
-                                                   {"postgres", 0, VALUE_WORD_NOT_YET},
-                                                   {"http-proxy", CONFIG_PROTOCOL_HTTP_PROXY, VALUE_WORD_READY},
-                                                   {"socks5", 0, VALUE_WORD_NOT_YET},
-                                                   {.name = NULL}};
+#define PROTOCOL_WORD(id, object, word, starttls, idle_ms) {word, CONFIG_PROTOCOL_##id, VALUE_WORD_READY},
+#define PROTOCOL_NOT_YET(word)                             {word, 0, VALUE_WORD_NOT_YET},
+const struct value_word config_protocol_words[] = {PROTOCOLS(PROTOCOL_WORD)
+                                                       PROTOCOLS_NOT_YET(PROTOCOL_NOT_YET){.name = NULL}};
 
 static const struct value_word listen_tls_words[] = {{"none", CONFIG_TLS_NONE, VALUE_WORD_READY},
                                                      {"implicit", CONFIG_TLS_IMPLICIT, VALUE_WORD_READY},
@@ -421,9 +413,5 @@ void config_describe(FILE *out)
 
 const char *config_protocol_name(enum config_protocol protocol)
 {
-    const struct value_word *word = config_protocol_words;
-
-    while (word->state != VALUE_WORD_READY || word->value != protocol)
-        word++;
-    return word->name;
+    return config_protocol_words[protocol].name; /* those that are ready come first, in the list's order */
 }

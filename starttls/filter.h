@@ -59,7 +59,4 @@ size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out);
 enum starttls_status filter_broken(struct starttls_filter *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 enum starttls_status filter_broken_by(struct starttls_filter *f, const char *what, struct span line);
 
-extern const struct filter_class smtp_filter_class;
-extern const struct filter_class imap_filter_class;
-
 #endif

@@ -8,8 +8,8 @@
  *
  * Nothing a server says before TLS is believed or passed on: a PREAUTH greeting would log the application in to a
  * session of somebody else's making, and untagged responses would be shown to its user. */
+#include "starttls/imap.h"
 #include "starttls/imap_syntax.h"
-#include "starttls/machine.h"
 
 enum accept_state { ACCEPT_GREETED, ACCEPT_UPGRADE, ACCEPT_CLOSED, ACCEPT_STATE_COUNT };
 enum connect_state { CONNECT_GREETING, CONNECT_STARTTLS, CONNECT_UPGRADE, CONNECT_READY, CONNECT_STATE_COUNT };
@@ -294,7 +294,6 @@ static const struct machine_class connect_class = {
 };
 
 const struct protocol starttls_imap = {
-    .name = "imap",
     .alpn = "imap",
     .accept = &accept_class,
     .connect = &connect_class,

@@ -21,8 +21,8 @@
  * A client waits for the "+". One that comes when the client has already said more makes those bytes data to the
  * server and commands to us: the session ends. As many logins as the filter can remember are on their way at a time;
  * what a client pipelines behind them is read on when they have been answered. */
+#include "starttls/imap.h"
 #include "starttls/imap_syntax.h"
-#include "starttls/machine.h"
 
 enum client_state { CLIENT_COMMAND, CLIENT_LITERAL, CLIENT_ANSWER };
 enum wait { WAIT_NONE, WAIT_LITERAL, WAIT_AUTHENTICATE };

@@ -224,6 +224,23 @@ enum starttls_status machine_refused_by(struct starttls_machine *m, enum starttl
     return machine_refused(m, what, "%s: %s", sentence, base_quote(line.data, line.size, quoted, sizeof(quoted)));
 }
 
+void machine_open_capabilities(struct starttls_machine *m)
+{
+    buffer_init(&m->capabilities, STARTTLS_CAPABILITIES_BYTES_MAX);
+}
+
+void machine_close_capabilities(struct starttls_machine *m)
+{
+    buffer_release(&m->capabilities);
+}
+
+void machine_note_capability(struct starttls_machine *m, struct span word)
+{
+    if (word.size != 0 && word.size < buffer_room(&m->capabilities))
+        (void)!buffer_printf(&m->capabilities, "%s%.*s", m->capabilities.size == 0 ? "" : " ", (int)word.size,
+                             (const char *)word.data);
+}
+
 bool machine_bad_command(struct starttls_machine *m)
 {
     return ++m->bad_commands >= STARTTLS_BAD_COMMANDS_MAX;

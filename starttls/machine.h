@@ -1,11 +1,11 @@
 /* starttls/machine.h: the form every plain-text conversation has. Private to starttls/.
  *
- * A protocol is one file that exports one `struct protocol`: what it is called, the two machine classes (facing a
- * client, facing a server), its filter, and its words. A machine class is a table: states with names, `start`, which
- * enters the first state, and `on_line`, a switch over the state. The common part cuts bytes into lines, counts, keeps
- * the output and the error, and owns the hinge: on_line only *asks* for STARTTLS_UPGRADE, and then on_hinge is told
- * whether the peer kept silent after it (HINGE_CLEAN: say the go-ahead) or not (HINGE_EARLY: say the refusal).
- * A protocol without lines gives on_bytes instead of on_line. */
+ * A protocol is one file that exports one `struct protocol`, which base/protocols.h names: the two machine classes
+ * (facing a client, facing a server), the one that asks a server what it can do, its filter, and its words. A machine
+ * class is a table: states with names, `start`, which enters the first state, and `on_line`, a switch over the state.
+ * The common part cuts bytes into lines, counts, keeps the output and the error, and owns the hinge: on_line only
+ * *asks* for STARTTLS_UPGRADE, and then on_hinge is told whether the peer kept silent after it (HINGE_CLEAN: say the
+ * go-ahead) or not (HINGE_EARLY: say the refusal). A protocol without lines gives on_bytes instead of on_line. */
 #ifndef YETT_STARTTLS_MACHINE_H
 #define YETT_STARTTLS_MACHINE_H
 
@@ -56,9 +56,8 @@ struct starttls_machine {
 };
 
 struct protocol {
-    const char *name;
-    const char *alpn; /* NULL: none registered */
-    const struct machine_class *accept;
+    const char *alpn;                   /* NULL: none registered */
+    const struct machine_class *accept; /* NULL: it has no conversation */
     const struct machine_class *connect;
     const struct machine_class *probe; /* NULL: nothing to ask */
     const struct filter_class *filter; /* NULL: nothing to filter */
@@ -66,14 +65,9 @@ struct protocol {
     void (*greeting_text)(const char *name, struct buffer *out);
 };
 
-extern const struct protocol starttls_smtp;
-extern const struct protocol starttls_lmtp;
-extern const struct protocol starttls_imap;
-extern const struct protocol starttls_http_connect;
-
-/* probe.c; the first one is LMTP's, too */
-extern const struct machine_class smtp_probe_class;
-extern const struct machine_class imap_probe_class;
+#define PROTOCOL_OBJECT(id, object, word, starttls, idle_ms) extern const struct protocol starttls_##object;
+PROTOCOLS(PROTOCOL_OBJECT)
+#undef PROTOCOL_OBJECT
 
 struct starttls_machine *machine_create(enum starttls_protocol protocol, const struct machine_class *class,
                                         const struct starttls_options *options);
@@ -90,6 +84,12 @@ enum starttls_status machine_refused(struct starttls_machine *m, enum starttls_r
 enum starttls_status machine_broken_by(struct starttls_machine *m, const char *what, struct span line);
 enum starttls_status machine_refused_by(struct starttls_machine *m, enum starttls_refusal what, const char *sentence,
                                         struct span line);
+
+/* Of a probe: keep a word of what the server can do. Past the ceiling the list is cut at a word: it is for a person to
+ * read. The class calls machine_open_capabilities() in `start` and machine_close_capabilities() as `clear`. */
+void machine_note_capability(struct starttls_machine *m, struct span word);
+void machine_open_capabilities(struct starttls_machine *m);
+void machine_close_capabilities(struct starttls_machine *m);
 
 /* Count a refused command; true when it was one too many. */
 MUST_CHECK bool machine_bad_command(struct starttls_machine *m);

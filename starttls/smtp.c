@@ -8,7 +8,7 @@
  *
  * The client must forget what it learnt before TLS and greet again (RFC 3207 section 4.2), so before TLS it is offered
  * STARTTLS and nothing else: no PIPELINING, no AUTH, no SIZE. */
-#include "starttls/machine.h"
+#include "starttls/smtp.h"
 
 enum accept_state { ACCEPT_GREETED, ACCEPT_HELLO, ACCEPT_UPGRADE, ACCEPT_CLOSED, ACCEPT_STATE_COUNT };
 enum connect_state {
@@ -333,7 +333,6 @@ static const struct machine_class connect_class = {
 };
 
 const struct protocol starttls_smtp = {
-    .name = "smtp",
     .accept = &accept_class,
     .connect = &connect_class,
     .probe = &smtp_probe_class,
@@ -343,7 +342,6 @@ const struct protocol starttls_smtp = {
 };
 
 const struct protocol starttls_lmtp = {
-    .name = "lmtp",
     .accept = &accept_class,
     .connect = &connect_class,
     .probe = &smtp_probe_class,

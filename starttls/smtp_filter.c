@@ -24,7 +24,7 @@
  * session ends then. For that the filter counts the commands that have no reply yet. As many as it can count are on
  * their way at a time; a client that pipelines more (RFC 2920 section 3.1 sets no bound) is read on when replies come.
  */
-#include "starttls/machine.h"
+#include "starttls/smtp.h"
 
 enum client_state { CLIENT_COMMAND, CLIENT_REST, CLIENT_DATA, CLIENT_ANSWER, CLIENT_CHUNK };
 

@@ -13,15 +13,11 @@
 #define YETT_STARTTLS_STARTTLS_H
 
 #include "base/buffer.h"
+#include "base/protocols.h"
 
-enum starttls_protocol {
-    STARTTLS_TCP,
-    STARTTLS_SMTP,
-    STARTTLS_LMTP,
-    STARTTLS_IMAP,
-    STARTTLS_HTTP_CONNECT,
-    STARTTLS_PROTOCOL_COUNT
-};
+#define STARTTLS_PROTOCOL_ID(id, object, word, starttls, idle_ms) STARTTLS_##id,
+enum starttls_protocol { PROTOCOLS(STARTTLS_PROTOCOL_ID) STARTTLS_PROTOCOL_COUNT };
+#undef STARTTLS_PROTOCOL_ID
 
 enum starttls_status {
     STARTTLS_NEED_MORE, /* waits for bytes from its peer */

@@ -92,7 +92,7 @@ static void report(struct targets *t, const struct config *config, struct config
     for (size_t i = 0; i < config->service_count; i++) {
         const struct config_service *service = &config->services[i];
 
-        if (service->protocol == CONFIG_PROTOCOL_HTTP_PROXY)
+        if (service->protocol == CONFIG_PROTOCOL_HTTP_CONNECT)
             printf("service %s: its clients name the targets: nothing to look at\n", service->name);
         for (size_t k = 0; k < service->connect_count; k++) {
             struct session_probe *probe = &t->items[next++].probe;

@@ -14,7 +14,7 @@ size_t memory_ceiling_to_send(const struct config_service *service, enum memory_
 {
     struct starttls_http_limits limits[STARTTLS_HTTP_KIND_COUNT];
 
-    if (service->protocol != CONFIG_PROTOCOL_HTTP_PROXY)
+    if (service->protocol != CONFIG_PROTOCOL_HTTP_CONNECT)
         return LIMIT_TO_SEND_MAX;
     service_http_limits(service, limits);
     return LIMIT_TO_SEND_MAX +
@@ -31,10 +31,10 @@ static size_t heads(const struct config_service *service)
     size_t size = 0;
 
     service_http_limits(service, limits);
-    if (service->protocol == CONFIG_PROTOCOL_HTTP_PROXY)
+    if (service->protocol == CONFIG_PROTOCOL_HTTP_CONNECT)
         size += starttls_http_memory_max(&limits[STARTTLS_HTTP_REQUEST]) +
                 starttls_http_forwarded_max(&limits[STARTTLS_HTTP_REQUEST]);
-    if (service->protocol == CONFIG_PROTOCOL_HTTP_PROXY || service->via != NULL)
+    if (service->protocol == CONFIG_PROTOCOL_HTTP_CONNECT || service->via != NULL)
         size += starttls_http_memory_max(&limits[STARTTLS_HTTP_RESPONSE]);
     return size;
 }

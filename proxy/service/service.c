@@ -309,19 +309,11 @@ static size_t verify_group_of(struct services_shared *shared, const struct confi
 
 static enum starttls_protocol protocol_of(enum config_protocol protocol)
 {
-    switch (protocol) {
-    case CONFIG_PROTOCOL_TCP:
-        return STARTTLS_TCP;
-    case CONFIG_PROTOCOL_SMTP:
-        return STARTTLS_SMTP;
-    case CONFIG_PROTOCOL_LMTP:
-        return STARTTLS_LMTP;
-    case CONFIG_PROTOCOL_IMAP:
-        return STARTTLS_IMAP;
-    case CONFIG_PROTOCOL_HTTP_PROXY:
-        return STARTTLS_HTTP_CONNECT;
-    }
-    base_abort("a service of no known protocol");
+#define PROTOCOL_PAIR(id, object, word, starttls, idle_ms) [CONFIG_PROTOCOL_##id] = STARTTLS_##id,
+    static const enum starttls_protocol protocols[] = {PROTOCOLS(PROTOCOL_PAIR)};
+#undef PROTOCOL_PAIR
+
+    return protocols[protocol];
 }
 
 static enum tls_ciphers ciphers_of(enum config_ciphers ciphers)

@@ -459,7 +459,6 @@ static const struct machine_class connect_class = {
 };
 
 const struct protocol starttls_http_connect = {
-    .name = "http-proxy",
     .alpn = "http/1.1",
     .accept = &accept_class,
     .connect = &connect_class,

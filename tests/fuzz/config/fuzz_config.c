@@ -19,8 +19,8 @@ static unsigned lines_in(const uint8_t *data, size_t size)
 static void service_check(const struct config_service *s)
 {
     assert(s->listen_count != 0 && s->place.line != 0 && s->place.file != NULL);
-    assert((s->protocol == CONFIG_PROTOCOL_HTTP_PROXY) == (s->connect_count == 0));
-    assert((s->protocol == CONFIG_PROTOCOL_HTTP_PROXY) == (s->allow_target_count != 0));
+    assert((s->protocol == CONFIG_PROTOCOL_HTTP_CONNECT) == (s->connect_count == 0));
+    assert((s->protocol == CONFIG_PROTOCOL_HTTP_CONNECT) == (s->allow_target_count != 0));
     assert((s->listen_tls != CONFIG_TLS_NONE) == (s->identity_count != 0));
     assert(s->peer == CONFIG_PEER_NONE || (s->peer_trust_count != 0 && s->listen_tls != CONFIG_TLS_NONE));
     for (size_t i = 0; i < s->listen_count; i++)

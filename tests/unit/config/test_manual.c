@@ -136,8 +136,31 @@ static void describe_has_a_line_for_each_option(void **state)
         strstr(text, "[yett] workers | NUMBER|auto | auto | Worker processes; auto is one for each core.\n"));
     assert_non_null(strstr(text, "[service NAME] listen | ADDRESS, ... | required | Where clients connect.\n"));
     assert_non_null(strstr(text, "[service NAME] listen_tls | none|implicit|starttls | none | TLS with clients.\n"));
-    assert_non_null(strstr(text, "[service NAME] idle_timeout | TIME | 30m, with smtp 10m | "));
     free(text);
+}
+
+/* The default of idle_timeout depends on the protocol: it names those that differ. */
+static void idle_timeout_names_the_protocols_that_differ(void **state)
+{
+#define PROTOCOL_IDLE(id, object, word, starttls, idle_ms) {word, idle_ms},
+    static const struct {
+        const char *word;
+        unsigned idle_ms;
+    } protocols[] = {PROTOCOLS(PROTOCOL_IDLE)};
+#undef PROTOCOL_IDLE
+    char *want = base_printf("%um", PROTOCOL_IDLE_MS / 60000);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+        char *shorter = want;
+
+        if (protocols[i].idle_ms == PROTOCOL_IDLE_MS)
+            continue;
+        want = base_printf("%s, with %s %um", shorter, protocols[i].word, protocols[i].idle_ms / 60000);
+        free(shorter);
+    }
+    assert_string_equal(config_options[OPTION_IDLE_TIMEOUT].default_text, want);
+    free(want);
 }
 
 static void errors_of_verify_are_in_the_manual(void **state)
@@ -163,6 +186,7 @@ int main(void)
         cmocka_unit_test(options_are_in_the_manual),
         cmocka_unit_test(entries_of_the_manual_are_options),
         cmocka_unit_test(describe_has_a_line_for_each_option),
+        cmocka_unit_test(idle_timeout_names_the_protocols_that_differ),
         cmocka_unit_test(errors_of_verify_are_in_the_manual),
     };
 

@@ -486,13 +486,12 @@ static void harmless_neighbours_are_good(void **state)
 
 static void protocol_names_are_those_of_the_file(void **state)
 {
-    static const char *const names[] = {[CONFIG_PROTOCOL_TCP] = "tcp",
-                                        [CONFIG_PROTOCOL_SMTP] = "smtp",
-                                        [CONFIG_PROTOCOL_LMTP] = "lmtp",
-                                        [CONFIG_PROTOCOL_IMAP] = "imap",
-                                        [CONFIG_PROTOCOL_HTTP_PROXY] = "http-proxy"};
+#define PROTOCOL_NAME(id, object, word, starttls, idle_ms) [CONFIG_PROTOCOL_##id] = word,
+    static const char *const names[] = {PROTOCOLS(PROTOCOL_NAME)};
+#undef PROTOCOL_NAME
 
     (void)state;
+    assert_string_equal(config_protocol_name(CONFIG_PROTOCOL_HTTP_CONNECT), "http-proxy");
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         assert_string_equal(config_protocol_name((enum config_protocol)i), names[i]);
 }
