@@ -1,6 +1,6 @@
 /* tls/engine_internal.h: the inside of contexts and engines. Private to tls/.
  *
- *   engine.c         the flows: records and plaintext in and out
+ *   engine_flows.c   the flows: records and plaintext in and out
  *   layer.h          who protects the records: layer_nss.c (NSS's socket) or established.c (we ourselves)
  *   record.c         records, and their protection
  *   flight.c         the records of a handshake on their way to NSS
@@ -240,7 +240,7 @@ static inline bool tls_engine_was_open(const struct tls_engine *e)
     return e->phase == TLS_PHASE_OPEN || e->phase == TLS_PHASE_BROKEN;
 }
 
-/* engine.c: the one setter of `phase`. What ends with a phase is freed: the handshake's state when it has ended, and
+/* engine_flows.c: the one setter of `phase`. What ends with a phase is freed: the handshake's state when it has ended, and
  * NSS's socket when the engine has failed, since it would hold on to the peer's certificates (the alert is queued by
  * then). */
 void tls_engine_enter(struct tls_engine *e, enum tls_phase phase);

@@ -1,4 +1,4 @@
-/* tls/engine.c, handshake*.c, server_hooks.c, nspr_layer.c: a handshake with a peer that says what it likes. One engine
+/* tls/engine_flows.c, handshake*.c, server_hooks.c, nspr_layer.c: a handshake with a peer that says what it likes. One engine
  * is looked at; its peer is another engine whose bytes the fuzzer changes on their way, so that what is wrong stands
  * behind what is right.
  *

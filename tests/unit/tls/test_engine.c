@@ -1,4 +1,4 @@
-/* tls/engine.c: the flows, over two small rings and in small pieces. */
+/* tls/engine_flows.c: the flows, over two small rings and in small pieces. */
 #include "tls_fixture.h"
 
 #include "tls/engine_internal.h"
