@@ -240,9 +240,9 @@ static inline bool tls_engine_was_open(const struct tls_engine *e)
     return e->phase == TLS_PHASE_OPEN || e->phase == TLS_PHASE_BROKEN;
 }
 
-/* engine_flows.c: the one setter of `phase`. What ends with a phase is freed: the handshake's state when it has ended, and
- * NSS's socket when the engine has failed, since it would hold on to the peer's certificates (the alert is queued by
- * then). */
+/* engine_flows.c: the one setter of `phase`. What ends with a phase is freed: the handshake's state when it has ended,
+ * and NSS's socket when the engine has failed, since it would hold on to the peer's certificates (the alert is queued
+ * by then). */
 void tls_engine_enter(struct tls_engine *e, enum tls_phase phase);
 
 static inline struct tls_engine *tls_engine_of(PRFileDesc *fd)

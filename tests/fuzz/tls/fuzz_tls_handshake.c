@@ -1,6 +1,6 @@
-/* tls/engine_flows.c, handshake*.c, server_hooks.c, nspr_layer.c: a handshake with a peer that says what it likes. One engine
- * is looked at; its peer is another engine whose bytes the fuzzer changes on their way, so that what is wrong stands
- * behind what is right.
+/* tls/engine_flows.c, handshake*.c, server_hooks.c, nspr_layer.c: a handshake with a peer that says what it likes. One
+ * engine is looked at; its peer is another engine whose bytes the fuzzer changes on their way, so that what is wrong
+ * stands behind what is right.
  *
  *     byte 0: 1 the client is looked at, 2 TLS 1.2 at most, 4 client certificates are asked for, 8 sni = known,
  *             16 the peer is not there: the steps' bytes are all that comes

@@ -1,4 +1,5 @@
-/* tls/peer_verify.c, tls/client_hooks.c, tls/engine_flows.c: how an engine asks for revocation, and when it may wait. */
+/* tls/peer_verify.c, tls/client_hooks.c, tls/engine_flows.c: how an engine asks for revocation, and when it may wait.
+ */
 #include "tls/identity_internal.h"
 #include "tls_pair.h"
 
