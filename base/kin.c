@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -38,7 +39,9 @@ static pid_t parent_of(pid_t pid)
     char path[PATH_SIZE], text[STAT_SIZE];
     const char *after_name;
     ssize_t size;
-    int fd, parent = -1;
+    long parent;
+    char *end;
+    int fd;
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -50,9 +53,11 @@ static pid_t parent_of(pid_t pid)
         return -1;
     text[size] = '\0';
     after_name = strrchr(text, ')'); /* a name may have anything in it, and the fields behind it have no ')' */
-    if (after_name == NULL || sscanf(after_name + 1, " %*c %d", &parent) != 1)
+    if (after_name == NULL || strlen(after_name) < strlen(") S 1"))
         return -1;
-    return parent;
+    errno = 0;
+    parent = strtol(after_name + strlen(") S "), &end, 10);
+    return errno != 0 || *end != ' ' || parent < 0 || parent > INT_MAX ? -1 : (pid_t)parent;
 }
 
 static bool has_same_user(pid_t pid)

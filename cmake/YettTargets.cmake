@@ -1,3 +1,9 @@
+# A test that has not ended by then hangs.
+set(YETT_TEST_SECONDS 120)
+if(YETT_SANITIZERS)
+  set(YETT_TEST_SECONDS 600)
+endif()
+
 # yett_library(NAME SOURCES file... [PUBLIC lib...] [PRIVATE lib...])
 # A folder's static library, with the project's warnings, sanitizers and include root.
 function(yett_library name)
@@ -17,7 +23,7 @@ function(yett_unit_test name)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} PkgConfig::CMOCKA project_warnings project_sanitizers)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT ${YETT_TEST_SECONDS})
 endfunction()
 
 # Target "fuzzers": all of them.
@@ -39,7 +45,7 @@ function(yett_fuzz_target name)
     set(replay ${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
   endif()
   add_test(NAME ${name} COMMAND ${replay})
-  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES LABELS fuzz TIMEOUT ${YETT_TEST_SECONDS})
   add_dependencies(fuzzers ${name})
   set_property(GLOBAL APPEND PROPERTY YETT_FUZZERS ${name})
 endfunction()

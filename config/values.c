@@ -70,6 +70,7 @@ static char *quantity_text(uint64_t quantity, const struct unit *units, size_t c
         if (quantity % units[i].worth == 0 && (quantity != 0 || units[i].worth == 1) &&
             (best == NULL || units[i].worth > best->worth || (units[i].worth == best->worth && best->name[0] == '\0')))
             best = &units[i];
+    assert(best != NULL); /* one is worth 1 */
     return base_printf("%llu%s", (unsigned long long)(quantity / best->worth), best->name);
 }
 

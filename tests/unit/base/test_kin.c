@@ -142,7 +142,7 @@ static void this_process_is_no_descendant_of_itself_nor_of_others(void **state)
 {
     struct sockaddr_un address;
     int listener = listen_here(&address), own = connect_here(&address), fd = accept(listener, NULL, NULL);
-    struct kin_peer peer;
+    struct kin_peer peer = {0};
     pid_t child = fork();
 
     (void)state;
