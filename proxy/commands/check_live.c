@@ -157,6 +157,7 @@ enum check_targets_end check_targets(const struct config *config, struct service
         if (uv_loop_init(&t->loop) != 0)
             base_abort("cannot make a loop");
         t->plane.loop = &t->loop;
+        t->plane.calls = &session_calls;
         plane_start(&t->plane);
         end = run(t);
         report(t, config, findings);

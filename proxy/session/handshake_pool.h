@@ -45,7 +45,7 @@ struct handshake_job {
     enum tls_status status;                     /* of the step, once done */
     bool put_behind;                            /* the pool's answer: the peer was dear */
     bool refused;                               /* once done: there was no step, another has got the place */
-    bool abandoned;                             /* the pool's */
+    bool abandoned;                             /* handshake_pool_abandon() was called */
     struct handshake_job *next;                 /* the pool's */
 };
 

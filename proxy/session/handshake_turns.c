@@ -88,7 +88,14 @@ bool handshake_turns_ask(struct handshake_turns *t, struct handshake_turn *turn,
     if (t->waiting >= t->options.waiting_max)
         refuse_one(t);
     put(t, turn, kind);
+    if (t->options.on_waiting != NULL)
+        t->options.on_waiting(t->options.context);
     return false;
+}
+
+uint64_t handshake_turns_now_us(const struct handshake_turns *t)
+{
+    return t->options.now_us();
 }
 
 void handshake_turns_charge(struct handshake_turns *t, struct peer_key peer, uint64_t us)

@@ -38,6 +38,8 @@ struct handshake_turns_options {
     uint64_t (*now_us)(void);                        /* likewise */
     void (*on_turn)(struct handshake_turn *turn);    /* take the step now; `turn` waits no more, and may be freed */
     void (*on_refused)(struct handshake_turn *turn); /* there were too many; likewise */
+    void (*on_waiting)(void *context);               /* somebody waits: handshake_turns_give() is due; may be NULL */
+    void *context;
 };
 
 struct handshake_turns;
@@ -48,6 +50,9 @@ void handshake_turns_destroy(struct handshake_turns **t); /* nobody may wait */
 /* Whether a step for `peer` may be taken now. false: it was put behind, and on_turn comes. `turn` MUST NOT wait. */
 MUST_CHECK bool handshake_turns_ask(struct handshake_turns *t, struct handshake_turn *turn, struct peer_key peer,
                                     enum handshake_turn_kind kind);
+
+/* The clock by which steps are measured. */
+uint64_t handshake_turns_now_us(const struct handshake_turns *t);
 
 /* A step was taken for `peer`, of so much time; LIMIT_TURN_COST_US at most count. */
 void handshake_turns_charge(struct handshake_turns *t, struct peer_key peer, uint64_t us);

@@ -1,23 +1,23 @@
-/* proxy/session/leg.h: one side of a session: a transport with what stands on it.
+/* proxy/session/leg.h: one side of a session: a transport with what stands on it. Bytes and ends; when its engine takes
+ * steps, and where, is in proxy/session/leg_tls.h.
  *
  *     to_send --> [ engine ] --> transport --> peer        (without TLS the engine is missing on both ways)
  *     received <-- [ engine ] <-- transport <-- peer
  *
- * A leg does what it can at once and never decides: it keeps news (bytes, ends, errors), and session_step() asks. While
- * its engine is on the handshake pool (leg_is_on_pool()) nothing here touches the engine. Buffers have ceilings
+ * A leg does what it can at once and never decides: it keeps news (bytes, ends, errors), says that there is some
+ * (struct leg_means), and its owner asks. There are four questions: how its connection stands (leg_state()), how TLS
+ * does (leg_tls_state()), whether all has gone that was to go (leg_is_drained()), and what it holds (leg_holds()). Its
+ * members are its own. While its engine is on the handshake pool nothing here touches the engine. Buffers have ceilings
  * (proxy/process/limits.h): a leg takes plain text only while leg_can_take(). */
 #ifndef YETT_PROXY_SESSION_LEG_H
 #define YETT_PROXY_SESSION_LEG_H
 
-#include "proxy/session/handshake_pool.h"
-#include "proxy/session/handshake_turns.h"
+#include "base/buffer.h"
+#include "proxy/session/leg_tls.h"
 #include "proxy/session/spoken.h"
 #include "proxy/session/transport.h"
-#include "starttls/starttls.h"
 
-struct session;
-
-enum leg_side { LEG_CLIENT, LEG_TARGET };
+enum leg_side { LEG_CLIENT, LEG_TARGET }; /* a server's engine, a client's */
 
 /* How far our sending has come to its end. */
 enum leg_end {
@@ -35,38 +35,41 @@ enum leg_take {
     LEG_TAKE_FAILED,    /* connection or TLS broken; see leg_error() */
 };
 
-struct leg {
-    struct session *session;
-    enum leg_side side;
-    struct transport *transport;      /* NULL before and after */
-    struct starttls_machine *machine; /* NULL: no plain-text phase now */
-    struct tls_engine *engine;        /* NULL: no TLS (yet) */
-    enum tls_status engine_status;
-    struct handshake_job job;
-    bool on_pool;
-    struct handshake_turn turn;  /* behind others, where the peer has cost much */
-    bool has_turn;               /* its turn has come ... */
-    bool turn_lost;              /* ... and never will */
-    bool pool_refused;           /* the pool's queue was full, or that for turns: the engine gives up */
-    bool pool_begun;             /* a step was taken by the service's own group */
-    bool records_sent;           /* some record has gone to the peer */
-    bool finished_seen;          /* the handshake is over, and what that asked of the transport is done */
-    bool discarding;             /* see leg_discard_input() */
-    bool end_told;               /* the engine knows of the transport's end */
-    bool read_ended;             /* EOF */
-    int read_error, write_error; /* libuv errors, 0: none */
+/* How its connection stands. */
+struct leg_state {
+    bool heard;       /* some byte of the peer's has come */
+    bool input_ended; /* EOF */
+    int input_error;  /* libuv's; 0: none */
+    int output_error; /* likewise */
     enum leg_end end;
+};
+
+/* What it holds, in bytes of plain text. */
+struct leg_holds {
+    size_t received; /* taken from below and not yet used */
+    size_t to_send;  /* the way down has no room for it yet */
+};
+
+struct leg {
+    const struct leg_means *means;
+    enum leg_side side;
+    struct transport *transport; /* NULL before and after */
+    struct leg_tls tls;
+    struct leg_state state;
+    bool finished_seen;                /* the handshake is over, and what that asked of the transport is done */
+    bool discarding;                   /* see leg_discard_input() */
+    size_t discarded_bytes;            /* so */
+    size_t held_max;                   /* see leg_set_held_max() */
     struct buffer received;            /* plain text taken from below and not yet used */
-    struct span fresh;                 /* as received, in the loop's read block: valid within one step */
+    struct span fresh;                 /* as received, in the read block: valid within one step */
     struct buffer to_send;             /* plain text the way down has no room for yet */
     const uint8_t *lent;               /* where the read under way puts records */
-    bool heard;                        /* some byte of the peer's has come */
-    uint8_t first_bytes[SPOKEN_BYTES]; /* of what the peer sends in clear, and again of its records: see
-                                          proxy/session/spoken.h */
+    uint8_t first_bytes[SPOKEN_BYTES]; /* of what the peer sends in clear, and again of its records */
     size_t first_byte_count;
 };
 
-void leg_init(struct leg *leg, struct session *session, enum leg_side side);
+/* `means` is borrowed while the leg lives; to_send_max: bytes that may wait to be sent. */
+void leg_init(struct leg *leg, const struct leg_means *means, enum leg_side side, size_t to_send_max);
 void leg_attach(struct leg *leg, struct transport *transport); /* takes the transport */
 
 /* Everything but an engine that is on the pool is released; the peer sees the end now. Idempotent. */
@@ -74,19 +77,70 @@ void leg_close(struct leg *leg, enum transport_close how);
 /* After leg_close(), and after the engine has come back. */
 void leg_clear(struct leg *leg);
 
-/* The hinge: nothing plain may be waiting in either direction (asserted). The machine is destroyed. */
+/* ---- the questions ---- */
+
+static inline struct leg_state leg_state(const struct leg *leg)
+{
+    return leg->state;
+}
+
+static inline enum leg_tls_state leg_tls_state(const struct leg *leg)
+{
+    return leg_tls_state_of(&leg->tls);
+}
+
+/* All that was to be sent has gone, or never will: the connection is broken, or our end is sent. */
+bool leg_is_drained(const struct leg *leg);
+
+static inline struct leg_holds leg_holds(const struct leg *leg)
+{
+    return (struct leg_holds){.received = leg->received.size, .to_send = leg->to_send.size};
+}
+
+/* For what TLS has come to (names, certificates, errors): the engine, where it may be asked. NULL: there is none, or it
+ * is on the pool. */
+static inline const struct tls_engine *leg_engine(const struct leg *leg)
+{
+    return leg_tls_is_ours(&leg->tls) ? leg->tls.engine : NULL;
+}
+
+static inline enum leg_refusal leg_refusal(const struct leg *leg)
+{
+    return leg->tls.refusal;
+}
+
+/* The first bytes the peer sent in clear, or since TLS began of its records: see proxy/session/spoken.h. */
+static inline struct span leg_first_bytes(const struct leg *leg)
+{
+    return span_of(leg->first_bytes, leg->first_byte_count);
+}
+
+/* The first thing that went wrong, as a fixed name and a sentence; "" when nothing did. */
+const char *leg_error_name(const struct leg *leg);
+const char *leg_error(const struct leg *leg);
+
+/* Whether the peer is gone, or what it said last was its end: nothing more can be expected of it. */
+bool leg_has_left(const struct leg *leg);
+
+size_t leg_memory(const struct leg *leg);
+
+/* ---- TLS ---- */
+
+/* The hinge: nothing plain may be waiting in either direction (asserted). */
 void leg_start_tls(struct leg *leg, const struct tls_context *context, const char *name, const char *cache_key);
 
 /* Everything that can happen without plain text coming or going: engine steps (here or on the pool) and writing. */
 void leg_advance(struct leg *leg);
-bool leg_is_on_pool(const struct leg *leg);
 
-/* Its handshake waits behind those of others, since the client has cost much; the engine may be touched. */
-bool leg_waits_for_turn(const struct leg *leg);
+/* The engine is on the pool and time is up: a client that has heard nothing in TLS gets a fatal alert. Otherwise does
+ * nothing, since what goes out then has to be protected, by the engine. Close next. */
+void leg_alert(struct leg *leg);
 
-/* What the plane's turns call. Both step the session, which may free it. */
-void leg_take_turn(struct handshake_turn *turn);
-void leg_lose_turn(struct handshake_turn *turn);
+/* A session ticket that waits for the first words to this peer goes without them (tls_engine_send_ticket()).
+ * Idempotent. */
+void leg_send_ticket(struct leg *leg);
+
+/* ---- receiving ---- */
 
 /* Reading from the peer, on or off; it is never on while the engine is on the pool or has no room. */
 void leg_set_reading(struct leg *leg, bool on);
@@ -99,6 +153,18 @@ void leg_consume(struct leg *leg, size_t size);
 enum leg_take leg_take(struct leg *leg, struct span *bytes);
 void leg_return(struct leg *leg, struct span unused);
 
+/* How many plain bytes are kept that nobody has taken yet; LIMIT_HELD_MAX at first. */
+void leg_set_held_max(struct leg *leg, size_t bytes);
+
+/* At the end of a step: what is still fresh is kept. */
+void leg_keep_fresh(struct leg *leg);
+
+/* After our FIN: what still comes is read and thrown away, so that the kernel does not answer it with RST before the
+ * peer has read our last words. true: it has ended as well, or enough was thrown away. */
+MUST_CHECK bool leg_discard_input(struct leg *leg);
+
+/* ---- sending ---- */
+
 /* Plain text to the peer. leg_send() takes everything; call while leg_can_take() and with at most LIMIT_RELAY_BLOCK
  * bytes. */
 bool leg_can_take(const struct leg *leg);
@@ -106,34 +172,13 @@ void leg_send(struct leg *leg, struct span bytes);
 /* A few words besides: never refused, dropped beyond memory_ceiling_to_send(); returns how many bytes were not. Call
  * leg_advance() next. */
 size_t leg_say(struct leg *leg, struct span bytes);
-void leg_say_machine(struct leg *leg); /* what the machine lends */
+/* What waits to be sent, for who writes it in place and minds its ceiling. Call leg_advance() next. */
+struct buffer *leg_outgoing(struct leg *leg);
 
-/* No more will be sent: what is queued, then close_notify (TLS), then FIN. leg->end tells how far it is. */
+/* No more will be sent: what is queued, then close_notify (TLS), then FIN. leg_state() tells how far it is. */
 void leg_end(struct leg *leg);
-bool leg_is_flushed(const struct leg *leg);
 
-/* The engine is on the pool and time is up: a client that has heard nothing in TLS gets a fatal alert. Otherwise does
- * nothing, since what goes out then has to be protected, by the engine. Close next. */
-void leg_alert(struct leg *leg);
-
-/* Whether the peer is gone, or what it said last was its end: nothing more can be expected of it. */
-bool leg_has_left(const struct leg *leg);
-
-/* After our FIN: what still comes is read and thrown away (counted in session->linger_bytes), so that the kernel does
- * not answer it with RST before the peer has read our last words. */
-void leg_discard_input(struct leg *leg);
-
-/* At the end of a step: what is still fresh is kept. */
-void leg_keep_fresh(struct leg *leg);
-/* A session ticket that waits for the first words to this peer goes without them (tls_engine_send_ticket()).
- * Idempotent. */
-void leg_send_ticket(struct leg *leg);
 /* Give idle buffers back. */
 void leg_trim(struct leg *leg);
-size_t leg_memory(const struct leg *leg);
-
-/* The first thing that went wrong, as a fixed name and a sentence; "" when nothing did. */
-const char *leg_error_name(const struct leg *leg);
-const char *leg_error(const struct leg *leg);
 
 #endif

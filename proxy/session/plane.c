@@ -1,11 +1,10 @@
 /* see proxy/session/plane.h */
 #include "proxy/session/plane.h"
 
-#include "proxy/session/leg.h"
 #include "proxy/process/limits.h"
-#include "proxy/session/local_addresses.h"
 #include "proxy/process/log.h"
-#include "proxy/session/session.h"
+#include "proxy/session/leg_tls.h"
+#include "proxy/session/local_addresses.h"
 #include <malloc.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -28,7 +27,7 @@ static void on_tick(uv_timer_t *timer)
     struct plane *p = timer->data;
     bool unsaid;
 
-    wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p);
+    wheel_advance(&p->wheel, uv_now(p->loop), p->calls->on_due, p);
     unsaid = log_flush_suppressed();
     return_pages(p);
     if (p->session_count == 0 && !unsaid && p->trimmed_count < LIMIT_TRIMMED_BATCH)
@@ -39,37 +38,35 @@ void plane_session_begins(struct plane *p)
 {
     if (uv_is_active((uv_handle_t *)&p->wheel_timer))
         return;
-    wheel_advance(&p->wheel, uv_now(p->loop), session_on_due, p); /* it stood still, and is empty */
+    wheel_advance(&p->wheel, uv_now(p->loop), p->calls->on_due, p); /* it stood still, and is empty */
     uv_timer_start(&p->wheel_timer, on_tick, WHEEL_TICK_MS, WHEEL_TICK_MS);
 }
 
 static void on_turn(uv_idle_t *idle)
 {
     struct plane *p = idle->data;
-    struct session *s = p->turn.first;
+    struct plane_turn *turn = p->turn_first;
 
-    p->turn.first = NULL;
-    p->turn.last = &p->turn.first;
-    while (s != NULL) {
-        struct session *next = s->turn_next;
+    p->turn_first = NULL;
+    p->turn_last = &p->turn_first;
+    while (turn != NULL) {
+        struct plane_turn *next = turn->next;
 
-        s->in_turn = false;
-        s->turn_next = NULL;
-        session_step(s); /* may want another turn, and may free it */
-        s = next;
+        *turn = (struct plane_turn){.waits = false};
+        p->calls->on_turn(turn);
+        turn = next;
     }
-    if (p->turn.first == NULL)
+    if (p->turn_first == NULL)
         uv_idle_stop(idle);
 }
 
-void plane_continue_later(struct plane *p, struct session *s)
+void plane_continue_later(struct plane *p, struct plane_turn *turn)
 {
-    if (s->in_turn)
+    if (turn->waits)
         return;
-    s->in_turn = true;
-    s->turn_next = NULL;
-    *p->turn.last = s;
-    p->turn.last = &s->turn_next;
+    *turn = (struct plane_turn){.waits = true};
+    *p->turn_last = turn;
+    p->turn_last = &turn->next;
     uv_idle_start(&p->turn_idle, on_turn);
 }
 
@@ -88,14 +85,17 @@ static void on_round(uv_prepare_t *prepare)
     handshake_turns_begin_round(p->turns);
 }
 
-uint64_t plane_now_us(void)
+/* Cheap. */
+static uint64_t now_us(void)
 {
     return uv_hrtime() / 1000;
 }
 
 /* While it is active the loop does not sleep: it looks for what has come, does that, and comes back here. */
-void plane_give_turns(struct plane *p)
+static void give_turns(void *context)
 {
+    struct plane *p = context;
+
     uv_idle_start(&p->turns_idle, on_turns);
 }
 
@@ -132,9 +132,11 @@ void plane_start(struct plane *p)
                                                   .thread_us = base_thread_us});
     p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = turns_waiting_max(),
                                                                         .now_ms = base_now_ms,
-                                                                        .now_us = plane_now_us,
-                                                                        .on_turn = leg_take_turn,
-                                                                        .on_refused = leg_lose_turn});
+                                                                        .now_us = now_us,
+                                                                        .on_turn = leg_tls_take_turn,
+                                                                        .on_refused = leg_tls_lose_turn,
+                                                                        .on_waiting = give_turns,
+                                                                        .context = p});
     uv_idle_init(p->loop, &p->turns_idle);
     p->turns_idle.data = p;
     uv_prepare_init(p->loop, &p->turns_round);
@@ -149,11 +151,13 @@ void plane_start(struct plane *p)
     p->wheel_timer.data = p;
     uv_idle_init(p->loop, &p->turn_idle);
     p->turn_idle.data = p;
-    p->turn.last = &p->turn.first;
+    p->turn_last = &p->turn_first;
     p->service_session_count = base_alloc(p->services->count * sizeof(*p->service_session_count));
     p->keys_failed_ms = base_alloc(p->services->count * sizeof(*p->keys_failed_ms));
-    p->read_block = base_alloc(LIMIT_READ_BLOCK);
-    p->relay_block = base_alloc(LIMIT_RELAY_BLOCK);
+    p->blocks = (struct leg_blocks){.read = base_alloc(LIMIT_READ_BLOCK),
+                                    .read_size = LIMIT_READ_BLOCK,
+                                    .relay = base_alloc(LIMIT_RELAY_BLOCK),
+                                    .relay_size = LIMIT_RELAY_BLOCK};
 }
 
 void plane_stop(struct plane *p)
@@ -168,10 +172,10 @@ void plane_stop(struct plane *p)
     local_addresses_close(&p->local_addresses);
     uv_close((uv_handle_t *)&p->wheel_timer, NULL);
     uv_close((uv_handle_t *)&p->turn_idle, NULL);
-    base_wipe(p->read_block, LIMIT_READ_BLOCK);
-    base_wipe(p->relay_block, LIMIT_RELAY_BLOCK);
-    free(p->read_block);
-    free(p->relay_block);
+    base_wipe(p->blocks.read, LIMIT_READ_BLOCK);
+    base_wipe(p->blocks.relay, LIMIT_RELAY_BLOCK);
+    free(p->blocks.read);
+    free(p->blocks.relay);
     free(p->service_session_count);
     free(p->keys_failed_ms);
 }

@@ -4,8 +4,7 @@
 #define YETT_PROXY_SESSION_PLANE_H
 
 #include "proxy/process/counters.h"
-#include "proxy/session/handshake_pool.h"
-#include "proxy/session/handshake_turns.h"
+#include "proxy/session/leg_means.h"
 #include "proxy/session/peer_count.h"
 #include "proxy/process/resolve.h"
 #include "proxy/service/service.h"
@@ -14,13 +13,22 @@
 
 struct session;
 
-/* A session that may do more without waiting for anybody, after the others had their turn. */
+/* The place of a session that may do more without waiting for anybody, after the others had their turn. All zero: it
+ * waits for none. */
 struct plane_turn {
-    struct session *first, **last;
+    struct plane_turn *next;
+    bool waits;
+};
+
+/* What the plane wants of sessions: session_calls of session.h. */
+struct plane_calls {
+    void (*on_turn)(struct plane_turn *turn); /* may want another turn, and may free it */
+    void (*on_due)(struct wheel_entry *e, void *context);
 };
 
 struct plane {
     uv_loop_t *loop;
+    const struct plane_calls *calls;
     const struct config *config;
     struct services *services;
     struct counters *counters;
@@ -32,8 +40,8 @@ struct plane {
     struct peer_count *peers;
     struct wheel wheel; /* the sessions' deadlines */
     uv_timer_t wheel_timer;
-    uv_idle_t turn_idle; /* runs while `turn` has a session */
-    struct plane_turn turn;
+    uv_idle_t turn_idle; /* runs while somebody waits for a turn */
+    struct plane_turn *turn_first, **turn_last;
     struct session *sessions; /* all that are open */
     size_t session_count;
     size_t *service_session_count; /* by service */
@@ -47,24 +55,17 @@ struct plane {
     void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */
     unsigned trimmed_count;                    /* since pages last went back to the system ... */
     uint64_t pages_returned_ms;                /* ... which was then */
-    uint8_t *read_block;                       /* LIMIT_READ_BLOCK: lent to plain legs for one read */
-    uint8_t *relay_block;                      /* LIMIT_RELAY_BLOCK: plain text between two legs, within one step */
+    struct leg_blocks blocks;
 };
 
-/* Fills the rest of a plane whose loop, config, services, counters, slot and generation are set. */
+/* Fills the rest of a plane whose loop, calls, config, services, counters, slot and generation are set. */
 void plane_start(struct plane *p);
 
 /* A session is about to be added: time runs while there is one. */
 void plane_session_begins(struct plane *p);
 
-/* Step `s` again after other sessions had their turn. */
-void plane_continue_later(struct plane *p, struct session *s);
-
-/* Microseconds that never go back; cheap. */
-uint64_t plane_now_us(void);
-
-/* Somebody waits in `turns`: they are given when nothing else is to be done. */
-void plane_give_turns(struct plane *p);
+/* on_turn() after other sessions had theirs. */
+void plane_continue_later(struct plane *p, struct plane_turn *turn);
 
 /* A session has given its buffers back, or has ended: after some of them, the pages go back to the system too. */
 void plane_note_trimmed(struct plane *p);

@@ -44,6 +44,7 @@
 #include "proxy/session/access.h"
 #include "proxy/process/limits.h"
 #include "proxy/process/log.h"
+#include "proxy/service/memory_ceiling.h"
 #include "starttls/http/http_proxy.h"
 #include "base/slab.h"
 #include <inttypes.h>
@@ -104,20 +105,13 @@ void session_enter(struct session *s, enum session_state state)
         log_line(LOG_LEVEL_DEBUG, "session_state", log_text("conn", s->id), log_text("from", state_names[s->state]),
                  log_text("to", state_names[state]));
     s->state = state;
+    leg_set_held_max(&s->client, state == SESSION_RELAY ? LIMIT_RECEIVED_MAX : LIMIT_HELD_MAX);
+    leg_set_held_max(&s->target, state == SESSION_RELAY ? LIMIT_RECEIVED_MAX : LIMIT_HELD_MAX);
     if (time_ms != 0)
         s->deadline_ms = now_ms + time_ms;
     s->last_activity_ms = now_ms;
     if (state != SESSION_CLOSED)
         wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
-}
-
-void session_note_activity(struct session *s)
-{
-    s->last_activity_ms = uv_now(s->plane->loop);
-    if (!s->trimmed)
-        return;
-    s->trimmed = false;
-    wheel_set(&s->plane->wheel, &s->wheel, s->last_activity_ms + LIMIT_IDLE_TRIM_MS);
 }
 
 void session_note_end(struct session *s, enum session_ended ended, char *reason)
@@ -153,8 +147,14 @@ static void unlink_session(struct session *s)
     plane_note_trimmed(p);
     p->service_session_count[s->service_index]--;
     if (s->probe == NULL)
-        peer_count_subtract(p->peers, s->service_index, s->peer_key);
+        peer_count_subtract(p->peers, s->service_index, s->means.peer);
     counter_subtract(s->counters, COUNTER_connections_open, 1);
+}
+
+void session_close_target(struct session *s, enum transport_close how)
+{
+    leg_close(&s->target, how);
+    starttls_machine_destroy(&s->target_machine);
 }
 
 void session_end_now(struct session *s, enum transport_close client, enum transport_close target)
@@ -167,7 +167,8 @@ void session_end_now(struct session *s, enum transport_close client, enum transp
     session_enter(s, SESSION_CLOSED);
     connector_destroy(&s->connector);
     leg_close(&s->client, client);
-    leg_close(&s->target, target);
+    starttls_machine_destroy(&s->client_machine);
+    session_close_target(s, target);
     unlink_session(s);
 }
 
@@ -176,7 +177,7 @@ static void free_when_possible(struct session *s)
 {
     struct plane *p = s->plane;
 
-    if (leg_is_on_pool(&s->client) || leg_is_on_pool(&s->target) || s->in_turn)
+    if (leg_tls_state(&s->client) == LEG_TLS_ON_POOL || leg_tls_state(&s->target) == LEG_TLS_ON_POOL || s->turn.waits)
         return;
     leg_clear(&s->client);
     leg_clear(&s->target);
@@ -199,7 +200,8 @@ void session_client_left(struct session *s)
 {
     const char *error = leg_error(&s->client);
 
-    session_note_broken(s, s->client.heard ? SESSION_ENDED_client_left : SESSION_ENDED_client_silent, &s->client,
+    session_note_broken(s, leg_state(&s->client).heard ? SESSION_ENDED_client_left : SESSION_ENDED_client_silent,
+                        &s->client,
                         error[0] == '\0' ? base_printf("the client closed its connection (%s)", state_names[s->state])
                                          : base_printf("the client is gone (%s): %s", state_names[s->state], error));
     session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
@@ -210,10 +212,9 @@ static bool client_can_hear(const struct session *s)
 {
     const struct leg *client = &s->client;
 
-    if (client->transport == NULL || client->write_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD ||
-        leg_is_on_pool(client) || client->engine_status == TLS_FAILED)
+    if (s->probe != NULL || leg_state(client).output_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD)
         return false;
-    return client->engine == NULL || tls_engine_handshake_done(client->engine);
+    return leg_tls_state(client) == LEG_TLS_NONE || leg_tls_state(client) == LEG_TLS_UP;
 }
 
 /* What it is told in its protocol's words. */
@@ -239,14 +240,15 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
         put_words(s, failure, &words);
     session_report_ended(s);
     connector_destroy(&s->connector);
-    leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
+    session_close_target(s, TRANSPORT_CLOSE_ORDERLY);
     leg_say(&s->client, s->request == STARTTLS_REQUEST_EXCHANGE_HEAD ? starttls_without_body(buffer_span(&words))
                                                                      : buffer_span(&words));
     buffer_release(&words);
-    if (leg_is_on_pool(&s->client)) {
+    if (leg_tls_state(&s->client) == LEG_TLS_ON_POOL) {
         leg_alert(&s->client);
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
-    } else if (s->client.engine == NULL && s->client.to_send.size == 0 && leg_is_flushed(&s->client)) {
+    } else if (leg_tls_state(&s->client) == LEG_TLS_NONE && leg_holds(&s->client).to_send == 0 &&
+               leg_is_drained(&s->client)) {
         /* Nothing to say in this protocol: RST, as a closed port would answer. A FIN would look like an empty, good
          * end. */
         session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_ORDERLY);
@@ -257,12 +259,13 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
 
 static void step_last_words(struct session *s)
 {
+    struct leg_state client;
+
     leg_end(&s->client);
-    if (leg_is_on_pool(&s->client) || s->client.write_error != 0 || s->client.read_error != 0 ||
-        (s->client.end == LEG_END_DONE && (s->client.read_ended || s->linger_bytes > LIMIT_LINGER_BYTES)))
+    client = leg_state(&s->client);
+    if (leg_tls_state(&s->client) == LEG_TLS_ON_POOL || client.output_error != 0 || client.input_error != 0 ||
+        (client.end == LEG_END_DONE && leg_discard_input(&s->client)))
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
-    else if (s->client.end == LEG_END_DONE)
-        leg_discard_input(&s->client);
 }
 
 /* ---- the step ---- */
@@ -270,13 +273,15 @@ static void step_last_words(struct session *s)
 /* While the target is being reached, a client that goes away ends the session. */
 static bool client_is_waiting(struct session *s)
 {
+    struct leg_state client = leg_state(&s->client);
     struct span said;
     /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
-    bool ended = s->client.engine != NULL && s->client.read_ended && leg_peek(&s->client, &said) != LEG_TAKE_OK;
+    bool ended =
+        leg_tls_state(&s->client) != LEG_TLS_NONE && client.input_ended && leg_peek(&s->client, &said) != LEG_TAKE_OK;
 
     /* A client that has said its whole request may end its side and wait; what was not whole is found out in the relay.
      */
-    if (session_is_exchange(s) ? s->client.read_error == 0 && s->client.write_error == 0
+    if (session_is_exchange(s) ? client.input_error == 0 && client.output_error == 0
                                : !ended && !leg_has_left(&s->client))
         return true;
     session_client_left(s);
@@ -338,7 +343,7 @@ static void update_reading(struct session *s)
     switch (s->state) {
     case SESSION_CLIENT_NEGOTIATE:
     case SESSION_CLIENT_TLS:
-        client = s->client.received.size < LIMIT_HELD_MAX;
+        client = leg_holds(&s->client).received < LIMIT_HELD_MAX;
         break;
     case SESSION_CLIENT_GO_AHEAD:
         break; /* what comes now is for TLS: it stays in the kernel until there is an engine */
@@ -348,14 +353,14 @@ static void update_reading(struct session *s)
     case SESSION_TARGET_TLS:
     case SESSION_TARGET_GREETING:
     case SESSION_TARGET_PROBE:
-        client = s->client.received.size < LIMIT_HELD_MAX;
+        client = leg_holds(&s->client).received < LIMIT_HELD_MAX;
         /* As with the client: what comes while our last words in clear go out is for TLS. */
-        target = s->target.received.size < LIMIT_HELD_MAX &&
-                 (s->state != SESSION_TARGET_NEGOTIATE || s->target.machine != NULL);
+        target = leg_holds(&s->target).received < LIMIT_HELD_MAX &&
+                 (s->state != SESSION_TARGET_NEGOTIATE || s->target_machine != NULL);
         break;
     case SESSION_RELAY:
-        client = s->from_client.state == FLOW_OPEN && s->client.received.size == 0 && leg_can_take(&s->target);
-        target = s->from_target.state == FLOW_OPEN && s->target.received.size == 0 && leg_can_take(&s->client);
+        client = s->from_client.state == FLOW_OPEN && leg_holds(&s->client).received == 0 && leg_can_take(&s->target);
+        target = s->from_target.state == FLOW_OPEN && leg_holds(&s->target).received == 0 && leg_can_take(&s->client);
         break;
     case SESSION_LAST_WORDS:
         return; /* leg_discard_input() reads */
@@ -393,7 +398,7 @@ void session_step(struct session *s)
 /* Where something has not gone out, a FIN in its place would make a part look like the whole. */
 static enum transport_close close_after_end(const struct leg *leg)
 {
-    return leg->end == LEG_END_DONE ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET;
+    return leg_state(leg).end == LEG_END_DONE ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET;
 }
 
 /* An end from the relay, on our own account. */
@@ -481,7 +486,7 @@ static void on_deadline(struct session *s)
     }
 }
 
-void session_on_due(struct wheel_entry *e, void *context)
+static void on_due(struct wheel_entry *e, void *context)
 {
     struct session *s = CONTAINER_OF(e, struct session, wheel);
     uint64_t now_ms = uv_now(s->plane->loop);
@@ -495,6 +500,13 @@ void session_on_due(struct wheel_entry *e, void *context)
         wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
     session_step(s);
 }
+
+static void on_turn(struct plane_turn *turn)
+{
+    session_step(CONTAINER_OF(turn, struct session, turn));
+}
+
+const struct plane_calls session_calls = {.on_turn = on_turn, .on_due = on_due};
 
 void session_shut_down(struct session *s)
 {
@@ -526,6 +538,41 @@ static void link_session(struct session *s)
     counter_add(s->counters, COUNTER_connections_total, 1);
 }
 
+void session_init_target(struct session *s)
+{
+    leg_init(&s->target, &s->means, LEG_TARGET, memory_ceiling_to_send(s->service->config, MEMORY_CEILING_TARGET));
+}
+
+static void on_news(void *context)
+{
+    session_step(context);
+}
+
+static void on_moved(void *context)
+{
+    struct session *s = context;
+
+    s->last_activity_ms = uv_now(s->plane->loop);
+    if (!s->trimmed)
+        return;
+    s->trimmed = false;
+    wheel_set(&s->plane->wheel, &s->wheel, s->last_activity_ms + LIMIT_IDLE_TRIM_MS);
+}
+
+static void give_means(struct session *s)
+{
+    const struct plane *p = s->plane;
+
+    s->means = (struct leg_means){.blocks = &p->blocks,
+                                  .pool = p->pool,
+                                  .turns = p->turns,
+                                  .pool_group = s->service->pool_group,
+                                  .verify_group = s->service->verify_group,
+                                  .peer = peer_key_of((const struct sockaddr *)&s->peer),
+                                  .counters = s->counters,
+                                  .events = {.news = on_news, .moved = on_moved, .context = s}};
+}
+
 struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer)
 {
     struct session *s = slab_alloc(&sessions);
@@ -535,12 +582,12 @@ struct session *session_create(struct plane *p, size_t service_index, const stru
     s->service = &p->services->items[service_index];
     s->counters = counters_service(p->counters, service_index);
     s->peer = *peer;
-    s->peer_key = peer_key_of((const struct sockaddr *)&s->peer);
     resolve_address_text((const struct sockaddr *)&s->peer, s->peer_text, sizeof(s->peer_text));
     snprintf(s->id, sizeof(s->id), "%" PRIu32 ".%" PRIu32 ".%" PRIu64, p->slot, p->generation, ++p->next_session);
     s->started_ms = s->last_activity_ms = uv_now(p->loop);
-    leg_init(&s->client, s, LEG_CLIENT);
-    leg_init(&s->target, s, LEG_TARGET);
+    give_means(s);
+    leg_init(&s->client, &s->means, LEG_CLIENT, memory_ceiling_to_send(s->service->config, MEMORY_CEILING_CLIENT));
+    session_init_target(s);
     link_session(s);
     return s;
 }

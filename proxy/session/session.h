@@ -12,6 +12,7 @@
 #include "proxy/session/leg.h"
 #include "proxy/session/plane.h"
 #include "proxy/session/session_ends.h"
+#include "starttls/starttls.h"
 
 enum session_state {
     SESSION_CLIENT_NEGOTIATE, /* plain phase with the client: STARTTLS, or a CONNECT request */
@@ -56,8 +57,7 @@ enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
 struct session {
     struct plane *plane;
     struct session *previous, *next; /* plane->sessions */
-    struct session *turn_next;       /* plane->turn */
-    bool in_turn;
+    struct plane_turn turn;
     struct wheel_entry wheel;
     const struct service *service;
     size_t service_index;
@@ -65,7 +65,9 @@ struct session {
     char id[SESSION_ID_SIZE]; /* slot.generation.number */
 
     enum session_state state;
+    struct leg_means means; /* of both legs */
     struct leg client, target;
+    struct starttls_machine *client_machine, *target_machine; /* NULL: no plain-text phase with it now */
     struct connector *connector;
     bool connect_done; /* the connector has told: the target is attached, or ... */
     enum connect_status connect_status;
@@ -82,9 +84,6 @@ struct session {
     uint64_t started_ms;  /* of the loop's clock */
     uint64_t deadline_ms; /* absolute, of every state but SESSION_RELAY */
     uint64_t last_activity_ms;
-    size_t linger_bytes; /* thrown away after the last words */
-
-    struct peer_key peer_key;
     struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
     char peer_text[SESSION_PEER_SIZE];
     struct config_address asked;   /* http-proxy: the target asked for ... */
@@ -126,14 +125,9 @@ void session_start_probe(struct plane *p, struct session_probe *probe);
 const char *session_state_name(enum session_state state);
 
 void session_step(struct session *s);
-static inline bool session_is_relaying(const struct session *s)
-{
-    return s->state == SESSION_RELAY;
-}
-void session_note_activity(struct session *s);
 
-/* The wheel's call: whichever of its deadlines is over. */
-void session_on_due(struct wheel_entry *e, void *context);
+/* For the plane: another step, and whichever of its deadlines is over. */
+extern const struct plane_calls session_calls;
 
 /* End now, in the protocol's own words. */
 void session_shut_down(struct session *s);

@@ -7,9 +7,12 @@
 #include "starttls/http/http_proxy.h"
 #include <stdlib.h>
 
-/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits.
- */
-enum starttls_status session_run_machine(struct leg *leg, bool *ended)
+void session_say_machine(struct starttls_machine *machine, struct leg *leg)
+{
+    starttls_output_consume(machine, leg_say(leg, starttls_output(machine)));
+}
+
+enum starttls_status session_run_machine(struct starttls_machine *machine, struct leg *leg, bool *ended)
 {
     enum starttls_status status = STARTTLS_NEED_MORE;
 
@@ -22,28 +25,28 @@ enum starttls_status session_run_machine(struct leg *leg, bool *ended)
             *ended = true;
         if (bytes.size == 0)
             break;
-        status = starttls_put(leg->machine, bytes, &consumed);
+        status = starttls_put(machine, bytes, &consumed);
         leg_consume(leg, consumed);
         /* What is said makes room for more to be taken; a peer that does not read what we say is not heard on. */
-        unsaid = starttls_output(leg->machine).size;
-        leg_say_machine(leg);
+        unsaid = starttls_output(machine).size;
+        session_say_machine(machine, leg);
         leg_advance(leg);
-        if (consumed == 0 && starttls_output(leg->machine).size == unsaid)
+        if (consumed == 0 && starttls_output(machine).size == unsaid)
             break;
     }
-    leg_say_machine(leg);
+    session_say_machine(machine, leg);
     leg_advance(leg);
     return status;
 }
 
 const char *session_spoke_tls(const struct session *s, const struct leg *leg)
 {
-    if (!spoken_is_tls(span_of(leg->first_bytes, leg->first_byte_count)))
+    if (!spoken_is_tls(leg_first_bytes(leg)))
         return NULL;
-    if (leg->side == LEG_CLIENT && s->service->protocol == STARTTLS_HTTP_CONNECT)
+    if (leg == &s->client && s->service->protocol == STARTTLS_HTTP_CONNECT)
         return "the client begins with TLS at once: it should name this proxy by http://, or the service have listen_tls "
                "= implicit";
-    return leg->side == LEG_CLIENT
+    return leg == &s->client
                ? "the client begins with TLS at once: it should use STARTTLS, or a port with listen_tls = implicit"
                : "the target begins with TLS at once: connect_tls should be implicit";
 }
@@ -72,23 +75,23 @@ void session_start_client_machine(struct session *s, enum machine_end end)
 
     s->starttls_refused = end == MACHINE_ENDS_WITH_TLS && !options.upgrade;
 
-    s->client.machine = starttls_accept_create(s->service->protocol, &options);
-    s->greeted = starttls_output(s->client.machine).size > 0;
-    leg_say_machine(&s->client);
+    s->client_machine = starttls_accept_create(s->service->protocol, &options);
+    s->greeted = starttls_output(s->client_machine).size > 0;
+    session_say_machine(s->client_machine, &s->client);
     leg_advance(&s->client);
 }
 
 /* However a client leaves that was not offered STARTTLS: it left for that. */
 static void note_refused_starttls(struct session *s)
 {
-    if (s->starttls_refused && s->client.heard)
+    if (s->starttls_refused && leg_state(&s->client).heard)
         session_note_end(s, SESSION_ENDED_identity_unavailable,
                          base_strdup("STARTTLS was not offered, since the key of our certificate cannot sign now"));
 }
 
 void session_note_request(struct session *s)
 {
-    struct starttls_request_facts facts = starttls_request_facts(s->client.machine);
+    struct starttls_request_facts facts = starttls_request_facts(s->client_machine);
 
     if (facts.method != NULL)
         s->method = facts.method;
@@ -100,15 +103,15 @@ void session_note_request(struct session *s)
 
 static void client_broke_protocol(struct session *s)
 {
-    const char *error = starttls_error(s->client.machine);
-    const char *spoken = starttls_was_injected(s->client.machine) ? NULL : session_spoke_tls(s, &s->client);
+    const char *error = starttls_error(s->client_machine);
+    const char *spoken = starttls_was_injected(s->client_machine) ? NULL : session_spoke_tls(s, &s->client);
 
     note_refused_starttls(s);
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (starttls_was_injected(s->client.machine))
+    if (starttls_was_injected(s->client_machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     session_note_end(s, SESSION_ENDED_protocol_error,
-                     base_printf("%s (%s)", spoken != NULL ? spoken : error, starttls_state_name(s->client.machine)));
+                     base_printf("%s (%s)", spoken != NULL ? spoken : error, starttls_state_name(s->client_machine)));
     session_note_request(s);
     session_report_ended(s);
     session_enter(s, SESSION_LAST_WORDS);
@@ -118,9 +121,9 @@ void session_step_client_negotiate(struct session *s)
 {
     bool ended;
 
-    switch (session_run_machine(&s->client, &ended)) {
+    switch (session_run_machine(s->client_machine, &s->client, &ended)) {
     case STARTTLS_NEED_MORE:
-        if (ended || s->client.write_error != 0) {
+        if (ended || leg_state(&s->client).output_error != 0) {
             note_refused_starttls(s);
             session_client_left(s);
         }
@@ -150,14 +153,15 @@ void session_step_client_negotiate(struct session *s)
 
 void session_step_client_go_ahead(struct session *s)
 {
-    if (s->client.write_error != 0) {
+    if (leg_state(&s->client).output_error != 0) {
         session_client_left(s);
         return;
     }
-    leg_say_machine(&s->client);
+    session_say_machine(s->client_machine, &s->client);
     leg_advance(&s->client);
-    if (starttls_output(s->client.machine).size > 0 || !leg_is_flushed(&s->client))
+    if (starttls_output(s->client_machine).size > 0 || !leg_is_drained(&s->client))
         return;
+    starttls_machine_destroy(&s->client_machine);
     leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
     session_enter(s, SESSION_CLIENT_TLS);
 }
@@ -165,7 +169,7 @@ void session_step_client_go_ahead(struct session *s)
 /* The access rules, on the certificate that has just been verified. *denied: why not, where it is not. */
 static bool client_is_allowed(struct session *s, char **denied)
 {
-    struct tls_session_info tls = tls_engine_session(s->client.engine);
+    struct tls_session_info tls = tls_engine_session(leg_engine(&s->client));
     struct pkix_identity identity;
     bool allowed;
 
@@ -200,19 +204,21 @@ static bool client_is_allowed(struct session *s, char **denied)
 static void fail_client_tls(struct session *s)
 {
     enum session_ended ended = SESSION_ENDED_tls_failed;
+    struct leg_state client = leg_state(&s->client);
 
-    if (!s->client.heard && (s->client.read_ended || s->client.read_error != 0)) {
+    if (!client.heard && (client.input_ended || client.input_error != 0)) {
         session_client_left(s);
         return;
     }
-    if (s->client.pool_refused) {
+    if (leg_refusal(&s->client) != LEG_REFUSAL_NONE) {
         ended = SESSION_ENDED_overload;
-    } else if (tls_engine_key_failed(s->client.engine)) {
+    } else if (tls_engine_key_failed(leg_engine(&s->client))) {
         ended = SESSION_ENDED_identity_unavailable;
         s->plane->keys_failed_ms[s->service_index] = uv_now(s->plane->loop);
     }
     session_report_tls_failed(s, &s->client, ended);
-    if (s->client.turn_lost) { /* the alert has gone; there are too many of them to wait until each has read it */
+    /* The alert has gone; there are too many of them to wait until each has read it. */
+    if (leg_refusal(&s->client) == LEG_REFUSAL_TURN) {
         leg_advance(&s->client);
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
         return;
@@ -223,7 +229,9 @@ static void fail_client_tls(struct session *s)
 /* A ClientHello is sent for nothing, and answering it is not: for who has gone before its turn it is not done. */
 static bool left_before_its_turn(struct session *s)
 {
-    if (!leg_waits_for_turn(&s->client) || (!s->client.read_ended && s->client.read_error == 0))
+    struct leg_state client = leg_state(&s->client);
+
+    if (leg_tls_state(&s->client) != LEG_TLS_WAITS || (!client.input_ended && client.input_error == 0))
         return false;
     session_note_broken(s, SESSION_ENDED_client_left, &s->client,
                         base_strdup("the client closed its connection before its handshake had its turn: it is behind "
@@ -238,11 +246,11 @@ void session_step_client_tls(struct session *s)
 
     if (left_before_its_turn(s))
         return;
-    if (s->client.engine_status == TLS_FAILED) {
+    if (leg_tls_state(&s->client) == LEG_TLS_FAILED) {
         fail_client_tls(s);
         return;
     }
-    if (leg_is_on_pool(&s->client) || !tls_engine_handshake_done(s->client.engine))
+    if (leg_tls_state(&s->client) != LEG_TLS_UP)
         return;
     s->plane->keys_failed_ms[s->service_index] = 0;
     session_report_tls(s, &s->client);

@@ -20,8 +20,8 @@ bool session_is_exchange(const struct session *s)
 
 void session_begin_exchange(struct session *s)
 {
-    s->filter = starttls_exchange_create(s->client.machine, &s->target.to_send);
-    starttls_machine_destroy(&s->client.machine);
+    s->filter = starttls_exchange_create(s->client_machine, leg_outgoing(&s->target));
+    starttls_machine_destroy(&s->client_machine);
     leg_advance(&s->target);
 }
 

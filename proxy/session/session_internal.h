@@ -29,6 +29,10 @@ void session_note_broken(struct session *s, enum session_ended ended, const stru
 /* Both transports end now. RESET: the peers must not take it for an orderly end. */
 void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
 
+void session_init_target(struct session *s);
+/* The target's leg, and its machine. Idempotent. */
+void session_close_target(struct session *s, enum transport_close how);
+
 /* The client is gone before it was connected. One that has not said a word is nobody's concern: monitors and load
  * balancers look in this way whether a port is open, and end with FIN or RST. */
 void session_client_left(struct session *s);
@@ -80,9 +84,11 @@ void session_step_client_negotiate(struct session *s);
 void session_step_client_go_ahead(struct session *s);
 void session_step_client_tls(struct session *s);
 
-/* Let the leg's machine have what has come, and say what it says. *ended: the peer is gone and the machine still waits.
+/* Let the machine of a leg have what has come, and say what it says. *ended: the peer is gone and the machine still
+ * waits.
  */
-enum starttls_status session_run_machine(struct leg *leg, bool *ended);
+enum starttls_status session_run_machine(struct starttls_machine *machine, struct leg *leg, bool *ended);
+void session_say_machine(struct starttls_machine *machine, struct leg *leg); /* what it lends */
 
 /* Who speaks TLS where its protocol wants plain text first is told so: a sentence (static), or NULL. */
 const char *session_spoke_tls(const struct session *s, const struct leg *leg);

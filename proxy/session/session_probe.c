@@ -28,7 +28,7 @@ void session_begin_probe(struct session *s)
     const struct starttls_options options = {.name = s->service->greeting_name,
                                              .upgrade = s->service->config->connect_tls == CONFIG_TLS_STARTTLS};
 
-    s->target.machine = starttls_probe_create(s->service->protocol, &options);
+    s->target_machine = starttls_probe_create(s->service->protocol, &options);
     session_enter(s, SESSION_TARGET_PROBE);
 }
 
@@ -58,7 +58,7 @@ static char *subject_of(struct span cert)
 static void add_tls(struct session *s)
 {
     const struct service *service = s->service;
-    struct tls_session_info tls = tls_engine_session(s->target.engine);
+    struct tls_session_info tls = tls_engine_session(leg_engine(&s->target));
     char *subject = subject_of(tls.peer_cert);
 
     add(&s->probe->text, base_printf("%s%s %s %s, certificate of %s",
@@ -79,7 +79,7 @@ static void add_tls(struct session *s)
 void session_note_probe_machine(struct session *s)
 {
     char quoted[BASE_QUOTE_SIZE];
-    struct span words = starttls_capabilities(s->target.machine);
+    struct span words = starttls_capabilities(s->target_machine);
 
     if (s->state != SESSION_TARGET_PROBE)
         return; /* of the upstream proxy, or before TLS, where nothing can be believed */
@@ -94,7 +94,7 @@ static void succeed(struct session *s)
     char *serves = s->probe->text;
 
     s->probe->text = base_printf("%s: ", s->target_text);
-    if (s->target.engine != NULL)
+    if (leg_tls_state(&s->target) != LEG_TLS_NONE)
         add_tls(s);
     else
         add(&s->probe->text, base_strdup("connected, without TLS"));
@@ -120,7 +120,7 @@ static const char *step_name(const struct session *s)
     case SESSION_TARGET_TLS:
         return "TLS";
     case SESSION_TARGET_PROBE:
-        return s->target.engine == NULL ? "greeting" : "inside TLS";
+        return leg_tls_state(&s->target) == LEG_TLS_NONE ? "greeting" : "inside TLS";
     case SESSION_CLIENT_NEGOTIATE:
     case SESSION_CLIENT_GO_AHEAD:
     case SESSION_CLIENT_TLS:
@@ -180,7 +180,7 @@ static void step_settling(struct session *s)
         leg_consume(target, said.size);
     if (got == LEG_TAKE_OK && !leg_has_left(target))
         return;
-    if (tls_engine_alert_received(target->engine) > 0) /* 0 is close_notify */
+    if (tls_engine_alert_received(leg_engine(target)) > 0) /* 0 is close_notify */
         session_refuse(s, STARTTLS_FAILURE_TARGET_TLS, SESSION_ENDED_target_tls_failed, base_strdup(leg_error(target)));
     else
         succeed(s);
@@ -188,16 +188,18 @@ static void step_settling(struct session *s)
 
 static bool must_settle(const struct session *s)
 {
-    return s->target.engine != NULL && strcmp(tls_engine_session(s->target.engine).version, "TLSv1.3") == 0;
+    const struct tls_engine *engine = leg_engine(&s->target);
+
+    return engine != NULL && strcmp(tls_engine_session(engine).version, "TLSv1.3") == 0;
 }
 
 void session_step_target_probe(struct session *s)
 {
-    if (leg_is_on_pool(&s->target))
+    if (leg_tls_state(&s->target) == LEG_TLS_ON_POOL)
         return;
-    if (s->target.end != LEG_END_OPEN) {
+    if (leg_state(&s->target).end != LEG_END_OPEN) {
         step_settling(s);
-    } else if (s->target.machine != NULL) {
+    } else if (s->target_machine != NULL) {
         if (session_target_machine_is_done(s))
             succeed(s);
     } else if (must_settle(s)) {
@@ -212,7 +214,7 @@ void session_step_target_probe(struct session *s)
 
 void session_on_probe_due(struct session *s)
 {
-    if (s->target.end != LEG_END_OPEN && !leg_is_on_pool(&s->target))
+    if (leg_state(&s->target).end != LEG_END_OPEN && leg_tls_state(&s->target) != LEG_TLS_ON_POOL)
         succeed(s);
     else
         session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,

@@ -33,7 +33,7 @@ static struct flow_legs flow_of(struct session *s, enum starttls_direction direc
 /* A conversation is watched where TLS is on either side: STARTTLS must not be offered or asked for inside it. */
 static bool needs_filter(const struct session *s)
 {
-    return s->client.engine != NULL || s->target.engine != NULL;
+    return leg_tls_state(&s->client) != LEG_TLS_NONE || leg_tls_state(&s->target) != LEG_TLS_NONE;
 }
 
 static void count_bytes(struct session *s, const struct flow_legs *f, size_t size)
@@ -51,17 +51,17 @@ void session_begin_relay(struct session *s)
         session_begin_exchange(s);
         return;
     }
-    if (s->client.machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
+    if (s->client_machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
         struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
         struct span early;
 
-        starttls_target_connected(s->client.machine);
+        starttls_target_connected(s->client_machine);
         session_note_request(s); /* its 200 */
-        leg_say_machine(&s->client);
-        early = starttls_early_data(s->client.machine);
+        session_say_machine(s->client_machine, &s->client);
+        early = starttls_early_data(s->client_machine);
         leg_say(&s->target, early);
         count_bytes(s, &f, early.size);
-        starttls_machine_destroy(&s->client.machine);
+        starttls_machine_destroy(&s->client_machine);
     } else if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS && !s->greeted) {
         buffer_init(&greeting, STARTTLS_OUTPUT_BYTES_MAX);
         starttls_greeting_text(s->service->protocol, s->service->greeting_name, &greeting);
@@ -94,7 +94,7 @@ static const char *side_name(const struct session *s, const struct leg *leg)
 static void on_truncated(struct session *s, struct flow_legs f)
 {
     /* A peer that closes after our close_notify owes nobody an answer to it. */
-    if (f.source->end == LEG_END_DONE) {
+    if (leg_state(f.source).end == LEG_END_DONE) {
         break_relay(s, SESSION_ENDED_closed, NULL, f, TRANSPORT_CLOSE_ORDERLY);
         return;
     }
@@ -106,13 +106,15 @@ static void on_truncated(struct session *s, struct flow_legs f)
 
 static void on_failed(struct session *s, struct flow_legs f)
 {
+    struct leg_state source = leg_state(f.source);
+
     /* Likewise one that has everything from us and closes without reading our close_notify: the kernel sends RST then.
      */
-    if (f.source->end == LEG_END_DONE && f.source->read_error == UV_ECONNRESET) {
+    if (source.end == LEG_END_DONE && source.input_error == UV_ECONNRESET) {
         break_relay(s, SESSION_ENDED_closed, NULL, f, TRANSPORT_CLOSE_ORDERLY);
         return;
     }
-    if (f.source->engine_status == TLS_FAILED && f.source->read_error == 0) {
+    if (leg_tls_state(f.source) == LEG_TLS_FAILED && source.input_error == 0) {
         leg_advance(f.source); /* its alert goes first */
         break_relay(s, SESSION_ENDED_relay_tls_failed,
                     base_printf("the %s: %s", side_name(s, f.source), leg_error(f.source)), f, TRANSPORT_CLOSE_ORDERLY);
@@ -126,17 +128,21 @@ static void on_failed(struct session *s, struct flow_legs f)
 /* What a filter held back goes first, as far as there is room; then the end. */
 static void advance_ending(struct session *s, struct flow_legs f)
 {
+    struct leg_state sink;
+
     if (f.flow->state != FLOW_ENDING)
         return;
-    if (s->filter != NULL && f.sink->end == LEG_END_OPEN && f.sink->write_error == 0) {
-        bool all = starttls_filter_rest(s->filter, f.direction, &f.sink->to_send);
+    sink = leg_state(f.sink);
+    if (s->filter != NULL && sink.end == LEG_END_OPEN && sink.output_error == 0) {
+        bool all = starttls_filter_rest(s->filter, f.direction, leg_outgoing(f.sink));
 
         leg_advance(f.sink);
         if (!all)
             return; /* the sink tells when it has room */
     }
     leg_end(f.sink);
-    if (f.sink->end == LEG_END_DONE || f.sink->write_error != 0)
+    sink = leg_state(f.sink);
+    if (sink.end == LEG_END_DONE || sink.output_error != 0)
         f.flow->state = FLOW_ENDED;
 }
 
@@ -172,9 +178,9 @@ static void on_source_end(struct session *s, struct flow_legs f, enum leg_take h
 /* After STARTTLS_READY the bytes of both directions pass as they are; what was held back goes before them. */
 static void end_filter(struct session *s)
 {
-    bool all = starttls_filter_rest(s->filter, STARTTLS_FROM_SERVER, &s->client.to_send);
+    bool all = starttls_filter_rest(s->filter, STARTTLS_FROM_SERVER, leg_outgoing(&s->client));
 
-    all = starttls_filter_rest(s->filter, STARTTLS_FROM_CLIENT, &s->target.to_send) && all;
+    all = starttls_filter_rest(s->filter, STARTTLS_FROM_CLIENT, leg_outgoing(&s->target)) && all;
     leg_advance(&s->client);
     leg_advance(&s->target);
     if (all)
@@ -187,7 +193,7 @@ static void end_filter(struct session *s)
 static bool move_filtered(struct session *s, struct flow_legs f, struct span bytes)
 {
     size_t consumed = 0;
-    enum starttls_status status = starttls_filter_put(s->filter, f.direction, bytes, &consumed, &f.sink->to_send);
+    enum starttls_status status = starttls_filter_put(s->filter, f.direction, bytes, &consumed, leg_outgoing(f.sink));
 
     leg_return(f.source, span_skip(bytes, consumed));
     count_bytes(s, &f, consumed);
@@ -222,11 +228,11 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
 static void pump(struct session *s, struct flow_legs f)
 {
     uint64_t bytes_before = f.flow->bytes;
+    int error = leg_state(f.sink).output_error;
 
-    if (f.sink->write_error != 0 && f.flow->state != FLOW_ENDED) {
-        session_note_end(
-            s, SESSION_ENDED_reset,
-            base_printf("the %s no longer takes data: %s", side_name(s, f.sink), uv_strerror(f.sink->write_error)));
+    if (error != 0 && f.flow->state != FLOW_ENDED) {
+        session_note_end(s, SESSION_ENDED_reset,
+                         base_printf("the %s no longer takes data: %s", side_name(s, f.sink), uv_strerror(error)));
         f.flow->state = FLOW_ENDED;
         f.flow->lost = true;
     }
@@ -235,7 +241,7 @@ static void pump(struct session *s, struct flow_legs f)
         enum leg_take got;
 
         if (f.flow->bytes - bytes_before >= LIMIT_RELAY_BUDGET) {
-            plane_continue_later(s->plane, s);
+            plane_continue_later(s->plane, &s->turn);
             return;
         }
         got = leg_take(f.source, &bytes);

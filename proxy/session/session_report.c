@@ -26,7 +26,7 @@ static void say_warning(const struct session *s, const char *warning)
                                        {.key = NULL}};
 
     if (warning[0] != '\0')
-        log_write_of(LOG_LEVEL_WARNING, span_of(&s->peer_key, sizeof(s->peer_key)), "verification_warning", fields);
+        log_write_of(LOG_LEVEL_WARNING, span_of(&s->means.peer, sizeof(s->means.peer)), "verification_warning", fields);
 }
 
 static void count_verification(struct session *s, struct tls_verification verification)
@@ -45,11 +45,11 @@ void session_report_started(const struct session *s)
 
 void session_report_tls(struct session *s, struct leg *leg)
 {
-    struct tls_session_info tls = tls_engine_session(leg->engine);
-    bool server = leg->side == LEG_CLIENT;
+    struct tls_session_info tls = tls_engine_session(leg_engine(leg));
+    bool server = leg == &s->client;
 
     counter_add(s->counters, server ? COUNTER_handshakes_server_total : COUNTER_handshakes_client_total, 1);
-    count_verification(s, tls_engine_verification(leg->engine));
+    count_verification(s, tls_engine_verification(leg_engine(leg)));
     if (tls.resumed)
         counter_add(s->counters,
                     server ? COUNTER_handshakes_server_resumed_total : COUNTER_handshakes_client_resumed_total, 1);
@@ -66,21 +66,21 @@ static bool is_verification_error(const char *name)
 
 static struct tls_verification verification_of(const struct leg *leg)
 {
-    if (leg == NULL || leg->engine == NULL || leg_is_on_pool(leg))
+    if (leg == NULL || leg_engine(leg) == NULL)
         return (struct tls_verification){.stopped_path = "", .warning = ""};
-    return tls_engine_verification(leg->engine);
+    return tls_engine_verification(leg_engine(leg));
 }
 
 void session_report_tls_failed(struct session *s, const struct leg *leg, enum session_ended ended)
 {
-    bool server = leg->side == LEG_CLIENT;
-    struct span first = span_of(leg->first_bytes, leg->first_byte_count);
+    bool server = leg == &s->client;
+    bool refused = leg_refusal(leg) != LEG_REFUSAL_NONE;
     const char *instead =
-        leg->pool_refused ? NULL : spoken_instead_of_tls(first, server ? SPOKEN_BY_CLIENT : SPOKEN_BY_TARGET);
+        refused ? NULL : spoken_instead_of_tls(leg_first_bytes(leg), server ? SPOKEN_BY_CLIENT : SPOKEN_BY_TARGET);
 
     counter_add(s->counters, server ? COUNTER_handshakes_server_failed_total : COUNTER_handshakes_client_failed_total,
                 1);
-    if (leg->pool_refused)
+    if (refused)
         counter_add(s->counters, COUNTER_handshake_queue_refused_total, 1);
     count_verification(s, verification_of(leg));
     if (is_verification_error(leg_error_name(leg)))
@@ -95,13 +95,14 @@ enum { DESCRIPTION_SIZE = 256 };
 
 static const char *describe_tls(const struct leg *leg, char out[static DESCRIPTION_SIZE])
 {
+    const struct tls_engine *engine = leg_engine(leg);
     struct tls_session_info tls;
 
-    if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine)) {
+    if (engine == NULL || !tls_engine_handshake_done(engine)) {
         snprintf(out, DESCRIPTION_SIZE, "none");
         return out;
     }
-    tls = tls_engine_session(leg->engine);
+    tls = tls_engine_session(engine);
     snprintf(out, DESCRIPTION_SIZE, "%s %s %s%s%s%s", tls.version, tls.cipher, tls.group, tls.resumed ? " resumed" : "",
              tls.peer_ev_policy[0] == '\0' ? "" : " ev=", tls.peer_ev_policy);
     return out;
@@ -110,7 +111,7 @@ static const char *describe_tls(const struct leg *leg, char out[static DESCRIPTI
 /* Which certificate of ours the target was shown, or why none; "" when it asked for none. */
 static const char *shown_identity(const struct leg *leg)
 {
-    return leg->engine == NULL || leg_is_on_pool(leg) ? "" : tls_engine_session(leg->engine).identity_choice;
+    return leg_engine(leg) == NULL ? "" : tls_engine_session(leg_engine(leg)).identity_choice;
 }
 
 /* Of what the client was given: the target's answer, or ours; 0: no answer. */
@@ -175,7 +176,7 @@ static void write_line(const struct session *s)
     if (s->relayed)
         log_write(end->level, LOG_OWN, end->event, fields);
     else
-        log_write_of(end->level, span_of(&s->peer_key, sizeof(s->peer_key)), end->event, fields);
+        log_write_of(end->level, span_of(&s->means.peer, sizeof(s->means.peer)), end->event, fields);
 }
 
 static void count_end(const struct session *s)
@@ -203,16 +204,18 @@ void session_report_ended(struct session *s)
 
 size_t session_memory(const struct session *s)
 {
-    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target) + starttls_exchange_memory(s->filter);
+    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target) + starttls_machine_memory(s->client_machine) +
+           starttls_machine_memory(s->target_machine) + starttls_exchange_memory(s->filter);
 }
 
 static json_t *leg_to_json(const struct leg *leg)
 {
+    const struct tls_engine *engine = leg_engine(leg);
     struct tls_session_info tls;
 
-    if (leg->engine == NULL || leg_is_on_pool(leg) || !tls_engine_handshake_done(leg->engine))
+    if (engine == NULL || !tls_engine_handshake_done(engine))
         return json_null();
-    tls = tls_engine_session(leg->engine);
+    tls = tls_engine_session(engine);
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "version", tls.version, "cipher", tls.cipher, "group",
                      tls.group, "alpn", tls.alpn, "server_name", tls.server_name, "resumed", (int)tls.resumed,
                      "socket_released", (int)tls.socket_released, "ev", tls.peer_ev_policy[0] != '\0');

@@ -21,12 +21,12 @@ static void set_target(struct session *s, const char *host, uint16_t port, const
 
 bool session_take_asked_target(struct session *s)
 {
-    const char *host = starttls_target_host(s->client.machine);
-    uint16_t port = starttls_target_port(s->client.machine);
+    const char *host = starttls_target_host(s->client_machine);
+    uint16_t port = starttls_target_port(s->client_machine);
 
     session_note_request(s);
     config_address_clear(&s->asked);
-    s->request = starttls_target_request(s->client.machine);
+    s->request = starttls_target_request(s->client_machine);
     s->asked = (struct config_address){.type = CONFIG_ADDRESS_INET, .host = base_strdup(host), .port = port};
     s->asked.text = strchr(host, ':') != NULL ? base_printf("[%s]:%u", host, port) : base_printf("%s:%u", host, port);
     set_target(s, host, port, s->asked.text);
@@ -127,9 +127,9 @@ bool session_try_next_target(struct session *s, const char *why)
         log_line(LOG_LEVEL_DEBUG, "target_passed_over", log_text("conn", s->id), log_text("target", s->target_text),
                  log_text("reason", why));
     s->via_target++;
-    leg_close(&s->target, TRANSPORT_CLOSE_ORDERLY);
+    session_close_target(s, TRANSPORT_CLOSE_ORDERLY);
     leg_clear(&s->target);
-    leg_init(&s->target, s, LEG_TARGET);
+    session_init_target(s);
     set_target(s, NULL, 0, config->connect[s->via_target].text);
     s->connect_done = false;
     session_start_connecting(s);
@@ -144,6 +144,7 @@ void session_start_target_tls(struct session *s)
         base_printf("%s|%s|%u", config->name, s->target_host != NULL ? s->target_host : s->target_text, s->target_port);
 
     /* A Unix socket has no name of its own; the configuration demands verify_name there, or to verify nothing. */
+    starttls_machine_destroy(&s->target_machine);
     leg_start_tls(&s->target, s->service->client_context, name != NULL ? name : "localhost", cache_key);
     free(cache_key);
 }
@@ -177,11 +178,12 @@ static struct span span_of_text(const char *text)
 
 static struct starttls_proxy_tls proxy_tls(const struct session *s)
 {
+    const struct tls_engine *engine = leg_engine(&s->client);
     struct tls_session_info tls;
 
-    if (s->client.engine == NULL)
+    if (engine == NULL)
         return (struct starttls_proxy_tls){.is_tls = false};
-    tls = tls_engine_session(s->client.engine);
+    tls = tls_engine_session(engine);
     return (struct starttls_proxy_tls){
         .alpn = span_of_text(tls.alpn),
         .authority = span_of_text(tls.server_name),

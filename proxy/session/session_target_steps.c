@@ -12,7 +12,7 @@ static void start_target_machine(struct session *s, enum starttls_protocol proto
                                              .target_port = s->target_port,
                                              .http_limits = s->service->http_limits};
 
-    s->target.machine = starttls_connect_create(protocol, &options);
+    s->target_machine = starttls_connect_create(protocol, &options);
 }
 
 /* Whether TLS comes next where there is nothing to negotiate first. */
@@ -42,7 +42,7 @@ static void after_target_negotiate(struct session *s)
         after_target_tls(s);
         return;
     }
-    if (!leg_is_flushed(&s->target)) {
+    if (!leg_is_drained(&s->target)) {
         if (s->state != SESSION_TARGET_NEGOTIATE)
             session_enter(s, SESSION_TARGET_NEGOTIATE);
         return;
@@ -101,9 +101,10 @@ void session_step_connect(struct session *s)
 }
 
 /* Why the target, or the upstream proxy in its place, is gone; owned by the caller. */
-static char *why_gone(const struct leg *target)
+static char *why_gone(const struct session *s)
 {
-    const char *state = starttls_state_name(target->machine);
+    const struct leg *target = &s->target;
+    const char *state = starttls_state_name(s->target_machine);
 
     return leg_error(target)[0] == '\0'
                ? base_printf("the target closed the connection (%s)", state)
@@ -133,14 +134,14 @@ static void refuse_for_target_machine(struct session *s)
         [STARTTLS_REFUSAL_TARGET] = {SESSION_ENDED_via_refused, STARTTLS_FAILURE_TARGET_DOWN},
     };
     const struct leg *target = &s->target;
-    enum starttls_refusal refusal = starttls_refusal(target->machine);
-    const char *spoken = refusal != STARTTLS_REFUSAL_NONE || starttls_was_injected(target->machine)
+    enum starttls_refusal refusal = starttls_refusal(s->target_machine);
+    const char *spoken = refusal != STARTTLS_REFUSAL_NONE || starttls_was_injected(s->target_machine)
                              ? NULL
                              : session_spoke_tls(s, target);
 
     session_refuse(s, rows[refusal].failure, rows[refusal].ended,
-                   base_printf("%s (%s)", spoken != NULL ? spoken : starttls_error(target->machine),
-                               starttls_state_name(target->machine)));
+                   base_printf("%s (%s)", spoken != NULL ? spoken : starttls_error(s->target_machine),
+                               starttls_state_name(s->target_machine)));
 }
 
 bool session_target_machine_is_done(struct session *s)
@@ -149,11 +150,11 @@ bool session_target_machine_is_done(struct session *s)
     char *why;
     bool ended;
 
-    switch (session_run_machine(target, &ended)) {
+    switch (session_run_machine(s->target_machine, target, &ended)) {
     case STARTTLS_NEED_MORE:
-        if (!ended && target->write_error == 0)
+        if (!ended && leg_state(target).output_error == 0)
             return false;
-        why = why_gone(target);
+        why = why_gone(s);
         if (passes_over(s, why)) {
             free(why);
             return false;
@@ -164,15 +165,15 @@ bool session_target_machine_is_done(struct session *s)
         return false;
     case STARTTLS_UPGRADE:
     case STARTTLS_READY:
-        if (leg_is_flushed(target)) {
+        if (leg_is_drained(target)) {
             if (s->probe != NULL)
                 session_note_probe_machine(s);
-            starttls_machine_destroy(&target->machine);
+            starttls_machine_destroy(&s->target_machine);
             return true;
         }
         break; /* it answered what we have not finished saying */
     case STARTTLS_REFUSED:
-        if (passes_over(s, starttls_error(target->machine)))
+        if (passes_over(s, starttls_error(s->target_machine)))
             return false;
         break;
     case STARTTLS_TARGET:
@@ -180,9 +181,9 @@ bool session_target_machine_is_done(struct session *s)
     case STARTTLS_BROKEN:
         break;
     }
-    s->page_words = base_strdup(starttls_public_error(target->machine));
+    s->page_words = base_strdup(starttls_public_error(s->target_machine));
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (starttls_was_injected(target->machine))
+    if (starttls_was_injected(s->target_machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     refuse_for_target_machine(s);
     return false;
@@ -193,10 +194,10 @@ static void refuse_for_target_tls(struct session *s)
     enum session_ended ended = SESSION_ENDED_target_tls_failed;
     enum starttls_failure failure = STARTTLS_FAILURE_TARGET_TLS;
 
-    if (s->target.pool_refused) {
+    if (leg_refusal(&s->target) != LEG_REFUSAL_NONE) {
         ended = SESSION_ENDED_target_overload;
         failure = STARTTLS_FAILURE_OVERLOAD;
-    } else if (tls_engine_key_failed(s->target.engine)) {
+    } else if (tls_engine_key_failed(leg_engine(&s->target))) {
         ended = SESSION_ENDED_target_identity_unavailable;
         failure = STARTTLS_FAILURE_IDENTITY;
     }
@@ -206,11 +207,11 @@ static void refuse_for_target_tls(struct session *s)
 
 void session_step_target_tls(struct session *s)
 {
-    if (s->target.engine_status == TLS_FAILED) {
+    if (leg_tls_state(&s->target) == LEG_TLS_FAILED) {
         refuse_for_target_tls(s);
         return;
     }
-    if (leg_is_on_pool(&s->target) || !tls_engine_handshake_done(s->target.engine))
+    if (leg_tls_state(&s->target) != LEG_TLS_UP)
         return;
     session_report_tls(s, &s->target);
     after_target_tls(s);
@@ -218,15 +219,15 @@ void session_step_target_tls(struct session *s)
 
 void session_step_target_via(struct session *s)
 {
-    if (s->target.machine == NULL)
+    if (s->target_machine == NULL)
         session_step_connect(s); /* for another target than the first */
-    if (s->state == SESSION_TARGET_VIA && s->target.machine != NULL && session_target_machine_is_done(s))
+    if (s->state == SESSION_TARGET_VIA && s->target_machine != NULL && session_target_machine_is_done(s))
         after_target_via(s);
 }
 
 void session_step_target_negotiate(struct session *s)
 {
-    if (s->target.machine == NULL || session_target_machine_is_done(s))
+    if (s->target_machine == NULL || session_target_machine_is_done(s))
         after_target_negotiate(s);
 }
 

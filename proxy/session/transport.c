@@ -207,6 +207,11 @@ void transport_trim(struct transport *t)
     t->wire = NULL;
 }
 
+size_t transport_memory(const struct transport *t)
+{
+    return sizeof(*t) + (t->wire != NULL ? LIMIT_WIRE_BLOCK : 0);
+}
+
 /* An even number asks Linux for one acknowledgment and leaves it in the mind to delay the next ones. */
 void transport_acknowledge(struct transport *t)
 {

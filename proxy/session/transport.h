@@ -71,6 +71,8 @@ bool transport_is_blocked(const struct transport *t);
  * get here, and need not pay for that. */
 void transport_trim(struct transport *t);
 
+size_t transport_memory(const struct transport *t); /* bytes; libuv's own queue apart */
+
 /* Acknowledge what was read, now: for a peer that may hold back what it says next until then (Nagle's algorithm,
  * RFC 1122 section 4.2.3.4), when we have nothing to say that would carry the acknowledgment. */
 void transport_acknowledge(struct transport *t);

@@ -522,6 +522,7 @@ static void run_loop(struct worker *w, char **error)
     if (uv_loop_init(&w->loop) != 0)
         base_abort("cannot make a loop");
     w->plane.loop = &w->loop;
+    w->plane.calls = &session_calls;
     w->plane.config = w->config;
     w->plane.on_session_ended = on_session_ended;
     plane_start(&w->plane);

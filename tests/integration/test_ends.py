@@ -377,7 +377,7 @@ def test_each_end_has_a_way():
 def test_each_error_of_ours_is_in_the_manual():
     """Names that tls/ gives, and none besides; those of alerts have a section of their own."""
     given = set()
-    for path in [*(TOP / "tls").glob("*.c"), TOP / "proxy/session/leg.c"]:
+    for path in [*(TOP / "tls").glob("*.c"), TOP / "proxy/session/leg_tls.c"]:
         given |= set(re.findall(r'(?:tls_engine_fail|tls_engine_note_error|tls_engine_give_up)\(\s*[^;]*?"(\w+)"', path.read_text()))
     manual = (TOP / "packaging/yett.8").read_text().split(".Sh TLS ERRORS\n")[1].split("\n.Sh ")[0]
     told = set(re.findall(r"^\.It Li (\w+)$", manual, re.M))
