@@ -18,7 +18,6 @@ static bool names_mozilla(const struct config_trust *trust, size_t count)
     return false;
 }
 
-/* trust = mozilla is the default of a service that has no TLS with servers, too. */
 /* trust is mozilla by default, also where no server is verified. */
 static bool uses(const struct config_service *s)
 {
@@ -53,15 +52,23 @@ static const char *date_text(int64_t seconds, char out[static DATE_SIZE])
     return out;
 }
 
-json_t *roots_age_status(const struct config *config)
+struct roots_age roots_age_read(const struct config *config)
 {
     struct pkix_roots_state state;
-    char date[DATE_SIZE];
 
     if (!read_state(config, &state))
+        return (struct roots_age){.known = false};
+    return (struct roots_age){.known = true, .kept = state.kept, .date = state.date};
+}
+
+json_t *roots_age_status(const struct roots_age *age)
+{
+    char date[DATE_SIZE];
+
+    if (!age->known)
         return NULL;
-    return json_pack("{s:b, s:s, s:I}", "kept", state.kept, "date", date_text(state.date, date), "age_seconds",
-                     (json_int_t)((int64_t)time(NULL) - state.date));
+    return json_pack("{s:b, s:s, s:I}", "kept", age->kept, "date", date_text(age->date, date), "age_seconds",
+                     (json_int_t)((int64_t)time(NULL) - age->date));
 }
 
 void roots_age_check(const struct config *config, struct config_findings *findings)

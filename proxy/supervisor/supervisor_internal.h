@@ -15,6 +15,7 @@
 #include "proxy/supervisor/generation.h"
 #include "proxy/supervisor/notify.h"
 #include "proxy/supervisor/reload.h"
+#include "proxy/supervisor/roots_age.h"
 #include "proxy/supervisor/session_cache.h"
 #include "proxy/supervisor/supervisor.h"
 #include "proxy/supervisor/totals.h"
@@ -56,6 +57,7 @@ struct supervisor {
     struct generation *current; /* NULL before the first is ready, and when drained */
     uint32_t generation_number; /* of the last one started */
     uint64_t worker_deaths;
+    struct roots_age roots_age; /* of `current`, or the last one */
 
     struct reload reload;
     struct config *prepared; /* of the reload under way, until its generation has it; NULL: none */

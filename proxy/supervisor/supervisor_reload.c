@@ -171,6 +171,7 @@ static void commit(void *owner)
     control_server_set_roles(s->control, s->next_roles);
     s->next_roles = NULL;
     totals_keep(&s->totals, config);
+    s->roots_age = roots_age_read(config);
     for (size_t i = s->generation_count; i-- > 0;)
         if (s->generations[i] != g)
             generation_drain(s->generations[i]);

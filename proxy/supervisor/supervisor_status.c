@@ -2,7 +2,6 @@
 #include "proxy/supervisor/supervisor_internal.h"
 
 #include "proxy/service/memory_ceiling.h"
-#include "proxy/supervisor/roots_age.h"
 #include "proxy/process/version.h"
 
 #include <stdlib.h>
@@ -135,7 +134,7 @@ json_t *supervisor_status(const struct supervisor *s)
         for (size_t i = 0; i < config->service_count; i++)
             json_array_append_new(services, service_status(s, &config->services[i]));
     json_object_set_new(status, "services", services);
-    roots = config == NULL ? NULL : roots_age_status(config);
+    roots = config == NULL ? NULL : roots_age_status(&s->roots_age);
     if (roots != NULL)
         json_object_set_new(status, "roots", roots);
     json_object_set_new(status, "modules", agents_status(s->agents));

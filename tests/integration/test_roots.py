@@ -92,6 +92,12 @@ def test_trust_update_takes_in_a_certdata_and_the_proxy_goes_by_it(yett, web, fo
         metrics = subprocess.run(["curl", "-sS", "--unix-socket", f"{folder}/admin", "http://localhost/metrics"],
                                  capture_output=True, text=True, check=True).stdout
         assert "\nyett_mozilla_roots_age_seconds " in metrics
+        kept.rename(folder / "away.list")  # the workers go by what they have read, and so does what is shown
+        assert running.status()["roots"]["kept"] is True and running.status()["roots"]["date"] == OLD
+        assert echoes(port)
+        running.command("reload")
+        assert running.status()["roots"]["kept"] is False
+        (folder / "away.list").rename(kept)
     status = json.loads(trust("status", "--json", "--roots", kept).stdout)
     assert (status["source"], status["path"], status["date"], status["roots"]) == ("kept", str(kept), OLD, 1)
     older = trust("update", "--roots", kept, "--date", "2026-05-01", file, check=False)
