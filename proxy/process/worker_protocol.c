@@ -7,6 +7,37 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const struct {
+    const char *name;
+    unsigned phases; /* a bit for each */
+    unsigned files;
+} messages[] = {
+#define ON(phase)                                 (1U << WORKER_##phase)
+#define WORKER_MESSAGE_RULE(event, phases, files) [WORKER_##event] = {#event, phases, files},
+    WORKER_MESSAGES(WORKER_MESSAGE_RULE)
+#undef WORKER_MESSAGE_RULE
+#undef ON
+};
+static_assert(ARRAY_LEN(messages) == WORKER_EVENT_COUNT, "a rule for each message");
+
+const char *worker_message_fault(enum worker_event event, bool has_file, enum worker_phase phase)
+{
+    assert(event < WORKER_EVENT_COUNT && phase < WORKER_PHASE_COUNT);
+    if ((messages[event].phases & (1U << phase)) == 0)
+        return "is not for now";
+    if (has_file && messages[event].files == 0)
+        return "carries no descriptor, and came with one";
+    if (!has_file && messages[event].files > 0)
+        return "came without its descriptor";
+    return NULL;
+}
+
+const char *worker_event_name(enum worker_event event)
+{
+    assert(event < WORKER_EVENT_COUNT);
+    return messages[event].name;
+}
+
 /* Room for one descriptor, aligned as a control message must be. */
 union ancillary {
     struct cmsghdr header;

@@ -4,40 +4,59 @@
  * cache's descriptor (whose number NSS's inheritance text fixes). It reads blocking until WORKER_START, then its loop
  * takes over. One message is one datagram: a struct worker_message and, with SCM_RIGHTS, at most one descriptor.
  *
- *   supervisor -> worker                          worker -> supervisor
- *   CONFIG   fd: snapshot memfd                   READY    accepting connections; text: its sandbox
- *   COUNTERS fd: shared counters                  FAILED   text: why it cannot start; it exits next
- *   TICKET_KEY fd: memfd with PKCS#8 DER          DRAINED  last session gone; it exits next
- *   LISTENER fd: a listening socket;              CONNECTIONS_ITEM one session, one line of JSON (after CONNECTIONS)
- *            service, address: indexes            CONNECTIONS_END
- *   INTERMEDIATES fd: memfd with intermediates (proxy/process/intermediates_file.h); then, either way,
- *   INTERMEDIATE  text: one in PEM, learnt (or used again) here, or told by another worker
- *   START    text: "slot generation"
- *   DRAIN    stop accepting, end when the last session is gone or drain_timeout is over
- *   CONNECTIONS  list sessions
- *   STOP     close everything now */
+ * Who may say what, and when, is one list, WORKER_MESSAGES. A message that is not on it for the phase that its receiver
+ * is in, or comes without its descriptor, or with one that it has no use for, ends the peer: the supervisor kills such
+ * a worker, and a worker takes its supervisor for lost. A worker is where the network is; what has taken it over must
+ * find nothing behind this socket but what an honest one could say at that moment. */
 #ifndef YETT_PROXY_PROCESS_WORKER_PROTOCOL_H
 #define YETT_PROXY_PROCESS_WORKER_PROTOCOL_H
 
 #include "base/base.h"
 
+/* Phases of who hears a message. */
+enum worker_phase {
+    /* The supervisor hears a worker, which is, as far as the supervisor knows: */
+    WORKER_STARTING,
+    WORKER_ACCEPTING, /* after READY */
+    WORKER_DRAINING,  /* it has been told to; no new connections */
+    WORKER_STOPPING,  /* likewise. What it said before it heard of that may come still */
+    /* A worker hears the supervisor: */
+    WORKER_UNTOLD,  /* before START */
+    WORKER_AT_WORK, /* after it, until its end */
+    WORKER_PHASE_COUNT
+};
+
+/* X(event, phases of its receiver, descriptors that it carries) */
+#define WORKER_MESSAGES(X)                                                                                             \
+    /* The supervisor's. CONFIG: a snapshot, in a memory file. COUNTERS: shared memory. TICKET_KEY: PKCS#8 DER in a    \
+     * memory file. LISTENER: a listening socket; service, address: indexes. INTERMEDIATES: those that are known, in a \
+     * memory file (proxy/process/intermediates_file.h). START: text: "slot generation". DRAIN: accept nothing, end    \
+     * with the last session or when drain_timeout is over. CONNECTIONS: list sessions. STOP: close everything now. */ \
+    X(CONFIG, ON(UNTOLD), 1)                                                                                           \
+    X(COUNTERS, ON(UNTOLD), 1)                                                                                         \
+    X(TICKET_KEY, ON(UNTOLD), 1)                                                                                       \
+    X(LISTENER, ON(UNTOLD), 1)                                                                                         \
+    X(INTERMEDIATES, ON(UNTOLD), 1)                                                                                    \
+    X(START, ON(UNTOLD), 0)                                                                                            \
+    X(DRAIN, ON(UNTOLD) | ON(AT_WORK), 0)                                                                              \
+    X(CONNECTIONS, ON(AT_WORK), 0)                                                                                     \
+    X(STOP, ON(UNTOLD) | ON(AT_WORK), 0)                                                                               \
+    /* Either's. INTERMEDIATE: text: one in PEM, learnt (or used again) by who says so, or told by another worker. */  \
+    X(INTERMEDIATE, ON(AT_WORK) | ON(STARTING) | ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                       \
+    /* The worker's. READY: accepting connections; text: its sandbox. FAILED: text: why it cannot start; it exits      \
+     * next. DRAINED: the last session is gone; it exits next. CONNECTIONS_ITEM: text: one session, one line of JSON;  \
+     * they and CONNECTIONS_END only after CONNECTIONS, whose several may have one answer. */                          \
+    X(READY, ON(STARTING) | ON(STOPPING), 0)                                                                           \
+    X(FAILED, ON(STARTING) | ON(STOPPING), 0)                                                                          \
+    X(DRAINED, ON(DRAINING) | ON(STOPPING), 0)                                                                         \
+    X(CONNECTIONS_ITEM, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                                                \
+    X(CONNECTIONS_END, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)
+
 enum worker_event {
-    WORKER_CONFIG,
-    WORKER_COUNTERS,
-    WORKER_TICKET_KEY,
-    WORKER_LISTENER,
-    WORKER_START,
-    WORKER_DRAIN,
-    WORKER_CONNECTIONS,
-    WORKER_STOP,
-    WORKER_INTERMEDIATES,
-    WORKER_INTERMEDIATE,
-    WORKER_READY,
-    WORKER_FAILED,
-    WORKER_DRAINED,
-    WORKER_CONNECTIONS_ITEM,
-    WORKER_CONNECTIONS_END,
-    WORKER_EVENT_COUNT
+#define WORKER_MESSAGE_EVENT(event, phases, files) WORKER_##event,
+    WORKER_MESSAGES(WORKER_MESSAGE_EVENT)
+#undef WORKER_MESSAGE_EVENT
+        WORKER_EVENT_COUNT
 };
 
 enum { WORKER_CONTROL_FD = 3, WORKER_TEXT_MAX = 4352 /* a certificate in PEM */ };
@@ -55,5 +74,11 @@ struct worker_message {
 MUST_CHECK bool worker_send(int socket, const struct worker_message *message, int fd);
 /* 1: got one, *fd is a passed descriptor (close-on-exec; the caller's) or -1. 0: the other end closed. -1: errno. */
 MUST_CHECK int worker_receive(int socket, struct worker_message *message, int *fd);
+
+/* Why who is in `phase` may not be told this, with a descriptor or without: static text, a sentence's end after the
+ * message's name; NULL: it may. */
+MUST_CHECK const char *worker_message_fault(enum worker_event event, bool has_file, enum worker_phase phase);
+
+const char *worker_event_name(enum worker_event event); /* as in the list */
 
 #endif

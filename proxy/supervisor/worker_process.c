@@ -1,6 +1,8 @@
 /* see proxy/supervisor/worker_process.h */
 #include "proxy/supervisor/worker_process.h"
 
+#include "proxy/process/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -18,9 +20,10 @@ struct waiting {
 
 struct worker_process {
     struct child *child;
-    enum worker_state state;
-    bool failed; /* it has said so */
-    bool killed; /* by us */
+    enum worker_phase state;
+    unsigned lists_asked; /* without an end yet; may stay too high, since one end may answer several */
+    bool failed;          /* it has said so */
+    bool killed;          /* by us */
     uint32_t slot;
     uint32_t generation;
     uint64_t started_ms;
@@ -101,44 +104,58 @@ static void on_writable(void *owner, struct child *child)
     }
 }
 
-static void on_message(struct worker_process *w, const struct worker_message *message)
+/* Lists of connections that nobody has asked for are for nobody's ears. */
+static const char *find_fault(const struct worker_process *w, enum worker_event event, bool has_file)
 {
-    switch (message->event) {
-    case WORKER_READY:
-        if (w->state == WORKER_STARTING) {
-            w->state = WORKER_ACCEPTING;
-            w->sandbox = base_strdup(message->text);
-            w->events->on_ready(w->owner, w);
-        }
+    const char *fault = worker_message_fault(event, has_file, w->state);
+
+    if (fault == NULL && (event == WORKER_CONNECTIONS_ITEM || event == WORKER_CONNECTIONS_END) && w->lists_asked == 0)
+        return "was not asked for";
+    return fault;
+}
+
+static void refuse(struct worker_process *w, enum worker_event event, const char *fault)
+{
+    char *reason = base_printf("its message %s %s", worker_event_name(event), fault);
+
+    log_line(LOG_LEVEL_ERROR, "worker_failed", log_number("slot", w->slot), log_number("pid", worker_process_pid(w)),
+             log_text("reason", reason));
+    free(reason);
+    broken(w);
+}
+
+static void on_ready(struct worker_process *w, const char *sandbox)
+{
+    if (w->state != WORKER_STARTING)
+        return; /* it has been told to stop meanwhile */
+    w->state = WORKER_ACCEPTING;
+    w->sandbox = base_strdup(sandbox);
+    w->events->on_ready(w->owner, w);
+}
+
+static void on_message(struct worker_process *w, const struct worker_message *message, bool has_file)
+{
+    const char *fault = find_fault(w, message->event, has_file);
+
+    if (fault != NULL) {
+        refuse(w, message->event, fault);
         return;
-    case WORKER_FAILED:
+    }
+    if (message->event == WORKER_READY) {
+        on_ready(w, message->text);
+    } else if (message->event == WORKER_FAILED) {
         w->failed = true;
         w->events->on_failed(w->owner, w, message->text);
-        return;
-    case WORKER_DRAINED:
-        return; /* how it ends after that is what counts */
-    case WORKER_CONNECTIONS_ITEM:
+    } else if (message->event == WORKER_CONNECTIONS_ITEM) {
         w->events->on_connection(w->owner, w, message->text);
-        return;
-    case WORKER_CONNECTIONS_END:
+    } else if (message->event == WORKER_CONNECTIONS_END) {
+        w->lists_asked--;
         w->events->on_connections_end(w->owner, w);
-        return;
-    case WORKER_INTERMEDIATE:
+    } else if (message->event == WORKER_INTERMEDIATE) {
         w->events->on_intermediate(w->owner, w, message->text);
-        return;
-    case WORKER_INTERMEDIATES:
-    case WORKER_CONFIG:
-    case WORKER_COUNTERS:
-    case WORKER_TICKET_KEY:
-    case WORKER_LISTENER:
-    case WORKER_START:
-    case WORKER_DRAIN:
-    case WORKER_CONNECTIONS:
-    case WORKER_STOP:
-    case WORKER_EVENT_COUNT:
-        break;
+    } else {
+        assert(message->event == WORKER_DRAINED); /* how it ends after that is what counts */
     }
-    broken(w); /* a worker does not say these */
 }
 
 static void on_readable(void *owner, struct child *child)
@@ -151,9 +168,9 @@ static void on_readable(void *owner, struct child *child)
         int got = worker_receive(child_control_fd(child), &message, &fd);
 
         if (fd >= 0)
-            close(fd); /* workers have nothing to give */
+            close(fd);
         if (got == 1) {
-            on_message(w, &message);
+            on_message(w, &message, fd >= 0);
             continue;
         }
         if (got < 0 && errno == EAGAIN)
@@ -264,6 +281,7 @@ void worker_process_kill(struct worker_process *w)
 
 void worker_process_list_connections(struct worker_process *w)
 {
+    w->lists_asked++;
     worker_process_give(w, WORKER_CONNECTIONS, 0, 0, -1);
 }
 
@@ -277,12 +295,12 @@ void worker_process_tell_intermediate(struct worker_process *w, const char *pem)
     send_or_keep(w, &message, -1);
 }
 
-enum worker_state worker_process_state(const struct worker_process *w)
+enum worker_phase worker_process_state(const struct worker_process *w)
 {
     return w->state;
 }
 
-const char *worker_state_name(enum worker_state state)
+const char *worker_state_name(enum worker_phase state)
 {
     return state_names[state];
 }

@@ -10,8 +10,6 @@
 #include "proxy/process/spawn.h"
 #include "proxy/process/worker_protocol.h"
 
-enum worker_state { WORKER_STARTING, WORKER_ACCEPTING, WORKER_DRAINING, WORKER_STOPPING };
-
 enum worker_farewell {
     WORKER_ENDED, /* as it was told to, or after it had said why it failed */
     WORKER_DIED,
@@ -60,8 +58,9 @@ void worker_process_list_connections(struct worker_process *w);
 enum { WORKER_TOLD_WAITING_MAX = 64 };
 void worker_process_tell_intermediate(struct worker_process *w, const char *pem);
 
-enum worker_state worker_process_state(const struct worker_process *w);
-const char *worker_state_name(enum worker_state state);
+/* What the supervisor hears of it: WORKER_STARTING to WORKER_STOPPING. */
+enum worker_phase worker_process_state(const struct worker_process *w);
+const char *worker_state_name(enum worker_phase state);
 uint32_t worker_process_slot(const struct worker_process *w);
 const char *worker_process_sandbox(const struct worker_process *w); /* sandbox_describe(); NULL: not ready yet */
 int worker_process_pid(const struct worker_process *w);

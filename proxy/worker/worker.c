@@ -91,56 +91,73 @@ static void keep_listener(struct worker *w, const struct worker_message *message
     w->passed[w->passed_count++] = (struct passed_listener){.service_index = message->service, .fd = fd};
 }
 
+/* Each comes once. */
+static bool keep_file(int *kept, int fd)
+{
+    if (*kept >= 0)
+        return false;
+    *kept = fd;
+    return true;
+}
+
+/* A message with something that is needed to start; its descriptor is taken. NULL, or what is wrong, static. */
+static const char *take_told(struct worker *w, const struct worker_message *message, int fd)
+{
+    bool read;
+
+    if (message->event == WORKER_LISTENER) {
+        keep_listener(w, message, fd);
+        return NULL;
+    }
+    if (message->event == WORKER_TICKET_KEY) {
+        read = w->ticket_key == NULL && read_ticket_key(w, fd);
+        close(fd);
+        return read ? NULL : "cannot be read";
+    }
+    if (keep_file(message->event == WORKER_CONFIG     ? &w->config_fd
+                  : message->event == WORKER_COUNTERS ? &w->counters_fd
+                                                      : &w->intermediates_fd,
+                  fd))
+        return NULL;
+    close(fd);
+    return "came twice";
+}
+
+static char *fault_text(enum worker_event event, const char *fault)
+{
+    return base_printf("the supervisor cannot be understood: its message %s %s", worker_event_name(event), fault);
+}
+
 /* Until START. false: there is nobody to work for. */
 static bool receive_until_start(struct worker *w, char **error)
 {
     struct worker_message message;
+    const char *fault;
     int fd;
 
     for (;;) {
         int received = worker_receive(WORKER_CONTROL_FD, &message, &fd);
 
-        if (received <= 0) {
-            if (received < 0)
-                *error = base_printf("the supervisor cannot be understood: %s", strerror(errno));
+        if (received < 0)
+            *error = base_printf("the supervisor cannot be understood: %s", strerror(errno));
+        if (received <= 0)
+            return false;
+        fault = worker_message_fault(message.event, fd >= 0, WORKER_UNTOLD);
+        if (fault == NULL && fd >= 0) {
+            fault = take_told(w, &message, fd);
+        } else if (fault != NULL && fd >= 0) {
+            close(fd);
+        }
+        if (fault != NULL) {
+            *error = fault_text(message.event, fault);
             return false;
         }
-        switch (message.event) {
-        case WORKER_CONFIG:
-            w->config_fd = fd;
-            break;
-        case WORKER_COUNTERS:
-            w->counters_fd = fd;
-            break;
-        case WORKER_TICKET_KEY:
-            if (fd < 0 || !read_ticket_key(w, fd)) {
-                *error = base_strdup("the ticket key cannot be read");
-                return false;
-            }
-            close(fd);
-            break;
-        case WORKER_INTERMEDIATES:
-            w->intermediates_fd = fd;
-            break;
-        case WORKER_LISTENER:
-            keep_listener(w, &message, fd);
-            break;
-        case WORKER_START:
+        if (message.event == WORKER_STOP || message.event == WORKER_DRAIN)
+            return false;
+        if (message.event == WORKER_START) {
             w->plane.slot = message.slot;
             w->plane.generation = message.generation;
             return true;
-        case WORKER_STOP:
-        case WORKER_DRAIN:
-            return false;
-        case WORKER_CONNECTIONS:
-        case WORKER_INTERMEDIATE:
-        case WORKER_READY:
-        case WORKER_FAILED:
-        case WORKER_DRAINED:
-        case WORKER_CONNECTIONS_ITEM:
-        case WORKER_CONNECTIONS_END:
-        case WORKER_EVENT_COUNT:
-            break;
         }
     }
 }
@@ -263,35 +280,36 @@ static void list_connections(struct worker *w)
 
 static void on_message(struct worker *w, const struct worker_message *message)
 {
-    switch (message->event) {
-    case WORKER_DRAIN:
+    if (message->event == WORKER_DRAIN) {
         drain(w);
-        break;
-    case WORKER_STOP:
+    } else if (message->event == WORKER_STOP) {
         drain(w);
         close_all_sessions(w);
         end_if_done(w);
-        break;
-    case WORKER_CONNECTIONS:
+    } else if (message->event == WORKER_CONNECTIONS) {
         list_connections(w);
-        break;
-    case WORKER_INTERMEDIATE:
+    } else {
+        assert(message->event == WORKER_INTERMEDIATE);
         worker_news_hear(w->plane.services, message->text);
-        break;
-    case WORKER_INTERMEDIATES:
-    case WORKER_CONFIG:
-    case WORKER_COUNTERS:
-    case WORKER_TICKET_KEY:
-    case WORKER_LISTENER:
-    case WORKER_START:
-    case WORKER_READY:
-    case WORKER_FAILED:
-    case WORKER_DRAINED:
-    case WORKER_CONNECTIONS_ITEM:
-    case WORKER_CONNECTIONS_END:
-    case WORKER_EVENT_COUNT:
-        break;
     }
+}
+
+/* The supervisor is gone: finish what is there, take nothing new. */
+static void lose_control(struct worker *w)
+{
+    w->control_lost = true;
+    uv_poll_stop(&w->control);
+    free_connection_lines(w);
+    drain(w);
+}
+
+static void refuse(struct worker *w, enum worker_event event, const char *fault)
+{
+    char *reason = fault_text(event, fault);
+
+    log_line(LOG_LEVEL_ERROR, "supervisor_lost", log_text("reason", reason));
+    free(reason);
+    lose_control(w);
 }
 
 static void on_control(uv_poll_t *poll, int status, int events)
@@ -303,20 +321,21 @@ static void on_control(uv_poll_t *poll, int status, int events)
         send_connections(w);
     while (!w->ending && !w->control_lost) {
         int fd, received = worker_receive(WORKER_CONTROL_FD, &message, &fd);
+        const char *fault;
 
         if (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
         if (fd >= 0)
             close(fd);
-        if (received > 0) {
-            on_message(w, &message);
-        } else {
-            /* The supervisor is gone: finish what is there, take nothing new. */
-            w->control_lost = true;
-            uv_poll_stop(&w->control);
-            free_connection_lines(w);
-            drain(w);
+        if (received <= 0) {
+            lose_control(w);
+            break;
         }
+        fault = worker_message_fault(message.event, fd >= 0, WORKER_AT_WORK);
+        if (fault == NULL)
+            on_message(w, &message);
+        else
+            refuse(w, message.event, fault);
     }
     if (!w->ending && !w->control_lost)
         watch_control(w);

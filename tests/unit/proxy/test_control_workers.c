@@ -36,7 +36,7 @@ static struct worker_message wait_for(enum worker_event event, unsigned counts[W
 
     while ((got = worker_receive(WORKER_CONTROL_FD, &message, &fd)) == 1) {
         counts[message.event]++;
-        if (message.event == WORKER_STOP)
+        if (message.event == WORKER_STOP && event != WORKER_STOP)
             _exit(0);
         if (message.event == WORKER_INTERMEDIATE)
             say(WORKER_INTERMEDIATE, message.text);
@@ -50,6 +50,32 @@ static struct worker_message wait_for(enum worker_event event, unsigned counts[W
     _exit(got == 0 ? 0 : 11);
 }
 
+/* "rude PHASE EVENT FILE": comes into the phase, says that, with a descriptor or without, and waits for what happens.
+ */
+static int rude_worker(const char *script)
+{
+    unsigned phase, event, has_file, counts[WORKER_EVENT_COUNT] = {0};
+    struct worker_message message = {.text = "rude"};
+    int counters_fd;
+
+    if (sscanf(script, "rude %u %u %u", &phase, &event, &has_file) != 3)
+        return 15;
+    wait_for(WORKER_START, counts, &counters_fd);
+    if (phase != WORKER_STARTING)
+        say(WORKER_READY, "");
+    if (phase == WORKER_ACCEPTING)
+        wait_for(WORKER_INTERMEDIATE, counts, &counters_fd); /* all are ready */
+    if (phase == WORKER_DRAINING)
+        wait_for(WORKER_DRAIN, counts, &counters_fd);
+    if (phase == WORKER_STOPPING)
+        wait_for(WORKER_STOP, counts, &counters_fd);
+    message.event = (enum worker_event)event;
+    if (!worker_send(WORKER_CONTROL_FD, &message, has_file != 0 ? STDERR_FILENO : -1))
+        return 16;
+    for (;;)
+        pause();
+}
+
 static int worker(void)
 {
     const char *script = getenv("YETT_TEST_WORKER");
@@ -60,6 +86,8 @@ static int worker(void)
 
     if (strcmp(script, "crash") == 0)
         raise(SIGKILL);
+    if (strncmp(script, "rude ", 5) == 0)
+        return rude_worker(script);
     start = wait_for(WORKER_START, counts, &counters_fd);
     if (counts[WORKER_CONFIG] != 1 || counts[WORKER_TICKET_KEY] != 1 || counts[WORKER_COUNTERS] != 1)
         return 12;
@@ -404,6 +432,61 @@ static void drained_worker_that_ends_badly_has_died(void **state)
     assert_int_equal(t->died, 2);
 }
 
+/* Killed because of what it said, not since it hung: that would be no death. */
+static void is_killed_for(struct told *t, enum worker_phase phase, enum worker_event event, bool has_file)
+{
+    char *script = base_printf("rude %u %u %u", (unsigned)phase, (unsigned)event, has_file ? 1U : 0U);
+    struct generation *g = start(t, script);
+
+    free(script);
+    t->ready = t->failed = t->died = t->ended = 0;
+    while (phase != WORKER_STARTING && t->ready == 0)
+        uv_run(&t->loop, UV_RUN_ONCE);
+    if (phase == WORKER_ACCEPTING)
+        worker_process_tell_intermediate(generation_worker(g, 0), "told");
+    if (phase == WORKER_DRAINING)
+        generation_drain(g);
+    if (phase == WORKER_STOPPING)
+        generation_stop(g);
+    while (t->died == 0)
+        uv_run(&t->loop, UV_RUN_ONCE);
+    if (phase == WORKER_STARTING)
+        assert_non_null(strstr(t->why, "was killed by signal 9"));
+    assert_int_equal(t->failed, phase == WORKER_STARTING ? 1 : 0);
+    if (t->ended == 0)
+        generation_stop(g);
+    while (t->ended == 0)
+        uv_run(&t->loop, UV_RUN_ONCE);
+}
+
+static void worker_that_says_what_is_not_for_now_is_killed(void **state)
+{
+    struct told *t = *state;
+    unsigned count = 0;
+
+    for (enum worker_phase phase = WORKER_STARTING; phase <= WORKER_STOPPING; phase++)
+        for (enum worker_event event = 0; event < WORKER_EVENT_COUNT; event++)
+            if (worker_message_fault(event, false, phase) != NULL) {
+                is_killed_for(t, phase, event, false);
+                count++;
+            }
+    assert_true(count > WORKER_EVENT_COUNT);
+}
+
+static void worker_that_lists_unasked_is_killed(void **state)
+{
+    struct told *t = *state;
+
+    is_killed_for(t, WORKER_ACCEPTING, WORKER_CONNECTIONS_ITEM, false);
+    is_killed_for(t, WORKER_ACCEPTING, WORKER_CONNECTIONS_END, false);
+}
+
+static void worker_that_passes_a_descriptor_is_killed(void **state)
+{
+    is_killed_for(*state, WORKER_STARTING, WORKER_READY, true);
+    is_killed_for(*state, WORKER_ACCEPTING, WORKER_INTERMEDIATE, true);
+}
+
 static void environment_is_ours_without_the_service_managers(void **state)
 {
     char *inherited[] = {(char[]){"A=1"},
@@ -436,6 +519,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(died_worker_is_replaced_on_the_same_slot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(deaf_workers_are_killed_in_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(drained_worker_that_ends_badly_has_died, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_that_says_what_is_not_for_now_is_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_that_lists_unasked_is_killed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_that_passes_a_descriptor_is_killed, set_up, tear_down),
         cmocka_unit_test(environment_is_ours_without_the_service_managers),
     };
 

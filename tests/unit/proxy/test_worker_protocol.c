@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -141,6 +142,33 @@ static void receive_gives_last_words_of_who_did_not_listen(void **state)
     assert_int_equal(worker_receive(ends[0], &got, &fd), 0);
 }
 
+/* The list once more, as who reads the protocol expects it: what a phase permits, and nothing else. */
+static void each_phase_permits_its_messages_only(void **state)
+{
+    static const char *const permitted[] = {
+        [WORKER_STARTING] = " READY FAILED INTERMEDIATE ",
+        [WORKER_ACCEPTING] = " CONNECTIONS_ITEM CONNECTIONS_END INTERMEDIATE ",
+        [WORKER_DRAINING] = " DRAINED CONNECTIONS_ITEM CONNECTIONS_END INTERMEDIATE ",
+        [WORKER_STOPPING] = " READY FAILED DRAINED CONNECTIONS_ITEM CONNECTIONS_END INTERMEDIATE ",
+        [WORKER_UNTOLD] = " CONFIG COUNTERS TICKET_KEY LISTENER INTERMEDIATES START DRAIN STOP ",
+        [WORKER_AT_WORK] = " DRAIN CONNECTIONS STOP INTERMEDIATE ",
+    };
+    static const char files[] = " CONFIG COUNTERS TICKET_KEY LISTENER INTERMEDIATES ";
+
+    (void)state;
+    static_assert(ARRAY_LEN(permitted) == WORKER_PHASE_COUNT, "all phases");
+    for (enum worker_phase phase = 0; phase < WORKER_PHASE_COUNT; phase++)
+        for (enum worker_event event = 0; event < WORKER_EVENT_COUNT; event++) {
+            char *word = base_printf(" %s ", worker_event_name(event));
+            bool may = strstr(permitted[phase], word) != NULL, has_file = strstr(files, word) != NULL;
+
+            if ((worker_message_fault(event, has_file, phase) == NULL) != may)
+                fail_msg("%s in phase %d", word, (int)phase);
+            assert_non_null(worker_message_fault(event, !has_file, phase));
+            free(word);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +178,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(receive_refuses_what_is_no_message, setup, teardown),
         cmocka_unit_test_setup_teardown(receive_closes_the_descriptor_of_what_is_no_message, setup, teardown),
         cmocka_unit_test_setup_teardown(receive_gives_last_words_of_who_did_not_listen, setup, teardown),
+        cmocka_unit_test(each_phase_permits_its_messages_only),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
