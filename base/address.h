@@ -2,10 +2,10 @@
  *
  * An address may be written in many ways (RFC 4291 section 2.2: "::1" and "0:0:0:0:0:0:0:1"), so texts are never
  * compared: they are read into this value, and values are compared; what is kept as text is kept as address_text()
- * writes it. One rule for IPv4-mapped IPv6 addresses ("::ffff:192.0.2.1", section 2.5.5.2): such an address *is* the IPv4
- * address it carries, wherever an address is read, compared, connected to, logged or looked for in a certificate, since
- * the kernel reaches the same machine by both. Other addresses that carry an IPv4 address (NAT64, 6to4, compatible)
- * are addresses of their own. */
+ * writes it. One rule for IPv4-mapped IPv6 addresses ("::ffff:192.0.2.1", section 2.5.5.2): such an address *is* the
+ * IPv4 address it carries, wherever an address is read, compared, connected to, logged or looked for in a certificate,
+ * since the kernel reaches the same machine by both. Other addresses that carry an IPv4 address (NAT64, 6to4,
+ * compatible) are addresses of their own. */
 #ifndef YETT_BASE_ADDRESS_H
 #define YETT_BASE_ADDRESS_H
 

@@ -11,10 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MUST_CHECK          __attribute__((warn_unused_result))
+#define MUST_CHECK              __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
-#define NORETURN            __attribute__((noreturn))
-#define ARRAY_LEN(a)        (sizeof(a) / sizeof((a)[0]))
+#define NORETURN                __attribute__((noreturn))
+#define ARRAY_LEN(a)            (sizeof(a) / sizeof((a)[0]))
 
 /* The struct of `type` whose member `member` is at `ptr`. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
@@ -47,8 +47,8 @@ bool base_equal_constant_time(const void *a, const void *b, size_t size);
 enum { BASE_QUOTE_MAX = 160, BASE_QUOTE_SIZE = BASE_QUOTE_MAX * 4 + 6 };
 const char *base_quote(const void *text, size_t size, char *out, size_t out_size);
 
-/* Between the two, a build with LeakSanitizer notes no allocation; elsewhere they do nothing. Only around one call into a
- * foreign library that keeps something for the life of the process; the comment there names it. */
+/* Between the two, a build with LeakSanitizer notes no allocation; elsewhere they do nothing. Only around one call into
+ * a foreign library that keeps something for the life of the process; the comment there names it. */
 void base_leak_check_pause(void);
 void base_leak_check_resume(void);
 

@@ -40,8 +40,8 @@ enum pkix_error pkix_signed_read(struct span der, enum der_size size, struct pki
     if (der_enter_only(der, ASN1_SEQUENCE, size, &outer) != PKIX_OK)
         return PKIX_BAD_DER;
     peek = outer;
-    if (der_read_whole(&outer, ASN1_SEQUENCE, &out->data) != PKIX_OK || der_enter(&peek, ASN1_SEQUENCE, data) != PKIX_OK ||
-        der_read(&outer, ASN1_SEQUENCE, &out->algorithm) != PKIX_OK)
+    if (der_read_whole(&outer, ASN1_SEQUENCE, &out->data) != PKIX_OK ||
+        der_enter(&peek, ASN1_SEQUENCE, data) != PKIX_OK || der_read(&outer, ASN1_SEQUENCE, &out->algorithm) != PKIX_OK)
         return PKIX_BAD_DER;
     if (der_read_bit_string(&outer, &out->signature) != PKIX_OK)
         return PKIX_BAD_SIGNATURE;
@@ -67,8 +67,8 @@ static enum pkix_error read_validity(struct span contents, int64_t *not_before, 
 {
     struct der d = der_over(contents, DER_SMALL);
 
-    if (der_read_time(&d, not_before) != PKIX_OK || der_read_time(&d, not_after) != PKIX_OK ||
-        !der_at_end(&d) || *not_before > *not_after)
+    if (der_read_time(&d, not_before) != PKIX_OK || der_read_time(&d, not_after) != PKIX_OK || !der_at_end(&d) ||
+        *not_before > *not_after)
         return PKIX_BAD_TIME;
     return PKIX_OK;
 }
@@ -138,7 +138,8 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
             return error;
     }
     if (cert->extensions[PKIX_EXT_NETSCAPE_CERT_TYPE].critical &&
-        !(cert->extensions[PKIX_EXT_BASIC_CONSTRAINTS].present && cert->extensions[PKIX_EXT_EXTENDED_KEY_USAGE].present))
+        !(cert->extensions[PKIX_EXT_BASIC_CONSTRAINTS].present &&
+          cert->extensions[PKIX_EXT_EXTENDED_KEY_USAGE].present))
         return unknown_critical(cert, pkix_oid(OID_NETSCAPE_CERT_TYPE));
     return PKIX_OK;
 }

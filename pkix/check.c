@@ -227,8 +227,8 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
     return found ? PKIX_OK : PKIX_BAD_EXTENDED_KEY_USAGE;
 }
 
-/* RFC 5280 section 4.2.2.1: never critical; a SEQUENCE of at least one description, each of an identifier and one of the
- * nine general names. mozilla::pkix does not look; OpenSSL refuses critical ones, too. */
+/* RFC 5280 section 4.2.2.1: never critical; a SEQUENCE of at least one description, each of an identifier and one of
+ * the nine general names. mozilla::pkix does not look; OpenSSL refuses critical ones, too. */
 static enum pkix_error check_access_info(const struct pkix_cert *cert, const struct pkix_check *check)
 {
     static const char what[] = "its authorityInfoAccess (1.3.6.1.5.5.7.1.1) is critical or malformed";

@@ -25,8 +25,8 @@ struct pkix_check {
     enum pkix_usage usage;
     enum pkix_any_usage any_usage;
     enum pkix_client_usage client_usage; /* PKIX_USAGE_CLIENT */
-    unsigned intermediates_below; /* between this certificate and the leaf; for issuers */
-    int64_t time;                 /* seconds since 1970 */
+    unsigned intermediates_below;        /* between this certificate and the leaf; for issuers */
+    int64_t time;                        /* seconds since 1970 */
     const char **what; /* NULL, or where it goes which rule was broken, when the error does not tell; static */
 };
 
@@ -55,7 +55,8 @@ MUST_CHECK enum pkix_error pkix_read_basic_constraints(struct span value, bool *
 bool pkix_says_it_is_authority(const struct pkix_cert *cert);
 
 /* RFC 7633: an issuer's TLS features bind its subjects. */
-MUST_CHECK enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child, const struct pkix_cert *issuer);
+MUST_CHECK enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child,
+                                                            const struct pkix_cert *issuer);
 
 /* Whether the leaf asks for a stapled response. PKIX_TLS_FEATURE_MISSING when it asks for a feature we do not know. */
 MUST_CHECK enum pkix_error pkix_check_tls_feature_of_leaf(const struct pkix_cert *leaf, bool *must_staple);

@@ -152,8 +152,8 @@ static enum pkix_error match_uri(struct span name, struct span constraint, bool 
         return PKIX_NAME_CONSTRAINT_VIOLATION;
     if (!pkix_dns_id_valid(constraint, PKIX_DNS_CONSTRAINT))
         return PKIX_BAD_DER;
-    *matches = constraint.size == 0 || (constraint.data[0] == '.' ? host_is_under(host, constraint)
-                                                                  : span_equal_nocase(host, constraint));
+    *matches = constraint.size == 0 ||
+               (constraint.data[0] == '.' ? host_is_under(host, constraint) : span_equal_nocase(host, constraint));
     return PKIX_OK;
 }
 
@@ -384,7 +384,8 @@ static enum pkix_error check_subject_attributes(const struct constraint_check *c
             unsigned tag;
             enum pkix_error error;
 
-            if (der_enter(&rdn, ASN1_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
+            if (der_enter(&rdn, ASN1_SEQUENCE, &attribute) != PKIX_OK ||
+                der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
                 der_read_any(&attribute, &tag, &value, NULL) != PKIX_OK || der_end(&attribute) != PKIX_OK)
                 return PKIX_BAD_DER;
             if (emails && pkix_oid_is(oid, OID_EMAIL_ADDRESS)) {

@@ -84,8 +84,8 @@ struct pkix_crl_info pkix_crl_set_info(const struct pkix_crl_set *set, size_t in
 /* Parse one CRL without a set; every span borrows `der`. PKIX_CRL_MALFORMED, PKIX_CRL_UNUSABLE. */
 MUST_CHECK enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info);
 
-/* The name of a file for the CRL, the same for each of this issuer and scope: hexadecimal SHA-256 of the issuer, and of the
- * scope where there is one, with ".crl". False for what pkix_crl_info_read() refuses. */
+/* The name of a file for the CRL, the same for each of this issuer and scope: hexadecimal SHA-256 of the issuer, and of
+ * the scope where there is one, with ".crl". False for what pkix_crl_info_read() refuses. */
 enum { PKIX_CRL_FILE_NAME_SIZE = 64 + 1 + 64 + 4 + 1 };
 MUST_CHECK bool pkix_crl_file_name(struct span der, char out[PKIX_CRL_FILE_NAME_SIZE]);
 

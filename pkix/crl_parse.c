@@ -84,10 +84,10 @@ static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scop
         return error;
     if (!der_at_end(&d))
         return PKIX_CRL_MALFORMED;
-    *why = has_reasons                ? "it is for some reasons only"
-           : indirect                 ? "it is indirect: it lists certificates of other issuers"
+    *why = has_reasons             ? "it is for some reasons only"
+           : indirect              ? "it is indirect: it lists certificates of other issuers"
            : scope->only_attribute ? "it is for attribute certificates"
-                                      : NULL;
+                                   : NULL;
     return *why != NULL ? PKIX_CRL_UNUSABLE : PKIX_OK;
 }
 

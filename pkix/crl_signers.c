@@ -13,9 +13,9 @@ static bool has_key(const struct pkix_crl_signers *signers, const struct pkix_ce
     return false;
 }
 
-/* A search of its own, for a path from the signer to the anchor of the outer one. The signer may be revoked itself: then
- * what is at hand says so, and nothing is fetched for it. A signer of which nothing is known passes in every mode: hard is
- * about the certificates of the path (RFC 5280 section 6.3.3 asks for no more). */
+/* A search of its own, for a path from the signer to the anchor of the outer one. The signer may be revoked itself:
+ * then what is at hand says so, and nothing is fetched for it. A signer of which nothing is known passes in every mode:
+ * hard is about the certificates of the path (RFC 5280 section 6.3.3 asks for no more). */
 static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signer)
 {
     struct pkix_search *inner = base_alloc(sizeof(*inner));
@@ -75,8 +75,7 @@ bool pkix_crl_signers_find_more(struct pkix_search *s, const struct pkix_cert *c
             const struct pkix_candidate *candidate = &candidates->list[i];
 
             if (is_ours(candidate) != (of_peer == 0) || candidate->parse_error != PKIX_OK ||
-                has_key(signers, candidate->cert) ||
-                pkix_check_key_usage(candidate->cert, PKIX_KU_CRL_SIGN) != PKIX_OK)
+                has_key(signers, candidate->cert) || pkix_check_key_usage(candidate->cert, PKIX_KU_CRL_SIGN) != PKIX_OK)
                 continue;
             looked_at++;
             if (leads_to_anchor(s, candidate->cert))

@@ -5,7 +5,8 @@ enum { TAG_NUMBER_HIGH = 0x1f, LENGTH_LONG = 0x80 };
 
 struct der der_over(struct span bytes, enum der_size size)
 {
-    return (struct der){.next = bytes.data, .end = bytes.size == 0 ? bytes.data : bytes.data + bytes.size, .size = size};
+    return (struct der){
+        .next = bytes.data, .end = bytes.size == 0 ? bytes.data : bytes.data + bytes.size, .size = size};
 }
 
 enum pkix_error der_end(const struct der *d)

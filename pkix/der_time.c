@@ -26,8 +26,7 @@ bool der_date_to_seconds(const struct der_date *date, int64_t *seconds)
     int64_t days;
 
     if (date->year < YEAR_MIN || date->year > YEAR_MAX || date->month < 1 || date->month > 12 || date->day < 1 ||
-        date->day > days_of_month(date->year, date->month) || date->hour > 23 || date->minute > 59 ||
-        date->second > 59)
+        date->day > days_of_month(date->year, date->month) || date->hour > 23 || date->minute > 59 || date->second > 59)
         return false;
     days = days_before_year(date->year) - days_before_year(YEAR_MIN) + (date->day - 1);
     for (unsigned month = 1; month < date->month; month++)

@@ -51,9 +51,8 @@ bool pkix_describe(struct span der, struct pkix_description *d)
     key_error = pkix_key_read(cert.spki, &key);
     d->key = base_strdup(key_error == PKIX_OK ? pkix_key_text(&key, key_text, sizeof(key_text))
                                               : pkix_error_name(key_error));
-    d->signature = base_strdup(pkix_algorithm_read(cert.outer.algorithm, &algorithm) == PKIX_OK
-                                   ? pkix_algorithm_text(&algorithm)
-                                   : "unknown");
+    d->signature = base_strdup(
+        pkix_algorithm_read(cert.outer.algorithm, &algorithm) == PKIX_OK ? pkix_algorithm_text(&algorithm) : "unknown");
     return true;
 }
 

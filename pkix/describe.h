@@ -5,8 +5,8 @@
 #include "base/span.h"
 
 struct pkix_description {
-    char *subject, *issuer;      /* RFC 4514 */
-    char *serial;                /* hexadecimal, lower case, two digits a byte */
+    char *subject, *issuer;       /* RFC 4514 */
+    char *serial;                 /* hexadecimal, lower case, two digits a byte */
     char *not_before, *not_after; /* RFC 3339, UTC; empty when unreadable */
     char sha256[65];
     char *key;       /* "RSA 2048", "EC P-256", or why it is not usable */

@@ -11,9 +11,17 @@ static const struct {
     enum pkix_oid oid;
     const char *text;
 } attribute_names[] = {
-    {OID_COMMON_NAME, "CN"}, {OID_COUNTRY, "C"}, {OID_LOCALITY, "L"}, {OID_STATE, "ST"}, {OID_STREET, "STREET"},
-    {OID_ORGANIZATION, "O"}, {OID_ORGANIZATIONAL_UNIT, "OU"}, {OID_DOMAIN_COMPONENT, "DC"}, {OID_USER_ID, "UID"},
-    {OID_SERIAL_NUMBER, "serialNumber"}, {OID_EMAIL_ADDRESS, "emailAddress"},
+    {OID_COMMON_NAME, "CN"},
+    {OID_COUNTRY, "C"},
+    {OID_LOCALITY, "L"},
+    {OID_STATE, "ST"},
+    {OID_STREET, "STREET"},
+    {OID_ORGANIZATION, "O"},
+    {OID_ORGANIZATIONAL_UNIT, "OU"},
+    {OID_DOMAIN_COMPONENT, "DC"},
+    {OID_USER_ID, "UID"},
+    {OID_SERIAL_NUMBER, "serialNumber"},
+    {OID_EMAIL_ADDRESS, "emailAddress"},
 };
 
 bool pkix_dn_visit(struct span name, bool (*visit)(void *ctx, struct span oid, unsigned tag, struct span value),
@@ -30,7 +38,8 @@ bool pkix_dn_visit(struct span name, bool (*visit)(void *ctx, struct span oid, u
             struct span oid, value;
             unsigned tag;
 
-            if (der_enter(&rdn, ASN1_SEQUENCE, &attribute) != PKIX_OK || der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
+            if (der_enter(&rdn, ASN1_SEQUENCE, &attribute) != PKIX_OK ||
+                der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
                 der_read_any(&attribute, &tag, &value, NULL) != PKIX_OK || der_end(&attribute) != PKIX_OK)
                 return false;
             if (!visit(ctx, oid, tag, value))
@@ -230,8 +239,8 @@ static void put_value(struct dn_writer *w, unsigned tag, struct span value)
         } else if (is_control(c)) {
             snprintf(text, sizeof(text), "\\%02x", (unsigned)c & 0xff);
         } else {
-            bool special = (c < 0x80 && strchr("\"+,;<>\\", (int)c) != NULL) ||
-                           (at_start && (c == ' ' || c == '#')) || (value.size == size && c == ' ');
+            bool special = (c < 0x80 && strchr("\"+,;<>\\", (int)c) != NULL) || (at_start && (c == ' ' || c == '#')) ||
+                           (value.size == size && c == ' ');
 
             if (special)
                 text[0] = '\\';
@@ -259,9 +268,10 @@ char *pkix_dn_text(struct span name)
         put_text(&writer, "=");
         put_value(&writer, writer.tags[i - 1], writer.values[i - 1]);
     }
-    text = base_printf("%.*s%s%s", (int)buffer_span(&out).size,
-                       buffer_span(&out).size == 0 ? "" : (const char *)buffer_span(&out).data,
-                       writer.full ? "..." : "", well_formed ? (writer.count == 0 ? "(empty name)" : "") : "(malformed)");
+    text =
+        base_printf("%.*s%s%s", (int)buffer_span(&out).size,
+                    buffer_span(&out).size == 0 ? "" : (const char *)buffer_span(&out).data, writer.full ? "..." : "",
+                    well_formed ? (writer.count == 0 ? "(empty name)" : "") : "(malformed)");
     buffer_release(&out);
     return text;
 }

@@ -30,10 +30,10 @@ struct pkix_id {
 
 struct pkix_identity {
     struct pkix_id *ids;
-    size_t count;     /* at most PKIX_IDS_MAX */
-    size_t refused;   /* names left out because of their contents */
-    char *subject;    /* RFC 4514 text, control bytes escaped */
-    char sha256[65];  /* of the certificate, lower-case hex */
+    size_t count;    /* at most PKIX_IDS_MAX */
+    size_t refused;  /* names left out because of their contents */
+    char *subject;   /* RFC 4514 text, control bytes escaped */
+    char sha256[65]; /* of the certificate, lower-case hex */
     char spki_sha256[65];
 };
 

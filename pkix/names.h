@@ -38,9 +38,9 @@ bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind);
 /* Whether a valid presented name covers a valid reference. */
 bool pkix_dns_id_matches(struct span presented, struct span reference);
 
-/* "192.0.2.1" or "2001:db8::1" to bytes; size is 4 or 16 (base/address.h). No zone, no brackets, no leading zeros in IPv4.
- * An IPv4-mapped address is IPv4, for which certificates have 4 bytes (RFC 5280 section 4.2.1.6). What a certificate
- * has in 16 bytes is not folded so: the IPv4 constraints of its issuers do not reach it. */
+/* "192.0.2.1" or "2001:db8::1" to bytes; size is 4 or 16 (base/address.h). No zone, no brackets, no leading zeros in
+ * IPv4. An IPv4-mapped address is IPv4, for which certificates have 4 bytes (RFC 5280 section 4.2.1.6). What a
+ * certificate has in 16 bytes is not folded so: the IPv4 constraints of its issuers do not reach it. */
 bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size);
 
 /* 4 or 16 bytes to text (RFC 5952); `out` has room for PKIX_IP_TEXT_SIZE bytes. */
@@ -53,7 +53,8 @@ bool pkix_email_split(struct span address, struct span *local, struct span *doma
 /* The authority's host of an absolute URI, without user, port and brackets; false when there is none. */
 bool pkix_uri_host(struct span uri, struct span *host);
 
-/* PKIX_OK when the certificate is good for the name, PKIX_NAME_MISMATCH otherwise, also when names in it are malformed. */
+/* PKIX_OK when the certificate is good for the name, PKIX_NAME_MISMATCH otherwise, also when names in it are malformed.
+ */
 MUST_CHECK enum pkix_error pkix_name_check(const struct pkix_cert *cert, const struct pkix_name *name);
 
 /* For messages: the first few presented names of the types a server has, quoted. Owned by the caller. */

@@ -18,15 +18,12 @@ struct mechanism_row {
 static const struct mechanism_row mechanisms[] = {
     [PKIX_SHA1] = {CKM_SHA1_RSA_PKCS, CKM_SHA1_RSA_PKCS_PSS, CKM_SHA_1, CKG_MGF1_SHA1, SEC_OID_SHA1,
                    SEC_OID_PKCS1_SHA1_WITH_RSA_ENCRYPTION, SEC_OID_ANSIX962_ECDSA_SHA1_SIGNATURE},
-    [PKIX_SHA256] = {CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256,
-                     SEC_OID_SHA256, SEC_OID_PKCS1_SHA256_WITH_RSA_ENCRYPTION,
-                     SEC_OID_ANSIX962_ECDSA_SHA256_SIGNATURE},
-    [PKIX_SHA384] = {CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384,
-                     SEC_OID_SHA384, SEC_OID_PKCS1_SHA384_WITH_RSA_ENCRYPTION,
-                     SEC_OID_ANSIX962_ECDSA_SHA384_SIGNATURE},
-    [PKIX_SHA512] = {CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_SHA512, CKG_MGF1_SHA512,
-                     SEC_OID_SHA512, SEC_OID_PKCS1_SHA512_WITH_RSA_ENCRYPTION,
-                     SEC_OID_ANSIX962_ECDSA_SHA512_SIGNATURE},
+    [PKIX_SHA256] = {CKM_SHA256_RSA_PKCS, CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, SEC_OID_SHA256,
+                     SEC_OID_PKCS1_SHA256_WITH_RSA_ENCRYPTION, SEC_OID_ANSIX962_ECDSA_SHA256_SIGNATURE},
+    [PKIX_SHA384] = {CKM_SHA384_RSA_PKCS, CKM_SHA384_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384, SEC_OID_SHA384,
+                     SEC_OID_PKCS1_SHA384_WITH_RSA_ENCRYPTION, SEC_OID_ANSIX962_ECDSA_SHA384_SIGNATURE},
+    [PKIX_SHA512] = {CKM_SHA512_RSA_PKCS, CKM_SHA512_RSA_PKCS_PSS, CKM_SHA512, CKG_MGF1_SHA512, SEC_OID_SHA512,
+                     SEC_OID_PKCS1_SHA512_WITH_RSA_ENCRYPTION, SEC_OID_ANSIX962_ECDSA_SHA512_SIGNATURE},
 };
 
 /* NSS's items are not const; it only reads these. */
@@ -44,9 +41,9 @@ static bool policy_allows(SECOidTag tag)
 
 static bool policy_allows_algorithm(const struct pkix_algorithm *algorithm, const struct mechanism_row *row)
 {
-    SECOidTag combined = algorithm->padding == PKIX_PADDING_PSS    ? SEC_OID_PKCS1_RSA_PSS_SIGNATURE
-                         : algorithm->key_type == PKIX_KEY_RSA ? row->rsa_tag
-                                                               : row->ecdsa_tag;
+    SECOidTag combined = algorithm->padding == PKIX_PADDING_PSS ? SEC_OID_PKCS1_RSA_PSS_SIGNATURE
+                         : algorithm->key_type == PKIX_KEY_RSA  ? row->rsa_tag
+                                                                : row->ecdsa_tag;
     SECOidTag key = algorithm->key_type == PKIX_KEY_RSA ? SEC_OID_PKCS1_RSA_ENCRYPTION : SEC_OID_ANSIX962_EC_PUBLIC_KEY;
 
     return policy_allows(key) && policy_allows(row->digest_tag) && policy_allows(combined);

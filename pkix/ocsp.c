@@ -68,9 +68,8 @@ static enum pkix_error read_response(struct ocsp *o, struct span response, struc
         der_read_bit_string(&basic, &o->outer.signature) != PKIX_OK)
         return PKIX_OCSP_MALFORMED;
     o->has_certs = der_next_is(&basic, TAG_EXPLICIT_0);
-    if (o->has_certs &&
-        (der_enter(&basic, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
-         der_enter(&wrapper, ASN1_SEQUENCE, &o->certs) != PKIX_OK || !der_at_end(&wrapper)))
+    if (o->has_certs && (der_enter(&basic, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
+                         der_enter(&wrapper, ASN1_SEQUENCE, &o->certs) != PKIX_OK || !der_at_end(&wrapper)))
         return PKIX_OCSP_MALFORMED;
     return der_at_end(&basic) ? PKIX_OK : PKIX_OCSP_MALFORMED;
 }
@@ -122,10 +121,8 @@ static enum pkix_error as_ocsp_signature_error(enum pkix_error error)
  * a CA's itself. */
 static enum pkix_error check_delegate(struct ocsp *o, const struct pkix_cert *delegate)
 {
-    const struct pkix_check check = {.role = PKIX_ROLE_LEAF,
-                                     .trust = PKIX_TRUST_INHERITED,
-                                     .usage = PKIX_USAGE_OCSP_SIGNER,
-                                     .time = o->time};
+    const struct pkix_check check = {
+        .role = PKIX_ROLE_LEAF, .trust = PKIX_TRUST_INHERITED, .usage = PKIX_USAGE_OCSP_SIGNER, .time = o->time};
     enum pkix_error error;
 
     if (pkix_check_certificate(delegate, &check) != PKIX_OK || !span_equal(delegate->issuer, o->issuer->subject))

@@ -22,14 +22,13 @@ enum {
  * PKIX_OCSP_TRY_LATER, PKIX_OCSP_SERVER_ERROR, PKIX_UNKNOWN_CRITICAL_EXTENSION, PKIX_LIMIT_EXCEEDED.
  * *valid_until (seconds) is set when a statement about the certificate was found: for caches. */
 MUST_CHECK enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert,
-                                           const struct pkix_cert *issuer, int64_t time,
-                                           pkix_verify_statement *verify, void *ctx, int64_t *valid_until);
+                                           const struct pkix_cert *issuer, int64_t time, pkix_verify_statement *verify,
+                                           void *ctx, int64_t *valid_until);
 
 /* The same, with all that is to be remembered of it. Returns statement->error. */
 MUST_CHECK enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *cert,
-                                           const struct pkix_cert *issuer, int64_t time,
-                                           pkix_verify_statement *verify, void *ctx,
-                                           struct pkix_statement *statement);
+                                           const struct pkix_cert *issuer, int64_t time, pkix_verify_statement *verify,
+                                           void *ctx, struct pkix_statement *statement);
 
 /* Whether the file may be one at all: OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, ... }. What it is worth is
  * for the judge. */

@@ -25,7 +25,8 @@ MUST_CHECK enum pkix_error pkix_search_init(struct pkix_search *search, const st
 /* Find a path. Ranking of errors: see pkix/error.h. */
 MUST_CHECK enum pkix_error pkix_search_run(struct pkix_search *search);
 
-/* Remember the authorities on the path found that the peer sent. After PKIX_OK, when nothing else is held against it. */
+/* Remember the authorities on the path found that the peer sent. After PKIX_OK, when nothing else is held against it.
+ */
 void pkix_search_remember(const struct pkix_search *search);
 
 /* Give back what the store has lent. The certificates of the search are not to be looked at any more. */

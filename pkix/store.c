@@ -215,7 +215,8 @@ bool pkix_store_add_intermediate(struct pkix_store *store, struct span der, char
 {
     bool is_new;
 
-    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, "intermediate", &is_new, error) != NULL;
+    return pkix_store_list_add(&store->intermediates, der, PKIX_TRUST_INHERITED, "intermediate", &is_new, error) !=
+           NULL;
 }
 
 size_t pkix_store_anchor_count(const struct pkix_store *store)

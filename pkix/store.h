@@ -39,9 +39,9 @@ MUST_CHECK bool pkix_store_add_intermediate(struct pkix_store *store, struct spa
 MUST_CHECK bool pkix_store_add_authority(struct pkix_store *store, struct span der, const char *origin,
                                          bool *is_authority, char **error);
 
-/* Remember the authorities of verified paths, as pkix/intermediates.h has it: for a store that verifies many peers. What
- * is remembered is the one thing in a store that changes once verification has begun. Lives with the store; NULL when
- * pkix_store_remember() was not called. */
+/* Remember the authorities of verified paths, as pkix/intermediates.h has it: for a store that verifies many peers.
+ * What is remembered is the one thing in a store that changes once verification has begun. Lives with the store; NULL
+ * when pkix_store_remember() was not called. */
 struct pkix_intermediates;
 void pkix_store_remember(struct pkix_store *store);
 struct pkix_intermediates *pkix_store_remembered(const struct pkix_store *store);

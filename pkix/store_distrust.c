@@ -23,7 +23,7 @@ struct pkix_store_distrust {
     uint8_t *second; /* the serial number, the public key or its digest; NULL: none */
     size_t second_size;
     const char *source; /* whose word it is; static */
-    uint32_t next; /* of its bucket: index + 1; 0: the last */
+    uint32_t next;      /* of its bucket: index + 1; 0: the last */
 };
 
 enum { SHA256_SIZE = 32, BUCKET_COUNT = 4096 };

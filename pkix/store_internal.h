@@ -18,8 +18,8 @@ struct pkix_store_entry {
     unsigned purposes;     /* PKIX_FOR_*: what an anchor is trusted for */
     bool listed;           /* an anchor by a list that others keep (pkix/distrust.h), not by name */
     uint64_t subject_hash;
-    int64_t distrust_after;          /* seconds; leaves issued later are refused; INT64_MAX: none */
-    uint8_t *imposed_constraints;    /* a NameConstraints value from outside the certificate, or NULL */
+    int64_t distrust_after;       /* seconds; leaves issued later are refused; INT64_MAX: none */
+    uint8_t *imposed_constraints; /* a NameConstraints value from outside the certificate, or NULL */
     size_t imposed_constraints_size;
 };
 
@@ -36,8 +36,8 @@ struct pkix_store {
     struct pkix_store_list intermediates;
     struct pkix_store_distrust *distrusts; /* store_distrust.c */
     size_t distrust_count, distrust_capacity;
-    uint32_t *distrust_buckets; /* NULL while there are no rules */
-    unsigned distrust_kinds;    /* bits of the kinds there are */
+    uint32_t *distrust_buckets;  /* NULL while there are no rules */
+    unsigned distrust_kinds;     /* bits of the kinds there are */
     const char *distrust_source; /* of the rules that are added now; static */
     struct pkix_signature_cache *signatures;
     struct pkix_nss_keys *keys;            /* of those that had good signatures */

@@ -107,8 +107,8 @@ static bool record_is_about(const struct trust_record *record, const struct pkix
     if (!span_equal(item_span(&record->issuer), cert->issuer) ||
         !span_equal(serial_contents(&record->serial), cert->serial))
         return false;
-    return record->sha1.len == 0 ||
-           (pkix_nss_digest(PKIX_SHA1, cert->der, sha1) && span_equal(item_span(&record->sha1), span_of(sha1, SHA1_SIZE)));
+    return record->sha1.len == 0 || (pkix_nss_digest(PKIX_SHA1, cert->der, sha1) &&
+                                     span_equal(item_span(&record->sha1), span_of(sha1, SHA1_SIZE)));
 }
 
 /* A UTCTime's characters, or a single zero byte for "no date". */

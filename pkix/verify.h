@@ -5,7 +5,8 @@
  *
  * What it does not do: no sockets, no clock, no configuration, no logging. Time is an argument. NSS must be
  * initialised (its cryptography is used); nothing of CERT_VerifyCert* or CERT_PKIXVerifyCert is.
- * Threads: a store is immutable once verification begins and is shared by all threads; a verification may run on any. */
+ * Threads: a store is immutable once verification begins and is shared by all threads; a verification may run on any.
+ */
 #ifndef YETT_PKIX_VERIFY_H
 #define YETT_PKIX_VERIFY_H
 

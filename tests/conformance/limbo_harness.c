@@ -75,7 +75,8 @@ static struct der_list *read_pems(const json_t *value, const struct base_pem_fil
             free(error);
         return list;
     }
-    json_array_foreach((json_t *)(uintptr_t)value, index, item) {
+    json_array_foreach((json_t *)(uintptr_t)value, index, item)
+    {
         error = NULL;
         if (!pkix_pem_each(span_of_string(json_string_value(item)), file, "case", copy_der, list, &count, &error))
             free(error);
@@ -120,7 +121,8 @@ static enum pkix_error check_peer_names(const json_t *names, struct span leaf)
     size_t index;
     const json_t *peer;
 
-    json_array_foreach((json_t *)(uintptr_t)names, index, peer) {
+    json_array_foreach((json_t *)(uintptr_t)names, index, peer)
+    {
         uint8_t address[16];
         struct pkix_name name = read_name(peer, address);
 

@@ -104,11 +104,12 @@ static enum pkix_error verify_test(const json_t *test, const char *folder, const
 
     if (count < 2 || count > CERTS_MAX)
         base_abort("%zu certificates", count);
-    json_array_foreach((json_t *)(uintptr_t)names, index, name)
-        certs[index] = read_file(folder, "certs", json_string_value(name), "crt");
+    json_array_foreach((json_t *)(uintptr_t)names, index, name) certs[index] =
+        read_file(folder, "certs", json_string_value(name), "crt");
     if (!pkix_store_add_anchor(store, certs[0], &error))
         base_abort("%s", error);
-    json_array_foreach(json_object_get(test, "crls"), index, name) {
+    json_array_foreach(json_object_get(test, "crls"), index, name)
+    {
         struct span crl = read_file(folder, "crls", json_string_value(name), "crl");
 
         /* An unusable list is no statement. */
@@ -160,7 +161,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "pkits-runner: %s\n", parse_error.text);
         return 1;
     }
-    json_array_foreach(tests, index, test) {
+    json_array_foreach(tests, index, test)
+    {
         char *detail = NULL;
         const char *actual = NULL;
         enum pkix_error result = verify_test(test, argv[1], &actual, &detail);

@@ -224,8 +224,7 @@ struct span builder_rsa_spki(unsigned bits)
         ASN1_SEQUENCE,
         builder_tlv(ASN1_SEQUENCE, builder_oid(OID_RSA_ENCRYPTION), wrap(ASN1_NULL, span_of(NULL, 0)), builder_end),
         builder_bit_string(builder_tlv(
-            ASN1_SEQUENCE,
-            wrap(ASN1_INTEGER, bits % 8 == 0 ? span_of(modulus, size + 1) : span_of(modulus + 1, size)),
+            ASN1_SEQUENCE, wrap(ASN1_INTEGER, bits % 8 == 0 ? span_of(modulus, size + 1) : span_of(modulus + 1, size)),
             builder_integer(65537), builder_end)),
         builder_end);
 }
@@ -306,14 +305,13 @@ static struct span extensions_of(const struct cert_spec *spec)
     struct span all = span_of(NULL, 0), sans = span_of(NULL, 0);
 
     if (spec->ca != BUILDER_NO_CONSTRAINTS)
-        all = builder_join(all, builder_extension(OID_BASIC_CONSTRAINTS, !spec->basic_constraints_not_critical,
-                                                  builder_tlv(ASN1_SEQUENCE,
-                                                              spec->ca == BUILDER_CA ? builder_boolean(true)
-                                                                                     : span_of(NULL, 0),
-                                                              spec->path_length >= 0
-                                                                  ? builder_integer((unsigned)spec->path_length)
-                                                                  : span_of(NULL, 0),
-                                                              builder_end)));
+        all = builder_join(
+            all,
+            builder_extension(
+                OID_BASIC_CONSTRAINTS, !spec->basic_constraints_not_critical,
+                builder_tlv(ASN1_SEQUENCE, spec->ca == BUILDER_CA ? builder_boolean(true) : span_of(NULL, 0),
+                            spec->path_length >= 0 ? builder_integer((unsigned)spec->path_length) : span_of(NULL, 0),
+                            builder_end)));
     if (spec->key_usage >= 0) {
         uint8_t bits[2] = {0, (uint8_t)spec->key_usage};
 
@@ -326,8 +324,8 @@ static struct span extensions_of(const struct cert_spec *spec)
     for (unsigned i = 0; i < spec->san_count; i++)
         sans = builder_join(sans, spec->sans[i]);
     if (spec->san_count != 0)
-        all = builder_join(all, builder_extension(OID_SUBJECT_ALT_NAME, spec->subject == NULL,
-                                                  wrap(ASN1_SEQUENCE, sans)));
+        all = builder_join(all,
+                           builder_extension(OID_SUBJECT_ALT_NAME, spec->subject == NULL, wrap(ASN1_SEQUENCE, sans)));
     for (unsigned i = 0; i < spec->extension_count; i++)
         all = builder_join(all, spec->extensions[i]);
     return all;
@@ -395,12 +393,12 @@ struct span builder_crl(const struct crl_spec *spec)
     struct span entries = span_of(NULL, 0), extensions = span_of(NULL, 0), tbs;
 
     for (unsigned i = 0; i < spec->serial_count; i++)
-        entries = builder_join(
-            entries, builder_tlv(ASN1_SEQUENCE, wrap(ASN1_INTEGER, spec->serials[i]),
-                                 builder_time(builder_now - BUILDER_DAY),
-                                 spec->entry_extensions.size == 0 ? span_of(NULL, 0)
-                                                                  : wrap(ASN1_SEQUENCE, spec->entry_extensions),
-                                 builder_end));
+        entries = builder_join(entries, builder_tlv(ASN1_SEQUENCE, wrap(ASN1_INTEGER, spec->serials[i]),
+                                                    builder_time(builder_now - BUILDER_DAY),
+                                                    spec->entry_extensions.size == 0
+                                                        ? span_of(NULL, 0)
+                                                        : wrap(ASN1_SEQUENCE, spec->entry_extensions),
+                                                    builder_end));
     if (!spec->no_number)
         extensions = builder_extension(OID_CRL_NUMBER, spec->critical_number,
                                        builder_integer(spec->number == 0 ? 7 : spec->number));
@@ -503,18 +501,16 @@ struct span builder_ocsp(const struct ocsp_spec *spec)
                        spec->responder != NULL ? wrap(0xa1, builder_name(spec->responder))
                                                : wrap(0xa2, wrap(ASN1_OCTET_STRING, responder_hash)),
                        builder_generalized(builder_now), wrap(ASN1_SEQUENCE, singles), builder_end);
-    basic = builder_tlv(ASN1_SEQUENCE, data, builder_ecdsa_sha256(),
-                        builder_bit_string(builder_sign(data, spec->signer)),
-                        spec->delegate.size == 0
-                            ? span_of(NULL, 0)
-                            : wrap(ASN1_CONTEXT_CONSTRUCTED, wrap(ASN1_SEQUENCE, spec->delegate)),
-                        builder_end);
+    basic =
+        builder_tlv(ASN1_SEQUENCE, data, builder_ecdsa_sha256(), builder_bit_string(builder_sign(data, spec->signer)),
+                    spec->delegate.size == 0 ? span_of(NULL, 0)
+                                             : wrap(ASN1_CONTEXT_CONSTRUCTED, wrap(ASN1_SEQUENCE, spec->delegate)),
+                    builder_end);
     status = wrap(ASN1_ENUMERATED, span_of(&response_status, 1));
     if (response_status != 0)
         return wrap(ASN1_SEQUENCE, status);
     return builder_tlv(ASN1_SEQUENCE, status,
-                       wrap(ASN1_CONTEXT_CONSTRUCTED,
-                            builder_tlv(ASN1_SEQUENCE, builder_oid(OID_OCSP_BASIC), wrap(ASN1_OCTET_STRING, basic),
-                                        builder_end)),
+                       wrap(ASN1_CONTEXT_CONSTRUCTED, builder_tlv(ASN1_SEQUENCE, builder_oid(OID_OCSP_BASIC),
+                                                                  wrap(ASN1_OCTET_STRING, basic), builder_end)),
                        builder_end);
 }

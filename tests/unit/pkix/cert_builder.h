@@ -41,23 +41,23 @@ struct span builder_ecdsa_sha256(void); /* AlgorithmIdentifier */
 enum builder_ca { BUILDER_NO_CONSTRAINTS, BUILDER_NOT_CA, BUILDER_CA };
 
 struct cert_spec {
-    const char *subject, *issuer; /* common names; NULL: empty */
+    const char *subject, *issuer;        /* common names; NULL: empty */
     struct span subject_der, issuer_der; /* instead of subject and issuer, when given */
-    struct span validity;         /* contents; instead of the two dates, when given */
-    unsigned key, signer;         /* numbers of keys */
-    struct span spki;             /* instead of key, when given */
+    struct span validity;                /* contents; instead of the two dates, when given */
+    unsigned key, signer;                /* numbers of keys */
+    struct span spki;                    /* instead of key, when given */
     enum builder_ca ca;
-    int path_length;              /* -1: none */
+    int path_length; /* -1: none */
     bool basic_constraints_not_critical;
-    int key_usage;                /* bits of the first byte, most significant first; -1: no extension */
-    struct span eku;              /* contents of the SEQUENCE; size 0: no extension */
+    int key_usage;   /* bits of the first byte, most significant first; -1: no extension */
+    struct span eku; /* contents of the SEQUENCE; size 0: no extension */
     struct span sans[BUILDER_SANS_MAX];
     unsigned san_count;
     struct span extensions[BUILDER_EXTENSIONS_MAX]; /* more, whole */
     unsigned extension_count;
     int64_t not_before, not_after;
-    struct span serial; /* contents; size 0: made from the subject and keys */
-    int version;        /* 0..3; written even when 0 */
+    struct span serial;                                      /* contents; size 0: made from the subject and keys */
+    int version;                                             /* 0..3; written even when 0 */
     struct span outer_algorithm, inner_algorithm, signature; /* instead of the right ones, when given */
 };
 
@@ -80,9 +80,9 @@ struct crl_spec {
     unsigned signer;
     struct span serials[8]; /* contents */
     unsigned serial_count;
-    struct span entry_extensions; /* of every entry, contents of the SEQUENCE */
+    struct span entry_extensions;     /* of every entry, contents of the SEQUENCE */
     int64_t this_update, next_update; /* next 0: none */
-    struct span extensions[4]; /* besides the number */
+    struct span extensions[4];        /* besides the number */
     unsigned extension_count;
     bool no_number, critical_number, version_1;
     unsigned number; /* 0: 7 */
@@ -98,7 +98,7 @@ struct ocsp_spec {
     enum ocsp_status statuses[4];
     unsigned status_count;
     int64_t this_update, next_update; /* next 0: none */
-    struct span delegate; /* a certificate in the response */
+    struct span delegate;             /* a certificate in the response */
     unsigned response_status;
     bool critical_extension, other_serial;
     bool sha256_ids;     /* in the CertID, instead of SHA-1 */

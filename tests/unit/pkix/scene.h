@@ -17,7 +17,7 @@ struct scene {
     struct span crls[8];
     size_t crl_count;
     struct span staples[8];
-    struct pkix_request request; /* leaf, name, purpose and so on; the rest is filled in */
+    struct pkix_request request;               /* leaf, name, purpose and so on; the rest is filled in */
     void (*prepare)(struct pkix_store *store); /* more to do to the store */
 
     /* Afterwards: */
@@ -27,7 +27,7 @@ struct scene {
     char policies[128]; /* that hold: dotted decimal, separated by blanks */
     char warning[1024]; /* the first, or "" */
     size_t warning_count;
-    char ev[64];        /* the policy of extended validation, or "" */
+    char ev[64]; /* the policy of extended validation, or "" */
 };
 
 /* A server's leaf under one anchor, good for its host, now. */

@@ -30,8 +30,9 @@ static enum pkix_error check(const struct row *row)
     unsigned comparisons = 1000;
 
     spec.sans[spec.san_count++] = general_name(row->type, row->name);
-    constraints = builder_constraints(row->permitted.data == NULL ? span_of(NULL, 0) : general_name(row->type, row->permitted),
-                                      row->excluded.data == NULL ? span_of(NULL, 0) : general_name(row->type, row->excluded));
+    constraints =
+        builder_constraints(row->permitted.data == NULL ? span_of(NULL, 0) : general_name(row->type, row->permitted),
+                            row->excluded.data == NULL ? span_of(NULL, 0) : general_name(row->type, row->excluded));
     assert_int_equal(pkix_cert_read(builder_cert(&spec), &cert), PKIX_OK);
     return pkix_constraints_check(constraints, &cert, PKIX_COMMON_NAME_IGNORED, &comparisons, &breach);
 }
@@ -49,8 +50,14 @@ static void run(const struct row *table, unsigned count)
 
 static const enum pkix_error no = PKIX_NAME_CONSTRAINT_VIOLATION;
 
-#define PERMIT(type, name, constraint, want) {type, SPAN(name), SPAN(constraint), {0}, want}
-#define EXCLUDE(type, name, constraint, want) {type, SPAN(name), {0}, SPAN(constraint), want}
+#define PERMIT(type, name, constraint, want)                                                                           \
+    {                                                                                                                  \
+        type, SPAN(name), SPAN(constraint), {0}, want                                                                  \
+    }
+#define EXCLUDE(type, name, constraint, want)                                                                          \
+    {                                                                                                                  \
+        type, SPAN(name), {0}, SPAN(constraint), want                                                                  \
+    }
 
 static void dns_table(void **state)
 {
@@ -314,8 +321,8 @@ static void incomparable_names_are_refused_by_any_constraint_of_their_type(void 
 static void email_constraints_with_one_local_part_both_count(void **state)
 {
     struct cert_spec spec = builder_client(NULL, 1, "root", 0);
-    struct span excluded = builder_join(builder_general_name(EMAIL, "a@one.example"),
-                                        builder_general_name(EMAIL, "a@two.example"));
+    struct span excluded =
+        builder_join(builder_general_name(EMAIL, "a@one.example"), builder_general_name(EMAIL, "a@two.example"));
     struct pkix_cert cert;
     unsigned comparisons = 100;
 
@@ -351,15 +358,16 @@ static void malformed_constraints_are_refused(void **state)
     const struct span table[] = {
         builder_tlv(ASN1_SEQUENCE, builder_end),
         builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, builder_end), builder_end),
-        builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, subtree, builder_end), builder_tlv(0xa1, builder_end), builder_end),
+        builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, subtree, builder_end), builder_tlv(0xa1, builder_end),
+                    builder_end),
         builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa1, subtree, builder_end), builder_tlv(0xa0, subtree, builder_end),
                     builder_end),
         builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, minimum, builder_end), builder_end),
         builder_join(builder_tlv(ASN1_SEQUENCE, builder_tlv(0xa0, subtree, builder_end), builder_end), SPAN("\0")),
-        builder_tlv(ASN1_SEQUENCE,
-                    builder_tlv(0xa0, builder_tlv(ASN1_SEQUENCE, builder_general_name(0x89, "x"), builder_end),
-                                builder_end),
-                    builder_end),
+        builder_tlv(
+            ASN1_SEQUENCE,
+            builder_tlv(0xa0, builder_tlv(ASN1_SEQUENCE, builder_general_name(0x89, "x"), builder_end), builder_end),
+            builder_end),
         SPAN(""),
     };
     struct pkix_cert cert;

@@ -69,7 +69,8 @@ static void integers_are_minimal(void **state)
         struct der d = der_over(span_of(table[i].bytes, table[i].size), DER_SMALL), again = d;
         struct span value;
 
-        if (der_read_integer(&d, &value) != table[i].any || der_read_positive_integer(&again, &value) != table[i].positive)
+        if (der_read_integer(&d, &value) != table[i].any ||
+            der_read_positive_integer(&again, &value) != table[i].positive)
             fail_msg("row %u", i);
     }
 }
@@ -122,7 +123,7 @@ static void read_time_table(void **state)
         {ASN1_UTC_TIME, "500101000000Z", -1}, /* 1950 */
         {ASN1_UTC_TIME, "000229000000Z", 951782400},
         {ASN1_UTC_TIME, "230229000000Z", -1},
-        {ASN1_UTC_TIME, "2601010000Z", -1}, /* no seconds */
+        {ASN1_UTC_TIME, "2601010000Z", -1},   /* no seconds */
         {ASN1_UTC_TIME, "260101000060Z", -1}, /* leap second */
         {ASN1_UTC_TIME, "260101240000Z", -1},
         {ASN1_UTC_TIME, "261301000000Z", -1},

@@ -61,11 +61,11 @@ static struct chain make_chain(int64_t leaf_days)
 {
     struct cert_spec root = builder_authority("root", 0, "root", 0), ca = builder_authority("ca", 1, "root", 0),
                      leaf = builder_server(host, 2, "ca", 1);
-    struct span description = builder_tlv(
-        ASN1_SEQUENCE,
-        builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
-                    builder_general_name(ASN1_CONTEXT | 6, "http://ocsp.example/"), builder_end),
-        builder_end);
+    struct span description =
+        builder_tlv(ASN1_SEQUENCE,
+                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
+                                builder_general_name(ASN1_CONTEXT | 6, "http://ocsp.example/"), builder_end),
+                    builder_end);
 
     builder_add_extension(&leaf, OID_AUTHORITY_INFO_ACCESS, false, description);
     if (leaf_days != 0) {
@@ -249,8 +249,7 @@ static void must_staple_is_not_met_by_fetching(void **state)
     struct scene scene;
 
     (void)state;
-    builder_add_extension(&leaf, OID_TLS_FEATURE, false,
-                          builder_tlv(ASN1_SEQUENCE, builder_integer(5), builder_end));
+    builder_add_extension(&leaf, OID_TLS_FEATURE, false, builder_tlv(ASN1_SEQUENCE, builder_integer(5), builder_end));
     chain.leaf = builder_cert(&leaf);
     scene = scene_of(&chain, PKIX_REVOCATION_SOFT, &source);
     assert_verdict(&scene, PKIX_TLS_FEATURE_MISSING);

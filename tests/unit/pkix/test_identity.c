@@ -11,10 +11,10 @@
 
 static struct span attribute(enum pkix_oid oid, unsigned tag, const void *value, size_t size)
 {
-    return builder_tlv(ASN1_SET,
-                       builder_tlv(ASN1_SEQUENCE, builder_oid(oid), builder_tlv(tag, span_of(value, size), builder_end),
-                                   builder_end),
-                       builder_end);
+    return builder_tlv(
+        ASN1_SET,
+        builder_tlv(ASN1_SEQUENCE, builder_oid(oid), builder_tlv(tag, span_of(value, size), builder_end), builder_end),
+        builder_end);
 }
 
 #define TEXT(oid, tag, text) attribute(oid, tag, text, sizeof(text) - 1)
@@ -43,7 +43,9 @@ static void identity_read_takes_typed_names(void **state)
 
     (void)state;
     spec.subject_der = builder_tlv(ASN1_SEQUENCE, TEXT(OID_COUNTRY, ASN1_PRINTABLE_STRING, "DE"),
-                                   TEXT(OID_ORGANIZATION, ASN1_UTF8_STRING, "B\xc3\xbc" "cher"),
+                                   TEXT(OID_ORGANIZATION, ASN1_UTF8_STRING,
+                                        "B\xc3\xbc"
+                                        "cher"),
                                    TEXT(OID_ORGANIZATIONAL_UNIT, ASN1_TELETEX_STRING, "Caf\xe9"),
                                    TEXT(OID_COMMON_NAME, ASN1_BMP_STRING, "\0A\0l\0i\0c\0e"), builder_end);
     builder_add_dns(&spec, "host.example.com");
@@ -58,9 +60,12 @@ static void identity_read_takes_typed_names(void **state)
     assert_true(has(&identity, PKIX_ID_URI, "spiffe://example.com/alice"));
     assert_true(has(&identity, PKIX_ID_IP, "2001:db8::1"));
     assert_true(has(&identity, PKIX_ID_CN, "Alice"));
-    assert_true(has(&identity, PKIX_ID_O, "B\xc3\xbc" "cher"));
+    assert_true(has(&identity, PKIX_ID_O,
+                    "B\xc3\xbc"
+                    "cher"));
     assert_true(has(&identity, PKIX_ID_OU, "Caf\xc3\xa9"));
-    assert_string_equal(identity.subject, "CN=Alice,OU=Caf\xc3\xa9,O=B\xc3\xbc" "cher,C=DE");
+    assert_string_equal(identity.subject, "CN=Alice,OU=Caf\xc3\xa9,O=B\xc3\xbc"
+                                          "cher,C=DE");
     assert_int_equal(strlen(identity.sha256), 64);
     assert_int_equal(strlen(identity.spki_sha256), 64);
     pkix_identity_clear(&identity);
@@ -179,8 +184,8 @@ static void dn_text_escapes_as_rfc_4514_asks(void **state)
         {builder_name("#x"), "CN=\\#x"},
         {builder_tlv(ASN1_SEQUENCE,
                      builder_tlv(ASN1_SET,
-                                 builder_tlv(ASN1_SEQUENCE, oid, builder_tlv(ASN1_UTF8_STRING, span_of("v", 1), builder_end),
-                                             builder_end),
+                                 builder_tlv(ASN1_SEQUENCE, oid,
+                                             builder_tlv(ASN1_UTF8_STRING, span_of("v", 1), builder_end), builder_end),
                                  builder_end),
                      builder_end),
          "1.2.3.512=v"},

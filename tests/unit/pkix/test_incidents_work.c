@@ -1,4 +1,5 @@
-/* Incidents about work without end: paths, names, keys and sizes. That of policies (CVE-2023-0464) is in test_policy.c. */
+/* Incidents about work without end: paths, names, keys and sizes. That of policies (CVE-2023-0464) is in test_policy.c.
+ */
 #include "incident.h"
 #include "pkix/key.h"
 

@@ -72,18 +72,12 @@ static void dns_id_matches_table(void **state)
         const char *presented, *reference;
         bool want;
     } table[] = {
-        {"example.com", "example.com", true},
-        {"Example.COM", "eXample.com", true},
-        {"example.com", "example.com.", true},
-        {"example.com", "www.example.com", false},
-        {"*.example.com", "www.example.com", true},
-        {"*.example.com", "www.example.com.", true},
-        {"*.example.com", "example.com", false},
-        {"*.example.com", "a.b.example.com", false},
-        {"*.example.com", ".example.com", false},
-        {"*.example.com", "www.example.org", false},
-        {"*.b.example.com", "a.b.example.com", true},
-        {"xn--bcher-kva.example", "xn--bcher-kva.example", true},
+        {"example.com", "example.com", true},         {"Example.COM", "eXample.com", true},
+        {"example.com", "example.com.", true},        {"example.com", "www.example.com", false},
+        {"*.example.com", "www.example.com", true},   {"*.example.com", "www.example.com.", true},
+        {"*.example.com", "example.com", false},      {"*.example.com", "a.b.example.com", false},
+        {"*.example.com", ".example.com", false},     {"*.example.com", "www.example.org", false},
+        {"*.b.example.com", "a.b.example.com", true}, {"xn--bcher-kva.example", "xn--bcher-kva.example", true},
         {"a.example.com", "b.example.com", false},
     };
 
@@ -101,12 +95,18 @@ static void ip_parse_and_format_table(void **state)
         size_t size;
         const char *back;
     } table[] = {
-        {"192.0.2.1", 4, "192.0.2.1"},   {"2001:db8::1", 16, "2001:db8::1"},
-        {"2001:DB8:0:0:1::1", 16, "2001:db8::1:0:0:1"}, {"::ffff:192.0.2.1", 4, "192.0.2.1"},
-        {"192.0.2.01", 0, NULL},         {"192.0.2", 0, NULL},
-        {"0xC0000201", 0, NULL},         {"fe80::1%eth0", 0, NULL},
-        {"[::1]", 0, NULL},              {"", 0, NULL},
-        {"1.2.3.4.5", 0, NULL},          {"12345::", 0, NULL},
+        {"192.0.2.1", 4, "192.0.2.1"},
+        {"2001:db8::1", 16, "2001:db8::1"},
+        {"2001:DB8:0:0:1::1", 16, "2001:db8::1:0:0:1"},
+        {"::ffff:192.0.2.1", 4, "192.0.2.1"},
+        {"192.0.2.01", 0, NULL},
+        {"192.0.2", 0, NULL},
+        {"0xC0000201", 0, NULL},
+        {"fe80::1%eth0", 0, NULL},
+        {"[::1]", 0, NULL},
+        {"", 0, NULL},
+        {"1.2.3.4.5", 0, NULL},
+        {"12345::", 0, NULL},
     };
 
     (void)state;
@@ -132,11 +132,21 @@ static void email_split_table(void **state)
         struct span address;
         bool want;
     } table[] = {
-        {SPAN("a@example.com"), true},      {SPAN("a.b+c@example.com"), true},   {SPAN("**@example.com"), true},
-        {SPAN("@example.com"), false},      {SPAN("a@"), false},                 {SPAN("a"), false},
-        {SPAN("a@b@example.com"), false},   {SPAN("\"a b\"@example.com"), false}, {SPAN("a@[192.0.2.1]"), false},
-        {SPAN(".a@example.com"), false},    {SPAN("a.@example.com"), false},     {SPAN("a..b@example.com"), false},
-        {SPAN("a\0@example.com"), false},   {SPAN("a@*.example.com"), false},    {SPAN("a@example.com."), false},
+        {SPAN("a@example.com"), true},
+        {SPAN("a.b+c@example.com"), true},
+        {SPAN("**@example.com"), true},
+        {SPAN("@example.com"), false},
+        {SPAN("a@"), false},
+        {SPAN("a"), false},
+        {SPAN("a@b@example.com"), false},
+        {SPAN("\"a b\"@example.com"), false},
+        {SPAN("a@[192.0.2.1]"), false},
+        {SPAN(".a@example.com"), false},
+        {SPAN("a.@example.com"), false},
+        {SPAN("a..b@example.com"), false},
+        {SPAN("a\0@example.com"), false},
+        {SPAN("a@*.example.com"), false},
+        {SPAN("a@example.com."), false},
     };
 
     (void)state;
@@ -195,7 +205,10 @@ static void name_check_matches_only_names_of_the_type(void **state)
     struct span sans[] = {
         builder_general_name(0x86, "https://uri.example.com/"),
         builder_general_name(0x81, "user@mail.example.com"),
-        builder_tlv(0xa0, builder_oid(OID_COMMON_NAME), builder_tlv(0xa0, builder_tlv(ASN1_UTF8_STRING, span_of_string("other.example.com"), builder_end), builder_end), builder_end),
+        builder_tlv(0xa0, builder_oid(OID_COMMON_NAME),
+                    builder_tlv(0xa0, builder_tlv(ASN1_UTF8_STRING, span_of_string("other.example.com"), builder_end),
+                                builder_end),
+                    builder_end),
         builder_general_name(0x82, "www.example.com"),
         builder_general_name(0x82, "*.wild.example.com"),
         builder_tlv(0x87, span_of(ip, sizeof(ip)), builder_end),

@@ -49,18 +49,18 @@ static void staple_table(void **state)
         {"good-then-revoked", PKIX_REVOKED}, /* CVE-2026-3832 */
         {"revoked-then-good", PKIX_REVOKED},
         {"unknown", PKIX_OCSP_UNKNOWN_CERT},
-        {"old", PKIX_OK},                    /* passed over */
+        {"old", PKIX_OK}, /* passed over */
         {"old-revoked", PKIX_REVOKED},
         {"eleven-days", PKIX_OK},
         {"future", PKIX_OCSP_FUTURE},
-        {"other-cert", PKIX_OK},             /* CVE-2020-8286: not a statement about this one */
+        {"other-cert", PKIX_OK}, /* CVE-2020-8286: not a statement about this one */
         {"try-later", PKIX_OK},
         {"forged", PKIX_OCSP_BAD_SIGNATURE},
         {"garbage", PKIX_OCSP_MALFORMED},
         {"critical", PKIX_UNKNOWN_CRITICAL_EXTENSION},
         {"delegate", PKIX_OK},
         {"delegate-revoked", PKIX_REVOKED},
-        {"delegate-without-eku", PKIX_OK},   /* not a statement: passed over */
+        {"delegate-without-eku", PKIX_OK}, /* not a statement: passed over */
         {"delegate-of-other-ca", PKIX_OK},
         {"delegate-is-ca", PKIX_OK},
     };
@@ -223,8 +223,8 @@ static void crl_table(void **state)
         if (strcmp(what, "indirect") == 0)
             scope = builder_tlv(0x84, span_of("\xff", 1), builder_end);
         if (scope.size != 0)
-            spec.extensions[spec.extension_count++] = builder_extension(
-                OID_ISSUING_DISTRIBUTION_POINT, true, builder_tlv(ASN1_SEQUENCE, scope, builder_end));
+            spec.extensions[spec.extension_count++] =
+                builder_extension(OID_ISSUING_DISTRIBUTION_POINT, true, builder_tlv(ASN1_SEQUENCE, scope, builder_end));
         if (strcmp(what, "other-issuer") == 0)
             spec.issuer = "somebody else";
         scene.crls[scene.crl_count++] = root_crl;
@@ -276,9 +276,9 @@ static void crl_is_matched_by_any_name_of_any_point(void **state)
     leaf.serial = chain.serial;
     builder_add_extension(&leaf, OID_CRL_DISTRIBUTION_POINTS, false, points);
     spec.serials[spec.serial_count++] = chain.serial;
-    spec.extensions[spec.extension_count++] =
-        builder_extension(OID_ISSUING_DISTRIBUTION_POINT, true,
-                          builder_tlv(ASN1_SEQUENCE, point_of(builder_general_name(0x86, "http://b/2.crl")), builder_end));
+    spec.extensions[spec.extension_count++] = builder_extension(
+        OID_ISSUING_DISTRIBUTION_POINT, true,
+        builder_tlv(ASN1_SEQUENCE, point_of(builder_general_name(0x86, "http://b/2.crl")), builder_end));
     chain.leaf = builder_cert(&leaf);
     scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
     scene.crls[scene.crl_count++] = builder_crl(&spec);
@@ -479,8 +479,28 @@ static void crl_of_a_hundred_thousand_entries_is_searched_by_halves(void **state
 
     (void)state;
     for (unsigned i = 0; i < ENTRIES; i++) {
-        const uint8_t entry[] = {0x30, 0x14, 0x02, 0x03, (uint8_t)(1 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i, 0x17,
-                                 0x0d, '2', '5', '0', '1', '0', '1', '0', '0', '0', '0', '0', '0', 'Z'};
+        const uint8_t entry[] = {0x30,
+                                 0x14,
+                                 0x02,
+                                 0x03,
+                                 (uint8_t)(1 + (i >> 16)),
+                                 (uint8_t)(i >> 8),
+                                 (uint8_t)i,
+                                 0x17,
+                                 0x0d,
+                                 '2',
+                                 '5',
+                                 '0',
+                                 '1',
+                                 '0',
+                                 '1',
+                                 '0',
+                                 '0',
+                                 '0',
+                                 '0',
+                                 '0',
+                                 '0',
+                                 'Z'};
 
         memcpy(at, entry, sizeof(entry));
         at += sizeof(entry);
@@ -593,24 +613,23 @@ static void urls_are_found_and_filtered(void **state)
     struct pkix_cert cert;
 
     (void)state;
-    builder_add_extension(
-        &leaf, OID_AUTHORITY_INFO_ACCESS, false,
-        builder_tlv(ASN1_SEQUENCE,
-                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_CA_ISSUERS),
-                                builder_general_name(0x86, "http://issuers.example/"), builder_end),
-                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
-                                builder_general_name(0x86, "http://bad\r\nHost: x/"), builder_end),
-                    builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
-                                builder_general_name(0x86, "http://ocsp.example/"), builder_end),
-                    builder_end));
-    builder_add_extension(&leaf, OID_CRL_DISTRIBUTION_POINTS, false,
+    builder_add_extension(&leaf, OID_AUTHORITY_INFO_ACCESS, false,
                           builder_tlv(ASN1_SEQUENCE,
-                                      builder_tlv(ASN1_SEQUENCE,
-                                                  point_of(builder_join(
-                                                      builder_general_name(0x86, "ldap://crl.example/"),
-                                                      builder_general_name(0x86, "http://crl.example/"))),
-                                                  builder_end),
+                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_CA_ISSUERS),
+                                                  builder_general_name(0x86, "http://issuers.example/"), builder_end),
+                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
+                                                  builder_general_name(0x86, "http://bad\r\nHost: x/"), builder_end),
+                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
+                                                  builder_general_name(0x86, "http://ocsp.example/"), builder_end),
                                       builder_end));
+    builder_add_extension(
+        &leaf, OID_CRL_DISTRIBUTION_POINTS, false,
+        builder_tlv(ASN1_SEQUENCE,
+                    builder_tlv(ASN1_SEQUENCE,
+                                point_of(builder_join(builder_general_name(0x86, "ldap://crl.example/"),
+                                                      builder_general_name(0x86, "http://crl.example/"))),
+                                builder_end),
+                    builder_end));
     assert_int_equal(pkix_cert_read(builder_cert(&leaf), &cert), PKIX_OK);
     assert_true(span_equal(pkix_cert_ocsp_url(&cert), span_of_string("http://ocsp.example/")));
     assert_int_equal(pkix_cert_crl_urls(&cert, urls), 1);

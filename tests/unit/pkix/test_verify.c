@@ -319,7 +319,8 @@ static void verify_enforces_depth_and_path_length(void **state)
 
 static void verify_asks_clients_for_their_purpose(void **state)
 {
-    struct cert_spec any = builder_client("alice", 2, "root", 0), none = any, server = builder_server(host, 2, "root", 0);
+    struct cert_spec any = builder_client("alice", 2, "root", 0), none = any,
+                     server = builder_server(host, 2, "root", 0);
     struct scene scene = scene_client(make(builder_client("alice", 2, "root", 0)), root());
 
     (void)state;
