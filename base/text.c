@@ -62,3 +62,24 @@ struct span base_text_trim(struct span line)
         line.size--;
     return line;
 }
+
+struct span base_text_word(struct span *line)
+{
+    struct span rest = base_text_trim(*line), word;
+    size_t size = 0;
+
+    while (size < rest.size && !is_blank(rest.data[size]))
+        size++;
+    word = span_of(rest.data, size);
+    *line = base_text_trim(span_skip(rest, size));
+    return word;
+}
+
+int base_text_hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}

@@ -26,4 +26,10 @@ const char *base_text_problem(struct span text, unsigned *line);
 /* Blanks (space, TAB) around it taken off. */
 struct span base_text_trim(struct span line);
 
+/* The next word of *line, which moves on behind it and the blanks there; size 0: there is none. */
+struct span base_text_word(struct span *line);
+
+/* What a hexadecimal digit stands for; -1: it is none. */
+int base_text_hex_digit(uint8_t c);
+
 #endif

@@ -1,6 +1,7 @@
 /* see pkix/blocklist.h */
 #include "pkix/blocklist.h"
 #include "base/nss_scope.h"
+#include "base/text.h"
 #include "pkix/der.h"
 #include "pkix/store_internal.h"
 
@@ -8,15 +9,6 @@
 #include <stdlib.h>
 
 enum { SHA256_SIZE = 32, SERIAL_SIZE_MAX = 64 };
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
 
 /* All of `text`: pairs of digits, at most `max` bytes; an odd first digit stands alone. 0 when it is not hexadecimal.
  */
@@ -27,7 +19,7 @@ static size_t decode_hex(const char *text, uint8_t *out, size_t max)
     if (digits == 0 || digits > 2 * max)
         return 0;
     for (size_t i = 0; i < digits; i++) {
-        int digit = hex_digit(text[i]);
+        int digit = base_text_hex_digit((uint8_t)text[i]);
         bool begins = (digits - i) % 2 == 0 || i == 0;
 
         if (digit < 0)

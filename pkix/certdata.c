@@ -35,19 +35,6 @@ static bool word_is(struct span word, const char *text)
     return span_equal(word, span_of_string(text));
 }
 
-static struct span take_word(struct span *line)
-{
-    struct span word;
-    size_t size = 0;
-
-    *line = base_text_trim(*line);
-    while (size < line->size && line->data[size] != ' ' && line->data[size] != '\t')
-        size++;
-    word = span_of(line->data, size);
-    *line = span_skip(*line, size);
-    return word;
-}
-
 /* "\060\202": three octal digits of one byte each. */
 static bool append_octal(struct bytes *bytes, struct span line)
 {
@@ -125,7 +112,7 @@ static const char *begin_object(struct reader *r, struct span class)
 
 static const char *read_attribute(struct reader *r, struct span line)
 {
-    struct span name = take_word(&line), type = take_word(&line), value = base_text_trim(line);
+    struct span name = base_text_word(&line), type = base_text_word(&line), value = line;
     struct object *object;
 
     if (word_is(name, "BEGINDATA") || word_is(name, "CVS_ID"))

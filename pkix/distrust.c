@@ -9,21 +9,12 @@
 
 enum { SHA256_TEXT_SIZE = 2 * PKIX_DISTRUST_SHA256_SIZE, DATE_TEXT_SIZE = 10, TIME_TEXT_SIZE = 20 };
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static bool read_sha256(struct span text, uint8_t digest[static PKIX_DISTRUST_SHA256_SIZE])
 {
     if (text.size != SHA256_TEXT_SIZE)
         return false;
     for (unsigned i = 0; i < PKIX_DISTRUST_SHA256_SIZE; i++) {
-        int high = hex_digit(text.data[2 * i]), low = hex_digit(text.data[2 * i + 1]);
+        int high = base_text_hex_digit(text.data[2 * i]), low = base_text_hex_digit(text.data[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;
@@ -59,20 +50,6 @@ bool pkix_distrust_time_read(struct span text, int64_t *seconds)
     return der_date_to_seconds(&date, seconds);
 }
 
-/* The next word of *rest, which moves on behind it; size 0: there is none. */
-static struct span next_word(struct span *rest)
-{
-    struct span word;
-    size_t size = 0;
-
-    *rest = base_text_trim(*rest);
-    while (size < rest->size && rest->data[size] != ' ' && rest->data[size] != '\t')
-        size++;
-    word = span_of(rest->data, size);
-    *rest = base_text_trim(span_skip(*rest, size));
-    return word;
-}
-
 static bool is_word(struct span word, const char *text)
 {
     return span_equal(word, span_of_string(text));
@@ -97,12 +74,12 @@ const char *pkix_distrust_rule_read(struct span line, struct pkix_distrust_rule 
 
     *rule = (struct pkix_distrust_rule){.verb = PKIX_DISTRUST_NOTHING};
     rule->note = cut_note(&line);
-    fingerprint = next_word(&line);
+    fingerprint = base_text_word(&line);
     if (fingerprint.size == 0)
         return NULL;
     if (!read_sha256(fingerprint, rule->sha256))
         return "the first word is not a SHA-256 fingerprint of 64 hexadecimal digits";
-    verb = next_word(&line);
+    verb = base_text_word(&line);
     if (is_word(verb, "never"))
         rule->verb = PKIX_DISTRUST_NEVER;
     else if (is_word(verb, "removed"))

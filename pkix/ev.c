@@ -1,5 +1,6 @@
 /* see pkix/ev.h */
 #include "pkix/ev.h"
+#include "base/text.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/oid.h"
 
@@ -12,18 +13,16 @@ enum { SHA256_SIZE = sizeof(((struct pkix_ev_root *)NULL)->root_sha256) };
 /* 64 digits; openssl(1) prints colons between pairs of them. */
 static bool decode_sha256(const char *text, uint8_t digest[static SHA256_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
-
     for (unsigned i = 0; i < 2 * SHA256_SIZE; i++) {
-        const char *digit;
+        int digit;
 
         if (i > 0 && i % 2 == 0 && *text == ':')
             text++;
-        digit = *text == '\0' ? NULL : strchr(digits, *text >= 'A' && *text <= 'F' ? *text - 'A' + 'a' : *text);
-        if (digit == NULL)
+        digit = base_text_hex_digit((uint8_t)*text);
+        if (digit < 0)
             return false;
         text++;
-        digest[i / 2] = (uint8_t)(digest[i / 2] << 4 | (digit - digits));
+        digest[i / 2] = (uint8_t)(digest[i / 2] << 4 | digit);
     }
     return *text == '\0';
 }

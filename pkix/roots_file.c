@@ -68,15 +68,10 @@ static size_t split(struct span line, struct span words[static WORDS_MAX])
 {
     size_t count = 0;
 
-    for (line = base_text_trim(line); line.size != 0; line = base_text_trim(line)) {
-        size_t size = 0;
-
-        while (size < line.size && line.data[size] != ' ' && line.data[size] != '\t')
-            size++;
+    for (struct span word = base_text_word(&line); word.size != 0; word = base_text_word(&line)) {
         if (count == WORDS_MAX)
             return WORDS_MAX + 1;
-        words[count++] = span_of(line.data, size);
-        line = span_skip(line, size);
+        words[count++] = word;
     }
     return count;
 }

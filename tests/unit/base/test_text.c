@@ -98,9 +98,66 @@ static void trim_takes_blanks_off(void **state)
         assert_true(span_equal(base_text_trim(span_of_string(table[i][0])), span_of_string(table[i][1])));
 }
 
+static void word_takes_one_after_the_other(void **state)
+{
+    static const struct {
+        const char *line, *want; /* each word followed by | */
+    } table[] = {
+        {"", ""},
+        {" \t ", ""},
+        {"a", "a|"},
+        {"  a", "a|"},
+        {"a\tb c ", "a|b|c|"},
+        {"\t\ta  b", "a|b|"},
+        {"a#b -- \"c d\"", "a#b|--|\"c|d\"|"}, /* a blank is all that ends a word */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct span line = span_of_string(table[i].line);
+        char *got = base_strdup("");
+
+        for (struct span word = base_text_word(&line); word.size != 0; word = base_text_word(&line)) {
+            char *longer = base_printf("%s%.*s|", got, (int)word.size, (const char *)word.data);
+
+            free(got);
+            got = longer;
+        }
+        assert_string_equal(got, table[i].want);
+        assert_int_equal(line.size, 0);
+        free(got);
+    }
+}
+
+static void word_leaves_the_rest_without_its_blanks(void **state)
+{
+    struct span line = span_of_string(" first  the rest of it ");
+
+    (void)state;
+    assert_true(span_equal(base_text_word(&line), span_of_string("first")));
+    assert_true(span_equal(line, span_of_string("the rest of it")));
+}
+
+static void hex_digit_knows_sixteen_in_both_cases(void **state)
+{
+    static const char digits[] = "0123456789abcdef", capitals[] = "0123456789ABCDEF";
+
+    (void)state;
+    for (int i = 0; i < 16; i++) {
+        assert_int_equal(base_text_hex_digit((uint8_t)digits[i]), i);
+        assert_int_equal(base_text_hex_digit((uint8_t)capitals[i]), i);
+    }
+    for (int c = 0; c < 256; c++)
+        if (c == 0 || strchr("0123456789abcdefABCDEF", c) == NULL)
+            assert_int_equal(base_text_hex_digit((uint8_t)c), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(word_takes_one_after_the_other),
+        cmocka_unit_test(word_leaves_the_rest_without_its_blanks),
+        cmocka_unit_test(hex_digit_knows_sixteen_in_both_cases),
         cmocka_unit_test(next_knows_every_end_of_a_line),
         cmocka_unit_test(problem_knows_what_is_no_text),
         cmocka_unit_test(trim_takes_blanks_off),
