@@ -514,3 +514,8 @@ struct span builder_ocsp(const struct ocsp_spec *spec)
                                                                   wrap(ASN1_OCTET_STRING, basic), builder_end)),
                        builder_end);
 }
+
+struct span builder_point(struct span general_names)
+{
+    return builder_tlv(0xa0, builder_tlv(0xa0, general_names, builder_end), builder_end);
+}

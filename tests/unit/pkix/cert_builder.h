@@ -31,6 +31,7 @@ struct span builder_generalized(int64_t seconds);
 struct span builder_bit_string(struct span bytes);
 struct span builder_name(const char *common_name); /* NULL: the empty name */
 struct span builder_general_name(unsigned tag, const char *text);
+struct span builder_point(struct span general_names); /* DistributionPointName with a full name */
 struct span builder_extension(enum pkix_oid oid, bool critical, struct span value);
 struct span builder_spki(unsigned key);
 struct span builder_rsa_spki(unsigned bits); /* a key nobody can use; only its size is right */

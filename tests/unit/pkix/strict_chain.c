@@ -89,3 +89,13 @@ void strict_chain_run(const struct strict_case *cases, size_t count)
     for (size_t i = 0; i < count; i++)
         run(&cases[i]);
 }
+
+struct span strict_chain_sequence(struct span contents)
+{
+    return builder_tlv(ASN1_SEQUENCE, contents, builder_end);
+}
+
+struct span strict_chain_bytes(const char *text)
+{
+    return builder_bytes(text, strlen(text));
+}

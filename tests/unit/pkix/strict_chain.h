@@ -29,6 +29,17 @@ struct strict_case {
     const char *want_rule; /* part of the strict profile's sentence; NULL: it accepts or refuses like the default one */
 };
 
+/* A change of a test, and its row in the table of them. */
+#define CHANGE(name) static void name(struct strict_chain *c)
+#define ROW(name, want_default, want_rule)                                                                             \
+    {                                                                                                                  \
+#name, name, want_default, want_rule                                                                           \
+    }
+
+/* A SEQUENCE of these, and the bytes of a text. */
+struct span strict_chain_sequence(struct span contents);
+struct span strict_chain_bytes(const char *text);
+
 /* Verifies each case in both profiles; fails with the first that differs. */
 void strict_chain_run(const struct strict_case *cases, size_t count);
 

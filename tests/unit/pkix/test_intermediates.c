@@ -1,8 +1,8 @@
 /* Authorities remembered from verified paths: pkix/intermediates.h, and what the search does with them. */
 #include "scene.h"
+#include "threads.h"
 #include "pkix/intermediates.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,20 +296,20 @@ static void lend_all_is_in_the_order_of_use(void **state)
     pkix_intermediates_destroy(&known);
 }
 
-enum { THREADS = 4, ROUNDS = 200, NAMES = 12 };
+enum { ROUNDS = 200, NAMES = 12 };
 
-struct worker {
-    pthread_t thread;
+struct shared {
     struct pkix_store *store;
-    const struct span *cas;
-    unsigned good;
+    struct span cas[NAMES];
 };
 
 /* All at once: verify with and without, and push others out. */
-static void *work(void *arg)
+static unsigned work(void *arg, unsigned number)
 {
-    struct worker *w = arg;
+    const struct shared *shared = arg;
+    unsigned wrong = 0;
 
+    (void)number;
     for (unsigned i = 0; i < ROUNDS; i++) {
         struct pkix_request request = {.leaf = leaf,
                                        .extras = &ca,
@@ -320,36 +320,29 @@ static void *work(void *arg)
         struct pkix_verdict *verdict = NULL;
         uint8_t out[PKIX_INTERMEDIATE_BYTES_MAX];
 
-        pkix_intermediates_add(pkix_store_remembered(w->store), w->cas[i % NAMES], PKIX_INTERMEDIATE_LEARNT);
-        w->good += pkix_verify(w->store, &request, &verdict) == PKIX_OK;
+        pkix_intermediates_add(pkix_store_remembered(shared->store), shared->cas[i % NAMES], PKIX_INTERMEDIATE_LEARNT);
+        /* Each has put one in before: whichever stays does. */
+        wrong += pkix_verify(shared->store, &request, &verdict) != PKIX_OK ? 1 : 0;
         pkix_verdict_destroy(&verdict);
-        (void)!pkix_intermediates_take_news(pkix_store_remembered(w->store),
+        (void)!pkix_intermediates_take_news(pkix_store_remembered(shared->store),
                                             i % 2 == 0 ? PKIX_INTERMEDIATES_NEW : PKIX_INTERMEDIATES_USED, out);
     }
-    return NULL;
+    return wrong;
 }
 
 static void verify_shares_what_is_remembered_among_threads(void **state)
 {
     struct pkix_store *store = remembering_store();
-    struct worker workers[THREADS];
-    struct span cas[NAMES];
+    struct shared shared = {.store = store};
 
     (void)state;
     for (unsigned i = 0; i < NAMES; i++) { /* of the name that is looked for, so that they push each other out */
         struct cert_spec spec = builder_authority("ca", 1, "root", 0);
 
         spec.serial = builder_bytes(&(uint8_t){(uint8_t)(i + 1)}, 1);
-        cas[i] = make(spec);
+        shared.cas[i] = make(spec);
     }
-    for (unsigned i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){.store = store, .cas = cas};
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(workers[i].thread, NULL);
-        assert_int_equal(workers[i].good, ROUNDS); /* each has put one in before: whichever stays does */
-    }
+    threads_run(work, &shared);
     assert_true(remembered(store) <= PKIX_INTERMEDIATES_PER_NAME_MAX);
     pkix_store_destroy(&store);
 }

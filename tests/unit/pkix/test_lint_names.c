@@ -7,12 +7,6 @@
 
 enum { EMAIL = 0x81, DNS = 0x82, DIRECTORY = 0xa4, URI = 0x86, IP = 0x87 };
 
-#define CHANGE(name) static void name(struct strict_chain *c)
-#define ROW(name, want_default, want_rule)                                                                             \
-    {                                                                                                                  \
-#name, name, want_default, want_rule                                                                           \
-    }
-
 static struct span none(void)
 {
     return span_of(NULL, 0);

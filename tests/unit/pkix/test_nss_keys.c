@@ -1,14 +1,14 @@
 /* Imported public keys that are kept between checks: pkix/nss_keys.h. */
 #include "cert_builder.h"
+#include "threads.h"
 #include "pkix/cert.h"
 #include "pkix/nss_crypto.h"
 #include "pkix/nss_keys.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <cmocka.h>
 
-enum { THREADS = 4, ROUNDS = 60, KEYS = 12 };
+enum { ROUNDS = 60, KEYS = 12 };
 
 /* A certificate with a signature of key `signer`, and that key. */
 struct signature {
@@ -133,43 +133,29 @@ struct shared {
     struct signature signatures[KEYS];
 };
 
-struct worker {
-    const struct shared *shared;
-    pthread_t thread;
-    unsigned first, wrong;
-};
-
-static void *verify_many(void *arg)
+static unsigned verify_many(void *arg, unsigned number)
 {
-    struct worker *worker = arg;
-    const struct shared *shared = worker->shared;
+    const struct shared *shared = arg;
+    unsigned wrong = 0;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
-        const struct signature *s = &shared->signatures[(worker->first + round) % KEYS];
-        const struct signature *other = &shared->signatures[(worker->first + round + 1) % KEYS];
+        const struct signature *s = &shared->signatures[(number + round) % KEYS];
+        const struct signature *other = &shared->signatures[(number + round + 1) % KEYS];
 
-        worker->wrong += pkix_nss_verify(&s->cert.outer, s->spki, shared->keys) != PKIX_OK ? 1 : 0;
-        worker->wrong += pkix_nss_verify(&other->cert.outer, s->spki, shared->keys) != PKIX_BAD_SIGNATURE ? 1 : 0;
+        wrong += pkix_nss_verify(&s->cert.outer, s->spki, shared->keys) != PKIX_OK ? 1 : 0;
+        wrong += pkix_nss_verify(&other->cert.outer, s->spki, shared->keys) != PKIX_BAD_SIGNATURE ? 1 : 0;
     }
-    return NULL;
+    return wrong;
 }
 
 static void threads_share_keys(void **state)
 {
     struct shared shared = {.keys = pkix_nss_keys_create()};
-    struct worker workers[THREADS];
 
     (void)state;
     for (unsigned i = 0; i < KEYS; i++)
         shared.signatures[i] = signature_by(1 + i);
-    for (unsigned i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){.shared = &shared, .first = i};
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, verify_many, &workers[i]), 0);
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
-        assert_int_equal(workers[i].wrong, 0);
-    }
+    threads_run(verify_many, &shared);
     pkix_nss_keys_destroy(&shared.keys);
 }
 

@@ -252,11 +252,6 @@ static void crl_that_is_not_used_says_why(void **state)
     pkix_crl_set_destroy(&set);
 }
 
-static struct span point_of(struct span general_names)
-{
-    return builder_tlv(0xa0, builder_tlv(0xa0, general_names, builder_end), builder_end);
-}
-
 /* GHSA-pwjx-qhcg-rvj4: a CRL that fits the second name of the second point fits. */
 static void crl_is_matched_by_any_name_of_any_point(void **state)
 {
@@ -264,10 +259,11 @@ static void crl_is_matched_by_any_name_of_any_point(void **state)
     struct cert_spec leaf = builder_server(host, 2, "ca", 1);
     struct crl_spec spec = builder_crl_of("ca", 1);
     struct span points = builder_tlv(
-        ASN1_SEQUENCE, builder_tlv(ASN1_SEQUENCE, point_of(builder_general_name(0x86, "http://a/1.crl")), builder_end),
+        ASN1_SEQUENCE,
+        builder_tlv(ASN1_SEQUENCE, builder_point(builder_general_name(0x86, "http://a/1.crl")), builder_end),
         builder_tlv(ASN1_SEQUENCE,
-                    point_of(builder_join(builder_general_name(0x86, "http://a/2.crl"),
-                                          builder_general_name(0x86, "http://b/2.crl"))),
+                    builder_point(builder_join(builder_general_name(0x86, "http://a/2.crl"),
+                                               builder_general_name(0x86, "http://b/2.crl"))),
                     builder_end),
         builder_end);
     struct scene scene;
@@ -278,7 +274,7 @@ static void crl_is_matched_by_any_name_of_any_point(void **state)
     spec.serials[spec.serial_count++] = chain.serial;
     spec.extensions[spec.extension_count++] = builder_extension(
         OID_ISSUING_DISTRIBUTION_POINT, true,
-        builder_tlv(ASN1_SEQUENCE, point_of(builder_general_name(0x86, "http://b/2.crl")), builder_end));
+        builder_tlv(ASN1_SEQUENCE, builder_point(builder_general_name(0x86, "http://b/2.crl")), builder_end));
     chain.leaf = builder_cert(&leaf);
     scene = scene_of(&chain, PKIX_REVOCATION_SOFT);
     scene.crls[scene.crl_count++] = builder_crl(&spec);
@@ -583,109 +579,6 @@ static void must_staple_of_an_issuer_binds_its_leaves(void **state)
     assert_verdict(&scene, PKIX_TLS_FEATURE_MISSING);
 }
 
-static void ocsp_request_is_what_responders_expect(void **state)
-{
-    struct chain chain = make_chain();
-    struct pkix_cert cert, issuer;
-    uint8_t request[PKIX_OCSP_REQUEST_SIZE_MAX];
-    size_t size = 0;
-    struct der d;
-
-    (void)state;
-    assert_int_equal(pkix_cert_read(chain.leaf, &cert), PKIX_OK);
-    assert_int_equal(pkix_cert_read(chain.ca, &issuer), PKIX_OK);
-    assert_true(pkix_ocsp_request_write(&cert, &issuer, request, &size));
-    d = der_over(span_of(request, size), DER_SMALL);
-    for (unsigned level = 0; level < 5; level++) {
-        struct der inner;
-
-        assert_int_equal(der_enter(&d, ASN1_SEQUENCE, &inner), PKIX_OK);
-        assert_true(der_at_end(&d));
-        d = inner;
-    }
-    assert_memory_equal(request + size - 3, chain.serial.data, 3);
-}
-
-static void urls_are_found_and_filtered(void **state)
-{
-    struct cert_spec leaf = builder_server(host, 2, "ca", 1);
-    struct span urls[PKIX_CRL_URLS_MAX];
-    struct pkix_cert cert;
-
-    (void)state;
-    builder_add_extension(&leaf, OID_AUTHORITY_INFO_ACCESS, false,
-                          builder_tlv(ASN1_SEQUENCE,
-                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_CA_ISSUERS),
-                                                  builder_general_name(0x86, "http://issuers.example/"), builder_end),
-                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
-                                                  builder_general_name(0x86, "http://bad\r\nHost: x/"), builder_end),
-                                      builder_tlv(ASN1_SEQUENCE, builder_oid(OID_AD_OCSP),
-                                                  builder_general_name(0x86, "http://ocsp.example/"), builder_end),
-                                      builder_end));
-    builder_add_extension(
-        &leaf, OID_CRL_DISTRIBUTION_POINTS, false,
-        builder_tlv(ASN1_SEQUENCE,
-                    builder_tlv(ASN1_SEQUENCE,
-                                point_of(builder_join(builder_general_name(0x86, "ldap://crl.example/"),
-                                                      builder_general_name(0x86, "http://crl.example/"))),
-                                builder_end),
-                    builder_end));
-    assert_int_equal(pkix_cert_read(builder_cert(&leaf), &cert), PKIX_OK);
-    assert_true(span_equal(pkix_cert_ocsp_url(&cert), span_of_string("http://ocsp.example/")));
-    assert_int_equal(pkix_cert_crl_urls(&cert, urls), 1);
-    assert_true(span_equal(urls[0], span_of_string("http://crl.example/")));
-}
-
-/* All distribution points count (GHSA-pwjx-qhcg-rvj4), but not those for some reasons or with a CRL of another issuer.
- */
-static void crl_urls_are_those_of_all_points(void **state)
-{
-    struct span a = point_of(builder_general_name(0x86, "http://a/")),
-                b = point_of(builder_general_name(0x86, "http://b/")),
-                reasons = builder_tlv(ASN1_CONTEXT | 1, builder_bytes("\x06\x40", 2), builder_end),
-                issuer = builder_tlv(ASN1_CONTEXT_CONSTRUCTED | 2, builder_general_name(0xa4, ""), builder_end),
-                relative = builder_tlv(ASN1_CONTEXT_CONSTRUCTED | 0,
-                                       builder_tlv(ASN1_CONTEXT_CONSTRUCTED | 1, builder_bytes("x", 1), builder_end),
-                                       builder_end),
-                wrong = point_of(builder_general_name(0x99, "x")), many = builder_end;
-    struct span urls[PKIX_CRL_URLS_MAX];
-
-    for (unsigned i = 0; i < 2 * PKIX_CRL_URLS_MAX; i++)
-        many = builder_join(many, builder_general_name(0x86, i == 0 ? "http://a/" : "http://b/"));
-    many = point_of(many);
-    const struct {
-        struct span points[3];
-        size_t want;
-        const char *first;
-    } table[] = {
-        {{a, b, a}, 3, "http://a/"},
-        {{issuer, b, relative}, 1, "http://b/"},
-        {{builder_join(a, reasons), b, builder_end}, 1, "http://b/"},
-        {{builder_join(a, issuer), builder_end, b}, 1, "http://b/"},
-        {{builder_join(b, builder_join(reasons, issuer)), builder_end, builder_end}, 0, NULL},
-        {{many, b, b}, PKIX_CRL_URLS_MAX, "http://a/"},
-        {{a, wrong, b}, 0, NULL},
-    };
-
-    (void)state;
-    for (unsigned i = 0; i < ARRAY_LEN(table); i++) {
-        struct cert_spec leaf = builder_server(host, 2, "ca", 1);
-        struct span list = builder_end;
-        struct pkix_cert cert;
-        size_t count;
-
-        for (unsigned n = 0; n < 3; n++)
-            list = builder_join(list, builder_tlv(ASN1_SEQUENCE, table[i].points[n], builder_end));
-        builder_add_extension(&leaf, OID_CRL_DISTRIBUTION_POINTS, false, builder_tlv(ASN1_SEQUENCE, list, builder_end));
-        assert_int_equal(pkix_cert_read(builder_cert(&leaf), &cert), PKIX_OK);
-        count = pkix_cert_crl_urls(&cert, urls);
-        if (count != table[i].want)
-            fail_msg("row %u: %zu URLs", i, count);
-        if (count != 0)
-            assert_true(span_equal(urls[0], span_of_string(table[i].first)));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -703,9 +596,6 @@ int main(void)
         cmocka_unit_test(file_name_tells_issuers_and_scopes_apart),
         cmocka_unit_test(must_staple_wants_a_good_staple),
         cmocka_unit_test(must_staple_of_an_issuer_binds_its_leaves),
-        cmocka_unit_test(ocsp_request_is_what_responders_expect),
-        cmocka_unit_test(urls_are_found_and_filtered),
-        cmocka_unit_test(crl_urls_are_those_of_all_points),
     };
 
     return cmocka_run_group_tests(tests, builder_start, builder_stop);

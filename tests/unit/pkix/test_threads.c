@@ -1,15 +1,15 @@
 /* One store, many threads: pkix/store.h promises that verifications may run on any. */
 #include "cert_builder.h"
+#include "threads.h"
 #include "pkix/crl.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"
 
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { THREADS = 4, LEAVES = 8, ROUNDS = 50 };
+enum { LEAVES = 8, ROUNDS = 50 };
 
 struct shared {
     const struct pkix_store *store;
@@ -17,19 +17,13 @@ struct shared {
     struct span leaves[LEAVES], extras[1];
 };
 
-struct worker {
-    const struct shared *shared;
-    pthread_t thread;
-    unsigned first, wrong;
-};
-
-static void *verify_many(void *arg)
+static unsigned verify_many(void *arg, unsigned number)
 {
-    struct worker *worker = arg;
-    const struct shared *shared = worker->shared;
+    const struct shared *shared = arg;
+    unsigned wrong = 0;
 
     for (unsigned round = 0; round < ROUNDS; round++) {
-        unsigned leaf = (worker->first + round) % LEAVES;
+        unsigned leaf = (number + round) % LEAVES;
         struct pkix_request request = {.leaf = shared->leaves[leaf],
                                        .extras = shared->extras,
                                        .extras_count = 1,
@@ -41,10 +35,10 @@ static void *verify_many(void *arg)
         struct pkix_verdict *verdict = NULL;
         enum pkix_error want = leaf == 0 ? PKIX_BAD_SIGNATURE : leaf == 1 ? PKIX_REVOKED : PKIX_OK;
 
-        worker->wrong += pkix_verify(shared->store, &request, &verdict) != want ? 1 : 0;
+        wrong += pkix_verify(shared->store, &request, &verdict) != want ? 1 : 0;
         pkix_verdict_destroy(&verdict);
     }
-    return NULL;
+    return wrong;
 }
 
 static void verify_gives_every_thread_the_same_answers(void **state)
@@ -54,7 +48,6 @@ static void verify_gives_every_thread_the_same_answers(void **state)
     struct pkix_store *store = pkix_store_create();
     struct pkix_crl_set *crls = pkix_crl_set_create();
     struct shared shared = {.store = store, .crls = crls, .extras = {builder_cert(&ca)}};
-    struct worker workers[THREADS];
     char *error = NULL;
 
     (void)state;
@@ -67,14 +60,7 @@ static void verify_gives_every_thread_the_same_answers(void **state)
         shared.leaves[i] = builder_cert(&leaf);
     }
     assert_true(pkix_crl_set_add(crls, builder_crl(&crl), "crl", &error));
-    for (unsigned i = 0; i < THREADS; i++) {
-        workers[i] = (struct worker){.shared = &shared, .first = i};
-        assert_int_equal(pthread_create(&workers[i].thread, NULL, verify_many, &workers[i]), 0);
-    }
-    for (unsigned i = 0; i < THREADS; i++) {
-        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
-        assert_int_equal(workers[i].wrong, 0);
-    }
+    threads_run(verify_many, &shared);
     pkix_crl_set_destroy(&crls);
     pkix_store_destroy(&store);
 }
