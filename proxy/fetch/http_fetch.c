@@ -450,7 +450,7 @@ static enum http_fetch_status receive_head(const struct http_fetch_request *r, i
     enum starttls_status parsed = STARTTLS_NEED_MORE;
 
     for (;;) {
-        size_t size, consumed = 0;
+        size_t size = 0, consumed = 0;
         enum http_fetch_status status;
 
         if (rest->size > 0)

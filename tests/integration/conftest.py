@@ -29,6 +29,7 @@ SLOW_TOKEN = BUILD / "tests/modules/slow-token.so"
 HANGING_RESOLVER = BUILD / "tests/modules/hanging-resolver.so"
 ACKNOWLEDGMENT_TELLER = BUILD / "tests/modules/acknowledgment-teller.so"
 SANDBOX_PROBE = BUILD / "tests/modules/sandbox-probe.so"
+FAILING_CALLS = BUILD / "tests/modules/failing-calls.so"
 PATIENCE = float(os.environ.get("YETT_SLOW", "1"))
 
 
