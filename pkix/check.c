@@ -1,4 +1,8 @@
-/* see pkix/check.h */
+/* see pkix/check.h
+ *
+ * Two things are asked of each certificate: is it what it has to be in its place (RFC 5280 sections 6.1.3 and 6.1.4),
+ * and is it of a kind that we can judge at all. What is malformed is refused and not passed over: another verifier
+ * would read it another way, and in the difference between two readings lies the attack. */
 #include "pkix/check.h"
 #include "pkix/key.h"
 #include "pkix/names.h"
@@ -6,6 +10,8 @@
 
 enum { TLS_FEATURE_STATUS_REQUEST = 5, TAG_DISTRIBUTION_POINT_NAME = ASN1_CONTEXT_CONSTRUCTED | 0 };
 
+/* The rule goes with the error, for people: several rules share one error, and the error alone would not say what to
+ * change. */
 static enum pkix_error broken(const struct pkix_check *check, enum pkix_error error, const char *what)
 {
     if (check->what != NULL)
@@ -17,6 +23,7 @@ static enum pkix_error broken(const struct pkix_check *check, enum pkix_error er
  * may choose the outer one could have a signature taken for one by another, weaker algorithm. */
 enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
 {
+    /* An algorithm of which we do not know what it says is no algorithm: also where a path could do without it. */
     struct pkix_algorithm outer, inner;
     enum pkix_error error;
 
@@ -61,13 +68,19 @@ enum pkix_error pkix_check_key_usage(const struct pkix_cert *cert, enum pkix_key
     d = der_over(value, DER_SMALL);
     if (der_read(&d, ASN1_BIT_STRING, &bits) != PKIX_OK || der_end(&d) != PKIX_OK || bits.size < 2)
         return PKIX_BAD_KEY_USAGE;
+    /* X.690 section 11.2.2: the trailing zero bits of a named bit list are not there, and unused bits are zero. Two
+     * encodings of one usage would be read in two ways. */
     padding = bits.data[0];
     if (padding > 7 || (bits.data[bits.size - 1] & ((1u << padding) - 1)) != 0)
         return PKIX_BAD_KEY_USAGE;
+    /* A usage that is not listed is forbidden (RFC 5280 section 4.2.1.3): a key kept for decryption may lie on many
+     * machines, one that signs certificates must not. */
     return (bits.data[1] & (0x80u >> wanted)) != 0 ? PKIX_OK : PKIX_BAD_KEY_USAGE;
 }
 
-/* A TLS server's key signs, or (TLS 1.2) decrypts or agrees; a client's and a responder's key signs. */
+/* RFC 5280 section 4.2.1.12 pairs each use with key usages: a TLS server's key signs, or (TLS 1.2) decrypts or
+ * agrees; a client's and a responder's key signs. Otherwise a certificate for mail encryption, which is given out
+ * freely, would log in. */
 static enum pkix_error check_leaf_key_usage(const struct pkix_cert *cert, enum pkix_usage usage)
 {
     switch (usage) {
@@ -85,6 +98,8 @@ static enum pkix_error check_leaf_key_usage(const struct pkix_cert *cert, enum p
     return pkix_check_key_usage(cert, PKIX_KU_DIGITAL_SIGNATURE);
 }
 
+/* BasicConstraints ::= SEQUENCE { cA BOOLEAN DEFAULT FALSE, pathLenConstraint INTEGER (0..MAX) OPTIONAL }. Whoever
+ * reads a malformed one as "no limit" gives an authority more than its issuer did. */
 enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int *path_length)
 {
     struct der sequence;
@@ -102,6 +117,8 @@ enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int 
     return PKIX_OK;
 }
 
+/* For the scope of CRLs (RFC 5280 section 6.3.3 (b) (2)): by its own word, not by the place it is used in, since its
+ * issuer has put it on the list of its kind. */
 bool pkix_says_it_is_authority(const struct pkix_cert *cert)
 {
     struct span value;
@@ -163,8 +180,12 @@ static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, con
     case PKIX_ROLE_ISSUER:
         break;
     }
+    /* RFC 5280 section 6.1.4 (k): also without the extension, since what says nothing must not sign. */
     if (!is_ca)
         return PKIX_NOT_A_CA;
+    /* Section 6.1.4 (m): an authority that may issue for its own people only (0) must not make authorities.
+     * Self-issued certificates count here as in mozilla::pkix; the RFC lets them through, and with them an authority
+     * could make its path as long as it likes. */
     if (path_length >= 0 && check->intermediates_below > (unsigned)path_length)
         return PKIX_PATH_TOO_LONG;
     return PKIX_OK;
@@ -185,9 +206,13 @@ static enum pkix_oid usage_oid(enum pkix_usage usage)
     base_abort("usage %d", (int)usage);
 }
 
-/* Whether one of the listed usages is what is asked for. */
+/* Whether one of the listed usages is what is asked for.
+ * No usage implies another: serverAuth does not let a peer in as a client, unless the administrator says that it
+ * may. */
 static bool usage_fits(struct span oid, const struct pkix_check *check)
 {
+    /* Only where the request says so: a certificate for any use is in the hands of people who were never meant to be
+     * a server. */
     if (check->any_usage == PKIX_ANY_USAGE_ACCEPTED && pkix_oid_is(oid, OID_ANY_EXTENDED_KEY_USAGE))
         return true;
     if (check->usage != PKIX_USAGE_CLIENT)
@@ -210,6 +235,7 @@ static enum pkix_error check_extended_key_usage(const struct pkix_cert *cert, co
     if (!pkix_cert_extension(cert, PKIX_EXT_EXTENDED_KEY_USAGE, &value))
         /* RFC 6960 section 4.2.2.2: a responder has to say that it is one. */
         return leaf && check->usage == PKIX_USAGE_OCSP_SIGNER ? PKIX_BAD_EXTENDED_KEY_USAGE : PKIX_OK;
+    /* The empty list is malformed (SIZE (1..MAX)) and is not taken for "any". */
     if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &oids) != PKIX_OK || der_at_end(&oids))
         return PKIX_BAD_EXTENDED_KEY_USAGE;
     while (!der_at_end(&oids)) {
@@ -283,7 +309,9 @@ static enum pkix_error check_distribution_points(const struct pkix_cert *cert, c
     return PKIX_OK;
 }
 
-/* RFC 5280 section 6.1.3 (a) (2): both ends belong to it. Anchors, too: who retires a root by its date means it. */
+/* RFC 5280 section 6.1.3 (a) (2): both ends belong to it. Anchors, too: who retires a root by its date means it. A
+ * key that leaks after its certificate has expired is on no CRL any more (section 3.3), so the date is all that
+ * stops it. */
 static enum pkix_error check_dates(const struct pkix_cert *cert, int64_t time)
 {
     if (time < cert->not_before)
@@ -291,7 +319,8 @@ static enum pkix_error check_dates(const struct pkix_cert *cert, int64_t time)
     return time > cert->not_after ? PKIX_EXPIRED : PKIX_OK;
 }
 
-/* Be careful with the order: it decides which of several errors is told. */
+/* Be careful with the order: it decides which of several errors is told. Distrust comes first, so that nothing else
+ * that is wrong hides it; dates last, since a certificate that is wrong in any other way was never good. */
 enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struct pkix_check *check)
 {
     struct pkix_key key;
@@ -318,6 +347,8 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     return check_dates(cert, check->time);
 }
 
+/* RFC 7633 section 4.2: what an issuer has in its extension, its subjects have. An authority that always staples
+ * keeps a stolen key from being used with a certificate that asks for no staple. */
 enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child, const struct pkix_cert *issuer)
 {
     struct span of_issuer, of_child;
@@ -329,6 +360,8 @@ enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child, 
                : PKIX_TLS_FEATURE_MISSING;
 }
 
+/* RFC 7633 section 4.2: a feature that we do not know is one that we cannot see offered, so the certificate is not
+ * for us. A thief who has the key has the staple stripped; the extension, which is signed, tells. */
 enum pkix_error pkix_check_tls_feature_of_leaf(const struct pkix_cert *leaf, bool *must_staple)
 {
     struct span value;

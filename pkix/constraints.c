@@ -1,4 +1,10 @@
-/* see pkix/constraints.h */
+/* see pkix/constraints.h
+ *
+ * RFC 5280 sections 4.2.1.10 and 6.1.4 (g). Who attacks here is an authority, or whoever has its key, that may issue
+ * for its own names only and wants to for others. It chooses every name, and how it is spelt; the constraint is its
+ * issuer's. So the question is always whether a name could be read as one that is forbidden, and doubt counts against
+ * it: a permission is taken in its narrowest sense and a prohibition in its widest, and what cannot be compared is
+ * within no permission and within every prohibition. */
 #include "pkix/constraints.h"
 #include "pkix/dn.h"
 #include "pkix/dn_compare.h"
@@ -23,7 +29,8 @@ struct constraint_check {
     struct pkix_constraint_breach *breach;
 };
 
-/* Whether `name` ends in `suffix` and, if it is longer, has a label boundary there. */
+/* Whether `name` is `domain` or, with a label boundary before it, ends in it: "evilexample.com" is not within
+ * "example.com". */
 static bool is_within(struct span name, struct span domain)
 {
     if (name.size < domain.size || !span_equal_nocase(span_skip(name, name.size - domain.size), domain))
@@ -31,7 +38,9 @@ static bool is_within(struct span name, struct span domain)
     return name.size == domain.size || name.data[name.size - domain.size - 1] == '.';
 }
 
-/* ".example.com" has only sub-domains, "example.com" also itself, "" has everything. */
+/* ".example.com" has only sub-domains, "example.com" also itself, "" has everything. The leading dot is not in the
+ * RFC for DNS names; authorities write
+ * it, and to refuse it would refuse their chains. */
 static bool host_is_under(struct span host, struct span constraint)
 {
     if (constraint.size == 0)
@@ -65,12 +74,17 @@ static bool wildcard_matches(struct span presented, struct span constraint, enum
 
 static enum pkix_error match_dns(struct span name, struct span constraint, enum subtree subtree, bool *matches)
 {
+    /* A name that is none is an error, not a name that no constraint reaches: with a NUL or a
+     * blank in it, it would be outside of all that is excluded here and a host elsewhere. */
     if (!pkix_dns_id_valid(name, PKIX_DNS_PRESENTED) || !pkix_dns_id_valid(constraint, PKIX_DNS_CONSTRAINT))
         return PKIX_BAD_DER;
     *matches = name.data[0] == '*' ? wildcard_matches(name, constraint, subtree) : host_is_under(name, constraint);
     return PKIX_OK;
 }
 
+/* RFC 5280 section 4.2.1.10: address and mask. An IPv4 address is never compared with an IPv6 constraint: a name of
+ * the other family matches no subtree, and so is not permitted where any iPAddress is. The mask need not be
+ * contiguous; its bits are what is compared. */
 static enum pkix_error match_ip(struct span name, struct span constraint, bool *matches)
 {
     if ((name.size != 4 && name.size != 16) || (constraint.size != 8 && constraint.size != 32))
@@ -98,6 +112,8 @@ static enum pkix_error match_mail_domain(struct span domain, struct span constra
     return PKIX_OK;
 }
 
+/* RFC 5280 section 4.2.1.10: a mailbox, all mailboxes of one host ("example.com", not those below it), or those of a
+ * domain (".example.com"). */
 static enum pkix_error match_email(struct span name, struct span constraint, enum subtree subtree, bool *matches)
 {
     struct span local, domain, constraint_local, constraint_domain;
@@ -147,6 +163,8 @@ static enum pkix_error match_uri(struct span name, struct span constraint, bool 
     uint8_t address[16];
     size_t address_size;
 
+    /* RFC 5280 section 4.2.1.10: a URI without a host name, or with an address for it, is a reason to reject the
+     * certificate. */
     if (!pkix_uri_host(name, &host) || host.data[0] == '[' || pkix_ip_parse(host, address, &address_size) ||
         !pkix_dns_id_valid(host, PKIX_DNS_PRESENTED) || host.data[0] == '*')
         return PKIX_NAME_CONSTRAINT_VIOLATION;
@@ -173,6 +191,7 @@ static bool note_text(void *ctx, struct span oid, unsigned tag, struct span valu
     return true;
 }
 
+/* Names times subtrees is the work, and both are the peer's: a few kilobytes of each are millions of comparisons. */
 static bool charge(unsigned *comparisons_left, size_t count)
 {
     if (count > *comparisons_left) {
@@ -217,6 +236,8 @@ static enum pkix_error match_directory(const struct constraint_check *check, str
     return PKIX_OK;
 }
 
+/* A type that we cannot compare, and that a constraint is about, is refused: section 4.2.1.10 has it processed or
+ * the certificate rejected. */
 static enum pkix_error match_name(const struct constraint_check *check, enum pkix_general_name type, struct span name,
                                   struct span constraint, enum subtree subtree, bool *matches)
 {
@@ -232,6 +253,7 @@ static enum pkix_error match_name(const struct constraint_check *check, enum pki
         return match_directory(check, name, constraint, subtree, matches);
     case PKIX_GN_URI:
         return match_uri(name, constraint, matches);
+    /* No rule says what "within" means for these; a mailbox among the otherNames is looked at by check_other_name(). */
     case PKIX_GN_OTHER:
     case PKIX_GN_X400:
     case PKIX_GN_EDI:
@@ -242,7 +264,7 @@ static enum pkix_error match_name(const struct constraint_check *check, enum pki
 }
 
 /* GeneralSubtree ::= SEQUENCE { base GeneralName, minimum [0] DEFAULT 0, maximum [1] OPTIONAL }: RFC 5280 wants
- * neither of the last two. */
+ * neither of the last two. They would narrow the subtree; to read past them would widen it. */
 static enum pkix_error read_subtree(struct der *subtrees, enum pkix_general_name *type, struct span *base)
 {
     struct der subtree;
@@ -280,6 +302,8 @@ static enum pkix_error check_subtrees(const struct constraint_check *check, enum
             return error;
         if (!charge(check->comparisons_left, 1))
             return PKIX_LIMIT_EXCEEDED;
+        /* Section 4.2.1.10: a type that no subtree is about is not restricted. So an authority held to DNS names
+         * alone may still issue for any address, which is its issuer's mistake to make; CABF has both listed. */
         if (type != name_type)
             continue;
         any_of_type = true;
@@ -299,6 +323,8 @@ static enum pkix_error check_subtrees(const struct constraint_check *check, enum
                : PKIX_OK;
 }
 
+/* Both lists, whichever comes first: a permission of "example.com" does not undo the prohibition of
+ * "secret.example.com" (section 6.1.3 (b) and (c)). */
 static enum pkix_error check_name(const struct constraint_check *check, enum pkix_general_name type, struct span name)
 {
     enum pkix_error error = check_subtrees(check, SUBTREE_PERMITTED, type, name);
@@ -344,11 +370,16 @@ static enum pkix_error check_alternative_names(const struct constraint_check *ch
         if ((error = pkix_general_name_read(&names, &type, &name)) != PKIX_OK)
             return error;
         *has_server_name = *has_server_name || type == PKIX_GN_DNS || type == PKIX_GN_IP;
+        /* Every name, also those that nobody asks for here: the certificate is the authority's, and one name out of
+         * bounds shows what it does. */
         error = type == PKIX_GN_OTHER ? check_other_name(check, name) : check_name(check, type, name);
     }
     return error;
 }
 
+/* Some verifiers still take a host from the common name. So where a server's certificate has no alternative name of
+ * the kind, what looks like a host there is held to the constraints like one: else an authority kept to its own
+ * domain would write another in the subject. */
 static enum pkix_error check_common_name(const struct constraint_check *check, unsigned tag, struct span value)
 {
     uint8_t address[16];
@@ -388,6 +419,8 @@ static enum pkix_error check_subject_attributes(const struct constraint_check *c
                 der_read(&attribute, ASN1_OID, &oid) != PKIX_OK ||
                 der_read_any(&attribute, &tag, &value, NULL) != PKIX_OK || der_end(&attribute) != PKIX_OK)
                 return PKIX_BAD_DER;
+            /* Section 4.2.1.10: rfc822Name constraints are for emailAddress in the subject, too, where there is no
+             * alternative name of the kind. */
             if (emails && pkix_oid_is(oid, OID_EMAIL_ADDRESS)) {
                 if (tag != ASN1_IA5_STRING)
                     return PKIX_BAD_DER;

@@ -1,4 +1,9 @@
-/* see pkix/crl.h */
+/* see pkix/crl.h
+ *
+ * RFC 5280 section 6.3.3, for complete CRLs of the certificate's own issuer. A list is believed because of its
+ * signature and for as long as it says, and about the certificates it says it is about. Who has a revoked certificate
+ * would have us use a list in which it is not: an older one, one of another scope, one signed by an authority of the
+ * same name. That a list cannot be used is therefore never the same as that there is none (pkix_crl_answer.unused). */
 #include "pkix/crl.h"
 #include "pkix/check.h"
 #include "pkix/crl_parse.h"
@@ -51,6 +56,8 @@ void pkix_crl_set_destroy(struct pkix_crl_set **shared)
     free(set);
 }
 
+/* Read before it is in the set: a list that cannot be read is an error of the file, at the start and not in a
+ * handshake, where it would be "nothing known". */
 bool pkix_crl_set_add_taken(struct pkix_crl_set *set, uint8_t *der, size_t size, const char *origin, char **error)
 {
     struct set_entry entry = {.der = der};
@@ -116,6 +123,7 @@ static enum pkix_error check_signer(const struct set_entry *entry, const struct 
 
     if (pkix_check_key_usage(signer, PKIX_KU_CRL_SIGN) != PKIX_OK)
         return PKIX_CRL_UNUSABLE;
+    /* By the whole key: the same list under another key of that name is another question. */
     if (entry->verified_spki != NULL &&
         span_equal(span_of(entry->verified_spki, entry->verified_spki_size), signer->spki))
         return PKIX_OK;
@@ -129,12 +137,16 @@ static enum pkix_error check_usable(const struct set_entry *entry, const struct 
     const struct pkix_crl_info *info = &entry->crl.info;
     enum pkix_error error = PKIX_CRL_BAD_SIGNATURE;
 
+    /* Section 6.3.3 (a). The date of the next one ends it, without slop: until then the list stands for all that was
+     * revoked meanwhile, and who keeps newer ones from us gains time with every hour granted. */
     if (q->time < info->this_update)
         return PKIX_CRL_NOT_YET_VALID;
     if (q->time > info->next_update)
         return PKIX_CRL_EXPIRED;
+    /* Section 5.2.3 binds who issues; see read_list_extensions() for why only the strict profile asks. */
     if (q->numbers == PKIX_CRL_NUMBER_DEMANDED && info->number.size == 0)
         return PKIX_CRL_UNUSABLE;
+    /* Section 6.3.3 (f) and (g): the signature last, as it costs, and of nobody else than these. */
     for (size_t i = 0; i < q->signer_count && error != PKIX_OK && error != PKIX_LIMIT_EXCEEDED; i++)
         error = check_signer(entry, q->signers[i], q->verify, q->ctx);
     return error;
@@ -161,13 +173,18 @@ struct pkix_crl_answer pkix_crl_set_check(const struct pkix_crl_set *set, const 
         const struct pkix_crl_entry *listed;
         enum pkix_error error;
 
+        /* Section 6.3.3 (b) (1) and (2): of this issuer, in its bytes, and of this scope. A list for authorities
+         * says nothing of a leaf that is not in it. */
         if (!span_equal(crl->info.issuer, q->cert->issuer) || !pkix_crl_covers(crl, q->cert, is_ca))
             continue;
         error = check_usable(&set->entries[i], q);
         listed = error == PKIX_OK ? pkix_crl_find(crl, q->cert->serial) : NULL;
+        /* Section 6.3.3 (j). Whatever the reason: certificateHold revokes, too, until it is lifted; and
+         * removeFromCRL is for delta CRLs, which are not used. */
         if (listed != NULL)
             return (struct pkix_crl_answer){
                 .error = PKIX_REVOKED, .list = &crl->info, .revoked = pkix_crl_entry_when(listed)};
+        /* A peer whose chain has used up the checks must not get away as "nothing known". */
         if (error == PKIX_LIMIT_EXCEEDED)
             return (struct pkix_crl_answer){.error = error};
         if (error == PKIX_OK)
@@ -199,6 +216,8 @@ enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, 
     struct span spki = span_of(NULL, 0);
     enum pkix_error error;
 
+    /* One list only, and not shared yet: what is noted about the key is read by other threads afterwards, without a
+     * lock. */
     assert(set->count == 1 && signer_count <= ARRAY_LEN(certs));
     if (pkix_cert_read(cert, &about) != PKIX_OK)
         return PKIX_BAD_DER;
@@ -215,6 +234,8 @@ enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, 
                                                              .verify = verify_and_note,
                                                              .ctx = &spki})
                 .error;
+    /* What cannot be believed is not shared: a responder on the way, or an open network, must not be able to put a
+     * list before all connections of this worker. */
     if (error != PKIX_OK && error != PKIX_REVOKED)
         return error;
     free(set->entries[0].verified_spki);
@@ -249,6 +270,7 @@ static bool append_digest(struct span bytes, char **at)
     return true;
 }
 
+/* Both the issuer and the scope, hashed: names come from whoever made the list, and must not choose a path. */
 static bool append_scope(const struct pkix_crl_scope *scope, char **at)
 {
     uint8_t *bytes = base_alloc(scope->point.size + 2);

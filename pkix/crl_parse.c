@@ -1,4 +1,8 @@
-/* see pkix/crl_parse.h */
+/* see pkix/crl_parse.h
+ *
+ * RFC 5280 section 5. All of a list is read before any of it is used: the entry that is malformed may be the one that
+ * matters, and a reader that stopped there would find nothing behind it. Serial numbers are compared as numbers: with
+ * leading zeros one is another string of bytes, and would not be found. */
 #include "pkix/crl_parse.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
@@ -28,6 +32,7 @@ static struct span normalised(struct span serial)
     return serial;
 }
 
+/* By length first: the numbers are normalised, so the longer one is another one. */
 static int compare_entries(const void *a, const void *b)
 {
     const struct pkix_crl_entry *x = a, *y = b;
@@ -54,6 +59,8 @@ static enum pkix_error read_flag(struct der *d, unsigned tag, bool *flag)
         return PKIX_CRL_MALFORMED;
     if (!present)
         return PKIX_OK;
+    /* X.690 section 11.1: TRUE is 0xff. What is neither could be read as either, and it says which half of the
+     * authority's certificates the list is about. */
     if (value.size != 1 || (value.data[0] != 0x00 && value.data[0] != 0xff))
         return PKIX_CRL_MALFORMED;
     *flag = value.data[0] == 0xff;
@@ -72,6 +79,7 @@ static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scop
     if (der_enter_only(value, ASN1_SEQUENCE, DER_LARGE, &d) != PKIX_OK ||
         der_read_optional(&d, TAG_POINT, &scope->point, &has_point) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
+    /* An empty name would be none, and the list would be taken to be of the whole scope. */
     if (has_point && scope->point.size == 0)
         return PKIX_CRL_MALFORMED;
     if ((error = read_flag(&d, TAG_ONLY_USER, &scope->only_user)) != PKIX_OK ||
@@ -84,6 +92,8 @@ static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scop
         return error;
     if (!der_at_end(&d))
         return PKIX_CRL_MALFORMED;
+    /* Section 5.2.5. One for some reasons only says "not revoked" of what is revoked for another; an indirect one
+     * has entries of other issuers, whose serial numbers would be taken for ours. */
     *why = has_reasons             ? "it is for some reasons only"
            : indirect              ? "it is indirect: it lists certificates of other issuers"
            : scope->only_attribute ? "it is for attribute certificates"
@@ -124,6 +134,7 @@ static enum pkix_error read_list_extensions(struct der *list, struct pkix_crl *c
         if (pkix_oid_is(oid, OID_CRL_NUMBER)) {
             struct der d = der_over(value, DER_LARGE);
 
+            /* Twice, or critical against the RFC: which list is newer could be read in two ways. */
             if (critical || crl->info.number.size != 0)
                 return unusable(crl, "its CRL number is critical or there twice");
             if (der_read_integer(&d, &crl->info.number) != PKIX_OK || !der_at_end(&d) ||
@@ -160,6 +171,7 @@ static enum pkix_error check_entry_extensions(struct pkix_crl *crl, struct der *
 
         if (error != PKIX_OK)
             return error;
+        /* Also when it is not marked critical: it changes whose certificate is meant (section 5.3.3). */
         if (pkix_oid_is(oid, OID_CERTIFICATE_ISSUER) ||
             (critical && !pkix_oid_is(oid, OID_REASON_CODE) && !pkix_oid_is(oid, OID_INVALIDITY_DATE)))
             return unusable(crl, "an entry has an extension that is not understood");
@@ -179,6 +191,7 @@ static enum pkix_error read_entry(struct der *list, struct pkix_crl *crl, struct
         return PKIX_CRL_MALFORMED;
     serial = normalised(serial);
     *out = (struct pkix_crl_entry){serial.data, (uint32_t)serial.size, (uint32_t)(entry.end - entry.next)};
+    /* The date revokes nothing by itself: one in the future is in force, too, since the list says "revoked" today. */
     if (der_read_time(&entry, &when) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
     /* RFC 5280 section 5.1: with extensions the version is 2. */
@@ -188,6 +201,8 @@ static enum pkix_error read_entry(struct der *list, struct pkix_crl *crl, struct
     return error;
 }
 
+/* Sorted once, so that looking one up takes the logarithm of their number: a handshake must not walk through a list
+ * of 300,000. */
 static enum pkix_error read_entries(struct der list, struct pkix_crl *crl)
 {
     size_t capacity = 0;
@@ -232,6 +247,8 @@ static enum pkix_error read_crl_extensions(struct der *tbs, struct pkix_crl *crl
 
     if (der_at_end(tbs))
         return PKIX_OK;
+    /* Extensions in a version 1 list are of a form that nobody defined; passed over, they could have said "delta" or
+     * "some reasons". */
     if (crl->info.version == PKIX_CRL_V1 || der_enter(tbs, TAG_CRL_EXTENSIONS, &wrapper) != PKIX_OK ||
         !der_at_end(tbs) || der_enter(&wrapper, ASN1_SEQUENCE, &extensions) != PKIX_OK || !der_at_end(&wrapper))
         return PKIX_CRL_MALFORMED;
@@ -252,7 +269,7 @@ enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
         der_read_whole(&tbs, ASN1_SEQUENCE, &crl->info.issuer) != PKIX_OK ||
         der_read_time(&tbs, &crl->info.this_update) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
-    /* RFC 5280 section 5.1.1.2: the same identifier twice. */
+    /* RFC 5280 section 5.1.1.2: the same identifier twice. Only the inner one is signed; see pkix_check_algorithm(). */
     if (!span_equal(inner_algorithm, crl->outer.algorithm))
         return PKIX_CRL_MALFORMED;
     /* A list that never ends could be replayed for ever: whoever was revoked since would show it (section 5.1.2.5). */
@@ -318,6 +335,7 @@ static bool expand_relative(struct span rdn, struct span issuer, uint8_t *out, s
     if (der_enter_only(issuer, ASN1_SEQUENCE, DER_SMALL, &name) != PKIX_OK)
         return false;
     rdns = span_of(name.next, (size_t)(name.end - name.next));
+    /* Bounded, so that the name can be built in place; longer ones are no names that anybody has. */
     if (rdn.size > 255 || rdns.size + rdn.size + 4 > NAME_SIZE_MAX)
         return false;
     memcpy(out, rdns.data, rdns.size);
@@ -374,6 +392,8 @@ static bool next_point_name(struct point_names *p, enum pkix_general_name *type,
     return true;
 }
 
+/* Not one name of each is compared, and not the first point only: a CRL of the second was taken for none, and its
+ * entries with it (GHSA-pwjx-qhcg-rvj4). */
 static bool point_has_name(struct point_names *names, struct span point, struct span issuer,
                            enum pkix_general_name wanted_type, struct span wanted)
 {
@@ -409,6 +429,8 @@ static bool certificate_names_point(const struct pkix_crl *crl, const struct pki
     struct span value;
     struct der points;
 
+    /* Without points the certificate names no part; then a list that is one is not about it (section 6.3.3 (b) (2)
+     * (i)). */
     if (!pkix_cert_extension(cert, PKIX_EXT_CRL_DISTRIBUTION_POINTS, &value) ||
         der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &points) != PKIX_OK)
         return false;
@@ -426,6 +448,9 @@ static bool certificate_names_point(const struct pkix_crl *crl, const struct pki
     return false;
 }
 
+/* RFC 5280 section 6.3.3 (b) (2): an authority may split its list by kind and by point. A part in which the
+ * certificate could not be is a good statement about nobody: who may choose the part that is looked at chooses one
+ * without his certificate. */
 bool pkix_crl_covers(const struct pkix_crl *crl, const struct pkix_cert *cert, bool is_ca)
 {
     if ((crl->scope.only_user && is_ca) || (crl->scope.only_ca && !is_ca))

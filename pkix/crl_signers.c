@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+/* The same key again could only give the same answer. */
 static bool has_key(const struct pkix_crl_signers *signers, const struct pkix_cert *cert)
 {
     for (size_t i = 0; i < signers->count; i++)
@@ -74,6 +75,7 @@ bool pkix_crl_signers_find_more(struct pkix_search *s, const struct pkix_cert *c
         for (size_t i = 0; i < candidates->count && looked_at < PKIX_CRL_ROLLED_OVER_MAX; i++) {
             const struct pkix_candidate *candidate = &candidates->list[i];
 
+            /* A key that may not sign CRLs is not worth a search, whatever leads to it (RFC 5280 section 4.2.1.3). */
             if (is_ours(candidate) != (of_peer == 0) || candidate->parse_error != PKIX_OK ||
                 has_key(signers, candidate->cert) || pkix_check_key_usage(candidate->cert, PKIX_KU_CRL_SIGN) != PKIX_OK)
                 continue;

@@ -1,4 +1,9 @@
-/* see pkix/names.h */
+/* see pkix/names.h
+ *
+ * Names are where what an authority has checked becomes what a user is told, and where most was lost: a NUL that ends
+ * the name for one reader (CVE-2009-2408), a wildcard that reaches further than was meant (RFC 9525 section 7.1), a
+ * name of one type taken for another (CVE-2021-44531). So a name is bytes with a length, of one type, in one syntax,
+ * or it is nothing; no name is decoded, folded or completed on the way, but for ASCII case. */
 #include "pkix/names.h"
 #include "base/address.h"
 
@@ -15,6 +20,8 @@ enum pkix_error pkix_general_name_read(struct der *d, enum pkix_general_name *ty
 
     if (error != PKIX_OK)
         return error;
+    /* All nine are known, so that the next one is found: a reader that stops at a name it does not know would not
+     * see the dNSName behind it, which a constraint may exclude. */
     *type = (enum pkix_general_name)tag;
     switch (*type) {
     case PKIX_GN_OTHER:
@@ -50,7 +57,10 @@ static bool is_alpha(uint8_t c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The labels after any wildcard or leading dot. */
+/* The labels after any wildcard or leading dot: RFC 1034 section 3.5, with underscores, which RFC 2181 section 11
+ * leaves to the user of names, and which are there. Everything else is refused, NUL, blanks, a second "*" and the
+ * bytes of UTF-8 among it (RFC 5280 section 7.2 has A-labels in certificates). A name whose last label is a number
+ * could be read as an address, by people and by resolvers. */
 static bool labels_valid(struct span name, enum pkix_dns_id kind, unsigned *label_count)
 {
     size_t label_start = 0;
@@ -63,10 +73,14 @@ static bool labels_valid(struct span name, enum pkix_dns_id kind, unsigned *labe
         if (c == '.') {
             size_t size = i - label_start;
 
+            /* RFC 1034 section 3.1. Only where it was asked for: in a certificate "example.com." would be a second
+             * spelling that constraints do not know. */
             if (size == 0 && i == name.size && kind == PKIX_DNS_REFERENCE && *label_count > 0)
                 break; /* the root's dot */
             if (size == 0 || size > DNS_LABEL_SIZE_MAX)
                 return false;
+            /* RFC 5890 section 2.3.1: no label begins or ends with a hyphen. People type such references all the
+             * same, and they can only match nothing. */
             if (kind != PKIX_DNS_REFERENCE && (name.data[label_start] == '-' || name.data[i - 1] == '-'))
                 return false;
             (*label_count)++;
@@ -95,9 +109,14 @@ bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind)
     case PKIX_DNS_REFERENCE:
         return name.size != 0 && labels_valid(name, kind, &labels);
     case PKIX_DNS_PRESENTED:
+        /* RFC 9525 section 6.3: the "*" is the whole of the left-most label; "w*.example.com" is no name here
+         * (CVE-2014-1492 was a "*" within an A-label). At least two labels follow: "*.com" would be all of a
+         * registry. */
         if (name.size > 2 && name.data[0] == '*' && name.data[1] == '.')
             return labels_valid(span_skip(name, 2), kind, &labels) && labels >= 2;
         return name.size != 0 && labels_valid(name, kind, &labels);
+    /* RFC 5280 section 4.2.1.10: the empty one stands for all names, with which an authority is forbidden any of
+     * that type. */
     case PKIX_DNS_CONSTRAINT:
         if (name.size == 0)
             return true;
@@ -108,6 +127,8 @@ bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind)
     return false;
 }
 
+/* RFC 9525 section 6.3: "*" stands for exactly one label, never for none or two. Otherwise who has "*.example.com"
+ * for the hosts of customers would have their sub-domains and the domain itself. */
 bool pkix_dns_id_matches(struct span presented, struct span reference)
 {
     const uint8_t *dot;
@@ -153,6 +174,8 @@ bool pkix_email_split(struct span address, struct span *local, struct span *doma
 {
     bool atom_begins = true;
 
+    /* RFC 5321 section 4.1.2 has quoted strings, in which "@" and blanks may stand; which "@" ends the
+     * local part is then a matter of opinion, and so they are no addresses here. */
     for (size_t i = 0; i < address.size; i++) {
         uint8_t c = address.data[i];
 
@@ -173,6 +196,8 @@ bool pkix_email_split(struct span address, struct span *local, struct span *doma
     return false;
 }
 
+/* RFC 3986 section 3.2. The user part ends at the last "@" of the authority, and the authority at the first "/", "?"
+ * or "#": "http://good.example@evil.example/" is of evil.example. */
 bool pkix_uri_host(struct span uri, struct span *host)
 {
     const uint8_t *colon = uri.size == 0 ? NULL : memchr(uri.data, ':', uri.size);
@@ -209,11 +234,15 @@ static bool email_matches(struct span presented, struct span wanted)
 {
     struct span presented_local, presented_domain, wanted_local, wanted_domain;
 
+    /* RFC 5321 section 2.4: the local part is the domain's to interpret, case included; only its own exact spelling
+     * is sure to be the same mailbox. */
     return pkix_email_split(presented, &presented_local, &presented_domain) &&
            pkix_email_split(wanted, &wanted_local, &wanted_domain) && span_equal(presented_local, wanted_local) &&
            span_equal_nocase(presented_domain, wanted_domain);
 }
 
+/* What is asked for comes from the configuration or from a client (http-proxy): a reference that is no name must not
+ * match whatever a certificate has of that kind. */
 static bool name_valid(const struct pkix_name *name)
 {
     struct span local, domain;
@@ -244,6 +273,8 @@ static bool presented_matches(enum pkix_general_name type, struct span value, co
         return type == PKIX_GN_DNS && pkix_dns_id_valid(value, PKIX_DNS_PRESENTED) &&
                pkix_dns_id_matches(value, name->value);
     case PKIX_NAME_IP:
+        /* RFC 9525 section 6.4: the octets, never a text of them in a dNSName, which an authority may have let
+         * through as a host name. */
         return type == PKIX_GN_IP && span_equal(value, name->value);
     case PKIX_NAME_EMAIL:
         return type == PKIX_GN_EMAIL && email_matches(value, name->value);
@@ -253,8 +284,9 @@ static bool presented_matches(enum pkix_general_name type, struct span value, co
     return false;
 }
 
-/* As mozilla::pkix with its halting policy: the first match wins, and a malformed dNSName or iPAddress before it ends
- * the search for names of that type. */
+/* As mozilla::pkix with its halting policy: the first match wins, and a malformed dNSName or iPAddress before it
+ * ends the search. An authority that signed one malformed name did not look; what it says next to it is worth no
+ * more. */
 static bool presented_malformed(enum pkix_general_name type, struct span value, const struct pkix_name *name)
 {
     if (name->type == PKIX_NAME_DNS && type == PKIX_GN_DNS)
@@ -264,6 +296,9 @@ static bool presented_malformed(enum pkix_general_name type, struct span value, 
     return false;
 }
 
+/* RFC 9525: only alternative names, and only those of the type asked for. The common name is free text that
+ * authorities did not check as a host name, and that name constraints do not reach; a certificate without the
+ * extension is for nobody. */
 enum pkix_error pkix_name_check(const struct pkix_cert *cert, const struct pkix_name *name)
 {
     struct der names;

@@ -1,4 +1,12 @@
-/* see pkix/ocsp.h */
+/* see pkix/ocsp.h
+ *
+ * RFC 6960 section 3.2 lists what makes a response acceptable: about this certificate (1), signed (2) by who may (3,
+ * 4), and recent (5, 6). A revoked certificate's thief can get good responses signed at will, those of other
+ * certificates and, from before the revocation, of his own; he can show any of them, in a staple. What he cannot do is
+ * change one, or date it.
+ *
+ * Errors (tryLater and its like) are not signed (section 2.3): anybody can say them, so they are never more than
+ * silence. */
 #include "pkix/ocsp.h"
 #include "pkix/check.h"
 #include "pkix/key.h"
@@ -47,9 +55,12 @@ static enum pkix_error read_response(struct ocsp *o, struct span response, struc
     struct span type, contents;
     unsigned status;
 
+    /* Before anything is verified: what is read until then is bounded by its size, and refused where it is not DER. */
     if (response.size > DER_SMALL_SIZE_MAX || der_enter_only(response, ASN1_SEQUENCE, DER_SMALL, &outer) != PKIX_OK ||
         der_read_small(&outer, ASN1_ENUMERATED, &status) != PKIX_OK)
         return PKIX_OCSP_MALFORMED;
+    /* Anybody can say so, see above; a responder that is overloaded does. It is told apart for people, and is no
+     * statement. */
     if (status == RESPONSE_TRY_LATER)
         return PKIX_OCSP_TRY_LATER;
     if (status != RESPONSE_SUCCESSFUL)
@@ -94,6 +105,8 @@ static enum pkix_error read_responder_id(struct der *data, struct responder_id *
     struct der wrapper;
 
     *id = (struct responder_id){0};
+    /* By name or by key, never by both: a responder of the issuer's name with another key is not taken for the
+     * issuer, its signature would not verify. */
     if (der_next_is(data, TAG_EXPLICIT_1)) {
         if (der_enter(data, TAG_EXPLICIT_1, &wrapper) != PKIX_OK ||
             der_read_whole(&wrapper, ASN1_SEQUENCE, &id->name) != PKIX_OK || !der_at_end(&wrapper))
@@ -107,6 +120,7 @@ static enum pkix_error read_responder_id(struct der *data, struct responder_id *
     return PKIX_OK;
 }
 
+/* Who claims to have signed it. It only says which key to try; the signature decides. */
 static bool is_responder(const struct pkix_cert *cert, const struct responder_id *id)
 {
     return id->name.size != 0 ? span_equal(cert->subject, id->name) : key_hash_is(cert, PKIX_SHA1, id->key_hash);
@@ -117,8 +131,11 @@ static enum pkix_error as_ocsp_signature_error(enum pkix_error error)
     return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_OCSP_BAD_SIGNATURE;
 }
 
-/* RFC 6960 section 4.2.2.2: a delegate's certificate is issued directly by the CA, with id-kp-OCSPSigning, and is not
- * a CA's itself. */
+/* RFC 6960 section 4.2.2.2: a delegate's certificate is issued directly by the CA, with id-kp-OCSPSigning, and is
+ * not a CA's itself. Without the usage every certificate of the authority, the thief's own among them, could sign
+ * that nothing is revoked; with a delegate of another authority, or one further down, somebody else would. Whether
+ * the delegate is revoked is not asked (section 4.2.2.2.1 leaves it to the client): it would take a response of the
+ * same responder. */
 static enum pkix_error check_delegate(struct ocsp *o, const struct pkix_cert *delegate)
 {
     const struct pkix_check check = {
@@ -127,6 +144,7 @@ static enum pkix_error check_delegate(struct ocsp *o, const struct pkix_cert *de
 
     if (pkix_check_certificate(delegate, &check) != PKIX_OK || !span_equal(delegate->issuer, o->issuer->subject))
         return PKIX_OCSP_BAD_SIGNER;
+    /* With the very key that has signed the certificate in question; the name alone anybody can have. */
     error = o->verify(o->ctx, &delegate->outer, o->issuer->spki);
     return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_OCSP_BAD_SIGNER;
 }
@@ -142,8 +160,10 @@ static enum pkix_error verify_by_delegate(struct ocsp *o, const struct responder
         struct span whole;
         enum pkix_error error;
 
+        /* The responder chooses how many; each may cost two signatures. */
         if (count == PKIX_OCSP_CERTS_MAX || der_read_whole(&o->certs, ASN1_SEQUENCE, &whole) != PKIX_OK)
             return PKIX_OCSP_MALFORMED;
+        /* One that cannot be read could be the one that signed; it is not stepped over. */
         if (pkix_cert_read(whole, &delegate) != PKIX_OK)
             return PKIX_OCSP_BAD_SIGNER;
         if (!is_responder(&delegate, id))
@@ -151,6 +171,7 @@ static enum pkix_error verify_by_delegate(struct ocsp *o, const struct responder
         error = check_delegate(o, &delegate);
         if (error == PKIX_OK)
             return as_ocsp_signature_error(o->verify(o->ctx, &o->outer, delegate.spki));
+        /* Out of budget is not "no such signer": that one may be passed over. */
         if (error == PKIX_LIMIT_EXCEEDED)
             return error;
         result = error;
@@ -158,7 +179,8 @@ static enum pkix_error verify_by_delegate(struct ocsp *o, const struct responder
     return result;
 }
 
-/* The first fields of ResponseData, and the signature over all of it. */
+/* The first fields of ResponseData, and the signature over all of it, before any statement is read: until it holds
+ * these are the words of whoever sent them. */
 static enum pkix_error verify_response(struct ocsp *o, struct der *data)
 {
     struct responder_id id;
@@ -171,6 +193,7 @@ static enum pkix_error verify_response(struct ocsp *o, struct der *data)
         return PKIX_OCSP_MALFORMED;
     if (read_responder_id(data, &id) != PKIX_OK)
         return PKIX_OCSP_MALFORMED;
+    /* The issuer itself, with the key that signed the certificate (3 of section 3.2). */
     if (is_responder(o->issuer, &id))
         return as_ocsp_signature_error(o->verify(o->ctx, &o->outer, o->issuer->spki));
     return verify_by_delegate(o, &id);
@@ -198,7 +221,10 @@ static bool read_digest_algorithm(struct der *d, enum pkix_digest *digest, bool 
            der_at_end(&algorithm);
 }
 
-/* CertID: is this statement about our certificate? */
+/* CertID: is this statement about our certificate? Serial number, name and key of the issuer, all three: serial
+ * numbers are one authority's, and a name may have had several keys. Otherwise a good response about another
+ * certificate, which everybody can get, would do (RFC 6960 section 3.2, 1). The hash is the responder's choice;
+ * SHA-1 is enough for a name that is bound by the signature. */
 static enum pkix_error match_cert_id(const struct ocsp *o, struct der *single, bool *matches)
 {
     struct der id;
@@ -213,6 +239,8 @@ static enum pkix_error match_cert_id(const struct ocsp *o, struct der *single, b
         der_read(&id, ASN1_OCTET_STRING, &issuer_key_hash) != PKIX_OK || der_read_integer(&id, &serial) != PKIX_OK ||
         !der_at_end(&id))
         return PKIX_OCSP_MALFORMED;
+    /* Also of a hash that we do not know: it cannot be about our certificate as far as we can tell, and the one
+     * behind it may be. */
     if (!known || !span_equal(serial, o->cert->serial))
         return PKIX_OK;
     if (name_hash.size != pkix_digest_size(digest) || issuer_key_hash.size != pkix_digest_size(digest))
@@ -223,6 +251,8 @@ static enum pkix_error match_cert_id(const struct ocsp *o, struct der *single, b
     return PKIX_OK;
 }
 
+/* RFC 6960 section 4.4: what is critical and not understood could say that the statement is about something else, or
+ * only in part. */
 static enum pkix_error refuse_critical_extensions(struct der *d, unsigned tag)
 {
     struct der wrapper, list;
@@ -274,6 +304,8 @@ static enum pkix_error read_cert_status(struct der *single, enum cert_status *st
     case TAG_GOOD:
         *status = STATUS_GOOD;
         return value.size == 0 ? PKIX_OK : PKIX_OCSP_MALFORMED;
+    /* What stands in it is not looked at strictly: a malformed reason must not
+     * turn "revoked" into "malformed", of which a fetched response decides nothing. */
     case TAG_REVOKED:
         *status = STATUS_REVOKED;
         *revoked = read_revoked_info(value);
@@ -285,7 +317,9 @@ static enum pkix_error read_cert_status(struct der *single, enum cert_status *st
     return PKIX_OCSP_MALFORMED;
 }
 
-/* thisUpdate and nextUpdate: until when the statement may be believed. */
+/* thisUpdate and nextUpdate: until when the statement may be believed (RFC 6960 sections 3.2, 5 and 6, and 4.2.2.1).
+ * Nonces would stop a replay (section 4.4.1), but responses are made in advance; so their age is all there is, and
+ * it is capped, whatever the responder grants: for as long the thief of a key can staple the last good one. */
 static enum pkix_error read_updates(const struct ocsp *o, struct der *single, int64_t *from, int64_t *until)
 {
     struct der wrapper;
@@ -293,9 +327,11 @@ static enum pkix_error read_updates(const struct ocsp *o, struct der *single, in
 
     if (der_read_generalized_time(single, &this_update) != PKIX_OK)
         return PKIX_OCSP_MALFORMED;
+    /* From the future: a clock is wrong, or somebody keeps responses for later. */
     if (this_update > o->time + SLOP_SECONDS)
         return PKIX_OCSP_FUTURE;
     *from = this_update;
+    /* Without nextUpdate newer information is always available (section 4.2.2.1): a day, no more. */
     *until = this_update + SECONDS_PER_DAY;
     if (der_next_is(single, TAG_EXPLICIT_0)) {
         if (der_enter(single, TAG_EXPLICIT_0, &wrapper) != PKIX_OK ||
@@ -324,9 +360,12 @@ static enum pkix_error read_single(struct ocsp *o, struct der single)
         (error = read_updates(o, &single, &from, &until)) != PKIX_OK ||
         (error = refuse_critical_extensions(&single, TAG_EXPLICIT_1)) != PKIX_OK)
         return error;
+    /* Nothing behind what was read: bytes that we pass over are bytes that another reader takes for something. */
     if (!der_at_end(&single))
         return PKIX_OCSP_MALFORMED;
-    /* Of several statements the worst counts, good only when nothing else is said (CVE-2026-3832). */
+    /* Of several statements about one certificate the worst counts, good only when nothing else is said
+     * (CVE-2026-3832): a responder that answers for two keys, or in two hashes, may know of the revocation in one of
+     * them only. */
     if (status > o->status || (status == o->status && until > o->valid_until)) {
         o->status = status;
         o->this_update = from;
@@ -343,6 +382,7 @@ static enum pkix_error read_statements(struct ocsp *o, struct der *data)
     int64_t produced_at;
     enum pkix_error error;
 
+    /* producedAt is when it was signed, not when it was true: it is read and decides nothing (section 2.4). */
     if (der_read_generalized_time(data, &produced_at) != PKIX_OK ||
         der_enter(data, ASN1_SEQUENCE, &responses) != PKIX_OK || der_at_end(&responses))
         return PKIX_OCSP_MALFORMED;
@@ -357,6 +397,8 @@ static enum pkix_error read_statements(struct ocsp *o, struct der *data)
     return der_at_end(data) ? PKIX_OK : PKIX_OCSP_MALFORMED;
 }
 
+/* Revoked and unknown also hold when they are old: what was revoked is not good again by waiting. Good holds while
+ * it is current. */
 static enum pkix_error judge(struct ocsp *o, struct span response)
 {
     struct der data;
@@ -366,6 +408,7 @@ static enum pkix_error judge(struct ocsp *o, struct span response)
         (error = read_statements(o, &data)) != PKIX_OK)
         return error;
     switch (o->status) {
+    /* A response that is signed and recent, and about others: it is nothing to us, and no error of the responder's. */
     case STATUS_NONE:
         return PKIX_OCSP_OTHER_CERT;
     case STATUS_UNKNOWN:
@@ -375,6 +418,7 @@ static enum pkix_error judge(struct ocsp *o, struct span response)
     case STATUS_GOOD:
         break;
     }
+    /* Section 3.2, 6: by our clock, not by the responder's word on when it answered. */
     return o->current ? PKIX_OK : PKIX_OCSP_OLD;
 }
 

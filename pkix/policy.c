@@ -52,6 +52,7 @@ struct counters {
     unsigned required_by; /* what set explicit_policy */
 };
 
+/* Counted where the work is, over all paths: a peer that shows many short paths pays as one that shows a long one. */
 static bool spend(struct graph *g, unsigned steps)
 {
     if (*g->steps_left < steps) {
@@ -76,6 +77,8 @@ static int add_node(struct graph *g, struct span policy)
     return (int)g->node_count++;
 }
 
+/* Nodes and edges are limited of their own, beside the steps: they are memory, and one path of 16 certificates with
+ * 256 policies each would have 65,536 edges at every level. */
 static bool add_edge(struct graph *g, int child, int parent)
 {
     if (child == NONE || !spend(g, 1))
@@ -215,6 +218,7 @@ static bool add_level(struct graph *g, enum any_policy any_policy)
     unsigned frontier = g->node_count;
     int any = NONE;
 
+    /* Section 6.1.3 (e): absent, nothing is added, and so the graph ends here. */
     if (g->policies.present) {
         if (!add_listed(g) || (g->policies.any && any_policy == ANY_POLICY_COUNTS && !add_for_any(g, &any)))
             return false;
@@ -247,7 +251,10 @@ static void drop_replaced(struct graph *g, unsigned own)
 enum policy_mapping { POLICY_MAPPING_INHIBITED, POLICY_MAPPING_COUNTS };
 
 /* The node of the frontier that is to be mapped; with anyPolicy in the frontier one is made. *node is NONE when there
- * is nothing to map. */
+ * is nothing to map.
+ * Section 6.1.4 (b) (1): where anyPolicy holds, a mapping is of one policy of it. Inhibited, it takes the policy
+ * away instead ((b) (2)): an issuer that forbids mapping must not find its policy claimed under another name further
+ * down. */
 static bool find_mapped(struct graph *g, unsigned own, struct span policy, enum policy_mapping mapping, int *node)
 {
     unsigned at = find_expected(g, own, policy);
@@ -274,6 +281,8 @@ static bool map_policies(struct graph *g, enum policy_mapping mapping)
 
         if (!find_mapped(g, own, policy, mapping, &node))
             return false;
+        /* Mapped, the policy itself is expected no more: who is below has to use the other name. An authority that
+         * maps "high" to a subject's "ours" has not said that the subject may write "high". */
         if (node != NONE) {
             g->nodes[node].mapped = mapping == POLICY_MAPPING_COUNTS;
             g->nodes[node].deleted = mapping == POLICY_MAPPING_INHIBITED;
@@ -307,7 +316,9 @@ static bool add_to_set(struct graph *g, struct pkix_policy_set *set, struct span
     return true;
 }
 
-/* Section 6.1.5 (g) (1) to (4). */
+/* Section 6.1.5 (g) (1) to (4).
+ * From the bottom up, along the edges: a node holds only if a certificate at the end of the path is reached from it.
+ * What an issuer listed and its subject did not is nobody's policy. */
 static bool find_authorities_policies(struct graph *g, struct pkix_policy_set *set)
 {
     for (unsigned i = g->frontier; i < g->node_count; i++)
@@ -345,6 +356,8 @@ static bool find_users_policies(struct graph *g, const struct pkix_policy_inputs
     return true;
 }
 
+/* A limit is no verdict on the policies: the path fails with an error of its own, so that work that a peer makes is
+ * never taken for an authority's word. */
 static enum pkix_error limit_exceeded(const struct graph *g, struct pkix_policy_outcome *outcome)
 {
     outcome->what = g->exhausted;
@@ -358,6 +371,8 @@ static void note_emptied(struct graph *g, unsigned at, const char *why)
     g->emptied_why = why;
 }
 
+/* Section 6.1.3 (e): without the extension no policy holds from here on. An issuer below cannot claim one again that
+ * its own issuer does not have. */
 static const char *why_empty(const struct pkix_policies *policies)
 {
     if (!policies->present)
@@ -381,6 +396,8 @@ static enum pkix_error read_unused(const struct pkix_cert *leaf, struct graph *g
     return error;
 }
 
+/* Section 6.1.4 (h): the counters only fall. Who stands below must not give himself back what an issuer has taken
+ * away; cap() is the other half of it (sections 6.1.4 (i) and (j)). */
 static void count_down(unsigned *counter)
 {
     if (*counter > 0)
@@ -415,6 +432,8 @@ static enum pkix_error prepare_next(struct graph *g, const struct pkix_cert *cer
         count_down(&c->policy_mapping);
         count_down(&c->inhibit_any_policy);
     }
+    /* Section 6.1.4 (i): the smaller one counts. Who asked for it is remembered, for the administrator to know whom
+     * to ask. */
     if (constraints.require_explicit_policy < c->explicit_policy)
         c->required_by = at;
     cap(&c->explicit_policy, constraints.require_explicit_policy);
@@ -433,6 +452,7 @@ static enum pkix_error wrap_up(struct graph *g, const struct pkix_cert *leaf, st
     if (error == PKIX_OK)
         error = read_unused(leaf, g, &outcome->what);
     count_down(&c->explicit_policy);
+    /* Section 6.1.5 (b): the leaf may ask it of itself. */
     if (error == PKIX_OK && constraints.require_explicit_policy == 0 && c->explicit_policy > 0) {
         c->explicit_policy = 0;
         c->required_by = 0;
@@ -453,17 +473,23 @@ static enum pkix_error policy_missing(unsigned culprit, const char *what, const 
 static enum pkix_error check_certificate(struct graph *g, const struct pkix_cert *cert, unsigned at, struct counters *c,
                                          struct pkix_policy_outcome *outcome)
 {
+    /* Section 6.1.3 (d) (2): past the limit anyPolicy is a policy like no other, it stands for nothing. Self-issued
+     * issuers are let through, as the RFC has it: a key rollover changes no policy. Never the leaf (at 0), which
+     * issues nothing. */
     bool any_counts = c->inhibit_any_policy > 0 || (at > 0 && pkix_cert_is_self_issued(cert));
     bool was_empty = is_empty(g);
     enum pkix_error error;
 
     outcome->culprit = at;
+    /* Malformed ones end the path, the leaf's as well, whether or not anybody asked (CVE-2023-0465): see
+     * pkix/policy.h. */
     if ((error = pkix_policies_read(cert, &g->policies, &outcome->what)) != PKIX_OK)
         return error;
     if (!add_level(g, any_counts ? ANY_POLICY_COUNTS : ANY_POLICY_INHIBITED))
         return limit_exceeded(g, outcome);
     if (!was_empty && is_empty(g))
         note_emptied(g, at, why_empty(&g->policies));
+    /* Section 6.1.3 (f). Once required, no certificate further down can lift it. */
     if (c->explicit_policy == 0 && is_empty(g))
         return policy_missing(g->emptied_at, g->emptied_why, c, outcome);
     return at > 0 ? prepare_next(g, cert, at, c, outcome) : wrap_up(g, cert, c, outcome);
@@ -473,6 +499,7 @@ static enum pkix_error check_path(struct graph *g, const struct pkix_cert *const
                                   const struct pkix_policy_inputs *inputs, struct pkix_policy_outcome *outcome)
 {
     struct counters c = {
+        /* Section 6.1.2 (d) to (f): "n + 1" is never reached, 0 holds from the first certificate. */
         .explicit_policy = inputs->explicit_policy ? 0 : count + 1,
         .policy_mapping = inputs->inhibit_policy_mapping ? 0 : count + 1,
         .inhibit_any_policy = inputs->inhibit_any_policy ? 0 : count + 1,
@@ -491,6 +518,8 @@ static enum pkix_error check_path(struct graph *g, const struct pkix_cert *const
     if (!find_authorities_policies(g, &outcome->authorities) ||
         !find_users_policies(g, inputs, &outcome->authorities, &outcome->user))
         return limit_exceeded(g, outcome);
+    /* Section 6.1.5 (g), the end: the intersection with what the user asked for counts, not that some policy holds.
+     * An authority's own policy, whatever it is, must not pass for the one that the administrator named. */
     if (c.explicit_policy > 0 || outcome->user.any || outcome->user.count > 0)
         return PKIX_OK;
     if (is_empty(g))
@@ -511,6 +540,7 @@ enum pkix_error pkix_policy_check(const struct pkix_cert *const *path, unsigned 
     g->any = NONE;
     g->exhausted = g->emptied_why = NULL;
     g->steps_left = steps_left;
+    /* From the anchor downwards, as the RFC goes: what an issuer says counts before what is below it is read. */
     error = check_path(g, path, count, inputs, outcome);
     free(g);
     return error;

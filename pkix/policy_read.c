@@ -37,6 +37,7 @@ static bool read_policy_oid(struct der *d, struct span *oid)
     return der_read(d, ASN1_OID, oid) == PKIX_OK && pkix_oid_is_well_formed(*oid);
 }
 
+/* RFC 5280 section 4.2.1.4 has two kinds; whatever else stands there could narrow what the policy promises. */
 bool pkix_policy_qualifiers_known(struct span qualifiers)
 {
     struct der list = der_over(qualifiers, DER_SMALL), qualifier;
@@ -77,6 +78,8 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
     if (!policies->present)
         return PKIX_OK;
     *what = malformed;
+    /* RFC 5280 section 4.2.1.4: at least one. An empty list read as "absent" would pass where no policy is required
+     * and mean another thing where one is. */
     if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
         return PKIX_BAD_POLICY;
     while (!der_at_end(&list)) {
@@ -98,6 +101,8 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
             policies->any = true;
             continue;
         }
+        /* A limit, and an error that says so: an authority's list of a thousand would otherwise be sorted and
+         * searched for each path. */
         if (policies->count == PKIX_POLICIES_PER_CERT_MAX) {
             *what = "policies of one certificate";
             return PKIX_LIMIT_EXCEEDED;
@@ -105,6 +110,8 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
         policies->items[policies->count++] = oid;
     }
     qsort(policies->items, policies->count, sizeof(*policies->items), compare_items);
+    /* RFC 5280 section 4.2.1.4: not more than once. Two entries may have other qualifiers, and which counts would be
+     * a matter of opinion. */
     *what = twice;
     for (unsigned i = 1; i < policies->count; i++)
         if (compare_items(&policies->items[i - 1], &policies->items[i]) == 0)
@@ -132,6 +139,8 @@ enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct p
         if (der_enter(&list, ASN1_SEQUENCE, &pair) != PKIX_OK || !read_policy_oid(&pair, &mapping.issuer) ||
             !read_policy_oid(&pair, &mapping.subject) || der_end(&pair) != PKIX_OK)
             return PKIX_BAD_POLICY;
+        /* RFC 5280 section 4.2.1.5 forbids it: with one mapping from or to anyPolicy an authority would claim every
+         * policy there is. */
         if (pkix_oid_is(mapping.issuer, OID_ANY_POLICY) || pkix_oid_is(mapping.subject, OID_ANY_POLICY)) {
             *what = "its policyMappings map from or to anyPolicy";
             return PKIX_BAD_POLICY;
@@ -147,7 +156,8 @@ enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct p
     return PKIX_OK;
 }
 
-/* SkipCerts ::= INTEGER (0..MAX), in minimal form. */
+/* SkipCerts ::= INTEGER (0..MAX), in minimal form. A negative one read as large would undo the constraint; one too
+ * large for our numbers is capped, which means the same. */
 static bool skip_certs_of(struct span integer, unsigned *skip_certs)
 {
     unsigned value = 0;
@@ -169,6 +179,7 @@ static bool read_optional_skip_certs(struct der *d, unsigned tag, unsigned *skip
     return der_read_optional(d, tag, &integer, &present) == PKIX_OK && (!present || skip_certs_of(integer, skip_certs));
 }
 
+/* RFC 5280 section 4.2.1.11: an empty sequence is forbidden, and is not taken for "no constraint". */
 enum pkix_error pkix_policy_constraints_read(const struct pkix_cert *cert, struct pkix_policy_constraints *constraints,
                                              const char **what)
 {
@@ -188,6 +199,7 @@ enum pkix_error pkix_policy_constraints_read(const struct pkix_cert *cert, struc
     return PKIX_OK;
 }
 
+/* RFC 5280 section 4.2.1.14. Absent, anyPolicy goes on to count, which is what an issuer that forgot it allows. */
 enum pkix_error pkix_inhibit_any_policy_read(const struct pkix_cert *cert, unsigned *skip_certs, const char **what)
 {
     struct span value, integer;

@@ -163,6 +163,8 @@ static struct statement ask_crl_source(const struct pkix_revocation_question *q,
     set = source->find(source->ctx, &question, effort, why);
     if (set == NULL)
         return nothing;
+    /* Judged once more, by this question's certificate and time: the source's word is that it believes the list, not
+     * about whom. */
     result = check_set(q, a, set, signers);
     pkix_crl_set_destroy(&set);
     return result;
@@ -229,14 +231,19 @@ static enum pkix_error check_at_hand(const struct pkix_revocation_question *q, s
         a->status = PKIX_REVOCATION_IS_REVOKED;
         return PKIX_REVOKED;
     }
+    /* A response that is malformed or badly signed came with the handshake from the peer itself: no honest server
+     * staples one. */
     if (staple.present && staple.error != PKIX_OK && !may_pass_over(staple.error)) {
         a->what = "the stapled response";
         return staple.error;
     }
+    /* A good response counts before a good list, since it is the younger as a rule; which of the two it was is told
+     * (must-staple asks for the response). */
     if (staple.error == PKIX_OK || response.error == PKIX_OK) {
         a->status = PKIX_REVOCATION_GOOD_OCSP;
         return PKIX_OK;
     }
+    /* Also beside a staple that was passed over: the list is the authority's word all the same. */
     if (crl.error == PKIX_OK) {
         a->status = PKIX_REVOCATION_GOOD_CRL;
         return PKIX_OK;
@@ -298,6 +305,7 @@ static struct statement settle(const struct pkix_revocation_question *q, struct 
             pkix_ocsp_judge(span_of(evidence->response, evidence->response_size), q->cert, q->issuer, q->request->time,
                             q->verify, q->ctx, &evidence->statement);
         free(evidence->response);
+        /* Told what it is worth, so that nothing is remembered that was not verified. */
         source->settle(source->ctx, question, &evidence->statement);
         break;
     }
@@ -348,7 +356,9 @@ static struct statement fetch_crl(const struct pkix_revocation_question *q, stru
     return result;
 }
 
-/* Whether what a source says decides. What it says is good, bad, or that a limit was met; all else is nothing. */
+/* Whether what a source says decides. What it says is good, bad, or that a limit was met; all else is nothing.
+ * "unknown" decides: RFC 6960 section 2.2 has a responder say so of certificates that it was never told of, and a
+ * certificate that its authority knows nothing of may be one that was made with a stolen key. */
 static bool decides(enum pkix_error error)
 {
     return error == PKIX_OK || error == PKIX_REVOKED || error == PKIX_LIMIT_EXCEEDED || error == PKIX_OCSP_UNKNOWN_CERT;
@@ -389,6 +399,7 @@ static enum pkix_error check_elsewhere(const struct pkix_revocation_question *q,
         a->was_asked_about = fetched.error == PKIX_OK;
         return take(a, fetched.error, PKIX_REVOCATION_GOOD_OCSP, "says its OCSP responder");
     }
+    /* Neither yes nor no: who may not wait here must not let the certificate pass for that. */
     if (fetched.present && fetched.error == PKIX_REVOCATION_UNKNOWN)
         return PKIX_REVOCATION_UNKNOWN; /* to be asked again by somebody who may wait */
     if (worth_asking && q->request->crl_source != NULL && q->budget->crls_asked < PKIX_EVIDENCE_ASKED_MAX)

@@ -30,6 +30,7 @@ static struct pkix_limits capped(const struct pkix_limits *asked)
 {
     struct pkix_limits limits = *asked;
 
+    /* The arrays of search_state.h are this long; limits are an administrator's and may be larger. */
     limits.extras_max = at_most(limits.extras_max, PKIX_EXTRAS_MAX);
     limits.candidates_per_name_max = at_most(limits.candidates_per_name_max, PKIX_CANDIDATES_MAX);
     limits.intermediates_max = at_most(limits.intermediates_max, PKIX_PATH_MAX - 2);
@@ -75,6 +76,7 @@ static enum pkix_error complete(struct pkix_search *s, const struct pkix_candida
     if (pkix_search_is_anchor(s, candidate->entry))
         return pkix_search_check_path(s, failure);
     *noted = true; /* by whatever stopped further up */
+    /* The depth is ours to limit: what RFC 5280 lets an authority allow below itself has no end. */
     if (pkix_path_counted_intermediates(&s->path) > s->budget.limits.intermediates_max ||
         s->path.count + 1 > PKIX_PATH_MAX) {
         *noted = false;
@@ -148,6 +150,7 @@ static enum pkix_error check_revocation(struct pkix_search *s, unsigned child_in
     struct pkix_revocation_answer answer = {.what = NULL};
     enum pkix_error error;
 
+    /* Values go in and come out: those who judge evidence cannot change the path they judge. */
     error = s->domain->check_revocation(&question, &answer);
     *what = answer.what;
     if (error == PKIX_REVOKED)
@@ -170,6 +173,7 @@ static enum pkix_error try_issuer(struct pkix_search *s, const struct pkix_candi
 
     if ((error = pkix_search_limited(s, pkix_budget_take_step(&s->budget))) != PKIX_OK)
         return error;
+    /* All of this issuer, its signature included, before its own issuers are looked for: see the design note above. */
     error = pkix_search_check_issuer(s, candidate, &failure);
     s->path.steps[s->path.count++] = (struct pkix_path_step){candidate->cert, candidate->entry};
     if (error != PKIX_OK) {
@@ -242,6 +246,8 @@ static enum pkix_error extend(struct pkix_search *s)
             recorded = error;
             goto out;
         }
+        /* The next one may still do: a bad issuer beside a good one of the same name, sent by mistake or by somebody
+         * else, must not cost the peer its path. */
         recorded = recorded == PKIX_OK ? error : both_failed(recorded, error);
     }
     if (is_dead_end(candidates))
@@ -255,7 +261,8 @@ out:
     return recorded;
 }
 
-/* A leaf that is itself configured as an anchor needs no issuer. */
+/* A leaf that is itself configured as an anchor needs no issuer: who put it there has decided. All else holds as for
+ * any path: it is not used beyond its dates, its name or its policies, and distrust counts more than trust. */
 static enum pkix_error run_anchored_leaf(struct pkix_search *s, enum pkix_error leaf_error, struct pkix_failure failure)
 {
     enum pkix_error error = leaf_error != PKIX_OK ? leaf_error : pkix_search_check_path(s, &failure);
@@ -265,7 +272,8 @@ static enum pkix_error run_anchored_leaf(struct pkix_search *s, enum pkix_error 
     return error;
 }
 
-/* Nothing but itself names the leaf's issuer: say so, it is what people look for. */
+/* Nothing but itself names the leaf's issuer: say so, it is what people look for. Only with the signature checked:
+ * the name alone is no self-signed certificate, and people are told to trust those. */
 static bool is_merely_self_signed(struct pkix_search *s)
 {
     return pkix_cert_is_self_issued(&s->leaf) && s->notes.tried_count == 1 && s->notes.tried[0].path.count == 1 &&
@@ -291,10 +299,13 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
     if (pkix_search_is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error, failure);
     error = extend(s);
+    /* Each round adds certificates that somebody unknown has served, within the limits of the first; a leaf that is
+     * refused anyway is not worth a question, which tells a third party who is talking to whom. */
     while (leaf_error == PKIX_OK && pkix_search_fetch_issuer(s, error)) {
         pkix_notes_begin_again(&s->notes);
         error = extend(s);
     }
+    /* Only now: without a path the leaf is anybody's, and what it says of itself is nobody's word. */
     if ((error == PKIX_OK && leaf_error != PKIX_OK) || is_same_date_error(leaf_error, error)) {
         s->path.count = 1;
         pkix_notes_tried(&s->notes, &s->path, leaf_error, failure);
@@ -303,6 +314,8 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
     return error == PKIX_UNKNOWN_ISSUER && is_merely_self_signed(s) ? PKIX_SELF_SIGNED : error;
 }
 
+/* Only what stands on a path that was verified to its end, and only what the store has not: so nobody fills the memory
+ * with certificates of his own making, and an anchor's place is the configuration. */
 void pkix_search_remember(const struct pkix_search *s)
 {
     if (s->store->remembered == NULL)

@@ -31,6 +31,8 @@ enum pkix_error pkix_budget_take_signature(struct pkix_budget *b, unsigned cost_
 {
     if (b->signature_checks == b->limits.signature_checks_max)
         return pkix_budget_met(b, "signature checks");
+    /* Between the cheapest and the dearest key lies a factor of a hundred: a number alone is no limit. The
+     * subtraction cannot wrap, since no more than the maximum is ever spent. */
     if (cost_us > b->limits.signature_cost_us_max - b->signature_cost_us)
         return pkix_budget_met(b, "cost of signature checks");
     b->signature_checks++;
@@ -38,12 +40,14 @@ enum pkix_error pkix_budget_take_signature(struct pkix_budget *b, unsigned cost_
     return PKIX_OK;
 }
 
+/* Otherwise a slow responder would use up the time of the search, and its silence would decide for another error. */
 void pkix_budget_waited(struct pkix_budget *b, uint64_t start_ms)
 {
     if (b->deadline_ms != 0)
         b->deadline_ms += b->now_ms() - start_ms;
 }
 
+/* A search within a search is no way to get another budget. */
 struct pkix_limits pkix_budget_left(const struct pkix_budget *b)
 {
     struct pkix_limits limits = b->limits;

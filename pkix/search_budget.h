@@ -2,8 +2,8 @@
  *
  * A peer chooses how many certificates it sends, how they are linked, what keys they have and what names: so all that
  * grows with them is counted here, over all paths of a verification, and when one limit is met nothing more is tried.
- * Without it a message of 16 kB costs mozilla::pkix 166 s, and certificates of 2^n paths (RFC 4158 section 1.4 draws a
- * bridge) cost anybody who merely backtracks. */
+ * Without it a message of 16 kB costs mozilla::pkix 166 s, and a mesh of authorities that certify each other
+ * (RFC 4158) has more paths than anybody can try. */
 #ifndef YETT_PKIX_SEARCH_BUDGET_H
 #define YETT_PKIX_SEARCH_BUDGET_H
 

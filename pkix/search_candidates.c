@@ -20,6 +20,8 @@ static unsigned wanted_purposes(const struct pkix_request *r)
     return PKIX_FOR_CLIENT | PKIX_FOR_SERVER;
 }
 
+/* A signer of a CRL must end at the very anchor of the path it speaks about: any other authority that we trust could
+ * be made to issue a namesake (RFC 5280 section 6.3.3 (f)). */
 bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_entry *entry)
 {
     if (s->crl_anchor != NULL && (entry == NULL || &entry->cert != s->crl_anchor))
@@ -36,6 +38,8 @@ static void add_candidate(struct pkix_candidates *c, const struct pkix_cert *cer
 
     if (c->count == c->max)
         return;
+    /* RFC 4158 section 3.5: key identifiers sort, they exclude nobody. They are the peer's words, and real chains
+     * have wrong ones; a mismatch that excluded would let one bad hint hide a good path. */
     if (c->wanted_key_id.size == 0 || key_id.size == 0)
         rank = anchor ? PKIX_RANK_ANCHOR_NO_DATA : PKIX_RANK_OTHER_NO_DATA;
     else if (span_equal(c->wanted_key_id, key_id))
@@ -73,6 +77,8 @@ static void add_remembered(struct pkix_search *s, const struct pkix_cert *child,
     for (size_t i = 0; i < count; i++) {
         bool again = is_lent(s, found[i]);
 
+        /* What the peer sent, or the store has, is not looked at twice under another rank; the ceiling keeps one
+         * verification from holding all that is remembered. */
         if (!again && (s->lent_count == PKIX_LENT_MAX || pkix_search_knows(s, &found[i]->cert))) {
             pkix_intermediates_return(s->store->remembered, found[i]);
             continue;
@@ -98,11 +104,13 @@ void pkix_search_collect(struct pkix_search *s, const struct pkix_cert *child, s
     c->count = 0;
     c->max = s->budget.limits.candidates_per_name_max;
     c->wanted_key_id = pkix_cert_authority_key_id(child);
+    /* Anchors before the peer's, so that the ceiling cannot be used up with namesakes of an issuer that we have. */
     pkix_store_find(&s->store->anchors, child->issuer, visit_entry, c);
     for (unsigned i = 0; i < s->extras_count && c->count < c->max; i++) {
         if (!span_equal(s->extras[i].subject, child->issuer))
             continue;
         add_candidate(c, &s->extras[i], NULL, s->extra_errors[i]);
+        /* By names alone, so it costs no signature; see search_extras.c for what that is worth. */
         c->list[c->count - 1].leads_nowhere = !s->extra_reaches[i] && !pkix_search_may_fetch(s);
     }
     pkix_store_find(&s->store->intermediates, child->issuer, visit_entry, c);

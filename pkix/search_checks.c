@@ -70,8 +70,8 @@ static enum pkix_error check_constraints(struct pkix_search *s, const struct pki
     return error;
 }
 
-/* What the leaf is for here; its issuers have to allow it: an authority that is held to mail or code signing by its own
- * extended key usage must not issue for web servers (RFC 5280 leaves it open, CABF section 7.1.2 demands it). */
+/* What the leaf is for here; its issuers have to allow it, which check_extended_key_usage() of pkix/check.c says
+ * more about. */
 static enum pkix_usage usage_of(const struct pkix_search *s, enum pkix_role role)
 {
     if (role == PKIX_ROLE_LEAF && s->crl_anchor != NULL)
@@ -133,6 +133,8 @@ enum pkix_error pkix_search_check_issuer(struct pkix_search *s, const struct pki
     enum pkix_error error;
 
     *failure = (struct pkix_failure){.culprit = child_index + 1};
+    /* Names first: the constraints of an issuer that we know keep a peer from buying signature checks with
+     * certificates that may never be issued under it. */
     if ((error = candidate->parse_error) != PKIX_OK || (error = check_constraints(s, candidate, failure)) != PKIX_OK)
         return error;
     if ((error = pkix_check_tls_feature_of_issuer(child, step.cert)) != PKIX_OK) {
@@ -165,6 +167,8 @@ static enum pkix_error lint_path(struct pkix_search *s, struct pkix_failure *fai
                                                               : PKIX_LINT_INTERMEDIATE;
         enum pkix_lint_signer signer = PKIX_LINT_SIGNED_BY_ANOTHER;
 
+        /* An anchor need not be self-signed; what it may leave out depends on it, so it is looked at, on the budget
+         * like any signature. */
         if (place == PKIX_LINT_ANCHOR && !cert->extensions[PKIX_EXT_AUTHORITY_KEY_ID].present &&
             pkix_search_verify_child(s, cert, cert->spki) == PKIX_OK)
             signer = PKIX_LINT_SIGNED_BY_ITSELF;
@@ -205,6 +209,8 @@ static enum pkix_error check_pins(const struct pkix_search *s, struct pkix_failu
     return PKIX_PIN_MISMATCH;
 }
 
+/* The policy is a claim, the root is what makes it one (pkix/ev.h); so it is looked at when both are known. Asked
+ * for, and not there, the path fails like one without the policy: another root may have it. */
 static enum pkix_error check_ev(struct pkix_search *s, struct pkix_failure *failure)
 {
     s->ev =
@@ -251,6 +257,7 @@ enum pkix_error pkix_search_check_path(struct pkix_search *s, struct pkix_failur
 
     if (is_issued_too_late(s, &s->path.steps[s->path.count - 1]))
         return PKIX_DISTRUSTED_AFTER;
+    /* Policies, then pins, then form: by how much they say about whose path it is. */
     if ((error = check_policies(s, failure)) != PKIX_OK || (error = check_pins(s, failure)) != PKIX_OK)
         return error;
     switch (s->request->profile) {

@@ -20,6 +20,8 @@ bool pkix_search_add_extra(struct pkix_search *s, struct span der)
 
     if (s->extras_count == s->budget.limits.extras_max || der.size > s->extras_bytes_left)
         return false;
+    /* Number and bytes, the first ones that come: the peer decides the order, so it gains nothing by sending more,
+     * and TLS alone lets it send 16 MB. */
     s->extras_bytes_left -= der.size;
     s->extra_errors[s->extras_count] = pkix_cert_read(der, cert);
     if (!pkix_search_knows(s, cert))

@@ -84,6 +84,9 @@ bool pkix_search_may_fetch(const struct pkix_search *s)
            s->notes.issuer_count < PKIX_ISSUERS_ASKED_MAX;
 }
 
+/* Whoever connects could have us ask the addresses of his choice, once for each connection: so only when there is no
+ * path without, only for certificates on a path from a leaf that would pass, a few times in all, and each address
+ * once. */
 bool pkix_search_fetch_issuer(struct pkix_search *s, enum pkix_error error)
 {
     if (!pkix_search_may_fetch(s) || s->budget.limit_met != NULL || !is_for_want_of_an_issuer(error) ||

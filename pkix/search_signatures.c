@@ -29,7 +29,7 @@ static enum pkix_error verify_signature(struct pkix_signatures *s, const struct 
     unsigned cost_us;
     enum pkix_error error;
 
-    /* What cannot be a signature costs nothing and does not count. */
+    /* What cannot be a signature costs nothing and does not count. It also never reaches NSS, nor the cache. */
     if ((error = s->domain->look_at_signature(s->domain->ctx, statement, spki, &cost_us)) != PKIX_OK)
         return error;
     if (has_key && pkix_signature_cache_has(cache, key))
@@ -37,6 +37,8 @@ static enum pkix_error verify_signature(struct pkix_signatures *s, const struct 
     if ((error = pkix_budget_take_signature(s->budget, cost_us)) != PKIX_OK)
         return error;
     error = s->domain->verify_signature(s->domain->ctx, statement, spki);
+    /* Good ones only: a bad answer kept would let one peer's forgery, or one failure of the library, stand against
+     * the real one. */
     if (error == PKIX_OK && has_key)
         pkix_signature_cache_put(cache, key);
     return error;

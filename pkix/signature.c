@@ -67,7 +67,9 @@ bool pkix_ecdsa_read(struct span signature, struct span *r, struct span *s)
            der_at_end(&sequence);
 }
 
-/* One signature, one encoding, and never r = s = 0 (CVE-2022-21449). */
+/* One signature, one encoding, and never r = s = 0, which verifies for everything where nobody looks
+ * (CVE-2022-21449). Numbers of the order or above would be the same signature in other bytes, under another key of
+ * the caches. */
 static bool ecdsa_possible(struct span signature, const struct pkix_key *key)
 {
     struct span r, s, order = order_of(key->curve);
@@ -82,7 +84,8 @@ static bool salt_fits(const struct pkix_algorithm *algorithm, const struct pkix_
            (key->bits - 1 + 7) / 8 >= pkix_digest_size(algorithm->digest) + algorithm->salt_size + 2;
 }
 
-/* As long as the modulus (CVE-2021-43527), and a number below it. */
+/* RFC 8017 sections 8.1.2 and 8.2.2: as long as the modulus, and a number below it. A longer one ran over NSS's own
+ * buffer (CVE-2021-43527). */
 static bool rsa_possible(struct span signature, const struct pkix_algorithm *algorithm, const struct pkix_key *key)
 {
     return salt_fits(algorithm, key) && signature.size == (key->bits + 7) / 8 &&
@@ -111,10 +114,13 @@ enum pkix_error pkix_signature_look(const struct pkix_signed *statement, struct 
         (error = pkix_algorithm_check(&algorithm, statement->signature)) != PKIX_OK ||
         (error = pkix_key_read(spki, &key)) != PKIX_OK)
         return error;
+    /* The key decides which algorithm there can be, not the statement: else the one who writes it would choose how
+     * it is checked. */
     if (key.type != algorithm.key_type ||
         !(key.type == PKIX_KEY_EC ? ecdsa_possible(statement->signature, &key)
                                   : rsa_possible(statement->signature, &algorithm, &key)))
         return PKIX_BAD_SIGNATURE;
+    /* What is hashed counts as well: a certificate may have 64 kB, and a CRL megabytes. */
     *cost_us = cost_of_key(&key) + (unsigned)(statement->data.size / BYTES_HASHED_PER_US);
     return PKIX_OK;
 }
