@@ -1,7 +1,8 @@
 /* LD_PRELOAD: the n-th call of a function fails in a worker.
  *
- * YETT_FAILING_CALLS names a file of sizeof(struct order) bytes, which each worker maps before its sandbox closes. A test
- * writes into it which call is to fail, at which time from now on and with which errno; `hits` says whether it did.
+ * YETT_FAILING_CALLS names a file of sizeof(struct order) bytes, which each worker maps before its sandbox closes. A
+ * test writes into it which call is to fail, at which time from now on and with which errno; `hits` says whether it
+ * did.
  *
  * Reading and writing fails only on sockets of IP: a worker without its supervisor ends, and is right to. */
 #include <dlfcn.h>

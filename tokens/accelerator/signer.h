@@ -28,7 +28,7 @@ struct accel_signer {
     void (*finish)(struct accel_signing *s, uint8_t *out);
     /* Others: sign a digest, giving size() bytes; check a signature of any size. NULL for MACs. */
     CK_RV (*sign)(struct accel_signing *s, const uint8_t *data, size_t size, uint8_t *out);
-    CK_RV (*verify)
+    CK_RV(*verify)
     (struct accel_signing *s, const uint8_t *data, size_t size, const uint8_t *signature, size_t signature_size);
 };
 
