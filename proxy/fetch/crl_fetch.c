@@ -10,7 +10,7 @@
 
 #include "pkix/dn.h"
 #include "proxy/fetch/crl_cache.h"
-#include "proxy/fetch/failed_hosts.h"
+#include "proxy/fetch/flight.h"
 #include "proxy/process/log.h"
 #include "proxy/process/thread_priority.h"
 #include <stdio.h>
@@ -22,25 +22,23 @@
 enum { NUMBER_BYTES_SHOWN_MAX = 20 /* RFC 5280 section 5.2.3: no number is longer */ };
 
 struct crl_fetch {
-    uv_mutex_t lock;
-    uv_cond_t work;   /* for the threads: something is planned, or it is over */
-    uv_cond_t landed; /* for handshakes: a flight has ended */
+    struct flights *flights; /* their lock is that of all else, too */
+    uv_cond_t work;          /* for the threads: something is planned, or it is over */
     struct crl_cache *cache;
-    struct failed_hosts failed;
     struct http_fetch_stop *stop;
     bool stopping;
     uv_thread_t threads[LIMIT_CRL_THREADS];
     size_t thread_count;
-    uint64_t requests;
 };
 
 struct crl_fetch *crl_fetch_create(void)
 {
     struct crl_fetch *f = base_alloc(sizeof(*f));
 
+    f->flights = flights_create();
     f->cache = crl_cache_create();
     f->stop = http_fetch_stop_create();
-    if (f->stop == NULL || uv_mutex_init(&f->lock) != 0 || uv_cond_init(&f->work) != 0 || uv_cond_init(&f->landed) != 0)
+    if (f->stop == NULL || uv_cond_init(&f->work) != 0)
         base_abort("cannot make a lock");
     return f;
 }
@@ -51,30 +49,24 @@ void crl_fetch_destroy(struct crl_fetch **fetch)
 
     if (f == NULL)
         return;
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
     f->stopping = true;
     http_fetch_stop_set(f->stop);
     uv_cond_broadcast(&f->work);
-    uv_mutex_unlock(&f->lock);
+    flights_unlock(f->flights);
     for (size_t i = 0; i < f->thread_count; i++)
         uv_thread_join(&f->threads[i]);
     crl_cache_destroy(&f->cache);
     http_fetch_stop_destroy(&f->stop);
-    uv_cond_destroy(&f->landed);
     uv_cond_destroy(&f->work);
-    uv_mutex_destroy(&f->lock);
+    flights_destroy(&f->flights);
     free(f);
     *fetch = NULL;
 }
 
 uint64_t crl_fetch_requests(struct crl_fetch *f)
 {
-    uint64_t requests;
-
-    uv_mutex_lock(&f->lock);
-    requests = f->requests;
-    uv_mutex_unlock(&f->lock);
-    return requests;
+    return flights_requests(f->flights);
 }
 
 static uint64_t failure_memory_ms(enum pkix_revocation revocation)
@@ -113,32 +105,21 @@ static void say_fetched(struct span url, const struct pkix_crl_info *info)
     free(issuer);
 }
 
-static const char *why_not(enum http_fetch_status status)
-{
-    switch (status) {
-    case HTTP_FETCH_OK:
-        break;
-    case HTTP_FETCH_LATE:
-        return "its CRL did not come in time";
-    case HTTP_FETCH_OVERLOAD:
-        return "too much is being fetched to ask for its CRL now";
-    case HTTP_FETCH_UNREACHABLE:
-        return "the server of its CRL cannot be reached";
-    case HTTP_FETCH_DENIED:
-        return "the server of its CRL is at an address that is not public";
-    case HTTP_FETCH_BAD_ANSWER:
-        return "the server of its CRL gave no usable answer";
-    }
-    return NULL;
-}
+static const struct flight_words words = {
+    .late = "its CRL did not come in time",
+    .unreachable = "the server of its CRL cannot be reached",
+    .overload = "too much is being fetched to ask for its CRL now",
+    .denied = "the server of its CRL is at an address that is not public",
+    .bad_answer = "the server of its CRL gave no usable answer",
+};
 
 static bool is_older(struct crl_fetch *f, const struct crl_entry *e, const struct pkix_crl_set *set, int64_t now)
 {
     bool older;
 
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
     older = crl_cache_is_older(e, set, now);
-    uv_mutex_unlock(&f->lock);
+    flights_unlock(f->flights);
     return older;
 }
 
@@ -181,10 +162,9 @@ static bool may_ask(struct crl_fetch *f, const char *host, uint64_t memory_ms)
 {
     bool may;
 
-    uv_mutex_lock(&f->lock);
-    may = !f->stopping && !failed_hosts_has(&f->failed, host, base_now_ms(), memory_ms);
-    f->requests += may ? 1 : 0;
-    uv_mutex_unlock(&f->lock);
+    flights_lock(f->flights);
+    may = !f->stopping && flights_may_ask(f->flights, host, memory_ms);
+    flights_unlock(f->flights);
     return may;
 }
 
@@ -193,16 +173,16 @@ static bool note_answer(struct crl_fetch *f, const char *host, enum http_fetch_s
 {
     bool goes_on;
 
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
     goes_on = !f->stopping;
     if (goes_on)
-        failed_hosts_note(&f->failed, host, status, base_now_ms());
-    uv_mutex_unlock(&f->lock);
+        flights_note(f->flights, host, status, FLIGHT_FAIR);
+    flights_unlock(f->flights);
     return goes_on;
 }
 
 /* How a flight goes about it. */
-struct flight {
+struct trip {
     const struct crl_asker *asker; /* of those that wait, or asked last */
     uint64_t deadline_ms;
     uint32_t silence_ms; /* of one server */
@@ -210,11 +190,11 @@ struct flight {
     bool was_overload;   /* HTTP_FETCH_OVERLOAD came up */
 };
 
-static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_entry *e, struct flight *flight,
+static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_entry *e, struct trip *trip,
                                        struct span url, uint64_t deadline_ms, const char **why)
 {
     struct http_fetch_request request = {.deadline_ms = deadline_ms,
-                                         .silence_ms = flight->silence_ms,
+                                         .silence_ms = trip->silence_ms,
                                          .answer_max = LIMIT_CRL_BYTES_MAX,
                                          .reach = e->reach,
                                          .stop = f->stop};
@@ -228,37 +208,37 @@ static struct pkix_crl_set *ask_server(struct crl_fetch *f, const struct crl_ent
     if (!http_url_parse(url, &request.url))
         return NULL;
     failed_host_name(&request.url, host);
-    if (!may_ask(f, host, flight->memory_ms)) {
+    if (!may_ask(f, host, trip->memory_ms)) {
         *why = "the server of its CRL did not answer a moment ago";
         return NULL;
     }
     status = http_fetch(&request, &answer, &size, &error);
-    *why = why_not(status);
-    flight->was_overload = flight->was_overload || status == HTTP_FETCH_OVERLOAD;
+    *why = flight_why(&words, status);
+    trip->was_overload = trip->was_overload || status == HTTP_FETCH_OVERLOAD;
     if (note_answer(f, host, status) && status != HTTP_FETCH_OK)
         say_failed(url, error);
     free(error);
     if (status == HTTP_FETCH_OK)
         set = judge(f, e, url, answer, size, why);
-    if (flight->asker->counters != NULL) {
-        counter_add_shared(flight->asker->counters, COUNTER_crl_fetches_total, 1);
-        counter_add_shared(flight->asker->counters, COUNTER_crl_fetch_failures_total, set == NULL ? 1 : 0);
+    if (trip->asker->counters != NULL) {
+        counter_add_shared(trip->asker->counters, COUNTER_crl_fetches_total, 1);
+        counter_add_shared(trip->asker->counters, COUNTER_crl_fetch_failures_total, set == NULL ? 1 : 0);
     }
     return set;
 }
 
 /* The URLs in turn, until one has a CRL that can be believed. Each gets its share of the time that is left, so that a
  * server that says nothing leaves some to the next. */
-static struct pkix_crl_set *fly(struct crl_fetch *f, const struct crl_entry *e, struct flight *flight, struct span *url,
+static struct pkix_crl_set *fly(struct crl_fetch *f, const struct crl_entry *e, struct trip *trip, struct span *url,
                                 const char **why)
 {
     *why = "it names no CRL that can be fetched";
     for (size_t i = 0; i < e->question.url_count; i++) {
-        uint64_t now_ms = base_now_ms(), left_ms = flight->deadline_ms > now_ms ? flight->deadline_ms - now_ms : 0;
+        uint64_t now_ms = base_now_ms(), left_ms = trip->deadline_ms > now_ms ? trip->deadline_ms - now_ms : 0;
         struct pkix_crl_set *set;
 
         *url = e->question.urls[i];
-        set = ask_server(f, e, flight, *url, now_ms + left_ms / (e->question.url_count - i), why);
+        set = ask_server(f, e, trip, *url, now_ms + left_ms / (e->question.url_count - i), why);
         if (set != NULL)
             return set;
     }
@@ -275,28 +255,28 @@ static void land(struct crl_fetch *f, struct crl_entry *e, struct pkix_crl_set *
     char *name = base_strndup((const char *)url.data, url.size);
     const char *failure;
 
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
     (void)!crl_cache_land(f->cache, e, set, time(NULL), base_now_ms(), jitter);
     failure = e->failure;
-    uv_cond_broadcast(&f->landed);
-    uv_mutex_unlock(&f->lock);
+    flights_wake(f->flights);
+    flights_unlock(f->flights);
     if (failure == NULL)
         say_fetched(span_of_string(name), &info);
     else
         say_failed(span_of_string(name), failure);
     pkix_crl_set_destroy(&kept);
     free(name);
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
 }
 
 /* A list that comes slowly may come after those that waited for it have gone: it is there for the next ones. But a
  * silent server must leave them time for the others. Who has a list does not wait for its successor. */
-static struct flight plan_flight(const struct crl_entry *e, uint64_t now_ms)
+static struct trip plan_trip(const struct crl_entry *e, uint64_t now_ms)
 {
     uint32_t patience_ms = e->set == NULL ? e->allowance_ms : LIMIT_CRL_BACKGROUND_MS;
     uint32_t share_ms = patience_ms / (uint32_t)e->question.url_count;
 
-    return (struct flight){
+    return (struct trip){
         .asker = e->asker,
         .deadline_ms = now_ms + (patience_ms > LIMIT_CRL_BACKGROUND_MS ? patience_ms : LIMIT_CRL_BACKGROUND_MS),
         .silence_ms = share_ms < LIMIT_CRL_SILENCE_MS ? share_ms : LIMIT_CRL_SILENCE_MS,
@@ -307,20 +287,20 @@ static struct flight plan_flight(const struct crl_entry *e, uint64_t now_ms)
 /* With the lock held, which is let go of meanwhile. */
 static void run_flight(struct crl_fetch *f, struct crl_entry *e)
 {
-    struct flight flight = plan_flight(e, base_now_ms());
+    struct trip trip = plan_trip(e, base_now_ms());
     unsigned jitter = below(CRL_JITTER_RANGE);
     struct pkix_crl_set *set;
     struct span url;
     const char *why;
 
     e->failed_by_overload = false;
-    uv_mutex_unlock(&f->lock);
-    set = fly(f, e, &flight, &url, &why);
+    flights_unlock(f->flights);
+    set = fly(f, e, &trip, &url, &why);
     if (set == NULL) {
-        uv_mutex_lock(&f->lock);
+        flights_lock(f->flights);
         crl_cache_fail(f->cache, e, why, time(NULL), base_now_ms(), jitter);
-        e->failed_by_overload = flight.was_overload;
-        uv_cond_broadcast(&f->landed);
+        e->failed_by_overload = trip.was_overload;
+        flights_wake(f->flights);
         return;
     }
     land(f, e, set, url, jitter);
@@ -331,21 +311,21 @@ static void run(void *arg)
     struct crl_fetch *f = arg;
 
     (void)thread_priority_patient();
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
     while (!f->stopping) {
-        uint64_t due_ms, now_ms = base_now_ms();
-        struct crl_entry *e = crl_cache_take_off(f->cache, now_ms, &due_ms);
+        uint64_t due_ms;
+        struct crl_entry *e = crl_cache_take_off(f->cache, base_now_ms(), &due_ms);
 
         if (e != NULL) {
             run_flight(f, e);
             continue;
         }
         if (due_ms == CRL_NEVER)
-            uv_cond_wait(&f->work, &f->lock);
+            flights_sleep(f->flights, &f->work);
         else
-            (void)uv_cond_timedwait(&f->work, &f->lock, (due_ms - now_ms) * 1000000);
+            (void)!flights_wait_for(f->flights, &f->work, due_ms);
     }
-    uv_mutex_unlock(&f->lock);
+    flights_unlock(f->flights);
 }
 
 /* ---- asking; with the lock held ---- */
@@ -374,16 +354,16 @@ static void plan(struct crl_fetch *f, struct crl_entry *e, const struct crl_aske
 static struct pkix_crl_set *wait_for_landing(struct crl_fetch *f, struct crl_entry *e, const struct crl_asker *asker,
                                              int64_t time, const char **why)
 {
-    uint64_t deadline_ms = e->planned_ms + asker->timeout_ms, now_ms;
+    uint64_t deadline_ms = e->planned_ms + asker->timeout_ms;
     unsigned landings = e->landings;
     struct pkix_crl_set *set = NULL;
 
     e->waiters++;
-    while (e->landings == landings && (now_ms = base_now_ms()) < deadline_ms)
-        (void)uv_cond_timedwait(&f->landed, &f->lock, (deadline_ms - now_ms) * 1000000);
+    while (e->landings == landings && flights_wait(f->flights, deadline_ms))
+        ;
     e->waiters--;
     if (e->landings == landings)
-        *why = "its CRL did not come in time";
+        *why = words.late;
     else if ((set = crl_cache_take(f->cache, e, time)) == NULL)
         *why = e->failure;
     return set;
@@ -421,13 +401,13 @@ static struct pkix_crl_set *find(void *ctx, const struct pkix_crl_question *ques
     struct pkix_crl_set *set = NULL;
     struct crl_entry *e;
 
-    uv_mutex_lock(&f->lock);
+    flights_lock(f->flights);
     e = crl_cache_find(f->cache, question, asker->reach, base_now_ms());
     if (e != NULL)
         set = crl_cache_take(f->cache, e, question->time);
     if (set == NULL && effort == PKIX_CRL_FETCH)
         set = fetch(f, e, asker, question, why);
-    uv_mutex_unlock(&f->lock);
+    flights_unlock(f->flights);
     return set;
 }
 

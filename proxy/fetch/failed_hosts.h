@@ -8,7 +8,7 @@
 #include "proxy/fetch/http_fetch.h"
 #include "proxy/process/limits.h"
 
-enum { FAILED_HOST_NAME_SIZE = STARTTLS_HOST_BYTES_MAX + 1 + 6 };
+enum { FAILED_HOST_NAME_SIZE = STARTTLS_HOST_BYTES_MAX + 1 + 5 + 1 /* a fetcher's mark */ + 1 };
 
 struct failed_hosts {
     struct {

@@ -1,29 +1,28 @@
 /* see proxy/fetch/issuer_fetch.h
  *
- * One lock for all. An *entry* is a URL: on its way, or what came of it. An entry on its way stays where it is; of the
- * others the oldest makes room for a new one. */
+ * An *entry* is a URL and what came of it; the oldest makes room for a new one. The flights' lock is that of the
+ * entries and the askers, too. */
 #include "proxy/fetch/issuer_fetch.h"
 
+#include "proxy/fetch/flight.h"
 #include "proxy/process/limits.h"
 #include "proxy/process/log.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-enum { HOST_SIZE = STARTTLS_HOST_BYTES_MAX + 1 + 6 };
+enum entry_state { ENTRY_FREE, ENTRY_ANSWERED, ENTRY_FAILED };
 
-enum entry_state { ENTRY_FREE, ENTRY_FLYING, ENTRY_ANSWERED, ENTRY_FAILED };
+/* What one may see another may not: where a URL may lead is part of its key, and of its host's, as a mark behind it. */
+enum { MARK_SIZE = 1, KEY_SIZE = HTTP_FETCH_URL_BYTES_MAX + MARK_SIZE + 1 };
+static const char *const marks[] = {[HTTP_FETCH_ANYWHERE] = "", [HTTP_FETCH_PUBLIC_ONLY] = "!"};
 
 struct entry {
     enum entry_state state;
-    enum http_fetch_reach reach; /* part of what it is found by: what one may see another may not */
-    char url[HTTP_FETCH_URL_BYTES_MAX + 1];
-    char host[HOST_SIZE]; /* "name:port" */
-    uint64_t since_ms;    /* of the last change */
-    bool host_failed;     /* FAILED: it did not answer at all */
-    const char *why;      /* FAILED */
-    uint8_t *bytes;       /* ANSWERED */
+    char key[KEY_SIZE];
+    uint64_t since_ms;
+    const char *why; /* FAILED */
+    uint8_t *bytes;  /* ANSWERED */
     size_t size;
 };
 
@@ -40,29 +39,36 @@ struct asker {
 };
 
 struct issuer_fetch {
-    uv_mutex_t lock;
-    uv_cond_t landed; /* an entry is no longer FLYING */
+    struct flights *flights;
     struct entry entries[LIMIT_ISSUER_URLS];
     struct asker *askers;
-    uint64_t requests;
 };
 
-/* A question with what it is found by. */
+static const struct flight_words words = {
+    .late = "it did not come in time",
+    .unreachable = "its host cannot be reached",
+    .overload = "too much is being fetched to ask its host now",
+    .denied = "its host is at an address that is not public, and issuer_fetch does not name it in full",
+    .bad_answer = "its host gave no usable answer",
+};
+
+/* A question with what it is found by, and the place of its answer. */
 struct question {
     struct asker *asker;
     struct http_url url;
     struct span text;
     enum http_fetch_reach reach;
-    char host[HOST_SIZE];
+    char key[KEY_SIZE];
+    char host[FAILED_HOST_NAME_SIZE];
     uint64_t deadline_ms;
+    struct pkix_issuer_answer *answer;
 };
 
 struct issuer_fetch *issuer_fetch_create(void)
 {
     struct issuer_fetch *f = base_alloc(sizeof(*f));
 
-    if (uv_mutex_init(&f->lock) != 0 || uv_cond_init(&f->landed) != 0)
-        base_abort("cannot make a lock");
+    f->flights = flights_create();
     return f;
 }
 
@@ -72,30 +78,22 @@ void issuer_fetch_destroy(struct issuer_fetch **fetch)
 
     if (f == NULL)
         return;
+    flights_destroy(&f->flights);
     while (f->askers != NULL) {
         struct asker *next = f->askers->next;
 
         free(f->askers);
         f->askers = next;
     }
-    for (size_t i = 0; i < ARRAY_LEN(f->entries); i++) {
-        assert(f->entries[i].state != ENTRY_FLYING);
+    for (size_t i = 0; i < ARRAY_LEN(f->entries); i++)
         free(f->entries[i].bytes);
-    }
-    uv_cond_destroy(&f->landed);
-    uv_mutex_destroy(&f->lock);
     free(f);
     *fetch = NULL;
 }
 
 uint64_t issuer_fetch_requests(struct issuer_fetch *f)
 {
-    uint64_t requests;
-
-    uv_mutex_lock(&f->lock);
-    requests = f->requests;
-    uv_mutex_unlock(&f->lock);
-    return requests;
+    return flights_requests(f->flights);
 }
 
 /* ---- where to ---- */
@@ -132,48 +130,46 @@ bool issuer_fetch_allows(const struct config_issuer_host *hosts, size_t host_cou
 
 /* ---- what is remembered; all with the lock held ---- */
 
-static bool is_current(const struct entry *e)
-{
-    return e->state == ENTRY_FLYING || (e->state != ENTRY_FREE && base_now_ms() - e->since_ms < LIMIT_ISSUER_MEMORY_MS);
-}
-
-static struct entry *find(struct issuer_fetch *f, const struct question *q)
+static const struct entry *find(const struct issuer_fetch *f, const struct question *q)
 {
     for (size_t i = 0; i < ARRAY_LEN(f->entries); i++) {
-        struct entry *e = &f->entries[i];
+        const struct entry *e = &f->entries[i];
 
-        if (is_current(e) && e->reach == q->reach && span_equal(span_of_string(e->url), q->text))
+        if (e->state != ENTRY_FREE && base_now_ms() - e->since_ms < LIMIT_ISSUER_MEMORY_MS &&
+            strcmp(e->key, q->key) == 0)
             return e;
     }
     return NULL;
 }
 
-static bool host_has_failed(const struct issuer_fetch *f, const struct question *q)
+/* The question's own, one that is free, or the oldest. */
+static struct entry *place_for(struct issuer_fetch *f, const struct question *q)
 {
-    for (size_t i = 0; i < ARRAY_LEN(f->entries); i++) {
-        const struct entry *e = &f->entries[i];
-
-        if (is_current(e) && e->state == ENTRY_FAILED && e->host_failed && e->reach == q->reach &&
-            strcmp(e->host, q->host) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* NULL: all are on their way. */
-static struct entry *place_for_one(struct issuer_fetch *f)
-{
-    struct entry *oldest = NULL;
+    struct entry *place = &f->entries[0];
 
     for (size_t i = 0; i < ARRAY_LEN(f->entries); i++) {
         struct entry *e = &f->entries[i];
 
-        if (e->state == ENTRY_FREE)
+        if (e->state != ENTRY_FREE && strcmp(e->key, q->key) == 0)
             return e;
-        if (e->state != ENTRY_FLYING && (oldest == NULL || e->since_ms < oldest->since_ms))
-            oldest = e;
+        if (place->state != ENTRY_FREE && (e->state == ENTRY_FREE || e->since_ms < place->since_ms))
+            place = e;
     }
-    return oldest;
+    return place;
+}
+
+/* `bytes` is taken; NULL: it failed, and `why` says so. */
+static void remember(struct issuer_fetch *f, const struct question *q, uint8_t *bytes, size_t size, const char *why)
+{
+    struct entry *e = place_for(f, q);
+
+    free(e->bytes);
+    *e = (struct entry){.state = bytes == NULL ? ENTRY_FAILED : ENTRY_ANSWERED,
+                        .since_ms = base_now_ms(),
+                        .why = why,
+                        .bytes = bytes,
+                        .size = size};
+    snprintf(e->key, sizeof(e->key), "%s", q->key);
 }
 
 static bool may_send(struct asker *a)
@@ -190,81 +186,41 @@ static bool may_send(struct asker *a)
     return true;
 }
 
-static struct entry *take_off(struct issuer_fetch *f, struct entry *e, const struct question *q)
-{
-    free(e->bytes);
-    *e = (struct entry){.state = ENTRY_FLYING, .reach = q->reach, .since_ms = base_now_ms()};
-    memcpy(e->url, q->text.data, q->text.size);
-    memcpy(e->host, q->host, sizeof(e->host));
-    f->requests++;
-    return e;
-}
-
 /* ---- asking ---- */
 
-static void answer_with(const struct entry *e, struct pkix_issuer_answer *answer)
+static bool known(void *ctx)
 {
+    struct question *q = ctx;
+    const struct entry *e = find(q->asker->fetch, q);
+
+    if (e == NULL)
+        return false;
     if (e->state == ENTRY_ANSWERED)
-        *answer = (struct pkix_issuer_answer){.bytes = base_memdup(e->bytes, e->size), .size = e->size};
+        *q->answer = (struct pkix_issuer_answer){.bytes = base_memdup(e->bytes, e->size), .size = e->size};
     else
-        *answer = (struct pkix_issuer_answer){.why = e->why};
+        *q->answer = (struct pkix_issuer_answer){.why = e->why};
+    return true;
 }
 
-/* With the lock held: until the question is answered (NULL), or this thread has its entry. */
-static struct entry *answer_or_take_off(struct issuer_fetch *f, const struct question *q,
-                                        struct pkix_issuer_answer *answer)
+/* A stranger chooses the URLs: what its certificates can make us hold, wait for and send is limited here. */
+static enum flight_course course(void *ctx, const struct flight_traffic *traffic)
 {
-    for (;;) {
-        struct entry *e = find(f, q), *place;
-        uint64_t now_ms = base_now_ms();
+    struct question *q = ctx;
 
-        if (e != NULL && e->state != ENTRY_FLYING) {
-            answer_with(e, answer);
-            return NULL;
-        }
-        if (host_has_failed(f, q)) {
-            answer->why = "its host did not answer a moment ago";
-            return NULL;
-        }
-        if (q->asker->asking > LIMIT_ISSUER_ASKING) {
-            answer->why = "too many others wait for an issuer";
-            return NULL;
-        }
-        if (e == NULL && (place = place_for_one(f)) != NULL) {
-            if (may_send(q->asker))
-                return take_off(f, place, q);
-            answer->why = "too many issuers were fetched within a minute";
-            return NULL;
-        }
-        if (now_ms >= q->deadline_ms) {
-            answer->why = "it did not come in time";
-            return NULL;
-        }
-        (void)uv_cond_timedwait(&f->landed, &f->lock, (q->deadline_ms - now_ms) * 1000000);
+    if (q->asker->asking > LIMIT_ISSUER_ASKING) {
+        q->answer->why = "too many others wait for an issuer";
+        return FLIGHT_COURSE_ANSWERED;
     }
+    if (traffic->flies || traffic->all >= LIMIT_ISSUER_URLS)
+        return FLIGHT_COURSE_WAIT;
+    if (may_send(q->asker))
+        return FLIGHT_COURSE_TAKE_OFF;
+    q->answer->why = "too many issuers were fetched within a minute";
+    return FLIGHT_COURSE_ANSWERED;
 }
 
-static const char *why_not(enum http_fetch_status status)
-{
-    switch (status) {
-    case HTTP_FETCH_OK:
-        break;
-    case HTTP_FETCH_LATE:
-        return "it did not come in time";
-    case HTTP_FETCH_OVERLOAD:
-        return "too much is being fetched to ask its host now";
-    case HTTP_FETCH_UNREACHABLE:
-        return "its host cannot be reached";
-    case HTTP_FETCH_DENIED:
-        return "its host is at an address that is not public, and issuer_fetch does not name it in full";
-    case HTTP_FETCH_BAD_ANSWER:
-        return "its host gave no usable answer";
-    }
-    return NULL;
-}
-
-/* Without the lock. */
-static void fetch(struct issuer_fetch *f, struct entry *e, const struct question *q, struct pkix_issuer_answer *answer)
+/* With the lock held, which is let go of meanwhile. */
+static void fetch(struct issuer_fetch *f, const struct question *q)
 {
     const struct http_fetch_request request = {
         .url = q->url,
@@ -273,38 +229,66 @@ static void fetch(struct issuer_fetch *f, struct entry *e, const struct question
         .reach = q->reach,
         .word = HTTP_FETCH_WORD_STRANGERS,
     };
-    /* Who waited for others first may have no time left: that is not the host's failure. */
-    bool is_fair = base_now_ms() + q->asker->timeout_ms / 2 <= q->deadline_ms;
+    enum flight_fairness fairness = flight_fairness(q->asker->timeout_ms, q->deadline_ms, base_now_ms());
+    enum http_fetch_status status;
     uint8_t *bytes;
     size_t size;
     char *error;
-    enum http_fetch_status status = http_fetch(&request, &bytes, &size, &error);
 
+    flights_unlock(f->flights);
+    status = http_fetch(&request, &bytes, &size, &error);
     if (status == HTTP_FETCH_OK)
         log_peer_line(LOG_LEVEL_INFO, "issuer_fetched", log_span("url", q->text), log_number("bytes", (int64_t)size));
     else
         log_peer_line(LOG_LEVEL_WARNING, "issuer_fetch_failed", log_span("url", q->text), log_text("reason", error));
     free(error);
-    uv_mutex_lock(&f->lock);
-    e->since_ms = base_now_ms();
-    e->bytes = bytes;
-    e->size = size;
-    e->why = why_not(status);
-    e->host_failed = status == HTTP_FETCH_UNREACHABLE || status == HTTP_FETCH_LATE;
-    e->state = status == HTTP_FETCH_OK ? ENTRY_ANSWERED : ENTRY_FAILED;
-    answer_with(e, answer);
-    if ((status == HTTP_FETCH_LATE && !is_fair) || status == HTTP_FETCH_OVERLOAD)
-        e->state = ENTRY_FREE;
-    uv_cond_broadcast(&f->landed);
-    uv_mutex_unlock(&f->lock);
+    flights_lock(f->flights);
+    if (status == HTTP_FETCH_OK)
+        *q->answer = (struct pkix_issuer_answer){.bytes = base_memdup(bytes, size), .size = size};
+    else
+        *q->answer = (struct pkix_issuer_answer){.why = flight_why(&words, status)};
+    flights_note(f->flights, q->host, status, fairness);
+    if (flight_tells(status, fairness))
+        remember(f, q, bytes, size, q->answer->why);
+    else
+        free(bytes);
+    flights_land(f->flights, span_of_string(q->key));
+}
+
+/* With the lock held. */
+static void answer_or_fetch(struct issuer_fetch *f, struct question *q)
+{
+    const struct flight_question question = {
+        .key = span_of_string(q->key),
+        .host = q->host,
+        .memory_ms = LIMIT_ISSUER_MEMORY_MS,
+        .deadline_ms = q->deadline_ms,
+        .ctx = q,
+        .known = known,
+        .course = course,
+    };
+
+    switch (flights_answer_or_take_off(f->flights, &question)) {
+    case FLIGHT_ANSWERED:
+        break;
+    case FLIGHT_HOST_FAILED:
+        q->answer->why = "its host did not answer a moment ago";
+        break;
+    case FLIGHT_LATE:
+        q->answer->why = words.late;
+        break;
+    case FLIGHT_MINE:
+        fetch(f, q);
+        break;
+    }
 }
 
 static void ask(void *ctx, struct span url, struct pkix_issuer_answer *answer)
 {
     struct asker *asker = ctx;
     struct issuer_fetch *f = asker->fetch;
-    struct question q = {.asker = asker, .text = url, .deadline_ms = base_now_ms() + asker->timeout_ms};
-    struct entry *entry;
+    struct question q = {
+        .asker = asker, .text = url, .deadline_ms = base_now_ms() + asker->timeout_ms, .answer = answer};
 
     *answer = (struct pkix_issuer_answer){.why = "it is not an address that can be asked"};
     if (!http_url_parse(url, &q.url))
@@ -313,17 +297,13 @@ static void ask(void *ctx, struct span url, struct pkix_issuer_answer *answer)
         answer->why = "its host is not among those of issuer_fetch";
         return;
     }
-    snprintf(q.host, sizeof(q.host), "%s:%u", q.url.host, q.url.port);
-    uv_mutex_lock(&f->lock);
+    snprintf(q.key, sizeof(q.key), "%.*s%s", (int)url.size, (const char *)url.data, marks[q.reach]);
+    snprintf(q.host, sizeof(q.host), "%s:%u%s", q.url.host, q.url.port, marks[q.reach]);
+    flights_lock(f->flights);
     asker->asking++;
-    entry = answer_or_take_off(f, &q, answer);
-    if (entry != NULL) {
-        uv_mutex_unlock(&f->lock);
-        fetch(f, entry, &q, answer);
-        uv_mutex_lock(&f->lock);
-    }
+    answer_or_fetch(f, &q);
     asker->asking--;
-    uv_mutex_unlock(&f->lock);
+    flights_unlock(f->flights);
 }
 
 const struct pkix_issuer_source *issuer_fetch_open(struct issuer_fetch *f, const struct config_issuer_host *hosts,
