@@ -1,11 +1,11 @@
 /* see proxy/commands/check_live.h: the modules and their tokens.
  *
  * A vendor's library may hang or crash as it loads, so each is loaded by a child (a fork: nothing has threads yet) that
- * writes what tokens/manage/manage.h lists, as JSON, into a pipe. */
+ * writes what "yett token list --json" does into a pipe. */
 #include "proxy/commands/check_live.h"
 
+#include "proxy/commands/token_report.h"
 #include "proxy/process/limits.h"
-#include "tokens/manage/manage.h"
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
@@ -30,7 +30,7 @@ NORETURN static void load_and_list(const struct config_module *module, enum chec
     for (size_t i = 0; i < module->environment_count; i++)
         (void)putenv(module->environment[i]);
     loaded = tokens_module_load(module->path, &error);
-    if (loaded == NULL || (depth == CHECK_LIVE && !tokens_list(loaded, out, true, &error))) {
+    if (loaded == NULL || (depth == CHECK_LIVE && !token_report_list(loaded, out, TOKEN_REPORT_JSON, &error))) {
         fprintf(out, "%s", error);
         (void)fflush(out);
         _exit(STATUS_FAILED);

@@ -1,17 +1,24 @@
 /* "yett token list", "info", "init", "keygen", "request" and "import". See proxy/commands/cmd_token_internal.h */
 #include "proxy/commands/cmd_token_internal.h"
+#include "proxy/commands/token_report.h"
 #include "proxy/process/secret_source.h"
 #include "tls/pem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+static enum token_report_form form(const struct token_options *o)
+{
+    return o->json ? TOKEN_REPORT_JSON : TOKEN_REPORT_TEXT;
+}
+
 int cmd_token_list(void *options)
 {
     const struct token_options *o = options;
     char *error = NULL;
 
-    return tokens_list(o->opened, stdout, o->json, &error) ? SUBCOMMAND_DONE : subcommand_failed(&o->line, &error);
+    return token_report_list(o->opened, stdout, form(o), &error) ? SUBCOMMAND_DONE
+                                                                 : subcommand_failed(&o->line, &error);
 }
 
 /* see proxy/commands/cmd_token_internal.h */
@@ -21,7 +28,8 @@ int cmd_token_info(void *options)
     const char *uri = o->line.argument_count == 0 ? NULL : o->line.arguments[0];
     char *error = NULL;
 
-    return tokens_info(o->opened, uri, stdout, o->json, &error) ? SUBCOMMAND_DONE : subcommand_failed(&o->line, &error);
+    return token_report_info(o->opened, uri, stdout, form(o), &error) ? SUBCOMMAND_DONE
+                                                                      : subcommand_failed(&o->line, &error);
 }
 
 int cmd_token_init(void *options)

@@ -6,14 +6,86 @@
 #include "base/span.h"
 #include "tokens/module_load.h"
 #include "tokens/pin.h"
-#include <stdio.h>
 
-/* One line per token and, indented, one per object, as pkcs11: URIs. */
-MUST_CHECK bool tokens_list(struct tokens_module *module, FILE *out, bool json, char **error);
+/* --- what is there: values, for somebody else to print ---
+ *
+ * Text from a module may be a stranger's card's: it is plain ASCII here, anything else escaped. All of it is borrowed
+ * until the callback returns. */
+
+enum { TOKENS_FLAG_NAMES_MAX = 15 };
+
+/* Names of the flags that are set, static. */
+struct tokens_flag_names {
+    size_t count;
+    const char *names[TOKENS_FLAG_NAMES_MAX];
+};
+
+struct tokens_listed {
+    const char *uri;
+    struct tokens_flag_names flags; /* those that matter to who wants to use it */
+    char *const *objects;           /* their pkcs11: URIs, without a PIN */
+    size_t object_count;
+};
+
+/* Each token of the module. */
+MUST_CHECK bool tokens_list(struct tokens_module *module, void (*take)(void *ctx, const struct tokens_listed *token),
+                            void *ctx, char **error);
+
+/* What a token does not tell is TOKENS_UNTOLD. */
+#define TOKENS_UNTOLD UINT64_MAX
+
+enum { TOKENS_VERSION_SIZE = 8, TOKENS_TEXT_SIZE = 4 * 32 + 1 /* a field of 32 bytes, all of them escaped */ };
+
+struct tokens_module_info {
+    const char *path;
+    bool tells; /* false: it does not say what it is, and the four below are empty */
+    char description[TOKENS_TEXT_SIZE];
+    char manufacturer[TOKENS_TEXT_SIZE];
+    char version[TOKENS_VERSION_SIZE];
+    char cryptoki_version[TOKENS_VERSION_SIZE];
+    bool locking; /* it can be used by several threads */
+};
+
+struct tokens_mechanism_info {
+    char *name;
+    uint64_t key_size_min, key_size_max; /* bits or bytes, as PKCS#11 has it for each mechanism */
+    bool tells;                          /* false: not its flags */
+    struct tokens_flag_names flags;
+};
+
+struct tokens_token_info {
+    const char *uri;
+    char label[TOKENS_TEXT_SIZE];
+    char manufacturer[TOKENS_TEXT_SIZE];
+    char model[TOKENS_TEXT_SIZE];
+    char serial[TOKENS_TEXT_SIZE];
+    char hardware_version[TOKENS_VERSION_SIZE];
+    char firmware_version[TOKENS_VERSION_SIZE];
+    struct tokens_flag_names flags;
+    const char *login; /* of this process, not of the running yett */
+    uint64_t pin_length_min, pin_length_max;
+    struct {
+        uint64_t open, read_write, open_max, read_write_max;
+    } sessions;
+    struct {
+        uint64_t public_total, public_free, private_total, private_free;
+    } memory;
+    const struct tokens_mechanism_info *mechanisms;
+    size_t mechanism_count;
+};
+
+struct tokens_info_taker {
+    void *ctx;
+    void (*module)(void *ctx, const struct tokens_module_info *module); /* first, once */
+    void (*token)(void *ctx, const struct tokens_token_info *token);
+};
 
 /* What the module, its tokens and their mechanisms are and can do, without a PIN: of all tokens, or of those that
  * `uri` names (NULL: all; none matching is a failure). */
-MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, FILE *out, bool json, char **error);
+MUST_CHECK bool tokens_info(struct tokens_module *module, const char *uri, const struct tokens_info_taker *taker,
+                            char **error);
+
+/* --- keys and certificates --- */
 
 /* The certificates that a URI names on exactly one token, read without a PIN, as tokens_certs_read() (tokens/certs.h)
  * does through an agent. */

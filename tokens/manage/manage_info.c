@@ -1,11 +1,8 @@
-/* What a module and its tokens say of themselves: see tokens/manage/manage.h
- *
- * Everything goes into JSON first; the text is made from that, so that the two cannot differ. Strings from a module are
- * escaped: it may be a stranger's card that they come from. */
+/* What a module and its tokens say of themselves: see tokens/manage/manage.h */
 #include "tokens/manage/manage.h"
 #include "tokens/manage/manage_session.h"
 
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { MECHANISMS_MAX = 1024 };
@@ -43,70 +40,48 @@ static const struct flag_name mechanism_flags[] = {
     {CKF_DERIVE, "derive"},
 };
 
-static json_t *flags_json(CK_FLAGS flags, const struct flag_name *names, size_t count)
+static_assert(ARRAY_LEN(token_flags) <= TOKENS_FLAG_NAMES_MAX && ARRAY_LEN(mechanism_flags) <= TOKENS_FLAG_NAMES_MAX,
+              "room for all");
+
+static struct tokens_flag_names flags_of(CK_FLAGS flags, const struct flag_name *names, size_t count)
 {
-    json_t *array = json_array();
+    struct tokens_flag_names set = {.count = 0};
 
     for (size_t i = 0; i < count; i++)
         if ((flags & names[i].flag) != 0)
-            json_array_append_new(array, json_string(names[i].name));
-    return array;
+            set.names[set.count++] = names[i].name;
+    return set;
 }
 
 /* A padded field: without the blanks, and with what is not plain ASCII escaped. */
-static json_t *padded_json(const unsigned char *field, size_t size)
+static void take_padded(const unsigned char *field, size_t size, char out[static TOKENS_TEXT_SIZE])
 {
-    size_t len = p11_kit_space_strlen(field, size);
-    char *text = base_alloc(4 * len + 1);
-    size_t used = 0;
-    json_t *value;
+    size_t len = p11_kit_space_strlen(field, size), used = 0;
 
+    assert(4 * size < TOKENS_TEXT_SIZE);
     for (size_t i = 0; i < len; i++) {
         if (field[i] >= 0x20 && field[i] < 0x7f && field[i] != '\\')
-            text[used++] = (char)field[i];
+            out[used++] = (char)field[i];
         else
-            used += (size_t)snprintf(text + used, 5, "\\x%02x", field[i]);
+            used += (size_t)snprintf(out + used, 5, "\\x%02x", field[i]);
     }
-    value = json_stringn(text, used);
-    free(text);
-    return value;
+    out[used] = '\0';
 }
 
-static json_t *version_json(CK_VERSION version)
+static void take_version(CK_VERSION version, char out[static TOKENS_VERSION_SIZE])
 {
-    return json_sprintf("%u.%u", version.major, version.minor);
+    snprintf(out, TOKENS_VERSION_SIZE, "%u.%u", version.major, version.minor);
 }
 
-/* What a token does not tell is left out. */
-static void set_number(json_t *object, const char *key, CK_ULONG value)
+static uint64_t told(CK_ULONG value)
 {
-    if (value != CK_UNAVAILABLE_INFORMATION)
-        json_object_set_new(object, key, json_integer((json_int_t)value));
+    return value == CK_UNAVAILABLE_INFORMATION ? TOKENS_UNTOLD : value;
 }
 
-static json_t *sessions_json(const CK_TOKEN_INFO *info)
+/* CK_EFFECTIVELY_INFINITE is 0. */
+static uint64_t told_max(CK_ULONG value)
 {
-    json_t *sessions = json_object();
-
-    set_number(sessions, "open", info->ulSessionCount);
-    set_number(sessions, "read_write", info->ulRwSessionCount);
-    /* CK_EFFECTIVELY_INFINITE is 0. */
-    if (info->ulMaxSessionCount != 0)
-        set_number(sessions, "open_max", info->ulMaxSessionCount);
-    if (info->ulMaxRwSessionCount != 0)
-        set_number(sessions, "read_write_max", info->ulMaxRwSessionCount);
-    return sessions;
-}
-
-static json_t *memory_json(const CK_TOKEN_INFO *info)
-{
-    json_t *memory = json_object();
-
-    set_number(memory, "public_total", info->ulTotalPublicMemory);
-    set_number(memory, "public_free", info->ulFreePublicMemory);
-    set_number(memory, "private_total", info->ulTotalPrivateMemory);
-    set_number(memory, "private_free", info->ulFreePrivateMemory);
-    return memory;
+    return value == 0 ? TOKENS_UNTOLD : told(value);
 }
 
 /* Login state belongs to an application: it is that of this command, and not of the running yett. */
@@ -128,202 +103,128 @@ static const char *login_state(struct tokens_module *module, CK_SLOT_ID slot, co
     return state;
 }
 
-static json_t *mechanisms_json(struct tokens_module *module, CK_SLOT_ID slot)
+static struct tokens_mechanism_info mechanism_of(struct tokens_module *module, CK_SLOT_ID slot, CK_MECHANISM_TYPE type)
 {
-    json_t *array = json_array();
+    struct tokens_mechanism_info m = {
+        .name = tokens_mechanism_name(type), .key_size_min = TOKENS_UNTOLD, .key_size_max = TOKENS_UNTOLD};
+    CK_MECHANISM_INFO info;
+
+    m.tells = module->p11->C_GetMechanismInfo(slot, type, &info) == CKR_OK;
+    if (!m.tells)
+        return m;
+    if (info.ulMaxKeySize != 0) { /* else keys have no size */
+        m.key_size_min = told(info.ulMinKeySize);
+        m.key_size_max = told(info.ulMaxKeySize);
+    }
+    m.flags = flags_of(info.flags, mechanism_flags, ARRAY_LEN(mechanism_flags));
+    return m;
+}
+
+/* How many, in *mechanisms; the caller's, like their names. */
+static size_t mechanisms_of(struct tokens_module *module, CK_SLOT_ID slot, struct tokens_mechanism_info **mechanisms)
+{
     CK_MECHANISM_TYPE *types = base_alloc(MECHANISMS_MAX * sizeof(*types));
     CK_ULONG count = MECHANISMS_MAX;
 
     if (module->p11->C_GetMechanismList(slot, types, &count) != CKR_OK)
         count = 0;
-    for (CK_ULONG i = 0; i < count; i++) {
-        CK_MECHANISM_INFO info;
-        char *name = tokens_mechanism_name(types[i]);
-        json_t *mechanism = json_pack("{s:s}", "name", name);
-
-        free(name);
-        if (module->p11->C_GetMechanismInfo(slot, types[i], &info) == CKR_OK) {
-            /* Bits or bytes, as PKCS#11 has it for each mechanism; both 0: keys have no size. */
-            if (info.ulMaxKeySize != 0) {
-                set_number(mechanism, "key_size_min", info.ulMinKeySize);
-                set_number(mechanism, "key_size_max", info.ulMaxKeySize);
-            }
-            json_object_set_new(mechanism, "flags",
-                                flags_json(info.flags, mechanism_flags, ARRAY_LEN(mechanism_flags)));
-        }
-        json_array_append_new(array, mechanism);
-    }
+    *mechanisms = base_alloc((count + 1) * sizeof(**mechanisms));
+    for (CK_ULONG i = 0; i < count; i++)
+        (*mechanisms)[i] = mechanism_of(module, slot, types[i]);
     free(types);
-    return array;
+    return count;
 }
 
-static json_t *token_json(struct tokens_module *module, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
+static void tell_token(struct tokens_module *module, CK_SLOT_ID slot, const CK_TOKEN_INFO *info,
+                       const struct tokens_info_taker *taker)
 {
     char *uri = tokens_uri_format(module, info, CK_INVALID_HANDLE, 0);
-    json_t *token = json_pack("{s:s}", "uri", uri);
+    struct tokens_mechanism_info *mechanisms;
+    struct tokens_token_info token = {
+        .uri = uri,
+        .flags = flags_of(info->flags, token_flags, ARRAY_LEN(token_flags)),
+        .login = login_state(module, slot, info),
+        .pin_length_min = info->ulMinPinLen,
+        .pin_length_max = info->ulMaxPinLen,
+        .sessions = {.open = told(info->ulSessionCount),
+                     .read_write = told(info->ulRwSessionCount),
+                     .open_max = told_max(info->ulMaxSessionCount),
+                     .read_write_max = told_max(info->ulMaxRwSessionCount)},
+        .memory = {.public_total = told(info->ulTotalPublicMemory),
+                   .public_free = told(info->ulFreePublicMemory),
+                   .private_total = told(info->ulTotalPrivateMemory),
+                   .private_free = told(info->ulFreePrivateMemory)},
+    };
 
+    take_padded(info->label, sizeof(info->label), token.label);
+    take_padded(info->manufacturerID, sizeof(info->manufacturerID), token.manufacturer);
+    take_padded(info->model, sizeof(info->model), token.model);
+    take_padded(info->serialNumber, sizeof(info->serialNumber), token.serial);
+    take_version(info->hardwareVersion, token.hardware_version);
+    take_version(info->firmwareVersion, token.firmware_version);
+    token.mechanism_count = mechanisms_of(module, slot, &mechanisms);
+    token.mechanisms = mechanisms;
+    taker->token(taker->ctx, &token);
+    for (size_t i = 0; i < token.mechanism_count; i++)
+        free(mechanisms[i].name);
+    free(mechanisms);
     free(uri);
-    json_object_set_new(token, "label", padded_json(info->label, sizeof(info->label)));
-    json_object_set_new(token, "manufacturer", padded_json(info->manufacturerID, sizeof(info->manufacturerID)));
-    json_object_set_new(token, "model", padded_json(info->model, sizeof(info->model)));
-    json_object_set_new(token, "serial", padded_json(info->serialNumber, sizeof(info->serialNumber)));
-    json_object_set_new(token, "hardware_version", version_json(info->hardwareVersion));
-    json_object_set_new(token, "firmware_version", version_json(info->firmwareVersion));
-    json_object_set_new(token, "flags", flags_json(info->flags, token_flags, ARRAY_LEN(token_flags)));
-    json_object_set_new(token, "login", json_string(login_state(module, slot, info)));
-    json_object_set_new(token, "pin_length_min", json_integer((json_int_t)info->ulMinPinLen));
-    json_object_set_new(token, "pin_length_max", json_integer((json_int_t)info->ulMaxPinLen));
-    json_object_set_new(token, "sessions", sessions_json(info));
-    json_object_set_new(token, "memory", memory_json(info));
-    json_object_set_new(token, "mechanisms", mechanisms_json(module, slot));
-    return token;
 }
 
-static json_t *module_json(struct tokens_module *module)
+static void tell_module(struct tokens_module *module, const struct tokens_info_taker *taker)
 {
-    json_t *object = json_pack("{s:s}", "path", module->path);
+    struct tokens_module_info told_of = {.path = module->path, .locking = !module->serialise};
     CK_INFO info;
 
-    if (module->p11->C_GetInfo(&info) == CKR_OK) {
-        json_object_set_new(object, "description",
-                            padded_json(info.libraryDescription, sizeof(info.libraryDescription)));
-        json_object_set_new(object, "manufacturer", padded_json(info.manufacturerID, sizeof(info.manufacturerID)));
-        json_object_set_new(object, "version", version_json(info.libraryVersion));
-        json_object_set_new(object, "cryptoki_version", version_json(info.cryptokiVersion));
+    told_of.tells = module->p11->C_GetInfo(&info) == CKR_OK;
+    if (told_of.tells) {
+        take_padded(info.libraryDescription, sizeof(info.libraryDescription), told_of.description);
+        take_padded(info.manufacturerID, sizeof(info.manufacturerID), told_of.manufacturer);
+        take_version(info.libraryVersion, told_of.version);
+        take_version(info.cryptokiVersion, told_of.cryptoki_version);
     }
-    json_object_set_new(object, "locking", json_boolean(!module->serialise));
-    return object;
+    taker->module(taker->ctx, &told_of);
 }
 
-/* The tokens that `uri` means (NULL: all). */
-static json_t *tokens_json(struct tokens_module *module, P11KitUri *uri, CK_RV *rv)
+/* Of the tokens that `uri` means (NULL: all); how many. */
+static size_t tell_tokens(struct tokens_module *module, P11KitUri *uri, const struct tokens_info_taker *taker,
+                          CK_RV *rv)
 {
-    json_t *array = json_array();
     CK_SLOT_ID *slots;
-    size_t count;
+    size_t count, told_of = 0;
 
     *rv = tokens_slots(module, &slots, &count);
     for (size_t i = 0; *rv == CKR_OK && i < count; i++) {
         CK_TOKEN_INFO info;
 
-        if (module->p11->C_GetTokenInfo(slots[i], &info) == CKR_OK && (info.flags & CKF_TOKEN_INITIALIZED) != 0 &&
-            (uri == NULL || tokens_uri_matches_token(module, uri, slots[i], &info)))
-            json_array_append_new(array, token_json(module, slots[i], &info));
+        if (module->p11->C_GetTokenInfo(slots[i], &info) != CKR_OK || (info.flags & CKF_TOKEN_INITIALIZED) == 0 ||
+            (uri != NULL && !tokens_uri_matches_token(module, uri, slots[i], &info)))
+            continue;
+        tell_token(module, slots[i], &info, taker);
+        told_of++;
     }
     free(slots);
-    return array;
-}
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    return text == NULL ? "?" : text;
-}
-
-static void print_list(const json_t *array, FILE *out)
-{
-    for (size_t i = 0; i < json_array_size(array); i++)
-        fprintf(out, "%s%s", i == 0 ? "" : " ", json_string_value(json_array_get(array, i)));
-}
-
-static void print_numbers(const char *title, json_t *object, FILE *out)
-{
-    const char *key;
-    json_t *value;
-    bool first = true;
-
-    if (json_object_size(object) == 0)
-        return;
-    fprintf(out, "  %-14s", title);
-    json_object_foreach(object, key, value)
-    {
-        fprintf(out, "%s%s %lld", first ? "" : ", ", key, (long long)json_integer_value(value));
-        first = false;
-    }
-    fputc('\n', out);
-}
-
-static void print_mechanism(const json_t *mechanism, FILE *out)
-{
-    const json_t *max = json_object_get(mechanism, "key_size_max");
-    char sizes[64] = "";
-
-    if (max != NULL)
-        snprintf(sizes, sizeof(sizes), "%lld-%lld",
-                 (long long)json_integer_value(json_object_get(mechanism, "key_size_min")),
-                 (long long)json_integer_value(max));
-    fprintf(out, "    %-32s %-12s ", text_of(mechanism, "name"), sizes);
-    print_list(json_object_get(mechanism, "flags"), out);
-    fputc('\n', out);
-}
-
-static void print_token(const json_t *token, FILE *out)
-{
-    const json_t *mechanisms = json_object_get(token, "mechanisms");
-
-    fprintf(out, "\n%s\n", text_of(token, "uri"));
-    fprintf(out, "  %-14s%s\n", "label", text_of(token, "label"));
-    fprintf(out, "  %-14s%s, %s, serial number %s\n", "made by", text_of(token, "manufacturer"),
-            text_of(token, "model"), text_of(token, "serial"));
-    fprintf(out, "  %-14shardware %s, firmware %s\n", "versions", text_of(token, "hardware_version"),
-            text_of(token, "firmware_version"));
-    fprintf(out, "  %-14s", "flags");
-    print_list(json_object_get(token, "flags"), out);
-    fprintf(out, "\n  %-14s%s\n", "login", text_of(token, "login"));
-    fprintf(out, "  %-14s%lld to %lld characters\n", "pin",
-            (long long)json_integer_value(json_object_get(token, "pin_length_min")),
-            (long long)json_integer_value(json_object_get(token, "pin_length_max")));
-    print_numbers("sessions", json_object_get(token, "sessions"), out);
-    print_numbers("memory", json_object_get(token, "memory"), out);
-    fprintf(out, "  %zu mechanisms\n", json_array_size(mechanisms));
-    for (size_t i = 0; i < json_array_size(mechanisms); i++)
-        print_mechanism(json_array_get(mechanisms, i), out);
-}
-
-static void print_info(const json_t *info, FILE *out)
-{
-    const json_t *module = json_object_get(info, "module"), *tokens = json_object_get(info, "tokens");
-
-    fprintf(out, "%s\n", text_of(module, "path"));
-    fprintf(out, "  %-14s%s, version %s\n", "description", text_of(module, "description"), text_of(module, "version"));
-    fprintf(out, "  %-14s%s\n", "made by", text_of(module, "manufacturer"));
-    fprintf(out, "  %-14s%s\n", "PKCS#11", text_of(module, "cryptoki_version"));
-    if (json_is_false(json_object_get(module, "locking")))
-        fprintf(out, "  %-14scannot lock: its tokens sign one after the other\n", "threads");
-    if (json_array_size(tokens) == 0)
-        fputs("\nno token is there\n", out);
-    for (size_t i = 0; i < json_array_size(tokens); i++)
-        print_token(json_array_get(tokens, i), out);
+    return told_of;
 }
 
 /* see tokens/manage/manage.h */
-bool tokens_info(struct tokens_module *module, const char *uri, FILE *out, bool json, char **error)
+bool tokens_info(struct tokens_module *module, const char *uri, const struct tokens_info_taker *taker, char **error)
 {
     P11KitUri *parsed = NULL;
-    json_t *info;
-    bool good = false;
+    size_t count;
     CK_RV rv;
 
     if (uri != NULL && (parsed = tokens_uri_parse(uri, error)) == NULL)
         return false;
-    info = json_pack("{s:o}", "module", module_json(module));
-    json_object_set_new(info, "tokens", tokens_json(module, parsed, &rv));
-    if (rv != CKR_OK) {
-        *error = manage_ckr_error("the module does not list its slots", rv);
-    } else if (uri != NULL && json_array_size(json_object_get(info, "tokens")) == 0) {
-        *error = base_printf("no token matches %s; see: yett token list", uri);
-    } else {
-        if (json && json_dumpf(info, out, JSON_INDENT(2) | JSON_ENSURE_ASCII) == 0)
-            fputc('\n', out);
-        else if (!json)
-            print_info(info, out);
-        good = fflush(out) == 0;
-        if (!good)
-            *error = base_strdup("the information cannot be written");
-    }
-    json_decref(info);
+    tell_module(module, taker);
+    count = tell_tokens(module, parsed, taker, &rv);
     if (parsed != NULL)
         p11_kit_uri_free(parsed);
-    return good;
+    if (rv != CKR_OK)
+        *error = manage_ckr_error("the module does not list its slots", rv);
+    else if (uri != NULL && count == 0)
+        *error = base_printf("no token matches %s; see: yett token list", uri);
+    else
+        return true;
+    return false;
 }

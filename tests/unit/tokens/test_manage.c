@@ -34,13 +34,26 @@ static int teardown(void **state)
     return 0;
 }
 
-static char *list(bool json)
+/* "URI FLAG FLAG\n OBJECT\n" */
+static void take_listed(void *ctx, const struct tokens_listed *token)
+{
+    FILE *out = ctx;
+
+    fprintf(out, "%s", token->uri);
+    for (size_t i = 0; i < token->flags.count; i++)
+        fprintf(out, " %s", token->flags.names[i]);
+    fputc('\n', out);
+    for (size_t i = 0; i < token->object_count; i++)
+        fprintf(out, " %s\n", token->objects[i]);
+}
+
+static char *list(void)
 {
     char *text = NULL, *error = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
-    assert_true(tokens_list(module, out, json, &error));
+    assert_true(tokens_list(module, take_listed, out, &error));
     fclose(out);
     return text;
 }
@@ -152,7 +165,7 @@ static void import_gives_the_certificate_the_id_of_its_key_once(void **state)
     /* A second time changes nothing. */
     assert_true(tokens_import_certificate(module, "pkcs11:token=manage", buffer_span(&out), pin, &again, &error));
     assert_string_equal(first, again);
-    text = list(false);
+    text = list();
     assert_int_equal(count_in(text, "object=imp;type=cert"), 1);
     buffer_release(&out);
     free(text);
@@ -233,18 +246,62 @@ static void set_pin_changes_it_and_says_why_not(void **state)
     tokens_pin_destroy(&shorter);
 }
 
-static void list_shows_tokens_and_objects_as_uris_in_both_forms(void **state)
+static void list_gives_tokens_and_objects_as_uris(void **state)
 {
-    char *text = list(false), *json = list(true);
+    char *text = list();
 
     (void)state;
-    expect_in(text, "token=manage  ");
-    expect_in(text, "login-required");
-    expect_in(text, "\n    pkcs11:");
-    expect_in(json, "\"objects\": [");
-    expect_in(json, "\"login-required\"");
+    expect_in(text, "token=manage login-required");
+    expect_in(text, "\n pkcs11:");
     free(text);
-    free(json);
+}
+
+struct told {
+    unsigned modules, tokens;
+    bool signs;
+};
+
+static void take_module(void *ctx, const struct tokens_module_info *info)
+{
+    struct told *told = ctx;
+
+    assert_int_equal(told->tokens, 0);
+    told->modules++;
+    assert_true(info->tells);
+    expect_in(info->manufacturer, "SoftHSM");
+    expect_in(info->cryptoki_version, ".");
+}
+
+static void take_token(void *ctx, const struct tokens_token_info *token)
+{
+    struct told *told = ctx;
+
+    told->tokens++;
+    assert_string_equal(token->label, "manage");
+    expect_in(token->uri, "token=manage");
+    assert_true(token->pin_length_min > 0 && token->pin_length_min < token->pin_length_max);
+    assert_string_equal(token->login, "not logged in");
+    for (size_t i = 0; i < token->mechanism_count; i++)
+        if (strcmp(token->mechanisms[i].name, "CKM_ECDSA") == 0)
+            for (size_t k = 0; k < token->mechanisms[i].flags.count; k++)
+                told->signs = told->signs || strcmp(token->mechanisms[i].flags.names[k], "sign") == 0;
+}
+
+static void info_gives_the_module_first_and_then_each_token(void **state)
+{
+    struct told told = {.signs = false};
+    const struct tokens_info_taker taker = {.ctx = &told, .module = take_module, .token = take_token};
+    char *error = NULL;
+
+    (void)state;
+    assert_true(tokens_info(module, "pkcs11:token=manage", &taker, &error));
+    assert_int_equal(told.modules, 1);
+    assert_int_equal(told.tokens, 1);
+    assert_true(told.signs);
+    told = (struct told){.signs = false};
+    assert_false(tokens_info(module, "pkcs11:token=nobody", &taker, &error));
+    expect_in(error, "no token matches pkcs11:token=nobody");
+    free(error);
 }
 
 int main(void)
@@ -256,7 +313,8 @@ int main(void)
         cmocka_unit_test(import_refuses_what_belongs_to_no_key),
         cmocka_unit_test(set_pin_changes_it_and_says_why_not),
         cmocka_unit_test(errors_name_what_is_the_matter),
-        cmocka_unit_test(list_shows_tokens_and_objects_as_uris_in_both_forms),
+        cmocka_unit_test(list_gives_tokens_and_objects_as_uris),
+        cmocka_unit_test(info_gives_the_module_first_and_then_each_token),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
