@@ -21,7 +21,7 @@
 enum { COUNTERS_MS = 1000, REFUSAL_TOLD_MS = 1000, IN_MAX = 65536 };
 
 /* see tokens/agent/agent_internal.h */
-enum outcome fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
+enum outcome agent_fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
 {
     va_list args;
 
@@ -55,7 +55,7 @@ void agent_wake(struct agent *agent)
 }
 
 /* see tokens/agent/agent_internal.h */
-void conn_unref(struct agent *agent, struct conn *conn)
+void agent_conn_unref(struct agent *agent, struct conn *conn)
 {
     (void)agent;
     if (--conn->refs != 0)
@@ -105,7 +105,7 @@ static void accept_conns(struct agent *agent)
         if (fd < 0)
             return;
         conn = base_alloc(sizeof(*conn));
-        if (!access_connect(agent, fd, conn)) {
+        if (!agent_access_connect(agent, fd, conn)) {
             (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused a connection from another user");
             free(conn);
             close(fd);
@@ -130,8 +130,8 @@ static void conn_close(struct agent *agent, size_t index)
     close(conn->fd);
     pthread_mutex_unlock(&conn->mutex);
     pthread_mutex_lock(&agent->mutex);
-    pool_cancel(agent, conn);
-    conn_unref(agent, conn);
+    agent_pool_cancel(agent, conn);
+    agent_conn_unref(agent, conn);
     pthread_mutex_unlock(&agent->mutex);
 }
 
@@ -165,18 +165,18 @@ static struct job *job_create(struct agent *agent, struct conn *conn, const stru
 /* A request that will not wait: the queue is full, or its token hangs. agent->mutex held. */
 static bool turn_away(struct agent *agent, struct job *job)
 {
-    if (job->token != NULL && token_hangs(job->token)) {
-        pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "the token hangs");
+    if (job->token != NULL && agent_token_hangs(job->token)) {
+        agent_pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "the token hangs");
         agent->failures++;
-    } else if (!pool_has_room(agent, job->token) || job->conn->jobs > AGENT_CONN_JOBS_MAX) {
-        pool_answer_failed(agent, job, TOKENS_WIRE_QUEUE_FULL, CKR_DEVICE_MEMORY,
-                           "too many requests wait for the token (queue_max)");
+    } else if (!agent_pool_has_room(agent, job->token) || job->conn->jobs > AGENT_CONN_JOBS_MAX) {
+        agent_pool_answer_failed(agent, job, TOKENS_WIRE_QUEUE_FULL, CKR_DEVICE_MEMORY,
+                                 "too many requests wait for the token (queue_max)");
         agent->refused++;
     } else {
         return false;
     }
     agent->counters_changed = true;
-    job_destroy(agent, job);
+    agent_job_destroy(agent, job);
     return true;
 }
 
@@ -208,20 +208,20 @@ static void on_request(struct agent *agent, struct conn *conn, const struct toke
 {
     struct job *job;
 
-    if (!access_request(agent, conn, request)) {
+    if (!agent_access_request(agent, conn, request)) {
         refuse(agent, conn, request);
         return;
     }
     pthread_mutex_lock(&agent->mutex);
     job = job_create(agent, conn, request);
     if (job->type == JOB_SIGN) {
-        struct identity *identity = identity_get(agent, job->uri, job->key_tag);
+        struct identity *identity = agent_identity_get(agent, job->uri, job->key_tag);
 
         if (identity != NULL)
             job->token = identity->token;
     }
     if (!turn_away(agent, job))
-        pool_submit(agent, job);
+        agent_pool_submit(agent, job);
     pthread_mutex_unlock(&agent->mutex);
 }
 
@@ -274,19 +274,19 @@ static enum control_turn on_control(struct agent *agent)
         return CONTROL_END;
     switch (message.event) {
     case TOKENS_AGENT_PIN:
-        login_take_pin(agent, message.text);
+        agent_login_take_pin(agent, message.text);
         break;
     case TOKENS_AGENT_PIN_REFUSED:
-        login_refused(agent, message.text);
+        agent_login_refused(agent, message.text);
         break;
     case TOKENS_AGENT_LOGOUT:
-        login_logout(agent);
+        agent_login_logout(agent);
         break;
     case TOKENS_AGENT_CLIENT:
-        access_take_client(agent, message.text);
+        agent_access_take_client(agent, message.text);
         break;
     case TOKENS_AGENT_GRANTS:
-        access_take_grants(agent, file);
+        agent_access_take_grants(agent, file);
         break;
     case TOKENS_AGENT_STOP:
         go_on = false;
@@ -413,8 +413,8 @@ static const char *serve(struct agent *agent)
             accept_conns(agent);
         now_ms = base_now_ms();
         pthread_mutex_lock(&agent->mutex);
-        deadline_ms = pool_expire(agent, now_ms);
-        hanging = pool_hanging(agent, now_ms);
+        deadline_ms = agent_pool_expire(agent, now_ms);
+        hanging = agent_pool_hanging(agent, now_ms);
         pthread_mutex_unlock(&agent->mutex);
         if (hanging != NULL)
             return hanging;
@@ -478,7 +478,7 @@ static void agent_destroy(struct agent *agent)
         struct job *job = agent->jobs;
 
         agent->jobs = job->next;
-        job_destroy(agent, job);
+        agent_job_destroy(agent, job);
     }
     pthread_mutex_unlock(&agent->mutex);
     while (agent->conn_count != 0)
@@ -487,19 +487,19 @@ static void agent_destroy(struct agent *agent)
         struct identity *identity = agent->identities;
 
         agent->identities = identity->next;
-        identity_destroy(identity);
+        agent_identity_destroy(identity);
     }
     while (agent->lists != NULL) {
         struct cert_list *list = agent->lists;
 
         agent->lists = list->next;
-        cert_list_destroy(list);
+        agent_cert_list_destroy(list);
     }
     while (agent->tokens != NULL) {
         struct token *token = agent->tokens;
 
         agent->tokens = token->next;
-        token_destroy(token);
+        agent_token_destroy(token);
     }
     tokens_grants_destroy(&agent->grants);
     tokens_module_unload(&agent->module);
@@ -575,10 +575,10 @@ static bool agent_start(struct agent *agent)
     if (agent->module->serialise)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "module %s cannot lock: its tokens sign one after the other",
                           agent->options.module_name);
-    (void)tokens_refresh(agent);
+    (void)agent_tokens_refresh(agent);
     if (agent->module->p11->C_GetInfo(&info) != CKR_OK)
         memset(info.libraryDescription, ' ', sizeof(info.libraryDescription));
-    if (pthread_create(&agent->watcher, NULL, watcher_main, agent) != 0) {
+    if (pthread_create(&agent->watcher, NULL, agent_watcher_main, agent) != 0) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "cannot start a thread");
         return false;
     }

@@ -7,7 +7,7 @@
 
 /* Whose the socket's file is would say nothing: others may write to its folder, and its name may be another by now.
  * see tokens/agent/agent_internal.h */
-void access_take_client(struct agent *agent, const char *text)
+void agent_access_take_client(struct agent *agent, const char *text)
 {
     char *end;
     unsigned long uid = strtoul(text, &end, 10);
@@ -18,7 +18,7 @@ void access_take_client(struct agent *agent, const char *text)
 
 /* One that cannot be read leaves things as they are: what was granted is not more than what is in force.
  * see tokens/agent/agent_internal.h */
-void access_take_grants(struct agent *agent, int file)
+void agent_access_take_grants(struct agent *agent, int file)
 {
     struct tokens_grants *grants = NULL;
     struct stat info;
@@ -39,7 +39,7 @@ void access_take_grants(struct agent *agent, int file)
 }
 
 /* see tokens/agent/agent_internal.h */
-bool access_connect(struct agent *agent, int fd, struct conn *conn)
+bool agent_access_connect(struct agent *agent, int fd, struct conn *conn)
 {
     struct kin_peer peer;
 
@@ -53,7 +53,7 @@ bool access_connect(struct agent *agent, int fd, struct conn *conn)
 }
 
 /* see tokens/agent/agent_internal.h */
-bool access_request(struct agent *agent, const struct conn *conn, const struct tokens_wire_request *request)
+bool agent_access_request(struct agent *agent, const struct conn *conn, const struct tokens_wire_request *request)
 {
     return !conn->by_grants || tokens_grants_allow(agent->grants, conn->pid, request->type, request->uri);
 }

@@ -10,7 +10,7 @@
 enum { ATTEMPTS_MAX = 2, PAGE_HEAD_SIZE = 64, CERT_HEAD_SIZE = 2 };
 
 /* see tokens/agent/agent_internal.h */
-void cert_list_destroy(struct cert_list *list)
+void agent_cert_list_destroy(struct cert_list *list)
 {
     if (list == NULL)
         return;
@@ -26,14 +26,14 @@ static P11KitUri *read_uri(const char *text, struct failure *failure)
     P11KitUri *uri = tokens_uri_parse(text, &error);
 
     if (uri == NULL) {
-        fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
+        agent_fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
         free(error);
         return NULL;
     }
     error = tokens_cert_uri_problem(uri, text);
     if (error == NULL)
         return uri;
-    fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
+    agent_fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
     free(error);
     p11_kit_uri_free(uri);
     return NULL;
@@ -47,11 +47,11 @@ static enum outcome read_certs(const struct token *token, const struct session *
     size_t bytes = 0;
 
     if (rv != CKR_OK)
-        return fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                    "token \"%s\" does not list its certificates: %s", token->label, tokens_ckr_name(rv));
+        return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
+                          "token \"%s\" does not list its certificates: %s", token->label, tokens_ckr_name(rv));
     if (list->cut)
-        return fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "token \"%s\" has %d certificates or more",
-                    token->label, TOKENS_OBJECTS_MAX);
+        return agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "token \"%s\" has %d certificates or more",
+                          token->label, TOKENS_OBJECTS_MAX);
     if (list->unreadable != 0)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "token %s: %zu certificates cannot be read, and are not used",
                           token->label, list->unreadable);
@@ -59,11 +59,12 @@ static enum outcome read_certs(const struct token *token, const struct session *
     for (size_t i = 0; i < list->count; i++)
         bytes += list->certs[i].der.size;
     if (bytes > AGENT_LIST_BYTES)
-        return fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE,
-                    "the certificates of %s have more than %d bytes together", text, AGENT_LIST_BYTES);
+        return agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE,
+                          "the certificates of %s have more than %d bytes together", text, AGENT_LIST_BYTES);
     if (list->count == 0)
-        return fail(failure, TOKENS_WIRE_NOT_FOUND, CKR_OBJECT_HANDLE_INVALID,
-                    "no certificate on token \"%s\" that can be read without login matches %s", token->label, text);
+        return agent_fail(failure, TOKENS_WIRE_NOT_FOUND, CKR_OBJECT_HANDLE_INVALID,
+                          "no certificate on token \"%s\" that can be read without login matches %s", token->label,
+                          text);
     return OUTCOME_OK;
 }
 
@@ -80,15 +81,15 @@ static enum outcome read_token(struct token *token, const struct job *job, uint6
         tokens_cert_list_clear(list);
         free(failure->text);
         *failure = (struct failure){0};
-        outcome = session_take(token, deadline_ms, &session, &fresh, failure);
+        outcome = agent_session_take(token, deadline_ms, &session, &fresh, failure);
         if (outcome != OUTCOME_OK)
             return outcome;
         outcome = read_certs(token, &session, job->uri, uri, list, failure);
         if (outcome == OUTCOME_OK || failure->kind != TOKENS_WIRE_GONE) {
-            session_give(token, &session);
+            agent_session_give(token, &session);
             return outcome;
         }
-        session_lost(token, &session);
+        agent_session_lost(token, &session);
     }
     return outcome;
 }
@@ -105,16 +106,16 @@ static enum outcome look(struct agent *agent, const struct job *job, P11KitUri *
     /* Half of the time for a session, as with identities: to answer with what is known of a token that hangs. */
     if (deadline_ms > now_ms)
         deadline_ms -= (deadline_ms - now_ms) / 2;
-    (void)tokens_refresh(agent);
-    count = tokens_matching(agent, uri, tokens, &candidates);
+    (void)agent_tokens_refresh(agent);
+    count = agent_tokens_matching(agent, uri, tokens, &candidates);
     for (size_t i = 0; count > 1 && i < count; i++)
-        candidate_add(&candidates, tokens_uri_format(agent->module, &tokens[i]->info, CK_INVALID_HANDLE, 0));
+        agent_candidate_add(&candidates, tokens_uri_format(agent->module, &tokens[i]->info, CK_INVALID_HANDLE, 0));
     if (count == 0)
-        outcome = fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s", job->uri,
-                       candidates == NULL ? "none" : candidates);
+        outcome = agent_fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s",
+                             job->uri, candidates == NULL ? "none" : candidates);
     else if (count > 1)
-        outcome = fail(failure, TOKENS_WIRE_AMBIGUOUS, CKR_ARGUMENTS_BAD, "%zu tokens match %s: %s", count, job->uri,
-                       candidates);
+        outcome = agent_fail(failure, TOKENS_WIRE_AMBIGUOUS, CKR_ARGUMENTS_BAD, "%zu tokens match %s: %s", count,
+                             job->uri, candidates);
     else
         outcome = read_token(tokens[0], job, deadline_ms, uri, list, failure);
     free(candidates);
@@ -164,7 +165,7 @@ static struct cert_list *list_remember(struct agent *agent, const char *uri, str
     last = &list->next;
     for (size_t count = 1; *last != NULL && count < AGENT_LISTS_MAX; count++)
         last = &(*last)->next;
-    cert_list_destroy(*last);
+    agent_cert_list_destroy(*last);
     *last = NULL;
     return list;
 }
@@ -188,12 +189,12 @@ static enum outcome write_page(const struct cert_list *list, uint16_t first, str
     buffer_init(page, TOKENS_WIRE_REPLY_MAX);
     if (wire.count != 0 && tokens_wire_certs_encode(&wire, page))
         return OUTCOME_OK;
-    return fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s names no more than %zu certificates", list->uri,
-                list->certs.count);
+    return agent_fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s names no more than %zu certificates",
+                      list->uri, list->certs.count);
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome certs_list(struct agent *agent, const struct job *job, struct buffer *page, struct failure *failure)
+enum outcome agent_certs_list(struct agent *agent, const struct job *job, struct buffer *page, struct failure *failure)
 {
     P11KitUri *uri = read_uri(job->uri, failure);
     struct tokens_cert_list certs = {0};
@@ -210,8 +211,8 @@ enum outcome certs_list(struct agent *agent, const struct job *job, struct buffe
         job->first == 0 && outcome == OUTCOME_OK ? list_remember(agent, job->uri, &certs) : list_get(agent, job->uri);
     if (job->first != 0 && (list == NULL || list->tag != job->list_tag)) {
         outcome = OUTCOME_FAILED;
-        (void)fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
-                   "the certificates of %s changed while they were read", job->uri);
+        (void)agent_fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
+                         "the certificates of %s changed while they were read", job->uri);
     } else if (outcome != OUTCOME_OK && list != NULL &&
                (failure->kind == TOKENS_WIRE_GONE || failure->kind == TOKENS_WIRE_TIMEOUT)) {
         /* The token is out: what is known of it lets a worker start, as with identities. */

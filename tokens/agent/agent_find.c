@@ -23,7 +23,7 @@ struct search {
 };
 
 /* see tokens/agent/agent_internal.h */
-struct identity *identity_get(struct agent *agent, const char *uri, uint64_t key_tag)
+struct identity *agent_identity_get(struct agent *agent, const char *uri, uint64_t key_tag)
 {
     for (struct identity *i = agent->identities; i != NULL; i = i->next)
         if (strcmp(i->uri, uri) == 0 && (key_tag == 0 || i->key_tag == key_tag))
@@ -32,7 +32,7 @@ struct identity *identity_get(struct agent *agent, const char *uri, uint64_t key
 }
 
 /* see tokens/agent/agent_internal.h */
-void identity_destroy(struct identity *identity)
+void agent_identity_destroy(struct identity *identity)
 {
     if (identity == NULL)
         return;
@@ -43,7 +43,7 @@ void identity_destroy(struct identity *identity)
 }
 
 /* see tokens/agent/agent_internal.h */
-void candidate_add(char **candidates, char *uri)
+void agent_candidate_add(char **candidates, char *uri)
 {
     char *longer;
 
@@ -212,27 +212,27 @@ static struct identity *identity_read(struct search *search, struct token *token
     identity->uri = base_strdup(search->text);
     identity->generation = session->generation;
     if (!tokens_key_read(module, session->handle, handle, &identity->key, &error)) {
-        fail(failure, TOKENS_WIRE_REFUSED, CKR_KEY_HANDLE_INVALID, "%s on token \"%s\": %s", search->text, token->label,
-             error);
+        agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_KEY_HANDLE_INVALID, "%s on token \"%s\": %s", search->text,
+                   token->label, error);
         goto out;
     }
     identity->key_tag = tokens_wire_key_tag(tokens_bytes_span(&identity->key.spki));
     mechanisms = mechanisms_of(identity, slot);
     if (mechanisms == 0) {
-        fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID,
-             "%s on token \"%s\": the token has no mechanism to sign with this key", search->text, token->label);
+        agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID,
+                   "%s on token \"%s\": the token has no mechanism to sign with this key", search->text, token->label);
         goto out;
     }
     (void)tokens_cert_list_read(module, session->handle, &certs);
     cert = tokens_cert_for_key(module, session->handle, &certs, &identity->key, by_cert ? search->uri : NULL);
     if (!identity_encode(identity, mechanisms, cert, &certs))
-        fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "%s on token \"%s\": key or label is too large",
-             search->text, token->label);
+        agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "%s on token \"%s\": key or label is too large",
+                   search->text, token->label);
 out:
     tokens_cert_list_clear(&certs);
     free(error);
     if (failure->text != NULL) {
-        identity_destroy(identity);
+        agent_identity_destroy(identity);
         return NULL;
     }
     return identity;
@@ -247,14 +247,14 @@ static enum outcome search_keys(struct search *search, struct token *token, cons
     CK_RV rv = objects_of_class(search, session->handle, CKO_PRIVATE_KEY, &keys, &count);
 
     if (rv != CKR_OK)
-        return fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                    "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_name(rv));
+        return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
+                          "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_name(rv));
     for (size_t i = 0; i < count && failure->text == NULL; i++) {
         if (!private_key_matches(search, session->handle, keys[i]))
             continue;
         search->matches++;
-        candidate_add(&search->candidates,
-                      tokens_uri_format(search->agent->module, &token->info, session->handle, keys[i]));
+        agent_candidate_add(&search->candidates,
+                            tokens_uri_format(search->agent->module, &token->info, session->handle, keys[i]));
         if (search->found == NULL)
             search->found = identity_read(search, token, session, slot, keys[i], failure);
     }
@@ -278,7 +278,7 @@ static enum outcome search_token(struct search *search, struct token *token, enu
 
         free(failure->text);
         *failure = (struct failure){0};
-        outcome = session_take(token, search->deadline_ms, &session, &fresh, failure);
+        outcome = agent_session_take(token, search->deadline_ms, &session, &fresh, failure);
         if (outcome != OUTCOME_OK)
             return outcome;
         pthread_mutex_lock(&agent->mutex);
@@ -289,16 +289,16 @@ static enum outcome search_token(struct search *search, struct token *token, enu
             *shows = public_object_leads(search, session.handle, NULL);
             break;
         case SEARCH_KEYS:
-            outcome = login_ensure(token, session.handle, failure);
+            outcome = agent_login_ensure(token, session.handle, failure);
             if (outcome == OUTCOME_OK)
                 outcome = search_keys(search, token, &session, slot, failure);
             break;
         }
-        if (outcome != OUTCOME_FAILED || !session_is_gone(failure->ckr)) {
-            session_give(token, &session);
+        if (outcome != OUTCOME_FAILED || !agent_session_is_gone(failure->ckr)) {
+            agent_session_give(token, &session);
             return outcome;
         }
-        session_lost(token, &session);
+        agent_session_lost(token, &session);
     }
     return outcome;
 }
@@ -310,7 +310,7 @@ static bool read_uri(struct search *search, struct failure *failure)
 
     search->uri = tokens_uri_parse(search->text, &error);
     if (search->uri == NULL) {
-        fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
+        agent_fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s", error);
         free(error);
         return false;
     }
@@ -326,15 +326,15 @@ static bool read_uri(struct search *search, struct failure *failure)
         memcpy(&search->class, attribute->pValue, sizeof(search->class));
     if (!search->any_class && search->class != CKO_PRIVATE_KEY && search->class != CKO_CERTIFICATE &&
         search->class != CKO_PUBLIC_KEY) {
-        fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s: the type of an identity is private or cert",
-             search->text);
+        agent_fail(failure, TOKENS_WIRE_BAD_URI, CKR_ARGUMENTS_BAD, "%s: the type of an identity is private or cert",
+                   search->text);
         return false;
     }
     return true;
 }
 
 /* see tokens/agent/agent_internal.h */
-size_t tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates)
+size_t agent_tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates)
 {
     struct token *present[AGENT_TOKENS_MAX];
     CK_SLOT_ID slots[AGENT_TOKENS_MAX];
@@ -353,7 +353,7 @@ size_t tokens_matching(struct agent *agent, P11KitUri *uri, struct token **token
             tokens[matching++] = present[i];
     if (matching == 0)
         for (size_t i = 0; i < count; i++)
-            candidate_add(candidates, tokens_uri_format(agent->module, &present[i]->info, CK_INVALID_HANDLE, 0));
+            agent_candidate_add(candidates, tokens_uri_format(agent->module, &present[i]->info, CK_INVALID_HANDLE, 0));
     return matching;
 }
 
@@ -396,7 +396,7 @@ static void offer_pin_source(struct search *search, struct token **tokens, size_
     pin = tokens_pin_read(TOKENS_PIN_FILE, source + strlen("file:"), NULL, &error);
     pthread_mutex_lock(&agent->mutex);
     if (pin != NULL)
-        login_offer(tokens[0], pin);
+        agent_login_offer(tokens[0], pin);
     else
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "pin-source: %s", error);
     pthread_mutex_unlock(&agent->mutex);
@@ -407,18 +407,18 @@ static void offer_pin_source(struct search *search, struct token **tokens, size_
  * agent->mutex held. */
 static struct identity *identity_remember(struct agent *agent, struct identity *identity)
 {
-    struct identity *before = identity_get(agent, identity->uri, 0);
+    struct identity *before = agent_identity_get(agent, identity->uri, 0);
 
     if (before != NULL && before->token == identity->token && before->pss_raw == identity->pss_raw &&
         before->key.always_authenticate == identity->key.always_authenticate &&
         span_equal(buffer_span(&before->encoded), buffer_span(&identity->encoded))) {
         before->key.handle = identity->key.handle;
         before->generation = identity->generation;
-        identity_destroy(identity);
+        agent_identity_destroy(identity);
         return before;
     }
     if (agent->identity_count == AGENT_IDENTITIES_MAX) {
-        identity_destroy(identity);
+        agent_identity_destroy(identity);
         return NULL;
     }
     agent->identity_count++;
@@ -439,14 +439,14 @@ static void list_keys(struct search *search)
     all.any_class = false;
     all.found = NULL;
     all.candidates = NULL;
-    count = tokens_matching(all.agent, all.uri, tokens, &all.candidates);
+    count = agent_tokens_matching(all.agent, all.uri, tokens, &all.candidates);
     for (size_t i = 0; i < count; i++) {
         struct failure failure = {0};
 
         (void)!search_token(&all, tokens[i], SEARCH_KEYS, NULL, &failure);
         free(failure.text);
     }
-    identity_destroy(all.found);
+    agent_identity_destroy(all.found);
     search->candidates = all.candidates;
 }
 
@@ -459,11 +459,11 @@ static enum outcome search_all(struct search *search, struct failure *failure)
 
     if (!read_uri(search, failure))
         return OUTCOME_FAILED;
-    (void)tokens_refresh(search->agent);
-    count = tokens_matching(search->agent, search->uri, tokens, &search->candidates);
+    (void)agent_tokens_refresh(search->agent);
+    count = agent_tokens_matching(search->agent, search->uri, tokens, &search->candidates);
     if (count == 0)
-        return fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s", search->text,
-                    search->candidates == NULL ? "none" : search->candidates);
+        return agent_fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s",
+                          search->text, search->candidates == NULL ? "none" : search->candidates);
     count = narrow(search, tokens, count);
     offer_pin_source(search, tokens, count);
     for (size_t i = 0; i < count; i++) {
@@ -490,15 +490,16 @@ static enum outcome search_all(struct search *search, struct failure *failure)
     }
     free(first.text);
     if (search->matches > 1)
-        return fail(failure, TOKENS_WIRE_AMBIGUOUS, CKR_ARGUMENTS_BAD, "%zu keys match %s: %s", search->matches,
-                    search->text, search->candidates);
+        return agent_fail(failure, TOKENS_WIRE_AMBIGUOUS, CKR_ARGUMENTS_BAD, "%zu keys match %s: %s", search->matches,
+                          search->text, search->candidates);
     list_keys(search);
-    return fail(failure, TOKENS_WIRE_NOT_FOUND, CKR_KEY_HANDLE_INVALID, "no key matches %s; there is %s", search->text,
-                search->candidates == NULL ? "none" : search->candidates);
+    return agent_fail(failure, TOKENS_WIRE_NOT_FOUND, CKR_KEY_HANDLE_INVALID, "no key matches %s; there is %s",
+                      search->text, search->candidates == NULL ? "none" : search->candidates);
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome identity_find(struct agent *agent, struct job *job, struct identity **identity, struct failure *failure)
+enum outcome agent_identity_find(struct agent *agent, struct job *job, struct identity **identity,
+                                 struct failure *failure)
 {
     uint64_t now_ms = base_now_ms();
     struct search search = {.agent = agent, .text = job->uri, .deadline_ms = job->deadline_ms};
@@ -515,25 +516,25 @@ enum outcome identity_find(struct agent *agent, struct job *job, struct identity
         *identity = identity_remember(agent, search.found);
         search.found = NULL;
         if (*identity == NULL)
-            outcome = fail(failure, TOKENS_WIRE_REFUSED, CKR_HOST_MEMORY, "more than %d identities are in use",
-                           AGENT_IDENTITIES_MAX);
+            outcome = agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_HOST_MEMORY, "more than %d identities are in use",
+                                 AGENT_IDENTITIES_MAX);
     } else if (job->type == JOB_FIND && failure->kind != TOKENS_WIRE_NOT_FOUND &&
-               failure->kind != TOKENS_WIRE_AMBIGUOUS && identity_get(agent, job->uri, 0) != NULL) {
+               failure->kind != TOKENS_WIRE_AMBIGUOUS && agent_identity_get(agent, job->uri, 0) != NULL) {
         /* The card is out: what is known of it lets a worker start. Signing will say what is the matter. */
-        *identity = identity_get(agent, job->uri, 0);
+        *identity = agent_identity_get(agent, job->uri, 0);
         free(failure->text);
         *failure = (struct failure){0};
         outcome = OUTCOME_OK;
     }
     pthread_mutex_unlock(&agent->mutex);
-    identity_destroy(search.found);
+    agent_identity_destroy(search.found);
     free(search.candidates);
     p11_kit_uri_free(search.uri);
     return outcome;
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome identity_refind(struct identity *identity, const struct session *session, struct failure *failure)
+enum outcome agent_identity_refind(struct identity *identity, const struct session *session, struct failure *failure)
 {
     struct token *token = identity->token;
     struct agent *agent = token->agent;
@@ -549,8 +550,8 @@ enum outcome identity_refind(struct identity *identity, const struct session *se
         tokens_objects(agent->module, session->handle, wanted, identity->key.id.size == 0 ? 1 : 2, &keys, &count);
 
     if (rv != CKR_OK)
-        return fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                    "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_name(rv));
+        return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
+                          "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_name(rv));
     for (size_t i = 0; i < count && !found; i++) {
         struct tokens_key key = {0};
         char *error = NULL;
@@ -569,6 +570,6 @@ enum outcome identity_refind(struct identity *identity, const struct session *se
     free(keys);
     if (found)
         return OUTCOME_OK;
-    return fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED, "token \"%s\" has not got the key of %s any more",
-                token->label, identity->uri);
+    return agent_fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
+                      "token \"%s\" has not got the key of %s any more", token->label, identity->uri);
 }

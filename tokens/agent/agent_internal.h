@@ -208,87 +208,89 @@ struct failure {
 };
 
 /* Always OUTCOME_FAILED. */
-enum outcome fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
+enum outcome agent_fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
 
 /* agent.c */
 MUST_CHECK bool agent_tell(struct agent *agent, enum tokens_agent_event event, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void agent_wake(struct agent *agent);
 void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply);
-void conn_unref(struct agent *agent, struct conn *conn); /* agent->mutex held */
+void agent_conn_unref(struct agent *agent, struct conn *conn); /* agent->mutex held */
 
 /* agent_access.c: main thread */
-MUST_CHECK bool access_connect(struct agent *agent, int fd, struct conn *conn);
-MUST_CHECK bool access_request(struct agent *agent, const struct conn *conn, const struct tokens_wire_request *request);
-void access_take_client(struct agent *agent, const char *text);
-void access_take_grants(struct agent *agent, int file); /* file stays the caller's */
+MUST_CHECK bool agent_access_connect(struct agent *agent, int fd, struct conn *conn);
+MUST_CHECK bool agent_access_request(struct agent *agent, const struct conn *conn,
+                                     const struct tokens_wire_request *request);
+void agent_access_take_client(struct agent *agent, const char *text);
+void agent_access_take_grants(struct agent *agent, int file); /* file stays the caller's */
 
 /* agent_pool.c. All with agent->mutex held, but for the thread itself. */
-void pool_submit(struct agent *agent, struct job *job);      /* takes; to job->token's queue, or the look-ups' */
-void pool_login(struct agent *agent, struct token *token);   /* submits a job that just logs in */
-void pool_logout(struct agent *agent, struct token *token);  /* submits a job that logs out and wipes the PIN */
-void pool_requeue(struct agent *agent, struct token *token); /* its parked jobs */
-void pool_cancel(struct agent *agent, struct conn *conn);    /* its jobs that wait */
-void pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text);
-bool pool_has_room(const struct agent *agent, const struct token *token);
-uint64_t pool_expire(struct agent *agent, uint64_t now_ms); /* answers the late ones; gives the next deadline, or 0 */
-bool token_hangs(const struct token *token);                /* no place is left that would come free */
+void agent_pool_submit(struct agent *agent, struct job *job);      /* takes; to job->token's queue, or the look-ups' */
+void agent_pool_login(struct agent *agent, struct token *token);   /* submits a job that just logs in */
+void agent_pool_logout(struct agent *agent, struct token *token);  /* submits a job that logs out and wipes the PIN */
+void agent_pool_requeue(struct agent *agent, struct token *token); /* its parked jobs */
+void agent_pool_cancel(struct agent *agent, struct conn *conn);    /* its jobs that wait */
+void agent_pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text);
+bool agent_pool_has_room(const struct agent *agent, const struct token *token);
+uint64_t agent_pool_expire(struct agent *agent,
+                           uint64_t now_ms);       /* answers the late ones; gives the next deadline, or 0 */
+bool agent_token_hangs(const struct token *token); /* no place is left that would come free */
 /* What hung for longer than a whole sign_timeout_ms: "" for the look-ups; NULL: nothing. */
-const char *pool_hanging(const struct agent *agent, uint64_t now_ms);
-void *thread_main(void *agent);
-void pool_answer_failed(struct agent *agent, const struct job *job, enum tokens_wire_failure kind, CK_RV ckr,
-                        const char *text);
-void job_destroy(struct agent *agent, struct job *job);
+const char *agent_pool_hanging(const struct agent *agent, uint64_t now_ms);
+void *agent_pool_thread_main(void *agent);
+void agent_pool_answer_failed(struct agent *agent, const struct job *job, enum tokens_wire_failure kind, CK_RV ckr,
+                              const char *text);
+void agent_job_destroy(struct agent *agent, struct job *job);
 
 /* agent_token.c */
-void module_enter(struct agent *agent); /* around every use of the module */
-void module_leave(struct agent *agent);
-CK_RV tokens_refresh(struct agent *agent); /* module entered: look at all slots, learn and miss tokens */
-MUST_CHECK enum outcome session_take(struct token *token, uint64_t deadline_ms, struct session *session, bool *fresh,
-                                     struct failure *failure);
-void session_give(struct token *token, const struct session *session);
-void session_close(struct token *token, const struct session *session); /* it is in some state of its own */
-void session_lost(struct token *token, const struct session *session);  /* the others are no better: close all */
-bool session_is_gone(CK_RV rv); /* the token forgot the session, the login or the key */
-void token_destroy(struct token *token);
+void agent_module_enter(struct agent *agent); /* around every use of the module */
+void agent_module_leave(struct agent *agent);
+CK_RV agent_tokens_refresh(struct agent *agent); /* module entered: look at all slots, learn and miss tokens */
+MUST_CHECK enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struct session *session,
+                                           bool *fresh, struct failure *failure);
+void agent_session_give(struct token *token, const struct session *session);
+void agent_session_close(struct token *token, const struct session *session); /* it is in some state of its own */
+void agent_session_lost(struct token *token, const struct session *session);  /* the others are no better: close all */
+bool agent_session_is_gone(CK_RV rv); /* the token forgot the session, the login or the key */
+void agent_token_destroy(struct token *token);
 MUST_CHECK struct timespec agent_when(uint64_t ms); /* a moment of base_now_ms() for pthread_cond_timedwait() */
-void *watcher_main(void *agent);
+void *agent_watcher_main(void *agent);
 
 /* agent_login.c. Module entered. */
-MUST_CHECK enum outcome login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
-MUST_CHECK enum outcome login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
+MUST_CHECK enum outcome agent_login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
+MUST_CHECK enum outcome agent_login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure);
 /* Whether an administrator has logged out: then nothing is signed on a token that needs a login. */
-MUST_CHECK enum outcome login_allowed(struct token *token, struct failure *failure);
+MUST_CHECK enum outcome agent_login_allowed(struct token *token, struct failure *failure);
 /* Log out and wipe the PIN, unless an administrator has logged in since. */
-void login_end(struct token *token, CK_SESSION_HANDLE session);
-void login_take_pin(struct agent *agent, const char *pin);     /* main thread */
-void login_logout(struct agent *agent);                        /* main thread */
-void login_refused(struct agent *agent, const char *why);      /* main thread */
-void login_offer(struct token *token, struct tokens_pin *pin); /* takes; from a pin-source; agent->mutex held */
+void agent_login_end(struct token *token, CK_SESSION_HANDLE session);
+void agent_login_take_pin(struct agent *agent, const char *pin);     /* main thread */
+void agent_login_logout(struct agent *agent);                        /* main thread */
+void agent_login_refused(struct agent *agent, const char *why);      /* main thread */
+void agent_login_offer(struct token *token, struct tokens_pin *pin); /* takes; from a pin-source; agent->mutex held */
 
 /* agent_find.c */
 /* agent->mutex held. key_tag 0: any key. NULL: not found yet */
-struct identity *identity_get(struct agent *agent, const char *uri, uint64_t key_tag);
-MUST_CHECK enum outcome identity_find(struct agent *agent, struct job *job, struct identity **identity,
-                                      struct failure *failure);
+struct identity *agent_identity_get(struct agent *agent, const char *uri, uint64_t key_tag);
+MUST_CHECK enum outcome agent_identity_find(struct agent *agent, struct job *job, struct identity **identity,
+                                            struct failure *failure);
 /* Module entered: the key again, after the token came back. */
-MUST_CHECK enum outcome identity_refind(struct identity *identity, const struct session *session,
-                                        struct failure *failure);
-void identity_destroy(struct identity *identity);
+MUST_CHECK enum outcome agent_identity_refind(struct identity *identity, const struct session *session,
+                                              struct failure *failure);
+void agent_identity_destroy(struct identity *identity);
 
 /* Tokens that are there and match the URI's token part: at most AGENT_TOKENS_MAX, and how many. None does: *candidates
  * gets the URIs of those that are there (owned by the caller), or stays NULL. Module entered. */
-size_t tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates);
-void candidate_add(char **candidates, char *uri); /* takes; what would make the sentence too long is left out */
+size_t agent_tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates);
+void agent_candidate_add(char **candidates, char *uri); /* takes; what would make the sentence too long is left out */
 
 /* agent_certs.c. Module entered. The certificates of job->uri from job->first on, as tokens_wire_certs_encode() has
  * them: as many as fit. */
-MUST_CHECK enum outcome certs_list(struct agent *agent, const struct job *job, struct buffer *page,
-                                   struct failure *failure);
-void cert_list_destroy(struct cert_list *list);
+MUST_CHECK enum outcome agent_certs_list(struct agent *agent, const struct job *job, struct buffer *page,
+                                         struct failure *failure);
+void agent_cert_list_destroy(struct cert_list *list);
 
 /* agent_sign.c */
-MUST_CHECK enum outcome identity_sign(struct identity *identity, struct job *job, uint8_t *signature,
-                                      size_t *signature_size, struct failure *failure);
+MUST_CHECK enum outcome agent_identity_sign(struct identity *identity, struct job *job, uint8_t *signature,
+                                            size_t *signature_size, struct failure *failure);
 
 #endif

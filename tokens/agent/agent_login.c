@@ -59,7 +59,7 @@ static void spend(struct token *token, enum tokens_agent_event event, const char
 
 static enum outcome not_logged_in(struct token *token, CK_RV rv, const char *why, struct failure *failure)
 {
-    return fail(failure, TOKENS_WIRE_LOGIN, rv, "token \"%s\" is not logged in: %s", token->label, why);
+    return agent_fail(failure, TOKENS_WIRE_LOGIN, rv, "token \"%s\" is not logged in: %s", token->label, why);
 }
 
 /* One C_Login, told before and after. pin NULL: the token asks for it itself. login_lock held. */
@@ -185,7 +185,7 @@ static bool session_is_logged_in(struct token *token, CK_SESSION_HANDLE session)
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome login_allowed(struct token *token, struct failure *failure)
+enum outcome agent_login_allowed(struct token *token, struct failure *failure)
 {
     struct agent *agent = token->agent;
     bool logged_out;
@@ -212,11 +212,11 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
     pthread_mutex_unlock(&agent->mutex);
     rv = agent->module->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
-        return fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                    "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
+        return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
+                          "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
     if ((info.flags & CKF_LOGIN_REQUIRED) == 0)
         return OUTCOME_OK;
-    outcome = login_allowed(token, failure);
+    outcome = agent_login_allowed(token, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
     if (session_is_logged_in(token, session)) {
@@ -249,7 +249,7 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
+enum outcome agent_login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     enum outcome outcome;
 
@@ -260,7 +260,7 @@ enum outcome login_ensure(struct token *token, CK_SESSION_HANDLE session, struct
 }
 
 /* CKA_ALWAYS_AUTHENTICATE: once more for this very signature. see tokens/agent/agent_internal.h */
-enum outcome login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
+enum outcome agent_login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     struct agent *agent = token->agent;
     enum outcome outcome;
@@ -274,8 +274,8 @@ enum outcome login_context(struct token *token, CK_SESSION_HANDLE session, struc
     pthread_mutex_lock(&token->login_lock);
     rv = agent->module->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
-        outcome =
-            fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
+        outcome = agent_fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not answer: %s", token->label,
+                             tokens_ckr_name(rv));
     else if ((info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         outcome = pin_pad_ready(token, failure);
     else
@@ -303,7 +303,7 @@ static struct token *token_in_need(struct agent *agent)
 }
 
 /* see tokens/agent/agent_internal.h */
-void login_take_pin(struct agent *agent, const char *pin)
+void agent_login_take_pin(struct agent *agent, const char *pin)
 {
     struct tokens_pin *copy;
     struct token *token;
@@ -327,20 +327,20 @@ void login_take_pin(struct agent *agent, const char *pin)
         agent->last_asked = token;
         if (agent->asking == token)
             ask_next(agent);
-        pool_login(agent, token);
-        pool_requeue(agent, token);
+        agent_pool_login(agent, token);
+        agent_pool_requeue(agent, token);
     } else {
         set_pin_state(token, PIN_NOT_GIVEN, error);
         if (agent->asking == token)
             ask_next(agent);
-        pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, error);
+        agent_pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, error);
         free(error);
     }
     pthread_mutex_unlock(&agent->mutex);
 }
 
 /* see tokens/agent/agent_internal.h */
-void login_end(struct token *token, CK_SESSION_HANDLE session)
+void agent_login_end(struct token *token, CK_SESSION_HANDLE session)
 {
     struct agent *agent = token->agent;
     bool wanted;
@@ -365,7 +365,7 @@ void login_end(struct token *token, CK_SESSION_HANDLE session)
 }
 
 /* From here on nothing is signed; logging out waits for its turn with each token. see tokens/agent/agent_internal.h */
-void login_logout(struct agent *agent)
+void agent_login_logout(struct agent *agent)
 {
     pthread_mutex_lock(&agent->mutex);
     agent->logged_out = true;
@@ -377,14 +377,14 @@ void login_logout(struct agent *agent)
         tokens_pin_destroy(&t->pin_offered);
         if (t->pin_state == PIN_AT_HAND)
             set_pin_state(t, t->pin == NULL ? PIN_UNKNOWN : PIN_GOOD, NULL);
-        pool_fail_parked(agent, t, CKR_USER_NOT_LOGGED_IN, "an administrator has logged out");
-        pool_logout(agent, t);
+        agent_pool_fail_parked(agent, t, CKR_USER_NOT_LOGGED_IN, "an administrator has logged out");
+        agent_pool_logout(agent, t);
     }
     pthread_mutex_unlock(&agent->mutex);
 }
 
 /* see tokens/agent/agent_internal.h */
-void login_refused(struct agent *agent, const char *why)
+void agent_login_refused(struct agent *agent, const char *why)
 {
     struct token *token;
 
@@ -395,14 +395,14 @@ void login_refused(struct agent *agent, const char *why)
 
         set_pin_state(token, PIN_NOT_GIVEN, why);
         ask_next(agent);
-        pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, text);
+        agent_pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, text);
         free(text);
     }
     pthread_mutex_unlock(&agent->mutex);
 }
 
 /* see tokens/agent/agent_internal.h */
-void login_offer(struct token *token, struct tokens_pin *pin)
+void agent_login_offer(struct token *token, struct tokens_pin *pin)
 {
     if (token->pin_state != PIN_UNKNOWN) {
         tokens_pin_destroy(&pin);

@@ -24,19 +24,19 @@ static void list_remove(struct agent *agent, struct job *job)
 }
 
 /* see tokens/agent/agent_internal.h */
-void job_destroy(struct agent *agent, struct job *job)
+void agent_job_destroy(struct agent *agent, struct job *job)
 {
     if (job->conn != NULL) {
         job->conn->jobs--;
-        conn_unref(agent, job->conn);
+        agent_conn_unref(agent, job->conn);
     }
     free(job->uri);
     free(job);
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_answer_failed(struct agent *agent, const struct job *job, enum tokens_wire_failure kind, CK_RV ckr,
-                        const char *text)
+void agent_pool_answer_failed(struct agent *agent, const struct job *job, enum tokens_wire_failure kind, CK_RV ckr,
+                              const char *text)
 {
     struct tokens_wire_reply reply = {
         .type = TOKENS_WIRE_FAILED, .id = job->id, .failure = kind, .ckr = ckr, .text = span_of_string(text)};
@@ -58,7 +58,7 @@ static unsigned threads_wanted(const struct agent *agent)
 static void wake_a_thread(struct agent *agent)
 {
     if (agent->jobs_ready > agent->threads_idle && agent->thread_count < threads_wanted(agent) &&
-        pthread_create(&agent->threads[agent->thread_count], NULL, thread_main, agent) == 0)
+        pthread_create(&agent->threads[agent->thread_count], NULL, agent_pool_thread_main, agent) == 0)
         agent->thread_count++;
     pthread_cond_signal(&agent->work);
 }
@@ -86,13 +86,13 @@ static size_t *waiting_count(struct agent *agent, struct job *job)
 }
 
 /* see tokens/agent/agent_internal.h */
-bool pool_has_room(const struct agent *agent, const struct token *token)
+bool agent_pool_has_room(const struct agent *agent, const struct token *token)
 {
     return (token != NULL ? token->queued : agent->finds_queued) < agent->options.queue_max;
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_submit(struct agent *agent, struct job *job)
+void agent_pool_submit(struct agent *agent, struct job *job)
 {
     list_add(agent, job);
     ++*waiting_count(agent, job);
@@ -100,7 +100,7 @@ void pool_submit(struct agent *agent, struct job *job)
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_login(struct agent *agent, struct token *token)
+void agent_pool_login(struct agent *agent, struct token *token)
 {
     struct job *job = base_alloc(sizeof(*job));
 
@@ -108,11 +108,11 @@ void pool_login(struct agent *agent, struct token *token)
     job->token = token;
     job->uri = base_strdup("");
     job->deadline_ms = base_now_ms() + agent->options.sign_timeout_ms;
-    pool_submit(agent, job);
+    agent_pool_submit(agent, job);
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_logout(struct agent *agent, struct token *token)
+void agent_pool_logout(struct agent *agent, struct token *token)
 {
     struct job *job = base_alloc(sizeof(*job));
 
@@ -120,11 +120,11 @@ void pool_logout(struct agent *agent, struct token *token)
     job->token = token;
     job->uri = base_strdup("");
     job->deadline_ms = base_now_ms() + agent->options.sign_timeout_ms;
-    pool_submit(agent, job);
+    agent_pool_submit(agent, job);
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_requeue(struct agent *agent, struct token *token)
+void agent_pool_requeue(struct agent *agent, struct token *token)
 {
     for (struct job *job = agent->jobs; job != NULL; job = job->next)
         if (job->state == JOB_PARKED && job->parked_for == token)
@@ -151,11 +151,11 @@ static void drop_waiting(struct agent *agent, struct job *job)
     }
     --*waiting_count(agent, job);
     list_remove(agent, job);
-    job_destroy(agent, job);
+    agent_job_destroy(agent, job);
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text)
+void agent_pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text)
 {
     struct job *next;
 
@@ -163,7 +163,7 @@ void pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const
         next = job->next;
         if (job->state != JOB_PARKED || job->parked_for != token)
             continue;
-        pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, ckr, text);
+        agent_pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, ckr, text);
         agent->failures++;
         agent->counters_changed = true;
         drop_waiting(agent, job);
@@ -171,7 +171,7 @@ void pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const
 }
 
 /* see tokens/agent/agent_internal.h */
-void pool_cancel(struct agent *agent, struct conn *conn)
+void agent_pool_cancel(struct agent *agent, struct conn *conn)
 {
     struct job *next;
 
@@ -183,7 +183,7 @@ void pool_cancel(struct agent *agent, struct conn *conn)
 }
 
 /* see tokens/agent/agent_internal.h */
-bool token_hangs(const struct token *token)
+bool agent_token_hangs(const struct token *token)
 {
     return token->abandoned != 0 && token->abandoned >= token->sessions_limit;
 }
@@ -195,7 +195,7 @@ static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
                     job->token != NULL ? job->token->label : "", job->token != NULL ? "\"" : "");
 
     job->abandoned = true;
-    pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, text);
+    agent_pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, text);
     (void)!agent_tell(agent, TOKENS_AGENT_LOG, "%s", text);
     free(text);
     if (job->token == NULL) {
@@ -205,12 +205,12 @@ static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
         return;
     }
     job->token->abandoned++;
-    if (token_hangs(job->token) && job->token->hanging_since == 0)
+    if (agent_token_hangs(job->token) && job->token->hanging_since == 0)
         job->token->hanging_since = now_ms;
 }
 
 /* see tokens/agent/agent_internal.h */
-uint64_t pool_expire(struct agent *agent, uint64_t now_ms)
+uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
 {
     uint64_t deadline_ms = 0;
     struct job *next;
@@ -231,12 +231,13 @@ uint64_t pool_expire(struct agent *agent, uint64_t now_ms)
             abandon(agent, job, now_ms);
             break;
         case JOB_QUEUED:
-            pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED,
-                               "the deadline passed while the request was waiting its turn");
+            agent_pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED,
+                                     "the deadline passed while the request was waiting its turn");
             drop_waiting(agent, job);
             break;
         case JOB_PARKED:
-            pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, CKR_USER_NOT_LOGGED_IN, "the token waits for its PIN");
+            agent_pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, CKR_USER_NOT_LOGGED_IN,
+                                     "the token waits for its PIN");
             drop_waiting(agent, job);
             break;
         }
@@ -245,13 +246,14 @@ uint64_t pool_expire(struct agent *agent, uint64_t now_ms)
 }
 
 /* see tokens/agent/agent_internal.h */
-const char *pool_hanging(const struct agent *agent, uint64_t now_ms)
+const char *agent_pool_hanging(const struct agent *agent, uint64_t now_ms)
 {
     if (agent->finds_hanging_since != 0 && agent->finds_abandoned >= AGENT_FINDS_MAX &&
         now_ms - agent->finds_hanging_since >= agent->options.sign_timeout_ms)
         return "";
     for (const struct token *t = agent->tokens; t != NULL; t = t->next)
-        if (t->hanging_since != 0 && token_hangs(t) && now_ms - t->hanging_since >= agent->options.sign_timeout_ms)
+        if (t->hanging_since != 0 && agent_token_hangs(t) &&
+            now_ms - t->hanging_since >= agent->options.sign_timeout_ms)
             return t->label;
     return NULL;
 }
@@ -317,14 +319,14 @@ static enum outcome run_login(struct agent *agent, struct job *job, struct failu
     enum outcome outcome;
 
     (void)agent;
-    outcome = session_take(job->token, job->deadline_ms, &session, &fresh, failure);
+    outcome = agent_session_take(job->token, job->deadline_ms, &session, &fresh, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
-    outcome = login_ensure(job->token, session.handle, failure);
-    if (outcome == OUTCOME_FAILED && session_is_gone(failure->ckr) && failure->kind != TOKENS_WIRE_LOGIN)
-        session_lost(job->token, &session);
+    outcome = agent_login_ensure(job->token, session.handle, failure);
+    if (outcome == OUTCOME_FAILED && agent_session_is_gone(failure->ckr) && failure->kind != TOKENS_WIRE_LOGIN)
+        agent_session_lost(job->token, &session);
     else
-        session_give(job->token, &session);
+        agent_session_give(job->token, &session);
     return outcome;
 }
 
@@ -332,37 +334,37 @@ static enum outcome run_logout(struct job *job, struct failure *failure)
 {
     struct session session;
     bool fresh;
-    enum outcome outcome = session_take(job->token, job->deadline_ms, &session, &fresh, failure);
+    enum outcome outcome = agent_session_take(job->token, job->deadline_ms, &session, &fresh, failure);
 
-    login_end(job->token, outcome == OUTCOME_OK ? session.handle : CK_INVALID_HANDLE);
+    agent_login_end(job->token, outcome == OUTCOME_OK ? session.handle : CK_INVALID_HANDLE);
     if (outcome == OUTCOME_OK)
-        session_lost(job->token, &session); /* with all others: what they know of keys is no longer so */
+        agent_session_lost(job->token, &session); /* with all others: what they know of keys is no longer so */
     return outcome;
 }
 
 static void run(struct agent *agent, struct job *job, struct result *result)
 {
-    module_enter(agent);
+    agent_module_enter(agent);
     if (job->type == JOB_LIST) {
-        result->outcome = certs_list(agent, job, &result->page, &result->failure);
+        result->outcome = agent_certs_list(agent, job, &result->page, &result->failure);
     } else if (job->token == NULL) {
-        result->outcome = identity_find(agent, job, &result->identity, &result->failure);
+        result->outcome = agent_identity_find(agent, job, &result->identity, &result->failure);
     } else if (job->type == JOB_LOGIN) {
         result->outcome = run_login(agent, job, &result->failure);
     } else if (job->type == JOB_LOGOUT) {
         result->outcome = run_logout(job, &result->failure);
     } else {
         pthread_mutex_lock(&agent->mutex);
-        result->identity = identity_get(agent, job->uri, job->key_tag);
+        result->identity = agent_identity_get(agent, job->uri, job->key_tag);
         pthread_mutex_unlock(&agent->mutex);
         result->outcome =
-            identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
+            agent_identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
     }
-    module_leave(agent);
+    agent_module_leave(agent);
     if (job->token == NULL && job->type == JOB_SIGN && result->outcome == OUTCOME_OK &&
         result->identity->key_tag != job->key_tag)
-        result->outcome = fail(&result->failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
-                               "%s names another key than when it was opened: reload", job->uri);
+        result->outcome = agent_fail(&result->failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
+                                     "%s names another key than when it was opened: reload", job->uri);
 }
 
 static void answer(struct agent *agent, const struct job *job, const struct result *result)
@@ -372,7 +374,7 @@ static void answer(struct agent *agent, const struct job *job, const struct resu
     if (job->conn == NULL)
         return;
     if (result->outcome != OUTCOME_OK) {
-        pool_answer_failed(agent, job, result->failure.kind, result->failure.ckr, result->failure.text);
+        agent_pool_answer_failed(agent, job, result->failure.kind, result->failure.ckr, result->failure.text);
         return;
     }
     if (job->type == JOB_FIND) {
@@ -449,12 +451,12 @@ static void finish(struct agent *agent, struct job *job, struct result *result)
     if (wanted)
         answer(agent, job, result);
     pthread_mutex_lock(&agent->mutex);
-    job_destroy(agent, job);
+    agent_job_destroy(agent, job);
     pthread_mutex_unlock(&agent->mutex);
 }
 
 /* see tokens/agent/agent_internal.h */
-void *thread_main(void *data)
+void *agent_pool_thread_main(void *data)
 {
     struct agent *agent = data;
     struct result *result = base_alloc(sizeof(*result));

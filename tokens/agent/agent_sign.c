@@ -102,7 +102,7 @@ static enum outcome key_handle(struct identity *identity, const struct session *
     pthread_mutex_unlock(&agent->mutex);
     if (good)
         return OUTCOME_OK;
-    outcome = identity_refind(identity, session, failure);
+    outcome = agent_identity_refind(identity, session, failure);
     pthread_mutex_lock(&agent->mutex);
     *handle = identity->key.handle;
     pthread_mutex_unlock(&agent->mutex);
@@ -136,7 +136,7 @@ static enum outcome sign_in_session(struct identity *identity, struct operation 
     }
     *rv = p11->C_SignInit(session->handle, &operation->mechanism, handle);
     if (*rv == CKR_OK && identity->key.always_authenticate) {
-        outcome = login_context(identity->token, session->handle, failure);
+        outcome = agent_login_context(identity->token, session->handle, failure);
         if (outcome != OUTCOME_OK) {
             *rv = CKR_OPERATION_ACTIVE; /* the session is in the middle of a signature */
             return outcome;
@@ -146,8 +146,8 @@ static enum outcome sign_in_session(struct identity *identity, struct operation 
         *rv = p11->C_Sign(session->handle, (unsigned char *)(uintptr_t)operation->data.data, operation->data.size,
                           signature, &size);
     if (*rv != CKR_OK)
-        return fail(failure, session_is_gone(*rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, *rv,
-                    "token \"%s\" did not sign: %s", identity->token->label, tokens_ckr_name(*rv));
+        return agent_fail(failure, agent_session_is_gone(*rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, *rv,
+                          "token \"%s\" did not sign: %s", identity->token->label, tokens_ckr_name(*rv));
     *signature_size = size;
     return OUTCOME_OK;
 }
@@ -159,51 +159,51 @@ static enum outcome sign_once(struct identity *identity, const struct job *job, 
     struct session session;
     bool fresh = false;
     CK_RV rv = CKR_OK;
-    enum outcome outcome = session_take(token, job->deadline_ms, &session, &fresh, failure);
+    enum outcome outcome = agent_session_take(token, job->deadline_ms, &session, &fresh, failure);
 
-    *again = outcome == OUTCOME_FAILED && session_is_gone(failure->ckr);
+    *again = outcome == OUTCOME_FAILED && agent_session_is_gone(failure->ckr);
     if (outcome != OUTCOME_OK)
         return outcome;
-    outcome = login_allowed(token, failure);
+    outcome = agent_login_allowed(token, failure);
     if (outcome != OUTCOME_OK) {
-        session_give(token, &session);
+        agent_session_give(token, &session);
         return outcome;
     }
     /* Before the key is looked for again, too: one who is not logged in does not see it. Whoever only read certificates
      * may have left the session without. */
     if (fresh || !key_is_known(identity, &session)) {
-        outcome = login_ensure(token, session.handle, failure);
+        outcome = agent_login_ensure(token, session.handle, failure);
         rv = outcome == OUTCOME_FAILED ? failure->ckr : CKR_OK;
     }
     if (outcome == OUTCOME_OK)
         outcome = sign_in_session(identity, operation, &session, signature, signature_size, &rv, failure);
     /* Not logged in although one tried to: another session would change nothing. */
-    *again = outcome == OUTCOME_FAILED && session_is_gone(rv) && failure->kind != TOKENS_WIRE_LOGIN;
+    *again = outcome == OUTCOME_FAILED && agent_session_is_gone(rv) && failure->kind != TOKENS_WIRE_LOGIN;
     if (*again)
-        session_lost(token, &session);
+        agent_session_lost(token, &session);
     else if (outcome == OUTCOME_OK)
-        session_give(token, &session);
+        agent_session_give(token, &session);
     else
-        session_close(token, &session);
+        agent_session_close(token, &session);
     return outcome;
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome identity_sign(struct identity *identity, struct job *job, uint8_t *signature, size_t *signature_size,
-                           struct failure *failure)
+enum outcome agent_identity_sign(struct identity *identity, struct job *job, uint8_t *signature, size_t *signature_size,
+                                 struct failure *failure)
 {
     struct operation operation;
     bool again = false;
     enum outcome outcome;
 
     if (!operation_prepare(&operation, identity, job))
-        return fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID, "the key of %s cannot make this signature",
-                    job->uri);
+        return agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID,
+                          "the key of %s cannot make this signature", job->uri);
     outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
     if (outcome == OUTCOME_FAILED && again && base_now_ms() < job->deadline_ms) {
         free(failure->text);
         *failure = (struct failure){0};
-        (void)tokens_refresh(identity->token->agent);
+        (void)agent_tokens_refresh(identity->token->agent);
         outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
     }
     base_wipe(operation.padded, sizeof(operation.padded));

@@ -10,7 +10,7 @@ struct timespec agent_when(uint64_t ms)
 }
 
 /* see tokens/agent/agent_internal.h */
-void module_enter(struct agent *agent)
+void agent_module_enter(struct agent *agent)
 {
     if (agent->module->serialise)
         pthread_rwlock_wrlock(&agent->module_lock);
@@ -19,13 +19,13 @@ void module_enter(struct agent *agent)
 }
 
 /* see tokens/agent/agent_internal.h */
-void module_leave(struct agent *agent)
+void agent_module_leave(struct agent *agent)
 {
     pthread_rwlock_unlock(&agent->module_lock);
 }
 
 /* see tokens/agent/agent_internal.h */
-bool session_is_gone(CK_RV rv)
+bool agent_session_is_gone(CK_RV rv)
 {
     return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED || rv == CKR_DEVICE_REMOVED ||
            rv == CKR_DEVICE_ERROR || rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_TOKEN_NOT_PRESENT ||
@@ -59,7 +59,7 @@ static struct token *token_create(struct agent *agent, CK_SLOT_ID slot, const CK
 }
 
 /* see tokens/agent/agent_internal.h */
-void token_destroy(struct token *token)
+void agent_token_destroy(struct token *token)
 {
     tokens_pin_destroy(&token->pin);
     tokens_pin_destroy(&token->pin_offered);
@@ -114,7 +114,7 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
     (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
     /* Ready before the first handshake needs it: with the PIN that was right before. */
     if (token->pin_state == PIN_GOOD)
-        pool_login(agent, token);
+        agent_pool_login(agent, token);
 }
 
 /* A slot that has something in it, as it was found. */
@@ -142,7 +142,7 @@ static CK_RV slots_read(struct agent *agent, struct slot_seen **seen, size_t *co
 /* A token that is there but does not answer just now (busy, say) is not gone. agent->mutex held. */
 static void slot_unreadable(struct agent *agent, const struct slot_seen *seen)
 {
-    if (session_is_gone(seen->rv))
+    if (agent_session_is_gone(seen->rv))
         return;
     for (struct token *t = agent->tokens; t != NULL; t = t->next)
         if (!t->gone && t->slot == seen->slot)
@@ -150,7 +150,7 @@ static void slot_unreadable(struct agent *agent, const struct slot_seen *seen)
 }
 
 /* see tokens/agent/agent_internal.h */
-CK_RV tokens_refresh(struct agent *agent)
+CK_RV agent_tokens_refresh(struct agent *agent)
 {
     struct slot_seen *seen;
     size_t count, lost_count = 0;
@@ -184,8 +184,8 @@ CK_RV tokens_refresh(struct agent *agent)
 }
 
 /* see tokens/agent/agent_internal.h */
-enum outcome session_take(struct token *token, uint64_t deadline_ms, struct session *session, bool *fresh,
-                          struct failure *failure)
+enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struct session *session, bool *fresh,
+                                struct failure *failure)
 {
     struct agent *agent = token->agent;
     struct timespec until = agent_when(deadline_ms);
@@ -197,7 +197,8 @@ enum outcome session_take(struct token *token, uint64_t deadline_ms, struct sess
         CK_RV rv;
 
         if (token->gone) {
-            outcome = fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "token \"%s\" is not there", token->label);
+            outcome =
+                agent_fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "token \"%s\" is not there", token->label);
             break;
         }
         if (token->idle_count != 0) {
@@ -219,16 +220,16 @@ enum outcome session_take(struct token *token, uint64_t deadline_ms, struct sess
             }
             token->sessions_open--;
             if (rv != CKR_SESSION_COUNT || token->sessions_open == 0) {
-                outcome = fail(failure, session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                               "token \"%s\" opens no session: %s", token->label, tokens_ckr_name(rv));
+                outcome = agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
+                                     "token \"%s\" opens no session: %s", token->label, tokens_ckr_name(rv));
                 break;
             }
             token->sessions_limit = token->sessions_open;
             continue;
         }
         if (pthread_cond_timedwait(&agent->idle, &agent->mutex, &until) != 0) {
-            outcome = fail(failure, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "token \"%s\" has no session free",
-                           token->label);
+            outcome = agent_fail(failure, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "token \"%s\" has no session free",
+                                 token->label);
             break;
         }
     }
@@ -237,7 +238,7 @@ enum outcome session_take(struct token *token, uint64_t deadline_ms, struct sess
 }
 
 /* see tokens/agent/agent_internal.h */
-void session_give(struct token *token, const struct session *session)
+void agent_session_give(struct token *token, const struct session *session)
 {
     struct agent *agent = token->agent;
     bool stale;
@@ -254,11 +255,11 @@ void session_give(struct token *token, const struct session *session)
     }
     pthread_mutex_unlock(&agent->mutex);
     if (stale)
-        session_close(token, session);
+        agent_session_close(token, session);
 }
 
 /* see tokens/agent/agent_internal.h */
-void session_close(struct token *token, const struct session *session)
+void agent_session_close(struct token *token, const struct session *session)
 {
     struct agent *agent = token->agent;
 
@@ -270,7 +271,7 @@ void session_close(struct token *token, const struct session *session)
 }
 
 /* see tokens/agent/agent_internal.h */
-void session_lost(struct token *token, const struct session *session)
+void agent_session_lost(struct token *token, const struct session *session)
 {
     struct agent *agent = token->agent;
     struct session *idle = NULL;
@@ -281,7 +282,7 @@ void session_lost(struct token *token, const struct session *session)
         idle = sessions_forget(token, &count);
     pthread_mutex_unlock(&agent->mutex);
     sessions_close(agent, idle, count);
-    session_close(token, session);
+    agent_session_close(token, session);
 }
 
 /* Whether C_Finalize and C_Initialize may help: the module is out of order, or has lost every token it had.
@@ -343,7 +344,7 @@ static void watch_once(struct agent *agent)
         look = look || t->gone;
     look = look || agent->module_broken;
     pthread_mutex_unlock(&agent->mutex);
-    module_enter(agent);
+    agent_module_enter(agent);
     do {
         event = agent->module->p11->C_WaitForSlotEvent == NULL
                     ? CKR_FUNCTION_NOT_SUPPORTED
@@ -351,12 +352,12 @@ static void watch_once(struct agent *agent)
         look = look || event != CKR_NO_EVENT;
     } while (event == CKR_OK);
     if (look)
-        (void)tokens_refresh(agent);
-    module_leave(agent);
+        (void)agent_tokens_refresh(agent);
+    agent_module_leave(agent);
 }
 
 /* see tokens/agent/agent_internal.h */
-void *watcher_main(void *data)
+void *agent_watcher_main(void *data)
 {
     struct agent *agent = data;
 
