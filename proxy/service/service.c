@@ -1,49 +1,15 @@
 /* see proxy/service/service.h */
-#include "proxy/service/service.h"
+#include "proxy/service/service_internal.h"
 
-#include "base/file.h"
-#include "pkix/blocklist.h"
-#include "pkix/ev.h"
-#include "pkix/ocsp.h"
-#include "pkix/roots.h"
 #include "proxy/fetch/issuer_fetch.h"
-#include "proxy/process/limits.h"
 #include "proxy/fetch/revocation.h"
-#include "proxy/service/token_trust.h"
 #include "proxy/process/validity.h"
-#include <stdio.h>
+#include "starttls/limits.h"
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { OCSP_STAPLE_BYTES_MAX = 64 * 1024, POOL_GROUP_NAME_MAX = 128 };
-
-struct shared_identity {
-    enum config_identity_type type;
-    const char *value; /* lives with the config */
-    struct tls_identity *identity;
-};
-
-struct shared_store {
-    const struct config_trust *trust; /* lives with the config */
-    size_t trust_count;
-    struct pkix_store *store;
-};
-
-struct services_shared {
-    const struct config *config;
-    struct pkix_ev_list ev;
-    struct shared_identity *identities;
-    size_t identity_count;
-    struct shared_store *stores;
-    size_t store_count;
-    struct revocation *revocation;
-    struct issuer_fetch *issuers;
-    char **pool_groups; /* their names: a token, a service, or a service that verifies */
-    size_t pool_group_count;
-};
-
-/* ---- identities and trust, each opened once ---- */
+/* ---- identities, each opened once ---- */
 
 static enum tls_identity_source source_of(enum config_identity_type type)
 {
@@ -91,221 +57,7 @@ static struct tls_identity **open_identities(struct services_shared *shared, con
     return identities;
 }
 
-static bool same_trust(const struct shared_store *s, const struct config_trust *trust, size_t count)
-{
-    if (s->trust_count != count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (s->trust[i].type != trust[i].type ||
-            (trust[i].value != NULL && strcmp(s->trust[i].value, trust[i].value) != 0))
-            return false;
-    return true;
-}
-
-/* What an authority's certificate that cannot be used is told as. */
-struct left_out {
-    struct config_place place;
-    struct config_findings *findings;
-};
-
-static void on_left_out(void *ctx, const char *sentence)
-{
-    const struct left_out *l = ctx;
-
-    config_note_add(l->findings, CONFIG_NOTE_WARNING, "authority_left_out", l->place, "trust: left out: %s", sentence);
-}
-
-static bool add_trust(const struct config *config, struct pkix_store *store, const struct config_trust *trust,
-                      struct config_findings *findings, char **error)
-{
-    struct left_out left_out = {trust->place, findings};
-
-    switch (trust->type) {
-    case CONFIG_TRUST_MOZILLA:
-        return pkix_store_add_mozilla(store, config->roots, error);
-    case CONFIG_TRUST_SYSTEM:
-        return pkix_store_add_system(store, on_left_out, &left_out, error);
-    case CONFIG_TRUST_DATABASE:
-        return pkix_store_add_database(store, error);
-    case CONFIG_TRUST_PATH:
-        return pkix_store_add_anchors_path(store, trust->value, on_left_out, &left_out, error);
-    case CONFIG_TRUST_PKCS11:
-        return token_trust_add(config, trust->value, store, error);
-    }
-    base_abort("a trust of no known type");
-}
-
-/* Where the problems of a file with rules are told: those of a line there, those of the whole file, which may not even
- * be there, where the option is that names it. */
-struct file_findings {
-    const char *option, *path;
-    struct config_place place; /* of the option */
-    struct config_findings *findings;
-};
-
-static void on_file_problem(void *ctx, unsigned line, const char *sentence)
-{
-    struct file_findings *to = ctx;
-    struct config_place place = {.file = to->path, .line = line};
-
-    if (to->findings == NULL)
-        return;
-    if (line == 0)
-        config_finding_add(to->findings, to->place, "%s: %s: %s", to->option, to->path, sentence);
-    else
-        config_finding_add(to->findings, place, "%s", sentence);
-}
-
-/* `findings` NULL: they have been told. */
-static bool add_blocklist(struct pkix_store *store, const struct config *config, struct config_findings *findings)
-{
-    const char *path = config->blocklist;
-    struct file_findings to = {"blocklist", path, config->blocklist_place, findings};
-
-    return path == NULL || pkix_store_add_blocklist_path(store, path, on_file_problem, &to);
-}
-
-/* Told once, however many stores there are, and also where there is none. */
-static void check_blocklist(const struct config *config, struct config_findings *findings)
-{
-    struct pkix_store *store = pkix_store_create();
-
-    (void)!add_blocklist(store, config, findings); /* the findings say so */
-
-    pkix_store_destroy(&store);
-}
-
-static void read_ev_list(const struct config *config, struct pkix_ev_list *list, struct config_findings *findings)
-{
-    const char *path = config->ev;
-    struct file_findings to = {"ev", path, config->ev_place, findings};
-
-    if (path != NULL)
-        (void)!pkix_ev_list_add_path(list, path, on_file_problem, &to); /* the findings say so */
-}
-
-/* The file's rules, held against every anchor that is there. */
-static bool add_distrust(struct pkix_store *store, const struct config *config, struct config_findings *findings)
-{
-    char *error = NULL;
-
-    if (config->distrust == NULL || pkix_store_add_distrust_path(store, config->distrust, &error))
-        return true;
-    if (findings != NULL)
-        config_finding_add(findings, config->distrust_place, "distrust: %s", error);
-    free(error);
-    return false;
-}
-
-/* Once, and not for each trust. */
-static void check_distrust(const struct config *config, struct config_findings *findings)
-{
-    struct pkix_store *store = pkix_store_create();
-
-    (void)!add_distrust(store, config, findings); /* the finding says so */
-    pkix_store_destroy(&store);
-}
-
-static struct pkix_store *open_store(struct services_shared *shared, const struct config_trust *trust, size_t count,
-                                     struct config_findings *findings)
-{
-    struct pkix_store *store;
-
-    for (size_t i = 0; i < shared->store_count; i++)
-        if (same_trust(&shared->stores[i], trust, count))
-            return shared->stores[i].store;
-    store = pkix_store_create();
-    for (size_t i = 0; i < count; i++) {
-        char *error = NULL;
-
-        if (!add_trust(shared->config, store, &trust[i], findings, &error)) {
-            config_finding_add(findings, trust[i].place, "trust: %s", error);
-            free(error);
-        }
-    }
-    (void)!add_distrust(store, shared->config, NULL); /* check_distrust() has told */
-    pkix_store_remember(store);
-    (void)!add_blocklist(store, shared->config, NULL); /* check_blocklist() has told what is wrong with it */
-    shared->stores = base_realloc_array(shared->stores, shared->store_count + 1, sizeof(*shared->stores));
-    shared->stores[shared->store_count++] = (struct shared_store){.trust = trust, .trust_count = count, .store = store};
-    return store;
-}
-
-/* ---- pool groups ---- */
-
-/* What `key` has for a value in a PKCS#11 URI (RFC 7512), as written; false when it has none. */
-static bool uri_attribute(const char *uri, const char *key, char *out, size_t out_size)
-{
-    size_t key_len = strlen(key);
-    const char *at = strchr(uri, ':');
-
-    while (at != NULL) {
-        at++;
-        if (strncmp(at, key, key_len) == 0 && at[key_len] == '=') {
-            snprintf(out, out_size, "%.*s", (int)strcspn(at + key_len + 1, ";?"), at + key_len + 1);
-            return true;
-        }
-        at = strchr(at, ';');
-    }
-    return false;
-}
-
-/* Keys on one token wait for each other and for nobody else. A service without a token has a group of its own. */
-static void name_pool_group(const struct config_service *service, char *out, size_t out_size)
-{
-    const struct {
-        const struct config_identity *items;
-        size_t count;
-    } lists[] = {{service->identity, service->identity_count},
-                 {service->connect_identity, service->connect_identity_count}};
-    char value[POOL_GROUP_NAME_MAX];
-
-    for (size_t l = 0; l < ARRAY_LEN(lists); l++)
-        for (size_t i = 0; i < lists[l].count; i++) {
-            const struct config_identity *identity = &lists[l].items[i];
-
-            if (identity->type != CONFIG_IDENTITY_PKCS11)
-                continue;
-            if (uri_attribute(identity->value, "serial", value, sizeof(value)) ||
-                uri_attribute(identity->value, "token", value, sizeof(value)))
-                snprintf(out, out_size, "token %s", value);
-            else
-                snprintf(out, out_size, "uri %s", identity->value);
-            return;
-        }
-    snprintf(out, out_size, "service %s", service->name);
-}
-
-static size_t pool_group_named(struct services_shared *shared, const char *name)
-{
-    for (size_t i = 0; i < shared->pool_group_count; i++)
-        if (strcmp(shared->pool_groups[i], name) == 0)
-            return i;
-    shared->pool_groups =
-        base_realloc_array(shared->pool_groups, shared->pool_group_count + 1, sizeof(*shared->pool_groups));
-    shared->pool_groups[shared->pool_group_count] = base_strdup(name);
-    return shared->pool_group_count++;
-}
-
-static size_t pool_group_of(struct services_shared *shared, const struct config_service *service)
-{
-    char name[2 * POOL_GROUP_NAME_MAX];
-
-    name_pool_group(service, name, sizeof(name));
-    return pool_group_named(shared, name);
-}
-
-/* Steps that may verify a certificate, and so ask a responder or fetch an issuer, wait among themselves: a token is
- * nobody's to hold up, nor another service. */
-static size_t verify_group_of(struct services_shared *shared, const struct config_service *service)
-{
-    char name[2 * POOL_GROUP_NAME_MAX];
-
-    snprintf(name, sizeof(name), "certificates %s", service->name);
-    return pool_group_named(shared, name);
-}
-
-/* ---- TLS contexts ---- */
+/* ---- a service ---- */
 
 static enum starttls_protocol protocol_of(enum config_protocol protocol)
 {
@@ -314,151 +66,6 @@ static enum starttls_protocol protocol_of(enum config_protocol protocol)
 #undef PROTOCOL_PAIR
 
     return protocols[protocol];
-}
-
-static enum tls_ciphers ciphers_of(enum config_ciphers ciphers)
-{
-    return ciphers == CONFIG_CIPHERS_MODERN ? TLS_CIPHERS_MODERN : TLS_CIPHERS_INTERMEDIATE;
-}
-
-static enum tls_sni sni_of(enum config_sni sni)
-{
-    switch (sni) {
-    case CONFIG_SNI_ANY:
-        return TLS_SNI_ANY;
-    case CONFIG_SNI_KNOWN:
-        return TLS_SNI_KNOWN;
-    case CONFIG_SNI_REQUIRED:
-        return TLS_SNI_REQUIRED;
-    }
-    base_abort("an SNI policy of no known kind");
-}
-
-static enum pkix_client_usage peer_usage_of(enum config_peer_purpose purpose)
-{
-    switch (purpose) {
-    case CONFIG_PEER_PURPOSE_CLIENT:
-        return PKIX_CLIENT_USAGE_CLIENT;
-    case CONFIG_PEER_PURPOSE_SERVER:
-        return PKIX_CLIENT_USAGE_SERVER;
-    case CONFIG_PEER_PURPOSE_ANY:
-        return PKIX_CLIENT_USAGE_ANY;
-    }
-    base_abort("a purpose of no known kind");
-}
-
-static enum tls_peer peer_of(enum config_peer peer)
-{
-    switch (peer) {
-    case CONFIG_PEER_NONE:
-        return TLS_PEER_NONE;
-    case CONFIG_PEER_REQUEST:
-        return TLS_PEER_REQUEST;
-    case CONFIG_PEER_REQUIRE:
-        return TLS_PEER_REQUIRE;
-    }
-    base_abort("a peer policy of no known kind");
-}
-
-/* The OCSP response to serve; size 0 with a finding when it cannot be read. The caller frees *data. */
-static size_t read_staple(const struct config_service *service, uint8_t **data, struct config_findings *findings)
-{
-    char *error = NULL;
-    size_t size;
-
-    if (!base_file_read(service->ocsp_staple, BASE_FILE_TRUSTED, OCSP_STAPLE_BYTES_MAX, data, &size, NULL, &error))
-        config_finding_add(findings, service->place, "ocsp_staple: %s", error);
-    else if (size == 0)
-        config_finding_add(findings, service->place, "ocsp_staple: %s: is empty", service->ocsp_staple);
-    else if (!pkix_ocsp_has_form(span_of(*data, size)))
-        config_finding_add(findings, service->place, "ocsp_staple: %s: is not an OCSP response in DER",
-                           service->ocsp_staple);
-    free(error);
-    return size;
-}
-
-/* NULL: nothing is fetched. */
-static const struct pkix_issuer_source *issuer_source_of(struct services_shared *shared,
-                                                         const struct config_service *config)
-{
-    return issuer_fetch_open(shared->issuers, config->issuer_fetch, config->issuer_fetch_count,
-                             LIMIT_ISSUER_TIMEOUT_MS);
-}
-
-static void open_server_context(struct services_shared *shared, struct service *s, struct config_findings *findings)
-{
-    const struct config_service *config = s->config;
-    const char *protocol_alpn = starttls_protocol_alpn(s->protocol);
-    const char **alpn = base_alloc((config->alpn_count + 1) * sizeof(*alpn));
-    uint8_t *staple = NULL;
-    char *error = NULL;
-    struct tls_server_options options = {
-        .identities = s->identities,
-        .identity_count = s->identity_count,
-        .ciphers = ciphers_of(config->ciphers),
-        .version_min = config->tls_min,
-        .alpn = alpn,
-        .sni = sni_of(config->sni),
-        .peer = peer_of(config->peer),
-        .trust = s->peer_trust,
-        .peer_usage = peer_usage_of(config->peer_purpose),
-        .pins = s->pins,
-        .pin_count = config->pin_spki_sha256_count,
-        .policy = s->policy,
-        .session_id_context = config->name,
-    };
-
-    if (protocol_alpn != NULL)
-        alpn[options.alpn_count++] = protocol_alpn;
-    for (size_t i = 0; i < config->alpn_count; i++)
-        alpn[options.alpn_count++] = config->alpn[i];
-    options.alpn_ignore = s->protocol == STARTTLS_TCP && options.alpn_count == 0;
-    if (config->peer != CONFIG_PEER_NONE)
-        options.revocation =
-            revocation_open(shared->revocation, config, config->peer_trust, config->peer_trust_count, findings);
-    if (config->peer != CONFIG_PEER_NONE)
-        options.issuers = issuer_source_of(shared, config);
-    if (config->ocsp_staple != NULL) {
-        size_t size = read_staple(config, &staple, findings);
-        options.ocsp_staple = span_of(staple, size);
-    }
-    if (!tls_server_context_create(&options, &s->server_context, &error)) {
-        config_finding_add(findings, config->place, "service %s: %s", config->name, error);
-        free(error);
-    }
-    free(staple);
-    free(alpn);
-}
-
-static void open_client_context(struct services_shared *shared, struct service *s, struct config_findings *findings)
-{
-    const struct config_service *config = s->config;
-    const char *alpn = starttls_protocol_alpn(s->protocol);
-    char *error = NULL;
-    struct tls_client_options options = {
-        .ciphers = ciphers_of(config->ciphers),
-        .version_min = config->tls_min,
-        .alpn = &alpn,
-        .alpn_count = alpn != NULL ? 1 : 0,
-        .trust = s->trust,
-        .pins = s->pins,
-        .pin_count = config->pin_spki_sha256_count,
-        .policy = s->policy,
-        .insecure_no_verify = config->insecure_no_verify,
-        .identities = s->connect_identities,
-        .identity_count = s->connect_identity_count,
-        .no_suitable_identity =
-            config->no_suitable_identity == CONFIG_NO_SUITABLE_ONLY ? TLS_NO_SUITABLE_ONLY : TLS_NO_SUITABLE_NONE,
-    };
-
-    if (!config->insecure_no_verify) {
-        options.revocation = revocation_open(shared->revocation, config, config->trust, config->trust_count, findings);
-        options.issuers = issuer_source_of(shared, config);
-    }
-    if (!tls_client_context_create(&options, &s->client_context, &error)) {
-        config_finding_add(findings, config->place, "service %s: %s", config->name, error);
-        free(error);
-    }
 }
 
 static char *choose_greeting_name(const struct config_service *config)
@@ -544,17 +151,17 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->protocol = protocol_of(config->protocol);
     s->greeting_name = choose_greeting_name(config);
     service_http_limits(config, s->http_limits);
-    s->pool_group = pool_group_of(shared, config);
-    s->verify_group = verify_group_of(shared, config);
+    s->pool_group = service_pool_group(shared, config);
+    s->verify_group = service_verify_group(shared, config);
     s->pins = read_pins(config);
     read_policies(shared, s, findings);
     if (config->listen_tls != CONFIG_TLS_NONE) {
         s->identity_count = config->identity_count;
         s->identities = open_identities(shared, config->identity, config->identity_count, findings);
         if (config->peer != CONFIG_PEER_NONE)
-            s->peer_trust = open_store(shared, config->peer_trust, config->peer_trust_count, findings);
+            s->peer_trust = service_store_open(shared, config->peer_trust, config->peer_trust_count, findings);
         if (findings->count == findings_before)
-            open_server_context(shared, s, findings);
+            service_open_server_context(shared, s, findings);
     }
     if (config_service_originates_tls(config)) {
         static const struct config_trust mozilla = {.type = CONFIG_TRUST_MOZILLA};
@@ -563,10 +170,10 @@ static void open_service(struct services_shared *shared, struct service *s, stru
         s->connect_identities =
             open_identities(shared, config->connect_identity, config->connect_identity_count, findings);
         if (!config->insecure_no_verify)
-            s->trust = open_store(shared, config->trust_count > 0 ? config->trust : &mozilla,
-                                  config->trust_count > 0 ? config->trust_count : 1, findings);
+            s->trust = service_store_open(shared, config->trust_count > 0 ? config->trust : &mozilla,
+                                          config->trust_count > 0 ? config->trust_count : 1, findings);
         if (findings->count == findings_before)
-            open_client_context(shared, s, findings);
+            service_open_client_context(shared, s, findings);
     }
 }
 
@@ -580,10 +187,9 @@ struct services *services_open(const struct config *config, struct config_findin
     services->shared = base_alloc(sizeof(*services->shared));
     services->shared->config = config;
     services->shared->revocation = revocation_create(config);
-    read_ev_list(config, &services->shared->ev, findings);
+    service_ev_read(config, &services->shared->ev, findings);
     services->shared->issuers = issuer_fetch_create();
-    check_blocklist(config, findings);
-    check_distrust(config, findings);
+    service_rules_check(config, findings);
     for (size_t i = 0; i < config->service_count; i++) {
         services->items[i].config = &config->services[i];
         open_service(services->shared, &services->items[i], findings);
