@@ -6,7 +6,4 @@
  * standard error. Returns the exit status: 0 valid, 1 not valid, 2 wrong usage or unreadable input. */
 int cmd_verify(int argc, char **argv);
 
-/* What "yett verify --help" prints. */
-extern const char cmd_verify_usage[];
-
 #endif
