@@ -1,23 +1,23 @@
-/* Who may connect to an agent, and ask for what: see tokens/agent/agent_internal.h and tokens/grants.h */
-#include "tokens/agent/agent_internal.h"
+/* Who may connect to an agent, and ask for what: see tokens/agent/agent_access.h and tokens/grants.h */
+#include "tokens/agent/agent_access.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Whose the socket's file is would say nothing: others may write to its folder, and its name may be another by now.
- * see tokens/agent/agent_internal.h */
+ * see tokens/agent/agent_access.h */
 void agent_access_take_client(struct agent *agent, const char *text)
 {
     char *end;
     unsigned long uid = strtoul(text, &end, 10);
 
     if (*text >= '0' && *text <= '9' && *end == '\0' && uid < UINT32_MAX)
-        agent->client_uid = (uid_t)uid;
+        agent->front.client_uid = (uid_t)uid;
 }
 
 /* One that cannot be read leaves things as they are: what was granted is not more than what is in force.
- * see tokens/agent/agent_internal.h */
+ * see tokens/agent/agent_access.h */
 void agent_access_take_grants(struct agent *agent, int file)
 {
     struct tokens_grants *grants = NULL;
@@ -34,16 +34,16 @@ void agent_access_take_grants(struct agent *agent, int file)
     free(text);
     if (grants == NULL)
         return;
-    tokens_grants_destroy(&agent->grants);
-    agent->grants = grants;
+    tokens_grants_destroy(&agent->front.grants);
+    agent->front.grants = grants;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_access.h */
 bool agent_access_connect(struct agent *agent, int fd, struct conn *conn)
 {
     struct kin_peer peer;
 
-    if (!kin_peer(fd, &peer) || (peer.uid != geteuid() && peer.uid != 0 && peer.uid != agent->client_uid))
+    if (!kin_peer(fd, &peer) || (peer.uid != geteuid() && peer.uid != 0 && peer.uid != agent->front.client_uid))
         return false;
     conn->pid = peer.pid;
     /* The user that workers have become is there for workers alone. */
@@ -52,8 +52,8 @@ bool agent_access_connect(struct agent *agent, int fd, struct conn *conn)
     return true;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_access.h */
 bool agent_access_request(struct agent *agent, const struct conn *conn, const struct tokens_wire_request *request)
 {
-    return !conn->by_grants || tokens_grants_allow(agent->grants, conn->pid, request->type, request->uri);
+    return !conn->by_grants || tokens_grants_allow(agent->front.grants, conn->pid, request->type, request->uri);
 }

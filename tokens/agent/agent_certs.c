@@ -1,15 +1,15 @@
-/* URI to certificates: all that it names on one token. See tokens/agent/agent_internal.h
+/* URI to certificates: all that it names on one token. See tokens/agent/agent_certs.h
  *
  * What a worker asks for is to be trusted, so the URI has to say which token is meant, and only one token may be meant.
  * Certificates are read without login. A list is remembered, for the pages after the first, and for workers that are
  * started while the token is away. */
-#include "tokens/agent/agent_internal.h"
+#include "tokens/agent/agent_certs.h"
 
 #include <stdlib.h>
 
 enum { ATTEMPTS_MAX = 2, PAGE_HEAD_SIZE = 64, CERT_HEAD_SIZE = 2 };
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_certs.h */
 void agent_cert_list_destroy(struct cert_list *list)
 {
     if (list == NULL)
@@ -43,7 +43,7 @@ static enum outcome read_certs(const struct token *token, const struct session *
                                P11KitUri *uri, struct tokens_cert_list *list, struct failure *failure)
 {
     struct agent *agent = token->agent;
-    CK_RV rv = tokens_cert_list_read(agent->module, session->handle, list);
+    CK_RV rv = tokens_cert_list_read(agent->module.loaded, session->handle, list);
     size_t bytes = 0;
 
     if (rv != CKR_OK)
@@ -55,7 +55,7 @@ static enum outcome read_certs(const struct token *token, const struct session *
     if (list->unreadable != 0)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "token %s: %zu certificates cannot be read, and are not used",
                           token->label, list->unreadable);
-    tokens_cert_list_select(agent->module, session->handle, uri, list);
+    tokens_cert_list_select(agent->module.loaded, session->handle, uri, list);
     for (size_t i = 0; i < list->count; i++)
         bytes += list->certs[i].der.size;
     if (bytes > AGENT_LIST_BYTES)
@@ -109,7 +109,8 @@ static enum outcome look(struct agent *agent, const struct job *job, P11KitUri *
     (void)agent_tokens_refresh(agent);
     count = agent_tokens_matching(agent, uri, tokens, &candidates);
     for (size_t i = 0; count > 1 && i < count; i++)
-        agent_candidate_add(&candidates, tokens_uri_format(agent->module, &tokens[i]->info, CK_INVALID_HANDLE, 0));
+        agent_candidate_add(&candidates,
+                            tokens_uri_format(agent->module.loaded, &tokens[i]->info, CK_INVALID_HANDLE, 0));
     if (count == 0)
         outcome = agent_fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s",
                              job->uri, candidates == NULL ? "none" : candidates);
@@ -193,7 +194,7 @@ static enum outcome write_page(const struct cert_list *list, uint16_t first, str
                       list->uri, list->certs.count);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_certs.h */
 enum outcome agent_certs_list(struct agent *agent, const struct job *job, struct buffer *page, struct failure *failure)
 {
     P11KitUri *uri = read_uri(job->uri, failure);

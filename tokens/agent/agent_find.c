@@ -1,9 +1,9 @@
-/* URI to identity: exactly one private key, with its certificate. See tokens/agent/agent_internal.h
+/* URI to identity: exactly one private key, with its certificate. See tokens/agent/agent_find.h
  *
  * Matching is exact. A URI may name the private key or its certificate or public key; all lead to the key by CKA_ID.
  * Where several tokens match the URI's token part, the ones that show a matching public object are asked first, so that
  * no PIN is wanted for the others. */
-#include "tokens/agent/agent_internal.h"
+#include "tokens/agent/agent_find.h"
 #include "tokens/pss.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ struct search {
     struct identity *found; /* the first match */
 };
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_find.h */
 struct identity *agent_identity_get(struct agent *agent, const char *uri, uint64_t key_tag)
 {
     for (struct identity *i = agent->identities; i != NULL; i = i->next)
@@ -31,7 +31,7 @@ struct identity *agent_identity_get(struct agent *agent, const char *uri, uint64
     return NULL;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_find.h */
 void agent_identity_destroy(struct identity *identity)
 {
     if (identity == NULL)
@@ -42,7 +42,7 @@ void agent_identity_destroy(struct identity *identity)
     free(identity);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_find.h */
 void agent_candidate_add(char **candidates, char *uri)
 {
     char *longer;
@@ -67,7 +67,7 @@ static bool attribute_is(struct span wanted, const struct tokens_bytes *have)
 /* Whether an object is named by the URI's object and id. */
 static bool object_matches(const struct search *search, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
 {
-    const struct tokens_module *module = search->agent->module;
+    const struct tokens_module *module = search->agent->module.loaded;
     struct tokens_bytes id = {0}, label = {0};
     bool matches;
 
@@ -86,7 +86,7 @@ static CK_RV objects_of_class(const struct search *search, CK_SESSION_HANDLE ses
 {
     CK_ATTRIBUTE wanted = {.type = CKA_CLASS, .pValue = &class, .ulValueLen = sizeof(class)};
 
-    return tokens_objects(search->agent->module, session, &wanted, 1, objects, count);
+    return tokens_objects(search->agent->module.loaded, session, &wanted, 1, objects, count);
 }
 
 static bool class_wanted(const struct search *search, CK_OBJECT_CLASS class)
@@ -110,9 +110,10 @@ static bool public_object_leads(const struct search *search, CK_SESSION_HANDLE s
         for (size_t k = 0; k < count && !leads; k++) {
             struct tokens_bytes have = {0};
 
-            leads = object_matches(search, session, objects[k]) &&
-                    (id == NULL || (tokens_attribute(search->agent->module, session, objects[k], CKA_ID, &have) &&
-                                    have.size != 0 && span_equal(tokens_bytes_span(&have), tokens_bytes_span(id))));
+            leads =
+                object_matches(search, session, objects[k]) &&
+                (id == NULL || (tokens_attribute(search->agent->module.loaded, session, objects[k], CKA_ID, &have) &&
+                                have.size != 0 && span_equal(tokens_bytes_span(&have), tokens_bytes_span(id))));
             tokens_bytes_clear(&have);
         }
         free(objects);
@@ -122,7 +123,7 @@ static bool public_object_leads(const struct search *search, CK_SESSION_HANDLE s
 
 static bool private_key_matches(const struct search *search, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE key)
 {
-    const struct tokens_module *module = search->agent->module;
+    const struct tokens_module *module = search->agent->module.loaded;
     struct tokens_bytes id = {0}, sign = {0};
     bool matches;
 
@@ -151,7 +152,7 @@ static bool can_sign(const struct tokens_module *module, CK_SLOT_ID slot, CK_MEC
 
 static unsigned mechanisms_of(struct identity *identity, CK_SLOT_ID slot)
 {
-    const struct tokens_module *module = identity->token->agent->module;
+    const struct tokens_module *module = identity->token->agent->module.loaded;
     unsigned mechanisms = 0;
 
     switch (identity->key.type) {
@@ -200,7 +201,7 @@ static bool identity_encode(struct identity *identity, unsigned mechanisms, cons
 static struct identity *identity_read(struct search *search, struct token *token, const struct session *session,
                                       CK_SLOT_ID slot, CK_OBJECT_HANDLE handle, struct failure *failure)
 {
-    const struct tokens_module *module = search->agent->module;
+    const struct tokens_module *module = search->agent->module.loaded;
     struct identity *identity = base_alloc(sizeof(*identity));
     struct tokens_cert_list certs = {0};
     const struct tokens_cert *cert;
@@ -254,7 +255,7 @@ static enum outcome search_keys(struct search *search, struct token *token, cons
             continue;
         search->matches++;
         agent_candidate_add(&search->candidates,
-                            tokens_uri_format(search->agent->module, &token->info, session->handle, keys[i]));
+                            tokens_uri_format(search->agent->module.loaded, &token->info, session->handle, keys[i]));
         if (search->found == NULL)
             search->found = identity_read(search, token, session, slot, keys[i], failure);
     }
@@ -333,7 +334,7 @@ static bool read_uri(struct search *search, struct failure *failure)
     return true;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_find.h */
 size_t agent_tokens_matching(struct agent *agent, P11KitUri *uri, struct token **tokens, char **candidates)
 {
     struct token *present[AGENT_TOKENS_MAX];
@@ -349,11 +350,12 @@ size_t agent_tokens_matching(struct agent *agent, P11KitUri *uri, struct token *
     }
     pthread_mutex_unlock(&agent->mutex);
     for (size_t i = 0; i < count; i++)
-        if (tokens_uri_matches_token(agent->module, uri, slots[i], &present[i]->info))
+        if (tokens_uri_matches_token(agent->module.loaded, uri, slots[i], &present[i]->info))
             tokens[matching++] = present[i];
     if (matching == 0)
         for (size_t i = 0; i < count; i++)
-            agent_candidate_add(candidates, tokens_uri_format(agent->module, &present[i]->info, CK_INVALID_HANDLE, 0));
+            agent_candidate_add(candidates,
+                                tokens_uri_format(agent->module.loaded, &present[i]->info, CK_INVALID_HANDLE, 0));
     return matching;
 }
 
@@ -497,7 +499,7 @@ static enum outcome search_all(struct search *search, struct failure *failure)
                       search->text, search->candidates == NULL ? "none" : search->candidates);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_find.h */
 enum outcome agent_identity_find(struct agent *agent, struct job *job, struct identity **identity,
                                  struct failure *failure)
 {
@@ -533,7 +535,7 @@ enum outcome agent_identity_find(struct agent *agent, struct job *job, struct id
     return outcome;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_find.h */
 enum outcome agent_identity_refind(struct identity *identity, const struct session *session, struct failure *failure)
 {
     struct token *token = identity->token;
@@ -546,8 +548,8 @@ enum outcome agent_identity_refind(struct identity *identity, const struct sessi
     CK_OBJECT_HANDLE *keys;
     size_t count;
     bool found = false;
-    CK_RV rv =
-        tokens_objects(agent->module, session->handle, wanted, identity->key.id.size == 0 ? 1 : 2, &keys, &count);
+    CK_RV rv = tokens_objects(agent->module.loaded, session->handle, wanted, identity->key.id.size == 0 ? 1 : 2, &keys,
+                              &count);
 
     if (rv != CKR_OK)
         return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
@@ -556,7 +558,7 @@ enum outcome agent_identity_refind(struct identity *identity, const struct sessi
         struct tokens_key key = {0};
         char *error = NULL;
 
-        found = tokens_key_read(agent->module, session->handle, keys[i], &key, &error) &&
+        found = tokens_key_read(agent->module.loaded, session->handle, keys[i], &key, &error) &&
                 tokens_wire_key_tag(tokens_bytes_span(&key.spki)) == identity->key_tag;
         tokens_key_clear(&key);
         free(error);

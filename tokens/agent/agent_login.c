@@ -1,11 +1,11 @@
-/* Logging in to tokens, with each PIN tried once. See tokens/agent/agent_internal.h and the head of
+/* Logging in to tokens, with each PIN tried once. See tokens/agent/agent_login.h and the head of
  * tokens/agent/agent.h
  *
  *   UNKNOWN --PIN_WANTED--> ASKED --PIN--> AT_HAND --C_Login ok--> GOOD --(token was away)--> C_Login again
  *                             |               |                      |
  *                             |               +---- wrong, locked ---+--> SPENT --PIN from an administrator--> AT_HAND
  *                             +-- PIN_REFUSED --> NOT_GIVEN ------------------PIN from an administrator--> AT_HAND */
-#include "tokens/agent/agent_internal.h"
+#include "tokens/agent/agent_login.h"
 
 #include <stdlib.h>
 
@@ -74,13 +74,14 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
 
     pthread_mutex_lock(&agent->mutex);
     was_good = token->pin_state == PIN_GOOD;
-    agent->logins++;
-    agent->counters_changed = true;
+    agent->counters.logins++;
+    agent->counters.changed = true;
     pthread_mutex_unlock(&agent->mutex);
     /* Without the supervisor knowing, a crash could make it spend another try. */
     if (!agent_tell(agent, TOKENS_AGENT_PIN_TRYING, "%s", token->label))
         return not_logged_in(token, CKR_USER_NOT_LOGGED_IN, "the supervisor cannot be told", failure);
-    rv = agent->module->p11->C_Login(session, user, (unsigned char *)(uintptr_t)pin, pin == NULL ? 0 : strlen(pin));
+    rv = agent->module.loaded->p11->C_Login(session, user, (unsigned char *)(uintptr_t)pin,
+                                            pin == NULL ? 0 : strlen(pin));
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
         pthread_mutex_lock(&agent->mutex);
         set_pin_state(token, PIN_GOOD, NULL);
@@ -180,11 +181,11 @@ static bool session_is_logged_in(struct token *token, CK_SESSION_HANDLE session)
 {
     CK_SESSION_INFO info;
 
-    return token->agent->module->p11->C_GetSessionInfo(session, &info) == CKR_OK &&
+    return token->agent->module.loaded->p11->C_GetSessionInfo(session, &info) == CKR_OK &&
            (info.state == CKS_RO_USER_FUNCTIONS || info.state == CKS_RW_USER_FUNCTIONS);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_login.h */
 enum outcome agent_login_allowed(struct token *token, struct failure *failure)
 {
     struct agent *agent = token->agent;
@@ -210,7 +211,7 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
     pthread_mutex_lock(&agent->mutex);
     slot = token->slot;
     pthread_mutex_unlock(&agent->mutex);
-    rv = agent->module->p11->C_GetTokenInfo(slot, &info);
+    rv = agent->module.loaded->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
         return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
                           "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
@@ -248,7 +249,7 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
     return outcome == OUTCOME_OK ? try_login(token, session, CKU_USER, failure) : outcome;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_login.h */
 enum outcome agent_login_ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     enum outcome outcome;
@@ -259,7 +260,7 @@ enum outcome agent_login_ensure(struct token *token, CK_SESSION_HANDLE session, 
     return outcome;
 }
 
-/* CKA_ALWAYS_AUTHENTICATE: once more for this very signature. see tokens/agent/agent_internal.h */
+/* CKA_ALWAYS_AUTHENTICATE: once more for this very signature. see tokens/agent/agent_login.h */
 enum outcome agent_login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     struct agent *agent = token->agent;
@@ -272,7 +273,7 @@ enum outcome agent_login_context(struct token *token, CK_SESSION_HANDLE session,
     slot = token->slot;
     pthread_mutex_unlock(&agent->mutex);
     pthread_mutex_lock(&token->login_lock);
-    rv = agent->module->p11->C_GetTokenInfo(slot, &info);
+    rv = agent->module.loaded->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
         outcome = agent_fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not answer: %s", token->label,
                              tokens_ckr_name(rv));
@@ -302,7 +303,7 @@ static struct token *token_in_need(struct agent *agent)
     return last;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_login.h */
 void agent_login_take_pin(struct agent *agent, const char *pin)
 {
     struct tokens_pin *copy;
@@ -327,19 +328,19 @@ void agent_login_take_pin(struct agent *agent, const char *pin)
         agent->last_asked = token;
         if (agent->asking == token)
             ask_next(agent);
-        agent_pool_login(agent, token);
-        agent_pool_requeue(agent, token);
+        agent->events->login_wanted(agent, token);
+        agent->events->pin_came(agent, token);
     } else {
         set_pin_state(token, PIN_NOT_GIVEN, error);
         if (agent->asking == token)
             ask_next(agent);
-        agent_pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, error);
+        agent->events->no_pin(agent, token, error);
         free(error);
     }
     pthread_mutex_unlock(&agent->mutex);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_login.h */
 void agent_login_end(struct token *token, CK_SESSION_HANDLE session)
 {
     struct agent *agent = token->agent;
@@ -358,13 +359,13 @@ void agent_login_end(struct token *token, CK_SESSION_HANDLE session)
     }
     pthread_mutex_unlock(&agent->mutex);
     if (wanted && session != CK_INVALID_HANDLE)
-        (void)agent->module->p11->C_Logout(session);
+        (void)agent->module.loaded->p11->C_Logout(session);
     pthread_mutex_unlock(&token->login_lock);
     if (wanted)
         (void)!agent_tell(agent, TOKENS_AGENT_LOGGED_OUT, "%s", token->label);
 }
 
-/* From here on nothing is signed; logging out waits for its turn with each token. see tokens/agent/agent_internal.h */
+/* From here on nothing is signed; logging out waits for its turn with each token. see tokens/agent/agent_login.h */
 void agent_login_logout(struct agent *agent)
 {
     pthread_mutex_lock(&agent->mutex);
@@ -377,13 +378,13 @@ void agent_login_logout(struct agent *agent)
         tokens_pin_destroy(&t->pin_offered);
         if (t->pin_state == PIN_AT_HAND)
             set_pin_state(t, t->pin == NULL ? PIN_UNKNOWN : PIN_GOOD, NULL);
-        agent_pool_fail_parked(agent, t, CKR_USER_NOT_LOGGED_IN, "an administrator has logged out");
-        agent_pool_logout(agent, t);
+        agent->events->no_pin(agent, t, "an administrator has logged out");
+        agent->events->logout_wanted(agent, t);
     }
     pthread_mutex_unlock(&agent->mutex);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_login.h */
 void agent_login_refused(struct agent *agent, const char *why)
 {
     struct token *token;
@@ -395,13 +396,13 @@ void agent_login_refused(struct agent *agent, const char *why)
 
         set_pin_state(token, PIN_NOT_GIVEN, why);
         ask_next(agent);
-        agent_pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, text);
+        agent->events->no_pin(agent, token, text);
         free(text);
     }
     pthread_mutex_unlock(&agent->mutex);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_login.h */
 void agent_login_offer(struct token *token, struct tokens_pin *pin)
 {
     if (token->pin_state != PIN_UNKNOWN) {

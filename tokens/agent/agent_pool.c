@@ -1,5 +1,9 @@
-/* Jobs, their queues, and the threads that do them. See tokens/agent/agent_internal.h */
-#include "tokens/agent/agent_internal.h"
+/* Jobs, their queues, and the threads that do them. See tokens/agent/agent_pool.h */
+#include "tokens/agent/agent_pool.h"
+#include "tokens/agent/agent_certs.h"
+#include "tokens/agent/agent_find.h"
+#include "tokens/agent/agent_login.h"
+#include "tokens/agent/agent_sign.h"
 
 #include <stdlib.h>
 
@@ -23,18 +27,18 @@ static void list_remove(struct agent *agent, struct job *job)
     job->next = job->prev = NULL;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_job_destroy(struct agent *agent, struct job *job)
 {
     if (job->conn != NULL) {
         job->conn->jobs--;
-        agent_conn_unref(agent, job->conn);
+        agent->events->conn_unref(agent, job->conn);
     }
     free(job->uri);
     free(job);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_answer_failed(struct agent *agent, const struct job *job, enum tokens_wire_failure kind, CK_RV ckr,
                               const char *text)
 {
@@ -42,7 +46,7 @@ void agent_pool_answer_failed(struct agent *agent, const struct job *job, enum t
         .type = TOKENS_WIRE_FAILED, .id = job->id, .failure = kind, .ckr = ckr, .text = span_of_string(text)};
 
     if (job->conn != NULL)
-        agent_reply(agent, job->conn, &reply);
+        agent->events->reply(agent, job->conn, &reply);
 }
 
 /* The threads that all places together can keep busy. */
@@ -57,16 +61,16 @@ static unsigned threads_wanted(const struct agent *agent)
 
 static void wake_a_thread(struct agent *agent)
 {
-    if (agent->jobs_ready > agent->threads_idle && agent->thread_count < threads_wanted(agent) &&
-        pthread_create(&agent->threads[agent->thread_count], NULL, agent_pool_thread_main, agent) == 0)
-        agent->thread_count++;
-    pthread_cond_signal(&agent->work);
+    if (agent->threads.jobs_ready > agent->threads.idle && agent->threads.count < threads_wanted(agent) &&
+        pthread_create(&agent->threads.ids[agent->threads.count], NULL, agent_pool_thread_main, agent) == 0)
+        agent->threads.count++;
+    pthread_cond_signal(&agent->threads.work);
 }
 
 static void enqueue(struct agent *agent, struct job *job)
 {
-    struct job **first = job->token != NULL ? &job->token->queue_first : &agent->finds_first;
-    struct job **last = job->token != NULL ? &job->token->queue_last : &agent->finds_last;
+    struct job **first = job->token != NULL ? &job->token->queue_first : &agent->finds.first;
+    struct job **last = job->token != NULL ? &job->token->queue_last : &agent->finds.last;
 
     job->state = JOB_QUEUED;
     job->queue_next = NULL;
@@ -75,23 +79,23 @@ static void enqueue(struct agent *agent, struct job *job)
     else
         (*last)->queue_next = job;
     *last = job;
-    agent->jobs_ready++;
+    agent->threads.jobs_ready++;
     wake_a_thread(agent);
 }
 
 /* The counts that queue_max is about: what waits, in a queue or for a PIN. */
 static size_t *waiting_count(struct agent *agent, struct job *job)
 {
-    return job->token != NULL ? &job->token->queued : &agent->finds_queued;
+    return job->token != NULL ? &job->token->queued : &agent->finds.queued;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 bool agent_pool_has_room(const struct agent *agent, const struct token *token)
 {
-    return (token != NULL ? token->queued : agent->finds_queued) < agent->options.queue_max;
+    return (token != NULL ? token->queued : agent->finds.queued) < agent->options.queue_max;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_submit(struct agent *agent, struct job *job)
 {
     list_add(agent, job);
@@ -99,7 +103,7 @@ void agent_pool_submit(struct agent *agent, struct job *job)
     enqueue(agent, job);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_login(struct agent *agent, struct token *token)
 {
     struct job *job = base_alloc(sizeof(*job));
@@ -111,7 +115,7 @@ void agent_pool_login(struct agent *agent, struct token *token)
     agent_pool_submit(agent, job);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_logout(struct agent *agent, struct token *token)
 {
     struct job *job = base_alloc(sizeof(*job));
@@ -123,7 +127,7 @@ void agent_pool_logout(struct agent *agent, struct token *token)
     agent_pool_submit(agent, job);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_requeue(struct agent *agent, struct token *token)
 {
     for (struct job *job = agent->jobs; job != NULL; job = job->next)
@@ -134,8 +138,8 @@ void agent_pool_requeue(struct agent *agent, struct token *token)
 /* Take a waiting job away for good; the caller has answered it. */
 static void drop_waiting(struct agent *agent, struct job *job)
 {
-    struct job **first = job->token != NULL ? &job->token->queue_first : &agent->finds_first;
-    struct job **last = job->token != NULL ? &job->token->queue_last : &agent->finds_last;
+    struct job **first = job->token != NULL ? &job->token->queue_first : &agent->finds.first;
+    struct job **last = job->token != NULL ? &job->token->queue_last : &agent->finds.last;
     struct job *before = NULL;
 
     if (job->state == JOB_QUEUED) {
@@ -147,14 +151,14 @@ static void drop_waiting(struct agent *agent, struct job *job)
             before->queue_next = job->queue_next;
         if (*last == job)
             *last = before;
-        agent->jobs_ready--;
+        agent->threads.jobs_ready--;
     }
     --*waiting_count(agent, job);
     list_remove(agent, job);
     agent_job_destroy(agent, job);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr, const char *text)
 {
     struct job *next;
@@ -164,13 +168,13 @@ void agent_pool_fail_parked(struct agent *agent, struct token *token, CK_RV ckr,
         if (job->state != JOB_PARKED || job->parked_for != token)
             continue;
         agent_pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, ckr, text);
-        agent->failures++;
-        agent->counters_changed = true;
+        agent->counters.failures++;
+        agent->counters.changed = true;
         drop_waiting(agent, job);
     }
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void agent_pool_cancel(struct agent *agent, struct conn *conn)
 {
     struct job *next;
@@ -182,7 +186,7 @@ void agent_pool_cancel(struct agent *agent, struct conn *conn)
     }
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 bool agent_token_hangs(const struct token *token)
 {
     return token->abandoned != 0 && token->abandoned >= token->sessions_limit;
@@ -199,9 +203,9 @@ static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
     (void)!agent_tell(agent, TOKENS_AGENT_LOG, "%s", text);
     free(text);
     if (job->token == NULL) {
-        agent->finds_abandoned++;
-        if (agent->finds_abandoned == AGENT_FINDS_MAX)
-            agent->finds_hanging_since = now_ms;
+        agent->finds.abandoned++;
+        if (agent->finds.abandoned == AGENT_FINDS_MAX)
+            agent->finds.hanging_since = now_ms;
         return;
     }
     job->token->abandoned++;
@@ -209,7 +213,7 @@ static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
         job->token->hanging_since = now_ms;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
 {
     uint64_t deadline_ms = 0;
@@ -224,8 +228,8 @@ uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
                 deadline_ms = job->deadline_ms;
             continue;
         }
-        agent->timeouts++;
-        agent->counters_changed = true;
+        agent->counters.timeouts++;
+        agent->counters.changed = true;
         switch (job->state) {
         case JOB_RUNNING:
             abandon(agent, job, now_ms);
@@ -245,11 +249,11 @@ uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
     return deadline_ms;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 const char *agent_pool_hanging(const struct agent *agent, uint64_t now_ms)
 {
-    if (agent->finds_hanging_since != 0 && agent->finds_abandoned >= AGENT_FINDS_MAX &&
-        now_ms - agent->finds_hanging_since >= agent->options.sign_timeout_ms)
+    if (agent->finds.hanging_since != 0 && agent->finds.abandoned >= AGENT_FINDS_MAX &&
+        now_ms - agent->finds.hanging_since >= agent->options.sign_timeout_ms)
         return "";
     for (const struct token *t = agent->tokens; t != NULL; t = t->next)
         if (t->hanging_since != 0 && agent_token_hangs(t) &&
@@ -268,7 +272,7 @@ static struct job *dequeue(struct agent *agent, struct job **first, struct job *
     job->queue_next = NULL;
     job->state = JOB_RUNNING;
     --*waiting_count(agent, job);
-    agent->jobs_ready--;
+    agent->threads.jobs_ready--;
     return job;
 }
 
@@ -287,9 +291,9 @@ static struct job *take_job(struct agent *agent)
     struct token *token = start;
     struct job *job = NULL;
 
-    if (agent->finds_first != NULL && agent->finds_running < AGENT_FINDS_MAX) {
-        agent->finds_running++;
-        return dequeue(agent, &agent->finds_first, &agent->finds_last);
+    if (agent->finds.first != NULL && agent->finds.running < AGENT_FINDS_MAX) {
+        agent->finds.running++;
+        return dequeue(agent, &agent->finds.first, &agent->finds.last);
     }
     while (token != NULL && job == NULL) {
         job = take_from_token(agent, token);
@@ -387,16 +391,16 @@ static void answer(struct agent *agent, const struct job *job, const struct resu
         reply.type = TOKENS_WIRE_SIGNED;
         reply.signature = span_of(result->signature, result->signature_size);
     }
-    agent_reply(agent, job->conn, &reply);
+    agent->events->reply(agent, job->conn, &reply);
 }
 
 /* The place is free again, or for a look-up its share. */
 static void leave_place(struct agent *agent, struct job *job)
 {
     if (job->token == NULL) {
-        agent->finds_running--;
-        if (job->abandoned && agent->finds_abandoned-- == AGENT_FINDS_MAX)
-            agent->finds_hanging_since = 0;
+        agent->finds.running--;
+        if (job->abandoned && agent->finds.abandoned-- == AGENT_FINDS_MAX)
+            agent->finds.hanging_since = 0;
     } else {
         job->token->running--;
         if (job->abandoned) {
@@ -442,10 +446,10 @@ static void finish(struct agent *agent, struct job *job, struct result *result)
     list_remove(agent, job); /* from here on no deadline finds it */
     if (wanted && job->conn != NULL) {
         if (result->outcome != OUTCOME_OK)
-            agent->failures++;
+            agent->counters.failures++;
         else if (job->type == JOB_SIGN)
-            agent->signatures++;
-        agent->counters_changed = true;
+            agent->counters.signatures++;
+        agent->counters.changed = true;
     }
     pthread_mutex_unlock(&agent->mutex);
     if (wanted)
@@ -455,7 +459,7 @@ static void finish(struct agent *agent, struct job *job, struct result *result)
     pthread_mutex_unlock(&agent->mutex);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_pool.h */
 void *agent_pool_thread_main(void *data)
 {
     struct agent *agent = data;
@@ -466,9 +470,9 @@ void *agent_pool_thread_main(void *data)
         struct job *job = take_job(agent);
 
         if (job == NULL) {
-            agent->threads_idle++;
-            pthread_cond_wait(&agent->work, &agent->mutex);
-            agent->threads_idle--;
+            agent->threads.idle++;
+            pthread_cond_wait(&agent->threads.work, &agent->mutex);
+            agent->threads.idle--;
             continue;
         }
         pthread_mutex_unlock(&agent->mutex);
@@ -479,8 +483,8 @@ void *agent_pool_thread_main(void *data)
         buffer_release(&result->page);
         pthread_mutex_lock(&agent->mutex);
     }
-    agent->threads_ended++;
-    pthread_cond_broadcast(&agent->idle);
+    agent->threads.ended++;
+    pthread_cond_broadcast(&agent->threads.settled);
     pthread_mutex_unlock(&agent->mutex);
     free(result);
     return NULL;

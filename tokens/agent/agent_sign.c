@@ -1,5 +1,5 @@
-/* Identity and digest to signature, with one more try after a lost session. See tokens/agent/agent_internal.h */
-#include "tokens/agent/agent_internal.h"
+/* Identity and digest to signature, with one more try after a lost session. See tokens/agent/agent_sign.h */
+#include "tokens/agent/agent_sign.h"
 #include "tokens/pss.h"
 
 #include <stdlib.h>
@@ -125,7 +125,7 @@ static enum outcome sign_in_session(struct identity *identity, struct operation 
                                     const struct session *session, uint8_t *signature, size_t *signature_size,
                                     CK_RV *rv, struct failure *failure)
 {
-    CK_FUNCTION_LIST *p11 = identity->token->agent->module->p11;
+    CK_FUNCTION_LIST *p11 = identity->token->agent->module.loaded->p11;
     CK_OBJECT_HANDLE handle;
     CK_ULONG size = TOKENS_WIRE_SIGNATURE_MAX;
     enum outcome outcome = key_handle(identity, session, &handle, failure);
@@ -188,7 +188,7 @@ static enum outcome sign_once(struct identity *identity, const struct job *job, 
     return outcome;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_sign.h */
 enum outcome agent_identity_sign(struct identity *identity, struct job *job, uint8_t *signature, size_t *signature_size,
                                  struct failure *failure)
 {

@@ -1,30 +1,24 @@
-/* Tokens of the agent: which are there, their sessions, and the module's recovery. See tokens/agent/agent_internal.h */
-#include "tokens/agent/agent_internal.h"
+/* Tokens of the agent: which are there, their sessions, and the module's recovery. See tokens/agent/agent_token.h */
+#include "tokens/agent/agent_token.h"
 
 #include <stdlib.h>
 
-/* see tokens/agent/agent_internal.h */
-struct timespec agent_when(uint64_t ms)
-{
-    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-}
-
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void agent_module_enter(struct agent *agent)
 {
-    if (agent->module->serialise)
-        pthread_rwlock_wrlock(&agent->module_lock);
+    if (agent->module.loaded->serialise)
+        pthread_rwlock_wrlock(&agent->module.lock);
     else
-        pthread_rwlock_rdlock(&agent->module_lock);
+        pthread_rwlock_rdlock(&agent->module.lock);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void agent_module_leave(struct agent *agent)
 {
-    pthread_rwlock_unlock(&agent->module_lock);
+    pthread_rwlock_unlock(&agent->module.lock);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 bool agent_session_is_gone(CK_RV rv)
 {
     return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED || rv == CKR_DEVICE_REMOVED ||
@@ -58,7 +52,7 @@ static struct token *token_create(struct agent *agent, CK_SLOT_ID slot, const CK
     return token;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void agent_token_destroy(struct token *token)
 {
     tokens_pin_destroy(&token->pin);
@@ -86,7 +80,7 @@ static struct session *sessions_forget(struct token *token, size_t *count)
 static void sessions_close(struct agent *agent, struct session *sessions, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        agent->module->p11->C_CloseSession(sessions[i].handle);
+        agent->module.loaded->p11->C_CloseSession(sessions[i].handle);
     free(sessions);
 }
 
@@ -114,7 +108,7 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
     (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
     /* Ready before the first handshake needs it: with the PIN that was right before. */
     if (token->pin_state == PIN_GOOD)
-        agent_pool_login(agent, token);
+        agent->events->login_wanted(agent, token);
 }
 
 /* A slot that has something in it, as it was found. */
@@ -128,12 +122,12 @@ struct slot_seen {
 static CK_RV slots_read(struct agent *agent, struct slot_seen **seen, size_t *count)
 {
     CK_SLOT_ID *slots;
-    CK_RV rv = tokens_slots(agent->module, &slots, count);
+    CK_RV rv = tokens_slots(agent->module.loaded, &slots, count);
 
     *seen = base_alloc(*count * sizeof(**seen));
     for (size_t i = 0; i < *count; i++) {
         (*seen)[i].slot = slots[i];
-        (*seen)[i].rv = agent->module->p11->C_GetTokenInfo(slots[i], &(*seen)[i].info);
+        (*seen)[i].rv = agent->module.loaded->p11->C_GetTokenInfo(slots[i], &(*seen)[i].info);
     }
     free(slots);
     return rv;
@@ -149,7 +143,7 @@ static void slot_unreadable(struct agent *agent, const struct slot_seen *seen)
             t->seen_round = agent->round;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 CK_RV agent_tokens_refresh(struct agent *agent)
 {
     struct slot_seen *seen;
@@ -174,8 +168,8 @@ CK_RV agent_tokens_refresh(struct agent *agent)
         lost_count++;
         (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_GONE, "%s", t->label);
     }
-    agent->module_broken = rv != CKR_OK;
-    pthread_cond_broadcast(&agent->idle);
+    agent->module.broken = rv != CKR_OK;
+    pthread_cond_broadcast(&agent->threads.settled);
     pthread_mutex_unlock(&agent->mutex);
     for (size_t i = 0; i < lost_count; i++)
         sessions_close(agent, lost[i], lost_sizes[i]);
@@ -183,7 +177,7 @@ CK_RV agent_tokens_refresh(struct agent *agent)
     return rv;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struct session *session, bool *fresh,
                                 struct failure *failure)
 {
@@ -211,7 +205,7 @@ enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struc
             session->generation = token->generation;
             token->sessions_open++;
             pthread_mutex_unlock(&agent->mutex);
-            rv = agent->module->p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session->handle);
+            rv = agent->module.loaded->p11->C_OpenSession(slot, CKF_SERIAL_SESSION, NULL, NULL, &session->handle);
             pthread_mutex_lock(&agent->mutex);
             if (rv == CKR_OK) {
                 *fresh = true;
@@ -227,7 +221,7 @@ enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struc
             token->sessions_limit = token->sessions_open;
             continue;
         }
-        if (pthread_cond_timedwait(&agent->idle, &agent->mutex, &until) != 0) {
+        if (pthread_cond_timedwait(&agent->threads.settled, &agent->mutex, &until) != 0) {
             outcome = agent_fail(failure, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "token \"%s\" has no session free",
                                  token->label);
             break;
@@ -237,7 +231,7 @@ enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struc
     return outcome;
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void agent_session_give(struct token *token, const struct session *session)
 {
     struct agent *agent = token->agent;
@@ -251,26 +245,26 @@ void agent_session_give(struct token *token, const struct session *session)
             token->idle = base_realloc_array(token->idle, token->idle_capacity, sizeof(*token->idle));
         }
         token->idle[token->idle_count++] = *session;
-        pthread_cond_broadcast(&agent->idle);
+        pthread_cond_broadcast(&agent->threads.settled);
     }
     pthread_mutex_unlock(&agent->mutex);
     if (stale)
         agent_session_close(token, session);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void agent_session_close(struct token *token, const struct session *session)
 {
     struct agent *agent = token->agent;
 
-    agent->module->p11->C_CloseSession(session->handle);
+    agent->module.loaded->p11->C_CloseSession(session->handle);
     pthread_mutex_lock(&agent->mutex);
     token->sessions_open--;
-    pthread_cond_broadcast(&agent->idle);
+    pthread_cond_broadcast(&agent->threads.settled);
     pthread_mutex_unlock(&agent->mutex);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void agent_session_lost(struct token *token, const struct session *session)
 {
     struct agent *agent = token->agent;
@@ -293,15 +287,15 @@ static bool module_needs_restart(struct agent *agent, uint64_t now_ms)
 
     for (const struct token *t = agent->tokens; t != NULL; t = t->next)
         all_gone = all_gone && t->gone;
-    if (!all_gone && !agent->module_broken) {
-        agent->module_retry_ms = 0;
+    if (!all_gone && !agent->module.broken) {
+        agent->module.retry_ms = 0;
         return false;
     }
-    if (agent->module_retry_ms == 0) {
-        agent->module_retry_ms = AGENT_POLL_MS;
-        agent->module_tried_ms = now_ms;
+    if (agent->module.retry_ms == 0) {
+        agent->module.retry_ms = AGENT_POLL_MS;
+        agent->module.tried_ms = now_ms;
     }
-    return now_ms - agent->module_tried_ms >= agent->module_retry_ms;
+    return now_ms - agent->module.tried_ms >= agent->module.retry_ms;
 }
 
 /* Some modules find their device again only after C_Finalize. Nobody may be inside: a hung thread prevents it. */
@@ -310,26 +304,26 @@ static void module_restart(struct agent *agent)
     struct timespec until = agent_when(base_now_ms() + AGENT_POLL_MS);
     CK_RV rv;
 
-    if (pthread_rwlock_clockwrlock(&agent->module_lock, CLOCK_MONOTONIC, &until) != 0)
+    if (pthread_rwlock_clockwrlock(&agent->module.lock, CLOCK_MONOTONIC, &until) != 0)
         return;
-    tokens_module_finalize(agent->module);
-    rv = tokens_module_initialize(agent->module);
+    tokens_module_finalize(agent->module.loaded);
+    rv = tokens_module_initialize(agent->module.loaded);
     pthread_mutex_lock(&agent->mutex);
     for (struct token *t = agent->tokens; t != NULL; t = t->next) {
         size_t unused;
 
         free(sessions_forget(t, &unused)); /* not closed: their handles may mean other sessions by now */
     }
-    agent->module_tried_ms = base_now_ms();
-    agent->module_retry_ms = agent->module_retry_ms * 2;
-    if (agent->module_retry_ms > AGENT_REINIT_MS_MAX)
-        agent->module_retry_ms = AGENT_REINIT_MS_MAX;
+    agent->module.tried_ms = base_now_ms();
+    agent->module.retry_ms = agent->module.retry_ms * 2;
+    if (agent->module.retry_ms > AGENT_REINIT_MS_MAX)
+        agent->module.retry_ms = AGENT_REINIT_MS_MAX;
     if (rv != CKR_OK) {
-        agent->module_broken = true;
+        agent->module.broken = true;
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "C_Initialize failed: %s", tokens_ckr_name(rv));
     }
     pthread_mutex_unlock(&agent->mutex);
-    pthread_rwlock_unlock(&agent->module_lock);
+    pthread_rwlock_unlock(&agent->module.lock);
 }
 
 /* Slot events where the module tells them, else a look at every slot. */
@@ -342,13 +336,13 @@ static void watch_once(struct agent *agent)
     pthread_mutex_lock(&agent->mutex);
     for (const struct token *t = agent->tokens; t != NULL; t = t->next)
         look = look || t->gone;
-    look = look || agent->module_broken;
+    look = look || agent->module.broken;
     pthread_mutex_unlock(&agent->mutex);
     agent_module_enter(agent);
     do {
-        event = agent->module->p11->C_WaitForSlotEvent == NULL
+        event = agent->module.loaded->p11->C_WaitForSlotEvent == NULL
                     ? CKR_FUNCTION_NOT_SUPPORTED
-                    : agent->module->p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
+                    : agent->module.loaded->p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
         look = look || event != CKR_NO_EVENT;
     } while (event == CKR_OK);
     if (look)
@@ -356,7 +350,7 @@ static void watch_once(struct agent *agent)
     agent_module_leave(agent);
 }
 
-/* see tokens/agent/agent_internal.h */
+/* see tokens/agent/agent_token.h */
 void *agent_watcher_main(void *data)
 {
     struct agent *agent = data;
@@ -366,7 +360,7 @@ void *agent_watcher_main(void *data)
         struct timespec until = agent_when(base_now_ms() + AGENT_POLL_MS);
         bool restart;
 
-        pthread_cond_timedwait(&agent->watch, &agent->mutex, &until);
+        pthread_cond_timedwait(&agent->watcher.stop, &agent->mutex, &until);
         if (agent->stopping || agent->tokens == NULL)
             continue;
         pthread_mutex_unlock(&agent->mutex);
@@ -380,8 +374,8 @@ void *agent_watcher_main(void *data)
         }
         pthread_mutex_lock(&agent->mutex);
     }
-    agent->watcher_ended = true;
-    pthread_cond_broadcast(&agent->idle);
+    agent->watcher.ended = true;
+    pthread_cond_broadcast(&agent->threads.settled);
     pthread_mutex_unlock(&agent->mutex);
     return NULL;
 }

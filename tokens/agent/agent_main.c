@@ -1,8 +1,13 @@
 /* The agent's main thread: connections, the supervisor, deadlines. See tokens/agent/agent.h and
- * tokens/agent/agent_internal.h
+ * tokens/agent/agent_state.h
  *
  * It never calls the module once it is initialised, so nothing a token does can keep it from answering. */
-#include "tokens/agent/agent_internal.h"
+#include "tokens/agent/agent_access.h"
+#include "tokens/agent/agent_certs.h"
+#include "tokens/agent/agent_find.h"
+#include "tokens/agent/agent_login.h"
+#include "tokens/agent/agent_pool.h"
+#include "tokens/agent/agent_token.h"
 #include "tokens/pss.h"
 
 #include <errno.h>
@@ -20,42 +25,22 @@
 
 enum { COUNTERS_MS = 1000, REFUSAL_TOLD_MS = 1000, IN_MAX = 65536 };
 
-/* see tokens/agent/agent_internal.h */
-enum outcome agent_fail(struct failure *failure, enum tokens_wire_failure kind, CK_RV ckr, const char *fmt, ...)
-{
-    va_list args;
-
-    assert(failure->text == NULL);
-    va_start(args, fmt);
-    failure->text = base_vprintf(fmt, args);
-    va_end(args);
-    failure->kind = kind;
-    failure->ckr = ckr;
-    return OUTCOME_FAILED;
-}
-
-/* see tokens/agent/agent_internal.h */
-bool agent_tell(struct agent *agent, enum tokens_agent_event event, const char *fmt, ...)
+static bool tell(struct agent *agent, enum tokens_agent_event event, const char *text)
 {
     struct tokens_agent_message message = {.event = event};
-    va_list args;
 
-    va_start(args, fmt);
-    vsnprintf(message.text, sizeof(message.text), fmt, args);
-    va_end(args);
+    snprintf(message.text, sizeof(message.text), "%s", text);
     return tokens_agent_send(agent->options.control_fd, &message);
 }
 
-/* see tokens/agent/agent_internal.h */
-void agent_wake(struct agent *agent)
+static void wake(struct agent *agent)
 {
     uint64_t one = 1;
 
-    (void)!write(agent->wake_fd, &one, sizeof(one));
+    (void)!write(agent->front.wake_fd, &one, sizeof(one));
 }
 
-/* see tokens/agent/agent_internal.h */
-void agent_conn_unref(struct agent *agent, struct conn *conn)
+static void conn_unref(struct agent *agent, struct conn *conn)
 {
     (void)agent;
     if (--conn->refs != 0)
@@ -82,23 +67,22 @@ static bool conn_flush(struct conn *conn)
     return true;
 }
 
-/* Any thread: straight to the socket; the main thread sends the rest of what a slow client leaves.
- * see tokens/agent/agent_internal.h */
-void agent_reply(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply)
+/* Any thread: straight to the socket; the main thread sends the rest of what a slow client leaves. */
+static void reply_to(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply)
 {
     pthread_mutex_lock(&conn->mutex);
     if (!conn->closed) {
         if (!tokens_wire_reply_encode(reply, &conn->out) || !conn_flush(conn))
             shutdown(conn->fd, SHUT_RDWR); /* it does not read: the main thread sees the end */
         if (conn->out.size != 0)
-            agent_wake(agent);
+            wake(agent);
     }
     pthread_mutex_unlock(&conn->mutex);
 }
 
 static void accept_conns(struct agent *agent)
 {
-    while (agent->conn_count < AGENT_CONNS_MAX) {
+    while (agent->front.conn_count < AGENT_CONNS_MAX) {
         int fd = accept4(agent->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         struct conn *conn;
 
@@ -116,22 +100,22 @@ static void accept_conns(struct agent *agent)
         buffer_init(&conn->in, IN_MAX);
         buffer_init(&conn->out, AGENT_OUT_MAX);
         pthread_mutex_init(&conn->mutex, NULL);
-        agent->conns[agent->conn_count++] = conn;
+        agent->front.conns[agent->front.conn_count++] = conn;
     }
 }
 
 static void conn_close(struct agent *agent, size_t index)
 {
-    struct conn *conn = agent->conns[index];
+    struct conn *conn = agent->front.conns[index];
 
-    agent->conns[index] = agent->conns[--agent->conn_count];
+    agent->front.conns[index] = agent->front.conns[--agent->front.conn_count];
     pthread_mutex_lock(&conn->mutex);
     conn->closed = true;
     close(conn->fd);
     pthread_mutex_unlock(&conn->mutex);
     pthread_mutex_lock(&agent->mutex);
     agent_pool_cancel(agent, conn);
-    agent_conn_unref(agent, conn);
+    conn_unref(agent, conn);
     pthread_mutex_unlock(&agent->mutex);
 }
 
@@ -167,15 +151,15 @@ static bool turn_away(struct agent *agent, struct job *job)
 {
     if (job->token != NULL && agent_token_hangs(job->token)) {
         agent_pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "the token hangs");
-        agent->failures++;
+        agent->counters.failures++;
     } else if (!agent_pool_has_room(agent, job->token) || job->conn->jobs > AGENT_CONN_JOBS_MAX) {
         agent_pool_answer_failed(agent, job, TOKENS_WIRE_QUEUE_FULL, CKR_DEVICE_MEMORY,
                                  "too many requests wait for the token (queue_max)");
-        agent->refused++;
+        agent->counters.refused++;
     } else {
         return false;
     }
-    agent->counters_changed = true;
+    agent->counters.changed = true;
     agent_job_destroy(agent, job);
     return true;
 }
@@ -191,17 +175,17 @@ static void refuse(struct agent *agent, struct conn *conn, const struct tokens_w
     char quoted[BASE_QUOTE_SIZE];
     uint64_t now_ms = base_now_ms();
 
-    if (now_ms - agent->refusal_told_ms >= REFUSAL_TOLD_MS) {
-        agent->refusal_told_ms = now_ms;
+    if (now_ms - agent->front.refusal_told_ms >= REFUSAL_TOLD_MS) {
+        agent->front.refusal_told_ms = now_ms;
         base_quote((const char *)request->uri.data, request->uri.size, quoted, sizeof(quoted));
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused process %d what its configuration does not name: %s",
                           (int)conn->pid, quoted);
     }
     pthread_mutex_lock(&agent->mutex);
-    agent->failures++;
-    agent->counters_changed = true;
+    agent->counters.failures++;
+    agent->counters.changed = true;
     pthread_mutex_unlock(&agent->mutex);
-    agent_reply(agent, conn, &reply);
+    reply_to(agent, conn, &reply);
 }
 
 static void on_request(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
@@ -329,13 +313,13 @@ static void tell_counters(struct agent *agent)
     struct tokens_agent_message message = {.event = TOKENS_AGENT_COUNTERS};
 
     pthread_mutex_lock(&agent->mutex);
-    message.signatures = agent->signatures;
-    message.failures = agent->failures;
-    message.timeouts = agent->timeouts;
-    message.refused = agent->refused;
-    message.logins = agent->logins;
-    if (agent->counters_changed)
-        agent->counters_changed = !tokens_agent_send(agent->options.control_fd, &message);
+    message.signatures = agent->counters.signatures;
+    message.failures = agent->counters.failures;
+    message.timeouts = agent->counters.timeouts;
+    message.refused = agent->counters.refused;
+    message.logins = agent->counters.logins;
+    if (agent->counters.changed)
+        agent->counters.changed = !tokens_agent_send(agent->options.control_fd, &message);
     pthread_mutex_unlock(&agent->mutex);
 }
 
@@ -354,12 +338,12 @@ enum { POLL_CONTROL, POLL_SIGNAL, POLL_WAKE, POLL_LISTEN, POLL_CONNS };
 static nfds_t poll_set(struct agent *agent, struct pollfd *set)
 {
     set[POLL_CONTROL] = (struct pollfd){.fd = agent->options.control_fd, .events = POLLIN};
-    set[POLL_SIGNAL] = (struct pollfd){.fd = agent->signal_fd, .events = POLLIN};
-    set[POLL_WAKE] = (struct pollfd){.fd = agent->wake_fd, .events = POLLIN};
-    set[POLL_LISTEN] =
-        (struct pollfd){.fd = agent->conn_count < AGENT_CONNS_MAX ? agent->options.listen_fd : -1, .events = POLLIN};
-    for (size_t i = 0; i < agent->conn_count; i++) {
-        struct conn *conn = agent->conns[i];
+    set[POLL_SIGNAL] = (struct pollfd){.fd = agent->front.signal_fd, .events = POLLIN};
+    set[POLL_WAKE] = (struct pollfd){.fd = agent->front.wake_fd, .events = POLLIN};
+    set[POLL_LISTEN] = (struct pollfd){.fd = agent->front.conn_count < AGENT_CONNS_MAX ? agent->options.listen_fd : -1,
+                                       .events = POLLIN};
+    for (size_t i = 0; i < agent->front.conn_count; i++) {
+        struct conn *conn = agent->front.conns[i];
 
         set[POLL_CONNS + i] = (struct pollfd){.fd = conn->fd, .events = POLLIN};
         pthread_mutex_lock(&conn->mutex);
@@ -367,7 +351,7 @@ static nfds_t poll_set(struct agent *agent, struct pollfd *set)
             set[POLL_CONNS + i].events |= POLLOUT;
         pthread_mutex_unlock(&conn->mutex);
     }
-    return (nfds_t)(POLL_CONNS + agent->conn_count);
+    return (nfds_t)(POLL_CONNS + agent->front.conn_count);
 }
 
 static bool conn_serve(struct agent *agent, struct conn *conn, short events)
@@ -403,11 +387,11 @@ static const char *serve(struct agent *agent)
         if (!hear_supervisor(agent))
             return NULL;
         if ((set[POLL_WAKE].revents & POLLIN) != 0)
-            (void)!read(agent->wake_fd, &drained, sizeof(drained));
+            (void)!read(agent->front.wake_fd, &drained, sizeof(drained));
         /* From the end: closing one moves the last, already served, into its place. */
         for (size_t i = count - POLL_CONNS; i > 0; i--)
             if (set[POLL_CONNS + i - 1].revents != 0 &&
-                !conn_serve(agent, agent->conns[i - 1], set[POLL_CONNS + i - 1].revents))
+                !conn_serve(agent, agent->front.conns[i - 1], set[POLL_CONNS + i - 1].revents))
                 conn_close(agent, i - 1);
         if ((set[POLL_LISTEN].revents & POLLIN) != 0)
             accept_conns(agent);
@@ -428,10 +412,10 @@ static const char *serve(struct agent *agent)
 /* Some are inside the module for good: nobody will ever join them. */
 static void detach_threads(struct agent *agent)
 {
-    for (unsigned i = 0; i < agent->thread_count; i++)
-        pthread_detach(agent->threads[i]);
-    if (agent->watcher_started)
-        pthread_detach(agent->watcher);
+    for (unsigned i = 0; i < agent->threads.count; i++)
+        pthread_detach(agent->threads.ids[i]);
+    if (agent->watcher.started)
+        pthread_detach(agent->watcher.thread);
 }
 
 /* Signatures under way may finish; what waits is dropped. false: a thread does not come back. */
@@ -442,18 +426,18 @@ static bool stop_threads(struct agent *agent)
 
     pthread_mutex_lock(&agent->mutex);
     agent->stopping = true;
-    pthread_cond_broadcast(&agent->work);
-    pthread_cond_broadcast(&agent->watch);
+    pthread_cond_broadcast(&agent->threads.work);
+    pthread_cond_broadcast(&agent->watcher.stop);
     do
-        ended = agent->threads_ended == agent->thread_count && (agent->watcher_ended || !agent->watcher_started);
-    while (!ended && pthread_cond_timedwait(&agent->idle, &agent->mutex, &until) == 0);
+        ended = agent->threads.ended == agent->threads.count && (agent->watcher.ended || !agent->watcher.started);
+    while (!ended && pthread_cond_timedwait(&agent->threads.settled, &agent->mutex, &until) == 0);
     pthread_mutex_unlock(&agent->mutex);
     if (!ended)
         return false;
-    for (unsigned i = 0; i < agent->thread_count; i++)
-        pthread_join(agent->threads[i], NULL);
-    if (agent->watcher_started)
-        pthread_join(agent->watcher, NULL);
+    for (unsigned i = 0; i < agent->threads.count; i++)
+        pthread_join(agent->threads.ids[i], NULL);
+    if (agent->watcher.started)
+        pthread_join(agent->watcher.thread, NULL);
     return true;
 }
 
@@ -481,8 +465,8 @@ static void agent_destroy(struct agent *agent)
         agent_job_destroy(agent, job);
     }
     pthread_mutex_unlock(&agent->mutex);
-    while (agent->conn_count != 0)
-        conn_close(agent, agent->conn_count - 1);
+    while (agent->front.conn_count != 0)
+        conn_close(agent, agent->front.conn_count - 1);
     while (agent->identities != NULL) {
         struct identity *identity = agent->identities;
 
@@ -501,16 +485,16 @@ static void agent_destroy(struct agent *agent)
         agent->tokens = token->next;
         agent_token_destroy(token);
     }
-    tokens_grants_destroy(&agent->grants);
-    tokens_module_unload(&agent->module);
+    tokens_grants_destroy(&agent->front.grants);
+    tokens_module_unload(&agent->module.loaded);
     tokens_pss_stop();
-    close(agent->wake_fd);
-    close(agent->signal_fd);
-    pthread_cond_destroy(&agent->work);
-    pthread_cond_destroy(&agent->idle);
-    pthread_cond_destroy(&agent->watch);
+    close(agent->front.wake_fd);
+    close(agent->front.signal_fd);
+    pthread_cond_destroy(&agent->threads.work);
+    pthread_cond_destroy(&agent->threads.settled);
+    pthread_cond_destroy(&agent->watcher.stop);
     pthread_mutex_destroy(&agent->mutex);
-    pthread_rwlock_destroy(&agent->module_lock);
+    pthread_rwlock_destroy(&agent->module.lock);
     free(agent);
 }
 
@@ -524,23 +508,37 @@ static void cond_init(pthread_cond_t *cond)
     pthread_condattr_destroy(&attributes);
 }
 
+static void no_pin(struct agent *agent, struct token *token, const char *why)
+{
+    agent_pool_fail_parked(agent, token, CKR_USER_NOT_LOGGED_IN, why);
+}
+
+static const struct agent_events events = {.tell = tell,
+                                           .reply = reply_to,
+                                           .conn_unref = conn_unref,
+                                           .login_wanted = agent_pool_login,
+                                           .logout_wanted = agent_pool_logout,
+                                           .pin_came = agent_pool_requeue,
+                                           .no_pin = no_pin};
+
 static struct agent *agent_create(const struct tokens_agent_options *options)
 {
     struct agent *agent = base_alloc(sizeof(*agent));
     sigset_t signals;
 
     agent->options = *options;
-    agent->client_uid = geteuid();
+    agent->events = &events;
+    agent->front.client_uid = geteuid();
     agent->supervisor = getppid();
     if (agent->options.sessions_max == 0)
         agent->options.sessions_max = 1;
     if (agent->options.sessions_max > AGENT_THREADS_MAX - AGENT_FINDS_MAX)
         agent->options.sessions_max = AGENT_THREADS_MAX - AGENT_FINDS_MAX;
-    pthread_rwlock_init(&agent->module_lock, NULL);
+    pthread_rwlock_init(&agent->module.lock, NULL);
     pthread_mutex_init(&agent->mutex, NULL);
-    cond_init(&agent->work);
-    cond_init(&agent->idle);
-    cond_init(&agent->watch);
+    cond_init(&agent->threads.work);
+    cond_init(&agent->threads.settled);
+    cond_init(&agent->watcher.stop);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT); /* Ctrl-C goes to all of the terminal: the supervisor decides */
@@ -548,9 +546,9 @@ static struct agent *agent_create(const struct tokens_agent_options *options)
     sigprocmask(SIG_BLOCK, &signals, NULL);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
-    agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    agent->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (agent->signal_fd < 0 || agent->wake_fd < 0)
+    agent->front.signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    agent->front.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (agent->front.signal_fd < 0 || agent->front.wake_fd < 0)
         base_abort("cannot start the agent of module %s: %s", options->module_name, strerror(errno));
     return agent;
 }
@@ -566,23 +564,23 @@ static bool agent_start(struct agent *agent)
     char *error = NULL;
     CK_INFO info;
 
-    agent->module = tokens_module_load(agent->options.module_path, &error);
-    if (agent->module == NULL) {
+    agent->module.loaded = tokens_module_load(agent->options.module_path, &error);
+    if (agent->module.loaded == NULL) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s", error);
         free(error);
         return false;
     }
-    if (agent->module->serialise)
+    if (agent->module.loaded->serialise)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "module %s cannot lock: its tokens sign one after the other",
                           agent->options.module_name);
     (void)agent_tokens_refresh(agent);
-    if (agent->module->p11->C_GetInfo(&info) != CKR_OK)
+    if (agent->module.loaded->p11->C_GetInfo(&info) != CKR_OK)
         memset(info.libraryDescription, ' ', sizeof(info.libraryDescription));
-    if (pthread_create(&agent->watcher, NULL, agent_watcher_main, agent) != 0) {
+    if (pthread_create(&agent->watcher.thread, NULL, agent_watcher_main, agent) != 0) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "cannot start a thread");
         return false;
     }
-    agent->watcher_started = true;
+    agent->watcher.started = true;
     return agent_tell(agent, TOKENS_AGENT_READY, "%.*s",
                       (int)p11_kit_space_strlen(info.libraryDescription, sizeof(info.libraryDescription)),
                       (const char *)info.libraryDescription);

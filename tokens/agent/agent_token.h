@@ -1,0 +1,19 @@
+/* tokens/agent/agent_token.h: tokens that are there or gone, their sessions, and the module that comes back. */
+#ifndef YETT_TOKENS_AGENT_AGENT_TOKEN_H
+#define YETT_TOKENS_AGENT_AGENT_TOKEN_H
+
+#include "tokens/agent/agent_state.h"
+
+void agent_module_enter(struct agent *agent); /* around every use of the module */
+void agent_module_leave(struct agent *agent);
+CK_RV agent_tokens_refresh(struct agent *agent); /* module entered: look at all slots, learn and miss tokens */
+MUST_CHECK enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struct session *session,
+                                           bool *fresh, struct failure *failure);
+void agent_session_give(struct token *token, const struct session *session);
+void agent_session_close(struct token *token, const struct session *session); /* it is in some state of its own */
+void agent_session_lost(struct token *token, const struct session *session);  /* the others are no better: close all */
+bool agent_session_is_gone(CK_RV rv); /* the token forgot the session, the login or the key */
+void agent_token_destroy(struct token *token);
+void *agent_watcher_main(void *agent);
+
+#endif
