@@ -4,12 +4,14 @@
 
 #include <stdlib.h>
 
-struct starttls_filter *filter_create(enum starttls_protocol protocol, const struct filter_class *class)
+struct starttls_filter *filter_create(enum starttls_protocol protocol, enum starttls_greeting greeting,
+                                      const struct filter_class *class)
 {
     struct starttls_filter *f = base_alloc(class->size);
 
     f->class = class;
     f->protocol = protocol;
+    f->greeting = greeting;
     f->status = STARTTLS_NEED_MORE;
     class->start(f);
     return f;

@@ -26,11 +26,13 @@ struct filter_class {
 struct starttls_filter {
     const struct filter_class *class;
     enum starttls_protocol protocol;
+    enum starttls_greeting greeting;
     enum starttls_status status;
     char *error; /* NULL while nothing is wrong */
 };
 
-struct starttls_filter *filter_create(enum starttls_protocol protocol, const struct filter_class *class);
+struct starttls_filter *filter_create(enum starttls_protocol protocol, enum starttls_greeting greeting,
+                                      const struct filter_class *class);
 
 /* Take bytes up to and including the next LF, as far as `line` has room. True when the line is complete; otherwise
  * `line` is full or the bytes are used up. */

@@ -66,9 +66,9 @@ static enum starttls_status refuse_command(struct starttls_machine *m, const cha
 static enum starttls_status on_command(struct accept *a, struct span command, bool has_arguments)
 {
     struct starttls_machine *m = &a->m;
-    bool is_id = imap_word_is(command, "ID");
+    bool is_id = text_word_is(command, "ID");
 
-    if (imap_word_is(command, "LOGIN") || imap_word_is(command, "AUTHENTICATE"))
+    if (text_word_is(command, "LOGIN") || text_word_is(command, "AUTHENTICATE"))
         return refuse_command(m, a->tag, "NO [PRIVACYREQUIRED] Say STARTTLS first");
     /* All others take no argument, but ID must have one: a list that is not looked at (RFC 2971 section 3.1). */
     if (has_arguments != is_id)
@@ -77,19 +77,19 @@ static enum starttls_status on_command(struct accept *a, struct span command, bo
         machine_say(m, "* ID NIL\r\n%s OK ID completed\r\n", a->tag);
         return STARTTLS_NEED_MORE;
     }
-    if (imap_word_is(command, "CAPABILITY")) {
+    if (text_word_is(command, "CAPABILITY")) {
         machine_say(m, "* CAPABILITY %s\r\n%s OK CAPABILITY completed\r\n", capabilities(m), a->tag);
         return STARTTLS_NEED_MORE;
     }
-    if (imap_word_is(command, "NOOP")) {
+    if (text_word_is(command, "NOOP")) {
         machine_say(m, "%s OK NOOP completed\r\n", a->tag);
         return STARTTLS_NEED_MORE;
     }
-    if (imap_word_is(command, "LOGOUT")) {
+    if (text_word_is(command, "LOGOUT")) {
         accept_enter(a, ACCEPT_CLOSED);
         return STARTTLS_CLOSE;
     }
-    if (!imap_word_is(command, "STARTTLS"))
+    if (!text_word_is(command, "STARTTLS"))
         return refuse_command(m, a->tag, "BAD Unknown command, or not before STARTTLS");
     if (!m->options.upgrade)
         return refuse_command(m, a->tag, "NO [UNAVAILABLE] TLS is not available now");
@@ -169,15 +169,15 @@ static void connect_start(struct starttls_machine *m)
 
 static enum starttls_status on_greeting(struct starttls_machine *m, struct span tag, struct span word, struct span line)
 {
-    if (!imap_word_is(tag, "*"))
+    if (!text_word_is(tag, "*"))
         return machine_broken_by(m, "the server's greeting is not one", line);
     /* RFC 9051 section 7.1.4: who needs TLS must close on PREAUTH. */
-    if (imap_word_is(word, "PREAUTH"))
+    if (text_word_is(word, "PREAUTH"))
         return machine_refused(m, STARTTLS_REFUSAL_COMMAND,
                                "the server greets with PREAUTH: a session somebody else has logged in");
-    if (imap_word_is(word, "BYE"))
+    if (text_word_is(word, "BYE"))
         return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
-    if (!imap_word_is(word, "OK"))
+    if (!text_word_is(word, "OK"))
         return machine_broken_by(m, "the server's greeting is not one", line);
     connect_enter(m, m->options.upgrade ? CONNECT_STARTTLS : CONNECT_READY);
     return m->options.upgrade ? STARTTLS_NEED_MORE : STARTTLS_READY;
@@ -187,11 +187,11 @@ static enum starttls_status on_starttls_reply(struct connect *c, struct span tag
 {
     struct starttls_machine *m = &c->m;
 
-    if (imap_word_is(tag, "*")) {
-        if (imap_word_is(word, "BYE"))
+    if (text_word_is(tag, "*")) {
+        if (text_word_is(word, "BYE"))
             return machine_refused_by(m, STARTTLS_REFUSAL_GOODBYE, "the server says goodbye instead of starting TLS",
                                       line);
-        if (imap_word_is(word, "PREAUTH"))
+        if (text_word_is(word, "PREAUTH"))
             return machine_broken_by(m, "the server greets twice", line);
         if (c->untagged_lines++ == STARTTLS_IMAP_UNTAGGED_LINES_MAX)
             return machine_broken(m, "the server sent more than %d untagged responses before its answer to STARTTLS",
@@ -200,9 +200,9 @@ static enum starttls_status on_starttls_reply(struct connect *c, struct span tag
     }
     if (!span_equal(tag, span_of_string("S1")))
         return machine_broken_by(m, "the server answers something we did not ask", line);
-    if (imap_word_is(word, "NO") || imap_word_is(word, "BAD"))
+    if (text_word_is(word, "NO") || text_word_is(word, "BAD"))
         return machine_refused_by(m, STARTTLS_REFUSAL_TLS, "the server refuses STARTTLS", line);
-    if (!imap_word_is(word, "OK"))
+    if (!text_word_is(word, "OK"))
         return machine_broken_by(m, "the server sent something that is not a reply", line);
     connect_enter(m, CONNECT_UPGRADE);
     return STARTTLS_UPGRADE;

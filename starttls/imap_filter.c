@@ -115,9 +115,9 @@ static struct span find_capabilities(struct span text)
     struct span word = take_word(&rest);
     const uint8_t *end;
 
-    if (imap_word_is(tag, "*") && imap_word_is(word, "CAPABILITY"))
+    if (text_word_is(tag, "*") && text_word_is(word, "CAPABILITY"))
         return rest;
-    if (!imap_word_is(take_word(&rest), code))
+    if (!text_word_is(take_word(&rest), code))
         return span_of(NULL, 0);
     end = rest.size == 0 ? NULL : memchr(rest.data, ']', rest.size);
     return span_of(rest.data, end == NULL ? rest.size : (size_t)(end - rest.data));
@@ -137,7 +137,7 @@ static void put_without_starttls(struct span line, struct span capabilities, str
 
         if (word.size == 0 && capabilities.size != 0) /* at a control byte: the server's to answer for */
             capabilities = span_skip(capabilities, 1);
-        if (!imap_word_is(word, "STARTTLS"))
+        if (!text_word_is(word, "STARTTLS"))
             sink_put(sink, span_of(whole.data, whole.size - capabilities.size));
     }
     sink_put(sink, after);
@@ -154,7 +154,7 @@ static enum starttls_status on_tagged(struct imap_filter *i, struct span tag, st
         if (!tag_is(&i->logins[n], tag))
             continue;
         i->logins[n].size = 0;
-        logged_in = imap_word_is(word, "OK");
+        logged_in = text_word_is(word, "OK");
         break;
     }
     return logged_in ? STARTTLS_READY : STARTTLS_NEED_MORE;
@@ -184,11 +184,11 @@ static enum starttls_status on_response(struct imap_filter *i, struct span text)
     struct span tag = take_word(&rest);
     struct span word = take_word(&rest);
 
-    if (imap_word_is(tag, "+"))
+    if (text_word_is(tag, "+"))
         return on_continuation(i);
-    if (!imap_word_is(tag, "*"))
+    if (!text_word_is(tag, "*"))
         return on_tagged(i, tag, word);
-    if (imap_word_is(word, "PREAUTH"))
+    if (text_word_is(word, "PREAUTH"))
         return filter_broken(&i->f, "the server greets with PREAUTH: a session somebody else has logged in");
     return STARTTLS_NEED_MORE;
 }
@@ -407,7 +407,7 @@ static unsigned count_login_args(struct span text)
     size_t size;
 
     if (tag.data != text.data || !imap_is_tag(tag) || word.data != tag.data + tag.size + 1 ||
-        !imap_word_is(word, "LOGIN"))
+        !text_word_is(word, "LOGIN"))
         return LOGIN_UNCLEAR;
     if (is_literal_alone(rest))
         return 1;
@@ -434,9 +434,9 @@ static unsigned see_login_literal(const struct imap_filter *i, struct span text)
 /* "tag STARTTLS", and ID: what the server gets instead. False: the line is to go as it is. */
 static bool put_instead(struct span tag, struct span word, bool has_literal, struct sink *sink)
 {
-    bool is_id = imap_word_is(word, "ID");
+    bool is_id = text_word_is(word, "ID");
 
-    if (!is_id && !imap_word_is(word, "STARTTLS"))
+    if (!is_id && !text_word_is(word, "STARTTLS"))
         return false;
     sink_put(sink, tag);
     if (!is_id)
@@ -454,7 +454,7 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
     struct span rest = text;
     struct span tag = take_word(&rest);
     struct span word = take_word(&rest);
-    bool is_authenticate = imap_word_is(word, "AUTHENTICATE");
+    bool is_authenticate = text_word_is(word, "AUTHENTICATE");
     struct sink sink;
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
@@ -469,7 +469,7 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
         return STARTTLS_NEED_MORE;
     }
     set_tag(&i->last, tag);
-    if (is_authenticate || imap_word_is(word, "LOGIN"))
+    if (is_authenticate || text_word_is(word, "LOGIN"))
         remember_login(i, tag);
     if (is_authenticate)
         i->wait = WAIT_AUTHENTICATE;

@@ -49,12 +49,12 @@ static enum starttls_status on_untagged(struct starttls_machine *m, struct span 
                                         struct span line)
 {
     if (m->state == PROBE_GREETING) {
-        if (imap_word_is(word, "PREAUTH"))
+        if (text_word_is(word, "PREAUTH"))
             return machine_refused(m, STARTTLS_REFUSAL_COMMAND,
                                    "the server greets with PREAUTH: a session somebody else has logged in");
-        if (imap_word_is(word, "BYE"))
+        if (text_word_is(word, "BYE"))
             return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
-        if (!imap_word_is(word, "OK"))
+        if (!text_word_is(word, "OK"))
             return machine_broken_by(m, "the server's greeting is not one", line);
         enter(m, PROBE_HELLO);
         return STARTTLS_NEED_MORE;
@@ -62,9 +62,9 @@ static enum starttls_status on_untagged(struct starttls_machine *m, struct span 
     if (probe_of(m)->untagged_lines++ == STARTTLS_IMAP_UNTAGGED_LINES_MAX)
         return machine_broken(m, "the server sent more than %d untagged responses to one command",
                               STARTTLS_IMAP_UNTAGGED_LINES_MAX);
-    if (m->state == PROBE_HELLO && imap_word_is(word, "BYE"))
+    if (m->state == PROBE_HELLO && text_word_is(word, "BYE"))
         return machine_refused_by(m, STARTTLS_REFUSAL_GOODBYE, "the server says goodbye", line);
-    if (m->state == PROBE_HELLO && imap_word_is(word, "CAPABILITY"))
+    if (m->state == PROBE_HELLO && text_word_is(word, "CAPABILITY"))
         while (text.size != 0) {
             struct span rest;
             bool has_rest;
@@ -84,13 +84,13 @@ static enum starttls_status on_line(struct starttls_machine *m, struct span line
 
     if (imap_ends_with_literal(line, NULL))
         return machine_broken_by(m, "the server sent a literal before anybody logged in", line);
-    if (imap_word_is(tag, "*"))
+    if (text_word_is(tag, "*"))
         return on_untagged(m, word, text, line);
     switch ((enum probe_state)m->state) {
     case PROBE_HELLO:
         if (!span_equal(tag, span_of_string("P1")))
             break;
-        if (!imap_word_is(word, "OK"))
+        if (!text_word_is(word, "OK"))
             return machine_refused_by(m, STARTTLS_REFUSAL_COMMAND, "the server refuses CAPABILITY", line);
         enter(m, PROBE_GOODBYE);
         return STARTTLS_NEED_MORE;

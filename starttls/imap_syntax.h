@@ -8,12 +8,6 @@
 /* 1*64<any ASTRING-CHAR except "+">, RFC 9051 section 9. */
 bool imap_is_tag(struct span tag);
 
-/* An atom that has no case: a command's name or a response's word. */
-static inline bool imap_word_is(struct span word, const char *wanted)
-{
-    return span_equal_nocase(word, span_of_string(wanted));
-}
-
 /* A literal's announcement at the end of a line: {5}, {5+}, ~{5}. */
 struct imap_literal {
     uint64_t size;         /* bytes; UINT64_MAX where the number is missing or longer than any real one */

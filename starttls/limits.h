@@ -39,6 +39,14 @@ enum {
                                             * further commands wait for one */
     STARTTLS_IMAP_LITERAL_DIGITS_MAX = 10, /* number64 is more than any login needs */
 
+    /* POP3. RFC 2449 section 4 says 255 for a command, RFC 1939 section 3 says 512 for a reply; real peers pass both.
+     */
+    STARTTLS_POP3_COMMAND_BYTES_MAX = 512,
+    STARTTLS_POP3_REPLY_BYTES_MAX = 1024,
+    STARTTLS_POP3_CREDENTIALS_MAX = 2,        /* commands with credentials before TLS; the last of them closes */
+    STARTTLS_POP3_CAPABILITIES_MAX = 100,     /* lines of an answer to CAPA that is asked for to be shown */
+    STARTTLS_POP3_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,
 

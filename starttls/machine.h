@@ -101,6 +101,16 @@ void text_append(struct buffer *out, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * and an empty rest; *has_rest tells "word" from "word ". */
 struct span text_word(struct span line, struct span *rest, bool *has_rest);
 
+/* Cut the first word off `line`. Peers differ in what they take for space, and some stop at a NUL; whatever one of them
+ * might skip or stop at is no part of a word. `line` begins with what ended it. */
+struct span text_next_word(struct span *line);
+
+/* Whether `word` is `wanted`, in any case. */
+static inline bool text_word_is(struct span word, const char *wanted)
+{
+    return span_equal_nocase(word, span_of_string(wanted));
+}
+
 /* Of a client's line, what may be in a log: its first word, and none of what may be a password, or a URL with a token
  * in it. Empty where the first word is longer than any verb. */
 struct span text_verb(struct span line);

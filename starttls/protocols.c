@@ -66,9 +66,9 @@ const char *starttls_protocol_alpn(enum starttls_protocol protocol)
     return protocols[protocol].object->alpn;
 }
 
-struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol)
+struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol, enum starttls_greeting greeting)
 {
     const struct protocol *p = protocols[protocol].object;
 
-    return p->filter == NULL ? NULL : filter_create(protocol, p->filter);
+    return p->filter == NULL ? NULL : filter_create(protocol, greeting, p->filter);
 }

@@ -134,11 +134,6 @@ static struct span trim_end(struct span s)
     return s;
 }
 
-static bool is_verb(struct span word, const char *verb)
-{
-    return span_equal_nocase(word, span_of_string(verb));
-}
-
 static enum starttls_status accept_line(struct starttls_machine *m, struct span line)
 {
     bool lmtp = m->protocol == STARTTLS_LMTP;
@@ -151,21 +146,21 @@ static enum starttls_status accept_line(struct starttls_machine *m, struct span 
         machine_say(m, "500 5.5.1 This is not an HTTP server\r\n");
         return machine_broken_by(m, "the client speaks HTTP", verb);
     }
-    if (is_verb(verb, lmtp ? "LHLO" : "EHLO"))
+    if (text_word_is(verb, lmtp ? "LHLO" : "EHLO"))
         return on_hello(m, argument);
-    if (is_verb(verb, "HELO") && !lmtp)
+    if (text_word_is(verb, "HELO") && !lmtp)
         return on_helo(m, argument);
-    if (is_verb(verb, "EHLO") || is_verb(verb, "HELO") || is_verb(verb, "LHLO"))
+    if (text_word_is(verb, "EHLO") || text_word_is(verb, "HELO") || text_word_is(verb, "LHLO"))
         return refuse_command(m, lmtp ? "500 5.5.1 This is LMTP: say LHLO" : "500 5.5.1 This is not LMTP");
-    if (is_verb(verb, "STARTTLS"))
+    if (text_word_is(verb, "STARTTLS"))
         return on_starttls(m, argument);
-    if (is_verb(verb, "NOOP")) { /* its argument is legal and without meaning */
+    if (text_word_is(verb, "NOOP")) { /* its argument is legal and without meaning */
         machine_say(m, "250 2.0.0 OK\r\n");
         return STARTTLS_NEED_MORE;
     }
-    if (is_verb(verb, "RSET"))
+    if (text_word_is(verb, "RSET"))
         return on_no_argument(m, argument, STARTTLS_NEED_MORE);
-    if (is_verb(verb, "QUIT"))
+    if (text_word_is(verb, "QUIT"))
         return on_no_argument(m, argument, STARTTLS_CLOSE);
     return refuse_command(m, "530 5.7.0 Must issue a STARTTLS command first");
 }

@@ -146,33 +146,6 @@ static bool awaits_hello(const struct smtp_filter *s)
     return false;
 }
 
-/* ---- words ---- */
-
-/* Peers differ in what they take for space, and some stop at a NUL; whatever one of them might skip or stop at is no
- * part of a word. */
-static bool is_space(uint8_t c)
-{
-    return c <= ' ';
-}
-
-static struct span take_word(struct span *line)
-{
-    size_t start = 0, end;
-
-    while (start < line->size && is_space(line->data[start]))
-        start++;
-    for (end = start; end < line->size && !is_space(line->data[end]); end++)
-        ;
-    struct span word = span_of(line->size == 0 ? NULL : line->data + start, end - start);
-    *line = span_skip(*line, end);
-    return word;
-}
-
-static bool is_word(struct span word, const char *wanted)
-{
-    return span_equal_nocase(word, span_of_string(wanted));
-}
-
 /* ---- server to client ---- */
 
 static unsigned reply_code(struct span line)
@@ -192,13 +165,13 @@ static struct span keyword_of(struct span line)
 {
     struct span text = span_skip(line, line.size < 4 ? line.size : 4);
 
-    return take_word(&text);
+    return text_next_word(&text);
 }
 
 /* What must not be offered inside TLS. */
 static bool is_refused(struct span word)
 {
-    return is_word(word, "STARTTLS") || is_word(word, "XCLIENT") || is_word(word, "XFORWARD");
+    return text_word_is(word, "STARTTLS") || text_word_is(word, "XCLIENT") || text_word_is(word, "XFORWARD");
 }
 
 /* Whether the keyword of a line whose first bytes are `start` is still to come, or to be completed, behind them. */
@@ -260,7 +233,7 @@ static struct reply_line judge_reply_line(struct smtp_filter *s, struct span tex
 
     r.is_last = r.code == 0 || text.size < 4 || text.data[3] != '-';
     r.is_offer = r.code == 250 && s->in_reply && is_refused(keyword);
-    s->says_chunking = s->in_reply && (s->says_chunking || (r.code == 250 && is_word(keyword, "CHUNKING")));
+    s->says_chunking = s->in_reply && (s->says_chunking || (r.code == 250 && text_word_is(keyword, "CHUNKING")));
     s->in_reply = r.code != 0;
     return r;
 }
@@ -405,7 +378,7 @@ static bool parse_chunk(struct span line, uint64_t *size, enum command *command)
 
 static bool is_hello(struct span verb)
 {
-    return is_word(verb, "EHLO") || is_word(verb, "HELO") || is_word(verb, "LHLO");
+    return text_word_is(verb, "EHLO") || text_word_is(verb, "HELO") || text_word_is(verb, "LHLO");
 }
 
 /* False: it is a BDAT of which servers may think otherwise than we. */
@@ -431,16 +404,16 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
     if (!s->spoke && text_looks_like_http(arguments, HTTP_LIKENESS_METHOD))
         return filter_broken_by(&s->f, "the client speaks HTTP", text_verb(arguments));
     s->spoke = true;
-    verb = take_word(&arguments);
-    if (!is_complete && (is_refused(verb) || is_word(verb, "BDAT") || arguments.size == 0))
+    verb = text_next_word(&arguments);
+    if (!is_complete && (is_refused(verb) || text_word_is(verb, "BDAT") || arguments.size == 0))
         return filter_broken_by(&s->f, "the client sent a command line that is too long", text_verb(line));
-    if (is_word(verb, "MAIL"))
+    if (text_word_is(verb, "MAIL"))
         command = COMMAND_MAIL;
-    if (is_word(verb, "RCPT"))
+    if (text_word_is(verb, "RCPT"))
         command = COMMAND_RCPT;
     if (is_hello(verb))
         command = COMMAND_HELLO;
-    refused = is_refused(verb) || (is_word(verb, "BDAT") && !judge_chunk(s, line, &command));
+    refused = is_refused(verb) || (text_word_is(verb, "BDAT") && !judge_chunk(s, line, &command));
     push_command(s, command);
     if (!is_complete)
         s->state = CLIENT_REST;

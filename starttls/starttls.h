@@ -170,7 +170,11 @@ void starttls_greeting_text(enum starttls_protocol protocol, const char *name, s
 struct starttls_filter;
 enum starttls_direction { STARTTLS_FROM_CLIENT, STARTTLS_FROM_SERVER };
 
-struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol);
+/* Whether the server's greeting has been taken (by the machine before TLS, or before the relay), or comes through the
+ * filter: it answers no command, also when the client has said some before it. */
+enum starttls_greeting { STARTTLS_GREETED, STARTTLS_GREETING_FOLLOWS };
+
+struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol, enum starttls_greeting greeting);
 void starttls_filter_destroy(struct starttls_filter **f);
 
 /* Take bytes from one side, append what the other shall get to `out`, as far as `out` has room. *consumed says how many

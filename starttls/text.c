@@ -26,6 +26,19 @@ struct span text_word(struct span line, struct span *rest, bool *has_rest)
     return span_of(line.data, len);
 }
 
+struct span text_next_word(struct span *line)
+{
+    size_t start = 0, end;
+
+    while (start < line->size && line->data[start] <= ' ')
+        start++;
+    for (end = start; end < line->size && line->data[end] > ' '; end++)
+        ;
+    struct span word = span_of(line->size == 0 ? NULL : line->data + start, end - start);
+    *line = span_skip(*line, end);
+    return word;
+}
+
 struct span text_verb(struct span line)
 {
     enum { VERB_BYTES_MAX = 16 };

@@ -42,6 +42,14 @@ static void count_bytes(struct session *s, const struct flow_legs *f, size_t siz
     counter_add(s->counters, f->bytes_counter, size);
 }
 
+/* The target's greeting was eaten, or taken by STARTTLS; or it is still to come, and is the client's. */
+static enum starttls_greeting greeting_of(const struct session *s)
+{
+    bool taken = s->greeted || s->service->config->connect_tls == CONFIG_TLS_STARTTLS;
+
+    return taken ? STARTTLS_GREETED : STARTTLS_GREETING_FOLLOWS;
+}
+
 void session_begin_relay(struct session *s)
 {
     struct buffer greeting;
@@ -69,7 +77,7 @@ void session_begin_relay(struct session *s)
         buffer_release(&greeting);
     }
     if (needs_filter(s))
-        s->filter = starttls_filter_create(s->service->protocol);
+        s->filter = starttls_filter_create(s->service->protocol, greeting_of(s));
     leg_advance(&s->client);
     leg_advance(&s->target);
 }

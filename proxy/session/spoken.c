@@ -11,6 +11,9 @@
 #define IMAP_CLIENT                                                                                                    \
     "the client speaks plain IMAP: it should use implicit TLS here, or the service protocol = imap and listen_tls = "  \
     "starttls"
+#define POP3_CLIENT                                                                                                    \
+    "the client speaks plain POP3: it should use implicit TLS here, or the service protocol = pop3 and listen_tls = "  \
+    "starttls"
 #define POSTGRESQL_CLIENT                                                                                              \
     "the client speaks PostgreSQL, which asks for TLS in words of its own: it should begin with TLS "                  \
     "(sslnegotiation=direct)"
@@ -49,11 +52,11 @@ static const struct spoken {
     SPOKEN("* OK", NULL, "the target speaks plain IMAP: connect_tls should be starttls"),
     SPOKEN("* BYE", NULL, "the target speaks plain IMAP, and refuses to serve: connect_tls should be starttls"),
     SPOKEN("* PREAUTH", NULL, "the target speaks plain IMAP: connect_tls should be starttls"),
-    SPOKEN("+OK", NULL, "the target speaks plain POP3: connect should name its port for implicit TLS"),
+    SPOKEN("+OK", NULL, "the target speaks plain POP3: connect_tls should be starttls"),
     SPOKEN("a001 ", IMAP_CLIENT, NULL),
     SPOKEN("a1 ", IMAP_CLIENT, NULL),
     SPOKEN("1 CAPABILITY", IMAP_CLIENT, NULL),
-    SPOKEN("CAPA\r\n", "the client speaks plain POP3: it should use implicit TLS (pop3s)", NULL),
+    SPOKEN("CAPA\r\n", POP3_CLIENT, NULL),
     SPOKEN("USER ", "the client speaks plain POP3 or FTP: it should use implicit TLS", NULL),
     SPOKEN("SSH-", SSH_PEER, SSH_PEER),
     SPOKEN("\0\0\0\x08\x04\xd2\x16\x2f", POSTGRESQL_CLIENT, NULL), /* SSLRequest */

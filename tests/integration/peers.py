@@ -202,14 +202,14 @@ proxymap unix - - n - - proxymap
 
 
 class Dovecot(Process):
-    """Dovecot serving IMAP: any user with the password "secret". Plain only, or with its own STARTTLS when given a
+    """Dovecot serving IMAP, or POP3 (protocol="pop3"): any user with the password "secret". Plain only, or with its own STARTTLS when given a
     certificate (then plain logins are refused). haproxy: it demands a PROXY header. trusted: who may tell the
     addresses of their clients."""
     name = "dovecot"
 
-    def __init__(self, folder, certificate=None, haproxy=False, trusted=""):
+    def __init__(self, folder, certificate=None, haproxy=False, trusted="", protocol="imap"):
         super().__init__(folder)
-        self.certificate, self.haproxy, self.trusted = certificate, haproxy, trusted
+        self.certificate, self.haproxy, self.trusted, self.protocol = certificate, haproxy, trusted, protocol
 
     def start(self):
         for d in ("run", "state", "mail"):
@@ -224,7 +224,7 @@ class Dovecot(Process):
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.folder}/dovecot.log
-protocols = imap
+protocols = {self.protocol}
 listen = 127.0.0.1
 {tls}
 login_trusted_networks = {self.trusted}
@@ -239,12 +239,12 @@ userdb {{
   driver = static
   args = uid=nobody gid=nogroup home={self.folder}/mail/%u
 }}
-service imap-login {{
-  inet_listener imap {{
+service {self.protocol}-login {{
+  inet_listener {self.protocol} {{
     port = {self.port}
     haproxy = {"yes" if self.haproxy else "no"}
   }}
-  inet_listener imaps {{
+  inet_listener {self.protocol}s {{
     port = 0
   }}
 }}

@@ -8,7 +8,7 @@ from conftest import connect
 from peers import client_tls, free_port
 
 GREETINGS = {"smtp": b"220 mx.test ESMTP\r\n", "lmtp": b"220 mx.test LMTP\r\n",
-             "imap": b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED ID] mx.test\r\n", "http": b""}
+             "imap": b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED ID] mx.test\r\n", "pop3": b"+OK mx.test\r\n", "http": b""}
 EHLO = b"250-mx.test\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n"  # RFC 3207 section 4, RFC 2034
 
 
@@ -61,6 +61,14 @@ TALK = {
     "imap nul": ("imap", b"a NO\0OP\r\n", b"* BAD A line has a NUL byte\r\n* BYE Closing\r\n", "NUL", None),
     "imap login before tls": ("imap", b"a LOGIN x y\r\n" * 50, b"a NO [PRIVACYREQUIRED] Say STARTTLS first\r\n" * 10
                               + b"* BYE Too many refused commands\r\n", "10 commands", None),
+    "http to pop3": ("pop3", b"GET / HTTP/1.1\r\n\r\n", b"-ERR This is not an HTTP server\r\n", "speaks HTTP", None),
+    "pop3 injection": ("pop3", b"STLS\r\nUSER x\r\n", b"-ERR Nothing may follow STLS before TLS\r\n", "8 bytes of plain text",
+                       "injections_refused_total"),
+    "pop3 login before tls": ("pop3", b"USER x\r\nPASS y\r\n" * 50,
+                              b"-ERR [AUTH] Say STLS first: no name or password is taken without TLS\r\n" * 2,
+                              "2 commands with credentials", None),
+    "pop3 bare lf": ("pop3", b"STLS\n", b"-ERR A line ends with LF instead of CRLF\r\n", "LF instead", None),
+    "tls to pop3": ("pop3", b"\x16\x03\x01\x00\x05hello", b"-ERR A line has a NUL byte\r\n", "TLS at once", None),
     "http get of no uri": ("http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", NOT_UNDERSTOOD,
                            "neither host:port nor an https URI", None),
     "http control bytes": ("http", b"\0\1\2\r\n\r\n", NOT_UNDERSTOOD, "NUL", None),
@@ -98,9 +106,10 @@ def serves_on(protocol, authority, port, target):
             assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
         else:
             assert s.recv(4096) == GREETINGS[protocol]
-            for command in {"smtp": [b"EHLO a", b"STARTTLS"], "lmtp": [b"LHLO a", b"STARTTLS"], "imap": [b"a STARTTLS"]}[protocol]:
+            for command in {"smtp": [b"EHLO a", b"STARTTLS"], "lmtp": [b"LHLO a", b"STARTTLS"], "imap": [b"a STARTTLS"],
+                            "pop3": [b"STLS"]}[protocol]:
                 s.sendall(command + b"\r\n")
-                assert s.recv(4096)[:4] in (b"250-", b"220 ", b"a OK")
+                assert s.recv(4096)[:4] in (b"250-", b"220 ", b"a OK", b"+OK ")
             client_tls(authority).wrap_socket(s, server_hostname="localhost").close()
 
 

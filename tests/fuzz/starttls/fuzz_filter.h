@@ -1,4 +1,5 @@
-/* One fuzzer for every filter. The first byte says how to cut; then come pieces of the two sides: a byte with the side
+/* One fuzzer for every filter. The first byte says how to cut, and whether a
+ * greeting comes; then come pieces of the two sides: a byte with the side
  * in its highest bit and the size in the others, and as many bytes; a size of 127 is followed by a byte that says how
  * often the piece is said over, so that long lines and pipelines need no long input. The relay is run with the pieces
  * whole and cut, and both sides must get the same bytes each time. What a filter writes is held to what it declares: no
@@ -79,9 +80,11 @@ static inline void fuzz_say(struct fuzz_relay *r, enum starttls_direction direct
     buffer_consume(&r->waiting, fuzz_put(r, STARTTLS_FROM_CLIENT, buffer_span(&r->waiting)));
 }
 
-static inline struct fuzz_relay fuzz_run(enum starttls_protocol protocol, struct span input, uint32_t seed)
+static inline struct fuzz_relay fuzz_run(enum starttls_protocol protocol, enum starttls_greeting greeting,
+                                         struct span input, uint32_t seed)
 {
-    struct fuzz_relay r = {.filter = starttls_filter_create(protocol), .status = STARTTLS_NEED_MORE, .seed = seed};
+    struct fuzz_relay r = {
+        .filter = starttls_filter_create(protocol, greeting), .status = STARTTLS_NEED_MORE, .seed = seed};
     size_t said = 0;
 
     buffer_init(&r.waiting, FUZZ_SAID_MAX);
@@ -118,11 +121,13 @@ typedef void fuzz_oracle(struct span to_client, struct span to_server);
 static inline int fuzz_filter(enum starttls_protocol protocol, fuzz_oracle *oracle, const uint8_t *data, size_t size)
 {
     struct fuzz_relay whole, cut;
+    enum starttls_greeting greeting;
 
     if (size < 1)
         return 0;
-    whole = fuzz_run(protocol, span_of(data + 1, size - 1), 0);
-    cut = fuzz_run(protocol, span_of(data + 1, size - 1), data[0] + 1u);
+    greeting = (data[0] & 1) != 0 ? STARTTLS_GREETING_FOLLOWS : STARTTLS_GREETED;
+    whole = fuzz_run(protocol, greeting, span_of(data + 1, size - 1), 0);
+    cut = fuzz_run(protocol, greeting, span_of(data + 1, size - 1), data[0] + 1u);
     FUZZ_CHECK(whole.status == cut.status);
     FUZZ_CHECK(whole.status == STARTTLS_BROKEN || whole.taken == cut.taken);
     for (unsigned i = 0; i < 2; i++) {

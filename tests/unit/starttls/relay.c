@@ -38,7 +38,7 @@ static enum starttls_status put_piece(struct starttls_filter *f, enum starttls_d
 
 static void run(const struct relay *r, size_t first, size_t size)
 {
-    struct starttls_filter *f = starttls_filter_create(r->protocol);
+    struct starttls_filter *f = starttls_filter_create(r->protocol, r->greeting);
     enum starttls_status status = STARTTLS_NEED_MORE;
     struct buffer out;
 

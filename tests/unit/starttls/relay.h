@@ -22,6 +22,7 @@ struct step {
 struct relay {
     const char *name;
     enum starttls_protocol protocol;
+    enum starttls_greeting greeting;
     const struct step *steps;
     size_t step_count;
     enum starttls_status want; /* after the last step; NEED_MORE after all others */

@@ -258,7 +258,7 @@ static void long_lines_keep_their_meaning(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         uint8_t *bytes = filled(rows[i].start, 'x', rows[i].end, size);
         struct span line = span_of(bytes, size);
-        struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+        struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP, STARTTLS_GREETED);
         struct buffer out;
         enum starttls_status status = STARTTLS_NEED_MORE;
         size_t consumed, taken = 0;
@@ -324,7 +324,7 @@ static void server_lines_do_not_grow(void **state)
 /* The longest line with STARTTLS grows by as much as is declared, and there is just that room. */
 static void client_lines_grow_as_declared(void **state)
 {
-    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP, STARTTLS_GREETED);
     struct buffer out;
     size_t consumed;
 
@@ -342,7 +342,7 @@ static void client_lines_grow_as_declared(void **state)
 static void logins_without_an_answer_wait(void **state)
 {
     enum { ROUNDS = 100 };
-    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP, STARTTLS_GREETED);
     struct buffer out, said;
     size_t consumed;
     unsigned answered = 0;
@@ -373,7 +373,7 @@ static void logins_without_an_answer_wait(void **state)
 
 static void rest_gives_what_was_held_back(void **state)
 {
-    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP, STARTTLS_GREETED);
     struct buffer out;
     size_t consumed;
 
@@ -398,7 +398,7 @@ static void rest_gives_what_was_held_back(void **state)
 
 static void rest_gives_nothing_of_a_broken_session(void **state)
 {
-    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP);
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_IMAP, STARTTLS_GREETED);
     struct buffer out;
     size_t consumed;
 

@@ -67,7 +67,7 @@ static void each_that_connects_with_starttls_can(void **state)
         assert_non_null(m);
         assert_true(starttls_output(m).size != 0);
         starttls_machine_destroy(&m);
-        f = starttls_filter_create(protocols[i].id);
+        f = starttls_filter_create(protocols[i].id, STARTTLS_GREETED);
         assert_non_null(f);
         starttls_filter_destroy(&f);
     }

@@ -50,6 +50,9 @@ static void what_a_server_refuses_is_told_apart(void **state)
         {STARTTLS_IMAP, "* OK hi\r\n* BYE no\r\n", STARTTLS_REFUSAL_GOODBYE},
         {STARTTLS_IMAP, "* OK hi\r\nS1 NO no\r\n", STARTTLS_REFUSAL_TLS},
         {STARTTLS_IMAP, "* OK hi\r\nS1 BAD no\r\n", STARTTLS_REFUSAL_TLS},
+        {STARTTLS_POP3, "-ERR [SYS/TEMP] later\r\n", STARTTLS_REFUSAL_SERVICE},
+        {STARTTLS_POP3, "+OK hi\r\n-ERR what\r\n", STARTTLS_REFUSAL_TLS},
+        {STARTTLS_POP3, "+OK hi\r\n", STARTTLS_REFUSAL_NONE},
         {STARTTLS_HTTP_CONNECT, "HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n", STARTTLS_REFUSAL_TARGET},
     };
 

@@ -433,7 +433,7 @@ static void commands_grow_as_declared(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
-        struct starttls_filter *f = starttls_filter_create(STARTTLS_SMTP);
+        struct starttls_filter *f = starttls_filter_create(STARTTLS_SMTP, STARTTLS_GREETED);
         struct buffer out;
         size_t consumed;
 
@@ -452,7 +452,7 @@ static void commands_grow_as_declared(void **state)
 static void pipeline_check(enum starttls_protocol protocol, unsigned seed, bool server_ends)
 {
     enum { RECIPIENTS = 2000 };
-    struct starttls_filter *f = starttls_filter_create(protocol);
+    struct starttls_filter *f = starttls_filter_create(protocol, STARTTLS_GREETED);
     struct buffer out, said, passed;
     size_t consumed;
     unsigned answered = 0, commands = RECIPIENTS + 2;
@@ -519,7 +519,7 @@ static void a_pipeline_goes_on_when_the_server_has_ended(void **state)
 
 static void commands_without_a_reply_wait(void **state)
 {
-    struct starttls_filter *f = starttls_filter_create(STARTTLS_SMTP);
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_SMTP, STARTTLS_GREETED);
     struct buffer out;
     size_t consumed;
 
@@ -541,7 +541,7 @@ static void commands_without_a_reply_wait(void **state)
 
 static void rest_gives_what_was_held_back(void **state)
 {
-    struct starttls_filter *f = starttls_filter_create(STARTTLS_SMTP);
+    struct starttls_filter *f = starttls_filter_create(STARTTLS_SMTP, STARTTLS_GREETED);
     struct buffer out, small;
     size_t consumed;
 
@@ -566,8 +566,8 @@ static void rest_gives_what_was_held_back(void **state)
 static void create_gives_none_where_nothing_needs_filtering(void **state)
 {
     (void)state;
-    assert_null(starttls_filter_create(STARTTLS_TCP));
-    assert_null(starttls_filter_create(STARTTLS_HTTP_CONNECT));
+    assert_null(starttls_filter_create(STARTTLS_TCP, STARTTLS_GREETED));
+    assert_null(starttls_filter_create(STARTTLS_HTTP_CONNECT, STARTTLS_GREETED));
 }
 
 int main(void)
