@@ -3,7 +3,7 @@
  * The configuration has its words from here, starttls/ its conversations, and the service that joins the two finds one
  * by the other. Adding a protocol is its files in starttls/, their line in starttls/CMakeLists.txt, its limits in
  * starttls/limits.h, and a line here; what is missing then, the compiler, the linker or a test asks for
- * (CONTRIBUTING.md, "Adding a protocol"). */
+ * (CONTRIBUTING.md, "Adding"). */
 #ifndef YETT_BASE_PROTOCOLS_H
 #define YETT_BASE_PROTOCOLS_H
 

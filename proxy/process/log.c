@@ -1,5 +1,6 @@
 /* see proxy/process/log.h */
 #include "proxy/process/log.h"
+#include "proxy/process/log_events.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,13 +19,15 @@
 #include <unistd.h>
 
 enum {
-    LOG_LINE_MAX = 4096, /* bytes of a whole line; more is cut at a field */
-    LOG_VALUE_MAX = 768, /* bytes of one value before escaping */
-    LOG_FIELDS_MAX = 32, /* of one line */
-    LOG_EVENTS_MAX = 64, /* different events the flood guard tells apart; all others share the last row */
+    LOG_LINE_MAX = 4096,  /* bytes of a whole line; more is cut at a field */
+    LOG_VALUE_MAX = 768,  /* bytes of one value before escaping */
+    LOG_FIELDS_MAX = 32,  /* of one line */
+    LOG_EVENTS_MAX = 128, /* different events the flood guard tells apart; all others share the last row */
     LOG_EVENT_NAME_MAX = 48,
     LOG_SOURCES_MAX = 1024, /* rows for events of sources; sources that meet in one share its lines */
 };
+
+static_assert((int)LOG_EVENT_COUNT < (int)LOG_EVENTS_MAX, "each event has a row of its own");
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const int level_priorities[] = {LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG};

@@ -44,7 +44,7 @@ static inline struct log_field log_number(const char *key, int64_t number)
     return (struct log_field){.key = key, .is_number = true, .number = number};
 }
 
-/* At least one field: an event without a detail helps nobody.
+/* `event` is one of proxy/process/log_events.h. At least one field: an event without a detail helps nobody.
  * log_line(LOG_LEVEL_WARNING, "target_refused", log_number("conn", id), log_text("target", host)); */
 #define log_line(level, event, ...)                                                                                    \
     log_write((level), LOG_OWN, (event), (const struct log_field[]){__VA_ARGS__, {.key = NULL}})

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -98,6 +100,29 @@ static void units_are_base_units(void **state)
     }
 }
 
+static void every_counter_is_in_the_manual(void **state)
+{
+    FILE *file = fopen(YETT_MANUAL_FOLDER "/yett.8", "r");
+    char *page = NULL;
+    const char *section;
+    size_t capacity = 0;
+
+    (void)state;
+    assert_non_null(file);
+    assert_true(getdelim(&page, &capacity, '\0', file) > 0);
+    fclose(file);
+    section = strstr(page, "\n.Sh METRICS\n");
+    assert_non_null(section);
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        char *entry = base_printf("\n.It Li yett_%s\n", counter_name((enum counter)i));
+
+        if (strstr(section, entry) == NULL)
+            fail_msg("yett_%s is not in yett(8), METRICS", counter_name((enum counter)i));
+        free(entry);
+    }
+    free(page);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +132,7 @@ int main(void)
         cmocka_unit_test(map_refuses_what_does_not_fit),
         cmocka_unit_test(every_counter_has_a_name_a_help_and_the_right_ending),
         cmocka_unit_test(units_are_base_units),
+        cmocka_unit_test(every_counter_is_in_the_manual),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
