@@ -84,7 +84,7 @@ CK_RV C_Finalize(void *reserved)
 }
 
 /* The tables: the names in NSS's list of functions, each with the function of that name. */
-#define CK_PKCS11_FUNCTION_INFO(name) .name = name,
+#define CK_PKCS11_FUNCTION_INFO(name) .name = name, /* NOLINT(bugprone-macro-parentheses): a member */
 #define CK_PKCS11_3_0                 1
 
 static CK_FUNCTION_LIST_3_0 functions_3_0 = {
