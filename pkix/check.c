@@ -21,7 +21,7 @@ static enum pkix_error broken(const struct pkix_check *check, enum pkix_error er
 
 /* RFC 5280 sections 4.1.1.2 and 4.1.2.3: the two algorithm fields say the same. Only the inner one is signed: whoever
  * may choose the outer one could have a signature taken for one by another, weaker algorithm. */
-enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert)
+static enum pkix_error check_algorithm(const struct pkix_cert *cert)
 {
     /* An algorithm of which we do not know what it says is no algorithm: also where a path could do without it. */
     struct pkix_algorithm outer, inner;
@@ -331,7 +331,7 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     if (cert->validity_error != PKIX_OK)
         return cert->validity_error;
     /* Nobody relies on an anchor's own signature. */
-    if (check->trust == PKIX_TRUST_INHERITED && (error = pkix_check_algorithm(cert)) != PKIX_OK)
+    if (check->trust == PKIX_TRUST_INHERITED && (error = check_algorithm(cert)) != PKIX_OK)
         return error;
     if ((error = pkix_key_read(cert->spki, &key)) != PKIX_OK || (error = check_issuer_name(cert)) != PKIX_OK)
         return error;

@@ -34,9 +34,6 @@ struct pkix_check {
  * basic constraints, extended key usage, access information, critical CRL distribution points, dates. */
 MUST_CHECK enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struct pkix_check *check);
 
-/* Both algorithm fields say the same known, strong algorithm. */
-MUST_CHECK enum pkix_error pkix_check_algorithm(const struct pkix_cert *cert);
-
 enum pkix_key_usage_bit {
     PKIX_KU_DIGITAL_SIGNATURE = 0,
     PKIX_KU_KEY_ENCIPHERMENT = 2,

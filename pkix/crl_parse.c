@@ -269,7 +269,8 @@ enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
         der_read_whole(&tbs, ASN1_SEQUENCE, &crl->info.issuer) != PKIX_OK ||
         der_read_time(&tbs, &crl->info.this_update) != PKIX_OK)
         return PKIX_CRL_MALFORMED;
-    /* RFC 5280 section 5.1.1.2: the same identifier twice. Only the inner one is signed; see pkix_check_algorithm(). */
+    /* RFC 5280 section 5.1.1.2: the same identifier twice. Only the inner one is signed; see check_algorithm() of
+     * pkix/check.c. */
     if (!span_equal(inner_algorithm, crl->outer.algorithm))
         return PKIX_CRL_MALFORMED;
     /* A list that never ends could be replayed for ever: whoever was revoked since would show it (section 5.1.2.5). */

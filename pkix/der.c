@@ -1,70 +1,14 @@
 /* see pkix/der.h */
 #include "pkix/der.h"
 
-enum { TAG_NUMBER_HIGH = 0x1f, LENGTH_LONG = 0x80 };
-
-struct der der_over(struct span bytes, enum der_size size)
-{
-    return (struct der){
-        .next = bytes.data, .end = bytes.size == 0 ? bytes.data : bytes.data + bytes.size, .size = size};
-}
-
 enum pkix_error der_end(const struct der *d)
 {
     return der_at_end(d) ? PKIX_OK : PKIX_BAD_DER;
 }
 
-static size_t left(const struct der *d)
-{
-    return der_at_end(d) ? 0 : (size_t)(d->end - d->next);
-}
-
-/* The length octets, in the one form DER has for each length. */
-static enum pkix_error read_length(struct der *d, size_t *length)
-{
-    unsigned first, bytes;
-    size_t value = 0;
-
-    if (left(d) < 1)
-        return PKIX_BAD_DER;
-    first = *d->next++;
-    if (first < LENGTH_LONG) {
-        *length = first;
-        return PKIX_OK;
-    }
-    bytes = first - LENGTH_LONG;
-    if (bytes == 0 || bytes > (unsigned)d->size || left(d) < bytes)
-        return PKIX_BAD_DER;
-    for (unsigned i = 0; i < bytes; i++)
-        value = value << 8 | *d->next++;
-    if (value < LENGTH_LONG || value >> (8 * (bytes - 1)) == 0)
-        return PKIX_BAD_DER;
-    *length = value;
-    return PKIX_OK;
-}
-
 enum pkix_error der_read_any(struct der *d, unsigned *tag, struct span *value, struct span *whole)
 {
-    const uint8_t *start = d->next;
-    size_t length;
-    enum pkix_error error;
-
-    if (left(d) < 2 || (*d->next & TAG_NUMBER_HIGH) == TAG_NUMBER_HIGH)
-        return PKIX_BAD_DER;
-    if (tag != NULL)
-        *tag = *d->next;
-    d->next++;
-    error = read_length(d, &length);
-    if (error != PKIX_OK)
-        return error;
-    if (length > left(d))
-        return PKIX_BAD_DER;
-    if (value != NULL)
-        *value = span_of(d->next, length);
-    d->next += length;
-    if (whole != NULL)
-        *whole = span_of(start, (size_t)(d->next - start));
-    return PKIX_OK;
+    return der_take(d, tag, value, whole) ? PKIX_OK : PKIX_BAD_DER;
 }
 
 enum pkix_error der_read(struct der *d, unsigned tag, struct span *value)

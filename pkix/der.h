@@ -1,60 +1,11 @@
-/* pkix/der.h: a strict reader for DER.
+/* pkix/der.h: values in DER, strictly: base/der_read.h's cursor with pkix/'s errors.
  *
- * A struct der is a cursor that cannot run past its end. What is refused: tags of more than one byte, indefinite,
- * non-minimal and too long lengths, and, in der_end(), anything left over. Nothing is copied: every span given out
- * borrows the bytes read.
- *
- * Sizes: DER_SMALL (certificates, OCSP) takes lengths to 65,535 bytes; DER_LARGE (CRLs) to 2^32 - 1. */
+ * What der_take() refuses is PKIX_BAD_DER, and so is, in der_end(), anything left over. */
 #ifndef YETT_PKIX_DER_H
 #define YETT_PKIX_DER_H
 
-#include "base/span.h"
+#include "base/der_read.h"
 #include "pkix/error.h"
-
-/* Tags. (DER_SEQUENCE and its like are macros of NSS, with other values.) */
-enum {
-    ASN1_BOOLEAN = 0x01,
-    ASN1_INTEGER = 0x02,
-    ASN1_BIT_STRING = 0x03,
-    ASN1_OCTET_STRING = 0x04,
-    ASN1_NULL = 0x05,
-    ASN1_OID = 0x06,
-    ASN1_ENUMERATED = 0x0a,
-    ASN1_UTF8_STRING = 0x0c,
-    ASN1_PRINTABLE_STRING = 0x13,
-    ASN1_TELETEX_STRING = 0x14,
-    ASN1_IA5_STRING = 0x16,
-    ASN1_UTC_TIME = 0x17,
-    ASN1_GENERALIZED_TIME = 0x18,
-    ASN1_UNIVERSAL_STRING = 0x1c,
-    ASN1_BMP_STRING = 0x1e,
-    ASN1_SEQUENCE = 0x30,
-    ASN1_SET = 0x31,
-    ASN1_CONTEXT = 0x80,
-    ASN1_CONTEXT_CONSTRUCTED = 0xa0,
-};
-
-enum { DER_SMALL_SIZE_MAX = 65535, DER_SMALL_LENGTH_BYTES = 2, DER_LARGE_LENGTH_BYTES = 4 };
-
-enum der_size { DER_SMALL = DER_SMALL_LENGTH_BYTES, DER_LARGE = DER_LARGE_LENGTH_BYTES };
-
-struct der {
-    const uint8_t *next;
-    const uint8_t *end;
-    enum der_size size;
-};
-
-struct der der_over(struct span bytes, enum der_size size);
-
-static inline bool der_at_end(const struct der *d)
-{
-    return d->next == d->end;
-}
-
-static inline bool der_next_is(const struct der *d, unsigned tag)
-{
-    return !der_at_end(d) && *d->next == tag;
-}
 
 /* PKIX_BAD_DER unless everything has been read. */
 MUST_CHECK enum pkix_error der_end(const struct der *d);

@@ -438,16 +438,6 @@ enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *ce
     return statement->error;
 }
 
-enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert, const struct pkix_cert *issuer,
-                                int64_t time, pkix_verify_statement *verify, void *ctx, int64_t *valid_until)
-{
-    struct pkix_statement statement;
-    enum pkix_error error = pkix_ocsp_judge(response, cert, issuer, time, verify, ctx, &statement);
-
-    *valid_until = statement.valid_until;
-    return error;
-}
-
 bool pkix_ocsp_has_form(struct span file)
 {
     struct der response;

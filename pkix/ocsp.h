@@ -17,15 +17,11 @@ enum {
     PKIX_OCSP_CERTS_MAX = 8,     /* certificates in a response */
 };
 
-/* PKIX_OK: good and current. PKIX_REVOKED, PKIX_OCSP_UNKNOWN_CERT (both also when old), PKIX_OCSP_OLD,
- * PKIX_OCSP_FUTURE, PKIX_OCSP_OTHER_CERT, PKIX_OCSP_BAD_SIGNER, PKIX_OCSP_BAD_SIGNATURE, PKIX_OCSP_MALFORMED,
- * PKIX_OCSP_TRY_LATER, PKIX_OCSP_SERVER_ERROR, PKIX_UNKNOWN_CRITICAL_EXTENSION, PKIX_LIMIT_EXCEEDED.
- * *valid_until (seconds) is set when a statement about the certificate was found: for caches. */
-MUST_CHECK enum pkix_error pkix_ocsp_check(struct span response, const struct pkix_cert *cert,
-                                           const struct pkix_cert *issuer, int64_t time, pkix_verify_statement *verify,
-                                           void *ctx, int64_t *valid_until);
-
-/* The same, with all that is to be remembered of it. Returns statement->error. */
+/* What it says of the certificate, with all that is to be remembered of it. Returns statement->error: PKIX_OK (good and
+ * current), PKIX_REVOKED, PKIX_OCSP_UNKNOWN_CERT (both also when old), PKIX_OCSP_OLD, PKIX_OCSP_FUTURE,
+ * PKIX_OCSP_OTHER_CERT, PKIX_OCSP_BAD_SIGNER, PKIX_OCSP_BAD_SIGNATURE, PKIX_OCSP_MALFORMED, PKIX_OCSP_TRY_LATER,
+ * PKIX_OCSP_SERVER_ERROR, PKIX_UNKNOWN_CRITICAL_EXTENSION, PKIX_LIMIT_EXCEEDED. The times are set when a statement
+ * about the certificate was found: for caches. */
 MUST_CHECK enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *cert,
                                            const struct pkix_cert *issuer, int64_t time, pkix_verify_statement *verify,
                                            void *ctx, struct pkix_statement *statement);

@@ -1,7 +1,7 @@
 /* pkix/signature.h: what can be said of a signature before any arithmetic, and what the arithmetic will cost.
  *
  * Checks of signatures are what a peer can make us pay for: between the cheapest and the dearest key lies a factor of a
- * hundred. So a verification has a budget of their number and one of their cost (pkix/verify.h), and what cannot be a
+ * hundred. So a verification has a budget of their number and one of their cost (pkix/request.h), and what cannot be a
  * signature costs neither. Pure functions; no cryptography is done here. */
 #ifndef YETT_PKIX_SIGNATURE_H
 #define YETT_PKIX_SIGNATURE_H

@@ -1,6 +1,7 @@
 /* see tls/key_der.h */
 #include "tls/key_der.h"
 
+#include "base/der_write.h"
 #include "pkix/der.h"
 #include "tls/limits.h"
 
@@ -11,9 +12,8 @@ static const uint8_t oid_ec_public_key[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 
 
 enum {
     SAN_DNS_NAME = 2,
-    LENGTH_BYTES_MAX = 3,
     TAG_PUBLIC_KEY = 0xa1,
-    EC_KEY_SIZE_MAX = 512 /* P-521 has 66 and 133 bytes */
+    EC_KEY_SIZE_MAX = 492 /* private and public; P-521 has 66 and 133 bytes */
 };
 
 bool tls_key_der_split(struct span der, struct span *first, struct span *second)
@@ -32,62 +32,34 @@ size_t tls_key_der_element_size(struct span bytes)
     return der_read_whole(&reader, ASN1_SEQUENCE, &whole) == PKIX_OK ? whole.size : 0;
 }
 
-/* A writer of nested elements, filled from the back to the front, so that lengths are known when they are written. */
-struct writer {
-    uint8_t *data;
-    size_t start; /* of what has been written, which reaches to the end */
+/* All the room at once: what is written is a secret, and growing would leave parts of it behind. */
+static void begin_secret(struct buffer *out, size_t size_max)
+{
     size_t size;
-};
 
-static void prepend(struct writer *w, const void *data, size_t size)
-{
-    assert(size <= w->start);
-    w->start -= size;
-    memcpy(w->data + w->start, data, size);
-}
-
-/* Tag and length for everything written since `end`. */
-static void prepend_header(struct writer *w, unsigned tag, size_t end)
-{
-    size_t size = end - w->start;
-    uint8_t header[1 + LENGTH_BYTES_MAX];
-    size_t header_size = 0;
-
-    assert(size <= DER_SMALL_SIZE_MAX);
-    header[header_size++] = (uint8_t)tag;
-    if (size >= 0x100) {
-        header[header_size++] = 0x82;
-        header[header_size++] = (uint8_t)(size >> 8);
-    } else if (size >= 0x80) {
-        header[header_size++] = 0x81;
-    }
-    header[header_size++] = (uint8_t)size;
-    prepend(w, header, header_size);
+    buffer_init(out, size_max);
+    (void)buffer_reserve(out, size_max, &size);
+    assert(size >= size_max);
 }
 
 /* PrivateKeyInfo ::= SEQUENCE { version 0, AlgorithmIdentifier { algorithm, parameters }, OCTET STRING key } */
 static void wrap(struct span algorithm, struct span parameters, struct span key, uint8_t **pkcs8, size_t *size)
 {
     static const uint8_t version[] = {ASN1_INTEGER, 1, 0};
-    struct writer w = {.size = key.size + algorithm.size + parameters.size + 32};
-    size_t end;
+    struct buffer out;
+    size_t inner;
 
-    w.data = base_alloc(w.size);
-    w.start = w.size;
-    prepend(&w, key.data, key.size);
-    prepend_header(&w, ASN1_OCTET_STRING, w.size);
-    end = w.start;
-    if (parameters.size != 0)
-        prepend(&w, parameters.data, parameters.size);
-    prepend(&w, algorithm.data, algorithm.size);
-    prepend_header(&w, ASN1_OID, w.start + algorithm.size);
-    prepend_header(&w, ASN1_SEQUENCE, end);
-    prepend(&w, version, sizeof(version));
-    prepend_header(&w, ASN1_SEQUENCE, w.size);
-    *size = w.size - w.start;
-    *pkcs8 = base_memdup(w.data + w.start, *size);
-    base_wipe(w.data, w.size);
-    free(w.data);
+    begin_secret(&out, key.size + algorithm.size + parameters.size + sizeof(version) + 4 * DER_HEAD_SIZE_MAX);
+    der_write_raw(&out, span_of(version, sizeof(version)));
+    inner = der_write_begin(&out);
+    der_write(&out, ASN1_OID, algorithm);
+    der_write_raw(&out, parameters);
+    der_write_end(&out, inner, ASN1_SEQUENCE);
+    der_write(&out, ASN1_OCTET_STRING, key);
+    der_write_end(&out, 0, ASN1_SEQUENCE);
+    *size = out.size;
+    *pkcs8 = base_memdup(buffer_span(&out).data, out.size);
+    buffer_wipe(&out);
 }
 
 /* ECPrivateKey ::= SEQUENCE { version, privateKey, [0] parameters OPTIONAL, [1] publicKey OPTIONAL }. The parameters
@@ -206,35 +178,26 @@ bool tls_key_der_to_pkcs8(const char *label, struct span der, uint8_t **pkcs8, s
     return true;
 }
 
-/* ECPrivateKey { 1, key, [1] point }; the curve is in the AlgorithmIdentifier. Its size; 0 when it does not fit. */
-static size_t put_ec_key(struct span key, struct span point, uint8_t *out, size_t capacity)
+/* ECPrivateKey { 1, key, [1] point }; the curve is in the AlgorithmIdentifier. */
+static void put_ec_key(struct span key, struct span point, struct buffer *out)
 {
-    static const uint8_t version[] = {ASN1_INTEGER, 1, 1}, no_unused_bits[] = {0};
-    enum { HEADERS_MAX = 4 * (1 + LENGTH_BYTES_MAX) };
-    struct writer w = {.data = out, .start = capacity, .size = capacity};
-    size_t end;
+    static const uint8_t version[] = {ASN1_INTEGER, 1, 1};
+    size_t public_key;
 
-    if (key.size + point.size + sizeof(version) + sizeof(no_unused_bits) + HEADERS_MAX > capacity)
-        return 0;
-    prepend(&w, point.data, point.size);
-    prepend(&w, no_unused_bits, sizeof(no_unused_bits));
-    prepend_header(&w, ASN1_BIT_STRING, w.size);
-    prepend_header(&w, TAG_PUBLIC_KEY, w.size);
-    end = w.start;
-    prepend(&w, key.data, key.size);
-    prepend_header(&w, ASN1_OCTET_STRING, end);
-    prepend(&w, version, sizeof(version));
-    prepend_header(&w, ASN1_SEQUENCE, w.size);
-    memmove(out, out + w.start, w.size - w.start);
-    return w.size - w.start;
+    begin_secret(out, key.size + point.size + sizeof(version) + 1 + 4 * DER_HEAD_SIZE_MAX);
+    der_write_raw(out, span_of(version, sizeof(version)));
+    der_write(out, ASN1_OCTET_STRING, key);
+    public_key = der_write_begin(out);
+    der_write_bit_string(out, point);
+    der_write_end(out, public_key, TAG_PUBLIC_KEY);
+    der_write_end(out, 0, ASN1_SEQUENCE);
 }
 
 bool tls_key_der_add_public(struct span pkcs8, struct span point, uint8_t **whole, size_t *size)
 {
     struct der info, algorithm, key;
     struct span ignored, contents, oid, bytes, private_value;
-    uint8_t inner[EC_KEY_SIZE_MAX];
-    size_t inner_size;
+    struct buffer inner;
     bool present;
 
     if (der_enter_only(pkcs8, ASN1_SEQUENCE, DER_SMALL, &info) != PKIX_OK ||
@@ -249,12 +212,11 @@ bool tls_key_der_add_public(struct span pkcs8, struct span point, uint8_t **whol
         der_read(&key, ASN1_OCTET_STRING, &private_value) != PKIX_OK ||
         der_read_optional(&key, ASN1_CONTEXT_CONSTRUCTED, &ignored, &present) != PKIX_OK || !der_at_end(&key))
         return false;
-    inner_size = put_ec_key(private_value, point, inner, sizeof(inner));
-    if (inner_size == 0)
+    if (private_value.size + point.size > EC_KEY_SIZE_MAX)
         return false;
-    wrap(oid, span_of(algorithm.next, (size_t)(algorithm.end - algorithm.next)), span_of(inner, inner_size), whole,
-         size);
-    base_wipe(inner, sizeof(inner));
+    put_ec_key(private_value, point, &inner);
+    wrap(oid, span_of(algorithm.next, (size_t)(algorithm.end - algorithm.next)), buffer_span(&inner), whole, size);
+    buffer_wipe(&inner);
     return true;
 }
 

@@ -1,25 +1,11 @@
-/* tokens/der.h: the little DER that tokens/ needs: to look into a certificate, and to write a key or a request.
+/* tokens/der.h: what tokens/ has in DER: it looks into a certificate, and writes a key or a signature.
  *
- * It checks nothing beyond what it walks over: whether a certificate is any good is for pkix/ to say.
- * Spans given point into what was read. X.690; RFC 5280 section 4.1; RFC 2986. */
+ * It checks nothing beyond what it walks over (DER_LOOSE of base/der_read.h): whether a certificate is any good is for
+ * pkix/ to say. Spans given point into what was read. X.690; RFC 5280 section 4.1; RFC 2986. */
 #ifndef YETT_TOKENS_DER_H
 #define YETT_TOKENS_DER_H
 
-#include "base/buffer.h"
-#include "base/span.h"
-
-enum tokens_der_tag {
-    TOKENS_DER_INTEGER = 0x02,
-    TOKENS_DER_BIT_STRING = 0x03,
-    TOKENS_DER_OCTET_STRING = 0x04,
-    TOKENS_DER_NULL = 0x05,
-    TOKENS_DER_OID = 0x06,
-    TOKENS_DER_UTC_TIME = 0x17,
-    TOKENS_DER_GENERALIZED_TIME = 0x18,
-    TOKENS_DER_SEQUENCE = 0x30,
-    TOKENS_DER_SET = 0x31,
-    TOKENS_DER_CONTEXT_0 = 0xa0 /* constructed */
-};
+#include "base/der_write.h"
 
 /* Take one element off the front of *rest: its tag, its content, and (unless NULL) all of it. false when there is none
  * whole; then *rest is unchanged. Long-form tags are not known. */
@@ -40,15 +26,6 @@ MUST_CHECK bool tokens_der_spki_read(struct span spki, struct span *parameters, 
 
 /* The two numbers of an RSA key's bits, without leading zeros. */
 MUST_CHECK bool tokens_der_rsa_read(struct span key_bits, struct span *modulus, struct span *exponent);
-
-/* Writing: begin an element, write its content, end it. The buffer's ceiling must be above all that is written:
- * running into it is a broken contract. */
-size_t tokens_der_begin(struct buffer *out);
-void tokens_der_end(struct buffer *out, size_t mark, uint8_t tag);
-void tokens_der_raw(struct buffer *out, struct span bytes);
-void tokens_der_element(struct buffer *out, uint8_t tag, struct span content);
-void tokens_der_unsigned(struct buffer *out, struct span number); /* big-endian bytes to INTEGER */
-void tokens_der_bit_string(struct buffer *out, struct span bits);
 
 /* A whole SubjectPublicKeyInfo. point: as PKCS#11's CKA_EC_POINT should be, a DER OCTET STRING. */
 MUST_CHECK bool tokens_der_spki_ec(struct buffer *out, struct span ec_params, struct span point);

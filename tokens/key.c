@@ -41,7 +41,7 @@ static void wrap_point(struct tokens_bytes *point)
     if (point->size != 65 && point->size != 97 && point->size != 133)
         return;
     buffer_init(&out, SPKI_SIZE_MAX);
-    tokens_der_element(&out, TOKENS_DER_OCTET_STRING, tokens_bytes_span(point));
+    der_write(&out, ASN1_OCTET_STRING, tokens_bytes_span(point));
     tokens_bytes_set(point, buffer_span(&out));
     buffer_release(&out);
 }

@@ -111,11 +111,11 @@ bool manage_general_name(const char *san, struct buffer *out, char **error)
 
         if (strncmp(san, kinds[i].prefix, strlen(kinds[i].prefix)) != 0 || value[0] == '\0' || !is_ascii(value))
             continue;
-        tokens_der_element(out, kinds[i].tag, span_of_string(value));
+        der_write(out, kinds[i].tag, span_of_string(value));
         return true;
     }
     if (strncmp(san, "ip:", 3) == 0 && address_parse(span_of_string(san + 3), &address)) {
-        tokens_der_element(out, NAME_IP, span_of(address.bytes, address.size));
+        der_write(out, NAME_IP, span_of(address.bytes, address.size));
         return true;
     }
     *error = base_printf("%s is not dns:HOST, email:ADDRESS, ip:ADDRESS or uri:URI",

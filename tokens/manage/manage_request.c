@@ -43,17 +43,17 @@ static const struct scheme *scheme_for(const struct tokens_key *key)
 /* [0] { extensionRequest { subjectAltName } }, or an empty [0]. */
 static bool write_attributes(struct buffer *out, const char *const *sans, size_t san_count, char **error)
 {
-    size_t attributes = tokens_der_begin(out), attribute, values, extensions, extension, octets, names;
+    size_t attributes = der_write_begin(out), attribute, values, extensions, extension, octets, names;
 
     if (san_count != 0) {
-        attribute = tokens_der_begin(out);
-        tokens_der_element(out, TOKENS_DER_OID, span_of(oid_extension_request, sizeof(oid_extension_request)));
-        values = tokens_der_begin(out);
-        extensions = tokens_der_begin(out);
-        extension = tokens_der_begin(out);
-        tokens_der_element(out, TOKENS_DER_OID, span_of(oid_subject_alt_name, sizeof(oid_subject_alt_name)));
-        octets = tokens_der_begin(out);
-        names = tokens_der_begin(out);
+        attribute = der_write_begin(out);
+        der_write(out, ASN1_OID, span_of(oid_extension_request, sizeof(oid_extension_request)));
+        values = der_write_begin(out);
+        extensions = der_write_begin(out);
+        extension = der_write_begin(out);
+        der_write(out, ASN1_OID, span_of(oid_subject_alt_name, sizeof(oid_subject_alt_name)));
+        octets = der_write_begin(out);
+        names = der_write_begin(out);
         for (size_t i = 0; i < san_count; i++) {
             if (strlen(sans[i]) + out->size > REQUEST_MAX / 2) {
                 *error = base_strdup("the names are too long for a request");
@@ -62,14 +62,14 @@ static bool write_attributes(struct buffer *out, const char *const *sans, size_t
             if (!manage_general_name(sans[i], out, error))
                 return false;
         }
-        tokens_der_end(out, names, TOKENS_DER_SEQUENCE);
-        tokens_der_end(out, octets, TOKENS_DER_OCTET_STRING);
-        tokens_der_end(out, extension, TOKENS_DER_SEQUENCE);
-        tokens_der_end(out, extensions, TOKENS_DER_SEQUENCE);
-        tokens_der_end(out, values, TOKENS_DER_SET);
-        tokens_der_end(out, attribute, TOKENS_DER_SEQUENCE);
+        der_write_end(out, names, ASN1_SEQUENCE);
+        der_write_end(out, octets, ASN1_OCTET_STRING);
+        der_write_end(out, extension, ASN1_SEQUENCE);
+        der_write_end(out, extensions, ASN1_SEQUENCE);
+        der_write_end(out, values, ASN1_SET);
+        der_write_end(out, attribute, ASN1_SEQUENCE);
     }
-    tokens_der_end(out, attributes, TOKENS_DER_CONTEXT_0);
+    der_write_end(out, attributes, ASN1_CONTEXT_CONSTRUCTED);
     return true;
 }
 
@@ -78,19 +78,19 @@ static bool write_info(struct buffer *out, const struct tokens_key *key, const c
                        size_t san_count, char **error)
 {
     static const uint8_t version[1] = {0};
-    size_t info = tokens_der_begin(out);
+    size_t info = der_write_begin(out);
 
-    tokens_der_element(out, TOKENS_DER_INTEGER, span_of(version, sizeof(version)));
+    der_write(out, ASN1_INTEGER, span_of(version, sizeof(version)));
     if (strlen(subject) > REQUEST_MAX / 8) {
         *error = base_strdup("the subject is too long for a request");
         return false;
     }
     if (!manage_name(subject, out, error))
         return false;
-    tokens_der_raw(out, tokens_bytes_span(&key->spki));
+    der_write_raw(out, tokens_bytes_span(&key->spki));
     if (!write_attributes(out, sans, san_count, error))
         return false;
-    tokens_der_end(out, info, TOKENS_DER_SEQUENCE);
+    der_write_end(out, info, ASN1_SEQUENCE);
     return true;
 }
 
@@ -134,12 +134,12 @@ static bool write_request(struct buffer *out, struct manage_session *session, co
     if (key->type == TOKENS_WIRE_KEY_EC)
         tokens_der_ecdsa_signature(&wrapped, span_of(signature, size));
     else
-        tokens_der_raw(&wrapped, span_of(signature, size));
-    request = tokens_der_begin(out);
-    tokens_der_raw(out, info);
-    tokens_der_raw(out, scheme->algorithm);
-    tokens_der_bit_string(out, buffer_span(&wrapped));
-    tokens_der_end(out, request, TOKENS_DER_SEQUENCE);
+        der_write_raw(&wrapped, span_of(signature, size));
+    request = der_write_begin(out);
+    der_write_raw(out, info);
+    der_write_raw(out, scheme->algorithm);
+    der_write_bit_string(out, buffer_span(&wrapped));
+    der_write_end(out, request, ASN1_SEQUENCE);
     buffer_release(&wrapped);
     return true;
 }

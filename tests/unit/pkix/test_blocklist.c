@@ -1,4 +1,4 @@
-/* What is on no path, and which keys must be: pkix/blocklist.h, the pins of pkix/verify.h. */
+/* What is on no path, and which keys must be: pkix/blocklist.h, the pins of pkix/request.h. */
 #include "scene.h"
 #include "pkix/blocklist.h"
 #include "pkix/cert.h"

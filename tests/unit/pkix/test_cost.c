@@ -1,4 +1,5 @@
-/* What a peer can make us pay for signatures: pkix/signature.h, the budgets of pkix/verify.h, and pkix/search_extras.h.
+/* What a peer can make us pay for signatures: pkix/signature.h, the budgets of pkix/request.h, and
+ * pkix/search_extras.h.
  */
 #include "scene.h"
 #include "pkix/intermediates.h"

@@ -145,7 +145,7 @@ static void damaged_crls_and_responses_break_nothing(void **state)
         size_t size;
         uint8_t *damaged = mutate(i % 2 == 0 ? crl : response, &size), *exact = base_memdup(damaged, size);
         struct pkix_crl parsed;
-        int64_t until;
+        struct pkix_statement statement;
 
         if (i % 2 == 0) {
             if (pkix_crl_read(span_of(exact, size), &parsed) == PKIX_OK) {
@@ -154,8 +154,8 @@ static void damaged_crls_and_responses_break_nothing(void **state)
                 (void)pkix_crl_find(&parsed, leaf_cert.serial);
             }
             pkix_crl_clear(&parsed);
-        } else if (pkix_ocsp_check(span_of(exact, size), &leaf_cert, &ca_cert, builder_now, accept_any_signature, NULL,
-                                   &until) == PKIX_OK) {
+        } else if (pkix_ocsp_judge(span_of(exact, size), &leaf_cert, &ca_cert, builder_now, accept_any_signature, NULL,
+                                   &statement) == PKIX_OK) {
             readable++;
         }
         free(exact);

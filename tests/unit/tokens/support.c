@@ -89,13 +89,13 @@ void test_token_create(struct tokens_module *module, const char *label)
 static void write_name(struct buffer *out, const char *common_name)
 {
     static const uint8_t oid[] = {0x55, 0x04, 0x03};
-    size_t name = tokens_der_begin(out), set = tokens_der_begin(out), pair = tokens_der_begin(out);
+    size_t name = der_write_begin(out), set = der_write_begin(out), pair = der_write_begin(out);
 
-    tokens_der_element(out, TOKENS_DER_OID, span_of(oid, sizeof(oid)));
-    tokens_der_element(out, 0x0c, span_of_string(common_name));
-    tokens_der_end(out, pair, TOKENS_DER_SEQUENCE);
-    tokens_der_end(out, set, TOKENS_DER_SET);
-    tokens_der_end(out, name, TOKENS_DER_SEQUENCE);
+    der_write(out, ASN1_OID, span_of(oid, sizeof(oid)));
+    der_write(out, 0x0c, span_of_string(common_name));
+    der_write_end(out, pair, ASN1_SEQUENCE);
+    der_write_end(out, set, ASN1_SET);
+    der_write_end(out, name, ASN1_SEQUENCE);
 }
 
 void test_cert_write(struct buffer *out, struct span spki, const char *subject, const char *issuer, uint8_t serial,
@@ -104,23 +104,23 @@ void test_cert_write(struct buffer *out, struct span spki, const char *subject, 
     static const uint8_t sha256_rsa[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
                                          0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00};
     static const uint8_t signature[32] = {1};
-    size_t cert = tokens_der_begin(out), tbs = tokens_der_begin(out), version = tokens_der_begin(out), validity;
+    size_t cert = der_write_begin(out), tbs = der_write_begin(out), version = der_write_begin(out), validity;
 
-    tokens_der_element(out, TOKENS_DER_INTEGER, span_of("\x02", 1));
-    tokens_der_end(out, version, TOKENS_DER_CONTEXT_0);
-    tokens_der_element(out, TOKENS_DER_INTEGER, span_of(&serial, 1));
-    tokens_der_raw(out, span_of(sha256_rsa, sizeof(sha256_rsa)));
+    der_write(out, ASN1_INTEGER, span_of("\x02", 1));
+    der_write_end(out, version, ASN1_CONTEXT_CONSTRUCTED);
+    der_write(out, ASN1_INTEGER, span_of(&serial, 1));
+    der_write_raw(out, span_of(sha256_rsa, sizeof(sha256_rsa)));
     write_name(out, issuer);
-    validity = tokens_der_begin(out);
-    tokens_der_element(out, TOKENS_DER_UTC_TIME, span_of_string("250101000000Z"));
-    tokens_der_element(out, TOKENS_DER_UTC_TIME, span_of_string(not_after));
-    tokens_der_end(out, validity, TOKENS_DER_SEQUENCE);
+    validity = der_write_begin(out);
+    der_write(out, ASN1_UTC_TIME, span_of_string("250101000000Z"));
+    der_write(out, ASN1_UTC_TIME, span_of_string(not_after));
+    der_write_end(out, validity, ASN1_SEQUENCE);
     write_name(out, subject);
-    tokens_der_raw(out, spki);
-    tokens_der_end(out, tbs, TOKENS_DER_SEQUENCE);
-    tokens_der_raw(out, span_of(sha256_rsa, sizeof(sha256_rsa)));
-    tokens_der_bit_string(out, span_of(signature, sizeof(signature)));
-    tokens_der_end(out, cert, TOKENS_DER_SEQUENCE);
+    der_write_raw(out, spki);
+    der_write_end(out, tbs, ASN1_SEQUENCE);
+    der_write_raw(out, span_of(sha256_rsa, sizeof(sha256_rsa)));
+    der_write_bit_string(out, span_of(signature, sizeof(signature)));
+    der_write_end(out, cert, ASN1_SEQUENCE);
 }
 
 /* The SubjectPublicKeyInfo out of a request: version, subject, spki. RFC 2986 section 4.1 */

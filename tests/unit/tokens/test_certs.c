@@ -71,7 +71,7 @@ static void put_cert(const struct tokens_module *module, CK_SESSION_HANDLE sessi
 
     buffer_init(&spki, 2 * SPKI_SIZE);
     buffer_init(&der, 4 * SPKI_SIZE);
-    tokens_der_element(&spki, TOKENS_DER_SEQUENCE, span_of(bits, sizeof(bits)));
+    der_write(&spki, ASN1_SEQUENCE, span_of(bits, sizeof(bits)));
     test_cert_write(&der, buffer_span(&spki), label, "TestCA", id, "450101000000Z");
     put(module, session, label, id, buffer_span(&der));
     buffer_release(&der);

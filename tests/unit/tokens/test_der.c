@@ -43,53 +43,6 @@ static void read_takes_one_element_or_nothing(void **state)
     }
 }
 
-static void end_writes_each_form_of_length(void **state)
-{
-    static const size_t sizes[] = {0, 1, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
-        uint8_t *bytes = base_alloc(sizes[i] + 1);
-        struct buffer out;
-        struct span rest, content;
-        uint8_t tag;
-
-        memset(bytes, 0x5a, sizes[i]);
-        buffer_init(&out, 0x20000);
-        tokens_der_raw(&out, span_of("before", 6));
-        tokens_der_element(&out, TOKENS_DER_OCTET_STRING, span_of(bytes, sizes[i]));
-        rest = span_skip(buffer_span(&out), 6);
-        assert_true(tokens_der_read(&rest, &tag, &content, NULL));
-        assert_int_equal(rest.size, 0);
-        assert_true(span_equal(content, span_of(bytes, sizes[i])));
-        buffer_release(&out);
-        free(bytes);
-    }
-}
-
-static void unsigned_keeps_numbers_positive_and_short(void **state)
-{
-    static const struct {
-        const char *in;
-        size_t in_size;
-        const char *want;
-        size_t want_size;
-    } table[] = {
-        {"\x01", 1, "\x02\x01\x01", 3}, {"\x80", 1, "\x02\x02\x00\x80", 4}, {"\x00\x00\x7f", 3, "\x02\x01\x7f", 3},
-        {"\x00", 1, "\x02\x01\x00", 3}, {"", 0, "\x02\x01\x00", 3},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
-        struct buffer out;
-
-        buffer_init(&out, 64);
-        tokens_der_unsigned(&out, span_of(table[i].in, table[i].in_size));
-        assert_true(span_equal(buffer_span(&out), span_of(table[i].want, table[i].want_size)));
-        buffer_release(&out);
-    }
-}
-
 static void cert_read_finds_its_parts(void **state)
 {
     struct tokens_der_cert cert;
@@ -137,8 +90,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_takes_one_element_or_nothing),
-        cmocka_unit_test(end_writes_each_form_of_length),
-        cmocka_unit_test(unsigned_keeps_numbers_positive_and_short),
         cmocka_unit_test(cert_read_finds_its_parts),
         cmocka_unit_test(spki_ec_wants_an_octet_string),
     };
