@@ -159,70 +159,113 @@ static void on_token(struct agent_process *a, const char *label, bool gone)
              log_text("token", label));
 }
 
-static void on_message(struct agent_process *a, const struct tokens_agent_message *message)
+static void hear_ready(struct agent_process *a, const struct tokens_agent_message *m)
 {
-    switch (message->event) {
-    case TOKENS_AGENT_READY:
-        on_ready(a, message->text);
+    on_ready(a, m->text);
+}
+
+static void hear_failed(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    on_failed(a, child_pid(a->child), m->text);
+}
+
+static void hear_pin_wanted(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    on_pin_wanted(a, m->text);
+}
+
+static void hear_pin_trying(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    pin_policy_trying(&a->policy, m->text);
+}
+
+static void hear_pin_ok(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    pin_policy_right(&a->policy, m->text);
+}
+
+static void hear_pin_incorrect(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    on_pin_refused(a, m->text, PIN_STANDING_INCORRECT);
+}
+
+static void hear_pin_locked(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    on_pin_refused(a, m->text, PIN_STANDING_LOCKED);
+}
+
+static void hear_token_gone(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    on_token(a, m->text, true);
+}
+
+static void hear_token_back(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    on_token(a, m->text, false);
+}
+
+static void hear_logged_out(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    log_line(LOG_LEVEL_WARNING, "token_logged_out", log_text("module", a->name), log_text("token", m->text));
+}
+
+static void hear_log(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    log_line(LOG_LEVEL_INFO, "agent", log_text("module", a->name), log_text("says", m->text));
+}
+
+static void hear_counters(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    a->now = (struct agent_counts){.signatures = m->signatures,
+                                   .failures = m->failures,
+                                   .timeouts = m->timeouts,
+                                   .refused = m->refused,
+                                   .logins = m->logins};
+}
+
+static void (*const handlers[TOKENS_AGENT_EVENT_COUNT])(struct agent_process *a,
+                                                        const struct tokens_agent_message *m) = {
+    [TOKENS_AGENT_READY] = hear_ready,
+    [TOKENS_AGENT_FAILED] = hear_failed,
+    [TOKENS_AGENT_PIN_WANTED] = hear_pin_wanted,
+    [TOKENS_AGENT_PIN_TRYING] = hear_pin_trying,
+    [TOKENS_AGENT_PIN_OK] = hear_pin_ok,
+    [TOKENS_AGENT_PIN_INCORRECT] = hear_pin_incorrect,
+    [TOKENS_AGENT_PIN_LOCKED] = hear_pin_locked,
+    [TOKENS_AGENT_TOKEN_GONE] = hear_token_gone,
+    [TOKENS_AGENT_TOKEN_BACK] = hear_token_back,
+    [TOKENS_AGENT_LOGGED_OUT] = hear_logged_out,
+    [TOKENS_AGENT_LOG] = hear_log,
+    [TOKENS_AGENT_COUNTERS] = hear_counters,
+};
+
+static void hear(struct agent_process *a, const struct tokens_agent_message *message, bool has_file)
+{
+    const char *fault = tokens_agent_message_fault(message->event, has_file, TOKENS_AGENT_TO_SUPERVISOR);
+
+    if (fault == NULL) {
+        assert(handlers[message->event] != NULL);
+        handlers[message->event](a, message);
         return;
-    case TOKENS_AGENT_FAILED:
-        on_failed(a, child_pid(a->child), message->text);
-        return;
-    case TOKENS_AGENT_PIN_WANTED:
-        on_pin_wanted(a, message->text);
-        return;
-    case TOKENS_AGENT_PIN_TRYING:
-        pin_policy_trying(&a->policy, message->text);
-        return;
-    case TOKENS_AGENT_PIN_OK:
-        pin_policy_right(&a->policy, message->text);
-        return;
-    case TOKENS_AGENT_PIN_INCORRECT:
-        on_pin_refused(a, message->text, PIN_STANDING_INCORRECT);
-        return;
-    case TOKENS_AGENT_PIN_LOCKED:
-        on_pin_refused(a, message->text, PIN_STANDING_LOCKED);
-        return;
-    case TOKENS_AGENT_TOKEN_GONE:
-        on_token(a, message->text, true);
-        return;
-    case TOKENS_AGENT_TOKEN_BACK:
-        on_token(a, message->text, false);
-        return;
-    case TOKENS_AGENT_LOGGED_OUT:
-        log_line(LOG_LEVEL_WARNING, "token_logged_out", log_text("module", a->name), log_text("token", message->text));
-        return;
-    case TOKENS_AGENT_LOG:
-        log_line(LOG_LEVEL_INFO, "agent", log_text("module", a->name), log_text("says", message->text));
-        return;
-    case TOKENS_AGENT_COUNTERS:
-        a->now = (struct agent_counts){.signatures = message->signatures, .failures = message->failures};
-        a->now.timeouts = message->timeouts;
-        a->now.refused = message->refused;
-        a->now.logins = message->logins;
-        return;
-    case TOKENS_AGENT_PIN:
-    case TOKENS_AGENT_PIN_REFUSED:
-    case TOKENS_AGENT_LOGOUT:
-    case TOKENS_AGENT_CLIENT:
-    case TOKENS_AGENT_GRANTS:
-    case TOKENS_AGENT_STOP:
-    case TOKENS_AGENT_EVENT_COUNT:
-        break;
     }
-    broken(a); /* an agent does not say these */
+    log_line(LOG_LEVEL_ERROR, "agent_failed", log_text("module", a->name), log_number("pid", child_pid(a->child)),
+             log_text("reason", fault), log_text("message", tokens_agent_event_name(message->event)));
+    broken(a);
 }
 
 static void on_readable(void *owner, struct child *child)
 {
     struct agent_process *a = owner;
     struct tokens_agent_message message;
+    int file;
 
     for (unsigned left = AGENT_PROCESS_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
-        int got = tokens_agent_receive(child_control_fd(child), &message);
+        int got = tokens_agent_receive_file(child_control_fd(child), &message, &file);
 
+        if (file >= 0)
+            close(file);
         if (got == 1) {
-            on_message(a, &message);
+            hear(a, &message, file >= 0);
             continue;
         }
         if (got < 0 && errno == EAGAIN)

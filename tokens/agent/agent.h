@@ -37,28 +37,43 @@ struct tokens_agent_options {
  * only a new process helps. */
 int tokens_agent_main(const struct tokens_agent_options *options);
 
-/* One message of the control socket, each way: one datagram. */
+/* One message of the control socket, each way: one datagram. X(event, who is to hear it, descriptors that it carries).
+ * What is another's to say, or comes with a descriptor that it does not carry, ends the peer: the supervisor kills such
+ * an agent, in which a vendor's module runs, and an agent takes its supervisor for lost and ends. */
+#define TOKENS_AGENT_MESSAGES(X)                                                                                       \
+    X(READY, SUPERVISOR, 0)         /* module loaded and listening. text: module description */                        \
+    X(FAILED, SUPERVISOR, 0)        /* cannot go on. text: why; it exits next */                                       \
+    X(PIN_WANTED, SUPERVISOR, 0)    /* a token needs login. text: token label */                                       \
+    X(PIN, AGENT, 0)                /* text is the PIN (wipe!) */                                                      \
+    X(PIN_REFUSED, AGENT, 0)        /* none will be given. text: why */                                                \
+    X(PIN_TRYING, SUPERVISOR, 0)    /* about to C_Login */                                                             \
+    X(PIN_OK, SUPERVISOR, 0)        /* logged in */                                                                    \
+    X(PIN_INCORRECT, SUPERVISOR, 0) /* CKR_PIN_INCORRECT */                                                            \
+    X(PIN_LOCKED, SUPERVISOR, 0)    /* CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */                        \
+    X(TOKEN_GONE, SUPERVISOR, 0)    /* text: token label */                                                            \
+    X(TOKEN_BACK, SUPERVISOR, 0)    /* text: token label */                                                            \
+    X(LOG, SUPERVISOR, 0)           /* text: a sentence for the log */                                                 \
+    X(COUNTERS, SUPERVISOR, 0)      /* counters of struct tokens_agent_message; about once a second when changed */    \
+    X(LOGOUT, AGENT, 0)             /* log out of all tokens, wipe their PINs, log in to none before a PIN comes */    \
+    X(LOGGED_OUT, SUPERVISOR, 0)    /* done for one. text: token label */                                              \
+    X(CLIENT, AGENT, 0)             /* text: the number of the user who may connect besides root and our own */        \
+    X(GRANTS, AGENT, 1)             /* a file that says who may ask for what (tokens/grants.h) */                      \
+    X(STOP, AGENT, 0)               /* finish and exit */
+
 enum tokens_agent_event {
-    TOKENS_AGENT_READY,         /* agent: module loaded and listening. text: module description */
-    TOKENS_AGENT_FAILED,        /* agent: cannot go on. text: why; it exits next */
-    TOKENS_AGENT_PIN_WANTED,    /* agent: a token needs login. text: token label */
-    TOKENS_AGENT_PIN,           /* supervisor: text is the PIN (wipe!) */
-    TOKENS_AGENT_PIN_REFUSED,   /* supervisor: none will be given. text: why */
-    TOKENS_AGENT_PIN_TRYING,    /* agent: about to C_Login */
-    TOKENS_AGENT_PIN_OK,        /* agent: logged in */
-    TOKENS_AGENT_PIN_INCORRECT, /* agent: CKR_PIN_INCORRECT */
-    TOKENS_AGENT_PIN_LOCKED,    /* agent: CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */
-    TOKENS_AGENT_TOKEN_GONE,    /* agent: text: token label */
-    TOKENS_AGENT_TOKEN_BACK,    /* agent: text: token label */
-    TOKENS_AGENT_LOG,           /* agent: text: a sentence for the log */
-    TOKENS_AGENT_COUNTERS,      /* agent: counters of struct tokens_agent_message; about once a second when changed */
-    TOKENS_AGENT_LOGOUT, /* supervisor: log out of all tokens, wipe their PINs, and log in to none before a PIN comes */
-    TOKENS_AGENT_LOGGED_OUT, /* agent: done for one. text: token label */
-    TOKENS_AGENT_CLIENT,     /* supervisor: text: the number of the user who may connect besides root and our own */
-    TOKENS_AGENT_GRANTS, /* supervisor, with a descriptor: a file that says who may ask for what (tokens/grants.h) */
-    TOKENS_AGENT_STOP,   /* supervisor: finish and exit */
-    TOKENS_AGENT_EVENT_COUNT
+#define TOKENS_AGENT_EVENT(event, receiver, files) TOKENS_AGENT_##event,
+    TOKENS_AGENT_MESSAGES(TOKENS_AGENT_EVENT)
+#undef TOKENS_AGENT_EVENT
+        TOKENS_AGENT_EVENT_COUNT
 };
+
+enum tokens_agent_receiver { TOKENS_AGENT_TO_SUPERVISOR, TOKENS_AGENT_TO_AGENT };
+
+/* Why the receiver may not be told this, with a descriptor or without: static, a sentence's end after the message's
+ * name; NULL: it may. */
+MUST_CHECK const char *tokens_agent_message_fault(enum tokens_agent_event event, bool has_file,
+                                                  enum tokens_agent_receiver receiver);
+const char *tokens_agent_event_name(enum tokens_agent_event event); /* as in the list */
 
 enum { TOKENS_AGENT_TEXT_MAX = 512 };
 

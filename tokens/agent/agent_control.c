@@ -6,6 +6,35 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const struct {
+    const char *name;
+    enum tokens_agent_receiver receiver;
+    bool has_file;
+} messages[] = {
+#define TOKENS_AGENT_RULE(event, to, files) [TOKENS_AGENT_##event] = {#event, TOKENS_AGENT_TO_##to, (files) != 0},
+    TOKENS_AGENT_MESSAGES(TOKENS_AGENT_RULE)
+#undef TOKENS_AGENT_RULE
+};
+
+/* see tokens/agent/agent.h */
+const char *tokens_agent_message_fault(enum tokens_agent_event event, bool has_file,
+                                       enum tokens_agent_receiver receiver)
+{
+    assert(event < TOKENS_AGENT_EVENT_COUNT);
+    if (messages[event].receiver != receiver)
+        return "is not its to say";
+    if (messages[event].has_file != has_file)
+        return has_file ? "carries no descriptor, and came with one" : "came without its descriptor";
+    return NULL;
+}
+
+/* see tokens/agent/agent.h */
+const char *tokens_agent_event_name(enum tokens_agent_event event)
+{
+    assert(event < TOKENS_AGENT_EVENT_COUNT);
+    return messages[event].name;
+}
+
 /* What goes over the socket is the struct itself up to the end of the text: both ends are the same binary. */
 static size_t message_size(const struct tokens_agent_message *message)
 {

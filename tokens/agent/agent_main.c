@@ -256,39 +256,21 @@ static enum control_turn on_control(struct agent *agent)
                                                        : CONTROL_END;
     if (got == 0)
         return CONTROL_END;
-    switch (message.event) {
-    case TOKENS_AGENT_PIN:
+    if (tokens_agent_message_fault(message.event, file >= 0, TOKENS_AGENT_TO_AGENT) != NULL) {
+        go_on = false; /* who holds this socket is not the supervisor that it was */
+    } else if (message.event == TOKENS_AGENT_PIN) {
         agent_login_take_pin(agent, message.text);
-        break;
-    case TOKENS_AGENT_PIN_REFUSED:
+    } else if (message.event == TOKENS_AGENT_PIN_REFUSED) {
         agent_login_refused(agent, message.text);
-        break;
-    case TOKENS_AGENT_LOGOUT:
+    } else if (message.event == TOKENS_AGENT_LOGOUT) {
         agent_login_logout(agent);
-        break;
-    case TOKENS_AGENT_CLIENT:
+    } else if (message.event == TOKENS_AGENT_CLIENT) {
         agent_access_take_client(agent, message.text);
-        break;
-    case TOKENS_AGENT_GRANTS:
+    } else if (message.event == TOKENS_AGENT_GRANTS) {
         agent_access_take_grants(agent, file);
-        break;
-    case TOKENS_AGENT_STOP:
+    } else {
+        assert(message.event == TOKENS_AGENT_STOP);
         go_on = false;
-        break;
-    case TOKENS_AGENT_READY:
-    case TOKENS_AGENT_FAILED:
-    case TOKENS_AGENT_PIN_WANTED:
-    case TOKENS_AGENT_PIN_TRYING:
-    case TOKENS_AGENT_PIN_OK:
-    case TOKENS_AGENT_PIN_INCORRECT:
-    case TOKENS_AGENT_PIN_LOCKED:
-    case TOKENS_AGENT_LOGGED_OUT:
-    case TOKENS_AGENT_TOKEN_GONE:
-    case TOKENS_AGENT_TOKEN_BACK:
-    case TOKENS_AGENT_LOG:
-    case TOKENS_AGENT_COUNTERS:
-    case TOKENS_AGENT_EVENT_COUNT:
-        break; /* ours to say, not the supervisor's */
     }
     if (file >= 0)
         close(file);

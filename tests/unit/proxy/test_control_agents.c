@@ -55,9 +55,13 @@ static int agent(const char *script)
         say(TOKENS_AGENT_FAILED, "it is no module");
         return 1; /* what it was told is unread */
     }
-    if (strcmp(script, "/nonsense") == 0)
-        say(TOKENS_AGENT_PIN, ""); /* is not an agent's to say: it is killed */
-    if (strcmp(script, "/hang") == 0 || strcmp(script, "/nonsense") == 0)
+    if (strncmp(script, "/rude-", 6) == 0)
+        say((enum tokens_agent_event)atoi(script + 6), ""); /* is not an agent's to say: it is killed */
+    message.event = TOKENS_AGENT_LOG;
+    message.text[0] = '\0';
+    if (strcmp(script, "/gives") == 0 && !tokens_agent_send_file(CHILD_CONTROL_FD, &message, STDERR_FILENO))
+        return 4;
+    if (strcmp(script, "/hang") == 0 || strcmp(script, "/gives") == 0 || strncmp(script, "/rude-", 6) == 0)
         for (;;)
             pause();
     if (strcmp(script, "/second-hangs") == 0)
@@ -249,7 +253,7 @@ static void failure_names_the_section(void **state)
         {"/exit", "t.conf:6: module m1: it ends the process as it loads (status 3)"},
         {"/fail", "t.conf:6: module m1: it is no module"},
         {"/hang", "t.conf:6: module m1: it has not loaded within 3 s"},
-        {"/nonsense", "t.conf:6: module m1: it crashes as it loads (signal 9, Killed)"},
+        {"/gives", "t.conf:6: module m1: it crashes as it loads (signal 9, Killed)"},
     };
     struct told *t = *state;
 
@@ -262,6 +266,29 @@ static void failure_names_the_section(void **state)
         assert_false(agents_candidates_are_ready(t->agents));
         agents_abandon(t->agents);
     }
+}
+
+static void agent_that_says_what_is_not_its_to_say_is_killed(void **state)
+{
+    struct told *t = *state;
+    unsigned count = 0;
+
+    for (enum tokens_agent_event event = 0; event < TOKENS_AGENT_EVENT_COUNT; event++) {
+        char *script;
+
+        if (tokens_agent_message_fault(event, false, TOKENS_AGENT_TO_SUPERVISOR) == NULL)
+            continue;
+        script = base_printf("/rude-%u", (unsigned)event);
+        t->failed = 0;
+        PREPARE(t, script);
+        run_until_told(t);
+        assert_int_equal(t->ready, 0);
+        assert_string_equal(t->report, "t.conf:6: module m1: it crashes as it loads (signal 9, Killed)");
+        agents_abandon(t->agents);
+        free(script);
+        count++;
+    }
+    assert_int_equal(count, 6);
 }
 
 static void every_failure_is_told_at_once(void **state)
@@ -341,6 +368,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(ready_is_told_when_all_are, set_up, tear_down),
         cmocka_unit_test_setup_teardown(kept_agents_are_not_asked_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failure_names_the_section, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(agent_that_says_what_is_not_its_to_say_is_killed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_failure_is_told_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(agent_that_failed_is_started_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(agent_that_hangs_when_it_is_started_again_is_killed, set_up, tear_down),

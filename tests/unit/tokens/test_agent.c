@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -636,6 +637,28 @@ static void module_that_does_not_load_is_told(void **state)
     close(direct.listen_fd);
 }
 
+/* Told what is not the agent's to hear, it ends. */
+static void supervisor_that_says_what_is_not_its_to_say_is_lost(void **state)
+{
+    unsigned count = 0;
+
+    (void)state;
+    for (enum tokens_agent_event event = 0; event < TOKENS_AGENT_EVENT_COUNT; event++) {
+        const struct tokens_agent_message message = {.event = event};
+        struct world world;
+        siginfo_t info;
+
+        if (tokens_agent_message_fault(event, false, TOKENS_AGENT_TO_AGENT) == NULL)
+            continue;
+        world_start(&world, &plain);
+        assert_true(tokens_agent_send(world.agent.control_fd, &message));
+        assert_int_equal(waitid(P_PID, (id_t)world.agent.pid, &info, WEXITED | WNOWAIT), 0); /* by itself */
+        world_stop(&world, 0);
+        count++;
+    }
+    assert_int_equal(count, TOKENS_AGENT_EVENT_COUNT - 5); /* GRANTS came without its descriptor */
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(int argc, char **argv)
@@ -664,6 +687,7 @@ int main(int argc, char **argv)
         TEST(module_that_crashes_fails_one_request_and_the_next_agent_goes_on),
         TEST(nonsense_ends_the_connection_and_nothing_else),
         TEST(sigterm_ends_it_and_no_core_is_ever_written),
+        TEST(supervisor_that_says_what_is_not_its_to_say_is_lost),
         TEST(module_that_does_not_load_is_told),
     };
 
