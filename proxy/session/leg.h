@@ -79,6 +79,11 @@ void leg_clear(struct leg *leg);
 
 /* ---- the questions ---- */
 
+static inline bool leg_is_attached(const struct leg *leg)
+{
+    return leg->transport != NULL;
+}
+
 static inline struct leg_state leg_state(const struct leg *leg)
 {
     return leg->state;

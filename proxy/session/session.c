@@ -37,6 +37,10 @@
  * one response (session_exchange.c), and ends with LAST_WORDS, since the client's next request may be in the kernel
  * already.
  *
+ * What is to be known of each state is in one list (proxy/session/session_states.h), what a session is in a table of
+ * functions (struct session_kind), and what comes between CONNECT and RELAY in a list of steps that is made once
+ * (proxy/session/target_steps.h).
+ *
  * Time: every state but RELAY has an absolute deadline. RELAY has the idle and the half-close timeout, measured from
  * the last byte that moved. One wheel holds all of them (proxy/session/wheel.h). */
 #include "proxy/session/session_internal.h"
@@ -54,15 +58,35 @@
 
 static struct slab sessions = SLAB_OF(struct session);
 
-static const char *const state_names[] = {
-    "client_negotiate", "client_go_ahead", "client_tls",   "connect", "target_via", "target_negotiate",
-    "target_tls",       "target_greeting", "target_probe", "relay",   "last_words", "closed",
+enum state_time { TIME_CLIENT, TIME_CONNECT, TIME_VIA, TIME_TARGET, TIME_PROBE, TIME_RELAY, TIME_LINGER, TIME_NEVER };
+enum state_reads { READS_NOBODY, READS_CLIENT, READS_BOTH, READS_MACHINE, READS_FLOWS, READS_AS_IS };
+enum state_client { CLIENT_ACTS, CLIENT_WAITS };
+
+static void session_step_last_words(struct session *s);
+static void session_step_closed(struct session *s);
+
+static const struct {
+    const char *name, *title;
+    void (*step)(struct session *s);
+    enum state_time time;
+    enum state_reads reads;
+    enum state_client client;
+} states[] = {
+#define STATE_ROW(state, name, title, time, reads, client)                                                             \
+    {#name, title, session_step_##name, TIME_##time, READS_##reads, CLIENT_##client},
+    SESSION_STATES(STATE_ROW)
+#undef STATE_ROW
 };
-static_assert(ARRAY_LEN(state_names) == SESSION_STATE_COUNT, "one name for each state");
+static_assert(ARRAY_LEN(states) == SESSION_STATE_COUNT, "one row for each state");
 
 const char *session_state_name(enum session_state state)
 {
-    return state_names[state];
+    return states[state].name;
+}
+
+const char *session_state_title(enum session_state state)
+{
+    return states[state].title;
 }
 
 /* ---- entering states ---- */
@@ -70,27 +94,21 @@ const char *session_state_name(enum session_state state)
 /* The absolute deadline of a state, from now; 0: it keeps the one it has. */
 static uint64_t state_time_ms(const struct session *s, enum session_state state)
 {
-    switch (state) {
-    case SESSION_CLIENT_NEGOTIATE:
-    case SESSION_CLIENT_GO_AHEAD:
-    case SESSION_CLIENT_TLS:
-        return 0; /* one for the whole of the client's part, plain phase included: set at the start */
-    case SESSION_CONNECT:
+    switch (states[state].time) {
+    case TIME_CLIENT:
+    case TIME_NEVER:
+        return 0;
+    case TIME_CONNECT:
         return s->service->config->connect_timeout_ms;
-    case SESSION_TARGET_VIA:
+    case TIME_VIA:
         return s->service->config->handshake_timeout_ms;
-    case SESSION_TARGET_NEGOTIATE:
-    case SESSION_TARGET_TLS:
-    case SESSION_TARGET_GREETING:
-    case SESSION_TARGET_PROBE:
+    case TIME_TARGET:
+    case TIME_PROBE:
         return s->state == SESSION_CONNECT ? s->service->config->handshake_timeout_ms : 0;
-    case SESSION_RELAY:
+    case TIME_RELAY:
         return LIMIT_IDLE_TRIM_MS;
-    case SESSION_LAST_WORDS:
+    case TIME_LINGER:
         return LIMIT_LINGER_MS;
-    case SESSION_CLOSED:
-    case SESSION_STATE_COUNT:
-        break;
     }
     return 0;
 }
@@ -102,8 +120,8 @@ void session_enter(struct session *s, enum session_state state)
 
     assert(state > s->state || (state == SESSION_CLIENT_NEGOTIATE && s->state == SESSION_CLIENT_TLS));
     if (log_wants(LOG_LEVEL_DEBUG))
-        log_line(LOG_LEVEL_DEBUG, "session_state", log_text("conn", s->id), log_text("from", state_names[s->state]),
-                 log_text("to", state_names[state]));
+        log_line(LOG_LEVEL_DEBUG, "session_state", log_text("conn", s->id), log_text("from", states[s->state].name),
+                 log_text("to", states[state].name));
     s->state = state;
     leg_set_held_max(&s->client, state == SESSION_RELAY ? LIMIT_RECEIVED_MAX : LIMIT_HELD_MAX);
     leg_set_held_max(&s->target, state == SESSION_RELAY ? LIMIT_RECEIVED_MAX : LIMIT_HELD_MAX);
@@ -146,8 +164,6 @@ static void unlink_session(struct session *s)
     p->session_count--;
     plane_note_trimmed(p);
     p->service_session_count[s->service_index]--;
-    if (s->probe == NULL)
-        peer_count_subtract(p->peers, s->service_index, s->means.peer);
     counter_subtract(s->counters, COUNTER_connections_open, 1);
 }
 
@@ -162,10 +178,9 @@ void session_end_now(struct session *s, enum transport_close client, enum transp
     if (s->state == SESSION_CLOSED)
         return;
     session_report_ended(s);
-    if (s->probe != NULL)
-        session_end_probe(s);
+    s->kind->on_end(s);
     session_enter(s, SESSION_CLOSED);
-    connector_destroy(&s->connector);
+    connector_destroy(&s->reach.connector);
     leg_close(&s->client, client);
     starttls_machine_destroy(&s->client_machine);
     session_close_target(s, target);
@@ -185,11 +200,11 @@ static void free_when_possible(struct session *s)
     config_address_clear(&s->asked);
     slab_strfree(s->target_host);
     slab_strfree(s->target_text);
-    free(s->host);
-    free(s->page_words);
+    free(s->http.host);
+    free(s->http.page_words);
     free(s->client_subject);
     free(s->client_common_name);
-    free(s->connect_error);
+    free(s->reach.error);
     free(s->ended_reason);
     slab_free(&sessions, s);
     p->sessions_not_freed--;
@@ -202,8 +217,8 @@ void session_client_left(struct session *s)
 
     session_note_broken(s, leg_state(&s->client).heard ? SESSION_ENDED_client_left : SESSION_ENDED_client_silent,
                         &s->client,
-                        error[0] == '\0' ? base_printf("the client closed its connection (%s)", state_names[s->state])
-                                         : base_printf("the client is gone (%s): %s", state_names[s->state], error));
+                        error[0] == '\0' ? base_printf("the client closed its connection (%s)", states[s->state].name)
+                                         : base_printf("the client is gone (%s): %s", states[s->state].name, error));
     session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
 }
 
@@ -212,7 +227,7 @@ static bool client_can_hear(const struct session *s)
 {
     const struct leg *client = &s->client;
 
-    if (s->probe != NULL || leg_state(client).output_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD)
+    if (!leg_is_attached(client) || leg_state(client).output_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD)
         return false;
     return leg_tls_state(client) == LEG_TLS_NONE || leg_tls_state(client) == LEG_TLS_UP;
 }
@@ -221,10 +236,10 @@ static bool client_can_hear(const struct session *s)
 static void put_words(struct session *s, enum starttls_failure failure, struct buffer *words)
 {
     const struct starttls_http_page page = {
-        .failure = failure, .greeted = s->greeted, .why = s->page_words, .connection = s->id};
+        .failure = failure, .greeted = s->greeted, .why = s->http.page_words, .connection = s->id};
 
     if (s->service->protocol == STARTTLS_HTTP_CONNECT)
-        s->http_status = starttls_http_page(&page, words);
+        s->http.status = starttls_http_page(&page, words);
     else
         starttls_failure_text(s->service->protocol, failure, s->greeted, s->service->greeting_name, words);
 }
@@ -239,10 +254,10 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
     if (client_can_hear(s))
         put_words(s, failure, &words);
     session_report_ended(s);
-    connector_destroy(&s->connector);
+    connector_destroy(&s->reach.connector);
     session_close_target(s, TRANSPORT_CLOSE_ORDERLY);
-    leg_say(&s->client, s->request == STARTTLS_REQUEST_EXCHANGE_HEAD ? starttls_without_body(buffer_span(&words))
-                                                                     : buffer_span(&words));
+    leg_say(&s->client, s->http.request == STARTTLS_REQUEST_EXCHANGE_HEAD ? starttls_without_body(buffer_span(&words))
+                                                                          : buffer_span(&words));
     buffer_release(&words);
     if (leg_tls_state(&s->client) == LEG_TLS_ON_POOL) {
         leg_alert(&s->client);
@@ -257,7 +272,7 @@ void session_refuse(struct session *s, enum starttls_failure failure, enum sessi
     }
 }
 
-static void step_last_words(struct session *s)
+static void session_step_last_words(struct session *s)
 {
     struct leg_state client;
 
@@ -270,102 +285,39 @@ static void step_last_words(struct session *s)
 
 /* ---- the step ---- */
 
-/* While the target is being reached, a client that goes away ends the session. */
-static bool client_is_waiting(struct session *s)
+static void session_step_closed(struct session *s)
 {
-    struct leg_state client = leg_state(&s->client);
-    struct span said;
-    /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
-    bool ended =
-        leg_tls_state(&s->client) != LEG_TLS_NONE && client.input_ended && leg_peek(&s->client, &said) != LEG_TAKE_OK;
-
-    /* A client that has said its whole request may end its side and wait; what was not whole is found out in the relay.
-     */
-    if (session_is_exchange(s) ? client.input_error == 0 && client.output_error == 0
-                               : !ended && !leg_has_left(&s->client))
-        return true;
-    session_client_left(s);
-    return false;
+    (void)s; /* session_step() frees it when it can */
 }
 
 static void run_state(struct session *s)
 {
-    switch (s->state) {
-    case SESSION_CLIENT_NEGOTIATE:
-        session_step_client_negotiate(s);
-        break;
-    case SESSION_CLIENT_GO_AHEAD:
-        session_step_client_go_ahead(s);
-        break;
-    case SESSION_CLIENT_TLS:
-        session_step_client_tls(s);
-        break;
-    case SESSION_CONNECT:
-        if (client_is_waiting(s))
-            session_step_connect(s);
-        break;
-    case SESSION_TARGET_VIA:
-        if (client_is_waiting(s))
-            session_step_target_via(s);
-        break;
-    case SESSION_TARGET_NEGOTIATE:
-        if (client_is_waiting(s))
-            session_step_target_negotiate(s);
-        break;
-    case SESSION_TARGET_TLS:
-        if (client_is_waiting(s))
-            session_step_target_tls(s);
-        break;
-    case SESSION_TARGET_GREETING:
-        if (client_is_waiting(s))
-            session_step_target_greeting(s);
-        break;
-    case SESSION_TARGET_PROBE:
-        session_step_target_probe(s);
-        break;
-    case SESSION_RELAY:
-        session_step_relay(s);
-        break;
-    case SESSION_LAST_WORDS:
-        step_last_words(s);
-        break;
-    case SESSION_CLOSED:
-    case SESSION_STATE_COUNT:
-        break;
-    }
+    if (states[s->state].client == CLIENT_ACTS || s->kind->client_is_there(s))
+        states[s->state].step(s);
 }
 
-/* Who reads now. In the relay a leg is read only while the other can take what comes (back pressure). */
 static void update_reading(struct session *s)
 {
-    bool client = false, target = false;
+    bool client = leg_holds(&s->client).received < LIMIT_HELD_MAX,
+         target = leg_holds(&s->target).received < LIMIT_HELD_MAX;
 
-    switch (s->state) {
-    case SESSION_CLIENT_NEGOTIATE:
-    case SESSION_CLIENT_TLS:
-        client = leg_holds(&s->client).received < LIMIT_HELD_MAX;
+    switch (states[s->state].reads) {
+    case READS_NOBODY:
+        client = target = false;
         break;
-    case SESSION_CLIENT_GO_AHEAD:
-        break; /* what comes now is for TLS: it stays in the kernel until there is an engine */
-    case SESSION_CONNECT:
-    case SESSION_TARGET_VIA:
-    case SESSION_TARGET_NEGOTIATE:
-    case SESSION_TARGET_TLS:
-    case SESSION_TARGET_GREETING:
-    case SESSION_TARGET_PROBE:
-        client = leg_holds(&s->client).received < LIMIT_HELD_MAX;
-        /* As with the client: what comes while our last words in clear go out is for TLS. */
-        target = leg_holds(&s->target).received < LIMIT_HELD_MAX &&
-                 (s->state != SESSION_TARGET_NEGOTIATE || s->target_machine != NULL);
+    case READS_CLIENT:
+        target = false;
         break;
-    case SESSION_RELAY:
+    case READS_BOTH:
+        break;
+    case READS_MACHINE:
+        target = target && s->target_machine != NULL;
+        break;
+    case READS_FLOWS:
         client = s->from_client.state == FLOW_OPEN && leg_holds(&s->client).received == 0 && leg_can_take(&s->target);
         target = s->from_target.state == FLOW_OPEN && leg_holds(&s->target).received == 0 && leg_can_take(&s->client);
         break;
-    case SESSION_LAST_WORDS:
-        return; /* leg_discard_input() reads */
-    case SESSION_CLOSED:
-    case SESSION_STATE_COUNT:
+    case READS_AS_IS:
         return;
     }
     leg_set_reading(&s->client, client);
@@ -395,46 +347,16 @@ void session_step(struct session *s)
 
 /* ---- time ---- */
 
-/* Where something has not gone out, a FIN in its place would make a part look like the whole. */
-static enum transport_close close_after_end(const struct leg *leg)
-{
-    return leg_state(leg).end == LEG_END_DONE ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET;
-}
-
-/* An end from the relay, on our own account. */
-static void end_relay(struct session *s, enum session_ended ended, const char *reason)
-{
-    session_note_end(s, ended, base_strdup(reason));
-    leg_end(&s->client);
-    leg_end(&s->target);
-    session_end_now(s, close_after_end(&s->client), close_after_end(&s->target));
-}
-
 static void on_relay_due(struct session *s, uint64_t now_ms)
 {
     const struct config_service *config = s->service->config;
-    /* A client that has said all it wants to say in an exchange waits for its answer, as others do. */
     bool half_closed =
-        s->from_target.state != FLOW_OPEN || (s->from_client.state != FLOW_OPEN && !session_is_exchange(s));
+        s->from_target.state != FLOW_OPEN || (s->from_client.state != FLOW_OPEN && !s->kind->client_may_end);
     uint64_t limit_ms = half_closed ? config->half_close_timeout_ms : config->idle_timeout_ms;
     uint64_t idle_ms = now_ms - s->last_activity_ms;
 
-    if (idle_ms >= limit_ms && session_is_exchange(s)) {
-        counter_add(s->counters, COUNTER_timeouts_idle_total, 1);
-        session_fail_exchange(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_idle,
-                              base_strdup("nothing was sent either way for idle_timeout"));
-        return;
-    }
-    if (idle_ms >= limit_ms && half_closed) {
-        /* One side has ended long ago and the other never does: what it did not end is not complete. */
-        session_note_end(s, SESSION_ENDED_timeout_half_close, base_strdup("the other side did not end in time"));
-        session_end_now(s, s->from_target.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET,
-                        s->from_client.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET);
-        return;
-    }
     if (idle_ms >= limit_ms) {
-        counter_add(s->counters, COUNTER_timeouts_idle_total, 1);
-        end_relay(s, SESSION_ENDED_timeout_idle, "nothing was sent either way for idle_timeout");
+        s->kind->on_idle(s, half_closed);
         return;
     }
     leg_send_ticket(&s->client); /* at the latest now, LIMIT_IDLE_TRIM_MS after the relay began */
@@ -450,38 +372,33 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
 
 static void on_deadline(struct session *s)
 {
-    switch (s->state) {
-    case SESSION_CLIENT_NEGOTIATE:
-    case SESSION_CLIENT_GO_AHEAD:
-    case SESSION_CLIENT_TLS:
+    switch (states[s->state].time) {
+    case TIME_CLIENT:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
         session_refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_client,
-                       base_printf("the client was not ready in time (%s)", state_names[s->state]));
+                       base_printf("the client was not ready in time (%s)", states[s->state].name));
         break;
-    case SESSION_CONNECT:
+    case TIME_CONNECT:
         counter_add(s->counters, COUNTER_timeouts_connect_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
         session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
                        base_strdup("no target answered within connect_timeout"));
         break;
-    case SESSION_TARGET_VIA:
-    case SESSION_TARGET_NEGOTIATE:
-    case SESSION_TARGET_TLS:
-    case SESSION_TARGET_GREETING:
+    case TIME_VIA:
+    case TIME_TARGET:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
         session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,
-                       base_printf("the target was not ready in time (%s)", state_names[s->state]));
+                       base_printf("the target was not ready in time (%s)", states[s->state].name));
         break;
-    case SESSION_TARGET_PROBE:
+    case TIME_PROBE:
         session_on_probe_due(s);
         break;
-    case SESSION_LAST_WORDS:
+    case TIME_LINGER:
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
         break;
-    case SESSION_RELAY:
-    case SESSION_CLOSED:
-    case SESSION_STATE_COUNT:
+    case TIME_RELAY:
+    case TIME_NEVER:
         break;
     }
 }
@@ -510,10 +427,8 @@ const struct plane_calls session_calls = {.on_turn = on_turn, .on_due = on_due};
 
 void session_shut_down(struct session *s)
 {
-    if (s->state == SESSION_RELAY && session_is_exchange(s))
-        session_fail_exchange(s, STARTTLS_FAILURE_SHUTDOWN, SESSION_ENDED_shutdown, base_strdup("yett is stopping"));
-    else if (s->state == SESSION_RELAY)
-        end_relay(s, SESSION_ENDED_shutdown, "yett is stopping");
+    if (s->state == SESSION_RELAY)
+        s->kind->shut_down(s);
     else if (s->state == SESSION_LAST_WORDS)
         session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     else if (s->state != SESSION_CLOSED)
@@ -573,13 +488,17 @@ static void give_means(struct session *s)
                                   .events = {.news = on_news, .moved = on_moved, .context = s}};
 }
 
-struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer)
+struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer,
+                               const struct session_kind *kind)
 {
     struct session *s = slab_alloc(&sessions);
 
     s->plane = p;
     s->service_index = service_index;
     s->service = &p->services->items[service_index];
+    s->kind = kind;
+    s->reach.targets = s->service->config->connect;
+    s->reach.target_count = s->service->config->connect_count;
     s->counters = counters_service(p->counters, service_index);
     s->peer = *peer;
     resolve_address_text((const struct sockaddr *)&s->peer, s->peer_text, sizeof(s->peer_text));
@@ -594,7 +513,7 @@ struct session *session_create(struct plane *p, size_t service_index, const stru
 
 void session_start(struct plane *p, const struct session_accepted *accepted)
 {
-    struct session *s = session_create(p, accepted->service_index, &accepted->peer);
+    struct session *s = session_create(p, accepted->service_index, &accepted->peer, &session_kind_relay);
     const struct config_service *config = s->service->config;
     struct transport *transport = transport_create(p->loop, accepted->type);
     socklen_t local_size = sizeof(s->local);

@@ -12,23 +12,9 @@
 #include "proxy/session/leg.h"
 #include "proxy/session/plane.h"
 #include "proxy/session/session_ends.h"
+#include "proxy/session/session_states.h"
+#include "proxy/session/target_steps.h"
 #include "starttls/starttls.h"
-
-enum session_state {
-    SESSION_CLIENT_NEGOTIATE, /* plain phase with the client: STARTTLS, or a CONNECT request */
-    SESSION_CLIENT_GO_AHEAD,  /* the go-ahead is on its way; nothing else may follow it in plain text */
-    SESSION_CLIENT_TLS,
-    SESSION_CONNECT,          /* resolving and connecting */
-    SESSION_TARGET_VIA,       /* CONNECT through an upstream HTTP proxy, for one target after the other */
-    SESSION_TARGET_NEGOTIATE, /* STARTTLS with the target */
-    SESSION_TARGET_TLS,
-    SESSION_TARGET_GREETING, /* the client has been greeted: the target's own greeting is eaten */
-    SESSION_TARGET_PROBE, /* no client, no relay: the target is asked a question and left (see session_start_probe()) */
-    SESSION_RELAY,
-    SESSION_LAST_WORDS, /* what the client is told is on its way; then FIN, and a moment to read it */
-    SESSION_CLOSED,
-    SESSION_STATE_COUNT
-};
 
 enum flow_state {
     FLOW_OPEN,
@@ -52,6 +38,28 @@ struct session_probe {
     struct session *session; /* while it runs; lent */
 };
 
+/* How the target is reached. */
+struct session_reach {
+    const struct config_address *targets; /* tried in turn; of the configuration, or what was asked for */
+    size_t target_count;
+    size_t via_target; /* of them: the one the upstream proxy is asked for */
+    struct connector *connector;
+    bool done; /* the connector has told: the target is attached, or ... */
+    enum connect_status status;
+    char *error;               /* ... why not */
+    struct target_steps steps; /* from there on */
+    size_t step;               /* of them: the next one */
+};
+
+/* HTTP: what is known of the request. */
+struct session_http {
+    enum starttls_request request; /* what for */
+    const char *method;            /* static. NULL: not known, or another protocol */
+    char *host;                    /* what the Host field says where it is not the target; NULL: nothing else */
+    unsigned status;               /* of what the client was given; 0: nothing yet */
+    char *page_words;              /* what our page says in the place of a failure's own words; NULL: those */
+};
+
 enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
 
 struct session {
@@ -64,16 +72,13 @@ struct session {
     struct counters_block *counters;
     char id[SESSION_ID_SIZE]; /* slot.generation.number */
 
+    const struct session_kind *kind; /* what it is: proxy/session/session_internal.h */
     enum session_state state;
     struct leg_means means; /* of both legs */
     struct leg client, target;
     struct starttls_machine *client_machine, *target_machine; /* NULL: no plain-text phase with it now */
-    struct connector *connector;
-    bool connect_done; /* the connector has told: the target is attached, or ... */
-    enum connect_status connect_status;
-    char *connect_error;         /* ... why not */
-    size_t via_target;           /* of connect: the one the upstream proxy is asked for */
-    struct session_probe *probe; /* borrowed; NULL: a real session */
+    struct session_reach reach;
+    struct session_probe *probe; /* borrowed; NULL: another kind */
     struct starttls_filter *filter;
     bool filter_ready; /* it filters no more, but still holds something back */
     struct flow from_client, from_target;
@@ -86,15 +91,11 @@ struct session {
     uint64_t last_activity_ms;
     struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
     char peer_text[SESSION_PEER_SIZE];
-    struct config_address asked;   /* http-proxy: the target asked for ... */
-    enum starttls_request request; /* ... and what for */
-    char *target_host;             /* name of the target under way, for its certificate and CONNECT */
+    struct config_address asked; /* http-proxy: the target asked for */
+    struct session_http http;
+    char *target_host; /* name of the target under way, for its certificate and CONNECT */
     uint16_t target_port;
     char *target_text;        /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
-    const char *method;       /* HTTP: of the request; static. NULL: not known, or another protocol */
-    char *host;               /* HTTP: what the Host field says where it is not the target; NULL: nothing else */
-    unsigned http_status;     /* HTTP: of what the client was given; 0: nothing yet */
-    char *page_words;         /* HTTP: what our page says in the place of a failure's own words; NULL: those */
     char *client_subject;     /* of the verified client certificate; NULL: none */
     char *client_common_name; /* its only CN; NULL: none */
 
@@ -120,9 +121,6 @@ void session_start(struct plane *p, const struct session_accepted *accepted);
  * and verification. The PROXY header says LOCAL. Then the target is asked what it can do, where its protocol can be
  * asked, and left in good order. `probe` must live until its on_done. The times are the service's own. */
 void session_start_probe(struct plane *p, struct session_probe *probe);
-
-/* For logs and messages: "target_tls". */
-const char *session_state_name(enum session_state state);
 
 void session_step(struct session *s);
 

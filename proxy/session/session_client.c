@@ -94,11 +94,11 @@ void session_note_request(struct session *s)
     struct starttls_request_facts facts = starttls_request_facts(s->client_machine);
 
     if (facts.method != NULL)
-        s->method = facts.method;
-    if (facts.host != NULL && s->host == NULL)
-        s->host = base_strdup(facts.host);
+        s->http.method = facts.method;
+    if (facts.host != NULL && s->http.host == NULL)
+        s->http.host = base_strdup(facts.host);
     if (facts.status != 0)
-        s->http_status = facts.status;
+        s->http.status = facts.status;
 }
 
 static void client_broke_protocol(struct session *s)

@@ -2,7 +2,7 @@
  *
  *   session.c               the states, the step, time, the beginning and the end
  *   session_client.c        the client's side up to the access rules
- *   session_target_steps.c  the target's side up to the relay
+ *   session_target_steps.c  the target's side up to the relay; the order is in proxy/session/target_steps.h
  *   session_target.c        names, addresses and the PROXY header of the target
  *   session_relay.c         the relay
  *   session_exchange.c      one HTTP request over TLS, and its response, in the place of the relay
@@ -12,6 +12,37 @@
 #define YETT_PROXY_SESSION_SESSION_INTERNAL_H
 
 #include "proxy/session/session.h"
+
+/* What a session is: with a client, to relay or to exchange one request and its response; or a look at a target, with
+ * none. Each is one table, at the end of its file. Functions for SESSION_RELAY are NULL in what never gets there. */
+struct session_kind {
+    bool always_tls;     /* with the target, whatever connect_tls says */
+    bool client_may_end; /* in RELAY: a client that has ended waits for its answer as others do */
+
+    /* While the target is reached: whether the client is there, as far as it must be. */
+    bool (*client_is_there)(struct session *s);
+    bool (*make_proxy_header)(const struct session *s, struct buffer *header); /* false: it is too large */
+    /* A conversation in clear with the target has ended well; its machine is about to go. */
+    void (*note_conversation)(struct session *s);
+    /* The target is ready: enters RELAY, or what takes its place. */
+    void (*serve)(struct session *s);
+
+    /* In SESSION_RELAY. A direction's source has ended in this way (not OK). */
+    void (*on_source_end)(struct session *s, enum starttls_direction direction, enum leg_take how);
+    /* That side broke the rules, says the filter. */
+    void (*on_broken)(struct session *s, enum starttls_direction direction);
+    /* Both directions have moved what they can. */
+    void (*on_moved)(struct session *s);
+    /* Nothing was sent for as long as it may; half_closed: one side has ended. */
+    void (*on_idle)(struct session *s, bool half_closed);
+    void (*shut_down)(struct session *s);
+
+    /* The end: before it is told, and after it was. */
+    void (*note_failure)(struct session *s);
+    void (*on_end)(struct session *s);
+};
+
+extern const struct session_kind session_kind_relay, session_kind_exchange, session_kind_probe;
 
 /* session.c */
 
@@ -38,21 +69,14 @@ void session_close_target(struct session *s, enum transport_close how);
 void session_client_left(struct session *s);
 
 /* session_relay.c */
-void session_begin_relay(struct session *s);
 void session_step_relay(struct session *s);
-
-/* session_exchange.c; only for what session_is_exchange() */
-bool session_is_exchange(const struct session *s);
-void session_begin_exchange(struct session *s);
-/* The source of a direction has ended in this way (not OK), or its filter is broken, or says that the response is
- * whole. */
-void session_end_exchange_source(struct session *s, enum starttls_direction direction, enum leg_take how);
-void session_break_exchange(struct session *s, enum starttls_direction direction);
+bool session_client_is_there(struct session *s); /* with TLS and without; false: it has left, and that is noted */
+/* What was still to go to that side, and then its end, as far as there is room. */
+void session_advance_ending(struct session *s, enum starttls_direction direction);
+/* The filter says that the target has said all. */
 void session_complete_exchange(struct session *s);
-/* It cannot be finished: an error of ours where nothing else has been said, a reset otherwise; takes `reason`. */
-void session_fail_exchange(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
-/* The response has gone out: the client gets a moment to read it. */
-void session_leave_exchange(struct session *s);
+void session_uncount_client(struct session *s); /* kind.on_end() of what was accepted */
+void session_note_nothing(struct session *s);
 
 /* session_target.c: names and addresses of the target under way */
 void session_start_connecting(struct session *s);
@@ -60,7 +84,7 @@ void session_start_connecting(struct session *s);
  * `why` is for the log: what became of this one. */
 bool session_try_next_target(struct session *s, const char *why);
 bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it is counted */
-bool session_send_proxy_header(struct session *s); /* false: it is too large */
+bool session_make_proxy_header(const struct session *s, struct buffer *header);
 void session_start_target_tls(struct session *s);
 
 /* session_report.c */
@@ -103,16 +127,15 @@ void session_step_target_greeting(struct session *s);
 /* A plain-text conversation with the target. true: it is over and all is well. */
 bool session_target_machine_is_done(struct session *s);
 
-/* session_probe.c; only with s->probe */
-void session_begin_probe(struct session *s);        /* the target is reached: instead of the relay */
-void session_note_probe_machine(struct session *s); /* its conversation has ended well */
+/* session_probe.c */
 void session_step_target_probe(struct session *s);
 void session_on_probe_due(struct session *s);
-/* While the target leg is still there; the first failure is the one that counts. */
-void session_note_probe_failure(struct session *s);
-void session_end_probe(struct session *s); /* the session ends: it is told */
+
+/* session.c: for people: "upstream proxy". */
+const char *session_state_title(enum session_state state);
 
 /* session.c: a session whose accepted side the caller attaches, if there is one. */
-struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer);
+struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer,
+                               const struct session_kind *kind);
 
 #endif

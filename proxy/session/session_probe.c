@@ -8,29 +8,9 @@
 
 #include "proxy/process/limits.h"
 #include "proxy/session/session_advice.h"
+#include "starttls/proxy_header.h"
 #include <stdlib.h>
 #include <string.h>
-
-void session_start_probe(struct plane *p, struct session_probe *probe)
-{
-    const struct sockaddr_storage nobody = {.ss_family = AF_UNSPEC};
-    struct session *s = session_create(p, probe->service_index, &nobody);
-
-    p->service_session_count[probe->service_index]++;
-    s->probe = probe;
-    probe->session = s;
-    session_enter(s, SESSION_CONNECT);
-    session_step(s);
-}
-
-void session_begin_probe(struct session *s)
-{
-    const struct starttls_options options = {.name = s->service->greeting_name,
-                                             .upgrade = s->service->config->connect_tls == CONFIG_TLS_STARTTLS};
-
-    s->target_machine = starttls_probe_create(s->service->protocol, &options);
-    session_enter(s, SESSION_TARGET_PROBE);
-}
 
 /* ---- what is found ---- */
 
@@ -76,7 +56,7 @@ static void add_tls(struct session *s)
     }
 }
 
-void session_note_probe_machine(struct session *s)
+static void note_conversation(struct session *s)
 {
     char quoted[BASE_QUOTE_SIZE];
     struct span words = starttls_capabilities(s->target_machine);
@@ -110,28 +90,9 @@ static void succeed(struct session *s)
 
 static const char *step_name(const struct session *s)
 {
-    switch (s->state) {
-    case SESSION_CONNECT:
-        return "connect";
-    case SESSION_TARGET_VIA:
-        return "upstream proxy";
-    case SESSION_TARGET_NEGOTIATE:
-        return "STARTTLS";
-    case SESSION_TARGET_TLS:
-        return "TLS";
-    case SESSION_TARGET_PROBE:
-        return leg_tls_state(&s->target) == LEG_TLS_NONE ? "greeting" : "inside TLS";
-    case SESSION_CLIENT_NEGOTIATE:
-    case SESSION_CLIENT_GO_AHEAD:
-    case SESSION_CLIENT_TLS:
-    case SESSION_TARGET_GREETING:
-    case SESSION_RELAY:
-    case SESSION_LAST_WORDS:
-    case SESSION_CLOSED:
-    case SESSION_STATE_COUNT:
-        break;
-    }
-    return session_state_name(s->state);
+    return s->state == SESSION_TARGET_PROBE && leg_tls_state(&s->target) == LEG_TLS_NONE
+               ? "greeting"
+               : session_state_title(s->state);
 }
 
 static const char *advice(const struct session *s)
@@ -147,7 +108,7 @@ static const char *advice(const struct session *s)
     return exact == NULL ? "" : exact;
 }
 
-void session_note_probe_failure(struct session *s)
+static void note_failure(struct session *s)
 {
     struct session_probe *probe = s->probe;
 
@@ -159,7 +120,7 @@ void session_note_probe_failure(struct session *s)
                               advice(s));
 }
 
-void session_end_probe(struct session *s)
+static void on_end(struct session *s)
 {
     struct session_probe *probe = s->probe;
 
@@ -219,4 +180,61 @@ void session_on_probe_due(struct session *s)
     else
         session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_target,
                        base_strdup("the target does not answer in time"));
+}
+
+/* ---- what a probe is ---- */
+
+static void serve(struct session *s)
+{
+    const struct starttls_options options = {.name = s->service->greeting_name,
+                                             .upgrade = s->service->config->connect_tls == CONFIG_TLS_STARTTLS};
+
+    s->target_machine = starttls_probe_create(s->service->protocol, &options);
+    session_enter(s, SESSION_TARGET_PROBE);
+}
+
+static bool client_is_there(struct session *s)
+{
+    (void)s; /* there never was one */
+    return true;
+}
+
+/* Of a connection that nobody has made to us: LOCAL, and in version 1 UNKNOWN. */
+static bool make_proxy_header(const struct session *s, struct buffer *header)
+{
+    const struct starttls_proxy_addresses none = {.size = 0};
+
+    switch (s->service->config->send_proxy) {
+    case CONFIG_SEND_PROXY_NONE:
+        break;
+    case CONFIG_SEND_PROXY_V1:
+        return starttls_proxy_header_v1(&none, header);
+    case CONFIG_SEND_PROXY_V2:
+    case CONFIG_SEND_PROXY_V2_TLS:
+        return starttls_proxy_header_v2_local(header);
+    }
+    return true;
+}
+
+const struct session_kind session_kind_probe = {
+    .client_is_there = client_is_there,
+    .make_proxy_header = make_proxy_header,
+    .note_conversation = note_conversation,
+    .serve = serve,
+    .note_failure = note_failure,
+    .on_end = on_end,
+};
+
+void session_start_probe(struct plane *p, struct session_probe *probe)
+{
+    const struct sockaddr_storage nobody = {.ss_family = AF_UNSPEC};
+    struct session *s = session_create(p, probe->service_index, &nobody, &session_kind_probe);
+
+    p->service_session_count[probe->service_index]++;
+    s->reach.targets += probe->target_index;
+    s->reach.target_count = 1;
+    s->probe = probe;
+    probe->session = s;
+    session_enter(s, SESSION_CONNECT);
+    session_step(s);
 }

@@ -50,15 +50,12 @@ static enum starttls_greeting greeting_of(const struct session *s)
     return taken ? STARTTLS_GREETED : STARTTLS_GREETING_FOLLOWS;
 }
 
-void session_begin_relay(struct session *s)
+static void serve(struct session *s)
 {
     struct buffer greeting;
 
+    session_enter(s, SESSION_RELAY);
     s->relayed = true;
-    if (session_is_exchange(s)) {
-        session_begin_exchange(s);
-        return;
-    }
     if (s->client_machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
         struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
         struct span early;
@@ -134,8 +131,9 @@ static void on_failed(struct session *s, struct flow_legs f)
 }
 
 /* What a filter held back goes first, as far as there is room; then the end. */
-static void advance_ending(struct session *s, struct flow_legs f)
+void session_advance_ending(struct session *s, enum starttls_direction direction)
 {
+    struct flow_legs f = flow_of(s, direction);
     struct leg_state sink;
 
     if (f.flow->state != FLOW_ENDING)
@@ -154,14 +152,10 @@ static void advance_ending(struct session *s, struct flow_legs f)
         f.flow->state = FLOW_ENDED;
 }
 
-static void on_source_end(struct session *s, struct flow_legs f, enum leg_take how)
+static void on_source_end(struct session *s, enum starttls_direction direction, enum leg_take how)
 {
-    if (session_is_exchange(s)) {
-        session_end_exchange_source(s, f.direction, how);
-        if (s->state == SESSION_RELAY)
-            advance_ending(s, f);
-        return;
-    }
+    struct flow_legs f = flow_of(s, direction);
+
     switch (how) {
     case LEG_TAKE_OK:
         break;
@@ -170,7 +164,7 @@ static void on_source_end(struct session *s, struct flow_legs f, enum leg_take h
         if (s->filter != NULL && starttls_filter_end(s->filter, f.direction) == STARTTLS_READY)
             s->filter_ready = true;
         f.flow->state = FLOW_ENDING;
-        advance_ending(s, f);
+        session_advance_ending(s, f.direction);
         break;
     case LEG_TAKE_TRUNCATED:
         on_truncated(s, f);
@@ -214,7 +208,7 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
         return s->filter == NULL;
     case STARTTLS_CLOSE:
         session_complete_exchange(s);
-        advance_ending(s, f);
+        session_advance_ending(s, f.direction);
         return false;
     case STARTTLS_UPGRADE:
     case STARTTLS_TARGET:
@@ -223,13 +217,7 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
         break;
     }
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (session_is_exchange(s)) {
-        session_break_exchange(s, f.direction);
-        return false;
-    }
-    break_relay(s, SESSION_ENDED_relay_protocol_error,
-                base_printf("the %s: %s", side_name(s, f.source), starttls_filter_error(s->filter)), f,
-                TRANSPORT_CLOSE_RESET);
+    s->kind->on_broken(s, f.direction);
     return false;
 }
 
@@ -254,7 +242,7 @@ static void pump(struct session *s, struct flow_legs f)
         }
         got = leg_take(f.source, &bytes);
         if (got != LEG_TAKE_OK) {
-            on_source_end(s, f, got);
+            s->kind->on_source_end(s, f.direction, got);
             return;
         }
         if (bytes.size == 0)
@@ -268,7 +256,7 @@ static void pump(struct session *s, struct flow_legs f)
         leg_return(f.source, span_skip(bytes, bytes.size));
         count_bytes(s, &f, bytes.size);
     }
-    advance_ending(s, f);
+    session_advance_ending(s, f.direction);
 }
 
 /* The server's words first: the filter must have seen what the client answers to. */
@@ -282,13 +270,96 @@ void session_step_relay(struct session *s)
     pump(s, flow_of(s, STARTTLS_FROM_SERVER));
     if (s->state == SESSION_RELAY)
         pump(s, flow_of(s, STARTTLS_FROM_CLIENT));
-    if (s->state == SESSION_RELAY && session_is_exchange(s)) {
-        session_leave_exchange(s);
-        return;
-    }
-    if (s->state != SESSION_RELAY || s->from_client.state != FLOW_ENDED || s->from_target.state != FLOW_ENDED)
+    if (s->state == SESSION_RELAY)
+        s->kind->on_moved(s);
+}
+
+/* ---- what a relay is ---- */
+
+static void on_moved(struct session *s)
+{
+    if (s->from_client.state != FLOW_ENDED || s->from_target.state != FLOW_ENDED)
         return;
     session_note_end(s, SESSION_ENDED_closed, NULL);
     session_end_now(s, s->from_client.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY,
                     s->from_target.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
 }
+
+static void on_broken(struct session *s, enum starttls_direction direction)
+{
+    struct flow_legs f = flow_of(s, direction);
+
+    break_relay(s, SESSION_ENDED_relay_protocol_error,
+                base_printf("the %s: %s", side_name(s, f.source), starttls_filter_error(s->filter)), f,
+                TRANSPORT_CLOSE_RESET);
+}
+
+/* Where something has not gone out, a FIN in its place would make a part look like the whole. */
+static enum transport_close close_after_end(const struct leg *leg)
+{
+    return leg_state(leg).end == LEG_END_DONE ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET;
+}
+
+/* An end from the relay, on our own account. */
+static void end_relay(struct session *s, enum session_ended ended, const char *reason)
+{
+    session_note_end(s, ended, base_strdup(reason));
+    leg_end(&s->client);
+    leg_end(&s->target);
+    session_end_now(s, close_after_end(&s->client), close_after_end(&s->target));
+}
+
+static void on_idle(struct session *s, bool half_closed)
+{
+    if (half_closed) {
+        /* One side has ended long ago and the other never does: what it did not end is not complete. */
+        session_note_end(s, SESSION_ENDED_timeout_half_close, base_strdup("the other side did not end in time"));
+        session_end_now(s, s->from_target.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET,
+                        s->from_client.state == FLOW_ENDED ? TRANSPORT_CLOSE_ORDERLY : TRANSPORT_CLOSE_RESET);
+        return;
+    }
+    counter_add(s->counters, COUNTER_timeouts_idle_total, 1);
+    end_relay(s, SESSION_ENDED_timeout_idle, "nothing was sent either way for idle_timeout");
+}
+
+static void shut_down(struct session *s)
+{
+    end_relay(s, SESSION_ENDED_shutdown, "yett is stopping");
+}
+
+bool session_client_is_there(struct session *s)
+{
+    struct span said;
+    /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
+    bool ended = leg_tls_state(&s->client) != LEG_TLS_NONE && leg_state(&s->client).input_ended &&
+                 leg_peek(&s->client, &said) != LEG_TAKE_OK;
+
+    if (!ended && !leg_has_left(&s->client))
+        return true;
+    session_client_left(s);
+    return false;
+}
+
+void session_note_nothing(struct session *s)
+{
+    (void)s;
+}
+
+void session_uncount_client(struct session *s)
+{
+    peer_count_subtract(s->plane->peers, s->service_index, s->means.peer);
+}
+
+const struct session_kind session_kind_relay = {
+    .client_is_there = session_client_is_there,
+    .make_proxy_header = session_make_proxy_header,
+    .note_conversation = session_note_nothing,
+    .serve = serve,
+    .on_source_end = on_source_end,
+    .on_broken = on_broken,
+    .on_moved = on_moved,
+    .on_idle = on_idle,
+    .shut_down = shut_down,
+    .note_failure = session_note_nothing,
+    .on_end = session_uncount_client,
+};

@@ -119,7 +119,7 @@ static unsigned http_status_of(const struct session *s)
 {
     unsigned status = starttls_exchange_status(s->filter);
 
-    return status != 0 ? status : s->http_status;
+    return status != 0 ? status : s->http.status;
 }
 
 enum { FIELDS_MAX = 28 };
@@ -142,10 +142,10 @@ static void write_line(const struct session *s)
     fields[count++] = log_text("client", s->peer_text);
     if (s->target_text != NULL)
         fields[count++] = log_text("target", s->target_text);
-    if (s->method != NULL)
-        fields[count++] = log_text("method", s->method);
-    if (s->host != NULL)
-        fields[count++] = log_text("host", s->host);
+    if (s->http.method != NULL)
+        fields[count++] = log_text("method", s->http.method);
+    if (s->http.host != NULL)
+        fields[count++] = log_text("host", s->http.host);
     if (http_status_of(s) != 0)
         fields[count++] = log_number("status", http_status_of(s));
     fields[count++] = log_text("end", end->name);
@@ -196,8 +196,7 @@ void session_report_ended(struct session *s)
     if (s->reported)
         return;
     s->reported = true;
-    if (s->probe != NULL)
-        session_note_probe_failure(s);
+    s->kind->note_failure(s);
     count_end(s);
     write_line(s);
 }
@@ -227,7 +226,7 @@ char *session_to_json(const struct session *s)
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
         s->service->config->name, "state", session_state_name(s->state), "client", s->peer_text, "target",
-        s->target_text, "method", s->method, "subject", s->client_subject, "client_tls", leg_to_json(&s->client),
+        s->target_text, "method", s->http.method, "subject", s->client_subject, "client_tls", leg_to_json(&s->client),
         "target_tls", leg_to_json(&s->target), "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes",
         (json_int_t)s->from_target.bytes, "age_ms", (json_int_t)(now_ms - s->started_ms), "idle_ms",
         (json_int_t)(now_ms - s->last_activity_ms), "memory_bytes", (json_int_t)session_memory(s), "memory_bytes_max",

@@ -26,9 +26,12 @@ bool session_take_asked_target(struct session *s)
 
     session_note_request(s);
     config_address_clear(&s->asked);
-    s->request = starttls_target_request(s->client_machine);
+    s->http.request = starttls_target_request(s->client_machine);
+    s->kind = s->http.request == STARTTLS_REQUEST_TUNNEL ? &session_kind_relay : &session_kind_exchange;
     s->asked = (struct config_address){.type = CONFIG_ADDRESS_INET, .host = base_strdup(host), .port = port};
     s->asked.text = strchr(host, ':') != NULL ? base_printf("[%s]:%u", host, port) : base_printf("%s:%u", host, port);
+    s->reach.targets = &s->asked;
+    s->reach.target_count = 1;
     set_target(s, host, port, s->asked.text);
     if (access_target_allowed(s->service->config, host, port))
         return true;
@@ -48,17 +51,12 @@ static bool address_is_allowed(void *context, const struct sockaddr *address)
 /* The target that answered, for its certificate's name and for logs. */
 static void note_target(struct session *s, const struct connect_result *result)
 {
-    const struct config_service *config = s->service->config;
-    const struct config_address *target;
+    /* Of an upstream proxy it is the proxy that answered, for this one. */
+    const struct config_address *target =
+        &s->reach.targets[s->service->config->via == NULL ? result->target : s->reach.via_target];
     char address[RESOLVE_TEXT_SIZE] = "", *both;
     const char *name;
 
-    if (s->probe != NULL)
-        target = &config->connect[s->probe->target_index];
-    else if (s->service->protocol == STARTTLS_HTTP_CONNECT)
-        target = &s->asked;
-    else
-        target = &config->connect[config->via == NULL ? result->target : s->via_target];
     name = target->type == CONFIG_ADDRESS_INET ? target->host : NULL;
     if (result->address != NULL)
         resolve_address_text(result->address, address, sizeof(address));
@@ -75,13 +73,13 @@ static void on_connected(void *context, const struct connect_result *result)
 {
     struct session *s = context;
 
-    s->connect_done = true;
-    s->connect_status = result->status;
+    s->reach.done = true;
+    s->reach.status = result->status;
     if (result->status == CONNECT_OK) {
         note_target(s, result);
         leg_attach(&s->target, result->transport);
     } else {
-        s->connect_error = base_strdup(result->error);
+        s->reach.error = base_strdup(result->error);
     }
     session_step(s);
 }
@@ -93,45 +91,37 @@ void session_start_connecting(struct session *s)
         .loop = s->plane->loop,
         .resolver = s->plane->resolver,
         .service = s->service_index,
-        .targets = config->connect,
-        .target_count = config->connect_count,
+        .targets = s->reach.targets,
+        .target_count = s->reach.target_count,
         .on_done = on_connected,
         .context = s,
     };
 
-    if (s->probe != NULL) {
-        options.targets = &config->connect[s->probe->target_index];
-        options.target_count = 1;
-    }
     if (config->via != NULL) {
         options.targets = config->via;
         options.target_count = 1;
     } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
-        options.targets = &s->asked;
-        options.target_count = 1;
         options.allowed = address_is_allowed;
     }
     if (s->target_text == NULL && options.target_count > 0)
         set_target(s, NULL, 0, options.targets[0].text);
-    s->connector = connector_create(&options);
+    s->reach.connector = connector_create(&options);
 }
 
 bool session_try_next_target(struct session *s, const char *why)
 {
-    const struct config_service *config = s->service->config;
-
     assert(s->state == SESSION_TARGET_VIA);
-    if (s->probe != NULL || s->via_target + 1 >= config->connect_count)
+    if (s->reach.via_target + 1 >= s->reach.target_count)
         return false;
     if (log_wants(LOG_LEVEL_DEBUG))
         log_line(LOG_LEVEL_DEBUG, "target_passed_over", log_text("conn", s->id), log_text("target", s->target_text),
                  log_text("reason", why));
-    s->via_target++;
+    s->reach.via_target++;
     session_close_target(s, TRANSPORT_CLOSE_ORDERLY);
     leg_clear(&s->target);
     session_init_target(s);
-    set_target(s, NULL, 0, config->connect[s->via_target].text);
-    s->connect_done = false;
+    set_target(s, NULL, 0, s->reach.targets[s->reach.via_target].text);
+    s->reach.done = false;
     session_start_connecting(s);
     return true;
 }
@@ -198,7 +188,7 @@ static struct starttls_proxy_tls proxy_tls(const struct session *s)
     };
 }
 
-static bool make_proxy_header(const struct session *s, struct buffer *header)
+bool session_make_proxy_header(const struct session *s, struct buffer *header)
 {
     struct starttls_proxy_addresses addresses;
     struct starttls_proxy_tls tls;
@@ -212,28 +202,12 @@ static bool make_proxy_header(const struct session *s, struct buffer *header)
     case CONFIG_SEND_PROXY_NONE:
         break;
     case CONFIG_SEND_PROXY_V1:
-        return starttls_proxy_header_v1(&addresses, header); /* of a probe: UNKNOWN */
+        return starttls_proxy_header_v1(&addresses, header);
     case CONFIG_SEND_PROXY_V2:
-        return s->probe != NULL ? starttls_proxy_header_v2_local(header)
-                                : starttls_proxy_header_v2(&addresses, NULL, header);
+        return starttls_proxy_header_v2(&addresses, NULL, header);
     case CONFIG_SEND_PROXY_V2_TLS:
-        if (s->probe != NULL)
-            return starttls_proxy_header_v2_local(header);
         tls = proxy_tls(s);
         return starttls_proxy_header_v2(&addresses, &tls, header);
     }
     return true;
-}
-
-bool session_send_proxy_header(struct session *s)
-{
-    struct buffer header;
-    bool made;
-
-    buffer_init(&header, LIMIT_PROXY_HEADER_MAX);
-    made = make_proxy_header(s, &header);
-    leg_say(&s->target, buffer_span(&header));
-    buffer_release(&header);
-    leg_advance(&s->target);
-    return made;
 }

@@ -1,6 +1,7 @@
 /* see proxy/session/session_internal.h: the target's side, from the first connect to the relay. */
 #include "proxy/session/session_internal.h"
 
+#include "proxy/process/limits.h"
 #include "starttls/http/http_proxy.h"
 #include <stdlib.h>
 
@@ -15,87 +16,125 @@ static void start_target_machine(struct session *s, enum starttls_protocol proto
     s->target_machine = starttls_connect_create(protocol, &options);
 }
 
-/* Whether TLS comes next where there is nothing to negotiate first. */
-static bool is_tls_next(const struct session *s)
+/* ---- the steps, in the order of the list ---- */
+
+static enum config_tls_mode tls_of(const struct session *s)
 {
-    return s->service->config->connect_tls == CONFIG_TLS_IMPLICIT || session_is_exchange(s);
+    enum config_tls_mode tls = s->service->config->connect_tls;
+
+    return tls == CONFIG_TLS_NONE && s->kind->always_tls ? CONFIG_TLS_IMPLICIT : tls;
 }
 
-/* What comes after each part of the target's side; parts that are not configured are passed over. */
-static void after_target_tls(struct session *s)
-{
-    if (s->probe != NULL) {
-        session_begin_probe(s);
-    } else if (s->greeted && s->service->config->connect_tls != CONFIG_TLS_STARTTLS) {
-        start_target_machine(s, s->service->protocol, MACHINE_ENDS_PLAIN);
-        session_enter(s, SESSION_TARGET_GREETING);
-    } else {
-        session_enter(s, SESSION_RELAY);
-        session_begin_relay(s);
-    }
-}
+/* What a step came to at once. */
+enum came_to { CAME_TO_WAIT, CAME_TO_NEXT, CAME_TO_END };
 
-/* TLS begins behind all that was said in clear; a long PROXY header may not go out at once. */
-static void after_target_negotiate(struct session *s)
+static enum came_to begin_via(struct session *s)
 {
-    if (s->service->config->connect_tls != CONFIG_TLS_STARTTLS && !is_tls_next(s)) {
-        after_target_tls(s);
-        return;
-    }
-    if (!leg_is_drained(&s->target)) {
-        if (s->state != SESSION_TARGET_NEGOTIATE)
-            session_enter(s, SESSION_TARGET_NEGOTIATE);
-        return;
-    }
-    session_start_target_tls(s);
-    session_enter(s, SESSION_TARGET_TLS);
-}
-
-static void after_target_via(struct session *s)
-{
-    if (!session_send_proxy_header(s)) {
-        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_header_too_large, NULL);
-        return;
-    }
-    if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS) {
-        start_target_machine(s, s->service->protocol, MACHINE_ENDS_WITH_TLS);
-        session_enter(s, SESSION_TARGET_NEGOTIATE);
-    } else {
-        after_target_negotiate(s);
-    }
-}
-
-static void after_connect(struct session *s)
-{
-    if (s->service->config->via == NULL) {
-        after_target_via(s);
-        return;
-    }
-    start_target_machine(s, STARTTLS_HTTP_CONNECT, is_tls_next(s) ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
+    start_target_machine(s, STARTTLS_HTTP_CONNECT,
+                         tls_of(s) == CONFIG_TLS_IMPLICIT ? MACHINE_ENDS_WITH_TLS : MACHINE_ENDS_PLAIN);
     if (s->state == SESSION_CONNECT)
         session_enter(s, SESSION_TARGET_VIA);
+    return CAME_TO_WAIT;
+}
+
+static enum came_to begin_header(struct session *s)
+{
+    struct buffer header;
+    bool made;
+
+    buffer_init(&header, LIMIT_PROXY_HEADER_MAX);
+    made = s->kind->make_proxy_header(s, &header);
+    leg_say(&s->target, buffer_span(&header));
+    buffer_release(&header);
+    leg_advance(&s->target);
+    if (made)
+        return CAME_TO_NEXT;
+    session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_header_too_large, NULL);
+    return CAME_TO_END;
+}
+
+static enum came_to begin_negotiate(struct session *s)
+{
+    start_target_machine(s, s->service->protocol, MACHINE_ENDS_WITH_TLS);
+    session_enter(s, SESSION_TARGET_NEGOTIATE);
+    return CAME_TO_WAIT;
+}
+
+/* A long PROXY header may not go out at once. */
+static enum came_to begin_drain(struct session *s)
+{
+    if (leg_is_drained(&s->target))
+        return CAME_TO_NEXT;
+    session_enter(s, SESSION_TARGET_NEGOTIATE);
+    return CAME_TO_WAIT;
+}
+
+static enum came_to begin_tls(struct session *s)
+{
+    session_start_target_tls(s);
+    session_enter(s, SESSION_TARGET_TLS);
+    return CAME_TO_WAIT;
+}
+
+static enum came_to begin_greeting(struct session *s)
+{
+    start_target_machine(s, s->service->protocol, MACHINE_ENDS_PLAIN);
+    session_enter(s, SESSION_TARGET_GREETING);
+    return CAME_TO_WAIT;
+}
+
+static enum came_to begin_serving(struct session *s)
+{
+    s->kind->serve(s);
+    return CAME_TO_END;
+}
+
+static enum came_to (*const begin_step[])(struct session *s) = {
+    [TARGET_STEP_VIA] = begin_via,       [TARGET_STEP_HEADER] = begin_header, [TARGET_STEP_NEGOTIATE] = begin_negotiate,
+    [TARGET_STEP_DRAIN] = begin_drain,   [TARGET_STEP_TLS] = begin_tls,       [TARGET_STEP_GREETING] = begin_greeting,
+    [TARGET_STEP_SERVE] = begin_serving,
+};
+static_assert(ARRAY_LEN(begin_step) == TARGET_STEP_COUNT, "one for each step");
+
+static void take_next_steps(struct session *s)
+{
+    enum came_to came_to = CAME_TO_NEXT;
+
+    while (came_to == CAME_TO_NEXT) {
+        assert(s->reach.step < s->reach.steps.count);
+        came_to = begin_step[s->reach.steps.items[s->reach.step++]](s);
+    }
+}
+
+/* From the first step on: again, where the upstream proxy is asked for another target. */
+static void after_connect(struct session *s)
+{
+    s->reach.steps = target_steps_make(&(struct target_steps_options){
+        .via = s->service->config->via != NULL, .tls = tls_of(s), .greeted = s->greeted});
+    s->reach.step = 0;
+    take_next_steps(s);
 }
 
 void session_step_connect(struct session *s)
 {
-    if (s->connector == NULL && !s->connect_done) {
+    if (s->reach.connector == NULL && !s->reach.done) {
         session_start_connecting(s);
         return;
     }
-    if (!s->connect_done)
+    if (!s->reach.done)
         return;
-    connector_destroy(&s->connector);
-    switch (s->connect_status) {
+    connector_destroy(&s->reach.connector);
+    switch (s->reach.status) {
     case CONNECT_OK:
         after_connect(s);
         break;
     case CONNECT_FAILED:
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, base_strdup(s->connect_error));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_DOWN, SESSION_ENDED_target_failed, base_strdup(s->reach.error));
         break;
     case CONNECT_DENIED:
         counter_add(s->counters, COUNTER_access_denied_total, 1);
-        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_target_denied, base_strdup(s->connect_error));
+        session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_target_denied, base_strdup(s->reach.error));
         break;
     }
 }
@@ -166,8 +205,7 @@ bool session_target_machine_is_done(struct session *s)
     case STARTTLS_UPGRADE:
     case STARTTLS_READY:
         if (leg_is_drained(target)) {
-            if (s->probe != NULL)
-                session_note_probe_machine(s);
+            s->kind->note_conversation(s);
             starttls_machine_destroy(&s->target_machine);
             return true;
         }
@@ -181,7 +219,7 @@ bool session_target_machine_is_done(struct session *s)
     case STARTTLS_BROKEN:
         break;
     }
-    s->page_words = base_strdup(starttls_public_error(s->target_machine));
+    s->http.page_words = base_strdup(starttls_public_error(s->target_machine));
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
     if (starttls_was_injected(s->target_machine))
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
@@ -214,7 +252,7 @@ void session_step_target_tls(struct session *s)
     if (leg_tls_state(&s->target) != LEG_TLS_UP)
         return;
     session_report_tls(s, &s->target);
-    after_target_tls(s);
+    take_next_steps(s);
 }
 
 void session_step_target_via(struct session *s)
@@ -222,19 +260,17 @@ void session_step_target_via(struct session *s)
     if (s->target_machine == NULL)
         session_step_connect(s); /* for another target than the first */
     if (s->state == SESSION_TARGET_VIA && s->target_machine != NULL && session_target_machine_is_done(s))
-        after_target_via(s);
+        take_next_steps(s);
 }
 
 void session_step_target_negotiate(struct session *s)
 {
-    if (s->target_machine == NULL || session_target_machine_is_done(s))
-        after_target_negotiate(s);
+    if (s->target_machine != NULL ? session_target_machine_is_done(s) : leg_is_drained(&s->target))
+        take_next_steps(s);
 }
 
 void session_step_target_greeting(struct session *s)
 {
-    if (!session_target_machine_is_done(s))
-        return;
-    session_enter(s, SESSION_RELAY);
-    session_begin_relay(s);
+    if (session_target_machine_is_done(s))
+        take_next_steps(s);
 }
