@@ -45,6 +45,8 @@ static size_t record_size(const struct buffer *in)
     if (bytes.size < FAKE_RECORD_HEAD)
         return 0;
     size = FAKE_RECORD_HEAD + ((size_t)bytes.data[1] << 8) + bytes.data[2];
+    if (size > FAKE_RECORD_HEAD + FAKE_RECORD_PAYLOAD_MAX)
+        size = FAKE_RECORD_HEAD; /* nonsense: its type is nobody's either */
     return bytes.size < size ? 0 : size;
 }
 
