@@ -23,9 +23,13 @@ static uint64_t now_ms(void)
     return fake_now_ms;
 }
 
+/* Each look at it costs something: a step of a handshake is two. */
 static uint64_t now_us(void)
 {
-    return fake_now_ms * 1000;
+    static uint64_t looked_us;
+
+    looked_us += 6000;
+    return fake_now_ms * 1000 + looked_us;
 }
 
 /* ---- the plane ---- */
@@ -50,7 +54,7 @@ void fake_plane_start(struct plane *p, struct services *services)
                         .blocks = {read_block, sizeof(read_block), relay_block, sizeof(relay_block)}};
     counters_destroy(&read_only);
     close(fd);
-    p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = 8,
+    p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = FAKE_TURNS_MAX,
                                                                         .now_ms = now_ms,
                                                                         .now_us = now_us,
                                                                         .on_turn = leg_tls_take_turn,

@@ -6,6 +6,8 @@
 
 #include "proxy/session/session_internal.h"
 
+enum { FAKE_TURNS_MAX = 1024 }; /* so many handshakes may wait for a turn */
+
 extern uint64_t fake_now_ms;
 
 /* Of services with this configuration each; what they borrow must outlive it. */
