@@ -4,11 +4,8 @@
 /* Bytes without a conversation. */
 const struct protocol starttls_tcp = {.accept = NULL};
 
-static const struct {
-    const char *name;
-    const struct protocol *object;
-} protocols[] = {
-#define PROTOCOL_ROW(id, object, word, starttls, idle_ms) [STARTTLS_##id] = {word, &starttls_##object},
+static const struct protocol *const protocols[] = {
+#define PROTOCOL_ROW(id, object, word, starttls, idle_ms) [STARTTLS_##id] = &starttls_##object,
     PROTOCOLS(PROTOCOL_ROW)
 #undef PROTOCOL_ROW
 };
@@ -16,7 +13,7 @@ static_assert(ARRAY_LEN(protocols) == STARTTLS_PROTOCOL_COUNT, "one row for each
 
 struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol, const struct starttls_options *options)
 {
-    const struct protocol *p = protocols[protocol].object;
+    const struct protocol *p = protocols[protocol];
 
     assert(p->accept != NULL);
     return machine_create(protocol, p->accept, options);
@@ -25,7 +22,7 @@ struct starttls_machine *starttls_accept_create(enum starttls_protocol protocol,
 struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol,
                                                  const struct starttls_options *options)
 {
-    const struct protocol *p = protocols[protocol].object;
+    const struct protocol *p = protocols[protocol];
 
     assert(p->connect != NULL);
     return machine_create(protocol, p->connect, options);
@@ -33,7 +30,7 @@ struct starttls_machine *starttls_connect_create(enum starttls_protocol protocol
 
 struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, const struct starttls_options *options)
 {
-    const struct protocol *p = protocols[protocol].object;
+    const struct protocol *p = protocols[protocol];
 
     return p->probe == NULL ? NULL : machine_create(protocol, p->probe, options);
 }
@@ -41,7 +38,7 @@ struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, 
 void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failure failure, bool greeted,
                            const char *name, struct buffer *out)
 {
-    const struct protocol *p = protocols[protocol].object;
+    const struct protocol *p = protocols[protocol];
 
     assert(failure < STARTTLS_FAILURE_COUNT);
     if (p->failure_text != NULL)
@@ -50,25 +47,20 @@ void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failur
 
 void starttls_greeting_text(enum starttls_protocol protocol, const char *name, struct buffer *out)
 {
-    const struct protocol *p = protocols[protocol].object;
+    const struct protocol *p = protocols[protocol];
 
     if (p->greeting_text != NULL)
         p->greeting_text(name, out);
 }
 
-const char *starttls_protocol_name(enum starttls_protocol protocol)
-{
-    return protocols[protocol].name;
-}
-
 const char *starttls_protocol_alpn(enum starttls_protocol protocol)
 {
-    return protocols[protocol].object->alpn;
+    return protocols[protocol]->alpn;
 }
 
 struct starttls_filter *starttls_filter_create(enum starttls_protocol protocol, enum starttls_greeting greeting)
 {
-    const struct protocol *p = protocols[protocol].object;
+    const struct protocol *p = protocols[protocol];
 
     return p->filter == NULL ? NULL : filter_create(protocol, greeting, p->filter);
 }

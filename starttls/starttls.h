@@ -205,7 +205,6 @@ const char *starttls_filter_error(const struct starttls_filter *f);
 /* A response of ours to HEAD: up to its empty line. */
 struct span starttls_without_body(struct span response);
 
-const char *starttls_protocol_name(enum starttls_protocol protocol);
 /* The protocol's registered ALPN id ("imap", "http/1.1"), or NULL where none is. */
 const char *starttls_protocol_alpn(enum starttls_protocol protocol);
 
