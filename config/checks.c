@@ -581,6 +581,7 @@ static const struct {
     enum option_id id;
     size_t offset; /* of the place, in a struct config */
 } places[] = {
+    {OPTION_ACCELERATOR, offsetof(struct config, accelerator_place)},
     {OPTION_DATABASE, offsetof(struct config, database_place)},
     {OPTION_BLOCKLIST, offsetof(struct config, blocklist_place)},
     {OPTION_EV, offsetof(struct config, ev_place)},

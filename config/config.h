@@ -265,6 +265,7 @@ struct config {
     struct config_user *user;     /* NULL: whoever yett was started as */
     struct config_address *admin; /* NULL: off; loopback or unix only */
     char *database;               /* "sql:/path", or NULL: none */
+    char *accelerator;            /* "auto", the path of a module, or NULL: none (default) */
     char *crl_directory;          /* where yett crl keeps CRLs; default /var/lib/yett/crls */
     char *intermediates;          /* file of remembered intermediates; NULL: none */
     enum config_log log;
@@ -286,7 +287,7 @@ struct config {
     size_t service_count;
 
     /* Where these options are; line 0: not given. */
-    struct config_place database_place, blocklist_place, ev_place, roots_place, distrust_place;
+    struct config_place accelerator_place, database_place, blocklist_place, ev_place, roots_place, distrust_place;
     struct config_place intermediates_place; /* line 0: what intermediates has is the default */
 
     char **include; /* as written: config_snapshot_read() has followed it */

@@ -128,6 +128,19 @@ static bool path_or_none_parse(const struct option *o, void *target, struct conf
     return strcmp(text, "none") == 0 || text_parse(o, target, place, text, error);
 }
 
+/* A module is code: it is named from the root, so that nobody's current folder has a say in what is loaded. */
+static bool accelerator_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                              char **error)
+{
+    if (strcmp(text, "none") == 0)
+        return true;
+    if (strcmp(text, "auto") != 0 && text[0] != '/') {
+        *error = base_strdup("must be auto, none or a path that begins with /");
+        return false;
+    }
+    return text_parse(o, target, place, text, error);
+}
+
 static bool file_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
 {
     static const char prefix[] = "file:";
@@ -338,6 +351,7 @@ const struct option_kind option_kind_size = {"SIZE", size_parse, nothing_clear};
 const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
 const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
 const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};
+const struct option_kind option_kind_accelerator = {"auto|none|PATH", accelerator_parse, text_clear};
 const struct option_kind option_kind_path_or_none = {"PATH|none", path_or_none_parse, text_clear};
 const struct option_kind option_kind_file = {"file:PATH", file_parse, text_clear};
 const struct option_kind option_kind_host = {"HOST", host_parse, text_clear};

@@ -106,6 +106,8 @@ const struct option config_options[OPTION_COUNT] = {
                       .help = "Where /metrics, /healthz and /status are served: a loopback address or unix:PATH."},
     [OPTION_DATABASE] = {"database", YETT(database), .kind = &option_kind_database, .default_text = "none",
                          .help = "The NSS database with certificates, keys and trust."},
+    [OPTION_ACCELERATOR] = {"accelerator", YETT(accelerator), .kind = &option_kind_accelerator, .default_value = "none",
+                            .help = "What NSS computes handshakes with: yett's own module, or another."},
     [OPTION_CRL_DIRECTORY] = {"crl_directory", YETT(crl_directory), .kind = &option_kind_text,
                               .default_value = "/var/lib/yett/crls", .help = "Where yett crl keeps CRLs."},
     [OPTION_INTERMEDIATES] = {"intermediates", YETT(intermediates), .kind = &option_kind_path_or_none,
@@ -321,7 +323,6 @@ const struct option *option_find(enum option_section section, const char *name)
 /* Names that the documentation of later versions has, so that nobody is told that another one was meant. Those which
  * this version has are found before. */
 static const char *const planned[] = {
-    "accelerator",
     "accept_proxy",
     "accept_proxy_from",
     "admin_host",

@@ -2,6 +2,7 @@
 #include "tls/runtime.h"
 
 #include "base/nss_scope.h"
+#include "tls/accelerator.h"
 #include "tls/database_files.h"
 #include "tls/runtime_internal.h"
 
@@ -135,6 +136,8 @@ bool tls_runtime_start(const struct tls_runtime_options *options, char **error)
         return false;
     if (!find_calls(error) || !set_policy(error))
         goto fail;
+    if (options->accelerator != NULL && !tls_accelerator_start(options->accelerator, error))
+        goto fail;
     if (options->ticket_key.size != 0 && !tls_runtime_keys_import(options->ticket_key, &runtime.keys, error))
         goto fail;
     if (options->session_cache != NULL) {
@@ -169,6 +172,7 @@ bool tls_runtime_stop(char **error)
     /* Also without a cache: this is what releases the wrapping keys. */
     (void)SSL_ShutdownServerSessionIDCache();
     tls_runtime_keys_clear(&runtime.keys);
+    tls_accelerator_stop();
     runtime.session_cache = false;
     runtime.nss = NULL;
     if (NSS_ShutdownContext(nss) != SECSuccess)

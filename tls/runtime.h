@@ -11,6 +11,7 @@ struct tls_runtime_options {
     const char *database;      /* "sql:/path", opened read-only unless database_writable; NULL: none */
     bool database_writable;    /* for yett cert */
     struct span ticket_key;    /* what tls_ticket_key_generate() gave; size 0: none (clients only) */
+    const char *accelerator;   /* path of a module that NSS is to compute with; NULL: none */
     const char *session_cache; /* what tls_session_cache_create() gave, with its descriptor inherited; NULL: none */
 };
 
@@ -22,6 +23,10 @@ char *tls_nss_error_text(int32_t code);
  * authentication type, so that a sign-only token is never asked for one. On failure *error has a sentence (owned by
  * the caller) that names the database. */
 MUST_CHECK bool tls_runtime_start(const struct tls_runtime_options *options, char **error);
+
+/* The module that NSS computes with, while the runtime is started: its path, borrowed; NULL: NSS's own token, as there
+ * is none, or NSS is in FIPS mode. */
+const char *tls_accelerator_path(void);
 
 /* Shuts NSS down. Fails, with a sentence, when a reference is still held: the leak test of every program. */
 MUST_CHECK bool tls_runtime_stop(char **error);

@@ -42,8 +42,8 @@ const struct tls_runtime_keys *tls_runtime_keys(void);
 MUST_CHECK bool tls_runtime_keys_import(struct span der, struct tls_runtime_keys *keys, char **error);
 void tls_runtime_keys_clear(struct tls_runtime_keys *keys);
 
-/* A PKCS#8 key as a session object of NSS's internal token. `public_value` (may be NULL) is the point of an EC key, for
- * where the encoding lacks it. */
+/* A PKCS#8 key as a session object of the accelerator, or of NSS's internal token where there is none. `public_value`
+ * (may be NULL) is the point of an EC key, for where the encoding lacks it. */
 MUST_CHECK bool tls_private_key_import(struct span pkcs8, SECItem *public_value, SECKEYPrivateKey **key, char **error);
 
 /* wrapping.c: see "A server key on a token, and session tickets" there. */

@@ -2,6 +2,7 @@
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
+#include "tls/accelerator.h"
 #include "tls/key_der.h"
 
 #include <secasn1.h>
@@ -11,9 +12,9 @@
 
 enum { TICKET_RSA_BITS = 2048, TICKET_RSA_EXPONENT = 65537 };
 
-bool tls_private_key_import(struct span pkcs8, SECItem *public_value, SECKEYPrivateKey **key, char **error)
+static bool import_into(PK11SlotInfo *slot, struct span pkcs8, SECItem *public_value, SECKEYPrivateKey **key,
+                        char **error)
 {
-    SCOPED_SLOT slot = PK11_GetInternalSlot();
     SECItem item = {.type = siBuffer, .data = base_memdup(pkcs8.data, pkcs8.size), .len = (unsigned)pkcs8.size};
     SECStatus status;
     uint8_t *whole;
@@ -37,9 +38,24 @@ bool tls_private_key_import(struct span pkcs8, SECItem *public_value, SECKEYPriv
     return status == SECSuccess && *key != NULL ? true : tls_nss_fail(error, "NSS does not take the private key");
 }
 
+/* A key that the accelerator does not take is NSS's own: it knows more kinds. */
+bool tls_private_key_import(struct span pkcs8, SECItem *public_value, SECKEYPrivateKey **key, char **error)
+{
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    char *ignored = NULL;
+
+    if (tls_accelerator_slot() != NULL && import_into(tls_accelerator_slot(), pkcs8, public_value, key, &ignored))
+        return true;
+    free(ignored);
+    return import_into(slot, pkcs8, public_value, key, error);
+}
+
+/* NSS's own token, with or without an accelerator: these keys wrap and unwrap, and that one only signs. */
 static bool import_typed(struct span pkcs8, KeyType type, SECKEYPrivateKey **key, char **error)
 {
-    if (!tls_private_key_import(pkcs8, NULL, key, error))
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+
+    if (!import_into(slot, pkcs8, NULL, key, error))
         return false;
     if (SECKEY_GetPrivateKeyType(*key) == type)
         return true;

@@ -10,6 +10,7 @@
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
+#include "tls/accelerator.h"
 #include "tls/engine.h"
 #include "tls/identity_internal.h"
 
@@ -135,7 +136,8 @@ static bool shake_hands(struct tls_engine *client, struct tls_engine *server, ch
     return false;
 }
 
-static bool make_wrapping_key(const struct kind *kind, struct tls_context *client_context, char **error)
+static bool make_wrapping_key(const struct kind *kind, unsigned version, struct tls_context *client_context,
+                              char **error)
 {
     struct tls_identity *identity = NULL;
     struct tls_context *server_context = NULL;
@@ -144,8 +146,9 @@ static bool make_wrapping_key(const struct kind *kind, struct tls_context *clien
 
     if (make_identity(kind, &identity, error)) {
         struct tls_server_options options = {
-            .identities = &identity, .identity_count = 1, .version_min = 0x0304, .alpn_ignore = true};
+            .identities = &identity, .identity_count = 1, .version_min = version, .alpn_ignore = true};
 
+        identity->version_max = version;
         ok = tls_server_context_create(&options, &server_context, error);
     }
     if (ok) {
@@ -162,12 +165,17 @@ static bool make_wrapping_key(const struct kind *kind, struct tls_context *clien
 
 bool tls_wrapping_keys_make(char **error)
 {
-    struct tls_client_options options = {.version_min = 0x0304, .insecure_no_verify = true};
+    struct tls_client_options options = {.version_min = TLS_VERSION_12, .insecure_no_verify = true};
     struct tls_context *client_context = NULL;
     bool ok = tls_client_context_create(&options, &client_context, error);
 
-    for (size_t i = 0; ok && i < ARRAY_LEN(kinds); i++)
-        ok = make_wrapping_key(&kinds[i], client_context, error);
+    for (size_t i = 0; ok && i < ARRAY_LEN(kinds); i++) {
+        ok = make_wrapping_key(&kinds[i], TLS_VERSION_13, client_context, error);
+        /* With an accelerator the secrets of the two versions are in different slots, which wrap with different
+         * mechanisms, and libssl has a wrapping key for each. */
+        if (ok && tls_accelerator_slot() != NULL)
+            ok = make_wrapping_key(&kinds[i], TLS_VERSION_12, client_context, error);
+    }
     tls_context_destroy(&client_context);
     return ok;
 }

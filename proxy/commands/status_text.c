@@ -148,6 +148,8 @@ void status_text_print(const json_t *status, FILE *out)
     if (number_of(status, "worker_deaths") > 0 || number_of(status, "reloads_failed") > 0)
         fprintf(out, "%" PRIu64 " workers have died, %" PRIu64 " reloads were refused: the log says why\n",
                 number_of(status, "worker_deaths"), number_of(status, "reloads_failed"));
+    if (strcmp(text_of(status, "accelerator"), "") != 0 && strcmp(text_of(status, "accelerator"), "none") != 0)
+        fprintf(out, "NSS computes with %s\n", text_of(status, "accelerator"));
     if (number_of(status, "intermediates") > 0)
         fprintf(out, "%" PRIu64 " intermediates of verified peers are remembered\n",
                 number_of(status, "intermediates"));

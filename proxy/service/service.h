@@ -51,6 +51,13 @@ void services_count(struct services *services, struct counters *counters);
 /* What is remembered for services with the same trust: each index from 0 has one until NULL comes. */
 struct pkix_intermediates *services_intermediates(const struct services *services, size_t index);
 
+/* Where the accelerator is that was installed with yett; NULL when it was not. Owned by the caller. */
+char *services_accelerator_installed(void);
+
+/* The path of the module that NSS is to compute with, by the configuration (NSS's FIPS mode leaves it out); NULL: none.
+ * Owned by the caller. */
+char *services_accelerator(const struct config *config);
+
 /* What every process that opens services does first: NSS, shim (agents at the socket paths derived from
  * config->control: <dirname>/agent-<module>.sock). */
 MUST_CHECK bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,

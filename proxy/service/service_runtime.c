@@ -2,9 +2,11 @@
 #include "proxy/service/service.h"
 
 #include "tls/runtime.h"
+#include "tokens/library.h"
 #include "tokens/shim/shim.h"
 #include <libgen.h>
 #include <stdlib.h>
+#include <string.h>
 
 char *service_agent_socket_path(const struct config *config, const struct config_module *module)
 {
@@ -82,16 +84,39 @@ static bool start_shim(const struct config *config, const struct config_identity
 
 static bool shim_is_started;
 
+/* see proxy/service/service.h */
+char *services_accelerator_installed(void)
+{
+    return tokens_library_find("yett-accelerator.so");
+}
+
+/* see proxy/service/service.h */
+char *services_accelerator(const struct config *config)
+{
+    if (config->accelerator == NULL)
+        return NULL;
+    return strcmp(config->accelerator, "auto") == 0 ? services_accelerator_installed()
+                                                    : base_strdup(config->accelerator);
+}
+
 bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
                             struct config_findings *findings)
 {
     const struct config_identity *token_identity = first_token_identity(config);
-    const struct tls_runtime_options options = {
-        .database = config->database, .ticket_key = ticket_key, .session_cache = session_cache};
+    char *accelerator = services_accelerator(config);
+    const struct tls_runtime_options options = {.database = config->database,
+                                                .accelerator = accelerator,
+                                                .ticket_key = ticket_key,
+                                                .session_cache = session_cache};
     char *error = NULL;
+    bool started = tls_runtime_start(&options, &error);
+    bool missed = !started && accelerator != NULL && strstr(error, accelerator) != NULL;
 
-    if (!tls_runtime_start(&options, &error)) {
-        if (config->database != NULL)
+    free(accelerator);
+    if (!started) {
+        if (missed)
+            config_finding_add(findings, config->accelerator_place, "accelerator: %s", error);
+        else if (config->database != NULL)
             config_finding_add(findings, config->database_place, "database: %s", error);
         else
             config_finding_add(findings, (struct config_place){.file = config->files[0]}, "%s", error);

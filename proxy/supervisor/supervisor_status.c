@@ -2,6 +2,7 @@
 #include "proxy/supervisor/supervisor_internal.h"
 
 #include "proxy/service/memory_ceiling.h"
+#include "proxy/service/service.h"
 #include "proxy/process/version.h"
 
 #include <stdlib.h>
@@ -114,6 +115,16 @@ static json_t *service_status(const struct supervisor *s, const struct config_se
     return status;
 }
 
+/* A path, or "none". */
+static json_t *accelerator_status(const struct config *config)
+{
+    char *path = config == NULL ? NULL : services_accelerator(config);
+    json_t *status = json_string(path == NULL ? "none" : path);
+
+    free(path);
+    return status;
+}
+
 json_t *supervisor_status(const struct supervisor *s)
 {
     const struct config *config = config_shown(s);
@@ -127,6 +138,7 @@ json_t *supervisor_status(const struct supervisor *s)
     json_object_set_new(status, "reloads", integer(s->reloads));
     json_object_set_new(status, "reloads_failed", integer(s->reloads_failed));
     json_object_set_new(status, "intermediates", integer(intermediates_count(s->intermediates)));
+    json_object_set_new(status, "accelerator", accelerator_status(config));
     json_object_set_new(status, "connection_memory_max_bytes",
                         integer(config == NULL ? 0 : memory_ceiling_of_all(config)));
     json_object_set_new(status, "workers", workers_status(s));

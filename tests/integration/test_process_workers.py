@@ -164,4 +164,4 @@ def test_help_teaches():
     out = subprocess.run([YETT, "--help"], capture_output=True, text=True).stdout
     assert "yett check" in out and "worker" not in [x.split()[0] for x in out.splitlines() if x.startswith("  ")]
     assert {x.split()[0] for x in subprocess.run([YETT, "version"], capture_output=True, text=True).stdout.splitlines()} \
-        == {"yett", "NSS", "NSPR", "libuv", "http-parser"}
+        == {"yett", "NSS", "NSPR", "libuv", "http-parser", "accelerator"}

@@ -2,16 +2,15 @@
 #include "tokens/shim/shim.h"
 #include "base/nss_scope.h"
 #include "tokens/agent_client.h"
+#include "tokens/library.h"
 #include "tokens/shim/shim_internal.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
 #include <prerror.h>
 #include <secerr.h>
 #include <secmod.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { FIND_TIMEOUT_MS = 30000 };
 
@@ -34,42 +33,6 @@ static struct {
     struct known *known;
     size_t known_count;
 } shim;
-
-/* The directory of the running program, without the last '/'; owned by the caller. */
-static char *program_directory(void)
-{
-    char path[PATH_MAX];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    char *slash;
-
-    if (size <= 0)
-        return base_strdup(".");
-    path[size] = '\0';
-    slash = strrchr(path, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    return base_strdup(path);
-}
-
-/* Beside the program, in ../lib/yett (the build tree), then where it was installed. */
-static char *library_find(void)
-{
-    char *directory = program_directory();
-    char *candidates[] = {
-        base_printf("%s/yett-shim.so", directory),
-        base_printf("%s/../lib/yett/yett-shim.so", directory),
-        base_strdup(YETT_SHIM_INSTALLED),
-    };
-    char *found = NULL;
-
-    for (size_t i = 0; i < ARRAY_LEN(candidates); i++) {
-        if (found == NULL && access(candidates[i], R_OK) == 0)
-            found = base_strdup(candidates[i]);
-        free(candidates[i]);
-    }
-    free(directory);
-    return found;
-}
 
 static bool library_open(const char *path, char **error)
 {
@@ -267,13 +230,14 @@ static bool take_slots(char **error)
 /* see tokens/shim/shim.h */
 bool tokens_shim_start(const struct tokens_shim_options *options, char **error)
 {
-    char *path = options->library_path != NULL ? base_strdup(options->library_path) : library_find();
+    char *path =
+        options->library_path != NULL ? base_strdup(options->library_path) : tokens_library_find("yett-shim.so");
     bool good = false;
 
     assert(shim.library == NULL);
     *error = NULL;
     if (path == NULL)
-        *error = base_strdup("yett-shim.so is neither beside the program nor at " YETT_SHIM_INSTALLED);
+        *error = base_printf("yett-shim.so is neither beside the program nor in %s", tokens_library_directory());
     else
         good = library_open(path, error) && find_identities(options, error) && configure(options, error) &&
                load_into_nss(path, error) && take_slots(error);

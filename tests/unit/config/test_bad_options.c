@@ -19,6 +19,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_CONTROL] = LONG_PATH,
     [OPTION_ADMIN] = "192.0.2.1:80",
     [OPTION_DATABASE] = "dbm:/x",
+    [OPTION_ACCELERATOR] = "yett-accelerator.so",
     [OPTION_CRL_DIRECTORY] = QUOTED,
     [OPTION_INTERMEDIATES] = QUOTED,
     [OPTION_LOG] = "file",

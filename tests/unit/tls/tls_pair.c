@@ -15,7 +15,7 @@ enum { ROUNDS_MAX = 2000000, CACHE_ENTRIES = 100 };
 
 void test_tls_start(enum test_cache cache)
 {
-    struct tls_runtime_options options = {0};
+    struct tls_runtime_options options = {.accelerator = getenv("YETT_TEST_ACCELERATOR")};
     char *error = NULL, *inherit = NULL;
     uint8_t *key = NULL;
     size_t key_size = 0;

@@ -85,6 +85,33 @@ static void mechanisms(void **state)
     assert_int_equal(p11->C_GetMechanismInfo(ACCELERATOR_SLOT + 1, CKM_SHA256, &info), CKR_SLOT_ID_INVALID);
 }
 
+/* What NSS passes from a module's specification: the mechanisms of TLS 1.2 can be left out, and nothing else said. */
+static void parameters(void **state)
+{
+    static const struct {
+        const char *text;
+        CK_RV rv, listed;
+    } cases[] = {{"tls12=no", CKR_OK, CKR_MECHANISM_INVALID},
+                 {"tls12=yes", CKR_ARGUMENTS_BAD, CKR_OK},
+                 {"", CKR_OK, CKR_OK},
+                 {NULL, CKR_OK, CKR_OK}};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK,
+                                     .LibraryParameters = (CK_CHAR_PTR *)(uintptr_t)cases[i].text};
+        CK_MECHANISM_INFO info;
+
+        assert_int_equal(p11->C_Finalize(NULL), CKR_OK);
+        assert_int_equal(p11->C_Initialize(&args), cases[i].rv);
+        if (cases[i].rv != CKR_OK)
+            assert_int_equal(p11->C_Initialize(NULL), CKR_OK);
+        assert_int_equal(p11->C_GetMechanismInfo(ACCELERATOR_SLOT, CKM_TLS_MAC, &info), cases[i].listed);
+        assert_int_equal(p11->C_GetMechanismInfo(ACCELERATOR_SLOT, CKM_HKDF_DERIVE, &info), CKR_OK);
+    }
+    s = accelerator_open();
+}
+
 static void bad_arguments(void **state)
 {
     CK_BYTE out[64];
@@ -420,6 +447,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(life),
         cmocka_unit_test(mechanisms),
+        cmocka_unit_test(parameters),
         cmocka_unit_test(bad_arguments),
         cmocka_unit_test(bad_points),
         cmocka_unit_test(private_keys_stay),

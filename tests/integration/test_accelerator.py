@@ -1,0 +1,71 @@
+"""accelerator = auto: workers compute with yett's module, the rest stays as it is. That all else passes with it, a run of the
+tests with YETT_TEST_ACCELERATOR=1 shows."""
+import ssl
+import subprocess
+
+import pytest
+from conftest import YETT, connect
+from peers import client_tls
+from test_tls import exchange, terminating
+
+VERSIONS = pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+NAME = "yett-accelerator.so"
+
+
+def installed():
+    lines = subprocess.run([YETT, "version"], capture_output=True, text=True, check=True).stdout.splitlines()
+    return next(line.split(" ", 1)[1] for line in lines if line.startswith("accelerator "))
+
+
+def mapped(worker):
+    with open(f"/proc/{worker}/maps", encoding="utf-8") as maps:
+        return NAME in maps.read()
+
+
+def test_version_tells_where_it_is():
+    assert installed().endswith(f"/{NAME}")
+
+
+@pytest.mark.parametrize("setting, loaded", [("", False), ("accelerator = none\n", False), ("accelerator = auto\n", True)])
+def test_it_is_in_workers_that_are_to_have_it(yett, authority, echo, port, setting, loaded):
+    y = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"), settings=setting or "log_level = info\n")
+    assert y.status()["accelerator"] == (installed() if loaded else "none")
+    assert ("NSS computes with" in y.command("status").stdout) is loaded
+    pids = list(y.workers().values())
+    assert pids and all(mapped(pid) is loaded for pid in pids)
+    assert exchange(port, client_tls(authority))[0] == b"hello"
+
+
+@VERSIONS
+@pytest.mark.parametrize("kind", ["localhost", "localhost_rsa"])
+def test_sessions_resume_on_every_worker_and_across_a_reload(yett, authority, echo, port, version, kind):
+    y = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{getattr(authority, kind).pem}"),
+             settings="accelerator = auto\nworkers = 2\n")
+    context = client_tls(authority, version=version)
+
+    def once(session):
+        with context.wrap_socket(connect(port), server_hostname="localhost", session=session) as tls:
+            tls.sendall(b"hello")
+            assert tls.recv(5) == b"hello"  # tickets of TLS 1.3 come with the first data
+            return tls.session, tls.session_reused
+
+    session, reused = once(None)
+    assert not reused
+    for _ in range(10):
+        session, reused = once(session)
+        assert reused
+    y.command("reload")
+    for _ in range(10):
+        session, reused = once(session)
+        assert reused
+
+
+@pytest.mark.parametrize("path", ["/nonexistent/module.so", "/etc/passwd"])
+def test_one_that_cannot_be_loaded_stops_the_start(folder, authority, echo, port, path):
+    config = folder / "yett.conf"
+    config.write_text(f"[yett]\ncontrol = {folder}/c.sock\naccelerator = {path}\n" +
+                      terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"))
+    result = subprocess.run([YETT, "check", "-c", str(config)], capture_output=True, text=True)
+    said = result.stdout + result.stderr
+    assert result.returncode == 1, said
+    assert f"{config}:3: accelerator: NSS does not load the accelerator {path}" in said, said

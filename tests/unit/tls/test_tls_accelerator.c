@@ -1,0 +1,119 @@
+/* tls/accelerator.c: what is loaded, what is refused, and where keys go. That engines do with it what they do without
+ * is tested by running their tests again (CMakeLists.txt). */
+#include "tls/accelerator.h"
+#include "base/nss_scope.h"
+#include "tls/key_der.h"
+#include "tls/runtime_internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static void start(const char *path)
+{
+    char *error = NULL;
+
+    if (!tls_runtime_start(&(struct tls_runtime_options){.accelerator = path}, &error))
+        fail_msg("%s", error);
+}
+
+static void stop(void)
+{
+    char *error = NULL;
+
+    if (!tls_runtime_stop(&error))
+        fail_msg("%s", error);
+}
+
+/* NSS asks it first for what it has, and its own token for the rest; and it goes with NSS, more than once. */
+static void it_is_asked_first(void **state)
+{
+    static const CK_MECHANISM_TYPE first[] = {CKM_EC_KEY_PAIR_GEN, CKM_ECDH1_DERIVE, CKM_ECDSA, CKM_SHA256, CKM_SHA384};
+    static const CK_MECHANISM_TYPE others[] = {CKM_AES_CBC, CKM_RSA_PKCS_KEY_PAIR_GEN, CKM_TLS12_MASTER_KEY_DERIVE_DH};
+
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        start(TEST_ACCELERATOR);
+        assert_string_equal(tls_accelerator_path(), TEST_ACCELERATOR);
+        for (size_t i = 0; i < ARRAY_LEN(first); i++) {
+            SCOPED_SLOT slot = PK11_GetBestSlot(first[i], NULL);
+
+            assert_ptr_equal(slot, tls_accelerator_slot());
+        }
+        for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+            SCOPED_SLOT slot = PK11_GetBestSlot(others[i], NULL);
+
+            assert_non_null(slot);
+            assert_true(PK11_IsInternal(slot));
+        }
+        stop();
+    }
+}
+
+static void without_one_there_is_none(void **state)
+{
+    (void)state;
+    start(NULL);
+    assert_null(tls_accelerator_path());
+    assert_null(tls_accelerator_slot());
+    stop();
+}
+
+/* A file that is not there, one that is no module, and a module that computes nothing. */
+static void what_is_none_is_refused(void **state)
+{
+    static const char *const paths[] = {"/nonexistent/\"accelerator\".so", "/etc/passwd", TEST_SHIM};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        char *error = NULL;
+
+        assert_false(tls_runtime_start(&(struct tls_runtime_options){.accelerator = paths[i]}, &error));
+        assert_non_null(strstr(error, paths[i]));
+        free(error);
+    }
+    without_one_there_is_none(NULL); /* nothing of it is left */
+}
+
+/* Keys of files go into it, RSA and EC, and cannot be read from there. */
+static void keys_go_into_it(void **state)
+{
+    uint8_t *der = NULL;
+    size_t size = 0;
+    char *error = NULL;
+    struct span keys[2];
+
+    (void)state;
+    start(NULL);
+    assert_true(tls_ticket_key_generate(&der, &size, &error));
+    stop();
+    assert_true(tls_key_der_split(span_of(der, size), &keys[0], &keys[1]));
+    start(TEST_ACCELERATOR);
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        SCOPED_PRIVATE_KEY key = NULL;
+        SCOPED_ITEM exported = NULL;
+
+        assert_true(tls_private_key_import(keys[i], NULL, &key, &error));
+        assert_ptr_equal(key->pkcs11Slot, tls_accelerator_slot());
+        exported = PK11_ExportDERPrivateKeyInfo(key, NULL);
+        assert_null(exported);
+    }
+    stop();
+    base_wipe(der, size);
+    free(der);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_is_asked_first),
+        cmocka_unit_test(without_one_there_is_none),
+        cmocka_unit_test(what_is_none_is_refused),
+        cmocka_unit_test(keys_go_into_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
