@@ -3,7 +3,7 @@
 
 #include "tls/runtime_internal.h"
 
-#include <pk11priv.h>
+#include <pk11pub.h>
 #include <prerror.h>
 #include <secmod.h>
 #include <stdlib.h>
