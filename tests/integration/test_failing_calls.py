@@ -119,7 +119,7 @@ def test_calls_that_fail_end_a_session_and_nothing_else(yett, authority, folder,
                            f"allow_target = localhost:{server.port}, 127.0.0.0/8:{server.port}\n",
                            lambda a, s: say_connect(a, s, server.port)),
         }[kind]
-        # Where some call fails libuv keeps a copy of a word, of 28 bytes and once: what a leak checker says of it is not asked.
+        # A leak checker finds one copy of a word here, of 28 bytes, made within libuv: whose it is was not found out yet.
         preloaded = preloading(FAILING_CALLS)
         preloaded["ASAN_OPTIONS"] += ":detect_leaks=0"
         running = Watched(yett, f"[service in]\nlisten = 127.0.0.1:{port}\n{configuration}"
