@@ -20,7 +20,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/certs"))
 
 from authority import Authority  # noqa: E402
-from peers import SoftHsm, EchoServer, ended, free_port, wait_until  # noqa: E402
+from peers import PATIENCE, SoftHsm, EchoServer, ended, free_port, wait_until  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("YETT_BUILD", TOP / "build/release")).resolve()
 YETT = BUILD / "proxy/yett"
@@ -30,7 +30,6 @@ HANGING_RESOLVER = BUILD / "tests/modules/hanging-resolver.so"
 ACKNOWLEDGMENT_TELLER = BUILD / "tests/modules/acknowledgment-teller.so"
 SANDBOX_PROBE = BUILD / "tests/modules/sandbox-probe.so"
 FAILING_CALLS = BUILD / "tests/modules/failing-calls.so"
-PATIENCE = float(os.environ.get("YETT_SLOW", "1"))
 
 
 def preloading(module):

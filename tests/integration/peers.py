@@ -17,6 +17,7 @@ import time
 
 
 PORTS_GIVEN = set()
+PATIENCE = float(os.environ.get("YETT_SLOW", "1"))  # how much longer to wait where everything is slower
 
 
 def free_port():
@@ -32,7 +33,7 @@ def free_port():
             return port
 
 
-def wait_until(condition, what, seconds=20):
+def wait_until(condition, what, seconds=20 * PATIENCE):
     """Poll until condition() is true; a failure says what was waited for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -60,6 +61,7 @@ def ended(pid):
 class Process:
     """A child process with its output in a file, ended by its process id (its whole group, if it makes one)."""
     name = "process"
+    log_name = None
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -89,7 +91,14 @@ class Process:
         return self
 
     def log(self):
-        return (self.folder / f"{self.name}.out").read_text(errors="replace")
+        """What it has written so far: to its terminal, and to the log its configuration names."""
+        files = (self.folder / name for name in (f"{self.name}.out", self.log_name) if name)
+        return "".join(f.read_text(errors="replace") for f in files if f.exists())
+
+    def wait_for_line(self, text):
+        """A line of its log that contains `text`. Servers write their logs after their clients have been answered."""
+        return wait_until(lambda: next((x for x in self.log().splitlines() if text in x), None),
+                          f"{text!r} in the log of {self.name}: {self.log()[-3000:]}")
 
     def stop(self):
         if self.process is None:
@@ -117,6 +126,7 @@ class Postfix(Process):
     """Postfix receiving mail for alice and bob@example.org into maildirs under folder/mail. Plain SMTP, or demanding
     STARTTLS of its own when given a certificate."""
     name = "postfix"
+    log_name = "mail.log"
 
     def __init__(self, folder, certificate=None, extra=""):
         super().__init__(folder)
@@ -183,11 +193,6 @@ proxymap unix - - n - - proxymap
             raise
         return self
 
-    def log(self):
-        with contextlib.suppress(OSError):
-            return (self.folder / "mail.log").read_text(errors="replace")
-        return ""
-
     def stop(self):
         with contextlib.suppress(OSError, ValueError):
             master = int((self.folder / "queue/pid/master.pid").read_text())
@@ -206,6 +211,7 @@ class Dovecot(Process):
     certificate (then plain logins are refused). haproxy: it demands a PROXY header. trusted: who may tell the
     addresses of their clients."""
     name = "dovecot"
+    log_name = "dovecot.log"
 
     def __init__(self, folder, certificate=None, haproxy=False, trusted="", protocol="imap"):
         super().__init__(folder)

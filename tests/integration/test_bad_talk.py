@@ -178,7 +178,9 @@ def test_client_that_goes_on_in_plain_text(yett, authority, echo, port):
         s.sendall(b"EHLO a\r\nSTARTTLS\r\n")
         said = b""
         while not said.endswith(b"220 2.0.0 Ready to start TLS\r\n"):
-            said += s.recv(4096)
+            more = s.recv(4096)
+            assert more, said
+            said += more
         s.sendall(b"EHLO a\r\n")
         assert is_alert(read_to_end(s)[0], "unexpected_message")
     watch.one_line("client_tls_failed", "tls_failed", "handshakes_server_failed_total", "speaks plain SMTP", "not_tls")

@@ -71,7 +71,7 @@ def test_curl_gets_an_https_page_without_tls_of_its_own(yett, authority, folder,
                    f"https://localhost:{nginx.port}/page", "http://localhost/").stdout
         assert out.startswith("HTTP/1.1 200 OK") and out.endswith("hello from nginx to []\n")
         assert "\nVia: 1.1 yett" in out and "\nConnection: close" in out and "keep-alive" not in out
-        assert "GET /page HTTP/1.1" in (folder / "nginx/access.log").read_text()
+        wait_until(lambda: "GET /page HTTP/1.1" in (folder / "nginx/access.log").read_text(), "nginx to note the request")
 
 
 def test_nginx_serves_files_in_every_way(yett, authority, folder, port):
