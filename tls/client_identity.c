@@ -10,7 +10,6 @@
 #include <prerror.h>
 #include <secerr.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { CHOICE_SIZE_MAX = 1024 /* what is told of a choice; the rest is cut off */ };
 
@@ -109,9 +108,10 @@ static size_t find_authority(const struct tls_identity *identity, const struct w
 
 enum obstacle { OBSTACLE_NONE, OBSTACLE_AUTHORITY, OBSTACLE_EXPIRED, OBSTACLE_EARLY, OBSTACLE_SIGNATURE };
 
-static enum obstacle look_at(const struct tls_identity *identity, PRFileDesc *fd, const struct wanted *wanted)
+static enum obstacle look_at(const struct tls_context *c, const struct tls_identity *identity, PRFileDesc *fd,
+                             const struct wanted *wanted)
 {
-    int64_t now = time(NULL);
+    int64_t now = c->clock->wall_s();
 
     if (now > identity->not_after)
         return OBSTACLE_EXPIRED;
@@ -171,7 +171,7 @@ static void tell_none(struct tls_engine *e, PRFileDesc *fd, const struct wanted 
     buffer_init(&text, CHOICE_SIZE_MAX);
     for (size_t i = 0; i < c->identity_count && whole; i++)
         whole = buffer_printf(&text, "%s%s: %s", i == 0 ? "" : "; ", tls_identity_describe(c->identities[i]),
-                              obstacle_text(look_at(c->identities[i], fd, wanted)));
+                              obstacle_text(look_at(c, c->identities[i], fd, wanted)));
     tell(e, c->identity_count == 0
                 ? base_strdup("none: there is none for this service (connect_identity)")
                 : base_printf("none: %.*s%s", (int)text.size,
@@ -182,10 +182,10 @@ static void tell_none(struct tls_engine *e, PRFileDesc *fd, const struct wanted 
 static const struct tls_identity *choose(const struct tls_context *c, PRFileDesc *fd, const struct wanted *wanted)
 {
     for (size_t i = 0; i < c->identity_count; i++)
-        if (look_at(c->identities[i], fd, wanted) == OBSTACLE_NONE)
+        if (look_at(c, c->identities[i], fd, wanted) == OBSTACLE_NONE)
             return c->identities[i];
     if (c->identity_count == 1 && c->no_suitable_identity == TLS_NO_SUITABLE_ONLY &&
-        look_at(c->identities[0], fd, wanted) == OBSTACLE_AUTHORITY)
+        look_at(c, c->identities[0], fd, wanted) == OBSTACLE_AUTHORITY)
         return c->identities[0];
     return NULL;
 }

@@ -13,6 +13,7 @@
 #include <secoid.h>
 #include <sslproto.h>
 #include <stdlib.h>
+#include <time.h>
 
 /* Mozilla's "intermediate" list without finite-field Diffie-Hellman, and its "modern" one, which is TLS 1.3 alone. */
 static const PRUint16 suites_tls13[] = {
@@ -237,11 +238,20 @@ static bool set_client_alpn(struct tls_context *context, PRFileDesc *model, char
                : tls_nss_fail(error, "cannot set the ALPN identifiers");
 }
 
-static struct tls_context *context_create(enum tls_role role, const struct pkix_store *trust,
-                                          struct tls_identity *const *identities, size_t identity_count,
-                                          const char *const *alpn, size_t alpn_count)
+static int64_t machine_wall_s(void)
+{
+    return time(NULL);
+}
+
+static const struct tls_clock machine_clock = {.wall_s = machine_wall_s, .now_ms = base_now_ms};
+
+static struct tls_context *context_create(enum tls_role role, const struct tls_clock *clock,
+                                          const struct pkix_store *trust, struct tls_identity *const *identities,
+                                          size_t identity_count, const char *const *alpn, size_t alpn_count)
 {
     struct tls_context *context = base_alloc(sizeof(*context));
+
+    context->clock = clock == NULL ? &machine_clock : clock;
 
     context->role = role;
     context->calls = role == TLS_ROLE_SERVER ? &tls_server_calls : &tls_client_calls;
@@ -264,8 +274,8 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
     struct tls_context *c;
 
     assert(options->trust != NULL || options->insecure_no_verify);
-    c = context_create(TLS_ROLE_CLIENT, options->trust, options->identities, options->identity_count, options->alpn,
-                       options->alpn_count);
+    c = context_create(TLS_ROLE_CLIENT, options->clock, options->trust, options->identities, options->identity_count,
+                       options->alpn, options->alpn_count);
     c->insecure_no_verify = options->insecure_no_verify;
     c->revocation = options->revocation;
     c->issuers = options->issuers;
@@ -403,8 +413,8 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
 
     assert(options->identity_count != 0);
     assert(options->peer == TLS_PEER_NONE || options->trust != NULL);
-    c = context_create(TLS_ROLE_SERVER, options->trust, options->identities, options->identity_count, options->alpn,
-                       options->alpn_count);
+    c = context_create(TLS_ROLE_SERVER, options->clock, options->trust, options->identities, options->identity_count,
+                       options->alpn, options->alpn_count);
     c->sni = options->sni;
     c->peer = options->peer;
     c->revocation = options->revocation;

@@ -8,8 +8,7 @@
  *     transport <--take_records- [ engine ] <--put_plaintext--- application
  *
  * Caveats: no 0-RTT, no compression, no renegotiation but by a server that may want a client certificate. NSS types do
- * not show: another record layer can go in behind this header. Certificates are verified against the wall clock of the
- * machine.
+ * not show: another record layer can go in behind this header.
  * Resumption: a client verifies the certificates of a session again before it offers it, and offers none in which it
  * used a certificate of its own; it resumes by ticket only. (The verification before an offer takes no waiting: a
  * session of which nothing is known without asking is not offered.) A server that asks for client certificates resumes
@@ -56,6 +55,13 @@ struct tls_revocation {
     const struct pkix_crl_source *crl_source;    /* NULL: no CRL is fetched */
 };
 
+/* What a context tells the time by: the wall clock is what certificates are about (seconds since 1970), the other is
+ * for how long something takes (milliseconds, never going back). Both are called on any thread. */
+struct tls_clock {
+    int64_t (*wall_s)(void);
+    uint64_t (*now_ms)(void);
+};
+
 struct tls_server_options {
     struct tls_identity *const *identities; /* borrowed while the context lives; at least one */
     size_t identity_count;
@@ -75,6 +81,7 @@ struct tls_server_options {
     struct pkix_policy_inputs policy; /* likewise; what it points to is borrowed */
     struct span ocsp_staple;          /* DER response for the first identity; copied; size 0: none */
     const char *session_id_context;   /* service name: tickets of one service are not good for another */
+    const struct tls_clock *clock;    /* borrowed; NULL: the machine's */
 };
 
 struct tls_client_options {
@@ -92,6 +99,7 @@ struct tls_client_options {
     struct tls_identity *const *identities; /* client certificates, in order of preference; borrowed */
     size_t identity_count;
     enum tls_no_suitable no_suitable_identity;
+    const struct tls_clock *clock; /* borrowed; NULL: the machine's */
 };
 
 struct tls_context;

@@ -92,6 +92,7 @@ struct tls_context {
     const struct tls_identity **identities;
     size_t identity_count;
     bool may_block; /* some identity's key is on a token */
+    const struct tls_clock *clock;
     char **alpn;
     size_t alpn_count;
 

@@ -315,7 +315,7 @@ static void look_ahead(struct tls_engine *e, const struct chain *chain)
     if (f->looked_ahead)
         return;
     f->looked_ahead = true;
-    f->waits_since_ms = base_now_ms();
+    f->waits_since_ms = e->context->clock->now_ms();
     memset(f->verified, 0, sizeof(f->verified));
     f->is_good = e->context->insecure_no_verify;
     if (f->is_good)
@@ -353,7 +353,7 @@ static enum fate claim_in_turn(struct tls_engine *e, const struct chain *chain)
     if (!e->hs->may_wait)
         return HOLD;
     look_ahead(e, chain);
-    waited = base_now_ms() - f->waits_since_ms >=
+    waited = e->context->clock->now_ms() - f->waits_since_ms >=
              (uint64_t)(f->is_good ? TLS_PEER_CERTS_WAIT_MS : TLS_PEER_CERTS_WAIT_BAD_MS);
     if (tls_peer_certs_claim_in_turn(e->certs, chain->certs, chain->count, f->verified, waited && f->is_good) ==
         TLS_CLAIM_HELD) {

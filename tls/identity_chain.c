@@ -7,8 +7,6 @@
 #include "pkix/nss_crypto.h"
 #include "tls/limits.h"
 
-#include <time.h>
-
 /* What is there is read, whatever is wrong behind it: the peer judges the certificate. */
 static bool read_names(struct span der, struct pkix_cert *cert)
 {
@@ -55,10 +53,8 @@ static bool is_in_chain(const struct tls_identity *identity, struct span der)
 
 /* The best issuer in `list`, if better than `best`, which may be empty. */
 static void find_issuer(const struct tls_identity *identity, CERTCertList *list, const struct pkix_cert *child,
-                        struct pkix_cert *best)
+                        int64_t now, struct pkix_cert *best)
 {
-    int64_t now = time(NULL);
-
     for (CERTCertListNode *n = CERT_LIST_HEAD(list); !CERT_LIST_END(n, list); n = CERT_LIST_NEXT(n)) {
         struct span der = span_of(n->cert->derCert.data, n->cert->derCert.len);
         struct pkix_cert cert;
@@ -71,7 +67,7 @@ static void find_issuer(const struct tls_identity *identity, CERTCertList *list,
     }
 }
 
-void tls_identity_find_chain(struct tls_identity *identity)
+void tls_identity_find_chain(struct tls_identity *identity, int64_t now)
 {
     SCOPED_SLOT token = PK11_GetSlotFromPrivateKey(identity->key);
     SCOPED_SLOT database = PK11_GetInternalKeySlot();
@@ -84,9 +80,9 @@ void tls_identity_find_chain(struct tls_identity *identity)
         struct pkix_cert issuer = {0};
 
         if (on_token != NULL)
-            find_issuer(identity, on_token, &child, &issuer);
+            find_issuer(identity, on_token, &child, now, &issuer);
         if (issuer.der.size == 0 && in_database != NULL)
-            find_issuer(identity, in_database, &child, &issuer);
+            find_issuer(identity, in_database, &child, now, &issuer);
         if (issuer.der.size == 0 || pkix_cert_is_self_issued(&issuer))
             return;
         tls_identity_add_above(identity, issuer.der);

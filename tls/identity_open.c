@@ -13,6 +13,7 @@
 #include <secoid.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { SHA256_SIZE = 32 };
 
@@ -215,7 +216,7 @@ static bool open_database(const char *hex, struct tls_identity **identity, char 
             return tls_nss_fail(error, "the private key of the certificate cannot be used");
         if (!tls_identity_create(CERT_DupCertificate(n->cert), SCOPE_TAKE(key), identity, error))
             return false;
-        tls_identity_find_chain(*identity);
+        tls_identity_find_chain(*identity, time(NULL));
         return true;
     }
     *error = base_printf("the NSS database has no certificate with a private key and the SHA-256 fingerprint %s",
@@ -232,7 +233,7 @@ static bool open_token(const char *uri, struct tls_identity **identity, char **e
     if (!tokens_shim_identity(uri, &cert, &key, &pss, error) || !tls_identity_create(cert, key, identity, error))
         return false;
     (*identity)->may_block = true;
-    tls_identity_find_chain(*identity);
+    tls_identity_find_chain(*identity, time(NULL));
     if (!pss) {
         (*identity)->version_max = TLS_VERSION_12;
         free((*identity)->warning);

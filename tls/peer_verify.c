@@ -12,7 +12,6 @@
 #include <prerror.h>
 #include <secerr.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* NSS sends certificate_unknown for this error ("some other issue arose", RFC 8446 section 6.2), and for few others. */
 enum { ALERT_CERTIFICATE_UNKNOWN = SEC_ERROR_INADEQUATE_CERT_TYPE };
@@ -124,7 +123,7 @@ static struct pkix_request request_of(const struct tls_engine *e, enum tls_verdi
     struct pkix_request request =
         context->role == TLS_ROLE_SERVER ? pkix_request_of_client(context->peer_usage) : pkix_request_of_server();
 
-    request.time = time(NULL); /* of the wall clock: what certificates are about */
+    request.time = context->clock->wall_s();
     request.revocation = use == TLS_VERDICT_AHEAD ? PKIX_REVOCATION_OFF : context->revocation.mode;
     request.crls = context->revocation.crls;
     request.evidence = context->revocation.evidence;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -98,6 +99,40 @@ static void server_certificates(void **state)
         }
     }
     tls_context_destroy(&client);
+}
+
+/* Time is the context's: the same server, at three times. */
+static int64_t days;
+
+static int64_t wall_s(void)
+{
+    return time(NULL) + days * 86400;
+}
+
+static void the_time_is_the_contexts(void **state)
+{
+    static const struct tls_clock clock = {.wall_s = wall_s, .now_ms = base_now_ms};
+    static const struct {
+        int64_t days;
+        const char *error;
+    } cases[] = {{0, ""}, {36500, "expired"}, {-36500, "not_yet_valid"}};
+    struct fixture *f = *state;
+    struct tls_context *client =
+        test_client(&(struct tls_client_options){.version_min = 0x0303, .trust = f->store, .clock = &clock});
+    struct tls_context *server =
+        test_server(&(struct tls_server_options){.identities = &f->server, .identity_count = 1, .version_min = 0x0303});
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct test_pair p;
+
+        days = cases[i].days;
+        test_pair_init(&p, client, "a.example.org", NULL, server);
+        test_pair_run(&p);
+        assert_string_equal(tls_engine_error_name(p.client), cases[i].error);
+        test_pair_clear(&p);
+    }
+    tls_context_destroy(&client);
+    tls_context_destroy(&server);
 }
 
 static void insecure_no_verify(void **state)
@@ -469,15 +504,11 @@ static void policies_are_asked_of_peers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(server_certificates),
-        cmocka_unit_test(insecure_no_verify),
-        cmocka_unit_test(client_certificates),
-        cmocka_unit_test(client_identity_is_chosen),
-        cmocka_unit_test(client_identity_by_signature_algorithm),
-        cmocka_unit_test(server_refuses_renegotiation),
-        cmocka_unit_test(client_survives_renegotiation),
-        cmocka_unit_test(renegotiation_flood),
-        cmocka_unit_test(staple_is_served),
+        cmocka_unit_test(server_certificates),          cmocka_unit_test(the_time_is_the_contexts),
+        cmocka_unit_test(insecure_no_verify),           cmocka_unit_test(client_certificates),
+        cmocka_unit_test(client_identity_is_chosen),    cmocka_unit_test(client_identity_by_signature_algorithm),
+        cmocka_unit_test(server_refuses_renegotiation), cmocka_unit_test(client_survives_renegotiation),
+        cmocka_unit_test(renegotiation_flood),          cmocka_unit_test(staple_is_served),
         cmocka_unit_test(policies_are_asked_of_peers),
     };
 
