@@ -193,7 +193,7 @@ static void put_ec_key(struct span key, struct span point, struct buffer *out)
     der_write_end(out, 0, ASN1_SEQUENCE);
 }
 
-bool tls_key_der_add_public(struct span pkcs8, struct span point, uint8_t **whole, size_t *size)
+bool tls_key_der_put_public(struct span pkcs8, struct span point, uint8_t **whole, size_t *size)
 {
     struct der info, algorithm, key;
     struct span ignored, contents, oid, bytes, private_value;
@@ -210,7 +210,8 @@ bool tls_key_der_add_public(struct span pkcs8, struct span point, uint8_t **whol
         der_enter_only(bytes, ASN1_SEQUENCE, DER_SMALL, &key) != PKIX_OK ||
         der_read(&key, ASN1_INTEGER, &ignored) != PKIX_OK ||
         der_read(&key, ASN1_OCTET_STRING, &private_value) != PKIX_OK ||
-        der_read_optional(&key, ASN1_CONTEXT_CONSTRUCTED, &ignored, &present) != PKIX_OK || !der_at_end(&key))
+        der_read_optional(&key, ASN1_CONTEXT_CONSTRUCTED, &ignored, &present) != PKIX_OK ||
+        der_read_optional(&key, TAG_PUBLIC_KEY, &ignored, &present) != PKIX_OK || !der_at_end(&key))
         return false;
     if (private_value.size + point.size > EC_KEY_SIZE_MAX)
         return false;

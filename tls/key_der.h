@@ -20,10 +20,10 @@ const char *tls_key_der_foreign(struct span algorithm);
  * with a sentence without file name in *error, for others and for malformed ones. The caller wipes and frees *pkcs8. */
 MUST_CHECK bool tls_key_der_to_pkcs8(const char *label, struct span der, uint8_t **pkcs8, size_t *size, char **error);
 
-/* An EC key in PKCS#8 whose public half, which is optional there (RFC 5915 section 3), is missing, with `point` for it:
- * NSS takes no other. False when it is any other key, or has it: then it is good as it is. The caller wipes and frees
- * *whole. */
-MUST_CHECK bool tls_key_der_add_public(struct span pkcs8, struct span point, uint8_t **whole, size_t *size);
+/* An EC key in PKCS#8 with `point` as its public half, which is optional there (RFC 5915 section 3), and may be wrong:
+ * NSS takes a point that begins 04 3F for DER when it writes a key it has made, and leaves out those two bytes. False
+ * when it is any other key: then it is good as it is. The caller wipes and frees *whole. */
+MUST_CHECK bool tls_key_der_put_public(struct span pkcs8, struct span point, uint8_t **whole, size_t *size);
 
 /* The DNS names of a DER-encoded subject alternative name extension (its value, a GeneralNames), in order; names that
  * are not ASCII or longer than a host name are left out. Calls `add` for each. False when it is malformed. */

@@ -43,8 +43,13 @@ MUST_CHECK bool tls_runtime_keys_import(struct span der, struct tls_runtime_keys
 void tls_runtime_keys_clear(struct tls_runtime_keys *keys);
 
 /* A PKCS#8 key as a session object of the accelerator, or of NSS's internal token where there is none. `public_value`
- * (may be NULL) is the point of an EC key, for where the encoding lacks it. */
+ * (may be NULL) is the point of an EC key, for where the encoding lacks it, or has it wrong. */
 MUST_CHECK bool tls_private_key_import(struct span pkcs8, SECItem *public_value, SECKEYPrivateKey **key, char **error);
+
+/* A key that NSS shows as PKCS#8, with its public half right (see tls_key_der_put_public()). False, with NSS's error,
+ * when NSS does not show it. The caller wipes and frees *der. */
+MUST_CHECK bool tls_private_key_export(SECKEYPrivateKey *key, const SECKEYPublicKey *public_key, uint8_t **der,
+                                       size_t *size);
 
 /* wrapping.c: see "A server key on a token, and session tickets" there. */
 MUST_CHECK bool tls_wrapping_keys_make(char **error);

@@ -22,7 +22,7 @@ static bool import_into(PK11SlotInfo *slot, struct span pkcs8, SECItem *public_v
 
     *key = NULL;
     if (public_value != NULL &&
-        tls_key_der_add_public(pkcs8, span_of(public_value->data, public_value->len), &whole, &size)) {
+        tls_key_der_put_public(pkcs8, span_of(public_value->data, public_value->len), &whole, &size)) {
         base_wipe(item.data, item.len);
         free(item.data);
         item.data = whole;
@@ -36,6 +36,23 @@ static bool import_into(PK11SlotInfo *slot, struct span pkcs8, SECItem *public_v
     base_wipe(item.data, item.len);
     free(item.data);
     return status == SECSuccess && *key != NULL ? true : tls_nss_fail(error, "NSS does not take the private key");
+}
+
+bool tls_private_key_export(SECKEYPrivateKey *key, const SECKEYPublicKey *public_key, uint8_t **der, size_t *size)
+{
+    SCOPED_ITEM item = PK11_ExportDERPrivateKeyInfo(key, NULL);
+    struct span written;
+
+    if (item == NULL)
+        return false;
+    written = span_of(item->data, item->len);
+    if (public_key->keyType != ecKey ||
+        !tls_key_der_put_public(written, span_of(public_key->u.ec.publicValue.data, public_key->u.ec.publicValue.len),
+                                der, size)) {
+        *der = base_memdup(item->data, item->len);
+        *size = item->len;
+    }
+    return true;
 }
 
 /* A key that the accelerator does not take is NSS's own: it knows more kinds. */
@@ -88,49 +105,54 @@ void tls_runtime_keys_clear(struct tls_runtime_keys *keys)
     scope_release_private_key(&keys->ec);
 }
 
-static SECKEYPrivateKey *generate(CK_MECHANISM_TYPE mechanism, void *parameters)
+/* A new key as PKCS#8. */
+static bool generate(CK_MECHANISM_TYPE mechanism, void *parameters, uint8_t **der, size_t *size)
 {
     SCOPED_SLOT slot = PK11_GetInternalSlot();
     SCOPED_PUBLIC_KEY public_key = NULL;
+    SCOPED_PRIVATE_KEY key =
+        slot == NULL ? NULL : PK11_GenerateKeyPair(slot, mechanism, parameters, &public_key, PR_FALSE, PR_FALSE, NULL);
 
-    return slot == NULL ? NULL
-                        : PK11_GenerateKeyPair(slot, mechanism, parameters, &public_key, PR_FALSE, PR_FALSE, NULL);
+    return key != NULL && tls_private_key_export(key, public_key, der, size);
 }
 
-static SECKEYPrivateKey *generate_rsa(void)
+static bool generate_rsa(uint8_t **der, size_t *size)
 {
     PK11RSAGenParams parameters = {.keySizeInBits = TICKET_RSA_BITS, .pe = TICKET_RSA_EXPONENT};
 
-    return generate(CKM_RSA_PKCS_KEY_PAIR_GEN, &parameters);
+    return generate(CKM_RSA_PKCS_KEY_PAIR_GEN, &parameters, der, size);
 }
 
-static SECKEYPrivateKey *generate_ec(void)
+static bool generate_ec(uint8_t **der, size_t *size)
 {
     const SECOidData *curve = SECOID_FindOIDByTag(SEC_OID_ANSIX962_EC_PRIME256V1);
     uint8_t encoded[16];
     SECItem parameters = {.type = siBuffer, .data = encoded};
 
     if (curve == NULL || curve->oid.len + 2 > sizeof(encoded))
-        return NULL;
+        return false;
     encoded[0] = SEC_ASN1_OBJECT_ID;
     encoded[1] = (uint8_t)curve->oid.len;
     memcpy(encoded + 2, curve->oid.data, curve->oid.len);
     parameters.len = curve->oid.len + 2;
-    return generate(CKM_EC_KEY_PAIR_GEN, &parameters);
+    return generate(CKM_EC_KEY_PAIR_GEN, &parameters, der, size);
 }
 
 bool tls_ticket_key_generate(uint8_t **der, size_t *size, char **error)
 {
-    SCOPED_PRIVATE_KEY rsa = generate_rsa();
-    SCOPED_PRIVATE_KEY ec = generate_ec();
-    SCOPED_ITEM rsa_der = rsa == NULL ? NULL : PK11_ExportDERPrivateKeyInfo(rsa, NULL);
-    SCOPED_ITEM ec_der = ec == NULL ? NULL : PK11_ExportDERPrivateKeyInfo(ec, NULL);
+    uint8_t *rsa = NULL, *ec = NULL;
+    size_t rsa_size = 0, ec_size = 0;
+    bool ok = generate_rsa(&rsa, &rsa_size) && generate_ec(&ec, &ec_size);
 
-    if (rsa_der == NULL || ec_der == NULL)
-        return tls_nss_fail(error, "cannot make the session ticket key");
-    *size = (size_t)rsa_der->len + ec_der->len;
-    *der = base_alloc(*size);
-    memcpy(*der, rsa_der->data, rsa_der->len);
-    memcpy(*der + rsa_der->len, ec_der->data, ec_der->len);
-    return true;
+    if (ok) {
+        *size = rsa_size + ec_size;
+        *der = base_alloc(*size);
+        memcpy(*der, rsa, rsa_size);
+        memcpy(*der + rsa_size, ec, ec_size);
+    }
+    base_wipe(rsa, rsa_size);
+    base_wipe(ec, ec_size);
+    free(rsa);
+    free(ec);
+    return ok ? true : tls_nss_fail(error, "cannot make the session ticket key");
 }

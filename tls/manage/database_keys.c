@@ -22,7 +22,7 @@ static SECKEYPrivateKey *import_key(SECItem *pkcs8, SECItem *public_value, PRBoo
     SECItem whole = {siBuffer, NULL, 0};
     size_t size;
 
-    if (tls_key_der_add_public(span_of(pkcs8->data, pkcs8->len), span_of(public_value->data, public_value->len),
+    if (tls_key_der_put_public(span_of(pkcs8->data, pkcs8->len), span_of(public_value->data, public_value->len),
                                &whole.data, &size)) {
         whole.len = (unsigned)size;
         pkcs8 = &whole;
@@ -168,7 +168,6 @@ bool tls_database_export_key(const char *sha256, uint8_t **der, size_t *size, ch
     SCOPED_PUBLIC_KEY public_key = cert == NULL ? NULL : CERT_ExtractPublicKey(cert);
     SECItem *public_value = public_key == NULL ? NULL : public_value_of(public_key);
     SCOPED_PRIVATE_KEY copy = NULL;
-    SCOPED_ITEM item = NULL;
 
     *der = NULL;
     *size = 0;
@@ -181,10 +180,7 @@ bool tls_database_export_key(const char *sha256, uint8_t **der, size_t *size, ch
     if (!tls_database_key_may_leave(key, error))
         return false;
     copy = readable_copy(key, public_value);
-    item = copy == NULL ? NULL : PK11_ExportDERPrivateKeyInfo(copy, NULL);
-    if (item == NULL)
-        return tls_nss_fail(error, "the private key cannot be exported");
-    *der = base_memdup(item->data, item->len);
-    *size = item->len;
-    return true;
+    return copy != NULL && tls_private_key_export(copy, public_key, der, size)
+               ? true
+               : tls_nss_fail(error, "the private key cannot be exported");
 }

@@ -1,10 +1,12 @@
 /* tls/identity.c, tls/identity_open.c, tls/key_der.c: what is an identity, and what is told of one that is not. */
 #include "tls_pair.h"
 
+#include "base/nss_scope.h"
 #include "tls/identity_internal.h"
 #include "tls/key_der.h"
 #include "tls/limits.h"
 #include "tls/pem.h"
+#include "tls/runtime_internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -231,6 +233,39 @@ static void open_takes_sec1(void **state)
     base_wipe_string(&all);
 }
 
+/* One key in 256: its point begins 04 3F, as the DER of 63 bytes does, and is not cut short for it. */
+static void a_point_that_looks_like_der_is_written_whole(void **state)
+{
+    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    static uint8_t p256[] = {6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7};
+    SECItem parameters = {.data = p256, .len = sizeof(p256)};
+    SECItem *point = NULL;
+    SECKEYPrivateKey *key = NULL;
+    SECKEYPublicKey *public_key = NULL;
+    struct span written, whole;
+    uint8_t *der;
+    size_t size;
+
+    (void)state;
+    for (bool found = false; !found;) {
+        SECKEY_DestroyPublicKey(public_key);
+        SECKEY_DestroyPrivateKey(key);
+        key = PK11_GenerateKeyPair(slot, CKM_EC_KEY_PAIR_GEN, &parameters, &public_key, PR_FALSE, PR_FALSE, NULL);
+        assert_non_null(key);
+        point = &public_key->u.ec.publicValue;
+        found = point->data[1] == point->len - 2;
+    }
+    assert_true(tls_private_key_export(key, public_key, &der, &size));
+    written = span_of(der, size);
+    whole = span_of(point->data, point->len); /* the last of the encoding */
+    assert_true(written.size > whole.size);
+    assert_true(span_equal(span_of(written.data + written.size - whole.size, whole.size), whole));
+    base_wipe(der, size);
+    free(der);
+    SECKEY_DestroyPublicKey(public_key);
+    SECKEY_DestroyPrivateKey(key);
+}
+
 static void open_database_misses(void **state)
 {
     static const char hex[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
@@ -246,8 +281,13 @@ static void open_database_misses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(open_describes),   cmocka_unit_test(open_reads_chain), cmocka_unit_test(open_refuses),
-        cmocka_unit_test(open_takes_pkcs1), cmocka_unit_test(open_takes_sec1),  cmocka_unit_test(open_database_misses),
+        cmocka_unit_test(open_describes),
+        cmocka_unit_test(open_reads_chain),
+        cmocka_unit_test(open_refuses),
+        cmocka_unit_test(open_takes_pkcs1),
+        cmocka_unit_test(open_takes_sec1),
+        cmocka_unit_test(open_database_misses),
+        cmocka_unit_test(a_point_that_looks_like_der_is_written_whole),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

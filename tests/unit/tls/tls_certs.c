@@ -3,6 +3,7 @@
 
 #include "base/nss_scope.h"
 #include "tls/pem.h"
+#include "tls/runtime_internal.h"
 
 #include <certdb.h>
 #include <cryptohi.h>
@@ -258,12 +259,17 @@ static char *encode_cert(const CERTCertificate *cert)
     return base_pem_encode("CERTIFICATE", span_of(cert->derCert.data, cert->derCert.len));
 }
 
-static char *encode_key(SECKEYPrivateKey *key)
+static char *encode_key(SECKEYPrivateKey *key, const SECKEYPublicKey *public_key)
 {
-    SCOPED_ITEM item = PK11_ExportDERPrivateKeyInfo(key, NULL);
+    uint8_t *der = NULL;
+    size_t size = 0;
+    char *pem;
 
-    assert_non_null(item);
-    return base_pem_encode("PRIVATE KEY", span_of(item->data, item->len));
+    assert_true(tls_private_key_export(key, public_key, &der, &size));
+    pem = base_pem_encode("PRIVATE KEY", span_of(der, size));
+    base_wipe(der, size);
+    free(der);
+    return pem;
 }
 
 static const struct authority *issuer_of(const struct test_certs *certs, enum test_issuer issuer)
@@ -314,7 +320,7 @@ static void make_leaf(struct test_certs *certs, const struct test_leaf *leaf, ch
                                       shared ? certs->rsa : made, issuer_of(certs, leaf->issuer), leaf, NULL);
 
     *cert_text = encode_cert(cert);
-    *key_text = encode_key(shared ? certs->rsa : made);
+    *key_text = encode_key(shared ? certs->rsa : made, shared ? certs->rsa_public : made_public);
     CERT_DestroyCertificate(cert);
     if (!shared) {
         SECKEY_DestroyPrivateKey(made);
