@@ -265,7 +265,7 @@ struct config {
     struct config_user *user;     /* NULL: whoever yett was started as */
     struct config_address *admin; /* NULL: off; loopback or unix only */
     char *database;               /* "sql:/path", or NULL: none */
-    char *accelerator;            /* "auto", the path of a module, or NULL: none (default) */
+    char *accelerator;            /* "auto" (default), the path of a module, or NULL: none */
     char *crl_directory;          /* where yett crl keeps CRLs; default /var/lib/yett/crls */
     char *intermediates;          /* file of remembered intermediates; NULL: none */
     enum config_log log;

@@ -106,7 +106,7 @@ const struct option config_options[OPTION_COUNT] = {
                       .help = "Where /metrics, /healthz and /status are served: a loopback address or unix:PATH."},
     [OPTION_DATABASE] = {"database", YETT(database), .kind = &option_kind_database, .default_text = "none",
                          .help = "The NSS database with certificates, keys and trust."},
-    [OPTION_ACCELERATOR] = {"accelerator", YETT(accelerator), .kind = &option_kind_accelerator, .default_value = "none",
+    [OPTION_ACCELERATOR] = {"accelerator", YETT(accelerator), .kind = &option_kind_accelerator, .default_value = "auto",
                             .help = "What NSS computes handshakes with: yett's own module, or another."},
     [OPTION_CRL_DIRECTORY] = {"crl_directory", YETT(crl_directory), .kind = &option_kind_text,
                               .default_value = "/var/lib/yett/crls", .help = "Where yett crl keeps CRLs."},

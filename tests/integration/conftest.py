@@ -65,8 +65,8 @@ class Yett:
         settings = f"[yett]\ncontrol = {self.control}\nlog_format = json\n"
         if "log_level" not in self.settings:
             settings += "log_level = info\n"
-        if os.environ.get("YETT_TEST_ACCELERATOR") and "accelerator" not in self.settings:
-            settings += "accelerator = auto\n"
+        if "accelerator" not in self.settings and (accelerator := os.environ.get("YETT_ACCELERATOR")):
+            settings += f"accelerator = {accelerator}\n"
         if "workers" not in self.settings:
             settings += "workers = 2\n"
         if "intermediates" not in self.settings:

@@ -1,5 +1,5 @@
-"""accelerator = auto: workers compute with yett's module, the rest stays as it is. That all else passes with it, a run of the
-tests with YETT_TEST_ACCELERATOR=1 shows."""
+"""Workers compute with yett's module, the rest stays as it is. All other tests run with it, and without it where
+YETT_ACCELERATOR=none is in the environment (as scripts/test --preset asan has it)."""
 import ssl
 import subprocess
 
@@ -26,9 +26,10 @@ def test_version_tells_where_it_is():
     assert installed().endswith(f"/{NAME}")
 
 
-@pytest.mark.parametrize("setting, loaded", [("", False), ("accelerator = none\n", False), ("accelerator = auto\n", True)])
+@pytest.mark.parametrize("setting, loaded", [("# accelerator: the default\n", True), ("accelerator = none\n", False),
+                                             ("accelerator = auto\n", True)], ids=["default", "none", "auto"])
 def test_it_is_in_workers_that_are_to_have_it(yett, authority, echo, port, setting, loaded):
-    y = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"), settings=setting or "log_level = info\n")
+    y = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"), settings=setting)
     assert y.status()["accelerator"] == (installed() if loaded else "none")
     assert ("NSS computes with" in y.command("status").stdout) is loaded
     pids = list(y.workers().values())
