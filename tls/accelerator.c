@@ -63,7 +63,7 @@ bool tls_accelerator_start(const char *path, char **error)
     if (PK11_IsFIPS())
         return true;
     quoted = quote(path);
-    spec = base_printf("library=%s name=\"yett accelerator\" parameters=\"tls12=no\"", quoted);
+    spec = base_printf("library=%s name=\"yett accelerator\"", quoted);
     accelerator.module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
     if (accelerator.module == NULL || !accelerator.module->loaded || accelerator.module->slotCount != 1)
         *error = base_printf("NSS does not load the accelerator %s (%s)", path, PR_ErrorToName(PR_GetError()));

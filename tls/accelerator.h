@@ -3,9 +3,7 @@
  *
  * What NSS computes with which slot is decided by lists, one for each family of mechanisms: the module's slot goes to
  * the head of those of elliptic curves and hashes. The secret of a key exchange is born there, and the key schedule,
- * the Finished messages and the ciphers follow it. Keys of files are put there too (tls_private_key_import()).
- *
- * TLS 1.2's master secret stays in NSS's own token, where tls/master_secret.c finds it: the module is told so. */
+ * the Finished messages and the ciphers follow it. Keys of files are put there too (tls_private_key_import()). */
 #ifndef YETT_TLS_ACCELERATOR_H
 #define YETT_TLS_ACCELERATOR_H
 

@@ -2,6 +2,7 @@
 #include "tls/master_secret.h"
 
 #include "base/nss_scope.h"
+#include "tls/accelerator.h"
 
 #include <string.h>
 
@@ -11,13 +12,26 @@ enum {
     FINISHED_MAX = 64,
 };
 
-/* An object of class "data" is the one that softoken makes with the least ado: a third of what a key costs. */
+/* Where NSS derives master secrets: where that of the key exchange was made, if it can be done there, and else in its
+ * own token. A secret that is unwrapped from a session goes where the key that wraps it was made for (wrapping.c). */
+static PK11SlotInfo *find_slot(void)
+{
+    PK11SlotInfo *accelerator = tls_accelerator_slot();
+
+    if (accelerator != NULL && PK11_DoesMechanism(accelerator, CKM_NSS_TLS_EXTENDED_MASTER_KEY_DERIVE_DH))
+        return PK11_ReferenceSlot(accelerator);
+    return PK11_GetInternalSlot();
+}
+
+/* An object of class "data" is the one that tokens make with the least ado: softoken for a third of what a key costs.
+ */
 CK_OBJECT_HANDLE tls_master_secret_mark(void)
 {
-    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    SCOPED_SLOT slot = find_slot();
     CK_OBJECT_CLASS class = CKO_DATA;
-    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}};
-    PK11GenericObject *object = PK11_CreateManagedGenericObject(slot, template, 1, PR_FALSE);
+    CK_BYTE value = 0;
+    CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}, {CKA_VALUE, &value, sizeof(value)}};
+    PK11GenericObject *object = PK11_CreateManagedGenericObject(slot, template, ARRAY_LEN(template), PR_FALSE);
     CK_OBJECT_HANDLE handle;
 
     if (object == NULL)
@@ -97,7 +111,7 @@ bool tls_master_secret_find(const struct tls_wire_notes *notes, const struct tls
 {
     const struct tls_wire_note *client = is_server ? &notes->read : &notes->written;
     const struct tls_wire_note *server = is_server ? &notes->written : &notes->read;
-    SCOPED_SLOT slot = PK11_GetInternalSlot();
+    SCOPED_SLOT slot = find_slot();
     struct tls_record_master master;
     bool found = false;
 

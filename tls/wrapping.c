@@ -171,8 +171,8 @@ bool tls_wrapping_keys_make(char **error)
 
     for (size_t i = 0; ok && i < ARRAY_LEN(kinds); i++) {
         ok = make_wrapping_key(&kinds[i], TLS_VERSION_13, client_context, error);
-        /* With an accelerator the secrets of the two versions are in different slots, which wrap with different
-         * mechanisms, and libssl has a wrapping key for each. */
+        /* With an accelerator that lacks the derivations of one version, the secrets of the two are in different slots,
+         * which wrap with different mechanisms, and libssl has a wrapping key for each. */
         if (ok && tls_accelerator_slot() != NULL)
             ok = make_wrapping_key(&kinds[i], TLS_VERSION_12, client_context, error);
     }

@@ -16,11 +16,6 @@ enum { ACCEL_SLOT = 1 };
 /* Whether C_Initialize() was called and C_Finalize() was not. From any thread. */
 bool accel_is_initialized(void);
 
-/* Whether the mechanisms of TLS 1.2 are listed: not when C_Initialize() was given ACCEL_WITHOUT_TLS12 as parameters of
- * the library. */
-#define ACCEL_WITHOUT_TLS12 "tls12=no"
-bool accel_lists_tls12(void);
-
 /* Copy `size` bytes to the caller of a function that gives bytes, by the convention of PKCS #11 section 5.2: with `out`
  * NULL only the size is told; a buffer that is too short is CKR_BUFFER_TOO_SMALL, with the size. */
 CK_RV accel_give(const void *data, size_t size, CK_BYTE *out, CK_ULONG *out_size);

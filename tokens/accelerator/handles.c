@@ -8,6 +8,7 @@ enum { BUCKETS_FIRST = 16 };
 void accel_handles_init(struct accel_handles *table)
 {
     memset(table, 0, sizeof(*table));
+    atomic_init(&table->last, 0);
     for (size_t i = 0; i < ACCEL_SHARDS; i++)
         pthread_mutex_init(&table->shards[i].lock, NULL);
 }
@@ -19,17 +20,6 @@ void accel_handles_clear(struct accel_handles *table)
         free(table->shards[i].buckets);
         pthread_mutex_destroy(&table->shards[i].lock);
     }
-}
-
-/* Threads take shards in turn. */
-static size_t own_shard(void)
-{
-    static atomic_uint next;
-    static _Thread_local unsigned own; /* 1 more than the shard, 0 for none yet */
-
-    if (own == 0)
-        own = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed) % ACCEL_SHARDS + 1;
-    return own - 1;
 }
 
 static struct accel_shard *shard_of(struct accel_handles *table, CK_ULONG number)
@@ -73,34 +63,35 @@ static void grow(struct accel_shard *shard)
     free(old);
 }
 
-/* Never 0 (CK_INVALID_HANDLE), and never one that is in use. */
-static CK_ULONG next_number(struct accel_shard *shard, size_t index)
+/* False when the number is taken. */
+static bool add(struct accel_shard *shard, struct accel_handle *entry, CK_ULONG number)
 {
-    CK_ULONG number;
+    struct accel_handle **bucket;
+    bool is_free;
 
-    do {
-        shard->last = (shard->last + 1) & (~(CK_ULONG)0 >> ACCEL_SHARD_BITS);
-        number = shard->last << ACCEL_SHARD_BITS | index;
-    } while (shard->last == 0 || find(shard, number) != NULL);
-    return number;
+    pthread_mutex_lock(&shard->lock);
+    is_free = find(shard, number) == NULL;
+    if (is_free) {
+        if (shard->count >= shard->bucket_count)
+            grow(shard);
+        entry->number = number;
+        bucket = bucket_of(shard, number);
+        entry->next = *bucket;
+        *bucket = entry;
+        shard->count++;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return is_free;
 }
 
 void accel_handles_add(struct accel_handles *table, struct accel_handle *entry)
 {
-    size_t index = own_shard();
-    struct accel_shard *shard = &table->shards[index];
-    struct accel_handle **bucket;
+    CK_ULONG number;
 
     accel_handle_hold(entry);
-    pthread_mutex_lock(&shard->lock);
-    if (shard->count >= shard->bucket_count)
-        grow(shard);
-    entry->number = next_number(shard, index);
-    bucket = bucket_of(shard, entry->number);
-    entry->next = *bucket;
-    *bucket = entry;
-    shard->count++;
-    pthread_mutex_unlock(&shard->lock);
+    do {
+        number = atomic_fetch_add_explicit(&table->last, 1, memory_order_relaxed) + 1;
+    } while (number == CK_INVALID_HANDLE || !add(shard_of(table, number), entry, number));
 }
 
 struct accel_handle *accel_handles_get(struct accel_handles *table, CK_ULONG number)

@@ -1,12 +1,12 @@
 /* tokens/accelerator/handles.h: from the numbers that PKCS #11 hands out to what they stand for.
  *
- * A table is cut into shards, each with a lock of its own that is held for a look-up and no longer; a thread makes its
- * handles in a shard of its own, so that two threads seldom want the same lock. What is found is held by a reference:
- * it may be removed meanwhile, and lives on until the last user has released it.
+ * A table is cut into shards, each with a lock of its own that is held for a look-up and no longer; numbers go round
+ * them, so that two threads seldom want the same lock. What is found is held by a reference: it may be removed
+ * meanwhile, and lives on until the last user has released it.
  *
- * A number is used once: shards count upwards, and where a CK_ULONG is short enough for them to come round (32 bits,
- * 2^26 handles a shard) the numbers that are taken are left out. So a handle that was destroyed is invalid, not
- * somebody else's key. */
+ * Numbers count upwards by one, whoever makes what has them: tls/master_secret.h looks for a key among the last few.
+ * Each is used once, and where a CK_ULONG is short enough for them to come round (32 bits) those that are taken are
+ * left out. So a handle that was destroyed is invalid, not somebody else's key. */
 #ifndef YETT_TOKENS_ACCELERATOR_HANDLES_H
 #define YETT_TOKENS_ACCELERATOR_HANDLES_H
 
@@ -29,10 +29,10 @@ struct accel_shard {
     struct accel_handle **buckets;
     size_t bucket_count; /* a power of two, or 0 */
     size_t count;
-    CK_ULONG last;
 };
 
 struct accel_handles {
+    atomic_ulong last; /* number given */
     struct accel_shard shards[ACCEL_SHARDS];
 };
 

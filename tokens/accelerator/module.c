@@ -27,26 +27,12 @@ CK_RV accel_give(const void *data, size_t size, CK_BYTE *out, CK_ULONG *out_size
     return CKR_OK;
 }
 
-/* NSS's one addition to the standard: a string from the module's specification. The only one that we know says that the
- * mechanisms of TLS 1.2 are not to be listed, so that NSS computes its secrets itself. */
-static bool lists_tls12 = true;
-
-bool accel_lists_tls12(void)
-{
-    return lists_tls12;
-}
-
-static CK_RV read_parameters(const CK_C_INITIALIZE_ARGS *args)
+/* NSS's one addition to the standard: a string from the module's specification. We know none. */
+static bool has_parameters(const CK_C_INITIALIZE_ARGS *args)
 {
     const char *text = args == NULL ? NULL : (const char *)args->LibraryParameters;
 
-    lists_tls12 = true;
-    if (text == NULL || text[0] == '\0')
-        return CKR_OK;
-    if (strcmp(text, ACCEL_WITHOUT_TLS12) != 0)
-        return CKR_ARGUMENTS_BAD;
-    lists_tls12 = false;
-    return CKR_OK;
+    return text != NULL && text[0] != '\0';
 }
 
 /* The locks are the system's: who allows only others cannot have us (PKCS #11 section 5.4). */
@@ -74,7 +60,7 @@ CK_RV C_Initialize(void *arguments)
     pthread_mutex_lock(&life);
     if (accel_is_initialized()) {
         rv = CKR_CRYPTOKI_ALREADY_INITIALIZED;
-    } else if (read_parameters(arguments) != CKR_OK) {
+    } else if (has_parameters(arguments)) {
         rv = CKR_ARGUMENTS_BAD;
     } else if (!accel_crypto_start()) {
         rv = CKR_FUNCTION_FAILED;

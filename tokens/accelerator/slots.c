@@ -27,7 +27,6 @@ static const struct {
     {CKM_AES_ECB, {16, 32, CKF_WRAP | CKF_UNWRAP}},
     {CKM_AES_GCM, {16, 32, CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE}},
     {CKM_CHACHA20_POLY1305, {32, 32, CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE}},
-    /* the last ones: see listed() */
     {CKM_TLS12_MASTER_KEY_DERIVE, {48, 48, CKF_DERIVE}},
     {CKM_TLS12_MASTER_KEY_DERIVE_DH, {1, 512, CKF_DERIVE}},
     {CKM_NSS_TLS_EXTENDED_MASTER_KEY_DERIVE, {48, 48, CKF_DERIVE}},
@@ -35,14 +34,6 @@ static const struct {
     {CKM_TLS12_KEY_AND_MAC_DERIVE, {48, 48, CKF_DERIVE}},
     {CKM_TLS_MAC, {48, 48, CKF_SIGN | CKF_VERIFY}},
 };
-
-enum { TLS12_COUNT = 6 };
-
-/* How many of the mechanisms are shown. */
-static size_t listed(void)
-{
-    return ARRAY_LEN(mechanisms) - (accel_lists_tls12() ? 0 : TLS12_COUNT);
-}
 
 /* Fields of a fixed size, padded with blanks and without a NUL. */
 static void pad(unsigned char *out, size_t size, const char *text)
@@ -141,12 +132,12 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *cou
     if (rv != CKR_OK)
         return rv;
     room = *count;
-    *count = listed();
+    *count = ARRAY_LEN(mechanisms);
     if (list == NULL)
         return CKR_OK;
-    if (room < listed())
+    if (room < ARRAY_LEN(mechanisms))
         return CKR_BUFFER_TOO_SMALL;
-    for (size_t i = 0; i < listed(); i++)
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++)
         list[i] = mechanisms[i].type;
     return CKR_OK;
 }
@@ -157,7 +148,7 @@ CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_I
 
     if (rv != CKR_OK)
         return rv;
-    for (size_t i = 0; i < listed(); i++)
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++)
         if (mechanisms[i].type == type) {
             *info = mechanisms[i].info;
             return CKR_OK;

@@ -105,6 +105,20 @@ static CK_RV cut(const struct accel_template *template, const uint8_t *bytes, si
     return rv;
 }
 
+/* A cipher with authentication has no MAC's key, but libssl takes one all the same, and is given one that is empty and
+ * of no use. */
+static CK_RV cut_mac_key(const uint8_t *bytes, size_t size, struct accel_object **made)
+{
+    static const struct accel_template any; /* of no type, and for all uses */
+
+    if (size != 0)
+        return cut(&any, bytes, size, made);
+    *made = accel_object_create(CKO_SECRET_KEY, CKK_GENERIC_SECRET, 0);
+    (*made)->uses = 0;
+    (*made)->extractable = false;
+    return CKR_OK;
+}
+
 static void hand_out(struct accel_session *session, struct accel_object *made, CK_OBJECT_HANDLE *handle)
 {
     *handle = CK_INVALID_HANDLE;
@@ -114,13 +128,12 @@ static void hand_out(struct accel_session *session, struct accel_object *made, C
 
 static CK_RV cut_all(const struct accel_derivation *d, const struct key_block *block, CK_SSL3_KEY_MAT_OUT *out)
 {
-    static const struct accel_template any; /* a MAC's key is of no type, and for all uses */
     const uint8_t *keys = block->bytes + 2 * block->mac_size, *ivs = keys + 2 * block->key_size;
     struct accel_object *made[4] = {NULL};
-    CK_RV rv = cut(&any, block->bytes, block->mac_size, &made[0]);
+    CK_RV rv = cut_mac_key(block->bytes, block->mac_size, &made[0]);
 
     if (rv == CKR_OK)
-        rv = cut(&any, block->bytes + block->mac_size, block->mac_size, &made[1]);
+        rv = cut_mac_key(block->bytes + block->mac_size, block->mac_size, &made[1]);
     if (rv == CKR_OK)
         rv = cut(d->template, keys, block->key_size, &made[2]);
     if (rv == CKR_OK)
