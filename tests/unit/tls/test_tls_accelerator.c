@@ -53,6 +53,20 @@ static void it_is_asked_first(void **state)
     }
 }
 
+/* Of TLS 1.2 all that follows the key exchange: where one of them is missing libssl moves the secret to its own token,
+ * and tls/master_secret.c does not find it. */
+static void tls12_stays_in_it(void **state)
+{
+    static const CK_MECHANISM_TYPE all[] = {CKM_TLS12_MASTER_KEY_DERIVE_DH, CKM_NSS_TLS_EXTENDED_MASTER_KEY_DERIVE_DH,
+                                            CKM_TLS12_KEY_AND_MAC_DERIVE, CKM_TLS_MAC, CKM_AES_GCM};
+
+    (void)state;
+    start(TEST_ACCELERATOR);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        assert_true(PK11_DoesMechanism(tls_accelerator_slot(), all[i]));
+    stop();
+}
+
 static void without_one_there_is_none(void **state)
 {
     (void)state;
@@ -109,9 +123,8 @@ static void keys_go_into_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_is_asked_first),
-        cmocka_unit_test(without_one_there_is_none),
-        cmocka_unit_test(what_is_none_is_refused),
+        cmocka_unit_test(it_is_asked_first),         cmocka_unit_test(tls12_stays_in_it),
+        cmocka_unit_test(without_one_there_is_none), cmocka_unit_test(what_is_none_is_refused),
         cmocka_unit_test(keys_go_into_it),
     };
 

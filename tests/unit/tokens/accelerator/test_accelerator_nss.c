@@ -397,13 +397,14 @@ struct tls12 {
     uint8_t ivs[2][16], finished[12];
 };
 
-static void compute_tls12(int which, void *premaster, CK_SSL3_RANDOM_DATA *randoms, bool extended, struct tls12 *out)
+static void compute_tls12(int which, void *premaster, CK_SSL3_RANDOM_DATA *randoms, bool extended, CK_ULONG mac_bits,
+                          struct tls12 *out)
 {
     CK_TLS12_MASTER_KEY_DERIVE_PARAMS plain = {*randoms, NULL, CKM_SHA256};
     CK_NSS_TLS_EXTENDED_MASTER_KEY_DERIVE_PARAMS hashed = {CKM_SHA256, randoms->pClientRandom, 32, NULL};
     SECItem item = {siBuffer, extended ? (void *)&hashed : (void *)&plain, extended ? sizeof(hashed) : sizeof(plain)};
     CK_SSL3_KEY_MAT_OUT material = {.pIVClient = out->ivs[0], .pIVServer = out->ivs[1]};
-    CK_TLS12_KEY_MAT_PARAMS keys = {.ulMacSizeInBits = 256,
+    CK_TLS12_KEY_MAT_PARAMS keys = {.ulMacSizeInBits = mac_bits,
                                     .ulKeySizeInBits = 128,
                                     .ulIVSizeInBits = 32,
                                     .RandomInfo = *randoms,
@@ -428,6 +429,7 @@ static void compute_tls12(int which, void *premaster, CK_SSL3_RANDOM_DATA *rando
         PK11_SymKeyFromHandle(slots[which], block, PK11_OriginDerive, CKM_AES_GCM, material.hServerKey, PR_TRUE, NULL);
     out->client_mac = PK11_SymKeyFromHandle(slots[which], block, PK11_OriginDerive, CKM_SHA256_HMAC,
                                             material.hClientMacSecret, PR_TRUE, NULL);
+    assert_int_not_equal(material.hServerMacSecret, CK_INVALID_HANDLE);
     context = PK11_CreateContextBySymKey(CKM_TLS_MAC, CKA_SIGN, out->master, &mac_item);
     assert_non_null(context);
     assert_int_equal(PK11_DigestBegin(context), SECSuccess);
@@ -446,17 +448,24 @@ static void tls12(void **state)
         uint8_t premaster[48], client[32], server[32];
         CK_SSL3_RANDOM_DATA randoms = {client, sizeof(client), server, sizeof(server)};
         struct tls12 made[2] = {{0}};
+        CK_ULONG mac_bits =
+            round % 3 == 0 ? 0 : 256; /* an AEAD has no MAC, and libssl wants keys for it all the same */
 
         random_bytes(premaster, sizeof(premaster));
         random_bytes(client, sizeof(client));
         random_bytes(server, sizeof(server));
         for (int i = 0; i < 2; i++)
-            compute_tls12(i, premaster, &randoms, round % 2 == 0, &made[i]);
+            compute_tls12(i, premaster, &randoms, round % 2 == 0, mac_bits, &made[i]);
         assert_memory_equal(made[OURS].finished, made[THEIRS].finished, sizeof(made[OURS].finished));
         assert_memory_equal(made[OURS].ivs, made[THEIRS].ivs, sizeof(made[OURS].ivs));
         assert_same((PK11SymKey *[]){made[OURS].client, made[THEIRS].client});
         assert_same((PK11SymKey *[]){made[OURS].server, made[THEIRS].server});
-        assert_same((PK11SymKey *[]){made[OURS].client_mac, made[THEIRS].client_mac});
+        if (mac_bits != 0)
+            assert_same((PK11SymKey *[]){made[OURS].client_mac, made[THEIRS].client_mac});
+        for (int i = 0; mac_bits == 0 && i < 2; i++) {
+            assert_non_null(made[i].client_mac);
+            PK11_FreeSymKey(made[i].client_mac);
+        }
         assert_same((PK11SymKey *[]){made[OURS].master, made[THEIRS].master});
     }
 }
