@@ -1,4 +1,5 @@
-/* benchmark-verify [ROUNDS]: microseconds and signature checks for one verification.
+/* benchmark-verify [ROUNDS [MODULE]]: microseconds of processor time, and signature checks, for one verification; with
+ * an accelerator in NSS, if one is named.
  *
  * Each library gets the same DER each time: the leaf, the intermediates in the order a peer sends them (for several
  * candidates the right one last), one anchor, the host name. Anchors are loaded beforehand; everything else is done
@@ -7,10 +8,10 @@
 #include "signatures.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"
+#include "tls/runtime.h"
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
-#include <nss.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -190,9 +191,12 @@ static void compare(const char *what, enum chain_kind kind, unsigned candidates,
 int main(int argc, char **argv)
 {
     unsigned rounds = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 200;
+    struct tls_runtime_options options = {.accelerator = argc > 2 ? argv[2] : NULL};
+    char *error = NULL;
 
-    if (rounds == 0 || NSS_NoDB_Init(NULL) != SECSuccess)
-        base_abort("usage: benchmark-verify [ROUNDS]");
+    if (rounds == 0 || !tls_runtime_start(&options, &error))
+        base_abort("usage: benchmark-verify [ROUNDS [MODULE]]%s%s", error == NULL ? "" : ": ",
+                   error == NULL ? "" : error);
     printf("microseconds for each verification (signature checks)\n%-24s %15s %15s %9s %9s\n", "chain", "yett cold",
            "yett warm", "OpenSSL", "GnuTLS");
     compare("P-256, 3 certificates", CHAIN_P256, 1, rounds);
@@ -204,7 +208,7 @@ int main(int argc, char **argv)
         compare(what, CHAIN_P256, candidates, rounds / 10 + 1);
     }
     benchmark_signatures(rounds / 4 + 1);
-    if (NSS_Shutdown() != SECSuccess)
-        base_abort("NSS references are still held");
+    if (!tls_runtime_stop(&error))
+        base_abort("%s", error);
     return 0;
 }

@@ -2,8 +2,11 @@
  * is tested by running their tests again (CMakeLists.txt). */
 #include "tls/accelerator.h"
 #include "base/nss_scope.h"
+#include "pkix/nss_crypto.h"
+#include "pkix/nss_keys.h"
 #include "tls/key_der.h"
 #include "tls/runtime_internal.h"
+#include "tls_certs.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,12 +123,41 @@ static void keys_go_into_it(void **state)
     free(der);
 }
 
+/* The authority's key, as pkix/ keeps it after a good signature, is the accelerator's, and serves again from there. */
+static void signatures_are_checked_in_it(void **state)
+{
+    struct pkix_nss_keys *keys = pkix_nss_keys_create();
+    struct test_certs *certs;
+    struct pkix_cert root, intermediate;
+    uint8_t digest[PKIX_NSS_KEYS_DIGEST_SIZE];
+    struct pkix_nss_key kept;
+
+    (void)state;
+    start(TEST_ACCELERATOR);
+    certs = test_certs_create();
+    assert_int_equal(pkix_cert_read(test_certs_root(certs), &root), PKIX_OK);
+    assert_int_equal(pkix_cert_read(test_certs_intermediate(certs), &intermediate), PKIX_OK);
+    assert_true(pkix_nss_digest(PKIX_SHA256, root.spki, digest));
+    assert_false(pkix_nss_keys_take(keys, digest, &kept));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(pkix_nss_verify(&intermediate.outer, root.spki, keys), PKIX_OK);
+        assert_true(pkix_nss_keys_take(keys, digest, &kept));
+        assert_ptr_equal(kept.key->pkcs11Slot, tls_accelerator_slot());
+        pkix_nss_keys_give_back(keys, &kept);
+    }
+    intermediate.outer.data.size--;
+    assert_int_equal(pkix_nss_verify(&intermediate.outer, root.spki, keys), PKIX_BAD_SIGNATURE);
+    pkix_nss_keys_destroy(&keys);
+    test_certs_destroy(&certs);
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_asked_first),         cmocka_unit_test(tls12_stays_in_it),
         cmocka_unit_test(without_one_there_is_none), cmocka_unit_test(what_is_none_is_refused),
-        cmocka_unit_test(keys_go_into_it),
+        cmocka_unit_test(keys_go_into_it),           cmocka_unit_test(signatures_are_checked_in_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
