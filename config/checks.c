@@ -576,12 +576,23 @@ static void admin_check(const struct config *config, struct config_findings *fin
     }
 }
 
+/* The agent of file keys stands among those of modules: in status, in the log, and in the name of its socket. */
+static void module_names_check(const struct config *config, struct config_findings *findings)
+{
+    for (size_t i = 0; i < config->module_count && config->file_keys == CONFIG_FILE_KEYS_AGENT; i++)
+        if (strcmp(config->modules[i].name, CONFIG_FILE_KEYS_MODULE) == 0)
+            config_finding_add(findings, config->modules[i].place,
+                               "[module %s]: with file_keys = agent this name is taken: choose another",
+                               CONFIG_FILE_KEYS_MODULE);
+}
+
 /* [yett] options whose places are wanted later. */
 static const struct {
     enum option_id id;
     size_t offset; /* of the place, in a struct config */
 } places[] = {
     {OPTION_ACCELERATOR, offsetof(struct config, accelerator_place)},
+    {OPTION_FILE_KEYS, offsetof(struct config, file_keys_place)},
     {OPTION_DATABASE, offsetof(struct config, database_place)},
     {OPTION_BLOCKLIST, offsetof(struct config, blocklist_place)},
     {OPTION_EV, offsetof(struct config, ev_place)},
@@ -626,5 +637,6 @@ void checks_run(struct config *config, const struct section *sections, size_t se
                 checks[check].run(&c);
     }
     admin_check(config, findings);
+    module_names_check(config, findings);
     listeners_check(config, control_place, findings);
 }

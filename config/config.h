@@ -44,6 +44,9 @@ enum config_no_suitable { CONFIG_NO_SUITABLE_ONLY, CONFIG_NO_SUITABLE_NONE };
 enum config_sni { CONFIG_SNI_ANY, CONFIG_SNI_KNOWN, CONFIG_SNI_REQUIRED };
 enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG, CONFIG_LOG_JOURNAL };
+/* Who has the private keys of files. */
+enum config_file_keys { CONFIG_FILE_KEYS_WORKER, CONFIG_FILE_KEYS_AGENT };
+#define CONFIG_FILE_KEYS_MODULE "file-keys" /* what the agent is called, as if it were of a [module] */
 enum config_log_format { CONFIG_LOG_LOGFMT, CONFIG_LOG_JSON };
 
 /* Where a thing was configured, for messages: lives with the config. */
@@ -266,8 +269,9 @@ struct config {
     struct config_address *admin; /* NULL: off; loopback or unix only */
     char *database;               /* "sql:/path", or NULL: none */
     char *accelerator;            /* "auto" (default), the path of a module, or NULL: none */
-    char *crl_directory;          /* where yett crl keeps CRLs; default /var/lib/yett/crls */
-    char *intermediates;          /* file of remembered intermediates; NULL: none */
+    enum config_file_keys file_keys;
+    char *crl_directory; /* where yett crl keeps CRLs; default /var/lib/yett/crls */
+    char *intermediates; /* file of remembered intermediates; NULL: none */
     enum config_log log;
     enum config_log_format log_format;
     int log_level;                /* 0 error 1 warning 2 info (default) 3 debug */
@@ -287,7 +291,8 @@ struct config {
     size_t service_count;
 
     /* Where these options are; line 0: not given. */
-    struct config_place accelerator_place, database_place, blocklist_place, ev_place, roots_place, distrust_place;
+    struct config_place accelerator_place, file_keys_place, database_place, blocklist_place, ev_place, roots_place,
+        distrust_place;
     struct config_place intermediates_place; /* line 0: what intermediates has is the default */
 
     char **include; /* as written: config_snapshot_read() has followed it */

@@ -19,6 +19,9 @@ static const struct value_word log_words[] = {{"stderr", CONFIG_LOG_STDERR, VALU
 static const struct value_word log_format_words[] = {
     {"logfmt", CONFIG_LOG_LOGFMT, VALUE_WORD_READY}, {"json", CONFIG_LOG_JSON, VALUE_WORD_READY}, {.name = NULL}};
 
+static const struct value_word file_keys_words[] = {{"worker", CONFIG_FILE_KEYS_WORKER, VALUE_WORD_READY},
+                                                    {"agent", CONFIG_FILE_KEYS_AGENT, VALUE_WORD_READY},
+                                                    {.name = NULL}};
 static const struct value_word log_level_words[] = {{"error", 0, VALUE_WORD_READY},
                                                     {"warning", 1, VALUE_WORD_READY},
                                                     {"info", 2, VALUE_WORD_READY},
@@ -108,6 +111,9 @@ const struct option config_options[OPTION_COUNT] = {
                          .help = "The NSS database with certificates, keys and trust."},
     [OPTION_ACCELERATOR] = {"accelerator", YETT(accelerator), .kind = &option_kind_accelerator, .default_value = "auto",
                             .help = "What NSS computes handshakes with: yett's own module, or another."},
+    [OPTION_FILE_KEYS] = {"file_keys", YETT(file_keys), .kind = &option_kind_word, .words = file_keys_words,
+                          .default_value = "worker",
+                          .help = "Who has the private keys of files: each worker, or a process of their own."},
     [OPTION_CRL_DIRECTORY] = {"crl_directory", YETT(crl_directory), .kind = &option_kind_text,
                               .default_value = "/var/lib/yett/crls", .help = "Where yett crl keeps CRLs."},
     [OPTION_INTERMEDIATES] = {"intermediates", YETT(intermediates), .kind = &option_kind_path_or_none,

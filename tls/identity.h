@@ -18,6 +18,18 @@ struct tls_identity;
  * it). */
 MUST_CHECK bool tls_identity_open(enum tls_identity_source source, const char *value, struct tls_identity **identity,
                                   char **error);
+
+/* A file's certificates, with its key in the agent of file keys (proxy/supervisor/file_keys.h): the shim must have been
+ * started for the key's URI. Signing may block. A signature is made to see that leaf and key belong together. */
+struct tls_identity_parts {
+    const char *path;         /* of the file, for messages */
+    const struct span *certs; /* DER, the leaf first; copied */
+    size_t cert_count;        /* at least 1 */
+    const char *key_uri;
+};
+MUST_CHECK bool tls_identity_open_parts(const struct tls_identity_parts *parts, struct tls_identity **identity,
+                                        char **error);
+
 void tls_identity_destroy(struct tls_identity **identity);
 
 /* Whether a signature may take long (the key is on a token): handshakes go to the pool. */

@@ -3,9 +3,8 @@
 
 #include "base/nss_scope.h"
 #include "tls/identity_chain.h"
-#include "tls/key_der.h"
+#include "tls/identity_file.h"
 #include "tls/limits.h"
-#include "tls/pem.h"
 #include "tls/runtime_internal.h"
 #include "tokens/shim/shim.h"
 
@@ -37,94 +36,40 @@ static bool is_pair(struct tls_identity *identity)
     return ok;
 }
 
-static CERTCertificate *decode_certificate(const struct tls_pem_block *block)
+static CERTCertificate *decode_certificate(struct span der)
 {
-    SECItem item = {.type = siDERCertBuffer, .data = block->der, .len = (unsigned)block->size};
+    SECItem item = {.type = siDERCertBuffer, .data = (unsigned char *)(uintptr_t)der.data, .len = (unsigned)der.size};
 
     return CERT_NewTempCertificate(CERT_GetDefaultCertDB(), &item, NULL, PR_FALSE, PR_TRUE);
 }
 
-static bool is_certificate(const struct tls_pem_block *block)
+static bool is_certificate(struct span der)
 {
-    SCOPED_CERT cert = decode_certificate(block);
+    SCOPED_CERT cert = decode_certificate(der);
 
     return cert != NULL;
 }
 
 /* The public half is optional in an EC key (RFC 5915 section 3), and NSS wants it: it comes from the certificate. That
  * the two belong together is_pair() finds out. */
-static bool import_block(const struct tls_pem_block *block, const CERTCertificate *leaf, SECKEYPrivateKey **key,
-                         char **error)
+static bool import_key(struct span pkcs8, const CERTCertificate *leaf, SECKEYPrivateKey **key, char **error)
 {
     SCOPED_PUBLIC_KEY public_key = CERT_ExtractPublicKey((CERTCertificate *)(uintptr_t)leaf);
     SECItem *value = public_key != NULL && public_key->keyType == ecKey ? &public_key->u.ec.publicValue : NULL;
-    uint8_t *pkcs8;
-    size_t size;
-    bool ok;
 
-    if (!tls_key_der_to_pkcs8(block->label, span_of(block->der, block->size), &pkcs8, &size, error))
-        return false;
-    ok = tls_private_key_import(span_of(pkcs8, size), value, key, error);
-    base_wipe(pkcs8, size);
-    free(pkcs8);
-    return ok;
+    return tls_private_key_import(pkcs8, value, key, error);
 }
 
-/* The first certificate and the one private key of the file; NULL where there is none. False: there are several keys.
- */
-static bool find_pair(const struct tls_pem *pem, const struct tls_pem_block **cert, const struct tls_pem_block **key,
-                      char **error)
+static bool take_chain(const struct span *above, size_t count, struct tls_identity *identity, char **error)
 {
-    for (size_t i = 0; i < pem->count; i++) {
-        const struct tls_pem_block *block = &pem->blocks[i];
-
-        if (block->kind == BASE_PEM_CERTIFICATE && *cert == NULL)
-            *cert = block;
-        if (block->kind != BASE_PEM_KEY)
-            continue;
-        if (*key != NULL) {
-            *error =
-                base_printf("there is more than one private key, in line %u and line %u", (*key)->line, block->line);
-            return false;
-        }
-        *key = block;
+    if (count > TLS_CHAIN_LENGTH_MAX) {
+        *error = base_printf("there are more than %d certificates after the first", TLS_CHAIN_LENGTH_MAX);
+        return false;
     }
-    if (*cert != NULL && *key != NULL)
-        return true;
-    *error = base_printf("there is no %s: the certificate, those of its issuers and the key belong into this one file",
-                         *cert == NULL ? "certificate" : "private key");
-    return false;
-}
-
-static bool read_pair(const struct tls_pem *pem, CERTCertificate **leaf, SECKEYPrivateKey **key, char **error)
-{
-    const struct tls_pem_block *cert_block = NULL, *key_block = NULL;
-
-    if (!find_pair(pem, &cert_block, &key_block, error))
-        return false;
-    *leaf = decode_certificate(cert_block);
-    return *leaf == NULL ? tls_nss_fail(error, "the certificate cannot be decoded")
-                         : import_block(key_block, *leaf, key, error);
-}
-
-static bool read_chain(const struct tls_pem *pem, struct tls_identity *identity, char **error)
-{
-    bool first = true;
-
-    for (size_t i = 0; i < pem->count; i++) {
-        if (pem->blocks[i].kind != BASE_PEM_CERTIFICATE)
-            continue;
-        if (first) {
-            first = false;
-            continue;
-        }
-        if (identity->chain_length == TLS_CHAIN_LENGTH_MAX) {
-            *error = base_printf("there are more than %d certificates after the first", TLS_CHAIN_LENGTH_MAX);
-            return false;
-        }
-        if (!is_certificate(&pem->blocks[i]))
+    for (size_t i = 0; i < count; i++) {
+        if (!is_certificate(above[i]))
             return tls_nss_fail(error, "a certificate of the chain cannot be decoded");
-        tls_identity_add_above(identity, span_of(pem->blocks[i].der, pem->blocks[i].size));
+        tls_identity_add_above(identity, above[i]);
     }
     return true;
 }
@@ -157,35 +102,96 @@ static bool put_in_slot(struct tls_identity *identity, char **error)
                : tls_nss_fail(error, "NSS does not take the certificate");
 }
 
-static bool open_pem(const struct tls_pem *pem, struct tls_identity **identity, char **error)
+/* Takes `key`. */
+static bool open_pair(const struct span *certs, size_t count, CERTCertificate *leaf, SECKEYPrivateKey *key,
+                      struct tls_identity **identity, char **error)
 {
-    SCOPED_CERT leaf = NULL;
-    SCOPED_PRIVATE_KEY key = NULL;
-
-    if (!read_pair(pem, &leaf, &key, error) || !tls_identity_create(SCOPE_TAKE(leaf), SCOPE_TAKE(key), identity, error))
+    if (!tls_identity_create(CERT_DupCertificate(leaf), key, identity, error))
         return false;
     if (!is_pair(*identity)) {
         *error = base_strdup("the first certificate and the private key do not belong together");
         return false;
     }
-    return put_in_slot(*identity, error) && read_chain(pem, *identity, error);
+    return put_in_slot(*identity, error) && take_chain(certs + 1, count - 1, *identity, error);
+}
+
+static bool open_parts(const struct tls_identity_file *file, struct tls_identity **identity, char **error)
+{
+    SCOPED_CERT leaf = decode_certificate(file->certs[0]);
+    SECKEYPrivateKey *key = NULL;
+
+    if (leaf == NULL)
+        return tls_nss_fail(error, "the certificate cannot be decoded");
+    return import_key(span_of(file->pkcs8, file->pkcs8_size), leaf, &key, error) &&
+           open_pair(file->certs, file->cert_count, leaf, key, identity, error);
+}
+
+static bool fail_of(const char *path, char *why, char **error)
+{
+    char quoted[BASE_QUOTE_SIZE];
+
+    *error = base_printf("%s: %s", base_quote(path, strlen(path), quoted, sizeof(quoted)), why);
+    free(why);
+    return false;
 }
 
 static bool open_file(const char *path, struct tls_identity **identity, char **error)
 {
-    struct tls_pem pem = {0};
-    char quoted[BASE_QUOTE_SIZE];
+    struct tls_identity_file file;
     char *why = NULL;
     bool ok;
 
-    if (!tls_pem_read_file(path, &tls_pem_identity, BASE_FILE_KEY, &pem, error))
+    if (!tls_identity_file_read(path, &file, error))
         return false;
-    ok = open_pem(&pem, identity, &why);
-    tls_pem_clear(&pem);
-    if (!ok)
-        *error = base_printf("%s: %s", base_quote(path, strlen(path), quoted, sizeof(quoted)), why);
-    free(why);
-    return ok;
+    ok = open_parts(&file, identity, &why);
+    tls_identity_file_clear(&file);
+    return ok || fail_of(path, why, error);
+}
+
+/* What comes of a key that is elsewhere. */
+static void signs_elsewhere(struct tls_identity *identity, bool pss)
+{
+    identity->may_block = true;
+    if (pss)
+        return;
+    identity->version_max = TLS_VERSION_12;
+    free(identity->warning);
+    identity->warning =
+        base_strdup("the token cannot make RSA-PSS signatures: whoever gets this certificate has TLS 1.2 at most");
+}
+
+/* As of a token that has no certificates; the chain is that of the file. */
+static bool open_with_agent(const struct tls_identity_parts *parts, struct tls_identity **identity, char **error)
+{
+    SCOPED_CERT leaf = decode_certificate(parts->certs[0]);
+    SECKEYPrivateKey *key = NULL;
+    bool pss = false;
+
+    if (leaf == NULL)
+        return tls_nss_fail(error, "the certificate cannot be decoded");
+    if (!tokens_shim_identity(parts->key_uri, NULL, &key, &pss, error))
+        return false;
+    if (!open_pair(parts->certs, parts->cert_count, leaf, key, identity, error)) {
+        if (tokens_shim_error()[0] != '\0') { /* there was no signature to look at */
+            free(*error);
+            *error = base_strdup(tokens_shim_error());
+        }
+        return false;
+    }
+    signs_elsewhere(*identity, pss);
+    return true;
+}
+
+bool tls_identity_open_parts(const struct tls_identity_parts *parts, struct tls_identity **identity, char **error)
+{
+    char *why = NULL;
+
+    assert(parts->cert_count > 0);
+    *identity = NULL;
+    if (open_with_agent(parts, identity, &why))
+        return true;
+    tls_identity_destroy(identity);
+    return fail_of(parts->path, why, error);
 }
 
 static bool has_fingerprint(CERTCertificate *cert, const char *hex)
@@ -232,14 +238,8 @@ static bool open_token(const char *uri, struct tls_identity **identity, char **e
 
     if (!tokens_shim_identity(uri, &cert, &key, &pss, error) || !tls_identity_create(cert, key, identity, error))
         return false;
-    (*identity)->may_block = true;
     tls_identity_find_chain(*identity, time(NULL));
-    if (!pss) {
-        (*identity)->version_max = TLS_VERSION_12;
-        free((*identity)->warning);
-        (*identity)->warning =
-            base_strdup("the token cannot make RSA-PSS signatures: whoever gets this certificate has TLS 1.2 at most");
-    }
+    signs_elsewhere(*identity, pss);
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include "tls/database_files.h"
 #include "tls/runtime_internal.h"
 
+#include <dlfcn.h>
 #include <nss.h>
 #include <prerror.h>
 #include <prinit.h>
@@ -14,6 +15,7 @@
 #include <ssl.h>
 #include <sslproto.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* NSS is process-global, and so is this: the one place in tls/ with state that is not passed. */
 static struct {
@@ -178,6 +180,28 @@ bool tls_runtime_stop(char **error)
     if (NSS_ShutdownContext(nss) != SECSuccess)
         return tls_nss_fail(error, "NSS cannot be shut down, something of it is still in use");
     return true;
+}
+
+/* Debian has it in a folder of its own beside NSS; others have both in one. */
+char *tls_nss_token_path(void)
+{
+    static const char *const folders[] = {"nss/", ""};
+    static const char name[] = "libsoftokn3.so";
+    Dl_info info;
+    const char *slash;
+
+    if (dladdr(dlsym(RTLD_DEFAULT, "NSS_GetVersion"), &info) == 0 || info.dli_fname == NULL)
+        return NULL;
+    slash = strrchr(info.dli_fname, '/');
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+        char *path = base_printf("%.*s%s%s", slash == NULL ? 0 : (int)(slash + 1 - info.dli_fname), info.dli_fname,
+                                 folders[i], name);
+
+        if (access(path, R_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
 }
 
 const char *tls_nss_version(void)

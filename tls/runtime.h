@@ -28,6 +28,9 @@ MUST_CHECK bool tls_runtime_start(const struct tls_runtime_options *options, cha
  * is none, or NSS is in FIPS mode. */
 const char *tls_accelerator_path(void);
 
+/* Where NSS's own token is as a module: the file, beside the NSS in use; NULL: it is not found. Owned by the caller. */
+char *tls_nss_token_path(void);
+
 /* Shuts NSS down. Fails, with a sentence, when a reference is still held: the leak test of every program. */
 MUST_CHECK bool tls_runtime_stop(char **error);
 

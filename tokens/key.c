@@ -164,6 +164,14 @@ static bool write_spki(struct tokens_key *key)
 }
 
 /* see tokens/key.h */
+bool tokens_key_take_spki(struct tokens_key *key, enum tokens_wire_key type, struct span spki)
+{
+    key->type = type;
+    take_spki(key, spki);
+    return public_half_known(key) && write_spki(key);
+}
+
+/* see tokens/key.h */
 bool tokens_key_read(const struct tokens_module *module, CK_SESSION_HANDLE session, CK_OBJECT_HANDLE handle,
                      struct tokens_key *key, char **error)
 {

@@ -26,6 +26,10 @@ MUST_CHECK bool tokens_key_read(const struct tokens_module *module, CK_SESSION_H
                                 struct tokens_key *key, char **error);
 void tokens_key_clear(struct tokens_key *key);
 
+/* The public half of a key of this type from a SubjectPublicKeyInfo, as a certificate has it. False: it is of another
+ * type, or malformed. */
+MUST_CHECK bool tokens_key_take_spki(struct tokens_key *key, enum tokens_wire_key type, struct span spki);
+
 /* Whether the certificate's public key is this key's. */
 bool tokens_key_matches_cert(const struct tokens_key *key, struct span cert);
 

@@ -7,10 +7,17 @@
 /* see tokens/module_load.h */
 struct tokens_module *tokens_module_load(const char *path, char **error)
 {
+    return tokens_module_load_with(path, NULL, error);
+}
+
+/* see tokens/module_load.h */
+struct tokens_module *tokens_module_load_with(const char *path, const char *parameters, char **error)
+{
     struct tokens_module *module = base_alloc(sizeof(*module));
     CK_RV rv;
 
     module->path = base_strdup(path);
+    module->parameters = parameters;
     module->p11 = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);
     if (module->p11 == NULL) {
         const char *why = p11_kit_message();
@@ -42,14 +49,21 @@ void tokens_module_unload(struct tokens_module **module)
     *module = NULL;
 }
 
+/* PKCS#11's arguments as NSS has them: the string is where the standard's reserved pointer is, and one more follows. */
+struct initialize_args {
+    CK_C_INITIALIZE_ARGS args;
+    void *nss_reserved;
+};
+
 /* Not p11_kit_module_initialize(): for a module loaded unmanaged it passes no arguments, which means "one thread only",
  * and SoftHSM for one believes it. see tokens/module.h */
 CK_RV tokens_module_initialize(struct tokens_module *module)
 {
-    CK_C_INITIALIZE_ARGS args = {.flags = CKF_OS_LOCKING_OK};
-    CK_RV rv = module->p11->C_Initialize(&args);
+    struct initialize_args with = {
+        .args = {.flags = CKF_OS_LOCKING_OK, .pReserved = (void *)(uintptr_t)module->parameters}};
+    CK_RV rv = module->p11->C_Initialize(&with.args);
 
-    if (rv == CKR_CANT_LOCK) {
+    if (rv == CKR_CANT_LOCK && module->parameters == NULL) {
         rv = module->p11->C_Initialize(NULL);
         module->serialise = true;
     }

@@ -13,6 +13,7 @@
 struct tokens_module {
     CK_FUNCTION_LIST *p11;
     char *path;
+    const char *parameters; /* lent; C_Initialize()'s reserved string; NULL: none */
     bool initialized;
     bool serialise; /* only one call at a time */
 };

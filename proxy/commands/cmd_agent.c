@@ -32,6 +32,10 @@ static bool enter_sandbox(const char *kind)
     return false;
 }
 
+/* As NSS_NoDB_Init() has it. */
+static const char nss_without_database[] =
+    "configdir='' certPrefix='' keyPrefix='' secmod='' flags=readOnly,noCertDB,noModDB,forceOpen,optimizeSpace";
+
 int cmd_agent(int argc, char **argv)
 {
     struct tokens_agent_options options = {.listen_fd = AGENT_LISTEN_FD, .control_fd = CHILD_CONTROL_FD};
@@ -46,6 +50,9 @@ int cmd_agent(int argc, char **argv)
     options.queue_max = (unsigned)strtoul(argv[4], NULL, 10);
     options.sign_timeout_ms = (uint32_t)strtoul(argv[5], NULL, 10);
     options.pin_source_spent = strcmp(argv[6], AGENT_PIN_SOURCE_SPENT) == 0;
+    options.file_keys = strcmp(argv[8], AGENT_KIND_TOKENS) != 0;
+    if (strcmp(argv[8], AGENT_KIND_FILE_KEYS_NSS) == 0)
+        options.module_parameters = nss_without_database;
     signal(SIGPIPE, SIG_IGN);
     if (!enter_sandbox(argv[7]))
         return COMMAND_FAILED;

@@ -268,6 +268,7 @@ static bool ticket_key_make(const struct config *config, uint8_t **der, size_t *
 static void open_services(const struct config *config, enum check_depth depth, struct config_findings *findings,
                           enum check_targets_end *targets_end)
 {
+    struct services_runtime_options options = {.session_cache = NULL};
     struct services *services;
     char *error = NULL;
     uint8_t *der = NULL;
@@ -275,7 +276,8 @@ static void open_services(const struct config *config, enum check_depth depth, s
 
     if (!ticket_key_make(config, &der, &size, findings))
         return;
-    if (services_runtime_start(config, span_of(der, size), NULL, findings)) {
+    options.ticket_key = span_of(der, size);
+    if (services_runtime_start(config, &options, findings)) {
         services = services_open(config, findings);
         if (services != NULL && depth == CHECK_LIVE) {
             check_token_identities(services);

@@ -2,9 +2,9 @@
 #ifndef YETT_PROXY_PROCESS_AGENT_ARGUMENTS_H
 #define YETT_PROXY_PROCESS_AGENT_ARGUMENTS_H
 
-/* The arguments, all of them: NAME PATH SESSIONS_MAX QUEUE_MAX SIGN_TIMEOUT_MS PIN_SOURCE SANDBOX. The listening
+/* The arguments, all of them: NAME PATH SESSIONS_MAX QUEUE_MAX SIGN_TIMEOUT_MS PIN_SOURCE SANDBOX KIND. The listening
  * socket is AGENT_LISTEN_FD. */
-enum { AGENT_LISTEN_FD = 4, AGENT_ARGUMENTS = 7 };
+enum { AGENT_LISTEN_FD = 4, AGENT_ARGUMENTS = 8 };
 #define AGENT_PIN_SOURCE_MAY_BE_TRIED "pin-source-untried"
 #define AGENT_PIN_SOURCE_SPENT        "pin-source-spent"
 /* No programs; programs; and either without a kernel that can hold it to that. */
@@ -12,5 +12,11 @@ enum { AGENT_LISTEN_FD = 4, AGENT_ARGUMENTS = 7 };
 #define AGENT_SANDBOX_PROGRAMS          "programs"
 #define AGENT_SANDBOX_STRICT_MAY_FAIL   "strict-may-fail"
 #define AGENT_SANDBOX_PROGRAMS_MAY_FAIL "programs-may-fail"
+/* What it is the agent of: a [module], or the keys of files, with the accelerator or NSS's own token to compute with.
+ */
+#define AGENT_KIND_TOKENS        "tokens"
+#define AGENT_KIND_FILE_KEYS     "file-keys"
+#define AGENT_KIND_FILE_KEYS_NSS "file-keys-nss"
+#define AGENT_NSS_TOKEN_NAME     "libsoftokn3.so"
 
 #endif

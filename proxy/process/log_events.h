@@ -49,6 +49,7 @@
     X(agent_died, ERROR, "a token agent ended by itself, perhaps through its module; another takes its place")         \
     X(agent_socket_owner_failed, ERROR, "a token agent's socket could not be given to the workers' user")              \
     X(grants_failed, ERROR, "which worker may use which key could not be told to the token agents")                    \
+    X(file_keys_failed, ERROR, "the keys of files could not be given to their agent")                                  \
     X(token_gone, WARNING, "a token was taken out")                                                                    \
     X(token_back, INFO, "a token is there again")                                                                      \
     X(token_logged_out, WARNING, "a token has forgotten that it was logged in")                                        \

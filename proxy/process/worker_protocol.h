@@ -30,13 +30,16 @@ enum worker_phase {
 #define WORKER_MESSAGES(X)                                                                                             \
     /* The supervisor's. CONFIG: a snapshot, in a memory file. COUNTERS: shared memory. TICKET_KEY: PKCS#8 DER in a    \
      * memory file. LISTENER: a listening socket; service, address: indexes. INTERMEDIATES: those that are known, in a \
-     * memory file (proxy/process/intermediates_file.h). START: text: "slot generation". DRAIN: accept nothing, end    \
-     * with the last session or when drain_timeout is over. CONNECTIONS: list sessions. STOP: close everything now. */ \
+     * memory file (proxy/process/intermediates_file.h). IDENTITIES: what there is for it of files whose keys an agent \
+     * has, in a memory file (proxy/service/file_identities.h). START: text: "slot generation". DRAIN: accept nothing, \
+     * end with the last session or when drain_timeout is over. CONNECTIONS: list sessions. STOP: close everything     \
+     * now. */                                                                                                         \
     X(CONFIG, ON(UNTOLD), 1)                                                                                           \
     X(COUNTERS, ON(UNTOLD), 1)                                                                                         \
     X(TICKET_KEY, ON(UNTOLD), 1)                                                                                       \
     X(LISTENER, ON(UNTOLD), 1)                                                                                         \
     X(INTERMEDIATES, ON(UNTOLD), 1)                                                                                    \
+    X(IDENTITIES, ON(UNTOLD), 1)                                                                                       \
     X(START, ON(UNTOLD), 0)                                                                                            \
     X(DRAIN, ON(UNTOLD) | ON(AT_WORK), 0)                                                                              \
     X(CONNECTIONS, ON(AT_WORK), 0)                                                                                     \

@@ -24,6 +24,19 @@ static enum tls_identity_source source_of(enum config_identity_type type)
     base_abort("an identity of no known type");
 }
 
+static bool open_wanted(const struct config_identity *wanted, struct tls_identity **identity, char **error)
+{
+    const struct file_identity *file =
+        wanted->type == CONFIG_IDENTITY_FILE ? file_identities_find(service_file_identities(), wanted->value) : NULL;
+    struct tls_identity_parts parts;
+
+    if (file == NULL)
+        return tls_identity_open(source_of(wanted->type), wanted->value, identity, error);
+    parts = (struct tls_identity_parts){
+        .path = file->path, .certs = file->certs, .cert_count = file->cert_count, .key_uri = file->uri};
+    return tls_identity_open_parts(&parts, identity, error);
+}
+
 /* NULL with a finding. */
 static struct tls_identity *open_identity(struct services_shared *shared, const struct config_identity *wanted,
                                           struct config_findings *findings)
@@ -34,7 +47,7 @@ static struct tls_identity *open_identity(struct services_shared *shared, const 
     for (size_t i = 0; i < shared->identity_count; i++)
         if (shared->identities[i].type == wanted->type && strcmp(shared->identities[i].value, wanted->value) == 0)
             return shared->identities[i].identity;
-    if (!tls_identity_open(source_of(wanted->type), wanted->value, &identity, &error)) {
+    if (!open_wanted(wanted, &identity, &error)) {
         config_finding_add(findings, wanted->place, "identity %s: %s", wanted->text, error);
         free(error);
         return NULL;

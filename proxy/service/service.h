@@ -6,6 +6,7 @@
 #define YETT_PROXY_SERVICE_SERVICE_H
 
 #include "config/config.h"
+#include "proxy/service/file_identities.h"
 #include "proxy/process/counters.h"
 #include "starttls/starttls.h"
 #include "tls/engine.h"
@@ -60,7 +61,14 @@ char *services_accelerator(const struct config *config);
 
 /* What every process that opens services does first: NSS, shim (agents at the socket paths derived from
  * config->control: <dirname>/agent-<module>.sock). */
-MUST_CHECK bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
+struct services_runtime_options {
+    struct span ticket_key;
+    const char *session_cache;                /* see tls/runtime.h; NULL: none */
+    const struct file_identities *identities; /* files whose keys the agent of file keys has: those are opened from
+                                               * here, and all other files from where they are. NULL: none. Lent until
+                                               * services_runtime_stop() */
+};
+MUST_CHECK bool services_runtime_start(const struct config *config, const struct services_runtime_options *options,
                                        struct config_findings *findings);
 
 /* Everything opened must have been destroyed. false: something is still held; *error is a sentence, the caller's. */
@@ -68,6 +76,12 @@ MUST_CHECK bool services_runtime_stop(char **error);
 
 /* How much of HTTP heads it takes: one for each kind. */
 void service_http_limits(const struct config_service *config, struct starttls_http_limits *limits);
+
+/* Whether the configuration has keys in files that are for an agent of their own (file_keys = agent). */
+bool services_have_file_keys_agent(const struct config *config);
+/* That agent, as if it had a section [module]: clear it after use. NSS need not be started. */
+void services_file_keys_module(const struct config *config, struct config_module *module);
+void services_file_keys_module_clear(struct config_module *module);
 
 /* The agent socket of a module; owned by the caller. */
 char *service_agent_socket_path(const struct config *config, const struct config_module *module);

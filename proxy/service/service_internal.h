@@ -1,5 +1,6 @@
 /* proxy/service/service_internal.h: the parts of opening services, between themselves.
  *
+ *   service_runtime.c  NSS and the shim
  *   service.c          all services, and each from its settings
  *   service_trust.c    anchors, and the files that take from them
  *   service_context.c  TLS contexts
@@ -34,6 +35,9 @@ struct services_shared {
     char **pool_groups; /* their names: a token, a service, or a service that verifies */
     size_t pool_group_count;
 };
+
+/* service_runtime.c: what services_runtime_start() was given; NULL: none */
+const struct file_identities *service_file_identities(void);
 
 /* service_trust.c */
 /* One for all that trust the same; what cannot be opened is a finding. */

@@ -1,5 +1,5 @@
 /* see proxy/service/service.h: NSS in this process, and the shim that shows it the tokens' identities. */
-#include "proxy/service/service.h"
+#include "proxy/service/service_internal.h"
 
 #include "tls/runtime.h"
 #include "tokens/library.h"
@@ -17,69 +17,111 @@ char *service_agent_socket_path(const struct config *config, const struct config
     return path;
 }
 
-/* A token identity of the configuration, for messages about the shim; NULL when there is none. */
-static const struct config_identity *first_token_identity(const struct config *config)
+/* An identity whose key is with an agent. */
+struct wanted {
+    const char *uri;
+    const char *name; /* for messages */
+    const char *text; /* of a file: as configured; else NULL */
+    struct config_place place;
+};
+
+struct wanted_list {
+    struct wanted *items;
+    size_t count;
+};
+
+static void want(struct wanted_list *list, struct wanted wanted)
 {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].uri, wanted.uri) == 0)
+            return;
+    list->items = base_realloc_array(list->items, list->count + 1, sizeof(*list->items));
+    list->items[list->count++] = wanted;
+}
+
+static void want_all(struct wanted_list *list, const struct config_identity *identities, size_t count,
+                     const struct file_identities *files)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct config_identity *identity = &identities[i];
+        const struct file_identity *file =
+            identity->type == CONFIG_IDENTITY_FILE ? file_identities_find(files, identity->value) : NULL;
+
+        if (file != NULL)
+            want(list, (struct wanted){file->uri, file->path, identity->text, identity->place});
+        else if (identity->type == CONFIG_IDENTITY_PKCS11)
+            want(list, (struct wanted){identity->value, identity->value, NULL, identity->place});
+    }
+}
+
+static struct wanted_list wanted_by(const struct config *config, const struct file_identities *files)
+{
+    struct wanted_list list = {.items = NULL};
+
     for (size_t i = 0; i < config->service_count; i++) {
         const struct config_service *s = &config->services[i];
 
-        for (size_t n = 0; n < s->identity_count; n++)
-            if (s->identity[n].type == CONFIG_IDENTITY_PKCS11)
-                return &s->identity[n];
-        for (size_t n = 0; n < s->connect_identity_count; n++)
-            if (s->connect_identity[n].type == CONFIG_IDENTITY_PKCS11)
-                return &s->connect_identity[n];
+        want_all(&list, s->identity, s->identity_count, files);
+        want_all(&list, s->connect_identity, s->connect_identity_count, files);
     }
-    return NULL;
+    return list;
 }
 
-static size_t collect_uris(const struct config_identity *identities, size_t count, const char **uris, size_t uri_count)
+static struct tokens_shim_module shim_module(const struct config *config, const struct config_module *module)
 {
-    for (size_t i = 0; i < count; i++) {
-        bool known = identities[i].type != CONFIG_IDENTITY_PKCS11;
-
-        for (size_t n = 0; n < uri_count && !known; n++)
-            known = strcmp(uris[n], identities[i].value) == 0;
-        if (!known)
-            uris[uri_count++] = identities[i].value;
-    }
-    return uri_count;
+    return (struct tokens_shim_module){.name = module->name,
+                                       .socket_path = service_agent_socket_path(config, module),
+                                       .sign_timeout_ms = module->sign_timeout_ms};
 }
 
-static bool start_shim(const struct config *config, const struct config_identity *first,
+static bool start_shim(const struct config *config, const struct wanted_list *wanted, bool with_files,
                        struct config_findings *findings)
 {
-    struct tokens_shim_module *modules = base_alloc(config->module_count * sizeof(*modules));
-    struct tokens_shim_options options = {.modules = modules, .module_count = config->module_count};
-    const char **uris;
-    size_t uri_max = 0;
+    struct tokens_shim_module *modules = base_alloc((config->module_count + 1) * sizeof(*modules));
+    const char **uris = base_alloc(wanted->count * sizeof(*uris));
+    const char **names = base_alloc(wanted->count * sizeof(*names));
+    size_t failed = 0;
+    struct tokens_shim_options options = {
+        .modules = modules, .uris = uris, .names = names, .uri_count = wanted->count, .failed = &failed};
+    struct config_module file_keys;
     char *error = NULL;
     bool started;
 
+    services_file_keys_module(config, &file_keys);
     for (size_t i = 0; i < config->module_count; i++)
-        modules[i] = (struct tokens_shim_module){.name = config->modules[i].name,
-                                                 .socket_path = service_agent_socket_path(config, &config->modules[i]),
-                                                 .sign_timeout_ms = config->modules[i].sign_timeout_ms};
-    for (size_t i = 0; i < config->service_count; i++)
-        uri_max += config->services[i].identity_count + config->services[i].connect_identity_count;
-    uris = base_alloc(uri_max * sizeof(*uris));
-    for (size_t i = 0; i < config->service_count; i++) {
-        const struct config_service *s = &config->services[i];
-
-        options.uri_count = collect_uris(s->identity, s->identity_count, uris, options.uri_count);
-        options.uri_count = collect_uris(s->connect_identity, s->connect_identity_count, uris, options.uri_count);
+        modules[options.module_count++] = shim_module(config, &config->modules[i]);
+    if (with_files) {
+        modules[options.module_count] = shim_module(config, &file_keys);
+        modules[options.module_count++].file_keys = true;
     }
-    options.uris = uris;
+    for (size_t i = 0; i < wanted->count; i++) {
+        uris[i] = wanted->items[i].uri;
+        names[i] = wanted->items[i].name;
+    }
     started = tokens_shim_start(&options, &error);
     if (!started) {
-        config_finding_add(findings, first->place, "%s", error);
+        const struct wanted *item = &wanted->items[failed];
+
+        if (item->text != NULL)
+            config_finding_add(findings, item->place, "identity %s: %s", item->text, error);
+        else
+            config_finding_add(findings, item->place, "%s", error);
         free(error);
     }
-    for (size_t i = 0; i < config->module_count; i++)
+    for (size_t i = 0; i < options.module_count; i++)
         free((char *)(uintptr_t)modules[i].socket_path);
+    services_file_keys_module_clear(&file_keys);
     free(modules);
     free(uris);
+    free(names);
     return started;
+}
+
+static const struct file_identities *file_identities;
+
+const struct file_identities *service_file_identities(void)
+{
+    return file_identities;
 }
 
 static bool shim_is_started;
@@ -99,40 +141,49 @@ char *services_accelerator(const struct config *config)
                                                     : base_strdup(config->accelerator);
 }
 
-bool services_runtime_start(const struct config *config, struct span ticket_key, const char *session_cache,
-                            struct config_findings *findings)
+static bool start_nss(const struct config *config, const struct services_runtime_options *given,
+                      struct config_findings *findings)
 {
-    const struct config_identity *token_identity = first_token_identity(config);
     char *accelerator = services_accelerator(config);
     const struct tls_runtime_options options = {.database = config->database,
                                                 .accelerator = accelerator,
-                                                .ticket_key = ticket_key,
-                                                .session_cache = session_cache};
+                                                .ticket_key = given->ticket_key,
+                                                .session_cache = given->session_cache};
     char *error = NULL;
     bool started = tls_runtime_start(&options, &error);
     bool missed = !started && accelerator != NULL && strstr(error, accelerator) != NULL;
 
     free(accelerator);
-    if (!started) {
-        if (missed)
-            config_finding_add(findings, config->accelerator_place, "accelerator: %s", error);
-        else if (config->database != NULL)
-            config_finding_add(findings, config->database_place, "database: %s", error);
-        else
-            config_finding_add(findings, (struct config_place){.file = config->files[0]}, "%s", error);
-        free(error);
-        return false;
-    }
-    if (token_identity == NULL)
+    if (started)
         return true;
-    shim_is_started = start_shim(config, token_identity, findings);
-    if (shim_is_started)
-        return true;
-    if (!tls_runtime_stop(&error)) {
-        config_finding_add(findings, token_identity->place, "%s", error);
-        free(error);
-    }
+    if (missed)
+        config_finding_add(findings, config->accelerator_place, "accelerator: %s", error);
+    else if (config->database != NULL)
+        config_finding_add(findings, config->database_place, "database: %s", error);
+    else
+        config_finding_add(findings, (struct config_place){.file = config->files[0]}, "%s", error);
+    free(error);
     return false;
+}
+
+bool services_runtime_start(const struct config *config, const struct services_runtime_options *options,
+                            struct config_findings *findings)
+{
+    struct wanted_list wanted = wanted_by(config, options->identities);
+    bool good = start_nss(config, options, findings);
+    char *error = NULL;
+
+    if (good && wanted.count > 0) {
+        good = shim_is_started = start_shim(config, &wanted, file_identities_count(options->identities) > 0, findings);
+        if (!good && !tls_runtime_stop(&error)) {
+            config_finding_add(findings, wanted.items[0].place, "%s", error);
+            free(error);
+        }
+    }
+    if (good)
+        file_identities = options->identities;
+    free(wanted.items);
+    return good;
 }
 
 bool services_runtime_stop(char **error)
@@ -140,5 +191,6 @@ bool services_runtime_stop(char **error)
     if (shim_is_started)
         tokens_shim_stop();
     shim_is_started = false;
+    file_identities = NULL;
     return tls_runtime_stop(error);
 }

@@ -46,6 +46,9 @@ struct agent_process {
     char *socket_path;
     int grants_fd;            /* the agents'; -1: none yet */
     bool grants_wait;         /* the socket did not take them */
+    bool file_keys;           /* it is the agent of file keys */
+    int keys_fd;              /* as grants_fd */
+    bool keys_wait;           /* the socket did not take them */
     uid_t client;             /* who may connect besides root and us */
     struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
     struct tokens_pin *login; /* from an administrator since; NULL: none */
@@ -277,16 +280,27 @@ static void on_readable(void *owner, struct child *child)
     }
 }
 
-/* All else that an agent is told is little, and never waits; of this only the last counts. */
+/* All else that an agent is told is little, and never waits; of these only the last counts. Whether it is to be said
+ * again, when the socket takes it. */
+static bool say_file(struct agent_process *a, enum tokens_agent_event event, int file)
+{
+    const struct tokens_agent_message message = {.event = event};
+
+    if (a->child == NULL || child_control_fd(a->child) < 0 || file < 0 ||
+        tokens_agent_send_file(child_control_fd(a->child), &message, file) || errno != EAGAIN)
+        return false;
+    child_want_writable(a->child);
+    return true;
+}
+
 static void say_grants(struct agent_process *a)
 {
-    const struct tokens_agent_message message = {.event = TOKENS_AGENT_GRANTS};
+    a->grants_wait = say_file(a, TOKENS_AGENT_GRANTS, a->grants_fd);
+}
 
-    if (a->child == NULL || child_control_fd(a->child) < 0 || a->grants_fd < 0)
-        return;
-    a->grants_wait = !tokens_agent_send_file(child_control_fd(a->child), &message, a->grants_fd) && errno == EAGAIN;
-    if (a->grants_wait)
-        child_want_writable(a->child);
+static void say_keys(struct agent_process *a)
+{
+    a->keys_wait = a->file_keys && say_file(a, TOKENS_AGENT_KEYS, a->keys_fd);
 }
 
 static void on_writable(void *owner, struct child *child)
@@ -294,6 +308,8 @@ static void on_writable(void *owner, struct child *child)
     struct agent_process *a = owner;
 
     (void)child;
+    if (a->keys_wait)
+        say_keys(a);
     if (a->grants_wait)
         say_grants(a);
 }
@@ -385,6 +401,17 @@ static void say_client(struct agent_process *a)
     say(a, TOKENS_AGENT_CLIENT, text);
 }
 
+/* NSS's own token is told to use no database: it knows no other way to say so. */
+static const char *kind(const struct agent_process *a)
+{
+    const char *slash = strrchr(a->path, '/');
+
+    if (!a->file_keys)
+        return AGENT_KIND_TOKENS;
+    return strcmp(slash == NULL ? a->path : slash + 1, AGENT_NSS_TOKEN_NAME) == 0 ? AGENT_KIND_FILE_KEYS_NSS
+                                                                                  : AGENT_KIND_FILE_KEYS;
+}
+
 static const char *sandbox_kind(const struct agent_process *a)
 {
     if (a->sandbox_may_fail)
@@ -397,7 +424,7 @@ static void start(struct agent_process *a)
     char sessions[AGENT_NUMBER_SIZE], queue[AGENT_NUMBER_SIZE], timeout[AGENT_NUMBER_SIZE];
     const char *pin_source = pin_policy_is_spent(&a->policy) ? AGENT_PIN_SOURCE_SPENT : AGENT_PIN_SOURCE_MAY_BE_TRIED;
     const char *const arguments[] = {"agent", a->name,    a->path,         sessions, queue,
-                                     timeout, pin_source, sandbox_kind(a), NULL};
+                                     timeout, pin_source, sandbox_kind(a), kind(a),  NULL};
     const struct spawn_fd listen_fd = {.source = a->listen_fd, .target = AGENT_LISTEN_FD};
     struct spawn_options options = {.arguments = arguments, .fds = &listen_fd, .fd_count = 1};
     char *error = NULL;
@@ -412,6 +439,7 @@ static void start(struct agent_process *a)
     if (a->child != NULL) {
         uv_timer_start(&a->timer, on_timer, a->load_timeout_ms, 0);
         say_client(a);
+        say_keys(a);
         say_grants(a);
         if (a->logged_out)
             say(a, TOKENS_AGENT_LOGOUT, "");
@@ -487,6 +515,8 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->socket_path = base_strdup(options->socket_path);
     a->client = geteuid();
     a->grants_fd = options->grants_fd;
+    a->file_keys = options->file_keys;
+    a->keys_fd = options->keys_fd;
     a->pin = options->pin;
     a->load_timeout_ms = options->load_timeout_ms;
     if (options->before != NULL)
@@ -504,7 +534,7 @@ void agent_process_stop(struct agent_process *a)
     if (a->state == AGENT_STOPPING)
         return;
     a->state = AGENT_STOPPING;
-    a->grants_fd = -1;
+    a->grants_fd = a->keys_fd = -1;
     uv_timer_stop(&a->timer);
     listen_unix_remove(a->listen_fd, a->socket_path);
     close(a->listen_fd);
@@ -574,6 +604,17 @@ void agent_process_grant(struct agent_process *a, int grants_fd)
 {
     a->grants_fd = grants_fd;
     say_grants(a);
+}
+
+void agent_process_give_keys(struct agent_process *a, int keys_fd)
+{
+    a->keys_fd = keys_fd;
+    say_keys(a);
+}
+
+bool agent_process_has_file_keys(const struct agent_process *a)
+{
+    return a->file_keys;
 }
 
 const struct tokens_pin *agent_process_pin(const struct agent_process *a)

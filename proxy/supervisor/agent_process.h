@@ -36,6 +36,8 @@ struct agent_process_options {
     const struct agent_process *before;
     bool sandbox_may_fail;    /* insecure_no_seccomp */
     int grants_fd;            /* see agent_process_grant(); -1: none yet */
+    bool file_keys;           /* the agent of file keys */
+    int keys_fd;              /* see agent_process_give_keys(); -1: none yet */
     uint32_t load_timeout_ms; /* to load the module in; a process that takes longer is killed */
 };
 
@@ -58,6 +60,9 @@ MUST_CHECK bool agent_process_give_socket(struct agent_process *a, uid_t client,
 /* What workers may ask it for from now on (tokens/grants.h): a sealed memory file, borrowed until the next call or the
  * end. Told again to each process that takes over. */
 void agent_process_grant(struct agent_process *a, int grants_fd);
+/* The keys that it has from now on (tokens/file_keys.h), likewise. Does nothing for the agent of a token module. */
+void agent_process_give_keys(struct agent_process *a, int keys_fd);
+bool agent_process_has_file_keys(const struct agent_process *a);
 /* The PIN as it was read from where the configuration says; NULL: none. Lent. */
 const struct tokens_pin *agent_process_pin(const struct agent_process *a);
 /* Whether `module` says the same as what it was made from. */

@@ -36,14 +36,19 @@ struct agents {
     size_t candidate_count;
     bool told_ready; /* that all candidates are */
     int grants_fd;   /* a sealed memory file; -1: none yet */
+    int keys_fd;     /* likewise */
 };
 
 struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const struct agents_events *events, void *owner)
 {
     struct agents *a = base_alloc(sizeof(*a));
 
-    *a = (struct agents){
-        .loop = loop, .load_timeout_ms = load_timeout_ms, .events = events, .owner = owner, .grants_fd = -1};
+    *a = (struct agents){.loop = loop,
+                         .load_timeout_ms = load_timeout_ms,
+                         .events = events,
+                         .owner = owner,
+                         .grants_fd = -1,
+                         .keys_fd = -1};
     return a;
 }
 
@@ -54,6 +59,8 @@ void agents_destroy(struct agents **a)
     assert((*a)->alive == 0);
     if ((*a)->grants_fd >= 0)
         close((*a)->grants_fd);
+    if ((*a)->keys_fd >= 0)
+        close((*a)->keys_fd);
     free((*a)->items);
     free((*a)->candidates);
     free(*a);
@@ -315,6 +322,8 @@ static bool start_candidate(struct agents *a, const struct config *config, const
         return false;
     }
     options.grants_fd = a->grants_fd;
+    options.file_keys = strcmp(module->name, CONFIG_FILE_KEYS_MODULE) == 0 && services_have_file_keys_agent(config);
+    options.keys_fd = options.file_keys ? a->keys_fd : -1;
     options.sandbox_may_fail = config->insecure_no_seccomp;
     if (old != NULL && same_pin(agent_process_pin(old), pin))
         options.before = old;
@@ -347,21 +356,32 @@ static bool prepare_module(struct agents *a, const struct config *config, const 
     return true;
 }
 
+static bool prepare(struct agents *a, const struct config *config, const struct config_module *module,
+                    enum agents_prompt prompt, struct config_findings *findings)
+{
+    char *error = NULL;
+
+    if (prepare_module(a, config, module, prompt, &error))
+        return true;
+    config_finding_add(findings, module->place, "%s", error);
+    free(error);
+    return false;
+}
+
 bool agents_prepare(struct agents *a, const struct config *config, enum agents_prompt prompt,
                     struct config_findings *findings)
 {
+    struct config_module file_keys;
     bool good = true;
 
     assert(a->candidate_count == 0);
     a->told_ready = false;
-    for (size_t i = 0; i < config->module_count; i++) {
-        char *error = NULL;
-
-        if (prepare_module(a, config, &config->modules[i], prompt, &error))
-            continue;
-        config_finding_add(findings, config->modules[i].place, "%s", error);
-        free(error);
-        good = false;
+    for (size_t i = 0; i < config->module_count; i++)
+        good = prepare(a, config, &config->modules[i], prompt, findings) && good;
+    if (services_have_file_keys_agent(config)) {
+        services_file_keys_module(config, &file_keys);
+        good = prepare(a, config, &file_keys, prompt, findings) && good;
+        services_file_keys_module_clear(&file_keys);
     }
     if (!good)
         agents_abandon(a);
@@ -405,6 +425,8 @@ static void put_in_force(struct agents *a, struct candidate *c)
 
 static bool is_named(const struct config *config, const char *name)
 {
+    if (services_have_file_keys_agent(config) && strcmp(name, CONFIG_FILE_KEYS_MODULE) == 0)
+        return true;
     for (size_t i = 0; i < config->module_count; i++)
         if (strcmp(config->modules[i].name, name) == 0)
             return true;
@@ -441,7 +463,7 @@ bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, ch
 {
     struct agent_process *agent = find(a, name);
 
-    if (agent != NULL) {
+    if (agent != NULL && !agent_process_has_file_keys(agent)) {
         agent_process_login(agent, pin);
         return true;
     }
@@ -454,7 +476,7 @@ bool agents_logout(struct agents *a, const char *name, char **error)
 {
     struct agent_process *agent = find(a, name);
 
-    if (agent == NULL) {
+    if (agent == NULL || agent_process_has_file_keys(agent)) {
         *error = no_module(name);
         return false;
     }
@@ -490,6 +512,20 @@ void agents_grant(struct agents *a, struct span text)
     for (size_t i = 0; i < a->candidate_count; i++)
         if (a->candidates[i].agent != NULL)
             agent_process_grant(a->candidates[i].agent, fd);
+    if (before >= 0)
+        close(before);
+}
+
+void agents_give_file_keys(struct agents *a, int fd)
+{
+    int before = a->keys_fd;
+
+    a->keys_fd = fd;
+    for (size_t i = 0; i < a->count; i++)
+        agent_process_give_keys(a->items[i], fd);
+    for (size_t i = 0; i < a->candidate_count; i++)
+        if (a->candidates[i].agent != NULL)
+            agent_process_give_keys(a->candidates[i].agent, fd);
     if (before >= 0)
         close(before);
 }

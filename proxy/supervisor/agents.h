@@ -62,6 +62,10 @@ MUST_CHECK bool agents_logout(struct agents *a, const char *name, char **error);
 /* What each worker may ask the agents for, from now on and of agents that start later: the text of tokens/grants.h. */
 void agents_grant(struct agents *a, struct span text);
 
+/* The keys that the agent of file keys has from now on (tokens/file_keys.h), and each one that takes its place: a
+ * sealed memory file, taken. */
+void agents_give_file_keys(struct agents *a, int fd);
+
 /* End all, in order; those that do not end in time are killed. */
 void agents_stop(struct agents *a);
 

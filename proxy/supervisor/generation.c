@@ -21,8 +21,7 @@ struct generation {
     uv_loop_t *loop;
     uint32_t number;
     enum generation_state state;
-    struct config *config;
-    int snapshot_fd;
+    struct generation_settings settings;
     const struct generation_shared *shared;
     const struct generation_events *events;
     void *owner;
@@ -47,8 +46,9 @@ static void on_handle_closed(uv_handle_t *handle)
     if (--g->handles_open > 0)
         return;
     g->events->on_ended(g->owner, g);
-    close(g->snapshot_fd);
-    config_destroy(&g->config);
+    close(g->settings.snapshot_fd);
+    config_destroy(&g->settings.config);
+    file_keys_destroy(&g->settings.file_keys);
     free(g);
 }
 
@@ -90,8 +90,8 @@ static void give_file(struct worker_process *w, enum worker_event event, int mem
 
 static void give_listeners(const struct generation *g, struct worker_process *w)
 {
-    for (size_t i = 0; i < g->config->service_count; i++) {
-        const struct config_service *service = &g->config->services[i];
+    for (size_t i = 0; i < g->settings.config->service_count; i++) {
+        const struct config_service *service = &g->settings.config->services[i];
 
         for (size_t k = 0; k < service->listen_count; k++) {
             size_t cursor = 0;
@@ -109,7 +109,7 @@ static bool start_worker(struct slot *slot, char **error)
     struct generation *g = slot->generation;
     struct worker_options options = {.slot = (uint32_t)(slot - g->slots),
                                      .generation = g->number,
-                                     .service_count = g->config->service_count,
+                                     .service_count = g->settings.config->service_count,
                                      .session_cache = g->shared->session_cache,
                                      .cache_fds = g->shared->cache_fds,
                                      .cache_fd_count = g->shared->cache_fd_count};
@@ -117,8 +117,10 @@ static bool start_worker(struct slot *slot, char **error)
     slot->worker = worker_process_spawn(g->loop, &options, &worker_events, slot, error);
     if (slot->worker == NULL)
         return false;
-    give_file(slot->worker, WORKER_CONFIG, g->snapshot_fd);
+    give_file(slot->worker, WORKER_CONFIG, g->settings.snapshot_fd);
     give_file(slot->worker, WORKER_TICKET_KEY, g->shared->ticket_key_fd);
+    if (g->settings.file_keys != NULL)
+        give_file(slot->worker, WORKER_IDENTITIES, file_keys_identities_fd(g->settings.file_keys));
     if (intermediates_fd(g->shared->intermediates) >= 0)
         give_file(slot->worker, WORKER_INTERMEDIATES, intermediates_fd(g->shared->intermediates));
     give_listeners(g, slot->worker);
@@ -275,14 +277,14 @@ static void on_deadline(uv_timer_t *timer)
     }
 }
 
-struct generation *generation_start(uv_loop_t *loop, uint32_t number, struct config *config, int snapshot_fd,
+struct generation *generation_start(uv_loop_t *loop, uint32_t number, const struct generation_settings *settings,
                                     const struct generation_shared *shared, const struct generation_events *events,
                                     void *owner, char **error)
 {
-    unsigned count = generation_workers_wanted(config);
+    unsigned count = generation_workers_wanted(settings->config);
     struct generation *g = base_alloc(sizeof(*g) + count * sizeof(g->slots[0]));
 
-    *g = (struct generation){.loop = loop, .number = number, .config = config, .snapshot_fd = snapshot_fd};
+    *g = (struct generation){.loop = loop, .number = number, .settings = *settings};
     g->shared = shared;
     g->events = events;
     g->owner = owner;
@@ -323,7 +325,8 @@ void generation_drain(struct generation *g)
             worker_process_stop(w);
     }
     /* A worker keeps drain_timeout itself; this is for one that does not. */
-    uv_timer_start(&g->deadline, on_deadline, (uint64_t)g->config->drain_timeout_ms + GENERATION_STOP_GRACE_MS, 0);
+    uv_timer_start(&g->deadline, on_deadline, (uint64_t)g->settings.config->drain_timeout_ms + GENERATION_STOP_GRACE_MS,
+                   0);
     end_if_empty(g);
 }
 
@@ -358,7 +361,12 @@ uint32_t generation_number(const struct generation *g)
 
 const struct config *generation_config(const struct generation *g)
 {
-    return g->config;
+    return g->settings.config;
+}
+
+struct file_keys *generation_file_keys(const struct generation *g)
+{
+    return g->settings.file_keys;
 }
 
 unsigned generation_worker_count(const struct generation *g)

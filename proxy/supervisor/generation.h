@@ -11,6 +11,7 @@
 #define YETT_PROXY_SUPERVISOR_GENERATION_H
 
 #include "config/config.h"
+#include "proxy/supervisor/file_keys.h"
 #include "proxy/supervisor/intermediates.h"
 #include "proxy/supervisor/listen_sockets.h"
 #include "proxy/supervisor/worker_process.h"
@@ -47,10 +48,17 @@ struct generation_shared {
     size_t cache_fd_count;
 };
 
-/* Takes `config` and `snapshot_fd`. With a sentence in *error (owned by the caller) when a process cannot even be
+/* What one generation runs on, and no other. */
+struct generation_settings {
+    struct config *config;
+    int snapshot_fd;             /* of the configuration; memfd */
+    struct file_keys *file_keys; /* NULL: none */
+};
+
+/* Takes what is in `settings`. With a sentence in *error (owned by the caller) when a process cannot even be
  * started: then it is STOPPING already, and on_ended comes. `shared`, `events` and `owner` are borrowed while it lives.
  */
-struct generation *generation_start(uv_loop_t *loop, uint32_t number, struct config *config, int snapshot_fd,
+struct generation *generation_start(uv_loop_t *loop, uint32_t number, const struct generation_settings *settings,
                                     const struct generation_shared *shared, const struct generation_events *events,
                                     void *owner, char **error);
 
@@ -63,6 +71,7 @@ enum generation_state generation_state(const struct generation *g);
 const char *generation_state_name(enum generation_state state);
 uint32_t generation_number(const struct generation *g);
 const struct config *generation_config(const struct generation *g);
+struct file_keys *generation_file_keys(const struct generation *g); /* lent; NULL: none */
 
 /* The worker of slot `index`, or NULL while there is none. */
 unsigned generation_worker_count(const struct generation *g);

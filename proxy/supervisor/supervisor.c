@@ -6,9 +6,12 @@
 #include "proxy/process/log.h"
 #include "proxy/worker/sandbox.h"
 #include "proxy/process/spawn.h"
+#include <errno.h>
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
 
 /* --- the end --- */
 
@@ -220,6 +223,10 @@ static bool prepare(struct supervisor *s)
     if (s->session_cache == NULL) {
         fprintf(stderr, "yett: %s\n", error);
         free(error);
+        return false;
+    }
+    if (getrandom(s->file_keys_salt, sizeof(s->file_keys_salt), 0) != (ssize_t)sizeof(s->file_keys_salt)) {
+        fprintf(stderr, "yett: the kernel gives no random bytes: %s\n", strerror(errno));
         return false;
     }
     s->shared = (struct generation_shared){.sockets = s->sockets,

@@ -7,12 +7,29 @@
 #include "proxy/process/log.h"
 #include "tokens/grants.h"
 
-static bool write_identities(struct buffer *out, uint32_t generation, const struct config_identity *items, size_t count)
+/* By which an agent is asked for it; NULL: none is. */
+static const char *uri_of(const struct generation *g, const struct config_identity *identity)
 {
-    for (size_t i = 0; i < count; i++)
-        if (items[i].type == CONFIG_IDENTITY_PKCS11 &&
-            !tokens_grants_write_uri(out, TOKENS_GRANT_SIGN, generation, items[i].value))
+    switch (identity->type) {
+    case CONFIG_IDENTITY_PKCS11:
+        return identity->value;
+    case CONFIG_IDENTITY_FILE:
+        return file_keys_uri(generation_file_keys(g), identity->value);
+    case CONFIG_IDENTITY_NSS:
+        break;
+    }
+    return NULL;
+}
+
+static bool write_identities(struct buffer *out, const struct generation *g, const struct config_identity *items,
+                             size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *uri = uri_of(g, &items[i]);
+
+        if (uri != NULL && !tokens_grants_write_uri(out, TOKENS_GRANT_SIGN, generation_number(g), uri))
             return false;
+    }
     return true;
 }
 
@@ -37,8 +54,8 @@ static bool write_generation(struct buffer *out, const struct generation *g)
     for (size_t i = 0; i < config->service_count && good; i++) {
         const struct config_service *s = &config->services[i];
 
-        good = write_identities(out, number, s->identity, s->identity_count) &&
-               write_identities(out, number, s->connect_identity, s->connect_identity_count) &&
+        good = write_identities(out, g, s->identity, s->identity_count) &&
+               write_identities(out, g, s->connect_identity, s->connect_identity_count) &&
                write_trust(out, number, s->trust, s->trust_count) &&
                write_trust(out, number, s->peer_trust, s->peer_trust_count);
     }

@@ -3,6 +3,7 @@
  *   supervisor.c         start, signals, stop
  *   supervisor_reload.c  the steps of a reload, from a file to a running generation; reload.h has their order
  *   supervisor_news.c    what generations and agents tell
+ *   supervisor_file_keys.c  which keys of files the agent has
  *   supervisor_grants.c  which worker may ask the token agents for what
  *   supervisor_status.c  what it shows: status and connections */
 #ifndef YETT_PROXY_SUPERVISOR_SUPERVISOR_INTERNAL_H
@@ -59,10 +60,12 @@ struct supervisor {
     uint64_t worker_deaths;
     struct roots_age roots_age; /* of `current`, or the last one */
 
+    uint8_t file_keys_salt[FILE_KEYS_SALT_SIZE];
     struct reload reload;
-    struct config *prepared; /* of the reload under way, until its generation has it; NULL: none */
-    int prepared_fd;         /* its snapshot */
-    struct generation *next; /* that starts; NULL: none */
+    struct config *prepared;         /* of the reload under way, until its generation has it; NULL: none */
+    int prepared_fd;                 /* its snapshot */
+    struct file_keys *prepared_keys; /* its files', for the agent; NULL: none */
+    struct generation *next;         /* that starts; NULL: none */
     struct admin *next_admin;
     struct control_roles *next_roles;
     uint64_t reloads, reloads_failed;
@@ -92,6 +95,10 @@ const struct config *supervisor_config(const struct supervisor *s);
 /* supervisor_grants.c: tell the agents what the workers may ask for; `starting` is one that may not be on the list yet.
  */
 void supervisor_grant(struct supervisor *s, const struct generation *starting);
+
+/* supervisor_file_keys.c: tell the agent of file keys which there are: those of all generations that are alive, and
+ * `starting`'s, which may be NULL. */
+void supervisor_tell_file_keys(struct supervisor *s, struct file_keys *starting);
 
 /* supervisor_status.c */
 void supervisor_gather_item(struct supervisor *s, struct generation *g, struct worker_process *w, const char *json);

@@ -78,6 +78,7 @@ static void on_ended(void *owner, struct generation *g)
         if (s->generations[i] != g)
             s->generations[kept++] = s->generations[i];
     s->generation_count = kept;
+    supervisor_tell_file_keys(s, s->prepared_keys);
     log_line(LOG_LEVEL_DEBUG, "generation_ended", log_number("generation", generation_number(g)));
     supervisor_go_on(s);
 }

@@ -135,7 +135,8 @@ static bool prepare(struct supervisor *s, const struct config *config, struct co
     if (s->state == SUPERVISOR_STARTING)
         log_open("supervisor", config->log, config->log_format, (enum log_level)config->log_level);
     if (!fixed_settings(s, config, findings) || !intermediates_check(config, findings) ||
-        !open_control(s, config, findings) || !agents_prepare(s->agents, config, prompt, findings))
+        !file_keys_read(config, s->file_keys_salt, &s->prepared_keys, findings) || !open_control(s, config, findings) ||
+        !agents_prepare(s->agents, config, prompt, findings))
         return false;
     if (!listen_sockets_prepare(s->sockets, config, generation_workers_wanted(config), findings)) {
         agents_abandon(s->agents);
@@ -214,6 +215,7 @@ static bool read_and_prepare(void *owner, char **report)
     if (snapshot_fd >= 0)
         close(snapshot_fd);
     config_destroy(&config);
+    file_keys_destroy(&s->prepared_keys);
     *report = findings_text(&findings);
     config_findings_clear(&findings);
     return false;
@@ -229,10 +231,14 @@ static bool agents_are_ready(void *owner)
 static bool start_generation(void *owner, char **report)
 {
     struct supervisor *s = owner;
-    struct generation *g = generation_start(&s->loop, ++s->generation_number, s->prepared, s->prepared_fd, &s->shared,
-                                            &supervisor_generation_events, s, report);
+    const struct generation_settings settings = {s->prepared, s->prepared_fd, s->prepared_keys};
+    struct generation *g;
 
+    supervisor_tell_file_keys(s, s->prepared_keys);
+    g = generation_start(&s->loop, ++s->generation_number, &settings, &s->shared, &supervisor_generation_events, s,
+                         report);
     s->prepared = NULL; /* the generation has it */
+    s->prepared_keys = NULL;
     assert(s->generation_count < SUPERVISOR_GENERATIONS_MAX);
     s->generations[s->generation_count++] = g;
     s->next = g;
@@ -250,6 +256,8 @@ static void undo(void *owner)
     if (s->prepared != NULL)
         close(s->prepared_fd);
     config_destroy(&s->prepared);
+    file_keys_destroy(&s->prepared_keys);
+    supervisor_tell_file_keys(s, NULL);
     if (next != NULL)
         generation_stop(next);
 }

@@ -50,6 +50,7 @@ struct worker {
     struct drop drop;
     struct sandbox_state sandbox;
     int config_fd, counters_fd, intermediates_fd;
+    struct file_identities *identities; /* NULL: none */
     struct worker_news news;
     uint8_t *ticket_key; /* wiped once NSS has it */
     size_t ticket_key_size;
@@ -113,6 +114,13 @@ static const char *take_told(struct worker *w, const struct worker_message *mess
         read = w->ticket_key == NULL && read_ticket_key(w, fd);
         close(fd);
         return read ? NULL : "cannot be read";
+    }
+    if (message->event == WORKER_IDENTITIES) {
+        read = w->identities == NULL;
+        if (read)
+            w->identities = file_identities_read(fd);
+        close(fd);
+        return !read ? "came twice" : w->identities == NULL ? "cannot be read" : NULL;
     }
     if (keep_file(message->event == WORKER_CONFIG     ? &w->config_fd
                   : message->event == WORKER_COUNTERS ? &w->counters_fd
@@ -441,8 +449,10 @@ static bool stop_services(void)
 
 static bool open_services(struct worker *w, struct config_findings *findings)
 {
-    bool started = services_runtime_start(w->config, span_of(w->ticket_key, w->ticket_key_size),
-                                          getenv("SSL_INHERITANCE"), findings);
+    const struct services_runtime_options options = {.ticket_key = span_of(w->ticket_key, w->ticket_key_size),
+                                                     .session_cache = getenv("SSL_INHERITANCE"),
+                                                     .identities = w->identities};
+    bool started = services_runtime_start(w->config, &options, findings);
 
     base_wipe(w->ticket_key, w->ticket_key_size);
     free(w->ticket_key);
@@ -578,6 +588,7 @@ static void clear(struct worker *w)
             close(w->passed[i].fd);
     if (w->intermediates_fd >= 0)
         close(w->intermediates_fd);
+    file_identities_destroy(&w->identities);
     free(w->passed);
     free(w->listeners);
     free(w->own_addresses);

@@ -10,7 +10,8 @@
  * by the environment: PROBE_PRIVATE is a file, PROBE_WRITABLE one that the user may write, PROBE_CONTROL and
  * PROBE_ABSTRACT Unix sockets, PROBE_PORT a TCP port of 127.0.0.1 that nobody configured. Where PROBE_AGENT is the
  * socket of a token agent, it is sent the frames that PROBE_AGENT_OWN, PROBE_AGENT_FIND, PROBE_AGENT_SIGN and
- * PROBE_AGENT_LIST have in hex. PROBE_LANDLOCK=N makes the kernel seem to have Landlock's version N, 0 none at all. */
+ * PROBE_AGENT_LIST have in hex, or the files @PATH (which wants a kernel without Landlock). PROBE_LANDLOCK=N makes
+ * the kernel seem to have Landlock's version N, 0 none at all. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -545,13 +546,21 @@ static int try_free_thread(void)
  * 5 is FAILED (tokens/wire.h). */
 static int ask_agent(const char *hex)
 {
-    char frame[4096], answer[4096];
+    char frame[4096], answer[4096], from_file[2 * sizeof(frame)] = "";
     size_t size = 0;
     struct timeval patience = {.tv_sec = 60};
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     ssize_t got;
 
+    if (hex[0] == '@') {
+        int file = open(hex + 1, O_RDONLY);
+
+        if (file < 0 || read(file, from_file, sizeof(from_file) - 1) < 0)
+            return -1;
+        close(file);
+        hex = from_file;
+    }
     for (unsigned byte; size < sizeof(frame) && sscanf(hex + 2 * size, "%2x", &byte) == 1;)
         frame[size++] = (char)byte;
     strncpy(address.sun_path, text("PROBE_AGENT"), sizeof(address.sun_path) - 1);

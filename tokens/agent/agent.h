@@ -9,6 +9,9 @@
  * to the agent, whether a try was spent. A PIN that was refused, or whose try ended in a dead agent without ever having
  * been right, is not tried again until an administrator gives one.
  *
+ * An agent of `file_keys` has no vendor's module, but one that computes, and the private keys of files, which the
+ * supervisor brings (tokens/agent/agent_files.h). All else is the same to those who ask.
+ *
  * Who may ask: a process that the supervisor has started only what TOKENS_AGENT_GRANTS says of it; others (yett check)
  * by their user. */
 #ifndef YETT_TOKENS_AGENT_AGENT_H
@@ -24,6 +27,8 @@ struct tokens_agent_options {
     unsigned sessions_max;
     unsigned queue_max;
     uint32_t sign_timeout_ms;
+    bool file_keys; /* no vendor's tokens: the module computes with the keys that TOKENS_AGENT_KEYS brings */
+    const char *module_parameters; /* for C_Initialize(); NULL: none */
     bool pin_source_spent; /* an agent of this module had TOKENS_AGENT_PIN_INCORRECT or _LOCKED before, or died while
                               TRYING: PINs in files that URIs name (pin-source) are not tried. Else such a PIN is
                               tried once in this agent's life, told by the same events */
@@ -58,6 +63,7 @@ int tokens_agent_main(const struct tokens_agent_options *options);
     X(LOGGED_OUT, SUPERVISOR, 0)    /* done for one. text: token label */                                              \
     X(CLIENT, AGENT, 0)             /* text: the number of the user who may connect besides root and our own */        \
     X(GRANTS, AGENT, 1)             /* a file that says who may ask for what (tokens/grants.h) */                      \
+    X(KEYS, AGENT, 1)               /* file_keys: a memory file with all keys (tokens/file_keys.h) */                  \
     X(STOP, AGENT, 0)               /* finish and exit */
 
 enum tokens_agent_event {

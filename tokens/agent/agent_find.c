@@ -26,7 +26,7 @@ struct search {
 struct identity *agent_identity_get(struct agent *agent, const char *uri, uint64_t key_tag)
 {
     for (struct identity *i = agent->identities; i != NULL; i = i->next)
-        if (strcmp(i->uri, uri) == 0 && (key_tag == 0 || i->key_tag == key_tag))
+        if ((key_tag == 0 || i->key_tag == key_tag) && strcmp(i->uri, uri) == 0)
             return i;
     return NULL;
 }
@@ -38,8 +38,17 @@ void agent_identity_destroy(struct identity *identity)
         return;
     tokens_key_clear(&identity->key);
     buffer_release(&identity->encoded);
+    free(identity->problem);
     free(identity->uri);
     free(identity);
+}
+
+/* see tokens/agent/agent_find.h */
+void agent_identity_done(struct identity *identity)
+{
+    assert(identity->users > 0);
+    if (--identity->users == 0 && identity->dropped)
+        agent_identity_destroy(identity);
 }
 
 /* see tokens/agent/agent_find.h */
@@ -195,6 +204,15 @@ static bool identity_encode(struct identity *identity, unsigned mechanisms, cons
     }
     buffer_init(&identity->encoded, TOKENS_WIRE_REPLY_MAX - 64);
     return tokens_wire_identity_encode(&wire, &identity->encoded);
+}
+
+/* see tokens/agent/agent_find.h */
+bool agent_identity_complete(struct identity *identity, CK_SLOT_ID slot)
+{
+    unsigned mechanisms = mechanisms_of(identity, slot);
+
+    identity->key_tag = tokens_wire_key_tag(tokens_bytes_span(&identity->key.spki));
+    return mechanisms != 0 && identity_encode(identity, mechanisms, NULL, NULL);
 }
 
 /* Everything about one matching key. NULL with a failure. */
@@ -517,13 +535,16 @@ enum outcome agent_identity_find(struct agent *agent, struct job *job, struct id
         assert(search.found != NULL);
         *identity = identity_remember(agent, search.found);
         search.found = NULL;
-        if (*identity == NULL)
+        if (*identity != NULL)
+            (*identity)->users++;
+        else
             outcome = agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_HOST_MEMORY, "more than %d identities are in use",
                                  AGENT_IDENTITIES_MAX);
     } else if (job->type == JOB_FIND && failure->kind != TOKENS_WIRE_NOT_FOUND &&
                failure->kind != TOKENS_WIRE_AMBIGUOUS && agent_identity_get(agent, job->uri, 0) != NULL) {
         /* The card is out: what is known of it lets a worker start. Signing will say what is the matter. */
         *identity = agent_identity_get(agent, job->uri, 0);
+        (*identity)->users++;
         free(failure->text);
         *failure = (struct failure){0};
         outcome = OUTCOME_OK;

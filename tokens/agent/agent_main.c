@@ -1,9 +1,10 @@
 /* The agent's main thread: connections, the supervisor, deadlines. See tokens/agent/agent.h and
  * tokens/agent/agent_state.h
  *
- * It never calls the module once it is initialised, so nothing a token does can keep it from answering. */
+ * It never calls a vendor's module once it is initialised, so nothing a token does can keep it from answering. */
 #include "tokens/agent/agent_access.h"
 #include "tokens/agent/agent_certs.h"
+#include "tokens/agent/agent_files.h"
 #include "tokens/agent/agent_find.h"
 #include "tokens/agent/agent_login.h"
 #include "tokens/agent/agent_pool.h"
@@ -268,6 +269,10 @@ static enum control_turn on_control(struct agent *agent)
         agent_access_take_client(agent, message.text);
     } else if (message.event == TOKENS_AGENT_GRANTS) {
         agent_access_take_grants(agent, file);
+    } else if (message.event == TOKENS_AGENT_KEYS) {
+        go_on = agent->options.file_keys; /* one that has a vendor's module must not get them */
+        if (go_on)
+            agent_files_take(agent, file);
     } else {
         assert(message.event == TOKENS_AGENT_STOP);
         go_on = false;
@@ -546,7 +551,8 @@ static bool agent_start(struct agent *agent)
     char *error = NULL;
     CK_INFO info;
 
-    agent->module.loaded = tokens_module_load(agent->options.module_path, &error);
+    agent->module.loaded =
+        tokens_module_load_with(agent->options.module_path, agent->options.module_parameters, &error);
     if (agent->module.loaded == NULL) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s", error);
         free(error);
@@ -558,11 +564,16 @@ static bool agent_start(struct agent *agent)
     (void)agent_tokens_refresh(agent);
     if (agent->module.loaded->p11->C_GetInfo(&info) != CKR_OK)
         memset(info.libraryDescription, ' ', sizeof(info.libraryDescription));
-    if (pthread_create(&agent->watcher.thread, NULL, agent_watcher_main, agent) != 0) {
+    if (agent->options.file_keys && !agent_files_start(agent, &error)) {
+        (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s", error);
+        free(error);
+        return false;
+    }
+    if (!agent->options.file_keys && pthread_create(&agent->watcher.thread, NULL, agent_watcher_main, agent) != 0) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "cannot start a thread");
         return false;
     }
-    agent->watcher.started = true;
+    agent->watcher.started = !agent->options.file_keys;
     return agent_tell(agent, TOKENS_AGENT_READY, "%.*s",
                       (int)p11_kit_space_strlen(info.libraryDescription, sizeof(info.libraryDescription)),
                       (const char *)info.libraryDescription);

@@ -1,6 +1,7 @@
 /* Jobs, their queues, and the threads that do them. See tokens/agent/agent_pool.h */
 #include "tokens/agent/agent_pool.h"
 #include "tokens/agent/agent_certs.h"
+#include "tokens/agent/agent_files.h"
 #include "tokens/agent/agent_find.h"
 #include "tokens/agent/agent_login.h"
 #include "tokens/agent/agent_sign.h"
@@ -346,23 +347,35 @@ static enum outcome run_logout(struct job *job, struct failure *failure)
     return outcome;
 }
 
+/* The key of a file may have been dropped while the job waited. */
+static enum outcome run_sign(struct agent *agent, struct job *job, struct result *result)
+{
+    pthread_mutex_lock(&agent->mutex);
+    result->identity = agent_identity_get(agent, job->uri, job->key_tag);
+    if (result->identity != NULL)
+        result->identity->users++;
+    pthread_mutex_unlock(&agent->mutex);
+    if (result->identity == NULL || result->identity->problem != NULL)
+        return agent_fail(&result->failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
+                          "%s is not in use any more: it belongs to another configuration", job->uri);
+    return agent_identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
+}
+
 static void run(struct agent *agent, struct job *job, struct result *result)
 {
     agent_module_enter(agent);
     if (job->type == JOB_LIST) {
         result->outcome = agent_certs_list(agent, job, &result->page, &result->failure);
     } else if (job->token == NULL) {
-        result->outcome = agent_identity_find(agent, job, &result->identity, &result->failure);
+        result->outcome = agent->options.file_keys
+                              ? agent_files_find(agent, job, &result->identity, &result->failure)
+                              : agent_identity_find(agent, job, &result->identity, &result->failure);
     } else if (job->type == JOB_LOGIN) {
         result->outcome = run_login(agent, job, &result->failure);
     } else if (job->type == JOB_LOGOUT) {
         result->outcome = run_logout(job, &result->failure);
     } else {
-        pthread_mutex_lock(&agent->mutex);
-        result->identity = agent_identity_get(agent, job->uri, job->key_tag);
-        pthread_mutex_unlock(&agent->mutex);
-        result->outcome =
-            agent_identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
+        result->outcome = run_sign(agent, job, result);
     }
     agent_module_leave(agent);
     if (job->token == NULL && job->type == JOB_SIGN && result->outcome == OUTCOME_OK &&
@@ -482,6 +495,8 @@ void *agent_pool_thread_main(void *data)
         free(result->failure.text);
         buffer_release(&result->page);
         pthread_mutex_lock(&agent->mutex);
+        if (result->identity != NULL)
+            agent_identity_done(result->identity);
     }
     agent->threads.ended++;
     pthread_cond_broadcast(&agent->threads.settled);

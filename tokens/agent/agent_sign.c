@@ -97,7 +97,7 @@ static enum outcome key_handle(struct identity *identity, const struct session *
     bool good;
 
     pthread_mutex_lock(&agent->mutex);
-    good = identity->generation == session->generation;
+    good = identity->of_file || identity->generation == session->generation;
     *handle = identity->key.handle;
     pthread_mutex_unlock(&agent->mutex);
     if (good)
@@ -115,7 +115,7 @@ static bool key_is_known(const struct identity *identity, const struct session *
     bool known;
 
     pthread_mutex_lock(&agent->mutex);
-    known = identity->generation == session->generation;
+    known = identity->of_file || identity->generation == session->generation;
     pthread_mutex_unlock(&agent->mutex);
     return known;
 }

@@ -5,6 +5,7 @@
  *   agent_pool.h     jobs, queues and the threads that do them
  *   agent_sign.h     identity and digest to signature
  *   agent_certs.h    URI to certificates
+ *   agent_files.h    keys of files, in the place of a vendor's tokens
  *   agent_find.h     URI to identity
  *   agent_login.h    PINs
  *   agent_token.h    tokens: present or gone, their sessions, the module's recovery
@@ -122,6 +123,12 @@ struct identity {
     uint64_t key_tag;
     bool pss_raw;          /* RSA-PSS only by padding it here */
     struct buffer encoded; /* tokens_wire_identity */
+    unsigned users;        /* jobs that work with it; under agent->mutex */
+    /* Of a file: */
+    bool of_file;
+    bool dropped;   /* not on the list any more: its last user frees it; under agent->mutex */
+    unsigned round; /* of agent_files_take() that last told of it; likewise */
+    char *problem;  /* why there is no key; NULL: there is one */
 };
 
 /* The certificates that a URI named when it was last looked at. */
@@ -212,6 +219,13 @@ struct agent_watcher {
     bool started, ended;
 };
 
+/* The keys of files: the main thread's, after the start. */
+struct agent_files {
+    struct token *token; /* whose slot they are in */
+    CK_SESSION_HANDLE session;
+    unsigned round;
+};
+
 struct agent_counters {
     uint64_t signatures, failures, timeouts, refused, logins;
     bool changed;
@@ -237,6 +251,7 @@ struct agent {
     struct token *last_asked;
     struct agent_threads threads;
     struct agent_watcher watcher;
+    struct agent_files files;
     struct agent_counters counters;
     bool stopping;
     bool logged_out; /* by an administrator: no token is logged in to before the next PIN comes */

@@ -36,7 +36,8 @@ static bool same_token(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
            memcmp(a->model, b->model, sizeof(a->model)) == 0;
 }
 
-static struct token *token_create(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
+/* see tokens/agent/agent_token.h */
+struct token *agent_token_create(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
     struct token *token = base_alloc(sizeof(*token));
 
@@ -95,7 +96,7 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
     if (token == NULL) {
         if (known == AGENT_TOKENS_MAX)
             return;
-        token = token_create(agent, slot, info);
+        token = agent_token_create(agent, slot, info);
     }
     token->seen_round = agent->round;
     if (token->slot != slot && !token->gone)
@@ -150,8 +151,11 @@ CK_RV agent_tokens_refresh(struct agent *agent)
     size_t count, lost_count = 0;
     struct session *lost[AGENT_TOKENS_MAX];
     size_t lost_sizes[AGENT_TOKENS_MAX];
-    CK_RV rv = slots_read(agent, &seen, &count);
+    CK_RV rv;
 
+    if (agent->options.file_keys)
+        return CKR_OK; /* nobody can pull it out */
+    rv = slots_read(agent, &seen, &count);
     pthread_mutex_lock(&agent->mutex);
     agent->round++;
     for (size_t i = 0; i < count; i++) {

@@ -13,6 +13,8 @@ void agent_session_give(struct token *token, const struct session *session);
 void agent_session_close(struct token *token, const struct session *session); /* it is in some state of its own */
 void agent_session_lost(struct token *token, const struct session *session);  /* the others are no better: close all */
 bool agent_session_is_gone(CK_RV rv); /* the token forgot the session, the login or the key */
+/* Agent->mutex held, or before there are threads. */
+struct token *agent_token_create(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info);
 void agent_token_destroy(struct token *token);
 void *agent_watcher_main(void *agent);
 

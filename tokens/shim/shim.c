@@ -2,6 +2,7 @@
 #include "tokens/shim/shim.h"
 #include "base/nss_scope.h"
 #include "tokens/agent_client.h"
+#include "tokens/file_keys.h"
 #include "tokens/library.h"
 #include "tokens/shim/shim_internal.h"
 
@@ -59,10 +60,13 @@ struct finder {
     char *reasons; /* why the URI at hand was not found */
 };
 
-static void add_reason(struct finder *finder, const char *module, struct span text)
+static void add_reason(struct finder *finder, const struct tokens_shim_module *module, struct span text)
 {
-    char *reasons = base_printf("%s%smodule %s: %.*s", finder->reasons == NULL ? "" : finder->reasons,
-                                finder->reasons == NULL ? "" : "; ", module, (int)text.size, (const char *)text.data);
+    char *reasons =
+        module->file_keys
+            ? base_printf("%.*s", (int)text.size, (const char *)text.data) /* there is no other */
+            : base_printf("%s%smodule %s: %.*s", finder->reasons == NULL ? "" : finder->reasons,
+                          finder->reasons == NULL ? "" : "; ", module->name, (int)text.size, (const char *)text.data);
 
     free(finder->reasons);
     finder->reasons = reasons;
@@ -85,12 +89,12 @@ static enum found find_in(struct finder *finder, size_t agent, const char *uri, 
         status = agent_client_call(finder->clients[agent], &request, FIND_TIMEOUT_MS, &reply, &frame);
     if (status != AGENT_CLIENT_OK) {
         finder->down[agent] = true;
-        add_reason(finder, module->name, span_of_string(agent_client_status_text(status)));
+        add_reason(finder, module, span_of_string(agent_client_status_text(status)));
         return FOUND_NO;
     }
     if (reply.type == TOKENS_WIRE_FOUND && tokens_wire_identity_decode(reply.identity, &identity) == TOKENS_WIRE_OK) {
         if (known->frame != NULL) {
-            add_reason(finder, module->name, span_of_string("a key matches, and so does one in another module"));
+            add_reason(finder, module, span_of_string("a key matches, and so does one in another module"));
             found = FOUND_AMBIGUOUS;
         } else {
             known->agent = agent;
@@ -100,18 +104,20 @@ static enum found find_in(struct finder *finder, size_t agent, const char *uri, 
             found = FOUND_YES;
         }
     } else if (reply.type == TOKENS_WIRE_FAILED) {
-        add_reason(finder, module->name, reply.text);
+        add_reason(finder, module, reply.text);
         found = reply.failure == TOKENS_WIRE_AMBIGUOUS ? FOUND_AMBIGUOUS : FOUND_NO;
     } else {
-        add_reason(finder, module->name, span_of_string(agent_client_status_text(AGENT_CLIENT_BAD_REPLY)));
+        add_reason(finder, module, span_of_string(agent_client_status_text(AGENT_CLIENT_BAD_REPLY)));
     }
     free(frame);
     return found;
 }
 
-/* Exactly one key in all modules. A module that cannot be asked does not stand in the way of a key found elsewhere. */
-static bool find_everywhere(struct finder *finder, struct known *known, char **error)
+/* Exactly one key in all modules, or that of a file, which one agent alone may be asked for. A module that cannot be
+ * asked does not stand in the way of a key found elsewhere. */
+static bool find_everywhere(struct finder *finder, const char *name, struct known *known, char **error)
 {
+    bool file_key = tokens_file_key_is(known->uri);
     char quoted[BASE_QUOTE_SIZE];
     bool ambiguous = false;
 
@@ -121,9 +127,11 @@ static bool find_everywhere(struct finder *finder, struct known *known, char **e
         return false;
     }
     for (size_t i = 0; i < finder->options->module_count; i++)
-        ambiguous = find_in(finder, i, known->uri, known) == FOUND_AMBIGUOUS || ambiguous;
+        if (finder->options->modules[i].file_keys == file_key)
+            ambiguous = find_in(finder, i, known->uri, known) == FOUND_AMBIGUOUS || ambiguous;
     if (ambiguous || known->frame == NULL)
-        *error = base_printf("cannot use %s: %s", base_quote(known->uri, strlen(known->uri), quoted, sizeof(quoted)),
+        *error = base_printf("%s%s: %s", file_key ? "" : "cannot use ",
+                             base_quote(name, strlen(name), quoted, sizeof(quoted)),
                              finder->reasons == NULL ? "no module is configured" : finder->reasons);
     free(finder->reasons);
     finder->reasons = NULL;
@@ -141,10 +149,13 @@ static bool find_identities(const struct tokens_shim_options *options, char **er
         finder.clients[i] = agent_client_create(options->modules[i].socket_path);
     shim.known = base_alloc(options->uri_count * sizeof(*shim.known));
     while (good && shim.known_count < options->uri_count) {
-        struct known *known = &shim.known[shim.known_count];
+        size_t index = shim.known_count++;
+        struct known *known = &shim.known[index];
 
-        known->uri = base_strdup(options->uris[shim.known_count++]);
-        good = find_everywhere(&finder, known, error);
+        known->uri = base_strdup(options->uris[index]);
+        good = find_everywhere(&finder, options->names == NULL ? known->uri : options->names[index], known, error);
+        if (!good && options->failed != NULL)
+            *options->failed = index;
     }
     for (size_t i = 0; i < options->module_count; i++)
         agent_client_destroy(&finder.clients[i]);

@@ -16,14 +16,17 @@ struct tokens_shim_module {
     const char *name;         /* [module NAME] */
     const char *socket_path;  /* the agent's Unix socket */
     uint32_t sign_timeout_ms; /* a signature that takes longer fails */
+    bool file_keys;           /* the agent of file keys: asked for their URIs (tokens/file_keys.h), and for no others */
 };
 
 struct tokens_shim_options {
     const char *library_path; /* yett-shim.so; NULL: beside the executable, then where it is installed */
     const struct tokens_shim_module *modules;
     size_t module_count;
-    const char *const *uris; /* identities, RFC 7512; copied */
+    const char *const *uris;  /* identities, RFC 7512, and keys of files; copied */
+    const char *const *names; /* what messages call them; NULL: by their URIs */
     size_t uri_count;
+    size_t *failed; /* index of the URI that was not found, if one was not; may be NULL */
 };
 
 /* Loads the shim into NSS and asks the agents for every identity. Call once, after tls_runtime_start(). Fails with a

@@ -1,6 +1,7 @@
 /* Certificates come from tokens, and a token may hold anything: nothing is read past its end, and every part that is
  * given lies inside what was read. */
 #include "tokens/der.h"
+#include "tokens/private_key.h"
 
 #include <stdlib.h>
 
@@ -34,6 +35,18 @@ static void write_back(struct span input)
     buffer_release(&out);
 }
 
+static void read_private_key(struct span whole)
+{
+    struct tokens_private_key key;
+
+    if (!tokens_private_key_read(whole, &key))
+        return;
+    inside(key.ec_params, whole);
+    inside(key.ec_value, whole);
+    for (size_t i = 0; i < TOKENS_RSA_NUMBER_COUNT; i++)
+        inside(key.rsa[i], whole);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct span whole = span_of(data, size), parameters, bits, modulus, exponent;
@@ -56,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             inside(exponent, bits);
         }
     }
+    read_private_key(span_of(data, size));
     write_back(span_of(data, size));
     return 0;
 }

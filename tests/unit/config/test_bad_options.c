@@ -20,6 +20,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_ADMIN] = "192.0.2.1:80",
     [OPTION_DATABASE] = "dbm:/x",
     [OPTION_ACCELERATOR] = "yett-accelerator.so",
+    [OPTION_FILE_KEYS] = "token",
     [OPTION_CRL_DIRECTORY] = QUOTED,
     [OPTION_INTERMEDIATES] = QUOTED,
     [OPTION_LOG] = "file",

@@ -288,7 +288,7 @@ static void agent_that_says_what_is_not_its_to_say_is_killed(void **state)
         free(script);
         count++;
     }
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
 }
 
 static void every_failure_is_told_at_once(void **state)

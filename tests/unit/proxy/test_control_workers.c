@@ -284,7 +284,8 @@ static struct generation *start(struct told *t, const char *script)
     config_snapshot_destroy(&snapshot);
     assert_true(listen_sockets_prepare(t->shared.sockets, config, 2, &findings));
     setenv("YETT_TEST_WORKER", script, 1);
-    g = generation_start(&t->loop, 1, config, fd, &t->shared, &events, t, &error);
+    g = generation_start(&t->loop, 1, &(struct generation_settings){.config = config, .snapshot_fd = fd}, &t->shared,
+                         &events, t, &error);
     assert_null(error);
     free(text);
     return g;

@@ -122,7 +122,7 @@ static void before_start_what_is_not_for_then_ends_it(void **state)
 
 static void before_start_each_thing_comes_once(void **state)
 {
-    static const enum worker_event things[] = {WORKER_CONFIG, WORKER_COUNTERS, WORKER_INTERMEDIATES};
+    static const enum worker_event things[] = {WORKER_CONFIG, WORKER_COUNTERS, WORKER_INTERMEDIATES, WORKER_IDENTITIES};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(things); i++) {
