@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ERROR_TEXT_SIZE = 128 };
+
 enum family { FAMILY_IPV6, FAMILY_IPV4, FAMILY_COUNT }; /* in order of preference */
 static const int family_numbers[] = {AF_INET6, AF_INET};
 
@@ -107,14 +109,21 @@ static void end_attempts(struct connector *c)
         resolve_cancel(&c->answers[i].lookup);
 }
 
+/* uv_strerror() allocates for a number it does not know, and never frees. There is one: where getsockopt() fails, libuv
+ * takes what was on its stack for the result of a connect(). */
+static const char *error_text(int error, char text[ERROR_TEXT_SIZE])
+{
+    return uv_strerror_r(error, text, ERROR_TEXT_SIZE);
+}
+
 static void note_failure(struct connector *c, const struct sockaddr_storage *address, int error)
 {
-    char text[RESOLVE_TEXT_SIZE];
+    char text[RESOLVE_TEXT_SIZE], why[ERROR_TEXT_SIZE];
     const char *where = c->options.targets[c->target].type == CONFIG_ADDRESS_UNIX
                             ? c->options.targets[c->target].text
                             : resolve_address_text((const struct sockaddr *)address, text, sizeof(text));
 
-    set_error(c, base_printf("cannot connect to %s: %s", where, uv_strerror(error)));
+    set_error(c, base_printf("cannot connect to %s: %s", where, error_text(error, why)));
 }
 
 static void on_attempt_done(void *owner, int error)
@@ -230,11 +239,11 @@ static void on_resolved(void *context, const struct resolve_result *result)
     a->next = 0;
     memcpy(a->addresses, result->addresses, result->count * sizeof(result->addresses[0]));
     if (result->error != 0 && c->answers[FAMILY_IPV6].count + c->answers[FAMILY_IPV4].count == 0) {
-        char quoted[BASE_QUOTE_SIZE];
+        char quoted[BASE_QUOTE_SIZE], why[ERROR_TEXT_SIZE];
 
         set_error(c, base_printf("the name %s cannot be resolved: %s",
                                  base_quote(target->host, strlen(target->host), quoted, sizeof(quoted)),
-                                 uv_strerror(result->error)));
+                                 error_text(result->error, why)));
     }
     if (c->attempting) {
         if (attempts_running(c) == 0 || !uv_is_active((uv_handle_t *)&c->timer))

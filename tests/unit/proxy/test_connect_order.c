@@ -57,9 +57,10 @@ void uv_close(uv_handle_t *handle, uv_close_cb call)
     call(handle);
 }
 
-const char *uv_strerror(int error)
+char *uv_strerror_r(int error, char *text, size_t size)
 {
-    return error == UV_ECONNREFUSED ? "connection refused" : "another error";
+    snprintf(text, size, "%s", error == UV_ECONNREFUSED ? "connection refused" : "another error");
+    return text;
 }
 
 /* It goes off, and was set for so long. */
