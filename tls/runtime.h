@@ -40,11 +40,12 @@ MUST_CHECK bool tls_runtime_stop(char **error);
  * NSS must be initialised. The caller wipes and frees *der. */
 MUST_CHECK bool tls_ticket_key_generate(uint8_t **der, size_t *size, char **error);
 
-/* Supervisor: make the session cache shared by all workers of this machine (SSL_ConfigMPServerSIDCache). NSS must be
- * initialised, and this process keeps the cache until tls_runtime_stop(). *inherit gets the text workers need (owned by
- * the caller). NSS locks the cache with pipes whose numbers are in the shared memory: the worker must have every
- * descriptor from *fd_first to *fd_last under the same number (they are not close-on-exec; *fd_first is at least
- * TLS_SESSION_CACHE_FD_MIN, so that the descriptors a worker is given can have the numbers below). */
+/* Supervisor: make the session cache shared by all workers of this machine (SSL_ConfigServerSessionIDCacheWithOpt). NSS
+ * must be initialised, and this process keeps the cache until tls_runtime_stop(). *inherit gets the text workers need
+ * (owned by the caller). NSS locks the cache with pipes whose numbers are in the shared memory: the worker must have
+ * every descriptor from *fd_first to *fd_last under the same number (they are not close-on-exec; *fd_first is at least
+ * TLS_SESSION_CACHE_FD_MIN, so that the descriptors a worker is given can have the numbers below). Memory: some
+ * 200 bytes for each session that was kept and 1 KiB for each server name of theirs; next to nothing at first. */
 enum { TLS_SESSION_CACHE_FD_MIN = 64 };
 MUST_CHECK bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_first, int *fd_last,
                                          char **error);

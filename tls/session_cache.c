@@ -6,9 +6,15 @@
 #include <fcntl.h>
 #include <ssl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { SESSION_SECONDS = 3600 * 12 /* no session resumes later than this; NSS's most is a day */ };
+enum {
+    SESSION_SECONDS = 3600 * 12, /* no session resumes later than this; NSS's most is a day */
+    NAMES_MAX = 16384,           /* by their hash: two names in one place end each other's sessions */
+    ZEROS_BLOCK = 64 * 1024,     /* that much is given back, or kept */
+};
 
 /* NSS gives the descriptor of the cache's memory in SSL_INHERITANCE, but not those of its locks. So all of them are
  * made to be one range: every number below it is taken while NSS opens them. */
@@ -82,6 +88,47 @@ static bool range_is_inheritable(int first, int last)
     return last > first;
 }
 
+static bool is_zero(const uint8_t *block, size_t size)
+{
+    return block[0] == 0 && memcmp(block, block + 1, size - 1) == 0;
+}
+
+/* NSS writes zeros into all of the cache as it makes it, so that each of its pages is memory; and a cache that
+ * processes share has room for a certificate of 4 KiB beside each session, whatever is asked for. Few of these pages
+ * are ever used: with those of who shows a certificate nothing is resumed. What is zero is given back; a page that a
+ * session needs comes by itself, as zeros. Where the file system cannot do that the cache is as large as NSS made it.
+ */
+static void give_zeros_back(int fd)
+{
+    uint8_t *block = base_alloc(ZEROS_BLOCK);
+    off_t at = 0, zeros_from = 0;
+    ssize_t size;
+
+    do {
+        size = pread(fd, block, ZEROS_BLOCK, at);
+        if (size == ZEROS_BLOCK && is_zero(block, ZEROS_BLOCK)) {
+            at += size;
+            continue;
+        }
+        if (at > zeros_from)
+            (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, zeros_from, at - zeros_from);
+        at += size;
+        zeros_from = at;
+    } while (size == ZEROS_BLOCK);
+    free(block);
+}
+
+/* The cache's memory is the one file of the range; the rest are the pipes of its locks. */
+static void give_cache_zeros_back(int first, int last)
+{
+    for (int fd = first; fd <= last; fd++) {
+        struct stat info;
+
+        if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+            give_zeros_back(fd);
+    }
+}
+
 bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_first, int *fd_last, char **error)
 {
     /* The file is unlinked at once; memory is the better place where there is a file system of it. */
@@ -95,7 +142,8 @@ bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_firs
         *error = base_printf("cannot make the session cache: %s", strerror(errno));
         goto out;
     }
-    if (SSL_ConfigMPServerSIDCache((int)entries_max, 0, SESSION_SECONDS, directory) != SECSuccess) {
+    if (SSL_ConfigServerSessionIDCacheWithOpt(0, SESSION_SECONDS, directory, (int)entries_max, 0, NAMES_MAX,
+                                              PR_TRUE /* for several processes */) != SECSuccess) {
         (void)tls_nss_fail(error, "cannot make the session cache");
         goto out;
     }
@@ -106,6 +154,7 @@ bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_firs
         *error = base_strdup("cannot make the session cache: its descriptors are not what NSS 3.87 gives");
         goto out;
     }
+    give_cache_zeros_back(*fd_first, *fd_last);
     *inherit = base_strdup(text);
     (void)unsetenv(SSL_ENV_VAR_NAME); /* passed on by the caller, to workers only */
     done = true;

@@ -85,6 +85,27 @@ static void create_keeps_its_descriptors_from_children(void **state)
     assert_non_null(session_cache_inheritance(f->cache));
 }
 
+/* NSS makes room for a certificate beside each session, and writes zeros into all of it. */
+static void create_gives_back_what_is_zero(void **state)
+{
+    enum { ROOM_BYTES_MIN = 20000 * 4096, MEMORY_BYTES_MAX = 512 * 1024 };
+    const struct fixture *f = *state;
+    size_t count, files = 0;
+    const struct spawn_fd *fds = session_cache_fds(f->cache, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        struct stat info;
+
+        assert_int_equal(fstat(fds[i].source, &info), 0);
+        if (!S_ISREG(info.st_mode))
+            continue;
+        files++;
+        assert_true(info.st_size > ROOM_BYTES_MIN);
+        assert_true(info.st_blocks > 0 && info.st_blocks * 512 < MEMORY_BYTES_MAX);
+    }
+    assert_int_equal(files, 1);
+}
+
 static void repair_gives_a_lost_byte_back(void **state)
 {
     struct fixture *f = *state;
@@ -143,6 +164,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(create_keeps_its_descriptors_from_children),
+        cmocka_unit_test(create_gives_back_what_is_zero),
         cmocka_unit_test(repair_gives_a_lost_byte_back),
         cmocka_unit_test(repair_leaves_a_busy_lock_alone),
     };
