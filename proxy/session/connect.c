@@ -147,8 +147,13 @@ static void on_attempt_done(void *owner, int error)
     report(c, result);
 }
 
-/* false: this one failed at once. */
-static bool start_attempt(struct connector *c, enum transport_type type, const struct sockaddr_storage *address)
+enum start {
+    START_UNDER_WAY,
+    START_FAILED,
+    START_DONE, /* connected at once, and told: there may be no connector any more */
+};
+
+static enum start start_attempt(struct connector *c, enum transport_type type, const struct sockaddr_storage *address)
 {
     struct attempt *a = c->attempts;
     int error;
@@ -162,10 +167,14 @@ static bool start_attempt(struct connector *c, enum transport_type type, const s
     error = transport_connect(a->transport, (const struct sockaddr *)&a->address, c->options.targets[c->target].host,
                               on_attempt_done, a);
     if (error == 0)
-        return true;
+        return START_UNDER_WAY;
+    if (error == TRANSPORT_CONNECTED) {
+        on_attempt_done(a, 0);
+        return START_DONE;
+    }
     note_failure(c, &a->address, error);
     transport_close(&a->transport, TRANSPORT_CLOSE_ORDERLY);
-    return false;
+    return START_FAILED;
 }
 
 static bool lookups_running(const struct connector *c)
@@ -205,9 +214,14 @@ static void go_on(struct connector *c)
 
         if (address == NULL)
             break;
-        if (start_attempt(c, TRANSPORT_TCP, address)) {
+        switch (start_attempt(c, TRANSPORT_TCP, address)) {
+        case START_UNDER_WAY:
             uv_timer_start(&c->timer, on_timer, LIMIT_ATTEMPT_DELAY_MS, 0);
             return;
+        case START_DONE:
+            return;
+        case START_FAILED:
+            break;
         }
     }
     if (attempts_running(c) > 0 || lookups_running(c))
@@ -286,7 +300,7 @@ static void begin_target(struct connector *c)
     c->last_family = FAMILY_IPV4; /* so that IPv6 comes first */
     if (target->type == CONFIG_ADDRESS_UNIX) {
         c->attempting = true;
-        if (!start_attempt(c, TRANSPORT_UNIX, NULL))
+        if (start_attempt(c, TRANSPORT_UNIX, NULL) == START_FAILED)
             go_on(c);
     } else if (resolve_literal(target->host, target->port, &literal)) {
         struct answers *a = &c->answers[literal.ss_family == AF_INET ? FAMILY_IPV4 : FAMILY_IPV6];

@@ -10,6 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
+
+struct transport_wire {
+    uv_write_t request;
+    uint8_t bytes[LIMIT_WIRE_BLOCK];
+};
 
 static struct slab transports = SLAB_OF(struct transport);
 
@@ -31,8 +37,10 @@ int transport_open(struct transport *t, int fd)
 
 static void on_connect(uv_connect_t *request, int status)
 {
-    struct transport *t = CONTAINER_OF(request, struct transport, request.connect);
+    struct transport *t = request->data;
 
+    free(request);
+    t->connect = NULL;
     if (t->owner != NULL)
         t->on_connected(t->owner, status);
 }
@@ -45,12 +53,61 @@ static void set_option(const struct transport *t, int level, int name, int value
         (void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
+static uv_connect_t *make_connect(struct transport *t)
+{
+    t->connect = base_alloc(sizeof(*t->connect));
+    t->connect->data = t;
+    return t->connect;
+}
+
 /* uv_tcp_keepalive() would make three calls of these two. */
 static void set_keepalive(struct transport *t)
 {
     t->keepalive_owed = false;
     set_option(t, SOL_SOCKET, SO_KEEPALIVE, 1);
     set_option(t, IPPROTO_TCP, TCP_KEEPIDLE, TRANSPORT_KEEPALIVE_SECONDS);
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+
+    return address->sa_family == AF_INET ? ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET
+                                         : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+/* A connection within this machine is there as soon as connect() has returned, though it says that it is under way: to
+ * be told so by the loop takes a round of it and five calls; to ask again takes one. 0: it is not there, or not yet. */
+static int connect_at_once(struct transport *t, const struct sockaddr *address)
+{
+    socklen_t size = address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int result;
+
+    if (fd < 0)
+        return uv_translate_sys_error(errno);
+    result = connect(fd, address, size);
+    if (result != 0 && errno == EINPROGRESS)
+        result = connect(fd, address, size);
+    if (result == 0)
+        result = transport_open(t, fd);
+    else if (errno == EINPROGRESS || errno == EALREADY || errno == EINTR)
+        result = UV_EALREADY;
+    else
+        result = uv_translate_sys_error(errno);
+    if (result == 0)
+        return TRANSPORT_CONNECTED;
+    close(fd);
+    return result == UV_EALREADY ? 0 : result;
+}
+
+/* Negative, 0 (under way) or TRANSPORT_CONNECTED. */
+static int connect_tcp(struct transport *t, const struct sockaddr *address)
+{
+    int result = is_loopback(address) ? connect_at_once(t, address) : 0;
+
+    return result == 0 ? uv_tcp_connect(make_connect(t), &t->io.tcp, address, on_connect) : result;
 }
 
 int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
@@ -64,11 +121,11 @@ int transport_connect(struct transport *t, const struct sockaddr *address, const
         /* libuv would cut a long path and connect to another one. */
         if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
             return UV_ENAMETOOLONG;
-        uv_pipe_connect(&t->request.connect, &t->io.pipe, path, on_connect);
+        uv_pipe_connect(make_connect(t), &t->io.pipe, path, on_connect);
         return 0;
     }
-    result = uv_tcp_connect(&t->request.connect, &t->io.tcp, address, on_connect);
-    if (result == 0) {
+    result = connect_tcp(t, address);
+    if (result >= 0) {
         set_option(t, IPPROTO_TCP, TCP_NODELAY, 1);
         t->keepalive_owed = true;
     }
@@ -89,9 +146,9 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = t->events->lend(t->owner);
 }
 
-/* When data and RST have come together, libuv reads the data, sees POLLHUP and makes an EOF of it without another read:
- * a part would be taken for the whole. The socket still has the error. (EPIPE is RST in answer to something of ours,
- * when FIN had come: a good end.) */
+/* When data and RST have come together, libuv reads the data, sees POLLHUP and makes an EOF of it without another read
+ * (and so without a buffer): a part would be taken for the whole. The socket still has the error, which a read would
+ * have told. (EPIPE is RST in answer to something of ours, when FIN had come: a good end.) */
 static ssize_t error_behind_end(const struct transport *t)
 {
     int error = 0;
@@ -108,14 +165,13 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buf)
 {
     struct transport *t = stream->data;
 
-    (void)buf;
     if (size == 0)
         return; /* nothing there after all */
     if (size == UV_ENOBUFS) {
         transport_read_stop(t); /* nowhere to put it: who has taken something starts us again */
         return;
     }
-    if (size == UV_EOF)
+    if (size == UV_EOF && buf->base == NULL)
         size = error_behind_end(t);
     if (size < 0)
         transport_read_stop(t);
@@ -137,7 +193,7 @@ void transport_read_stop(struct transport *t)
 
 static void on_written(uv_write_t *request, int status)
 {
-    struct transport *t = CONTAINER_OF(request, struct transport, request.write);
+    struct transport *t = request->data;
 
     t->blocked = false;
     if (t->owner != NULL)
@@ -182,10 +238,11 @@ ssize_t transport_write(struct transport *t, struct span bytes, enum transport_n
      * waits; what follows stays with the owner and costs nothing here. */
     rest = bytes.size - taken < LIMIT_WIRE_BLOCK ? bytes.size - taken : LIMIT_WIRE_BLOCK;
     if (t->wire == NULL)
-        t->wire = base_alloc(LIMIT_WIRE_BLOCK);
-    memcpy(t->wire, bytes.data + taken, rest);
-    buf = uv_buf_init((char *)t->wire, (unsigned)rest);
-    result = uv_write(&t->request.write, &t->io.stream, &buf, 1, on_written);
+        t->wire = base_alloc(sizeof(*t->wire));
+    t->wire->request.data = t;
+    memcpy(t->wire->bytes, bytes.data + taken, rest);
+    buf = uv_buf_init((char *)t->wire->bytes, (unsigned)rest);
+    result = uv_write(&t->wire->request, &t->io.stream, &buf, 1, on_written);
     if (result < 0)
         return result;
     t->blocked = true;
@@ -209,7 +266,7 @@ void transport_trim(struct transport *t)
 
 size_t transport_memory(const struct transport *t)
 {
-    return sizeof(*t) + (t->wire != NULL ? LIMIT_WIRE_BLOCK : 0);
+    return sizeof(*t) + (t->wire != NULL ? sizeof(*t->wire) : 0);
 }
 
 /* An even number asks Linux for one acknowledgment and leaves it in the mind to delay the next ones. */
@@ -232,6 +289,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct transport *t = handle->data;
 
+    free(t->connect); /* one that could not begin */
     free(t->wire);
     slab_free(&transports, t);
 }

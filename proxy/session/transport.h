@@ -34,13 +34,10 @@ struct transport {
     enum transport_type type;
     const struct transport_events *events;
     void *owner;
-    union { /* a transport that still connects does not write */
-        uv_write_t write;
-        uv_connect_t connect;
-    } request;
+    uv_connect_t *connect; /* while it connects */
     void (*on_connected)(void *owner, int error);
-    uint8_t *wire; /* LIMIT_WIRE_BLOCK bytes for what is on its way; kept until transport_trim() */
-    bool blocked;  /* a write is on its way */
+    struct transport_wire *wire; /* a block of what is on its way; kept until transport_trim() */
+    bool blocked;                /* a write is on its way */
     bool reading;
     bool keepalive_owed; /* connected by us, and never idle yet: see transport_trim() */
 };
@@ -52,7 +49,9 @@ struct transport *transport_create(uv_loop_t *loop, enum transport_type type);
 MUST_CHECK int transport_open(struct transport *t, int fd);
 
 /* Connect; on_connected is called once, later, with 0 or a negative errno. `path` is for Unix sockets, else `address`.
- * A negative errno at once when the attempt cannot even begin; then on_connected is not called. */
+ * TRANSPORT_CONNECTED when that has been done already, as happens within a machine, or a negative errno at once; then
+ * on_connected is not called. */
+enum { TRANSPORT_CONNECTED = 1 };
 MUST_CHECK int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
                                  void (*on_connected)(void *owner, int error), void *owner);
 
