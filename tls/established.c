@@ -185,13 +185,25 @@ void tls_established_follow_keys(struct tls_engine *e)
     tls_established_begin(e, TLS_BEGIN_AT_ONCE);
 }
 
+static void own_rest(struct tls_engine *e)
+{
+    if (e->fd != NULL)
+        tls_handshake_drop_socket(e);
+    tls_record_direction_rest(&e->own->read);
+    tls_record_direction_rest(&e->own->write);
+}
+
 void tls_established_begin(struct tls_engine *e, enum tls_begin when)
 {
     if (!may_begin(e, when) || !(e->version == TLS_VERSION_13 ? start13(e) : start12(e)))
         return;
     e->own->plaintext_max = measure_records(e);
     e->ticket_owed = false; /* only NSS could make it */
-    if (when == TLS_BEGIN_IDLE || !wants_tickets(e)) {
+    if (when == TLS_BEGIN_IDLE) {
+        own_rest(e); /* in TLS 1.2 a direction was tried, to find its key */
+        return;
+    }
+    if (!wants_tickets(e)) {
         tls_handshake_drop_socket(e);
         return;
     }
@@ -598,14 +610,6 @@ static enum tls_status own_decrypt(struct tls_engine *e, uint8_t *out, size_t si
     if (status == TLS_OK && e->dry && e->own->update_owed && !e->closing)
         status = update_write_key(e);
     return status;
-}
-
-static void own_rest(struct tls_engine *e)
-{
-    if (e->fd != NULL)
-        tls_handshake_drop_socket(e);
-    tls_record_direction_rest(&e->own->read);
-    tls_record_direction_rest(&e->own->write);
 }
 
 const struct tls_layer tls_layer_own = {

@@ -44,7 +44,8 @@ enum {
     LIMIT_LINGER_BYTES = 256 * 1024, /* and how much of what it still says is thrown away */
     LIMIT_IDLE_TRIM_MS = 2000,       /* a connection silent for so long gives its buffers back */
 
-    LIMIT_TRIMMED_BATCH = 64,     /* after so many of them, and not more often than ... */
+    LIMIT_TICK_MS = 1000,     /* after a session has begun, ended or fallen idle: what the log left out is looked at */
+    LIMIT_TRIMMED_BATCH = 64, /* after so many of them, and not more often than ... */
     LIMIT_RETURN_PAGES_MS = 5000, /* ... this, the pages go back to the system */
 
     LIMIT_ACCEPT_BATCH = 32,         /* connections accepted from one listener before the loop goes on */

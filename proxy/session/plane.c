@@ -22,24 +22,51 @@ static void return_pages(struct plane *p)
     p->pages_returned_ms = now_ms;
 }
 
+static void on_tick(uv_timer_t *timer);
+
+/* No later than at `due_ms`; UINT64_MAX: whenever. Something is due in the wheel no earlier than the timer says. */
+static void wake_by(struct plane *p, uint64_t due_ms)
+{
+    uint64_t now_ms = uv_now(p->loop);
+
+    if (due_ms >= p->tick_due_ms)
+        return;
+    p->tick_due_ms = due_ms;
+    uv_timer_start(&p->wheel_timer, on_tick, due_ms > now_ms ? due_ms - now_ms : 0, 0);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct plane *p = timer->data;
+    uint64_t now_ms = uv_now(p->loop), pages_ms;
     bool unsaid;
 
-    wheel_advance(&p->wheel, uv_now(p->loop), p->calls->on_due, p);
+    p->tick_due_ms = 0; /* what is set meanwhile is looked at below */
+    wheel_advance(&p->wheel, now_ms, p->calls->on_due, p);
     unsaid = log_flush_suppressed();
     return_pages(p);
-    if (p->session_count == 0 && !unsaid && p->trimmed_count < LIMIT_TRIMMED_BATCH)
-        uv_timer_stop(timer); /* an idle worker sleeps */
+    p->tick_due_ms = UINT64_MAX;
+    if (unsaid)
+        wake_by(p, now_ms + WHEEL_TICK_MS);
+    pages_ms = p->pages_returned_ms + LIMIT_RETURN_PAGES_MS;
+    if (p->trimmed_count >= LIMIT_TRIMMED_BATCH)
+        wake_by(p, pages_ms > now_ms + WHEEL_TICK_MS ? pages_ms : now_ms + WHEEL_TICK_MS);
+    wake_by(p, wheel_next_ms(&p->wheel)); /* a worker whose connections are idle sleeps */
 }
 
+void plane_set_deadline(struct plane *p, struct wheel_entry *e, uint64_t due_ms)
+{
+    uint64_t now_ms = uv_now(p->loop);
+
+    if (now_ms < p->tick_due_ms)
+        wheel_skip(&p->wheel, now_ms);
+    wake_by(p, wheel_set(&p->wheel, e, due_ms));
+}
+
+/* What was left out of the log meanwhile is told soon. */
 void plane_session_begins(struct plane *p)
 {
-    if (uv_is_active((uv_handle_t *)&p->wheel_timer))
-        return;
-    wheel_advance(&p->wheel, uv_now(p->loop), p->calls->on_due, p); /* it stood still, and is empty */
-    uv_timer_start(&p->wheel_timer, on_tick, WHEEL_TICK_MS, WHEEL_TICK_MS);
+    wake_by(p, uv_now(p->loop) + LIMIT_TICK_MS);
 }
 
 static void on_turn(uv_idle_t *idle)
@@ -82,6 +109,7 @@ static void on_round(uv_prepare_t *prepare)
 {
     struct plane *p = prepare->data;
 
+    p->round++;
     handshake_turns_begin_round(p->turns);
 }
 
@@ -102,6 +130,7 @@ static void give_turns(void *context)
 void plane_note_trimmed(struct plane *p)
 {
     p->trimmed_count++;
+    wake_by(p, uv_now(p->loop) + LIMIT_TICK_MS);
 }
 
 /* A session takes two descriptors. */
@@ -147,6 +176,7 @@ void plane_start(struct plane *p)
     p->peers = peer_count_create();
     p->local_addresses = local_addresses_open();
     wheel_init(&p->wheel, uv_now(p->loop));
+    p->tick_due_ms = UINT64_MAX;
     uv_timer_init(p->loop, &p->wheel_timer);
     p->wheel_timer.data = p;
     uv_idle_init(p->loop, &p->turn_idle);

@@ -36,11 +36,13 @@ struct plane {
     struct handshake_turns *turns;
     uv_idle_t turns_idle; /* runs while somebody waits there */
     uv_prepare_t turns_round;
+    uint64_t round; /* of the loop */
     struct resolver *resolver;
     struct peer_count *peers;
-    struct wheel wheel; /* the sessions' deadlines */
-    uv_timer_t wheel_timer;
-    uv_idle_t turn_idle; /* runs while somebody waits for a turn */
+    struct wheel wheel;     /* the sessions' deadlines */
+    uv_timer_t wheel_timer; /* runs out when one is near, ... */
+    uint64_t tick_due_ms;   /* ... then; UINT64_MAX: it does not run */
+    uv_idle_t turn_idle;    /* runs while somebody waits for a turn */
     struct plane_turn *turn_first, **turn_last;
     struct session *sessions; /* all that are open */
     size_t session_count;
@@ -63,6 +65,10 @@ void plane_start(struct plane *p);
 
 /* A session is about to be added: time runs while there is one. */
 void plane_session_begins(struct plane *p);
+
+/* Puts a session's entry into the wheel, or moves it: the loop wakes up for it, and for nothing else while nothing
+ * happens. */
+void plane_set_deadline(struct plane *p, struct wheel_entry *e, uint64_t due_ms);
 
 /* on_turn() after other sessions had theirs. */
 void plane_continue_later(struct plane *p, struct plane_turn *turn);

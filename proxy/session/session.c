@@ -129,7 +129,7 @@ void session_enter(struct session *s, enum session_state state)
         s->deadline_ms = now_ms + time_ms;
     s->last_activity_ms = now_ms;
     if (state != SESSION_CLOSED)
-        wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
+        plane_set_deadline(s->plane, &s->wheel, s->deadline_ms);
 }
 
 void session_note_end(struct session *s, enum session_ended ended, char *reason)
@@ -366,8 +366,9 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
         plane_note_trimmed(s->plane);
         s->trimmed = true;
     }
-    wheel_set(&s->plane->wheel, &s->wheel,
-              s->last_activity_ms + (s->trimmed || limit_ms < LIMIT_IDLE_TRIM_MS ? limit_ms : LIMIT_IDLE_TRIM_MS));
+    plane_set_deadline(s->plane, &s->wheel,
+                       s->last_activity_ms +
+                           (s->trimmed || limit_ms < LIMIT_IDLE_TRIM_MS ? limit_ms : LIMIT_IDLE_TRIM_MS));
 }
 
 static void on_deadline(struct session *s)
@@ -414,7 +415,7 @@ static void on_due(struct wheel_entry *e, void *context)
     else if (now_ms >= s->deadline_ms)
         on_deadline(s);
     else
-        wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
+        plane_set_deadline(s->plane, &s->wheel, s->deadline_ms);
     session_step(s);
 }
 
@@ -471,7 +472,7 @@ static void on_moved(void *context)
     if (!s->trimmed)
         return;
     s->trimmed = false;
-    wheel_set(&s->plane->wheel, &s->wheel, s->last_activity_ms + LIMIT_IDLE_TRIM_MS);
+    plane_set_deadline(s->plane, &s->wheel, s->last_activity_ms + LIMIT_IDLE_TRIM_MS);
 }
 
 static void give_means(struct session *s)
@@ -483,7 +484,7 @@ static void give_means(struct session *s)
                                   .turns = p->turns,
                                   .pool_group = s->service->pool_group,
                                   .verify_group = s->service->verify_group,
-                                  .peer = peer_key_of((const struct sockaddr *)&s->peer),
+                                  .peer = peer_key_of(&s->peer.header),
                                   .counters = s->counters,
                                   .events = {.news = on_news, .moved = on_moved, .context = s}};
 }
@@ -500,8 +501,8 @@ struct session *session_create(struct plane *p, size_t service_index, const stru
     s->reach.targets = s->service->config->connect;
     s->reach.target_count = s->service->config->connect_count;
     s->counters = counters_service(p->counters, service_index);
-    s->peer = *peer;
-    resolve_address_text((const struct sockaddr *)&s->peer, s->peer_text, sizeof(s->peer_text));
+    memcpy(&s->peer, peer, sizeof(s->peer)); /* of a path the beginning, which nobody asks for */
+    resolve_address_text(&s->peer.header, s->peer_text, sizeof(s->peer_text));
     snprintf(s->id, sizeof(s->id), "%" PRIu32 ".%" PRIu32 ".%" PRIu64, p->slot, p->generation, ++p->next_session);
     s->started_ms = s->last_activity_ms = uv_now(p->loop);
     give_means(s);
@@ -518,15 +519,14 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
     struct transport *transport = transport_create(p->loop, accepted->type);
     socklen_t local_size = sizeof(s->local);
 
-    s->local.ss_family = AF_UNSPEC;
-    if (config->send_proxy != CONFIG_SEND_PROXY_NONE &&
-        getsockname(accepted->fd, (struct sockaddr *)&s->local, &local_size) != 0)
-        s->local.ss_family = AF_UNSPEC;
+    s->local.header.sa_family = AF_UNSPEC;
+    if (config->send_proxy != CONFIG_SEND_PROXY_NONE && getsockname(accepted->fd, &s->local.header, &local_size) != 0)
+        s->local.header.sa_family = AF_UNSPEC;
     if (transport_open(transport, accepted->fd) != 0)
         base_abort("the loop does not take an accepted descriptor");
     leg_attach(&s->client, transport);
     s->deadline_ms = s->started_ms + config->handshake_timeout_ms;
-    wheel_set(&p->wheel, &s->wheel, s->deadline_ms);
+    plane_set_deadline(p, &s->wheel, s->deadline_ms);
     session_report_started(s);
     if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
         leg_start_tls(&s->client, s->service->server_context, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "proxy/session/session_states.h"
 #include "proxy/session/target_steps.h"
 #include "starttls/starttls.h"
+#include <netinet/in.h>
 
 enum flow_state {
     FLOW_OPEN,
@@ -60,6 +61,13 @@ struct session_http {
     char *page_words;              /* what our page says in the place of a failure's own words; NULL: those */
 };
 
+/* Of a socket; without one of the two families there is no address. */
+union session_address {
+    struct sockaddr header;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
 enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
 
 struct session {
@@ -89,7 +97,7 @@ struct session {
     uint64_t started_ms;  /* of the loop's clock */
     uint64_t deadline_ms; /* absolute, of every state but SESSION_RELAY */
     uint64_t last_activity_ms;
-    struct sockaddr_storage peer, local; /* of the accepted socket; family AF_UNIX: no address */
+    union session_address peer, local; /* of the accepted socket */
     char peer_text[SESSION_PEER_SIZE];
     struct config_address asked; /* http-proxy: the target asked for */
     struct session_http http;

@@ -165,7 +165,7 @@ void session_step_target_probe(struct session *s)
             succeed(s);
     } else if (must_settle(s)) {
         s->deadline_ms = uv_now(s->plane->loop) + LIMIT_PROBE_SETTLE_MS;
-        wheel_set(&s->plane->wheel, &s->wheel, s->deadline_ms);
+        plane_set_deadline(s->plane, &s->wheel, s->deadline_ms);
         leg_end(&s->target);
         step_settling(s);
     } else {

@@ -141,23 +141,19 @@ void session_start_target_tls(struct session *s)
 
 /* ---- the PROXY header ---- */
 
-static void fill_address(const struct sockaddr_storage *address, const uint8_t **bytes, size_t *size, uint16_t *port)
+static void fill_address(const union session_address *address, const uint8_t **bytes, size_t *size, uint16_t *port)
 {
     *bytes = NULL;
     *size = 0;
     *port = 0;
-    if (address->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)address;
-
-        *bytes = (const uint8_t *)&in->sin_addr;
+    if (address->header.sa_family == AF_INET) {
+        *bytes = (const uint8_t *)&address->v4.sin_addr;
         *size = 4;
-        *port = ntohs(in->sin_port);
-    } else if (address->ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)address;
-
-        *bytes = in6->sin6_addr.s6_addr;
+        *port = ntohs(address->v4.sin_port);
+    } else if (address->header.sa_family == AF_INET6) {
+        *bytes = address->v6.sin6_addr.s6_addr;
         *size = 16;
-        *port = ntohs(in6->sin6_port);
+        *port = ntohs(address->v6.sin6_port);
     }
 }
 

@@ -19,7 +19,7 @@ void wheel_remove(struct wheel *w, struct wheel_entry *e)
     w->count--;
 }
 
-void wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t due_ms)
+uint64_t wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t due_ms)
 {
     uint64_t tick = due_ms / WHEEL_TICK_MS + 1; /* the first tick that is not before the due time */
     struct wheel_entry *head;
@@ -27,14 +27,17 @@ void wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t due_ms)
     wheel_remove(w, e);
     if (tick <= w->tick)
         tick = w->tick + 1;
-    if (tick > w->tick + WHEEL_SLOTS - 1)
+    if (tick > w->tick + WHEEL_SLOTS - 1) {
         tick = w->tick + WHEEL_SLOTS - 1;
+        tick -= tick % WHEEL_TOGETHER;
+    }
     head = &w->slots[tick % WHEEL_SLOTS];
     e->previous = head->previous;
     e->next = head;
     head->previous->next = e;
     head->previous = e;
     w->count++;
+    return tick * WHEEL_TICK_MS;
 }
 
 void wheel_advance(struct wheel *w, uint64_t now_ms, void (*on_due)(struct wheel_entry *e, void *context),
@@ -56,4 +59,24 @@ void wheel_advance(struct wheel *w, uint64_t now_ms, void (*on_due)(struct wheel
             on_due(e, context);
         }
     }
+}
+
+uint64_t wheel_next_ms(const struct wheel *w)
+{
+    if (w->count == 0)
+        return UINT64_MAX;
+    for (uint64_t tick = w->tick + 1;; tick++) {
+        const struct wheel_entry *head = &w->slots[tick % WHEEL_SLOTS];
+
+        if (head->next != head)
+            return tick * WHEEL_TICK_MS;
+    }
+}
+
+void wheel_skip(struct wheel *w, uint64_t now_ms)
+{
+    uint64_t tick = now_ms / WHEEL_TICK_MS;
+
+    if (tick > w->tick)
+        w->tick = tick;
 }

@@ -10,7 +10,12 @@
 
 #include "base/base.h"
 
-enum { WHEEL_TICK_MS = 64, WHEEL_SLOTS = 1024, WHEEL_HORIZON_MS = WHEEL_TICK_MS * (WHEEL_SLOTS - 2) };
+enum {
+    WHEEL_TICK_MS = 64,
+    WHEEL_SLOTS = 1024,
+    WHEEL_TOGETHER = 16, /* slots: those beyond the horizon are called together with others, as far as they can be */
+    WHEEL_HORIZON_MS = WHEEL_TICK_MS * (WHEEL_SLOTS - 1 - WHEEL_TOGETHER)
+};
 
 struct wheel_entry {
     struct wheel_entry *previous, *next; /* NULL: not in a wheel */
@@ -24,12 +29,18 @@ struct wheel {
 
 void wheel_init(struct wheel *w, uint64_t now_ms);
 
-/* Put in or move. */
-void wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t due_ms);
+/* Put in or move. Returns when it is to be called, in milliseconds. */
+uint64_t wheel_set(struct wheel *w, struct wheel_entry *e, uint64_t due_ms);
 void wheel_remove(struct wheel *w, struct wheel_entry *e); /* no effect when it is not in */
 
 /* Call `on_due` for each entry whose time has come; it has been taken out. `on_due` may set and remove any entry. */
 void wheel_advance(struct wheel *w, uint64_t now_ms, void (*on_due)(struct wheel_entry *e, void *context),
                    void *context);
+
+/* When something is next to be called, in milliseconds; UINT64_MAX: the wheel is empty. */
+uint64_t wheel_next_ms(const struct wheel *w);
+/* Time has passed, and it is known that nothing became due (wheel_next_ms()): as wheel_advance() then, without looking.
+ */
+void wheel_skip(struct wheel *w, uint64_t now_ms);
 
 #endif

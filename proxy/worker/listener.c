@@ -21,6 +21,7 @@ struct listener {
     struct sockaddr_storage address;
     uv_poll_t poll;
     uv_timer_t pause_timer;
+    uint64_t round; /* of the loop: when somebody came last */
     bool paused;
     bool pause_said;       /* one line and one count for a shortage, however often it is tried again */
     unsigned handles_open; /* of poll and pause_timer, while closing */
@@ -116,13 +117,25 @@ static void take(struct listener *l, int fd, const struct sockaddr_storage *peer
                             });
 }
 
+/* Where nobody came in the last round there is seldom a second one now, and to be told so is a call for each: should
+ * there be one, the loop comes back. (After a shortage it has to be seen that all are in.) */
+static int count_to_accept(struct listener *l)
+{
+    uint64_t round = l->plane->round;
+    bool busy = l->pause_said || round == l->round + 1;
+
+    l->round = round;
+    return busy ? LIMIT_ACCEPT_BATCH : 1;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
     struct listener *l = poll->data;
+    int count = count_to_accept(l);
 
     (void)status;
     (void)events;
-    for (int i = 0; i < LIMIT_ACCEPT_BATCH; i++) {
+    for (int i = 0; i < count; i++) {
         struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t size = sizeof(peer);
         int fd;

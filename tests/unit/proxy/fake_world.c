@@ -74,6 +74,11 @@ void fake_plane_stop(struct plane *p)
     free(p->keys_failed_ms);
 }
 
+void plane_set_deadline(struct plane *p, struct wheel_entry *e, uint64_t due_ms)
+{
+    (void)wheel_set(&p->wheel, e, due_ms);
+}
+
 void plane_session_begins(struct plane *p)
 {
     (void)p;

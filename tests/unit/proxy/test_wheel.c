@@ -110,6 +110,62 @@ static void advance_ends_when_entries_set_themselves_again(void **state)
     assert_int_equal(w.count, 1);
 }
 
+/* Who sleeps until wheel_next_ms() and then skips has called everything that was due. */
+static void next_tells_how_long_one_may_sleep(void **state)
+{
+    static struct wheel w;
+    static struct timed entries[200];
+    struct recorder r = {.wheel = &w, .now_ms = START_MS};
+    unsigned wakings = 0;
+
+    (void)state;
+    srandom(9);
+    wheel_init(&w, START_MS);
+    assert_true(wheel_next_ms(&w) == UINT64_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        uint64_t next;
+
+        entries[i] = (struct timed){.due_ms = START_MS + (uint64_t)(random() % (3 * WHEEL_HORIZON_MS))};
+        next = wheel_set(&w, &entries[i].entry, entries[i].due_ms);
+        assert_true(wheel_next_ms(&w) <= next);
+    }
+    for (; w.count > 0; wakings++) {
+        r.now_ms = wheel_next_ms(&w);
+        wheel_skip(&w, r.now_ms - 1);
+        r.calls = 0;
+        wheel_advance(&w, r.now_ms, record, &r);
+        assert_true(r.calls > 0);
+        for (size_t i = 0; i < ARRAY_LEN(entries); i++)
+            assert_true(entries[i].entry.next == NULL || entries[i].due_ms + 2 * WHEEL_TICK_MS > r.now_ms);
+    }
+    assert_true(wakings <= ARRAY_LEN(entries) + 3 * WHEEL_SLOTS / WHEEL_TOGETHER);
+}
+
+/* Many that lie beyond the horizon wake their owner seldom. */
+static void far_entries_are_called_together(void **state)
+{
+    static struct wheel w;
+    static struct timed entries[WHEEL_SLOTS];
+    struct recorder r = {.wheel = &w, .now_ms = START_MS};
+    unsigned wakings = 0;
+
+    (void)state;
+    wheel_init(&w, START_MS);
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        r.now_ms = START_MS + i * WHEEL_TICK_MS; /* spread over all slots */
+        wheel_skip(&w, r.now_ms);
+        entries[i] = (struct timed){.due_ms = START_MS + 100 * (uint64_t)WHEEL_HORIZON_MS};
+        if (wheel_set(&w, &entries[i].entry, entries[i].due_ms) <= r.now_ms)
+            fail_msg("entry %zu is late", i);
+        wheel_advance(&w, r.now_ms, record, &r);
+    }
+    for (r.calls = 0; r.calls < 10 * ARRAY_LEN(entries); wakings++) {
+        r.now_ms = wheel_next_ms(&w);
+        wheel_advance(&w, r.now_ms, record, &r);
+    }
+    assert_true(wakings <= 11 * (WHEEL_SLOTS / WHEEL_TOGETHER));
+}
+
 static void remove_takes_out_and_may_be_repeated(void **state)
 {
     static struct wheel w;
@@ -134,6 +190,8 @@ int main(void)
         cmocka_unit_test(advance_calls_far_entries_early_so_that_they_can_be_set_again),
         cmocka_unit_test(advance_after_a_long_sleep_calls_everything_once),
         cmocka_unit_test(advance_ends_when_entries_set_themselves_again),
+        cmocka_unit_test(next_tells_how_long_one_may_sleep),
+        cmocka_unit_test(far_entries_are_called_together),
         cmocka_unit_test(remove_takes_out_and_may_be_repeated),
     };
 
