@@ -15,17 +15,18 @@
 
 #include "base/address.h"
 #include "base/protocols.h"
+#include "base/text_index.h"
 #include <stdio.h>
 
 /* Ceilings of what is read. A line longer than CONFIG_LINE_BYTES_MAX (or, with an inih built otherwise, than its own
  * buffer) is a finding, never cut. */
 enum {
-    CONFIG_FILES_MAX = 256,
-    CONFIG_FILE_BYTES_MAX = 1024 * 1024,
+    CONFIG_FILES_MAX = 16384,
+    CONFIG_FILE_BYTES_MAX = 16 * 1024 * 1024,
     CONFIG_FILE_NAME_BYTES_MAX = 4096,
     CONFIG_LINE_BYTES_MAX = 8190,
     CONFIG_NAME_BYTES_MAX = 63, /* NAME in [service NAME] and [module NAME] */
-    CONFIG_SERVICES_MAX = 1024,
+    CONFIG_SERVICES_MAX = 16384,
     CONFIG_MODULES_MAX = 64,
     CONFIG_LIST_MAX = 256,            /* entries of one list, such as listen */
     CONFIG_UNIX_PATH_BYTES_MAX = 107, /* sun_path without its NUL, unix(7) */
@@ -289,6 +290,7 @@ struct config {
     size_t module_count;
     struct config_service *services;
     size_t service_count;
+    struct text_index service_index; /* by name: see config_service_find() */
 
     /* Where these options are; line 0: not given. */
     struct config_place accelerator_place, file_keys_place, database_place, blocklist_place, ev_place, roots_place,
@@ -343,6 +345,9 @@ const char *config_snapshot_file_name(const struct config_snapshot *s, size_t in
 /* Parse and check everything that can be checked without opening anything. NULL when there is any finding. */
 struct config *config_parse(const struct config_snapshot *s, struct config_findings *findings);
 void config_destroy(struct config **c);
+
+/* The index of the service called `name`, or config->service_count. */
+size_t config_service_find(const struct config *config, const char *name);
 void config_findings_clear(struct config_findings *findings);
 
 /* Write every option as "[section] name | form of its value | default | what it is for", one a line. */

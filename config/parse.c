@@ -58,10 +58,18 @@ void config_destroy(struct config **c)
     for (size_t i = 0; i < config->file_count; i++)
         free(config->files[i]);
     free(config->files);
+    text_index_clear(&config->service_index);
     free(config->services);
     free(config->modules);
     free(config);
     *c = NULL;
+}
+
+size_t config_service_find(const struct config *config, const char *name)
+{
+    ptrdiff_t index = text_index_find(&config->service_index, name);
+
+    return index == TEXT_INDEX_NONE ? config->service_count : (size_t)index;
 }
 
 /* Whether there is one of that kind, without a name. */
@@ -121,19 +129,32 @@ static const char *section_name(const struct parser *p, const struct section *s)
                                        : "";
 }
 
-/* Whether the section is there already; then with a finding. */
-static bool section_is_known(struct parser *p, enum option_section kind, const char *name, struct config_place place)
+/* NULL: there is none yet. */
+static const struct config_place *section_place(const struct parser *p, enum option_section kind, const char *name)
 {
+    if (kind == OPTION_SERVICE) {
+        size_t service = config_service_find(p->config, name);
+
+        return service == p->config->service_count ? NULL : &p->config->services[service].place;
+    }
     for (size_t i = 0; i < p->section_count; i++) {
         const struct section *s = &p->sections[i];
 
-        if (s->kind != kind || strcmp(section_name(p, s), name) != 0)
-            continue;
-        config_finding_add(p->findings, place, "the section [%s%s%s] is already at %s:%u", option_section_name(kind),
-                           *name == '\0' ? "" : " ", name, s->place.file, s->place.line);
-        return true;
+        if (s->kind == kind && strcmp(section_name(p, s), name) == 0)
+            return &s->place;
     }
-    return false;
+    return NULL;
+}
+
+/* Whether the section is there already; then with a finding. */
+static bool section_is_known(struct parser *p, enum option_section kind, const char *name, struct config_place place)
+{
+    const struct config_place *before = section_place(p, kind, name);
+
+    if (before != NULL)
+        config_finding_add(p->findings, place, "the section [%s%s%s] is already at %s:%u", option_section_name(kind),
+                           *name == '\0' ? "" : " ", name, before->file, before->line);
+    return before != NULL;
 }
 
 static size_t service_add(struct config *c, const char *name, struct config_place place)
@@ -144,6 +165,7 @@ static size_t service_add(struct config *c, const char *name, struct config_plac
     service = &c->services[c->service_count];
     *service = (struct config_service){.name = base_strdup(name), .place = place};
     options_default(OPTION_SERVICE, service, place);
+    text_index_add(&c->service_index, service->name, c->service_count);
     return c->service_count++;
 }
 

@@ -60,7 +60,7 @@ bool tls_client_identity_prepare(struct tls_identity *identity, char **error)
     for (size_t i = 0; i < identity->chain_length; i++)
         chain[1 + i] = tls_identity_above(identity, i);
     identity->linked = tls_linked_create(chain, identity->chain_length + 1, error);
-    if (identity->linked == NULL)
+    if (identity->linked == NULL || !tls_identity_put_in_slot(identity, error))
         return false;
     read_issuers(identity);
     warn_of_lost(identity);

@@ -34,7 +34,8 @@ struct tls_identity {
     size_t chain_length;
     enum tls_key_slot slot;
     unsigned version_max;       /* 0x0303 for an RSA key that cannot do PSS */
-    PK11GenericObject *in_slot; /* the leaf, for NSS to find beside its key; NULL: it is on a token */
+    bool in_memory;             /* it was in a file: no slot has the certificate */
+    PK11GenericObject *in_slot; /* of one in memory: tls_identity_put_in_slot() */
     bool may_block;
     int64_t not_before, not_after; /* seconds since 1970 */
     char **names;                  /* DNS names of the certificate, lower case */
@@ -53,6 +54,11 @@ static inline struct span tls_identity_above(const struct tls_identity *identity
     return span_of(identity->chain[i].data, identity->chain[i].size);
 }
 void tls_identity_add_above(struct tls_identity *identity, struct span der);
+
+/* Of an identity in memory: makes NSS find the leaf in a slot, where it looks for whether a client certificate suits a
+ * server (SSL_CertIsUsable). Only for those of clients: NSS's token looks through all that is in it whenever a
+ * certificate is decoded, which is the square of their number where each of thousands of services has one. */
+MUST_CHECK bool tls_identity_put_in_slot(struct tls_identity *identity, char **error);
 
 /* An identity of a certificate and a key that is in memory. Takes both references, also on failure. */
 MUST_CHECK bool tls_identity_create(CERTCertificate *cert, SECKEYPrivateKey *key, struct tls_identity **identity,

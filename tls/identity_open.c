@@ -74,8 +74,7 @@ static bool take_chain(const struct span *above, size_t count, struct tls_identi
     return true;
 }
 
-/* Whether a client certificate suits a server, NSS tells (SSL_CertIsUsable) of certificates that it finds in a slot. */
-static bool put_in_slot(struct tls_identity *identity, char **error)
+bool tls_identity_put_in_slot(struct tls_identity *identity, char **error)
 {
     SCOPED_SLOT slot = PK11_GetInternalSlot();
     CK_OBJECT_CLASS class = CKO_CERTIFICATE;
@@ -94,6 +93,8 @@ static bool put_in_slot(struct tls_identity *identity, char **error)
 
     SCOPED_SLOT found = NULL;
 
+    if (!identity->in_memory || identity->in_slot != NULL)
+        return true;
     if (slot != NULL)
         identity->in_slot = PK11_CreateManagedGenericObject(slot, template, ARRAY_LEN(template), PR_FALSE);
     /* NSS notes in the certificate where it found it: here, and not in two handshakes at once. */
@@ -112,7 +113,8 @@ static bool open_pair(const struct span *certs, size_t count, CERTCertificate *l
         *error = base_strdup("the first certificate and the private key do not belong together");
         return false;
     }
-    return put_in_slot(*identity, error) && take_chain(certs + 1, count - 1, *identity, error);
+    (*identity)->in_memory = true;
+    return take_chain(certs + 1, count - 1, *identity, error);
 }
 
 static bool open_parts(const struct tls_identity_file *file, struct tls_identity **identity, char **error)

@@ -1,6 +1,8 @@
 /* see proxy/process/counters.h */
 #include "proxy/process/counters.h"
 
+#include "config/config.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COUNTERS_MAGIC = 0x79657474, COUNTERS_SERVICES_MAX = 4096 };
+enum { COUNTERS_MAGIC = 0x79657474, COUNTERS_SERVICES_MAX = CONFIG_SERVICES_MAX };
 
 struct shared_header {
     uint32_t magic;

@@ -41,12 +41,13 @@ static bool open_wanted(const struct config_identity *wanted, struct tls_identit
 static struct tls_identity *open_identity(struct services_shared *shared, const struct config_identity *wanted,
                                           struct config_findings *findings)
 {
+    struct text_index *index = &shared->identity_index[wanted->type];
+    ptrdiff_t known = text_index_find(index, wanted->value);
     struct tls_identity *identity;
     char *error = NULL;
 
-    for (size_t i = 0; i < shared->identity_count; i++)
-        if (shared->identities[i].type == wanted->type && strcmp(shared->identities[i].value, wanted->value) == 0)
-            return shared->identities[i].identity;
+    if (known != TEXT_INDEX_NONE)
+        return shared->identities[known];
     if (!open_wanted(wanted, &identity, &error)) {
         config_finding_add(findings, wanted->place, "identity %s: %s", wanted->text, error);
         free(error);
@@ -54,9 +55,9 @@ static struct tls_identity *open_identity(struct services_shared *shared, const 
     }
     validity_warn_identity(wanted, identity, time(NULL), findings);
     shared->identities =
-        base_realloc_array(shared->identities, shared->identity_count + 1, sizeof(*shared->identities));
-    shared->identities[shared->identity_count++] =
-        (struct shared_identity){.type = wanted->type, .value = wanted->value, .identity = identity};
+        base_realloc_array(shared->identities, shared->identity_count + 1, sizeof(struct tls_identity *));
+    shared->identities[shared->identity_count] = identity;
+    text_index_add(index, wanted->value, shared->identity_count++); /* the value lives with the config */
     return identity;
 }
 
@@ -228,7 +229,9 @@ struct pkix_intermediates *services_intermediates(const struct services *service
 static void destroy_shared(struct services_shared *shared)
 {
     for (size_t i = 0; i < shared->identity_count; i++)
-        tls_identity_destroy(&shared->identities[i].identity);
+        tls_identity_destroy(&shared->identities[i]);
+    for (size_t i = 0; i < ARRAY_LEN(shared->identity_index); i++)
+        text_index_clear(&shared->identity_index[i]);
     for (size_t i = 0; i < shared->store_count; i++)
         pkix_store_destroy(&shared->stores[i].store);
     revocation_destroy(&shared->revocation);
@@ -239,6 +242,7 @@ static void destroy_shared(struct services_shared *shared)
     free(shared->identities);
     free(shared->stores);
     free(shared->pool_groups);
+    text_index_clear(&shared->pool_group_index);
     free(shared);
 }
 

@@ -51,12 +51,14 @@ static void name_pool_group(const struct config_service *service, char *out, siz
 
 static size_t pool_group_named(struct services_shared *shared, const char *name)
 {
-    for (size_t i = 0; i < shared->pool_group_count; i++)
-        if (strcmp(shared->pool_groups[i], name) == 0)
-            return i;
+    ptrdiff_t known = text_index_find(&shared->pool_group_index, name);
+
+    if (known != TEXT_INDEX_NONE)
+        return (size_t)known;
     shared->pool_groups =
         base_realloc_array(shared->pool_groups, shared->pool_group_count + 1, sizeof(*shared->pool_groups));
     shared->pool_groups[shared->pool_group_count] = base_strdup(name);
+    text_index_add(&shared->pool_group_index, shared->pool_groups[shared->pool_group_count], shared->pool_group_count);
     return shared->pool_group_count++;
 }
 

@@ -11,12 +11,6 @@
 #include "pkix/ev.h"
 #include "proxy/service/service.h"
 
-struct shared_identity {
-    enum config_identity_type type;
-    const char *value; /* lives with the config */
-    struct tls_identity *identity;
-};
-
 struct shared_store {
     const struct config_trust *trust; /* lives with the config */
     size_t trust_count;
@@ -26,14 +20,16 @@ struct shared_store {
 struct services_shared {
     const struct config *config;
     struct pkix_ev_list ev;
-    struct shared_identity *identities;
+    struct tls_identity **identities;
     size_t identity_count;
+    struct text_index identity_index[CONFIG_IDENTITY_PKCS11 + 1]; /* of identities, by type and value */
     struct shared_store *stores;
     size_t store_count;
     struct revocation *revocation;
     struct issuer_fetch *issuers;
     char **pool_groups; /* their names: a token, a service, or a service that verifies */
     size_t pool_group_count;
+    struct text_index pool_group_index;
 };
 
 /* service_runtime.c: what services_runtime_start() was given; NULL: none */

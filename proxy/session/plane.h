@@ -53,6 +53,7 @@ struct plane {
     uint64_t next_session;
     const struct sockaddr_storage *own_listeners; /* for http-proxy: nobody connects through us to ourselves */
     size_t own_listener_count;
+    size_t listeners_paused; /* those that wait for descriptors: see proxy/worker/listener.h */
     struct local_addresses *local_addresses;
     void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */
     unsigned trimmed_count;                    /* since pages last went back to the system ... */

@@ -15,6 +15,8 @@ struct slot {
     struct worker_process *worker; /* NULL: none now */
     uv_timer_t restart;
     unsigned deaths; /* in a row, without having been ready */
+    bool giving;     /* the worker has not been given all of its listening sockets; the next one: */
+    size_t service_index, listen_index, cursor;
 };
 
 struct generation {
@@ -88,19 +90,37 @@ static void give_file(struct worker_process *w, enum worker_event event, int mem
         close(fd);
 }
 
-static void give_listeners(const struct generation *g, struct worker_process *w)
+/* The next socket of the slot's worker; false: it has them all. */
+static bool give_listener(struct slot *slot)
 {
-    for (size_t i = 0; i < g->settings.config->service_count; i++) {
-        const struct config_service *service = &g->settings.config->services[i];
+    const struct generation *g = slot->generation;
+    const struct config *config = g->settings.config;
 
-        for (size_t k = 0; k < service->listen_count; k++) {
-            size_t cursor = 0;
-            int fd;
+    for (; slot->service_index < config->service_count; slot->service_index++, slot->listen_index = 0) {
+        const struct config_service *service = &config->services[slot->service_index];
 
-            while ((fd = listen_sockets_next(g->shared->sockets, &service->listen[k], worker_process_slot(w),
-                                             g->slot_count, &cursor)) >= 0)
-                worker_process_give(w, WORKER_LISTENER, (uint32_t)i, (uint32_t)k, fd);
+        for (; slot->listen_index < service->listen_count; slot->listen_index++, slot->cursor = 0) {
+            int fd = listen_sockets_next(g->shared->sockets, &service->listen[slot->listen_index],
+                                         worker_process_slot(slot->worker), g->slot_count, &slot->cursor);
+
+            if (fd < 0)
+                continue;
+            worker_process_give(slot->worker, WORKER_LISTENER, (uint32_t)slot->service_index,
+                                (uint32_t)slot->listen_index, fd);
+            return true;
         }
+    }
+    return false;
+}
+
+/* As many as the worker takes now, since what waits for it is duplicated; when it has them all it begins. */
+static void give_listeners(struct slot *slot)
+{
+    while (slot->giving && !worker_process_is_behind(slot->worker)) {
+        if (give_listener(slot))
+            continue;
+        slot->giving = false;
+        worker_process_begin(slot->worker);
     }
 }
 
@@ -123,9 +143,10 @@ static bool start_worker(struct slot *slot, char **error)
         give_file(slot->worker, WORKER_IDENTITIES, file_keys_identities_fd(g->settings.file_keys));
     if (intermediates_fd(g->shared->intermediates) >= 0)
         give_file(slot->worker, WORKER_INTERMEDIATES, intermediates_fd(g->shared->intermediates));
-    give_listeners(g, slot->worker);
     g->events->on_worker_started(g->owner, g, slot->worker);
-    worker_process_begin(slot->worker);
+    slot->giving = true;
+    slot->service_index = slot->listen_index = slot->cursor = 0;
+    give_listeners(slot);
     return true;
 }
 
@@ -189,6 +210,15 @@ static void on_failed(void *owner, struct worker_process *w, const char *why)
                  log_number("pid", worker_process_pid(w)), log_text("reason", why));
 }
 
+/* One that has been told to end needs no more. */
+static void on_caught_up(void *owner, struct worker_process *w)
+{
+    struct slot *slot = owner;
+
+    if (worker_process_state(w) == WORKER_STARTING)
+        give_listeners(slot);
+}
+
 static void on_connection(void *owner, struct worker_process *w, const char *json)
 {
     struct slot *slot = owner;
@@ -249,6 +279,7 @@ static void on_gone(void *owner, struct worker_process *w, const char *how, enum
 
 static const struct worker_events worker_events = {.on_ready = on_ready,
                                                    .on_failed = on_failed,
+                                                   .on_caught_up = on_caught_up,
                                                    .on_connection = on_connection,
                                                    .on_intermediate = on_intermediate,
                                                    .on_connections_end = on_connections_end,

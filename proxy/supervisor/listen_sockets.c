@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +21,7 @@ struct listener {
     enum config_address_type type;
     char *host; /* literal, path or systemd's name */
     uint16_t port;
+    char *key; /* all three as one text */
     enum listener_origin origin;
     int *fds;
     size_t fd_count;
@@ -33,6 +35,7 @@ struct passed_socket {
 struct listen_sockets {
     struct listener *items;
     size_t count;
+    struct text_index index; /* of items, by key */
     struct passed_socket *passed;
     size_t passed_count;
 };
@@ -181,6 +184,7 @@ struct listen_sockets *listen_sockets_create(void)
     return ls;
 }
 
+/* The caller indexes anew. */
 static void listener_remove(struct listen_sockets *ls, size_t index)
 {
     struct listener *l = &ls->items[index];
@@ -196,13 +200,22 @@ static void listener_remove(struct listen_sockets *ls, size_t index)
     }
     free(l->fds);
     free(l->host);
+    free(l->key);
     ls->items[index] = ls->items[--ls->count];
+}
+
+static void index_anew(struct listen_sockets *ls)
+{
+    text_index_clear(&ls->index);
+    for (size_t i = 0; i < ls->count; i++)
+        text_index_add(&ls->index, ls->items[i].key, i);
 }
 
 void listen_sockets_close(struct listen_sockets *ls)
 {
     while (ls->count > 0)
         listener_remove(ls, ls->count - 1);
+    index_anew(ls);
 }
 
 void listen_sockets_destroy(struct listen_sockets **ls)
@@ -216,21 +229,24 @@ void listen_sockets_destroy(struct listen_sockets **ls)
     }
     free((*ls)->passed);
     free((*ls)->items);
+    text_index_clear(&(*ls)->index);
     free(*ls);
     *ls = NULL;
 }
 
-static bool is_at(const struct listener *l, const struct config_address *a)
+/* Owned by the caller. */
+static char *key_of(const struct config_address *a)
 {
-    return l->type == a->type && l->port == a->port && strcmp(l->host, a->host) == 0;
+    return base_printf("%d %u %s", (int)a->type, a->type == CONFIG_ADDRESS_INET ? a->port : 0U, a->host);
 }
 
 static struct listener *find(const struct listen_sockets *ls, const struct config_address *a)
 {
-    for (size_t i = 0; i < ls->count; i++)
-        if (is_at(&ls->items[i], a))
-            return &ls->items[i];
-    return NULL;
+    char *key = key_of(a);
+    ptrdiff_t index = text_index_find(&ls->index, key);
+
+    free(key);
+    return index == TEXT_INDEX_NONE ? NULL : &ls->items[index];
 }
 
 static struct listener *find_or_add(struct listen_sockets *ls, const struct config_address *a)
@@ -240,9 +256,10 @@ static struct listener *find_or_add(struct listen_sockets *ls, const struct conf
     if (l != NULL)
         return l;
     ls->items = base_realloc_array(ls->items, ls->count + 1, sizeof(*ls->items));
-    l = &ls->items[ls->count++];
-    *l = (struct listener){.type = a->type, .host = base_strdup(a->host), .origin = LISTENER_NEW};
+    l = &ls->items[ls->count];
+    *l = (struct listener){.type = a->type, .host = base_strdup(a->host), .key = key_of(a), .origin = LISTENER_NEW};
     l->port = a->type == CONFIG_ADDRESS_INET ? a->port : 0;
+    text_index_add(&ls->index, l->key, ls->count++);
     return l;
 }
 
@@ -270,11 +287,49 @@ static bool prepare_address(struct listen_sockets *ls, const struct config_servi
     return false;
 }
 
+/* How many descriptors there will be once all of the configuration's sockets are open beside those that there are. */
+static rlim_t count_descriptors(const struct listen_sockets *ls, const struct config *config, unsigned worker_count)
+{
+    enum { DESCRIPTORS_BESIDES = 512 };
+    rlim_t count = DESCRIPTORS_BESIDES + ls->passed_count;
+
+    for (size_t i = 0; i < ls->count; i++)
+        count += ls->items[i].fd_count;
+    for (size_t i = 0; i < config->service_count; i++)
+        for (size_t k = 0; k < config->services[i].listen_count; k++)
+            if (find(ls, &config->services[i].listen[k]) == NULL)
+                count += worker_count;
+    return count;
+}
+
+/* To what the configuration takes and not further, since what we start has the limit too. False with a finding where it
+ * may not be. */
+static bool raise_descriptor_limit(const struct listen_sockets *ls, const struct config *config, unsigned worker_count,
+                                   struct config_findings *findings)
+{
+    rlim_t wanted = count_descriptors(ls, config, worker_count);
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return true;
+    limit.rlim_cur = wanted;
+    if (wanted <= limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return true;
+    config_finding_add(findings, (struct config_place){.file = config->files[0]},
+                       "the sockets of %zu services for %u workers take %llu descriptors, and we may have %llu: raise "
+                       "LimitNOFILE (ulimit -n)",
+                       config->service_count, worker_count, (unsigned long long)wanted,
+                       (unsigned long long)limit.rlim_max);
+    return false;
+}
+
 bool listen_sockets_prepare(struct listen_sockets *ls, const struct config *config, unsigned worker_count,
                             struct config_findings *findings)
 {
     bool good = true;
 
+    if (!raise_descriptor_limit(ls, config, worker_count, findings))
+        return false;
     for (size_t i = 0; i < ls->count; i++)
         ls->items[i].origin = LISTENER_KEPT;
     for (size_t i = 0; i < config->service_count; i++) {
@@ -341,24 +396,35 @@ void listen_sockets_abandon(struct listen_sockets *ls)
     for (size_t i = ls->count; i-- > 0;)
         if (ls->items[i].origin == LISTENER_NEW)
             listener_remove(ls, i);
+    index_anew(ls);
 }
 
-static bool is_named(const struct listener *l, const struct config *config)
+/* Which of the listeners the configuration names; the caller frees it. */
+static bool *find_named(const struct listen_sockets *ls, const struct config *config)
 {
+    bool *named = base_alloc(ls->count * sizeof(*named));
+
     for (size_t i = 0; i < config->service_count; i++)
-        for (size_t k = 0; k < config->services[i].listen_count; k++)
-            if (is_at(l, &config->services[i].listen[k]))
-                return true;
-    return false;
+        for (size_t k = 0; k < config->services[i].listen_count; k++) {
+            const struct listener *l = find(ls, &config->services[i].listen[k]);
+
+            if (l != NULL)
+                named[l - ls->items] = true;
+        }
+    return named;
 }
 
 void listen_sockets_commit(struct listen_sockets *ls, const struct config *config)
 {
-    for (size_t i = ls->count; i-- > 0;) {
+    bool *named = find_named(ls, config);
+
+    for (size_t i = ls->count; i-- > 0;) { /* what takes the place of a removed one has been looked at */
         ls->items[i].origin = LISTENER_KEPT;
-        if (!is_named(&ls->items[i], config))
+        if (!named[i])
             listener_remove(ls, i);
     }
+    free(named);
+    index_anew(ls);
 }
 
 bool listen_socket_is_for(size_t index, size_t socket_count, unsigned slot, unsigned worker_count)

@@ -65,22 +65,27 @@ static json_t *workers_status(const struct supervisor *s)
     return list;
 }
 
-/* What all workers have ever counted for the service called `name`, the dead ones included. */
-static uint64_t count_of(const struct supervisor *s, const char *name, enum counter which)
+static void add_counts(const struct counters *counters, size_t service_index, uint64_t *sums)
 {
-    uint64_t sum = totals_get(&s->totals, name, which);
+    for (enum counter which = 0; which < COUNTER_COUNT; which++)
+        sums[which] += counters_read(counters, service_index, which);
+}
 
+/* What all workers have ever counted for the service called `name`, the dead ones included. */
+static void count_all(const struct supervisor *s, const char *name, uint64_t *sums)
+{
+    const struct totals_service *ended = totals_find(&s->totals, name);
+
+    for (enum counter which = 0; which < COUNTER_COUNT; which++)
+        sums[which] = ended == NULL ? 0 : ended->values[which];
     for (size_t i = 0; i < s->generation_count; i++) {
         const struct generation *g = s->generations[i];
-        size_t index = totals_service_index(generation_config(g), name);
+        size_t index = config_service_find(generation_config(g), name);
 
-        if (index == generation_config(g)->service_count)
-            continue;
-        for (unsigned k = 0; k < generation_worker_count(g); k++)
+        for (unsigned k = 0; index < generation_config(g)->service_count && k < generation_worker_count(g); k++)
             if (generation_worker(g, k) != NULL)
-                sum += counters_read(worker_process_counters(generation_worker(g, k)), index, which);
+                add_counts(worker_process_counters(generation_worker(g, k)), index, sums);
     }
-    return sum;
 }
 
 static json_t *addresses(const struct config_address *items, size_t count)
@@ -102,6 +107,7 @@ static json_t *shown(uint64_t counted, enum counter which)
 static json_t *service_status(const struct supervisor *s, const struct config_service *service)
 {
     static const char *const tls_modes[] = {"none", "implicit", "starttls"};
+    uint64_t sums[COUNTER_COUNT];
     json_t *counters = json_object();
     json_t *status =
         json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "name", service->name, "protocol",
@@ -109,8 +115,9 @@ static json_t *service_status(const struct supervisor *s, const struct config_se
                   tls_modes[service->connect_tls], "listen", addresses(service->listen, service->listen_count),
                   "connect", addresses(service->connect, service->connect_count));
 
+    count_all(s, service->name, sums);
     for (enum counter which = 0; which < COUNTER_COUNT; which++)
-        json_object_set_new(counters, counter_name(which), shown(count_of(s, service->name, which), which));
+        json_object_set_new(counters, counter_name(which), shown(sums[which], which));
     json_object_set_new(status, "counters", counters);
     return status;
 }

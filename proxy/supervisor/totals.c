@@ -3,21 +3,11 @@
 
 #include <stdlib.h>
 
-size_t totals_service_index(const struct config *config, const char *name)
-{
-    size_t i = 0;
-
-    while (i < config->service_count && strcmp(config->services[i].name, name) != 0)
-        i++;
-    return i;
-}
-
 static struct totals_service *find(const struct totals *t, const char *name)
 {
-    for (size_t i = 0; i < t->count; i++)
-        if (strcmp(t->items[i].name, name) == 0)
-            return &t->items[i];
-    return NULL;
+    ptrdiff_t index = text_index_find(&t->index, name);
+
+    return index == TEXT_INDEX_NONE ? NULL : &t->items[index];
 }
 
 static struct totals_service *find_or_add(struct totals *t, const char *name)
@@ -27,8 +17,9 @@ static struct totals_service *find_or_add(struct totals *t, const char *name)
     if (s != NULL)
         return s;
     t->items = base_realloc_array(t->items, t->count + 1, sizeof(*t->items));
-    s = &t->items[t->count++];
+    s = &t->items[t->count];
     *s = (struct totals_service){.name = base_strdup(name)};
+    text_index_add(&t->index, s->name, t->count++);
     return s;
 }
 
@@ -43,21 +34,22 @@ void totals_fold(struct totals *t, const struct config *config, const struct cou
     }
 }
 
-uint64_t totals_get(const struct totals *t, const char *service_name, enum counter which)
+const struct totals_service *totals_find(const struct totals *t, const char *service_name)
 {
-    const struct totals_service *s = find(t, service_name);
-
-    return s == NULL ? 0 : s->values[which];
+    return find(t, service_name);
 }
 
 void totals_keep(struct totals *t, const struct config *config)
 {
+    text_index_clear(&t->index);
     for (size_t i = t->count; i-- > 0;) {
-        if (totals_service_index(config, t->items[i].name) < config->service_count)
+        if (config_service_find(config, t->items[i].name) < config->service_count)
             continue;
         free(t->items[i].name);
         t->items[i] = t->items[--t->count];
     }
+    for (size_t i = 0; i < t->count; i++)
+        text_index_add(&t->index, t->items[i].name, i);
 }
 
 void totals_clear(struct totals *t)
@@ -65,5 +57,6 @@ void totals_clear(struct totals *t)
     for (size_t i = 0; i < t->count; i++)
         free(t->items[i].name);
     free(t->items);
+    text_index_clear(&t->index);
     *t = (struct totals){0};
 }

@@ -16,16 +16,15 @@ struct totals_service {
 struct totals {
     struct totals_service *items;
     size_t count;
+    struct text_index index; /* of items, by name */
 };
 
 /* Add the counters of a worker of `config` that has ended. */
 void totals_fold(struct totals *t, const struct config *config, const struct counters *counters);
-uint64_t totals_get(const struct totals *t, const char *service_name, enum counter which);
+/* NULL: nothing is known of it. Lent until the totals change. */
+const struct totals_service *totals_find(const struct totals *t, const char *service_name);
 /* Forget services that are no longer configured. */
 void totals_keep(struct totals *t, const struct config *config);
 void totals_clear(struct totals *t);
-
-/* The index of the service called `name`, or config->service_count. */
-size_t totals_service_index(const struct config *config, const char *name);
 
 #endif

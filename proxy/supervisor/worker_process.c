@@ -11,12 +11,22 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A message that waits for room in the socket: Linux keeps as few as ten datagrams in one. */
+/* A message that waits for room in the socket: Linux keeps as few as ten datagrams in one. There may be one for each
+ * listening socket, so the memory ends with the text that is used. */
 struct waiting {
     struct waiting *next;
     int fd; /* ours, or -1 */
     struct worker_message message;
 };
+
+static struct waiting *waiting_create(const struct worker_message *message)
+{
+    size_t size = offsetof(struct worker_message, text) + strnlen(message->text, WORKER_TEXT_MAX - 1);
+    struct waiting *keep = base_alloc(offsetof(struct waiting, message) + size + 1);
+
+    memcpy((char *)keep + offsetof(struct waiting, message), message, size); /* and a NUL */
+    return keep;
+}
 
 struct worker_process {
     struct child *child;
@@ -74,9 +84,8 @@ static void send_or_keep(struct worker_process *w, const struct worker_message *
         if (errno != EAGAIN)
             return; /* it is dead or dying: that news comes by itself */
     }
-    keep = base_alloc(sizeof(*keep));
+    keep = waiting_create(message);
     keep->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    keep->message = *message;
     if (fd >= 0 && keep->fd < 0) {
         free(keep);
         broken(w);
@@ -102,6 +111,7 @@ static void on_writable(void *owner, struct child *child)
         }
         waiting_pop(w);
     }
+    w->events->on_caught_up(w->owner, w);
 }
 
 /* Lists of connections that nobody has asked for are for nobody's ears. */
@@ -248,6 +258,11 @@ void worker_process_give(struct worker_process *w, enum worker_event event, uint
     message.slot = w->slot;
     message.generation = w->generation;
     send_or_keep(w, &message, fd);
+}
+
+bool worker_process_is_behind(const struct worker_process *w)
+{
+    return w->waiting != NULL;
 }
 
 void worker_process_begin(struct worker_process *w)

@@ -24,6 +24,7 @@ struct worker_process;
 struct worker_events {
     void (*on_ready)(void *owner, struct worker_process *w);
     void (*on_failed)(void *owner, struct worker_process *w, const char *why);
+    void (*on_caught_up)(void *owner, struct worker_process *w); /* it is no longer behind */
     void (*on_connection)(void *owner, struct worker_process *w, const char *json);
     void (*on_connections_end)(void *owner, struct worker_process *w);
     void (*on_intermediate)(void *owner, struct worker_process *w, const char *pem);
@@ -47,6 +48,8 @@ struct worker_process *worker_process_spawn(uv_loop_t *loop, const struct worker
 
 /* Send a message; what the socket does not take now is kept (with a duplicate of `fd`) and sent later. */
 void worker_process_give(struct worker_process *w, enum worker_event event, uint32_t service, uint32_t address, int fd);
+/* Something waits for the socket to take it. */
+bool worker_process_is_behind(const struct worker_process *w);
 void worker_process_begin(struct worker_process *w); /* WORKER_START */
 void worker_process_drain(struct worker_process *w);
 void worker_process_stop(struct worker_process *w); /* everything closed now */

@@ -80,6 +80,7 @@ static void on_pause_over(uv_timer_t *timer)
 static void pause_accepting(struct listener *l, const char *reason)
 {
     l->paused = true;
+    l->plane->listeners_paused++;
     uv_poll_stop(&l->poll);
     uv_timer_start(&l->pause_timer, on_pause_over, LIMIT_ACCEPT_PAUSE_MS, 0);
     if (l->pause_said)
@@ -91,14 +92,14 @@ static void pause_accepting(struct listener *l, const char *reason)
                   log_text("reason", reason));
 }
 
-/* Sessions take two descriptors each; some are kept for ourselves. */
+/* Sessions take two descriptors each, listeners one; some are kept for ourselves. */
 static bool descriptors_are_left(const struct plane *p)
 {
     static struct rlimit limit; /* it does not change after the start */
 
     if (limit.rlim_cur == 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return true;
-    return p->session_count * 2 + LIMIT_DESCRIPTORS_RESERVED < limit.rlim_cur;
+    return p->session_count * 2 + p->own_listener_count + LIMIT_DESCRIPTORS_RESERVED < limit.rlim_cur;
 }
 
 static void take(struct listener *l, int fd, const struct sockaddr_storage *peer)
@@ -169,6 +170,7 @@ void listener_resume(struct listener *l)
     if (!l->paused)
         return;
     l->paused = false;
+    l->plane->listeners_paused--;
     uv_timer_stop(&l->pause_timer);
     start_polling(l);
 }
@@ -241,6 +243,7 @@ void listener_destroy(struct listener **listener)
     if (l == NULL)
         return;
     *listener = NULL;
+    l->plane->listeners_paused -= l->paused;
     l->handles_open = 2;
     uv_close((uv_handle_t *)&l->poll, on_closed);
     uv_close((uv_handle_t *)&l->pause_timer, on_closed);

@@ -9,6 +9,9 @@ static void add(struct sandbox_ports *ports, uint16_t port)
 {
     if (ports->any)
         return;
+    for (size_t i = 0; i < ports->count; i++)
+        if (ports->items[i] == port)
+            return;
     if (ports->count == SANDBOX_PORTS_MAX) {
         ports->any = true;
         return;

@@ -246,7 +246,7 @@ static void on_session_ended(struct plane *p)
         end_if_done(w);
         return;
     }
-    for (size_t i = 0; i < w->listener_count; i++)
+    for (size_t i = 0; i < w->listener_count && w->plane.listeners_paused > 0; i++)
         listener_resume(w->listeners[i]);
 }
 

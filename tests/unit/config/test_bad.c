@@ -541,7 +541,7 @@ static void ceilings_hold(void **state)
     for (int i = 0; i <= CONFIG_SERVICES_MAX; i++)
         fprintf(stream, "[service s%d]\nlisten = unix:/l%d\nconnect = unix:/c\n", i, i);
     fclose(stream);
-    testing_expect_findings(text, "f:3073: there are more than 1024 sections [service NAME]\n");
+    testing_expect_findings(text, "f:49153: there are more than 16384 sections [service NAME]\n");
     free(text);
 
     stream = open_memstream(&text, &size);

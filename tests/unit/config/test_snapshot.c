@@ -128,18 +128,18 @@ static void read_keeps_its_ceilings(void **state)
     text[CONFIG_FILE_BYTES_MAX] = ';';
     file_write("e/big.conf", text);
     free(text);
-    expect_names("e/big.conf", "e/big.conf: is larger than 1048576 bytes\n");
+    expect_names("e/big.conf", "e/big.conf: is larger than 16777216 bytes\n");
 
     assert_int_equal(mkdir("f", 0700), 0);
     assert_int_equal(mkdir("f/conf.d", 0700), 0);
     file_write("f/yett.conf", "");
     for (int i = 1; i <= CONFIG_FILES_MAX; i++) {
-        char *name = base_printf("f/conf.d/%03d.conf", i);
+        char *name = base_printf("f/conf.d/%05d.conf", i);
 
         file_write(name, "");
         free(name);
     }
-    expect_names("f/yett.conf", "f/yett.conf: f/conf.d/256.conf: is one file too many: they may be 256\n");
+    expect_names("f/yett.conf", "f/yett.conf: f/conf.d/16384.conf: is one file too many: they may be 16384\n");
 }
 
 static void parse_knows_the_file_of_each_line(void **state)

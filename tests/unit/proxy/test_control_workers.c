@@ -310,9 +310,10 @@ static void start_all_ready_then_drain(void **state)
     assert_int_equal(t->ended, 1);
     assert_int_equal(t->gone, 2);
     assert_int_equal(t->died, 0);
-    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 14);
-    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_open), 0); /* a gauge ends with its worker */
-    assert_int_equal(totals_get(&t->totals, "a", COUNTER_client_sent_bytes_total), 4); /* two listeners each */
+    assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_connections_total], 14);
+    assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_connections_open],
+                     0); /* a gauge ends with its worker */
+    assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_client_sent_bytes_total], 4); /* two listeners each */
 }
 
 static void intermediates_go_to_and_fro(void **state)
@@ -402,11 +403,12 @@ static void died_worker_is_replaced_on_the_same_slot(void **state)
     assert_int_equal(t->died, 1);
     assert_int_equal(t->ready, 1); /* the generation was ready all the time */
     assert_int_not_equal(worker_process_pid(generation_worker(g, 1)), pid);
-    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 7); /* what the dead one had counted */
+    assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_connections_total],
+                     7); /* what the dead one had counted */
     generation_drain(g);
     run(t);
     assert_int_equal(t->ended, 1);
-    assert_int_equal(totals_get(&t->totals, "a", COUNTER_connections_total), 21);
+    assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_connections_total], 21);
 }
 
 static void deaf_workers_are_killed_in_the_end(void **state)
