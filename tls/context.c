@@ -5,6 +5,7 @@
  * client certificates on the first handshake only): everything is set here. */
 #include "tls/client_identity.h"
 #include "tls/engine_internal.h"
+#include "tls/models.h"
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
@@ -186,7 +187,8 @@ static bool set_versions(struct tls_context *context, const struct tls_site *sit
                              .max = (PRUint16)max};
     size_t skip = schemes_skipped(context, site, max);
 
-    context->falls_back = version_of_all(context) < max;
+    if (context->falls_back != (version_of_all(context) < max)) /* once: models are made again by other threads */
+        context->falls_back = !context->falls_back;
     if (range.min != TLS_VERSION_12 && range.min != TLS_VERSION_13) {
         *error = base_printf("the lowest TLS version 0x%04x is none of 0x0303 and 0x0304", range.min);
         return false;
@@ -335,31 +337,40 @@ static bool add_identity(PRFileDesc *model, const struct tls_identity *identity,
     return status == SECSuccess ? true : tls_nss_fail(error, "NSS does not take the certificate for a server");
 }
 
-bool tls_site_model_create(struct tls_context *context, const struct tls_server_options *options, struct tls_site *site,
-                           char **error)
+/* see tls/engine_internal.h */
+PRFileDesc *tls_site_socket_create(struct tls_context *context, const struct tls_site *site, char **error)
 {
     static const struct span no_staple = {0};
+    const struct tls_site_settings *settings = &context->settings;
+    PRFileDesc *model = model_create(error);
 
-    site->model = model_create(error);
-    if (site->model == NULL || !set_options(site->model, common_options, ARRAY_LEN(common_options), error) ||
-        !set_options(site->model, server_options, ARRAY_LEN(server_options), error) ||
-        !set_client_auth(context, site->model, error) || !set_suites(site->model, options->ciphers, error) ||
-        !set_versions(context, site, site->model, options->ciphers, options->version_min, error))
-        return false;
+    if (model == NULL)
+        return NULL;
+    if (!set_options(model, common_options, ARRAY_LEN(common_options), error) ||
+        !set_options(model, server_options, ARRAY_LEN(server_options), error) ||
+        !set_client_auth(context, model, error) || !set_suites(model, settings->ciphers, error) ||
+        !set_versions(context, site, model, settings->ciphers, settings->version_min, error))
+        goto fail;
     for (size_t i = 0; i < TLS_SLOT_COUNT; i++) {
         const struct tls_identity *identity = site->slots[i];
 
         if (identity != NULL &&
-            !add_identity(site->model, identity, identity == context->identities[0] ? options->ocsp_staple : no_staple,
+            !add_identity(model, identity,
+                          identity == context->identities[0] ? span_of(settings->staple, settings->staple_size)
+                                                             : no_staple,
                           error))
-            return false;
+            goto fail;
     }
-    if (context->peer != TLS_PEER_NONE && !tls_ca_names_set(site->model, context->trust, error))
-        return false;
+    if (context->peer != TLS_PEER_NONE && !tls_ca_names_set(model, context->trust, error))
+        goto fail;
     if (context->peer != TLS_PEER_NONE)
-        tls_peer_verify_install(site->model);
-    tls_server_hooks_install(context, site->model, options->alpn_ignore ? TLS_ALPN_IGNORE : TLS_ALPN_MATCH);
-    return true;
+        tls_peer_verify_install(model);
+    tls_server_hooks_install(context, model, settings->alpn_rule);
+    return model;
+
+fail:
+    (void)PR_Close(model);
+    return NULL;
 }
 
 static void hash_text(PK11Context *hash, const char *text)
@@ -424,13 +435,19 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
     c->pin_count = options->pin_count;
     c->policy = options->policy;
     c->resumes = may_resume(c);
+    c->settings = (struct tls_site_settings){
+        .ciphers = options->ciphers,
+        .version_min = options->version_min,
+        .alpn_rule = options->alpn_ignore ? TLS_ALPN_IGNORE : TLS_ALPN_MATCH,
+        .staple = base_memdup(options->ocsp_staple.data, options->ocsp_staple.size),
+        .staple_size = options->ocsp_staple.size,
+    };
     tls_sites_build(c);
     if (!hash_context(c, options, error))
         goto fail;
     for (size_t i = 0; i < c->site_count; i++)
-        if (!tls_site_model_create(c, options, &c->sites[i], error))
+        if (!tls_model_create(c, &c->sites[i], error))
             goto fail;
-    c->model = c->sites[0].model;
     *context = c;
     return true;
 
@@ -446,8 +463,9 @@ void tls_context_destroy(struct tls_context **context)
     if (c == NULL)
         return;
     *context = NULL;
-    if (c->role == TLS_ROLE_CLIENT && c->model != NULL)
+    if (c->model != NULL)
         (void)PR_Close(c->model);
+    free(c->settings.staple);
     tls_sites_clear(c);
     tls_sessions_destroy(&c->sessions);
     for (size_t i = 0; i < c->alpn_count; i++)

@@ -54,7 +54,17 @@ enum {
 /* The identities served together for one name, at most one of each slot, in a model socket of their own. */
 struct tls_site {
     const struct tls_identity *slots[TLS_SLOT_COUNT];
-    PRFileDesc *model;
+    struct tls_model *model; /* see tls/models.h */
+};
+
+/* What models are made of beside identities and the rest of a context. */
+enum tls_alpn_rule { TLS_ALPN_MATCH, TLS_ALPN_IGNORE };
+struct tls_site_settings {
+    enum tls_ciphers ciphers;
+    unsigned version_min;
+    enum tls_alpn_rule alpn_rule;
+    uint8_t *staple; /* of the first identity */
+    size_t staple_size;
 };
 
 struct tls_site_name {
@@ -67,7 +77,8 @@ struct tls_session;
 
 /* What client and server do differently within the steps that they share. */
 struct tls_role_calls {
-    const char *peer; /* what the other one is, for sentences */
+    const char *peer;                                                    /* what the other one is, for sentences */
+    PRFileDesc *(*make_socket)(struct tls_engine *e, PRFileDesc *layer); /* a copy of a model; NULL: NSS's error */
     void (*prepare)(struct tls_engine *e);
     /* NSS has gone as far as it can: `done`, or `code` says why not. True: another socket was made, which is to go on
      * from the same ClientHello. *status is TLS_FAILED where the engine has failed. */
@@ -81,7 +92,7 @@ extern const struct tls_role_calls tls_client_calls, tls_server_calls;
 struct tls_context {
     enum tls_role role;
     const struct tls_role_calls *calls;
-    PRFileDesc *model; /* client: the model. Server: that of sites[0], borrowed */
+    PRFileDesc *model; /* clients */
     const struct pkix_store *trust;
     struct tls_revocation revocation;
     const struct pkix_issuer_source *issuers; /* NULL: none */
@@ -99,6 +110,7 @@ struct tls_context {
     /* servers */
     struct tls_site *sites; /* [0] is for clients that name nobody, or somebody unknown */
     size_t site_count;
+    struct tls_site_settings settings;
     struct tls_site_name *names; /* sorted */
     size_t name_count;
     enum tls_sni sni;
@@ -206,7 +218,7 @@ struct tls_engine {
     bool closed_told;               /* TLS_CLOSED was returned */
     bool failure_told;              /* TLS_FAILED was returned */
     const struct tls_site *site;    /* server: of that name; NULL: not known yet, or none has it */
-    PRFileDesc *model;              /* what fd was made from */
+    const struct tls_site *origin;  /* server: the site whose model fd was made from */
     bool name_chosen;               /* server: a site was found for server_name */
     uint32_t name_hash;             /* server: of the name as the client wrote it, if name_chosen */
     bool ticket_owed;               /* server: the client has no session ticket yet */
@@ -294,7 +306,6 @@ void tls_handshake_cap(struct tls_engine *e);
 
 /* server_hooks.c */
 enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };
-enum tls_alpn_rule { TLS_ALPN_MATCH, TLS_ALPN_IGNORE };
 void tls_server_hooks_install(struct tls_context *context, PRFileDesc *model, enum tls_alpn_rule alpn);
 /* A name as clients send it: in lower case, and without the final dot that some of them keep. From the slab
  * (base/slab.h); NULL where it is no host name. */
@@ -364,8 +375,7 @@ bool tls_site_caps(const struct tls_site *site, struct span hello_records);
 /* ca_names.c: the names of the anchors, for the server's CertificateRequest. */
 MUST_CHECK bool tls_ca_names_set(PRFileDesc *model, const struct pkix_store *trust, char **error);
 
-/* context.c: a model socket for a site of a server. */
-MUST_CHECK bool tls_site_model_create(struct tls_context *context, const struct tls_server_options *options,
-                                      struct tls_site *site, char **error);
+/* context.c: a model socket for a site of a server (tls/models.h keeps them). NULL with a sentence. */
+PRFileDesc *tls_site_socket_create(struct tls_context *context, const struct tls_site *site, char **error);
 
 #endif

@@ -102,8 +102,7 @@ void tls_handshake_make_socket(struct tls_engine *e)
     PRFileDesc *layer = tls_nspr_layer_create(&e->transport);
 
     e->transport.notes = slab_alloc(&notes);
-    e->model = e->site != NULL ? e->site->model : e->context->model;
-    e->fd = SSL_ImportFD(e->model, layer);
+    e->fd = e->context->calls->make_socket(e, layer);
     if (e->fd == NULL || SSL_ResetHandshake(e->fd, e->context->role == TLS_ROLE_SERVER) != SECSuccess ||
         SSL_AlertReceivedCallback(e->fd, on_alert_received, e) != SECSuccess ||
         SSL_AlertSentCallback(e->fd, on_alert_sent, e) != SECSuccess ||

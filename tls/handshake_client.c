@@ -24,8 +24,14 @@ static enum tls_status client_give_up(struct tls_engine *e)
     return tls_engine_fail(e, e->hs->give_up_name, base_strdup(e->hs->give_up_sentence));
 }
 
+static PRFileDesc *client_make_socket(struct tls_engine *e, PRFileDesc *layer)
+{
+    return SSL_ImportFD(e->context->model, layer);
+}
+
 const struct tls_role_calls tls_client_calls = {
     .peer = "server",
+    .make_socket = client_make_socket,
     .prepare = tls_client_socket_prepare,
     .look_again = client_look_again,
     .finished = tls_client_session_settle,

@@ -3,6 +3,7 @@
  * What is a server's alone in a handshake: the same ClientHello is given to another socket where the first one could
  * only fail (sites.c, server_hooks.c), and a name may be demanded of the client. */
 #include "tls/engine_internal.h"
+#include "tls/models.h"
 
 #include "base/nss_scope.h"
 #include "base/slab.h"
@@ -31,10 +32,28 @@ static bool may_start_over(const struct tls_engine *e)
            (e->context->site_count > 1 && !e->hs->site_first);
 }
 
+static PRFileDesc *server_make_socket(struct tls_engine *e, PRFileDesc *layer)
+{
+    PRFileDesc *fd;
+
+    e->origin = e->site != NULL ? e->site : &e->context->sites[0];
+    fd = SSL_ImportFD(tls_model_take(e->origin), layer);
+    tls_model_give(e->origin);
+    return fd;
+}
+
+static bool reconfigure(PRFileDesc *fd, const struct tls_site *site)
+{
+    bool done = SSL_ReconfigFD(tls_model_take(site), fd) != NULL;
+
+    tls_model_give(site);
+    return done;
+}
+
 static void server_prepare(struct tls_engine *e)
 {
     /* SSL_ImportFD() leaves out the names for a CertificateRequest; this copies them too. */
-    if (e->context->peer != TLS_PEER_NONE && SSL_ReconfigFD(e->model, e->fd) == NULL)
+    if (e->context->peer != TLS_PEER_NONE && !reconfigure(e->fd, e->origin))
         base_abort("out of memory for a TLS socket (%s)", PR_ErrorToName(PR_GetError()));
     tls_handshake_cap(e);
     e->transport.keeping = may_start_over(e);
@@ -99,7 +118,7 @@ static bool will_have_no_cert_for_version(const struct tls_engine *e, PRErrorCod
 /* In TLS 1.2 NSS settles the cipher suite, and with it the kind of key, before it asks whose name was asked for. */
 static bool has_no_suite_for_site(const struct tls_engine *e, PRErrorCode code)
 {
-    return e->site != NULL && e->site->model != e->model && e->phase < TLS_PHASE_ANSWERED &&
+    return e->site != NULL && e->site != e->origin && e->phase < TLS_PHASE_ANSWERED &&
            code == SSL_ERROR_NO_CYPHER_OVERLAP;
 }
 
@@ -199,6 +218,7 @@ static enum tls_status server_give_up(struct tls_engine *e)
 
 const struct tls_role_calls tls_server_calls = {
     .peer = "client",
+    .make_socket = server_make_socket,
     .prepare = server_prepare,
     .look_again = server_look_again,
     .finished = server_finished,

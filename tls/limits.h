@@ -51,7 +51,8 @@ enum {
 
     TLS_CHAIN_LENGTH_MAX = 16, /* certificates of an identity after the leaf */
     TLS_PEER_CERTS_MAX =
-        49, /* of a peer that are looked at: the leaf and as many extras as pkix_limits_default takes */
+        49,                /* of a peer that are looked at: the leaf and as many extras as pkix_limits_default takes */
+    TLS_MODELS_KEPT = 512, /* model sockets of servers in the process: tls/models.h */
     TLS_IDENTITY_NAMES_MAX = 1024, /* DNS names of one identity */
     TLS_HOST_NAME_MAX = 253,
     TLS_ALPN_LIST_MAX = 1024, /* bytes of a context's list in wire form */

@@ -13,6 +13,7 @@
  * hash of the context. */
 #include "tls/client_hello.h"
 #include "tls/engine_internal.h"
+#include "tls/models.h"
 #include "tls/runtime_internal.h"
 #include "base/slab.h"
 
@@ -176,8 +177,11 @@ static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRU
         return SSL_SNI_SEND_ALERT;
     }
     e->site = site;
-    if (site->model != e->model) {
-        if (SSL_ReconfigFD(site->model, fd) == NULL)
+    if (site != e->origin) {
+        PRFileDesc *changed = SSL_ReconfigFD(tls_model_take(site), fd);
+
+        tls_model_give(site);
+        if (changed == NULL)
             return SSL_SNI_SEND_ALERT;
         tls_handshake_cap(e); /* NSS has just taken over the model's versions */
     }

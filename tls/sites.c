@@ -20,6 +20,7 @@
  * beginning. */
 #include "tls/client_hello.h"
 #include "tls/engine_internal.h"
+#include "tls/models.h"
 
 #include <stdlib.h>
 
@@ -142,8 +143,7 @@ void tls_sites_build(struct tls_context *context)
 void tls_sites_clear(struct tls_context *context)
 {
     for (size_t i = 0; i < context->site_count; i++)
-        if (context->sites[i].model != NULL)
-            (void)PR_Close(context->sites[i].model);
+        tls_model_destroy(&context->sites[i].model);
     for (size_t i = 0; i < context->name_count; i++)
         free(context->names[i].name);
     free(context->sites);
