@@ -46,9 +46,10 @@ enum worker_phase {
     X(STOP, ON(UNTOLD) | ON(AT_WORK), 0)                                                                               \
     /* Either's. INTERMEDIATE: text: one in PEM, learnt (or used again) by who says so, or told by another worker. */  \
     X(INTERMEDIATE, ON(AT_WORK) | ON(STARTING) | ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                       \
-    /* The worker's. READY: accepting connections; text: its sandbox. FAILED: text: why it cannot start; it exits      \
-     * next. DRAINED: the last session is gone; it exits next. CONNECTIONS_ITEM: text: one session, one line of JSON;  \
-     * they and CONNECTIONS_END only after CONNECTIONS, whose several may have one answer. */                          \
+    /* The worker's. READY: accepting connections; text: its sandbox, and in a second line the path of the             \
+     * accelerator that it has loaded, or "none". FAILED: text: why it cannot start; it exits next. DRAINED: the last  \
+     * session is gone; it exits next. CONNECTIONS_ITEM: text: one session, one line of JSON; they and                 \
+     * CONNECTIONS_END only after CONNECTIONS, whose several may have one answer. */                                   \
     X(READY, ON(STARTING) | ON(STOPPING), 0)                                                                           \
     X(FAILED, ON(STARTING) | ON(STOPPING), 0)                                                                          \
     X(DRAINED, ON(DRAINING) | ON(STOPPING), 0)                                                                         \

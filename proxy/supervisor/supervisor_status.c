@@ -59,6 +59,8 @@ static json_t *workers_status(const struct supervisor *s)
             json_object_set_new(item, "uptime_seconds", integer(seconds_since(worker_process_started_ms(w))));
             if (worker_process_sandbox(w) != NULL)
                 json_object_set_new(item, "sandbox", json_string(worker_process_sandbox(w)));
+            if (worker_process_accelerator(w) != NULL)
+                json_object_set_new(item, "accelerator", json_string(worker_process_accelerator(w)));
             json_array_append_new(list, item);
         }
     }
@@ -122,14 +124,16 @@ static json_t *service_status(const struct supervisor *s, const struct config_se
     return status;
 }
 
-/* A path, or "none". */
-static json_t *accelerator_status(const struct config *config)
+/* A path, or "none": what the workers that serve have said, since the configuration does not know whether NSS is in
+ * FIPS mode, nor what was installed when they started. */
+static json_t *accelerator_status(const struct generation *g)
 {
-    char *path = config == NULL ? NULL : services_accelerator(config);
-    json_t *status = json_string(path == NULL ? "none" : path);
+    const char *said = NULL;
 
-    free(path);
-    return status;
+    for (unsigned k = 0; g != NULL && said == NULL && k < generation_worker_count(g); k++)
+        if (generation_worker(g, k) != NULL)
+            said = worker_process_accelerator(generation_worker(g, k));
+    return json_string(said == NULL ? "none" : said);
 }
 
 json_t *supervisor_status(const struct supervisor *s)
@@ -145,7 +149,7 @@ json_t *supervisor_status(const struct supervisor *s)
     json_object_set_new(status, "reloads", integer(s->reloads));
     json_object_set_new(status, "reloads_failed", integer(s->reloads_failed));
     json_object_set_new(status, "intermediates", integer(intermediates_count(s->intermediates)));
-    json_object_set_new(status, "accelerator", accelerator_status(config));
+    json_object_set_new(status, "accelerator", accelerator_status(s->current));
     json_object_set_new(status, "connection_memory_max_bytes",
                         integer(config == NULL ? 0 : memory_ceiling_of_all(config)));
     json_object_set_new(status, "workers", workers_status(s));

@@ -37,7 +37,8 @@ struct worker_process {
     uint32_t slot;
     uint32_t generation;
     uint64_t started_ms;
-    char *sandbox; /* as it has described it; NULL: not yet */
+    char *sandbox;     /* as it has described it; NULL: not yet */
+    char *accelerator; /* as it has named it; NULL: not yet, or not at all */
     struct counters *counters;
     struct waiting *waiting, **waiting_end;
     unsigned waiting_count;
@@ -134,12 +135,16 @@ static void refuse(struct worker_process *w, enum worker_event event, const char
     broken(w);
 }
 
-static void on_ready(struct worker_process *w, const char *sandbox)
+static void on_ready(struct worker_process *w, const char *text)
 {
+    size_t first_line = strcspn(text, "\n");
+
     if (w->state != WORKER_STARTING)
         return; /* it has been told to stop meanwhile */
     w->state = WORKER_ACCEPTING;
-    w->sandbox = base_strdup(sandbox);
+    w->sandbox = base_strndup(text, first_line);
+    if (text[first_line] != '\0')
+        w->accelerator = base_strdup(text + first_line + 1);
     w->events->on_ready(w->owner, w);
 }
 
@@ -206,6 +211,7 @@ static void on_exit_reaped(void *owner, struct child *child, int64_t status, int
         waiting_pop(w);
     counters_destroy(&w->counters);
     free(w->sandbox);
+    free(w->accelerator);
     free(w);
 }
 
@@ -328,6 +334,11 @@ uint32_t worker_process_slot(const struct worker_process *w)
 const char *worker_process_sandbox(const struct worker_process *w)
 {
     return w->sandbox;
+}
+
+const char *worker_process_accelerator(const struct worker_process *w)
+{
+    return w->accelerator;
 }
 
 int worker_process_pid(const struct worker_process *w)

@@ -65,7 +65,8 @@ void worker_process_tell_intermediate(struct worker_process *w, const char *pem)
 enum worker_phase worker_process_state(const struct worker_process *w);
 const char *worker_state_name(enum worker_phase state);
 uint32_t worker_process_slot(const struct worker_process *w);
-const char *worker_process_sandbox(const struct worker_process *w); /* sandbox_describe(); NULL: not ready yet */
+const char *worker_process_sandbox(const struct worker_process *w);     /* sandbox_describe(); NULL: not ready yet */
+const char *worker_process_accelerator(const struct worker_process *w); /* a path, or "none"; NULL: has not said */
 int worker_process_pid(const struct worker_process *w);
 uint64_t worker_process_started_ms(const struct worker_process *w); /* CLOCK_MONOTONIC */
 const struct counters *worker_process_counters(const struct worker_process *w);

@@ -18,6 +18,7 @@
 #include "proxy/process/thread_priority.h"
 #include "proxy/worker/worker_news.h"
 #include "proxy/process/worker_protocol.h"
+#include "tls/runtime.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -404,13 +405,16 @@ static bool enter_sandbox(struct worker *w, char **error)
     return false;
 }
 
-/* With what holds it: for yett status. */
+/* With what holds it, and what it computes with: for yett status. */
 static bool say_ready(const struct worker *w)
 {
     char *description = sandbox_describe(&w->sandbox);
-    bool said = say(WORKER_READY, description);
+    const char *accelerator = tls_accelerator_path();
+    char *text = base_printf("%s\n%s", description, accelerator == NULL ? "none" : accelerator);
+    bool said = say(WORKER_READY, text);
 
     free(description);
+    free(text);
     return said;
 }
 

@@ -30,6 +30,7 @@ HANGING_RESOLVER = BUILD / "tests/modules/hanging-resolver.so"
 ACKNOWLEDGMENT_TELLER = BUILD / "tests/modules/acknowledgment-teller.so"
 SANDBOX_PROBE = BUILD / "tests/modules/sandbox-probe.so"
 FAILING_CALLS = BUILD / "tests/modules/failing-calls.so"
+FIPS_MODE = BUILD / "tests/modules/fips-mode.so"
 
 
 def preloading(module):

@@ -4,7 +4,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import YETT, connect
+from conftest import FIPS_MODE, YETT, connect, preloading
 from peers import client_tls
 from test_tls import exchange, terminating
 
@@ -30,10 +30,22 @@ def test_version_tells_where_it_is():
                                              ("accelerator = auto\n", True)], ids=["default", "none", "auto"])
 def test_it_is_in_workers_that_are_to_have_it(yett, authority, echo, port, setting, loaded):
     y = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"), settings=setting)
-    assert y.status()["accelerator"] == (installed() if loaded else "none")
+    status = y.status()
+    assert {status["accelerator"], *(worker["accelerator"] for worker in status["workers"])} == {installed() if loaded else "none"}
     assert ("NSS computes with" in y.command("status").stdout) is loaded
     pids = list(y.workers().values())
     assert pids and all(mapped(pid) is loaded for pid in pids)
+    assert exchange(port, client_tls(authority))[0] == b"hello"
+
+
+def test_status_tells_what_workers_have_and_not_what_they_were_to_have(yett, authority, echo, port):
+    y = yett(terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"),
+             settings="accelerator = auto\n", environment=preloading(FIPS_MODE))
+    status = y.status()
+    assert status["accelerator"] == "none"
+    assert [worker["accelerator"] for worker in status["workers"]] == ["none", "none"]
+    assert "NSS computes with" not in y.command("status").stdout
+    assert not any(mapped(pid) for pid in y.workers().values())
     assert exchange(port, client_tls(authority))[0] == b"hello"
 
 
