@@ -1,5 +1,6 @@
 /* see tls/record.h */
 #include "tls/record.h"
+#include "tls/record_slot.h"
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
@@ -100,13 +101,21 @@ static bool copy_key(PK11SymKey *key, uint8_t *out, size_t size)
     return true;
 }
 
+/* NULL also where there is no slot. */
+static PK11SymKey *import_into(PK11SlotInfo *slot, const uint8_t *bytes, size_t size, CK_MECHANISM_TYPE mechanism,
+                               CK_ATTRIBUTE_TYPE operation)
+{
+    SECItem item = {.type = siBuffer, .data = (unsigned char *)(uintptr_t)bytes, .len = (unsigned)size};
+
+    return slot == NULL ? NULL : PK11_ImportSymKey(slot, mechanism, PK11_OriginUnwrap, operation, &item, NULL);
+}
+
 static PK11SymKey *import_key(const uint8_t *bytes, size_t size, CK_MECHANISM_TYPE mechanism,
                               CK_ATTRIBUTE_TYPE operation)
 {
     SCOPED_SLOT slot = PK11_GetInternalSlot();
-    SECItem item = {.type = siBuffer, .data = (unsigned char *)(uintptr_t)bytes, .len = (unsigned)size};
 
-    return slot == NULL ? NULL : PK11_ImportSymKey(slot, mechanism, PK11_OriginUnwrap, operation, &item, NULL);
+    return import_into(slot, bytes, size, mechanism, operation);
 }
 
 /* HKDF-Expand-Label with an empty context. */
@@ -160,11 +169,13 @@ static bool wake(struct tls_record_direction *d)
 {
     CK_ATTRIBUTE_TYPE operation = d->use == TLS_RECORD_SEAL ? CKA_ENCRYPT : CKA_DECRYPT;
     SECItem none = {.type = siBuffer};
+    SCOPED_SLOT slot = NULL;
     PK11SymKey *key;
 
     if (d->aead != NULL)
         return true;
-    key = import_key(d->key, d->suite->key_size, d->suite->mechanism, operation);
+    slot = tls_record_slot(d->suite->mechanism);
+    key = import_into(slot, d->key, d->suite->key_size, d->suite->mechanism, operation);
     if (key == NULL)
         return false;
     d->aead = PK11_CreateContextBySymKey(d->suite->mechanism, CKA_NSS_MESSAGE | operation, key, &none);

@@ -3,8 +3,8 @@
  *
  * A *direction* is one of the two ways of an established connection: the key and IV, in TLS 1.3 the traffic secret that
  * they are made of, and the sequence number of the next record. It *rests* while nothing of NSS stands ready for it.
- * *Sealing* makes a record of content, *opening* gives the content back. The cryptography is NSS's (HKDF and AEAD); no
- * I/O, no policy: what a record means is the caller's to judge.
+ * *Sealing* makes a record of content, *opening* gives the content back. The cryptography is NSS's (HKDF and AEAD, in
+ * which of its tokens record_slot.h says); no I/O, no policy: what a record means is the caller's to judge.
  *
  * The nonce is the IV xor the sequence number (RFC 8446 section 5.3, RFC 7905 section 2), or, with AES-GCM in TLS 1.2,
  * a salt and eight bytes that stand in the record, for which we take the sequence number (RFC 5288 section 3). So a

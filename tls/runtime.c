@@ -4,6 +4,7 @@
 #include "base/nss_scope.h"
 #include "tls/accelerator.h"
 #include "tls/database_files.h"
+#include "tls/record_slot.h"
 #include "tls/runtime_internal.h"
 
 #include <dlfcn.h>
@@ -140,6 +141,7 @@ bool tls_runtime_start(const struct tls_runtime_options *options, char **error)
         goto fail;
     if (options->accelerator != NULL && !tls_accelerator_start(options->accelerator, error))
         goto fail;
+    tls_record_slot_measure();
     if (options->ticket_key.size != 0 && !tls_runtime_keys_import(options->ticket_key, &runtime.keys, error))
         goto fail;
     if (options->session_cache != NULL) {

@@ -5,6 +5,8 @@
 #include "pkix/nss_crypto.h"
 #include "pkix/nss_keys.h"
 #include "tls/key_der.h"
+#include "tls/record.h"
+#include "tls/record_slot.h"
 #include "tls/runtime_internal.h"
 #include "tls_certs.h"
 
@@ -13,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sslproto.h>
 #include <cmocka.h>
 
 static void start(const char *path)
@@ -152,12 +155,60 @@ static void signatures_are_checked_in_it(void **state)
     stop();
 }
 
+/* A record that one of the two tokens seals the other opens, whatever was measured here. */
+static void records_are_the_same_in_both(void **state)
+{
+    static const unsigned suites[] = {TLS_AES_128_GCM_SHA256, TLS_CHACHA20_POLY1305_SHA256};
+    static const CK_MECHANISM_TYPE mechanisms[] = {CKM_AES_GCM, CKM_CHACHA20_POLY1305};
+    uint8_t bytes[32] = {7}, opened[64];
+    SECItem item = {.type = siBuffer, .data = bytes, .len = sizeof(bytes)};
+
+    (void)state;
+    start(TEST_ACCELERATOR);
+    for (unsigned i = 0; i < 2 * ARRAY_LEN(suites); i++) {
+        enum tls_record_token sealing = i < ARRAY_LEN(suites) ? TLS_RECORD_TOKEN_NSS : TLS_RECORD_TOKEN_ACCELERATOR;
+        CK_MECHANISM_TYPE mechanism = mechanisms[i % ARRAY_LEN(suites)];
+        const struct tls_record_suite *suite = tls_record_suite_find(0x0304, suites[i % ARRAY_LEN(suites)]);
+        SCOPED_SLOT internal = PK11_GetInternalSlot();
+        SCOPED_SLOT measured = tls_record_slot(mechanism);
+        SCOPED_SLOT slot = NULL;
+        PK11SymKey *secret = PK11_ImportSymKey(internal, CKM_HKDF_DERIVE, PK11_OriginUnwrap, CKA_DERIVE, &item, NULL);
+        struct tls_record_direction write, read;
+        struct buffer record;
+        size_t size;
+        unsigned type;
+
+        assert_true(measured == internal || measured == tls_accelerator_slot());
+        assert_true(tls_record_direction_init(&write, suite, TLS_RECORD_SEAL, secret, 0));
+        assert_true(tls_record_direction_init(&read, suite, TLS_RECORD_OPEN, secret, 0));
+        buffer_init(&record, 1024);
+        tls_record_slot_set(mechanism, sealing);
+        slot = tls_record_slot(mechanism);
+        assert_ptr_equal(slot, sealing == TLS_RECORD_TOKEN_NSS ? internal : tls_accelerator_slot());
+        assert_true(tls_record_seal(&write, TLS_CONTENT_DATA, span_of_string("text"), &record));
+        tls_record_slot_set(mechanism,
+                            sealing == TLS_RECORD_TOKEN_NSS ? TLS_RECORD_TOKEN_ACCELERATOR : TLS_RECORD_TOKEN_NSS);
+        assert_true(tls_record_open(&read, buffer_span(&record), opened, &size, &type));
+        assert_int_equal(type, TLS_CONTENT_DATA);
+        assert_true(span_equal(span_of(opened, size), span_of_string("text")));
+        buffer_release(&record);
+        tls_record_direction_clear(&write);
+        tls_record_direction_clear(&read);
+        PK11_FreeSymKey(secret);
+    }
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_is_asked_first),         cmocka_unit_test(tls12_stays_in_it),
-        cmocka_unit_test(without_one_there_is_none), cmocka_unit_test(what_is_none_is_refused),
-        cmocka_unit_test(keys_go_into_it),           cmocka_unit_test(signatures_are_checked_in_it),
+        cmocka_unit_test(it_is_asked_first),
+        cmocka_unit_test(tls12_stays_in_it),
+        cmocka_unit_test(without_one_there_is_none),
+        cmocka_unit_test(what_is_none_is_refused),
+        cmocka_unit_test(keys_go_into_it),
+        cmocka_unit_test(signatures_are_checked_in_it),
+        cmocka_unit_test(records_are_the_same_in_both),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
