@@ -404,12 +404,13 @@ size_t tls_engine_memory(const struct tls_engine *e)
 static struct handshake_job *jobs[2 * FAKE_POOL_WAITING_MAX];
 static size_t job_count;
 size_t fake_pool_waiting_max = FAKE_POOL_WAITING_MAX;
+bool (*fake_pool_takes)(struct handshake_job *job);
 
 bool handshake_pool_submit(struct handshake_pool *p, struct handshake_job *job)
 {
     (void)p;
     assert(tls_engine_may_block(job->engine));
-    if (job_count >= fake_pool_waiting_max && !job->begun)
+    if (!job->begun && (job_count >= fake_pool_waiting_max || (fake_pool_takes != NULL && !fake_pool_takes(job))))
         return false;
     assert(job_count < 2 * FAKE_POOL_WAITING_MAX);
     job->refused = job->abandoned = false;
@@ -428,6 +429,11 @@ void handshake_pool_abandon(struct handshake_pool *p, struct handshake_job *job)
 size_t fake_pool_size(void)
 {
     return job_count;
+}
+
+struct handshake_job *fake_pool_job(size_t index)
+{
+    return jobs[index];
 }
 
 static struct handshake_job *take_job(size_t index)

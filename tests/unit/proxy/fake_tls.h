@@ -41,6 +41,9 @@ extern size_t fake_engines; /* that live */
 enum { FAKE_POOL_WAITING_MAX = 1024 };
 extern size_t fake_pool_waiting_max; /* beyond it: refused */
 size_t fake_pool_size(void);
+struct handshake_job *fake_pool_job(size_t index);
+/* Whether it takes this job, which has not begun; asked before all else. NULL: it does. */
+extern bool (*fake_pool_takes)(struct handshake_job *job);
 /* The step of the `index`-th of them, or its refusal, as if another had got its place; then on_done. */
 void fake_pool_run(size_t index);
 void fake_pool_refuse(size_t index);

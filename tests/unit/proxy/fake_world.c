@@ -4,13 +4,36 @@
 #include "proxy/process/limits.h"
 #include "proxy/process/log.h"
 #include "tls/identity.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* ---- the clock ---- */
 
-uint64_t fake_now_ms = 1000000;
+enum { START_MS = 1000000 };
+
+uint64_t fake_now_ms = START_MS;
+static uint64_t looked_us;
+bool fake_traces;
+
+void fake_world_restart(void)
+{
+    fake_now_ms = START_MS;
+    looked_us = 0;
+}
+
+void fake_trace(const char *fmt, ...)
+{
+    va_list args;
+
+    if (!fake_traces)
+        return;
+    va_start(args, fmt);
+    vprintf(fmt, args);
+    va_end(args);
+    putchar('\n');
+}
 
 uint64_t uv_now(const uv_loop_t *loop)
 {
@@ -26,8 +49,6 @@ static uint64_t now_ms(void)
 /* Each look at it costs something: a step of a handshake is two. */
 static uint64_t now_us(void)
 {
-    static uint64_t looked_us;
-
     looked_us += 6000;
     return fake_now_ms * 1000 + looked_us;
 }
@@ -39,6 +60,21 @@ static uint8_t read_block[LIMIT_READ_BLOCK], relay_block[LIMIT_RELAY_BLOCK];
 static void on_session_ended(struct plane *p)
 {
     (void)p;
+}
+
+size_t fake_turns_max = FAKE_TURNS_MAX;
+void (*fake_on_turn_lost)(struct session *s);
+
+struct session *fake_session_of(const struct leg_tls *t)
+{
+    return t->means->events.context;
+}
+
+static void on_turn_lost(struct handshake_turn *turn)
+{
+    if (fake_on_turn_lost != NULL)
+        fake_on_turn_lost(fake_session_of(CONTAINER_OF(turn, struct leg_tls, turn)));
+    leg_tls_lose_turn(turn);
 }
 
 void fake_plane_start(struct plane *p, struct services *services)
@@ -54,11 +90,11 @@ void fake_plane_start(struct plane *p, struct services *services)
                         .blocks = {read_block, sizeof(read_block), relay_block, sizeof(relay_block)}};
     counters_destroy(&read_only);
     close(fd);
-    p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = FAKE_TURNS_MAX,
+    p->turns = handshake_turns_create(&(struct handshake_turns_options){.waiting_max = fake_turns_max,
                                                                         .now_ms = now_ms,
                                                                         .now_us = now_us,
                                                                         .on_turn = leg_tls_take_turn,
-                                                                        .on_refused = leg_tls_lose_turn});
+                                                                        .on_refused = on_turn_lost});
     wheel_init(&p->wheel, fake_now_ms);
     p->turn_last = &p->turn_first;
     p->service_session_count = base_alloc(services->count * sizeof(*p->service_session_count));
@@ -193,7 +229,20 @@ void (*fake_on_end)(const char *conn, const char *end, uint64_t received_bytes, 
 
 bool log_wants(enum log_level level)
 {
-    return level != LOG_LEVEL_DEBUG;
+    return level != LOG_LEVEL_DEBUG || fake_traces;
+}
+
+static void trace_line(const char *event, const struct log_field *fields)
+{
+    if (!fake_traces)
+        return;
+    printf("        %s", event);
+    for (; fields->key != NULL; fields++)
+        if (fields->is_number)
+            printf(" %s=%lld", fields->key, (long long)fields->number);
+        else
+            printf(" %s=\"%.*s\"", fields->key, (int)fields->text.size, (const char *)fields->text.data);
+    putchar('\n');
 }
 
 static const struct log_field *field(const struct log_field *fields, const char *key)
@@ -215,7 +264,7 @@ void log_write(enum log_level level, enum log_cause cause, const char *event, co
 
     (void)level;
     (void)cause;
-    (void)event;
+    trace_line(event, fields);
     if (end != NULL) /* texts of log_text() end with a NUL */
         fake_on_end((const char *)field(fields, "conn")->text.data, (const char *)end->text.data,
                     (uint64_t)field(fields, "received_bytes")->number, (uint64_t)field(fields, "sent_bytes")->number);

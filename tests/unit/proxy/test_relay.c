@@ -14,22 +14,13 @@ enum { UP = 150, DOWN = 120, FOREVER = 1 << 20, ROUNDS_MAX = 20000, HEAD_MAX = 1
 
 /* ---- services ---- */
 
-#define PAYLOAD                                                                                                        \
-    {FAKE_STREAM, NULL},                                                                                               \
-    {                                                                                                                  \
-        FAKE_END, NULL                                                                                                 \
-    }
-static const struct fake_script_step plain[] = {PAYLOAD}, tls_client[] = {{FAKE_HELLOS, NULL}, PAYLOAD},
-                                     tls_server[] = {{FAKE_ACCEPT, NULL}, PAYLOAD};
+static const struct fake_script_step plain[] = {STREAM, END}, tls_client[] = {HELLOS, STREAM, END},
+                                     tls_server[] = {ACCEPT, STREAM, END};
 static const struct fake_script_step exchange_client[] = {
-    {FAKE_SAY, "GET https://t%u.test/ HTTP/1.1\r\nHost: t%u.test\r\n\r\n"},
-    {FAKE_SEE, "HTTP/1.1 200 OK\r\n"},
-    {FAKE_SKIP, "\r\n\r\n"},
-    PAYLOAD};
-static const struct fake_script_step exchange_server[] = {{FAKE_ACCEPT, NULL},
-                                                          {FAKE_SKIP, "\r\n\r\n"},
-                                                          {FAKE_SAY, "HTTP/1.1 200 OK\r\nContent-Length: 120\r\n\r\n"},
-                                                          PAYLOAD};
+    SAY("GET https://t%u.test/ HTTP/1.1\r\nHost: t%u.test\r\n\r\n"), SEE("HTTP/1.1 200 OK\r\n"), SKIP("\r\n\r\n"),
+    STREAM, END};
+static const struct fake_script_step exchange_server[] = {
+    ACCEPT, SKIP("\r\n\r\n"), SAY("HTTP/1.1 200 OK\r\nContent-Length: 120\r\n\r\n"), STREAM, END};
 
 enum { PLAIN, TERMINATE, WRAP, BOTH, EXCHANGE, SERVICES };
 static const struct {
