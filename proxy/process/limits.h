@@ -25,7 +25,7 @@ enum {
     /* Per loop, not per connection: what one read or one relay step moves at most. */
     LIMIT_READ_BLOCK = 64 * 1024,
     LIMIT_RELAY_BLOCK = 64 * 1024,
-    LIMIT_RELAY_BUDGET = 256 * 1024, /* bytes of one session and direction before other sessions get their turn */
+    LIMIT_RELAY_BUDGET = 512 * 1024, /* bytes of one session and direction before other sessions get their turn */
 
     LIMIT_SESSION_STRUCTS = 4 * 1024,
     LIMIT_RECEIVED_MAX = 64 * 1024,

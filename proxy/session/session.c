@@ -421,7 +421,11 @@ static void on_due(struct wheel_entry *e, void *context)
 
 static void on_turn(struct plane_turn *turn)
 {
-    session_step(CONTAINER_OF(turn, struct session, turn));
+    struct session *s = CONTAINER_OF(turn, struct session, turn);
+
+    s->from_client.bytes_at_turn = s->from_client.bytes;
+    s->from_target.bytes_at_turn = s->from_target.bytes;
+    session_step(s);
 }
 
 const struct plane_calls session_calls = {.on_turn = on_turn, .on_due = on_due};

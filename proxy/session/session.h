@@ -26,8 +26,9 @@ enum flow_state {
 /* One direction of the relay. */
 struct flow {
     enum flow_state state;
-    bool lost;      /* the sink broke before it had everything */
-    uint64_t bytes; /* plain text received from the source and passed on */
+    bool lost;              /* the sink broke before it had everything */
+    uint64_t bytes;         /* plain text received from the source and passed on */
+    uint64_t bytes_at_turn; /* of them, before the session's last turn: see LIMIT_RELAY_BUDGET */
 };
 
 /* What a look at a target has found. */

@@ -221,9 +221,11 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
     return false;
 }
 
+/* A socket that always has more to read has its callback again and again, up to 32 times before libuv looks at another
+ * one, and each time a block comes. So what counts is what was moved since the session's last turn, not within a step,
+ * which moves a block at most. */
 static void pump(struct session *s, struct flow_legs f)
 {
-    uint64_t bytes_before = f.flow->bytes;
     int error = leg_state(f.sink).output_error;
 
     if (error != 0 && f.flow->state != FLOW_ENDED) {
@@ -236,7 +238,7 @@ static void pump(struct session *s, struct flow_legs f)
         struct span bytes;
         enum leg_take got;
 
-        if (f.flow->bytes - bytes_before >= LIMIT_RELAY_BUDGET) {
+        if (f.flow->bytes - f.flow->bytes_at_turn >= LIMIT_RELAY_BUDGET) {
             plane_continue_later(s->plane, &s->turn);
             return;
         }

@@ -4,6 +4,7 @@
 #include "fake_peer.h"
 #include "fake_world.h"
 
+#include "proxy/process/limits.h"
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -298,6 +299,46 @@ static void exchange_client_goes_at_each_byte(void **state)
     }
 }
 
+/* A client that always has more to say gives way to others, however its bytes come, and then goes on. */
+static void relay_gives_way(void **state)
+{
+    struct session_accepted accepted = {.service_index = PLAIN, .fd = -1, .type = TRANSPORT_TCP};
+    size_t all = 2 * LIMIT_RELAY_BUDGET + LIMIT_READ_BLOCK, turns = 1;
+
+    (void)state;
+    accepted.peer.ss_family = AF_UNSPEC;
+    ended[0] = '\0';
+    plane.service_session_count[PLAIN]++;
+    assert_true(peer_count_add(plane.peers, PLAIN, peer_key_of((struct sockaddr *)&accepted.peer), 0));
+    session_start(&plane, &accepted);
+    fake_peer_start(&client, fake_transports, FAKE_CLIENT, ++number, plain, all, 0);
+    fake_peer_start(&target, fake_of(fake_connect(0)), FAKE_TARGET, number, plain, 0, all);
+    for (;; turns++) {
+        for (int i = 0; i < 1000; i++) { /* far more than there is */
+            fake_peer_go_on(&client, LIMIT_READ_BLOCK);
+            (void)fake_read(client.t);
+            fake_peer_go_on(&target, 0);
+            (void)fake_take(target.t, LIMIT_READ_BLOCK);
+        }
+        assert_in_range(target.received, 1, turns * (LIMIT_RELAY_BUDGET + LIMIT_READ_BLOCK));
+        if (target.received == all)
+            break;
+        assert_true(fake_plane_take_turns(&plane));
+    }
+    assert_in_range(turns, 2, 5);
+    for (int i = 0; plane.sessions != NULL && i < 1000; i++) {
+        (void)fake_plane_take_turns(&plane);
+        fake_peer_go_on(&client, LIMIT_READ_BLOCK);
+        (void)fake_read(client.t);
+        fake_peer_go_on(&target, LIMIT_READ_BLOCK);
+        (void)fake_read(target.t);
+    }
+    expect_all();
+    while (fake_plane_take_turns(&plane))
+        ;
+    clear();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +349,7 @@ int main(void)
         cmocka_unit_test(relay_target_is_reset_at_each_byte),
         cmocka_unit_test(exchange_target_goes_at_each_byte),
         cmocka_unit_test(exchange_client_goes_at_each_byte),
+        cmocka_unit_test(relay_gives_way),
     };
 
     return cmocka_run_group_tests(tests, open_services, close_services);
