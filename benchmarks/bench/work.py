@@ -98,21 +98,18 @@ class Asked:
         self.process.stdout.close()
 
 
-class Work:
-    """A folder with certificates, the echo server, and the load generator."""
+class Certificates:
+    """Files in a folder. ecdsa, rsa: by themselves. leaf: below an intermediate and a root, for servers and clients that are
+    verified; chain.pem is what such a one shows, root.crt whom the other side trusts."""
 
-    def __init__(self, load, folder):
-        self.load_path, self.folder = str(load), pathlib.Path(folder)
-        self.folder.chmod(0o755)
-        self.echo_port = free_port()
-        self.versions = self.load("version", 0)
-        self.certificates()
-        self.echo = subprocess.Popen(self.pinned("echo-server", self.echo_port))
-        wait_for_port(self.echo_port)
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.make()
 
-    def certificates(self):
-        """ecdsa, rsa: by themselves. leaf: below an intermediate and a root, for servers and clients that are verified;
-        chain.pem is what such a one shows, root.crt whom the other side trusts."""
+    def file(self, name):
+        return self.folder / name
+
+    def make(self):
         p256, localhost = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"], ["-addext", "subjectAltName=DNS:"
                                                                                      "localhost,IP:127.0.0.1"]
         authority = ["-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
@@ -132,8 +129,18 @@ class Work:
         for f in (*self.folder.glob("*.key"), *self.folder.glob("*.pem")):
             f.chmod(0o600)
 
-    def file(self, name):
-        return self.folder / name
+
+class Work(Certificates):
+    """A folder with certificates, the echo server, and the load generator."""
+
+    def __init__(self, load, folder):
+        super().__init__(folder)
+        self.load_path = str(load)
+        self.folder.chmod(0o755)
+        self.echo_port = free_port()
+        self.versions = self.load("version", 0)
+        self.echo = subprocess.Popen(self.pinned("echo-server", self.echo_port))
+        wait_for_port(self.echo_port)
 
     def pinned(self, *args):
         return ["taskset", "-c", str(LOAD_CORE), self.load_path, *map(str, args)]
