@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 import signal
+import socket
 import ssl
 import struct
 import subprocess
@@ -11,7 +12,7 @@ import threading
 
 import pytest
 from authority import Authority
-from conftest import PATIENCE, YETT, connect, free_port
+from conftest import PATIENCE, SLOW_TOKEN, YETT, connect, free_port
 from peers import EchoServer, client_tls, server_tls, wait_until
 from test_pin_memory import regions
 from test_sandbox import Probe, agent_part, frame
@@ -456,6 +457,50 @@ def test_an_old_worker_has_no_signature_of_a_new_generation_s_key(yett, folder, 
     probe.close()
     assert got == {"agent_own_key": "done", "agent_other_key_find": "EPERM", "agent_other_key_sign": "EPERM",
                    "agent_other_list": "EPERM"}
+
+
+@pytest.mark.parametrize("kind, rest", [(1, b""), (2, struct.pack(">QBBHH", 0, 1, 0, 0, 32) + b"x" * 32)],
+                         ids=["find", "sign"])
+def test_nobody_but_a_worker_has_an_answer_of_it(yett, authority, echo, port, kind, rest):
+    """Not even root, who asks from outside."""
+    running = yett(server(port, echo.port, authority.localhost), settings=AGENT)
+    (uri,) = uris(running)
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(20 * PATIENCE)
+        s.connect(str(running.folder / "agent-file-keys.sock"))
+        s.sendall(bytes.fromhex(frame(kind, uri, rest)))
+        answer = s.recv(4096)
+    assert answer[4] == 5 and b"does not name it" in answer  # FAILED
+    once(port, client_tls(authority))
+
+
+def test_a_slow_token_keeps_no_file_s_key_waiting(yett, folder, authority, token, echo, port):
+    """While the token hangs, with a handshake that waits for it."""
+    uri, second, hang = token.put(authority.localhost_rsa, "server"), free_port(), folder / "hang"
+    running = yett(token.settings(module=SLOW_TOKEN, YETT_TEST_SIGN_DELAY_MS=0, YETT_TEST_HANG_FILE=hang) +
+                   server(port, echo.port, authority.localhost) +
+                   server(second, echo.port, authority.localhost_rsa, name="card").replace(
+                       f"file:{authority.localhost_rsa.pem}", uri), settings=AGENT)
+    once(second, client_tls(authority))
+    wait_until(lambda: signed_by_token(running) == 1, "the token's signature to be counted", 20 * PATIENCE)
+    hang.write_text("")
+    waiting = [client_tls(authority).wrap_socket(connect(second), server_hostname="localhost",
+                                                 do_handshake_on_connect=False) for _ in range(4)]
+    for tls in waiting:
+        tls.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+    wait_until(lambda: running.counter("connections_total", "card") >= 5, "the token to be asked", 20 * PATIENCE)
+    for _ in range(20):
+        once(port, client_tls(authority))
+    assert signed_by_token(running) == 1
+    for tls in waiting:
+        tls.close()
+    hang.unlink()
+
+
+def signed_by_token(running):
+    return next(m["signatures"] for m in running.status()["modules"] if m["name"] == "token")
 
 
 def test_a_token_s_agent_is_not_asked_for_files_nor_this_one_for_tokens(yett, authority, token, echo, port):

@@ -13,7 +13,7 @@
  * supervisor brings (tokens/agent/agent_files.h). All else is the same to those who ask.
  *
  * Who may ask: a process that the supervisor has started only what TOKENS_AGENT_GRANTS says of it; others (yett check)
- * by their user. */
+ * by their user; of an agent of file keys, nobody else. */
 #ifndef YETT_TOKENS_AGENT_AGENT_H
 #define YETT_TOKENS_AGENT_AGENT_H
 

@@ -46,9 +46,10 @@ bool agent_access_connect(struct agent *agent, int fd, struct conn *conn)
     if (!kin_peer(fd, &peer) || (peer.uid != geteuid() && peer.uid != 0 && peer.uid != agent->front.client_uid))
         return false;
     conn->pid = peer.pid;
-    /* The user that workers have become is there for workers alone. */
-    conn->by_grants =
-        kin_of_peer(fd, &peer, agent->supervisor) != KIN_STRANGER || (peer.uid != geteuid() && peer.uid != 0);
+    /* The user that workers have become is there for workers alone. So are keys of files: "yett check" opens those by
+     * itself, so that nobody else has a reason to ask. */
+    conn->by_grants = agent->options.file_keys || kin_of_peer(fd, &peer, agent->supervisor) != KIN_STRANGER ||
+                      (peer.uid != geteuid() && peer.uid != 0);
     return true;
 }
 
