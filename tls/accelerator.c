@@ -1,8 +1,6 @@
 /* see tls/accelerator.h */
 #include "tls/accelerator.h"
 
-#include "tls/runtime_internal.h"
-
 #include <pk11pub.h>
 #include <prerror.h>
 #include <secmod.h>
