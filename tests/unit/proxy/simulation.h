@@ -121,6 +121,7 @@ struct simulation {
     struct run runs[RUNS_MAX];
     size_t open[RUNS_MAX], open_count; /* indexes of those in use */
     size_t open_max;                   /* of this seed */
+    size_t pool_pace;                  /* once in so many steps the pool has one done */
     bool is_crowded;                   /* all clients have one address and come within seconds: they cost much */
     struct generation generations[GENERATIONS];
     size_t generation; /* of them, the one that accepts */

@@ -167,7 +167,7 @@ static void step_all(void)
 {
     if (simulation_below(4) == 0)
         simulation_connect_one();
-    if (simulation_below(3) == 0)
+    if (simulation_below(simulation.pool_pace) == 0)
         simulation_run_pool();
     if (simulation_below(8) == 0)
         (void)take_turns();
@@ -211,6 +211,7 @@ static void begin(uint64_t seed)
     simulation.seed = seed;
     simulation.random = seed * 0xbf58476d1ce4e5b9u;
     simulation.open_max = simulation_below(2) == 0 ? RUNS_MAX : 1 + simulation_below(RUNS_MAX);
+    simulation.pool_pace = simulation_below(2) == 0 ? 3 : 50;
     simulation.is_crowded = simulation_below(3) == 0;
     fake_turns_max = simulation.is_crowded && simulation_below(2) == 0 ? 1 + simulation_below(4) : FAKE_TURNS_MAX;
     fake_world_restart();
