@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -206,6 +207,25 @@ bool base_fd_read(int fd, void *data, size_t capacity, size_t *size)
     return true;
 }
 
+bool base_file_check_program(const char *path, char **error)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? base_strdup(".") : base_strndup(path, (size_t)(slash - path) + 1);
+    struct stat info;
+    bool good = false;
+
+    if (stat(path, &info) != 0)
+        good = failed(path, "loaded", errno, error);
+    else if (!S_ISREG(info.st_mode))
+        *error = base_printf("%s: is not a file", path);
+    else
+        good = base_file_check(path, &info, BASE_FILE_TRUSTED, error) &&
+               (stat(folder, &info) != 0 || (info.st_mode & S_ISVTX) != 0 ||
+                base_file_check(folder, &info, BASE_FILE_TRUSTED, error));
+    free(folder);
+    return good;
+}
+
 /* Not realloc(): what it leaves behind may be a key. */
 static uint8_t *moved(uint8_t *data, size_t size, size_t capacity)
 {
@@ -218,9 +238,41 @@ static uint8_t *moved(uint8_t *data, size_t size, size_t capacity)
     return larger;
 }
 
+/* What is no regular file may have nobody at its other end, and opens all the same: it is waited for, but not for ever.
+ * A reload's supervisor may be who waits. */
+static bool wait_for_writer(int fd, const char *path, char **error)
+{
+    struct pollfd news = {.fd = fd, .events = POLLIN};
+    int count;
+
+    do
+        count = poll(&news, 1, BASE_FILE_PIPE_WAIT_MS);
+    while (count < 0 && errno == EINTR);
+    if (count > 0)
+        return true;
+    *error = base_printf("%s: is a pipe into which nobody has written for %d s; put the file itself there", path,
+                         BASE_FILE_PIPE_WAIT_MS / 1000);
+    return false;
+}
+
+static bool pipe_read(int fd, const char *path, void *data, size_t capacity, size_t *size, char **error)
+{
+    ssize_t got;
+
+    do {
+        if (!wait_for_writer(fd, path, error))
+            return false;
+        got = read(fd, data, capacity);
+    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
+    if (got < 0)
+        return failed(path, "read", errno, error);
+    *size = (size_t)got;
+    return true;
+}
+
 /* Not by st_size alone: a pipe is a file too, and a file may grow. */
-static bool read_all(int fd, const char *path, size_t first, size_t size_max, uint8_t **data, size_t *size,
-                     char **error)
+static bool read_all(int fd, const char *path, bool is_pipe, size_t first, size_t size_max, uint8_t **data,
+                     size_t *size, char **error)
 {
     size_t capacity = 0, got = 1;
 
@@ -229,7 +281,9 @@ static bool read_all(int fd, const char *path, size_t first, size_t size_max, ui
             capacity = capacity == 0 ? first : capacity * 2;
             *data = moved(*data, *size, capacity);
         }
-        if (!base_fd_read(fd, *data + *size, capacity - *size - 1, &got))
+        if (is_pipe && !pipe_read(fd, path, *data + *size, capacity - *size - 1, &got, error))
+            return false;
+        if (!is_pipe && !base_fd_read(fd, *data + *size, capacity - *size - 1, &got))
             return failed(path, "read", errno, error);
         *size += got;
         if (*size > size_max) {
@@ -258,7 +312,7 @@ static bool read_checked(int fd, const char *path, const struct stat *info, enum
     }
     if (S_ISREG(info->st_mode) && info->st_size >= FIRST_CAPACITY)
         first = (size_t)info->st_size + 2;
-    return read_all(fd, path, first, size_max, data, size, error);
+    return read_all(fd, path, !S_ISREG(info->st_mode), first, size_max, data, size, error);
 }
 
 bool base_file_read_fd(int fd, const char *path, enum base_file_access access, size_t size_max, uint8_t **data,
@@ -284,8 +338,7 @@ bool base_file_read_fd(int fd, const char *path, enum base_file_access access, s
 bool base_file_read(const char *path, enum base_file_access access, size_t size_max, uint8_t **data, size_t *size,
                     struct stat *info, char **error)
 {
-    /* A private file is a regular one, and a FIFO in its place must not hold us up; elsewhere a pipe is waited for. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (access == BASE_FILE_PRIVATE ? O_NONBLOCK : 0));
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe opens with nobody at its other end */
     bool good;
 
     *data = NULL;

@@ -13,6 +13,8 @@
 
 /* Who may write to a file and read it. BASE_FILE_TRUSTED and BASE_FILE_KEY are about regular files and folders: a pipe
  * (a process substitution, /dev/stdin) is the business of who made it. */
+enum { BASE_FILE_PIPE_WAIT_MS = 5000 }; /* how long a pipe may say nothing */
+
 enum base_file_access {
     BASE_FILE_ANY,     /* whoever */
     BASE_FILE_TRUSTED, /* what it says is believed: not everybody may write to it */
@@ -23,7 +25,12 @@ enum base_file_access {
 /* False with a sentence naming mode and owner. */
 MUST_CHECK bool base_file_check(const char *path, const struct stat *info, enum base_file_access access, char **error);
 
-/* The contents of a file of at most `size_max` bytes, a pipe's too, not a directory's. *data has a NUL behind its last
+/* Code that is to be loaded: a regular file to which not everybody may write, in a folder where not everybody may put
+ * another in its place. What cannot be looked at is told with its reason. */
+MUST_CHECK bool base_file_check_program(const char *path, char **error);
+
+/* The contents of a file of at most `size_max` bytes, a pipe's too, as long as somebody writes into it, not a
+ * directory's. *data has a NUL behind its last
  * byte; the caller wipes (if secret) and frees it. `info` (may be NULL) gets what fstat() said. */
 MUST_CHECK bool base_file_read(const char *path, enum base_file_access access, size_t size_max, uint8_t **data,
                                size_t *size, struct stat *info, char **error);

@@ -116,7 +116,7 @@ static void open_file_read(struct config_snapshot *s, int fd, const char *name, 
 static void file_read(struct config_snapshot *s, const char *name, enum file_role role, struct config_place place,
                       struct config_findings *findings)
 {
-    int fd = open(name, O_RDONLY | O_CLOEXEC | (role == FILE_INCLUDED ? O_NONBLOCK : 0));
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     char *error = NULL;
 
     if (fd < 0) {

@@ -1,6 +1,8 @@
 /* see tls/accelerator.h */
 #include "tls/accelerator.h"
 
+#include "base/file.h"
+
 #include <pk11pub.h>
 #include <prerror.h>
 #include <secmod.h>
@@ -60,11 +62,14 @@ bool tls_accelerator_start(const char *path, char **error)
     assert(accelerator.module == NULL);
     if (PK11_IsFIPS())
         return true;
+    if (!base_file_check_program(path, error))
+        return false;
     quoted = quote(path);
     spec = base_printf("library=%s name=\"yett accelerator\"", quoted);
     accelerator.module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
     if (accelerator.module == NULL || !accelerator.module->loaded || accelerator.module->slotCount != 1)
-        *error = base_printf("NSS does not load the accelerator %s (%s)", path, PR_ErrorToName(PR_GetError()));
+        *error = base_printf("NSS does not load the accelerator %s (%s): it must be a PKCS #11 module with one slot",
+                             path, PR_ErrorToName(PR_GetError()));
     free(spec);
     free(quoted);
     if (*error == NULL) {
@@ -96,7 +101,7 @@ PK11SlotInfo *tls_accelerator_slot(void)
     return accelerator.slot;
 }
 
-const char *tls_accelerator_path(void)
+const char *tls_accelerator_loaded(void)
 {
     return accelerator.path;
 }

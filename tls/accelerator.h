@@ -1,5 +1,5 @@
 /* tls/accelerator.h: a PKCS #11 module beside NSS's own token, which NSS asks first for the arithmetic of handshakes
- * (tokens/accelerator/accelerator.h). Private to tls/, but for tls_accelerator_path().
+ * (tokens/accelerator/accelerator.h). Private to tls/.
  *
  * What NSS computes with which slot is decided by lists, one for each family of mechanisms: the module's slot goes to
  * the head of those of elliptic curves and hashes. The secret of a key exchange is born there, and the key schedule,
@@ -20,5 +20,8 @@ void tls_accelerator_stop(void);
 
 /* The module's slot, borrowed; NULL when there is none. */
 PK11SlotInfo *tls_accelerator_slot(void);
+
+/* The path of the module that is loaded; NULL: none. */
+const char *tls_accelerator_loaded(void);
 
 #endif

@@ -215,3 +215,9 @@ const char *tls_nspr_version(void)
 {
     return PR_GetVersion();
 }
+
+/* see tls/runtime.h */
+const char *tls_accelerator_path(void)
+{
+    return tls_accelerator_loaded();
+}

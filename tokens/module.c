@@ -2,6 +2,8 @@
 #include "tokens/module.h"
 #include "tokens/module_load.h"
 
+#include "base/file.h"
+
 #include <stdlib.h>
 
 /* see tokens/module_load.h */
@@ -13,9 +15,13 @@ struct tokens_module *tokens_module_load(const char *path, char **error)
 /* see tokens/module_load.h */
 struct tokens_module *tokens_module_load_with(const char *path, const char *parameters, char **error)
 {
-    struct tokens_module *module = base_alloc(sizeof(*module));
+    struct tokens_module *module;
     CK_RV rv;
 
+    /* A name without a folder is one of p11-kit's own. */
+    if (strchr(path, '/') != NULL && !base_file_check_program(path, error))
+        return NULL;
+    module = base_alloc(sizeof(*module));
     module->path = base_strdup(path);
     module->parameters = parameters;
     module->p11 = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);

@@ -73,12 +73,13 @@ def test_sessions_resume_on_every_worker_and_across_a_reload(yett, authority, ec
         assert reused
 
 
-@pytest.mark.parametrize("path", ["/nonexistent/module.so", "/etc/passwd"])
-def test_one_that_cannot_be_loaded_stops_the_start(folder, authority, echo, port, path):
+@pytest.mark.parametrize("path, why", [("/nonexistent/module.so", "{}: cannot be loaded: No such file or directory"),
+                                       ("/etc/passwd", "NSS does not load the accelerator {}")])
+def test_one_that_cannot_be_loaded_stops_the_start(folder, authority, echo, port, path, why):
     config = folder / "yett.conf"
     config.write_text(f"[yett]\ncontrol = {folder}/c.sock\naccelerator = {path}\n" +
                       terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"))
     result = subprocess.run([YETT, "check", "-c", str(config)], capture_output=True, text=True)
     said = result.stdout + result.stderr
     assert result.returncode == 1, said
-    assert f"{config}:3: accelerator: NSS does not load the accelerator {path}" in said, said
+    assert f"{config}:3: accelerator: {why.format(path)}" in said, said

@@ -4,7 +4,7 @@ import signal
 import socket
 
 import pytest
-from conftest import connect
+from conftest import PATIENCE, connect
 from load import Held, Load
 from peers import EchoServer, client_tls, free_port, listens, wait_until
 
@@ -143,7 +143,7 @@ def test_counters_never_go_back(yett, authority, echo, port):
 def test_a_reload_waits_while_too_many_old_workers_drain(yett, authority, echo, port):
     """Each generation keeps a connection; how many generations there are at once has a limit, and nothing is cut for it
     before its drain_timeout."""
-    running = yett(service(port, echo.port, authority.localhost), settings="workers = 1\ndrain_timeout = 3s\n")
+    running = yett(service(port, echo.port, authority.localhost), settings=f"workers = 1\ndrain_timeout = {int(3 * PATIENCE)}s\n")
     held = []
     for _ in range(10):
         held.append(Held(port, authority))

@@ -78,6 +78,8 @@ static void read_takes_a_pipe(void **state)
     (void)state;
     assert_int_equal(mkfifo(path, 0600), 0);
     expect_refused(path, BASE_FILE_PRIVATE, 100, "is not a file"); /* and does not wait for a writer */
+    expect_refused(path, BASE_FILE_KEY, 100,
+                   "is a pipe into which nobody has written for 5 s"); /* and does not for ever */
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
@@ -91,6 +93,44 @@ static void read_takes_a_pipe(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
     unlink(path);
     free(path);
+}
+
+static void programs_are_not_everybodys(void **state)
+{
+    char *place = path_of("programs"), *path = base_printf("%s/module.so", place), *error = NULL;
+    static const struct {
+        mode_t folder, file;
+        const char *want; /* NULL: good */
+    } table[] = {
+        {0755, 0644, NULL},
+        {0755, 0664, NULL},
+        {01777, 0644, NULL}, /* nobody may replace another's file there */
+        {0755, 0666, "everybody may write to it"},
+        {0777, 0644, "everybody may write to it"},
+    };
+
+    (void)state;
+    assert_int_equal(mkdir(place, 0755), 0);
+    assert_false(base_file_check_program(path, &error));
+    assert_non_null(strstr(error, "cannot be loaded: No such file"));
+    free(error);
+    assert_true(base_file_write_secret(path, span_of_string("x"), &error));
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        error = NULL;
+        assert_int_equal(chmod(place, table[i].folder), 0);
+        assert_int_equal(chmod(path, table[i].file), 0);
+        assert_int_equal(base_file_check_program(path, &error), table[i].want == NULL);
+        assert_true(table[i].want == NULL || strstr(error, table[i].want) != NULL);
+        free(error);
+    }
+    error = NULL;
+    assert_false(base_file_check_program(place, &error));
+    assert_non_null(strstr(error, "is not a file"));
+    free(error);
+    unlink(path);
+    rmdir(place);
+    free(path);
+    free(place);
 }
 
 static void read_tells_who_may_do_too_much(void **state)
@@ -284,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_takes_the_whole_file),
         cmocka_unit_test(read_takes_a_pipe),
+        cmocka_unit_test(programs_are_not_everybodys),
         cmocka_unit_test(read_tells_who_may_do_too_much),
         cmocka_unit_test(read_tells_who_stops_whom),
         cmocka_unit_test(write_keeps_keys_to_the_owner),
