@@ -17,6 +17,7 @@
 #include "proxy/session/session.h"
 #include "proxy/process/thread_priority.h"
 #include "proxy/worker/worker_news.h"
+#include "proxy/worker/worker_told.h"
 #include "proxy/process/worker_protocol.h"
 #include "tls/runtime.h"
 #include <errno.h>
@@ -24,18 +25,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-enum { TICKET_KEY_BYTES_MAX = 16 * 1024 };
-
-/* A listening socket as it came, until the configuration is known. */
-struct passed_listener {
-    size_t service_index;
-    int fd;
-};
 
 struct worker {
     uv_loop_t loop;
@@ -43,18 +34,13 @@ struct worker {
     uv_poll_t control;
     uv_timer_t drain_timer;
     struct config *config;
-    struct passed_listener *passed;
-    size_t passed_count;
+    struct worker_told told;
     struct listener **listeners;
     size_t listener_count;
     struct sockaddr_storage *own_addresses;
     struct drop drop;
     struct sandbox_state sandbox;
-    int config_fd, counters_fd, intermediates_fd;
-    struct file_identities *identities; /* NULL: none */
     struct worker_news news;
-    uint8_t *ticket_key; /* wiped once NSS has it */
-    size_t ticket_key_size;
     char **connection_lines; /* replies to CONNECTIONS that the socket has not taken yet */
     size_t connection_line_count, connection_line_next;
     bool listing;
@@ -64,111 +50,12 @@ struct worker {
     bool control_lost;
 };
 
-/* ---- messages before the loop ---- */
-
 static bool say(enum worker_event event, const char *text)
 {
     struct worker_message message = {.event = event};
 
     snprintf(message.text, sizeof(message.text), "%s", text);
     return worker_send(WORKER_CONTROL_FD, &message, -1);
-}
-
-static bool read_ticket_key(struct worker *w, int fd)
-{
-    struct stat info;
-    ssize_t size;
-
-    if (fstat(fd, &info) != 0 || info.st_size <= 0 || info.st_size > TICKET_KEY_BYTES_MAX)
-        return false;
-    w->ticket_key = base_alloc((size_t)info.st_size);
-    size = pread(fd, w->ticket_key, (size_t)info.st_size, 0);
-    w->ticket_key_size = size > 0 ? (size_t)size : 0;
-    return size == info.st_size;
-}
-
-static void keep_listener(struct worker *w, const struct worker_message *message, int fd)
-{
-    w->passed = base_realloc_array(w->passed, w->passed_count + 1, sizeof(*w->passed));
-    w->passed[w->passed_count++] = (struct passed_listener){.service_index = message->service, .fd = fd};
-}
-
-/* Each comes once. */
-static bool keep_file(int *kept, int fd)
-{
-    if (*kept >= 0)
-        return false;
-    *kept = fd;
-    return true;
-}
-
-/* A message with something that is needed to start; its descriptor is taken. NULL, or what is wrong, static. */
-static const char *take_told(struct worker *w, const struct worker_message *message, int fd)
-{
-    bool read;
-
-    if (message->event == WORKER_LISTENER) {
-        keep_listener(w, message, fd);
-        return NULL;
-    }
-    if (message->event == WORKER_TICKET_KEY) {
-        read = w->ticket_key == NULL && read_ticket_key(w, fd);
-        close(fd);
-        return read ? NULL : "cannot be read";
-    }
-    if (message->event == WORKER_IDENTITIES) {
-        read = w->identities == NULL;
-        if (read)
-            w->identities = file_identities_read(fd);
-        close(fd);
-        return !read ? "came twice" : w->identities == NULL ? "cannot be read" : NULL;
-    }
-    if (keep_file(message->event == WORKER_CONFIG     ? &w->config_fd
-                  : message->event == WORKER_COUNTERS ? &w->counters_fd
-                                                      : &w->intermediates_fd,
-                  fd))
-        return NULL;
-    close(fd);
-    return "came twice";
-}
-
-static char *fault_text(enum worker_event event, const char *fault)
-{
-    return base_printf("the supervisor cannot be understood: its message %s %s", worker_event_name(event), fault);
-}
-
-/* Until START. false: there is nobody to work for. */
-static bool receive_until_start(struct worker *w, char **error)
-{
-    struct worker_message message;
-    const char *fault;
-    int fd;
-
-    for (;;) {
-        int received = worker_receive(WORKER_CONTROL_FD, &message, &fd);
-
-        if (received < 0)
-            *error = base_printf("the supervisor cannot be understood: %s", strerror(errno));
-        if (received <= 0)
-            return false;
-        fault = worker_message_fault(message.event, fd >= 0, WORKER_UNTOLD);
-        if (fault == NULL && fd >= 0) {
-            fault = take_told(w, &message, fd);
-        } else if (fault != NULL && fd >= 0) {
-            close(fd);
-        }
-        if (fault != NULL) {
-            *error = fault_text(message.event, fault);
-            return false;
-        }
-        if (message.event == WORKER_STOP || message.event == WORKER_DRAIN)
-            return false;
-        if (message.event == WORKER_START) {
-            w->plane.slot = message.slot;
-            w->plane.generation = message.generation;
-            return true;
-        }
-    }
 }
 
 /* ---- the end ---- */
@@ -314,7 +201,7 @@ static void lose_control(struct worker *w)
 
 static void refuse(struct worker *w, enum worker_event event, const char *fault)
 {
-    char *reason = fault_text(event, fault);
+    char *reason = worker_told_fault_text(event, fault);
 
     log_line(LOG_LEVEL_ERROR, "supervisor_lost", log_text("reason", reason));
     free(reason);
@@ -423,20 +310,20 @@ static bool load_config(struct worker *w, struct config_findings *findings)
     struct config_snapshot *snapshot;
     char process[32];
 
-    if (w->config_fd < 0 || w->counters_fd < 0)
+    if (w->told.config_fd < 0 || w->told.counters_fd < 0)
         return false;
-    snapshot = config_snapshot_from_fd(w->config_fd, findings);
+    snapshot = config_snapshot_from_fd(w->told.config_fd, findings);
     if (snapshot == NULL)
         return false;
     w->config = config_parse(snapshot, findings);
     config_snapshot_destroy(&snapshot);
-    close(w->config_fd);
-    w->config_fd = -1;
+    close(w->told.config_fd);
+    w->told.config_fd = -1;
     if (w->config == NULL || !drop_find(w->config, &w->drop, findings))
         return false;
     snprintf(process, sizeof(process), "worker-%u", w->plane.slot);
     log_open(process, w->config->log, w->config->log_format, (enum log_level)w->config->log_level);
-    w->plane.counters = counters_map(w->counters_fd, w->config->service_count);
+    w->plane.counters = counters_map(w->told.counters_fd, w->config->service_count);
     return w->plane.counters != NULL;
 }
 
@@ -453,15 +340,12 @@ static bool stop_services(void)
 
 static bool open_services(struct worker *w, struct config_findings *findings)
 {
-    const struct services_runtime_options options = {.ticket_key = span_of(w->ticket_key, w->ticket_key_size),
+    const struct services_runtime_options options = {.ticket_key = span_of(w->told.ticket_key, w->told.ticket_key_size),
                                                      .session_cache = getenv("SSL_INHERITANCE"),
-                                                     .identities = w->identities};
+                                                     .identities = w->told.identities};
     bool started = services_runtime_start(w->config, &options, findings);
 
-    base_wipe(w->ticket_key, w->ticket_key_size);
-    free(w->ticket_key);
-    w->ticket_key = NULL;
-    w->ticket_key_size = 0;
+    worker_told_wipe_ticket_key(&w->told);
     if (!started)
         return false;
     w->plane.services = services_open(w->config, findings);
@@ -478,13 +362,13 @@ static void read_intermediates(struct worker *w)
 {
     char *error = NULL;
 
-    if (w->intermediates_fd < 0)
+    if (w->told.intermediates_fd < 0)
         return;
-    if (!worker_news_read(w->plane.services, w->intermediates_fd, &error))
+    if (!worker_news_read(w->plane.services, w->told.intermediates_fd, &error))
         log_line(LOG_LEVEL_WARNING, "intermediates_ignored", log_text("reason", error));
     free(error);
-    close(w->intermediates_fd);
-    w->intermediates_fd = -1;
+    close(w->told.intermediates_fd);
+    w->told.intermediates_fd = -1;
 }
 
 static void log_identity_warning(const struct service *s, const struct config_identity *named,
@@ -509,17 +393,17 @@ static void log_identity_warnings(const struct services *services)
 
 static bool open_listeners(struct worker *w, char **error)
 {
-    w->listeners = base_alloc(w->passed_count * sizeof(struct listener *));
-    w->own_addresses = base_alloc(w->passed_count * sizeof(*w->own_addresses));
-    for (size_t i = 0; i < w->passed_count; i++) {
+    w->listeners = base_alloc(w->told.listener_count * sizeof(struct listener *));
+    w->own_addresses = base_alloc(w->told.listener_count * sizeof(*w->own_addresses));
+    for (size_t i = 0; i < w->told.listener_count; i++) {
         struct listener *l;
 
-        if (w->passed[i].fd < 0 || w->passed[i].service_index >= w->config->service_count) {
+        if (w->told.listeners[i].fd < 0 || w->told.listeners[i].service_index >= w->config->service_count) {
             *error = base_strdup("a listening socket was passed that no service has");
             return false;
         }
-        l = listener_create(&w->plane, w->passed[i].service_index, w->passed[i].fd, error);
-        w->passed[i].fd = -1;
+        l = listener_create(&w->plane, w->told.listeners[i].service_index, w->told.listeners[i].fd, error);
+        w->told.listeners[i].fd = -1;
         if (l == NULL)
             return false;
         w->own_addresses[w->listener_count] = *listener_address(l);
@@ -587,19 +471,11 @@ static void run_loop(struct worker *w, char **error)
 
 static void clear(struct worker *w)
 {
-    for (size_t i = 0; i < w->passed_count; i++)
-        if (w->passed[i].fd >= 0)
-            close(w->passed[i].fd);
-    if (w->intermediates_fd >= 0)
-        close(w->intermediates_fd);
-    file_identities_destroy(&w->identities);
-    free(w->passed);
+    worker_told_clear(&w->told);
     free(w->listeners);
     free(w->own_addresses);
     counters_destroy(&w->plane.counters);
     config_destroy(&w->config);
-    base_wipe(w->ticket_key, w->ticket_key_size);
-    free(w->ticket_key);
 }
 
 static int fail(struct worker *w, char *error)
@@ -613,7 +489,7 @@ static int fail(struct worker *w, char *error)
 
 int worker_main(void)
 {
-    struct worker w = {.config_fd = -1, .counters_fd = -1, .intermediates_fd = -1};
+    struct worker w = {.told = WORKER_TOLD_NOTHING};
     struct config_findings findings = {0};
     char *error = NULL;
     bool stopped;
@@ -623,12 +499,14 @@ int worker_main(void)
     signal(SIGINT, SIG_IGN);
     (void)fcntl(WORKER_CONTROL_FD, F_SETFD, FD_CLOEXEC);
     w.sandbox = sandbox_begin();
-    if (!receive_until_start(&w, &error)) {
+    if (!worker_told_receive(&w.told, &error)) {
         if (error != NULL)
             return fail(&w, error);
         clear(&w);
         return 0;
     }
+    w.plane.slot = w.told.slot;
+    w.plane.generation = w.told.generation;
     raise_descriptor_limit();
     if (!load_config(&w, &findings) || !open_services(&w, &findings)) {
         error = first_finding(&findings);
