@@ -4,6 +4,7 @@
  * findings where the option stands that has to change. What is insecure is refused here and nowhere else: plain text
  * off this machine, a client nobody asked about, a mail server that takes the world for itself. */
 #include "config/checks.h"
+#include "config/checks_across.h"
 #include "config/kinds.h"
 
 #include <stdlib.h>
@@ -497,95 +498,6 @@ static bool any_is_bad(const struct section *section, const enum option_id *ids,
     return false;
 }
 
-/* An address something listens on. */
-struct listener {
-    char *key; /* canonical text */
-    struct config_place place;
-    size_t order;
-};
-
-static void listener_add(struct listener *listeners, size_t *count, const struct config_address *a)
-{
-    struct listener *l = &listeners[*count];
-
-    l->key = a->type == CONFIG_ADDRESS_UNIX      ? base_printf("unix:%s", a->host)
-             : a->type == CONFIG_ADDRESS_SYSTEMD ? base_printf("systemd:%s", a->host)
-             : strchr(a->host, ':') != NULL      ? base_printf("[%s]:%u", a->host, a->port)
-                                                 : base_printf("%s:%u", a->host, a->port);
-    l->place = a->place;
-    l->order = (*count)++;
-}
-
-static int by_key_and_order(const void *a, const void *b)
-{
-    const struct listener *x = a, *y = b;
-    int difference = strcmp(x->key, y->key);
-
-    return difference != 0 ? difference : (x->order > y->order) - (x->order < y->order);
-}
-
-static void listeners_check(const struct config *config, struct config_place control_place,
-                            struct config_findings *findings)
-{
-    struct config_address control = {.type = CONFIG_ADDRESS_UNIX, .host = config->control, .place = control_place};
-    struct listener *listeners;
-    size_t count = 0, count_max = 2;
-
-    for (size_t i = 0; i < config->service_count; i++)
-        count_max += config->services[i].listen_count;
-    listeners = base_alloc(count_max * sizeof(*listeners));
-    if (control.host != NULL)
-        listener_add(listeners, &count, &control);
-    if (config->admin != NULL)
-        listener_add(listeners, &count, config->admin);
-    for (size_t i = 0; i < config->service_count; i++)
-        for (size_t j = 0; j < config->services[i].listen_count; j++)
-            listener_add(listeners, &count, &config->services[i].listen[j]);
-    qsort(listeners, count, sizeof(*listeners), by_key_and_order);
-    for (size_t i = 1; i < count; i++) {
-        const struct config_place *before = &listeners[i - 1].place;
-
-        if (strcmp(listeners[i].key, listeners[i - 1].key) != 0)
-            continue;
-        if (before->line == 0)
-            config_finding_add(findings, listeners[i].place, "%s is already the control socket", listeners[i].key);
-        else
-            config_finding_add(findings, listeners[i].place, "%s is already listened on by %s:%u", listeners[i].key,
-                               before->file, before->line);
-    }
-    for (size_t i = 0; i < count; i++)
-        free(listeners[i].key);
-    free(listeners);
-}
-
-static void admin_check(const struct config *config, struct config_findings *findings)
-{
-    const struct config_address *admin = config->admin;
-    char *canonical;
-
-    if (admin == NULL)
-        return;
-    if (!config_address_is_loopback(admin)) {
-        config_finding_add(findings, admin->place,
-                           "admin: must be a loopback address such as 127.0.0.1:9180, or unix:PATH");
-    } else if (admin->type == CONFIG_ADDRESS_INET && !value_address_literal(admin->host, &canonical)) {
-        config_finding_add(findings, admin->place, "admin: %s is a name; it must be an address, such as 127.0.0.1:%u",
-                           admin->text, admin->port);
-    } else if (admin->type == CONFIG_ADDRESS_INET) {
-        free(canonical);
-    }
-}
-
-/* The agent of file keys stands among those of modules: in status, in the log, and in the name of its socket. */
-static void module_names_check(const struct config *config, struct config_findings *findings)
-{
-    for (size_t i = 0; i < config->module_count && config->file_keys == CONFIG_FILE_KEYS_AGENT; i++)
-        if (strcmp(config->modules[i].name, CONFIG_FILE_KEYS_MODULE) == 0)
-            config_finding_add(findings, config->modules[i].place,
-                               "[module %s]: with file_keys = agent this name is taken: choose another",
-                               CONFIG_FILE_KEYS_MODULE);
-}
-
 /* [yett] options whose places are wanted later. */
 static const struct {
     enum option_id id;
@@ -636,7 +548,5 @@ void checks_run(struct config *config, const struct section *sections, size_t se
             if (!any_is_bad(c.section, checks[check].uses, checks[check].use_count))
                 checks[check].run(&c);
     }
-    admin_check(config, findings);
-    module_names_check(config, findings);
-    listeners_check(config, control_place, findings);
+    checks_run_across(config, control_place, findings);
 }
