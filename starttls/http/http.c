@@ -1,6 +1,7 @@
 /* see starttls/http/http.h */
 #include "starttls/http/http.h"
 #include "starttls/http/http_proxy.h"
+#include "starttls/http/http_syntax.h"
 #include "starttls/limits.h"
 #include "starttls/line.h"
 #include "starttls/machine.h"
@@ -91,16 +92,6 @@ void starttls_http_destroy(struct starttls_http **h)
     *h = NULL;
 }
 
-/* What of a line may be quoted in a log: it may hold credentials, or half of them, so it is the first word alone. */
-static struct span first_word(struct span line)
-{
-    size_t size = 0;
-
-    while (size < line.size && line.data[size] != ':' && line.data[size] != ' ' && line.data[size] != '\t')
-        size++;
-    return span_of(line.data, size);
-}
-
 static enum starttls_status broken(struct starttls_http *h, unsigned fault, const char *what, struct span line)
 {
     char quoted[BASE_QUOTE_SIZE];
@@ -142,106 +133,6 @@ static enum starttls_status over(struct starttls_http *h, enum starttls_http_lim
     status = broken(h, limit == STARTTLS_HTTP_LIMIT_LINE && h->lines == 0 ? 414 : 431, what, span_of(NULL, 0));
     free(what);
     return status;
-}
-
-/* ---- our own checks, line by line ---- */
-
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* tchar, RFC 9110 section 5.6.2. */
-static bool is_token_char(uint8_t c)
-{
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-static bool is_token(struct span s)
-{
-    for (size_t i = 0; i < s.size; i++)
-        if (!is_token_char(s.data[i]))
-            return false;
-    return s.size != 0;
-}
-
-/* Visible ASCII: what a request target is made of. */
-static bool is_visible(struct span s)
-{
-    for (size_t i = 0; i < s.size; i++)
-        if (s.data[i] <= ' ' || s.data[i] > '~')
-            return false;
-    return true;
-}
-
-static bool has_control(struct span s)
-{
-    for (size_t i = 0; i < s.size; i++)
-        if ((s.data[i] < ' ' && s.data[i] != '\t') || s.data[i] == 0x7f)
-            return true;
-    return false;
-}
-
-/* "HTTP/" DIGIT "." DIGIT */
-static bool is_version(struct span s)
-{
-    return s.size == 8 && memcmp(s.data, "HTTP/", 5) == 0 && is_digit(s.data[5]) && s.data[6] == '.' &&
-           is_digit(s.data[7]);
-}
-
-static bool is_known_version(struct span s)
-{
-    return span_equal(s, span_of_string("HTTP/1.0")) || span_equal(s, span_of_string("HTTP/1.1"));
-}
-
-/* method SP target SP version, with these two spaces and no other white space. RFC 9112 section 3. */
-static enum starttls_status check_request_line(struct starttls_http *h, struct span line)
-{
-    const uint8_t *first = line.size == 0 ? NULL : memchr(line.data, ' ', line.size);
-    struct span method = span_of(line.data, first == NULL ? line.size : (size_t)(first - line.data));
-    struct span rest = first == NULL ? span_of(NULL, 0) : span_skip(line, method.size + 1);
-    const uint8_t *second = rest.size == 0 ? NULL : memchr(rest.data, ' ', rest.size);
-    struct span target = span_of(rest.data, second == NULL ? rest.size : (size_t)(second - rest.data));
-    struct span version = second == NULL ? span_of(NULL, 0) : span_skip(rest, target.size + 1);
-
-    if (!is_token(method) || target.size == 0 || !is_visible(target))
-        return broken(h, 400, "the client's request line is not one", first_word(line));
-    if (second == NULL)
-        return broken(h, 505, "the client speaks HTTP/0.9", first_word(line));
-    if (is_known_version(version))
-        return STARTTLS_NEED_MORE;
-    if (is_version(version))
-        return broken(h, 505, "the client speaks a version of HTTP that is neither 1.0 nor 1.1", first_word(line));
-    return broken(h, 400, "the client's request line is not one", first_word(line));
-}
-
-/* version SP 3DIGIT [SP reason]. RFC 9112 section 4; the space before an empty reason is often left out. */
-static enum starttls_status check_status_line(struct starttls_http *h, struct span line)
-{
-    bool is_good = line.size >= 12 && is_known_version(span_of(line.data, 8)) && line.data[8] == ' ' &&
-                   line.data[9] >= '1' && line.data[9] <= '5' && is_digit(line.data[10]) && is_digit(line.data[11]) &&
-                   (line.size == 12 || line.data[12] == ' ') && !has_control(line);
-
-    return is_good ? STARTTLS_NEED_MORE : broken(h, 502, "the server's status line is not one", line);
-}
-
-/* name ":" value. The name is a token, so there is no white space before the colon, which some drop and some take
- * for a part of the name; a line that begins with white space is a folded one (RFC 9112 section 5.2). */
-static enum starttls_status check_field(struct starttls_http *h, struct span line)
-{
-    const uint8_t *colon = memchr(line.data, ':', line.size);
-    struct span name = span_of(line.data, colon == NULL ? 0 : (size_t)(colon - line.data));
-
-    if (line.data[0] == ' ' || line.data[0] == '\t')
-        return broken(h, 400, "a header field is folded", span_of(NULL, 0));
-    if (!is_token(name))
-        return broken(h, 400, "a header field has no proper name", first_word(line));
-    if (has_control(span_skip(line, name.size + 1)))
-        return broken(h, 400, "a header field has a control byte", name);
-    if (h->lines - 1 > h->limits.fields_max)
-        return over(h, STARTTLS_HTTP_LIMIT_FIELDS);
-    return STARTTLS_NEED_MORE;
 }
 
 /* ---- http-parser ---- */
@@ -333,7 +224,7 @@ static enum starttls_status parse_head(struct starttls_http *h)
 
 static enum starttls_status on_line(struct starttls_http *h, struct span line)
 {
-    enum starttls_status status = STARTTLS_NEED_MORE;
+    struct http_fault fault = {0};
     bool is_end = line.size == 0 && h->lines != 0;
 
     /* RFC 9112 section 2.2: old clients sent one behind a body, and some before all they say. */
@@ -343,11 +234,13 @@ static enum starttls_status on_line(struct starttls_http *h, struct span line)
     }
     h->lines++;
     if (h->lines == 1)
-        status = h->kind == STARTTLS_HTTP_REQUEST ? check_request_line(h, line) : check_status_line(h, line);
+        fault = h->kind == STARTTLS_HTTP_REQUEST ? http_request_line_fault(line) : http_status_line_fault(line);
     else if (!is_end)
-        status = check_field(h, line);
-    if (status != STARTTLS_NEED_MORE)
-        return status;
+        fault = http_field_fault(line);
+    if (fault.status_code != 0)
+        return broken(h, fault.status_code, fault.what, fault.quoted);
+    if (!is_end && h->lines - 1 > h->limits.fields_max)
+        return over(h, STARTTLS_HTTP_LIMIT_FIELDS);
     if (!buffer_append(&h->head, line) || !buffer_append(&h->head, span_of("\r\n", 2)))
         return over(h, STARTTLS_HTTP_LIMIT_HEAD);
     return is_end ? parse_head(h) : STARTTLS_NEED_MORE;
@@ -475,46 +368,6 @@ struct span starttls_http_reason(const struct starttls_http *h)
     size_t size = end == NULL ? 0 : (size_t)(end - head.data);
 
     return size <= REASON_AT ? span_of(NULL, 0) : span_of(head.data + REASON_AT, size - REASON_AT);
-}
-
-static bool parse_length(struct span value, uint64_t *length)
-{
-    enum { DIGITS_MAX = 18 };
-
-    *length = 0;
-    if (value.size == 0 || value.size > DIGITS_MAX)
-        return false;
-    for (size_t i = 0; i < value.size; i++) {
-        if (!is_digit(value.data[i]))
-            return false;
-        *length = *length * 10 + (uint64_t)(value.data[i] - '0');
-    }
-    return true;
-}
-
-enum starttls_http_framing starttls_http_framing(const struct starttls_http *h, uint64_t *length, const char **error)
-{
-    size_t lengths, codings;
-    struct span length_value = starttls_http_field(h, "Content-Length", &lengths);
-    struct span coding = starttls_http_field(h, "Transfer-Encoding", &codings);
-
-    *error = NULL;
-    *length = 0;
-    if (lengths + codings == 0)
-        return STARTTLS_HTTP_UNFRAMED;
-    if (lengths != 0 && codings != 0)
-        *error = "it has both Content-Length and Transfer-Encoding";
-    else if (lengths + codings > 1)
-        *error = "it says more than once how its body ends";
-    else if (lengths == 1 && !parse_length(length_value, length))
-        *error = "its Content-Length is not a number";
-    else if (codings == 1 && !span_equal_nocase(coding, span_of_string("chunked")))
-        *error = "its Transfer-Encoding is something else than chunked";
-    else if (codings == 1 && h->minor_version == 0)
-        *error = "it has a Transfer-Encoding, which HTTP/1.0 does not know";
-    if (*error != NULL)
-        return STARTTLS_HTTP_BADLY_FRAMED;
-    return lengths == 1 ? STARTTLS_HTTP_LENGTH : STARTTLS_HTTP_CHUNKED;
 }
 
 /* ---- the body of a response ---- */
