@@ -71,7 +71,13 @@ MUST_CHECK bool tls_established_start(struct tls_engine *e, const struct tls_est
 /* As that, with directions that are made already, of either version. They are taken; wipe the copies. */
 void tls_established_take(struct tls_engine *e, const struct tls_record_direction *read,
                           const struct tls_record_direction *write);
+/* As that, with what NSS has shown of the handshake in TLS 1.3. */
+MUST_CHECK bool tls_established_start_13(struct tls_engine *e);
 void tls_established_end(struct tls_engine *e);
+
+/* While NSS's socket lingers on: the next `record_size` bytes that have come are a record with a ticket, or with a part
+ * of one. They are NSS's to read. */
+void tls_established_show_ticket(struct tls_engine *e, size_t record_size);
 
 size_t tls_established_memory(const struct tls_engine *e);
 
