@@ -1,6 +1,7 @@
 /* tokens/agent/agent_state.h: what the parts of the agent process share, and how they lie above each other.
  *
- *   agent_main.c     main thread: poll(), connections, control socket, deadlines, start and stop
+ *   agent_main.c     main thread: poll(), control socket, deadlines, start and stop
+ *   agent_conn.h     connections, and the requests that come by them
  *   agent_access.h   who may connect, and ask for what
  *   agent_pool.h     jobs, queues and the threads that do them
  *   agent_sign.h     identity and digest to signature
