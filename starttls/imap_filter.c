@@ -26,7 +26,6 @@
 
 enum client_state { CLIENT_COMMAND, CLIENT_LITERAL, CLIENT_ANSWER };
 enum wait { WAIT_NONE, WAIT_LITERAL, WAIT_AUTHENTICATE };
-enum { LOGIN_ARGS = 2, LOGIN_UNCLEAR = LOGIN_ARGS + 1 };
 enum server_state { SERVER_LINE, SERVER_REST /* of a line that is passing by */, SERVER_LITERAL };
 
 struct tag {
@@ -50,7 +49,7 @@ struct imap_filter {
     bool spoke; /* the first line has been judged */
     uint64_t client_literal_left;
     bool command_goes_on;
-    unsigned login_args; /* of the LOGIN that goes on; LOGIN_UNCLEAR: it is another command, or not well formed */
+    unsigned login_args; /* of the LOGIN that goes on; IMAP_LOGIN_UNCLEAR: it is another command, or not well formed */
     enum wait wait;      /* what the next "+" is for */
     struct tag last;     /* the command the client gave last */
     struct tag logins[STARTTLS_IMAP_LOGINS_PENDING_MAX];
@@ -90,20 +89,6 @@ static void set_tag(struct tag *tag, struct span value)
         memcpy(tag->bytes, value.data, tag->size);
 }
 
-/* The next word; spaces before it, which some servers skip, are skipped. */
-static struct span take_word(struct span *line)
-{
-    size_t start = 0, end;
-
-    while (start < line->size && line->data[start] == ' ')
-        start++;
-    for (end = start; end < line->size && line->data[end] > ' '; end++)
-        ;
-    struct span word = span_of(line->size == 0 ? NULL : line->data + start, end - start);
-    *line = span_skip(*line, end);
-    return word;
-}
-
 /* ---- server to client ---- */
 
 /* The capability list in a response without its line end, or an empty span. */
@@ -111,13 +96,13 @@ static struct span find_capabilities(struct span text)
 {
     static const char code[] = "[CAPABILITY";
     struct span rest = text;
-    struct span tag = take_word(&rest);
-    struct span word = take_word(&rest);
+    struct span tag = imap_take_word(&rest);
+    struct span word = imap_take_word(&rest);
     const uint8_t *end;
 
     if (text_word_is(tag, "*") && text_word_is(word, "CAPABILITY"))
         return rest;
-    if (!text_word_is(take_word(&rest), code))
+    if (!text_word_is(imap_take_word(&rest), code))
         return span_of(NULL, 0);
     end = rest.size == 0 ? NULL : memchr(rest.data, ']', rest.size);
     return span_of(rest.data, end == NULL ? rest.size : (size_t)(end - rest.data));
@@ -133,7 +118,7 @@ static void put_without_starttls(struct span line, struct span capabilities, str
     sink_put(sink, span_of(line.data, before));
     while (capabilities.size != 0) {
         struct span whole = capabilities;
-        struct span word = take_word(&capabilities);
+        struct span word = imap_take_word(&capabilities);
 
         if (word.size == 0 && capabilities.size != 0) /* at a control byte: the server's to answer for */
             capabilities = span_skip(capabilities, 1);
@@ -181,8 +166,8 @@ static enum starttls_status on_continuation(struct imap_filter *i)
 static enum starttls_status on_response(struct imap_filter *i, struct span text)
 {
     struct span rest = text;
-    struct span tag = take_word(&rest);
-    struct span word = take_word(&rest);
+    struct span tag = imap_take_word(&rest);
+    struct span word = imap_take_word(&rest);
 
     if (text_word_is(tag, "+"))
         return on_continuation(i);
@@ -191,17 +176,6 @@ static enum starttls_status on_response(struct imap_filter *i, struct span text)
     if (text_word_is(word, "PREAUTH"))
         return filter_broken(&i->f, "the server greets with PREAUTH: a session somebody else has logged in");
     return STARTTLS_NEED_MORE;
-}
-
-/* Whether a literal's number began before these last bytes of a line. */
-static bool literal_is_cut(struct span tail)
-{
-    if (tail.size == 0 || tail.data[tail.size - 1] != '}')
-        return false;
-    tail.size -= tail.size > 1 && tail.data[tail.size - 2] == '+' ? 2 : 1;
-    while (tail.size != 0 && tail.data[tail.size - 1] >= '0' && tail.data[tail.size - 1] <= '9')
-        tail.size--;
-    return tail.size == 0;
 }
 
 /* A line of the server ends with `text`, which may announce a literal. */
@@ -240,7 +214,7 @@ static enum starttls_status on_server_line(struct imap_filter *i, struct buffer 
 static bool response_is_cut(struct span start)
 {
     for (unsigned n = 0; n < 3; n++) {
-        size_t size = take_word(&start).size;
+        size_t size = imap_take_word(&start).size;
 
         if (start.size == 0)
             return size <= STARTTLS_IMAP_TAG_BYTES_MAX; /* a longer one is none that is looked for */
@@ -311,7 +285,7 @@ static enum starttls_status put_server_rest(struct imap_filter *i, struct span b
     if (!ended)
         return STARTTLS_NEED_MORE;
     text = filter_line_text(span_of(i->tail, i->tail_size));
-    if (literal_is_cut(text))
+    if (imap_literal_is_cut(text))
         return filter_broken_by(&i->f, "the server sent a literal of no known size", text);
     return on_server_line_end(i, text);
 }
@@ -373,51 +347,6 @@ static void remember_login(struct imap_filter *i, struct span tag)
         set_tag(login, tag);
 }
 
-/* A user name or password that is no literal (RFC 9051 section 9, "astring"); 0: it is not. */
-static size_t astring_size(struct span text)
-{
-    bool quoted = text.size != 0 && text.data[0] == '"';
-
-    for (size_t n = quoted; n < text.size; n++) {
-        uint8_t c = text.data[n];
-
-        if (c < ' ' || c > '~')
-            return 0;
-        if (quoted && c == '"')
-            return n + 1;
-        if (quoted && c == '\\' && (++n == text.size || (text.data[n] != '"' && text.data[n] != '\\')))
-            return 0;
-        if (!quoted && strchr("(){ %*\"\\", c) != NULL)
-            return n;
-    }
-    return quoted ? 0 : text.size;
-}
-
-/* A single space, and a literal's announcement. */
-static bool is_literal_alone(struct span text)
-{
-    return text.size != 0 && text.data[0] == ' ' && memchr(text.data, '{', text.size) == text.data + 1 &&
-           imap_ends_with_literal(text, NULL) && memchr(text.data + 2, '{', text.size - 2) == NULL;
-}
-
-/* How many arguments a LOGIN has with the literal that its first line ends with. */
-static unsigned count_login_args(struct span text)
-{
-    struct span rest = text, tag = take_word(&rest), word = take_word(&rest);
-    size_t size;
-
-    if (tag.data != text.data || !imap_is_tag(tag) || word.data != tag.data + tag.size + 1 ||
-        !text_word_is(word, "LOGIN"))
-        return LOGIN_UNCLEAR;
-    if (is_literal_alone(rest))
-        return 1;
-    if (rest.size == 0 || rest.data[0] != ' ')
-        return LOGIN_UNCLEAR;
-    rest = span_skip(rest, 1);
-    size = astring_size(rest);
-    return size != 0 && is_literal_alone(span_skip(rest, size)) ? LOGIN_ARGS : LOGIN_UNCLEAR;
-}
-
 static bool ends_with_crlf(struct span line)
 {
     return line.size >= 2 && memcmp(line.data + line.size - 2, "\r\n", 2) == 0;
@@ -427,8 +356,8 @@ static bool ends_with_crlf(struct span line)
 static unsigned see_login_literal(const struct imap_filter *i, struct span text)
 {
     if (!i->command_goes_on)
-        return count_login_args(text);
-    return i->login_args < LOGIN_ARGS && is_literal_alone(text) ? i->login_args + 1 : LOGIN_UNCLEAR;
+        return imap_count_login_args(text);
+    return i->login_args < IMAP_LOGIN_ARGS && imap_is_literal_alone(text) ? i->login_args + 1 : IMAP_LOGIN_UNCLEAR;
 }
 
 /* "tag STARTTLS", and ID: what the server gets instead. False: the line is to go as it is. */
@@ -452,8 +381,8 @@ static bool put_instead(struct span tag, struct span word, bool has_literal, str
 static enum starttls_status on_command(struct imap_filter *i, struct span text, bool is_complete, struct buffer *out)
 {
     struct span rest = text;
-    struct span tag = take_word(&rest);
-    struct span word = take_word(&rest);
+    struct span tag = imap_take_word(&rest);
+    struct span word = imap_take_word(&rest);
     bool is_authenticate = text_word_is(word, "AUTHENTICATE");
     struct sink sink;
 
@@ -489,9 +418,9 @@ static enum starttls_status on_client_line(struct imap_filter *i, bool is_comple
 
     if (has_literal && literal.size == UINT64_MAX)
         return filter_broken(&i->f, "the client sent a literal of no known size");
-    i->login_args = has_literal ? see_login_literal(i, text) : LOGIN_UNCLEAR;
+    i->login_args = has_literal ? see_login_literal(i, text) : IMAP_LOGIN_UNCLEAR;
     if (has_literal && !literal.is_synchronizing &&
-        (i->login_args == LOGIN_UNCLEAR || !ends_with_crlf(buffer_span(&i->command))))
+        (i->login_args == IMAP_LOGIN_UNCLEAR || !ends_with_crlf(buffer_span(&i->command))))
         return filter_broken(&i->f,
                              "before it has logged in, the client sent a literal that nobody asked for, and that "
                              "is no user name or password of a LOGIN: some servers take it for commands");
