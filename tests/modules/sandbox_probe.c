@@ -1,7 +1,7 @@
 /* sandbox-probe.so: for LD_PRELOAD, what an attacker's code in a worker could try. For tests.
  *
  * getaddrinfo() of "probe.sPID.wPID.wPID.test" (which a worker calls on one of its threads when it is about to connect,
- * so inside its sandbox, while it serves) tries everything in the table below and writes one line for each to standard
+ * so inside its sandbox, while it serves) tries everything in the tables and writes one line for each to standard
  * error:
  *
  *   probe NAME RESULT      RESULT: "done", or the name of an error
@@ -11,14 +11,17 @@
  * PROBE_ABSTRACT Unix sockets, PROBE_PORT a TCP port of 127.0.0.1 that nobody configured. Where PROBE_AGENT is the
  * socket of a token agent, it is sent the frames that PROBE_AGENT_OWN, PROBE_AGENT_FIND, PROBE_AGENT_SIGN and
  * PROBE_AGENT_LIST have in hex, or the files @PATH (which wants a kernel without Landlock). PROBE_LANDLOCK=N makes
- * the kernel seem to have Landlock's version N, 0 none at all. */
+ * the kernel seem to have Landlock's version N, 0 none at all.
+ *
+ * Files and sockets are tried in files of their own; here is what is tried on processes and the kernel. */
+#include "sandbox_probe.h"
+
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -32,10 +35,8 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,7 +71,7 @@ EXPORT long syscall(long number, ...)
 
 /* --- what is tried: 0 when it was done, else -1 with errno --- */
 
-static const char *text(const char *name)
+const char *probe_text(const char *name)
 {
     const char *value = getenv(name);
 
@@ -79,7 +80,7 @@ static const char *text(const char *name)
 
 static pid_t supervisor, sibling;
 
-static int closed(int fd)
+int probe_closed(int fd)
 {
     if (fd < 0)
         return -1;
@@ -169,7 +170,7 @@ static int try_read_proc_memory(void)
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/mem", (int)supervisor);
-    return closed(open(path, O_RDONLY));
+    return probe_closed(open(path, O_RDONLY));
 }
 
 static int try_read_proc_environment(void)
@@ -177,7 +178,7 @@ static int try_read_proc_environment(void)
     char path[64];
 
     snprintf(path, sizeof(path), "/proc/%d/environ", (int)supervisor);
-    return closed(open(path, O_RDONLY));
+    return probe_closed(open(path, O_RDONLY));
 }
 
 static int try_signal_supervisor(void)
@@ -224,238 +225,30 @@ static int try_priority_sibling(void)
     return setpriority(PRIO_PROCESS, (id_t)sibling, 19);
 }
 
-static struct sockaddr_in loopback(uint16_t port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
-
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return address;
-}
-
-static int try_bind(void)
-{
-    struct sockaddr_in address = loopback(0);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int result = bind(fd, (struct sockaddr *)&address, sizeof(address)), why = errno;
-
-    close(fd);
-    errno = why;
-    return result;
-}
-
-static int try_bind_udp(void)
-{
-    struct sockaddr_in address = loopback(0);
-    int fd = socket(AF_INET, SOCK_DGRAM, 0);
-    int result = bind(fd, (struct sockaddr *)&address, sizeof(address)), why = errno;
-
-    close(fd);
-    errno = why;
-    return result;
-}
-
-/* Without a bind() the kernel chooses a port. */
-static int try_listen(void)
-{
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int result = listen(fd, 1), why = errno;
-
-    close(fd);
-    errno = why;
-    return result;
-}
-
-static int try_connect_port(void)
-{
-    struct sockaddr_in address = loopback((uint16_t)atoi(text("PROBE_PORT")));
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    int result = connect(fd, (struct sockaddr *)&address, sizeof(address)), why = errno;
-
-    close(fd);
-    errno = why;
-    return result;
-}
-
-static int connect_unix(const char *name, int abstract, const char *say, char *answer, size_t size)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0), result, why;
-
-    strncpy(address.sun_path + abstract, name, sizeof(address.sun_path) - 2);
-    result = connect(fd, (struct sockaddr *)&address,
-                     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)abstract + strlen(name) + !abstract));
-    why = errno;
-    if (result == 0 && say != NULL) {
-        struct timeval patience = {.tv_sec = 10};
-        ssize_t got;
-
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        (void)!send(fd, say, strlen(say), MSG_NOSIGNAL);
-        got = recv(fd, answer, size - 1, 0);
-        answer[got > 0 ? got : 0] = '\0';
-    }
-    close(fd);
-    errno = why;
-    return result;
-}
-
-/* Being heard and answered is what counts: connecting alone gives nothing. */
-static int try_control(void)
-{
-    char answer[256] = "";
-
-    if (connect_unix(text("PROBE_CONTROL"), 0, "{\"command\":\"status\"}\n", answer, sizeof(answer)) != 0)
-        return -1;
-    if (strstr(answer, "\"ok\":true") != NULL)
-        return 0;
-    errno = EPERM;
-    return -1;
-}
-
-static int try_abstract(void)
-{
-    return connect_unix(text("PROBE_ABSTRACT"), 1, NULL, NULL, 0);
-}
-
-static int try_open_write(void)
-{
-    return closed(open(text("PROBE_WRITABLE"), O_WRONLY));
-}
-
-static int try_open_read_write(void)
-{
-    return closed(open(text("PROBE_WRITABLE"), O_RDWR | O_APPEND));
-}
-
-static int try_open_create(void)
-{
-    char path[512];
-
-    snprintf(path, sizeof(path), "%s.new", text("PROBE_WRITABLE"));
-    return closed(open(path, O_RDONLY | O_CREAT, 0600));
-}
-
-static int try_open_truncate(void)
-{
-    return closed(open(text("PROBE_WRITABLE"), O_RDONLY | O_TRUNC));
-}
-
-static int try_open_openat2(void)
-{
-    uint64_t how[3] = {O_WRONLY, 0, 0};
-
-    return closed((int)syscall(SYS_openat2, AT_FDCWD, text("PROBE_WRITABLE"), how, sizeof(how)));
-}
-
-static int try_truncate(void)
-{
-    return truncate(text("PROBE_WRITABLE"), 0);
-}
-
-static int try_unlink(void)
-{
-    return unlink(text("PROBE_WRITABLE"));
-}
-
-static int try_rename(void)
-{
-    char path[512];
-
-    snprintf(path, sizeof(path), "%s.moved", text("PROBE_WRITABLE"));
-    return rename(text("PROBE_WRITABLE"), path);
-}
-
-static int try_read_private(void)
-{
-    return closed(open(text("PROBE_PRIVATE"), O_RDONLY));
-}
-
-static int try_read_shadow(void)
-{
-    return closed(open("/etc/shadow", O_RDONLY));
-}
-
-static int try_list_private(void)
-{
-    char path[512];
-    char *slash;
-    DIR *folder;
-
-    snprintf(path, sizeof(path), "%s", text("PROBE_PRIVATE"));
-    slash = strrchr(path, '/');
-    if (slash != NULL)
-        *slash = '\0';
-    folder = opendir(path);
-    if (folder == NULL)
-        return -1;
-    closedir(folder);
-    return 0;
-}
-
-static int try_read_hosts(void)
-{
-    return closed(open("/etc/hosts", O_RDONLY));
-}
-
-static int try_socket_raw(void)
-{
-    return closed(socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
-}
-
-static int try_socket_packet(void)
-{
-    return closed(socket(AF_PACKET, SOCK_RAW, 0));
-}
-
-static int try_socket_netlink(void)
-{
-    return closed(socket(AF_NETLINK, SOCK_RAW, 0));
-}
-
-static int try_socket_alg(void)
-{
-    return closed(socket(AF_ALG, SOCK_SEQPACKET, 0));
-}
-
-static int try_socket_vsock(void)
-{
-    return closed(socket(AF_VSOCK, SOCK_STREAM, 0));
-}
-
-static int try_socket_pair(void)
-{
-    int ends[2];
-
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
-        return -1;
-    close(ends[0]);
-    return closed(ends[1]);
-}
-
 static int try_io_uring(void)
 {
     struct io_uring_params parameters = {0};
 
-    return closed((int)syscall(SYS_io_uring_setup, 4, &parameters));
+    return probe_closed((int)syscall(SYS_io_uring_setup, 4, &parameters));
 }
 
 static int try_userfaultfd(void)
 {
-    return closed((int)syscall(SYS_userfaultfd, 1 /* user mode only: no privilege needed */));
+    return probe_closed((int)syscall(SYS_userfaultfd, 1 /* user mode only: no privilege needed */));
 }
 
 static int try_bpf(void)
 {
     char attributes[128] = {0};
 
-    return closed((int)syscall(SYS_bpf, 0, attributes, sizeof(attributes)));
+    return probe_closed((int)syscall(SYS_bpf, 0, attributes, sizeof(attributes)));
 }
 
 static int try_perf(void)
 {
     uint64_t attributes[16] = {[0] = 0x0000008000000001ULL};
 
-    return closed((int)syscall(SYS_perf_event_open, attributes, 0, -1, -1, 0));
+    return probe_closed((int)syscall(SYS_perf_event_open, attributes, 0, -1, -1, 0));
 }
 
 static int try_keyctl(void)
@@ -542,79 +335,7 @@ static int try_free_thread(void)
     return held && count > 0 ? -1 : 0;
 }
 
-/* A request to an agent: done when it is answered with anything but a failure. The frame's fifth byte is its type, and
- * 5 is FAILED (tokens/wire.h). */
-static int ask_agent(const char *hex)
-{
-    char frame[4096], answer[4096], from_file[2 * sizeof(frame)] = "";
-    size_t size = 0;
-    struct timeval patience = {.tv_sec = 60};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    ssize_t got;
-
-    if (hex[0] == '@') {
-        int file = open(hex + 1, O_RDONLY);
-
-        if (file < 0 || read(file, from_file, sizeof(from_file) - 1) < 0)
-            return -1;
-        close(file);
-        hex = from_file;
-    }
-    for (unsigned byte; size < sizeof(frame) && sscanf(hex + 2 * size, "%2x", &byte) == 1;)
-        frame[size++] = (char)byte;
-    strncpy(address.sun_path, text("PROBE_AGENT"), sizeof(address.sun_path) - 1);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
-        int why = errno;
-
-        close(fd);
-        errno = why;
-        return -1;
-    }
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    (void)!send(fd, frame, size, MSG_NOSIGNAL);
-    do
-        got = recv(fd, answer, sizeof(answer), 0);
-    while (got < 0 && errno == EINTR);
-    close(fd);
-    errno = EPERM;
-    return got > 5 && answer[4] != 5 ? 0 : -1;
-}
-
-static int try_agent_own(void)
-{
-    return ask_agent(text("PROBE_AGENT_OWN"));
-}
-
-static int try_agent_find(void)
-{
-    return ask_agent(text("PROBE_AGENT_FIND"));
-}
-
-static int try_agent_sign(void)
-{
-    return ask_agent(text("PROBE_AGENT_SIGN"));
-}
-
-static int try_agent_list(void)
-{
-    return ask_agent(text("PROBE_AGENT_LIST"));
-}
-
-static const struct {
-    const char *name;
-    int (*try)(void);
-} agent_table[] = {
-    {"agent_own_key", try_agent_own},
-    {"agent_other_key_find", try_agent_find},
-    {"agent_other_key_sign", try_agent_sign},
-    {"agent_other_list", try_agent_list},
-};
-
-static const struct {
-    const char *name;
-    int (*try)(void);
-} table[] = {
+static const struct probe_try processes_and_kernel[] = {
     {"exec", try_exec},
     {"exec_memory", try_exec_memory},
     {"fork", try_fork},
@@ -633,30 +354,6 @@ static const struct {
     {"signal_self", try_signal_self},
     {"limit_sibling", try_limit_sibling},
     {"priority_sibling", try_priority_sibling},
-    {"bind_tcp", try_bind},
-    {"bind_udp", try_bind_udp},
-    {"listen", try_listen},
-    {"connect_other_port", try_connect_port},
-    {"control_socket", try_control},
-    {"abstract_socket", try_abstract},
-    {"open_write", try_open_write},
-    {"open_read_write", try_open_read_write},
-    {"open_create", try_open_create},
-    {"open_truncate", try_open_truncate},
-    {"open_openat2", try_open_openat2},
-    {"truncate", try_truncate},
-    {"unlink", try_unlink},
-    {"rename", try_rename},
-    {"read_private", try_read_private},
-    {"list_private", try_list_private},
-    {"read_shadow", try_read_shadow},
-    {"read_hosts", try_read_hosts},
-    {"socket_raw", try_socket_raw},
-    {"socket_packet", try_socket_packet},
-    {"socket_netlink", try_socket_netlink},
-    {"socket_alg", try_socket_alg},
-    {"socket_vsock", try_socket_vsock},
-    {"socket_pair", try_socket_pair},
     {"io_uring", try_io_uring},
     {"userfaultfd", try_userfaultfd},
     {"bpf", try_bpf},
@@ -684,12 +381,19 @@ static void attempt(const char *name, int (*try)(void))
     (void)!write(2, line, (size_t)size);
 }
 
+static void attempt_all(struct probe_list list)
+{
+    for (size_t i = 0; i < list.count; i++)
+        attempt(list.items[i].name, list.items[i].try);
+}
+
 static void probe(void)
 {
-    for (size_t i = 0; i < sizeof(agent_table) / sizeof(agent_table[0]) && text("PROBE_AGENT")[0] != '\0'; i++)
-        attempt(agent_table[i].name, agent_table[i].try);
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        attempt(table[i].name, table[i].try);
+    if (probe_text("PROBE_AGENT")[0] != '\0')
+        attempt_all(probe_agent());
+    attempt_all(probe_sockets());
+    attempt_all(probe_files());
+    attempt_all((struct probe_list)PROBE_LIST(processes_and_kernel));
     (void)!write(2, "probe end .\n", 12);
 }
 
