@@ -60,6 +60,11 @@ const char *starttls_filter_error(const struct starttls_filter *f)
     return f->error == NULL ? "" : f->error;
 }
 
+enum starttls_fault starttls_filter_fault(const struct starttls_filter *f)
+{
+    return f->error == NULL ? STARTTLS_FAULT_NONE : f->fault;
+}
+
 bool filter_line_put(struct buffer *line, struct span bytes, size_t *consumed)
 {
     const uint8_t *end;
@@ -114,7 +119,7 @@ enum starttls_status filter_close(struct starttls_filter *f, struct sink *sink, 
 
     if (sink_close(sink))
         return status;
-    return filter_broken(f,
+    return filter_broken(f, STARTTLS_FAULT_YETT,
                          "what was said does not fit, once it is rewritten, in the %zu bytes there are for it: this is "
                          "a fault of yett's own",
                          room);
@@ -127,20 +132,23 @@ bool filter_move(struct buffer *from, struct buffer *out)
     return from->size == 0;
 }
 
-enum starttls_status filter_broken(struct starttls_filter *f, const char *fmt, ...)
+enum starttls_status filter_broken(struct starttls_filter *f, enum starttls_fault fault, const char *fmt, ...)
 {
     va_list args;
 
     va_start(args, fmt);
-    if (f->error == NULL)
+    if (f->error == NULL) {
         f->error = base_vprintf(fmt, args);
+        f->fault = fault;
+    }
     va_end(args);
     return STARTTLS_BROKEN;
 }
 
-enum starttls_status filter_broken_by(struct starttls_filter *f, const char *what, struct span line)
+enum starttls_status filter_broken_by(struct starttls_filter *f, enum starttls_fault fault, const char *what,
+                                      struct span line)
 {
     char quoted[BASE_QUOTE_SIZE];
 
-    return filter_broken(f, "%s: %s", what, base_quote(line.data, line.size, quoted, sizeof(quoted)));
+    return filter_broken(f, fault, "%s: %s", what, base_quote(line.data, line.size, quoted, sizeof(quoted)));
 }

@@ -29,6 +29,7 @@ struct starttls_filter {
     enum starttls_greeting greeting;
     enum starttls_status status;
     char *error; /* NULL while nothing is wrong */
+    enum starttls_fault fault;
 };
 
 struct starttls_filter *filter_create(enum starttls_protocol protocol, enum starttls_greeting greeting,
@@ -57,8 +58,11 @@ MUST_CHECK enum starttls_status filter_close(struct starttls_filter *f, struct s
 /* Move at most `size` bytes straight through; returns how many. */
 size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out);
 
-/* The first error is the one that is told. */
-enum starttls_status filter_broken(struct starttls_filter *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
-enum starttls_status filter_broken_by(struct starttls_filter *f, const char *what, struct span line);
+/* The first error is the one that is told: a sentence that names who is at fault, which need not be the side whose
+ * bytes are being read. */
+enum starttls_status filter_broken(struct starttls_filter *f, enum starttls_fault fault, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
+enum starttls_status filter_broken_by(struct starttls_filter *f, enum starttls_fault fault, const char *what,
+                                      struct span line);
 
 #endif

@@ -145,6 +145,14 @@ static enum starttls_status on_tagged(struct imap_filter *i, struct span tag, st
     return logged_in ? STARTTLS_READY : STARTTLS_NEED_MORE;
 }
 
+static bool awaits_login(const struct imap_filter *i)
+{
+    for (size_t n = 0; n < ARRAY_LEN(i->logins); n++)
+        if (i->logins[n].size != 0)
+            return true;
+    return false;
+}
+
 static enum starttls_status on_continuation(struct imap_filter *i)
 {
     switch (i->wait) {
@@ -159,8 +167,14 @@ static enum starttls_status on_continuation(struct imap_filter *i)
     case WAIT_NONE:
         break;
     }
-    return filter_broken(&i->f, "the server's \"+\" has nobody who waits for it: what the client said could be taken "
-                                "for commands or for data");
+    if (awaits_login(i)) /* it is what the server answers, and more has been said since */
+        return filter_broken(
+            &i->f, STARTTLS_FAULT_CLIENT,
+            "the client did not wait for the server's \"+\": what it said could be taken for commands or "
+            "for an answer");
+    return filter_broken(&i->f, STARTTLS_FAULT_SERVER,
+                         "the server sent a \"+\" that nobody waits for: what the client says next could be taken for "
+                         "commands or for data");
 }
 
 static enum starttls_status on_response(struct imap_filter *i, struct span text)
@@ -174,7 +188,8 @@ static enum starttls_status on_response(struct imap_filter *i, struct span text)
     if (!text_word_is(tag, "*"))
         return on_tagged(i, tag, word);
     if (text_word_is(word, "PREAUTH"))
-        return filter_broken(&i->f, "the server greets with PREAUTH: a session somebody else has logged in");
+        return filter_broken(&i->f, STARTTLS_FAULT_SERVER,
+                             "the server greets with PREAUTH: a session somebody else has logged in");
     return STARTTLS_NEED_MORE;
 }
 
@@ -186,7 +201,7 @@ static enum starttls_status on_server_line_end(struct imap_filter *i, struct spa
     i->server_state = SERVER_LINE;
     i->response_goes_on = imap_ends_with_literal(text, &literal);
     if (i->response_goes_on && literal.size == UINT64_MAX)
-        return filter_broken_by(&i->f, "the server sent a literal of no known size", text);
+        return filter_broken_by(&i->f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
     if (i->response_goes_on && literal.size != 0) {
         i->server_state = SERVER_LITERAL;
         i->server_literal_left = literal.size;
@@ -251,7 +266,8 @@ static enum starttls_status on_long_server_line(struct imap_filter *i, struct bu
     if (!i->response_goes_on &&
         (response_is_cut(start) ||
          (capabilities.size != 0 && capabilities.data + capabilities.size == start.data + start.size)))
-        return filter_broken_by(&i->f, "the server sent a line that is too long to be rewritten", start);
+        return filter_broken_by(&i->f, STARTTLS_FAULT_SERVER, "the server sent a line that is too long to be rewritten",
+                                start);
     if (!i->response_goes_on)
         status = on_response(i, start);
     if (status == STARTTLS_BROKEN)
@@ -286,7 +302,7 @@ static enum starttls_status put_server_rest(struct imap_filter *i, struct span b
         return STARTTLS_NEED_MORE;
     text = filter_line_text(span_of(i->tail, i->tail_size));
     if (imap_literal_is_cut(text))
-        return filter_broken_by(&i->f, "the server sent a literal of no known size", text);
+        return filter_broken_by(&i->f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
     return on_server_line_end(i, text);
 }
 
@@ -388,11 +404,11 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!i->spoke && text_looks_like_http(text, HTTP_LIKENESS_REQUEST_LINE))
-        return filter_broken_by(&i->f, "the client speaks HTTP", text_verb(text));
+        return filter_broken_by(&i->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(text));
     i->spoke = true;
     i->last.size = 0;
     if (!is_complete && !is_authenticate) /* only an initial response (RFC 4959) is ever that long */
-        return filter_broken(&i->f, "the client sent a command line that is too long");
+        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long");
     if (!imap_is_tag(tag)) {
         filter_move(&i->command, out); /* the server's to refuse */
         return STARTTLS_NEED_MORE;
@@ -417,15 +433,15 @@ static enum starttls_status on_client_line(struct imap_filter *i, bool is_comple
     enum starttls_status status = STARTTLS_NEED_MORE;
 
     if (has_literal && literal.size == UINT64_MAX)
-        return filter_broken(&i->f, "the client sent a literal of no known size");
+        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT, "the client sent a literal of no known size");
     i->login_args = has_literal ? see_login_literal(i, text) : IMAP_LOGIN_UNCLEAR;
     if (has_literal && !literal.is_synchronizing &&
         (i->login_args == IMAP_LOGIN_UNCLEAR || !ends_with_crlf(buffer_span(&i->command))))
-        return filter_broken(&i->f,
-                             "before it has logged in, the client sent a literal that nobody asked for, and that "
-                             "is no user name or password of a LOGIN: some servers take it for commands");
+        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT,
+                             "the client sent a literal that nobody asked for before it has logged in, and that is no "
+                             "user name or password of a LOGIN: some servers take it for commands");
     if (i->command_goes_on && !is_complete)
-        return filter_broken(&i->f, "the client sent a command line that is too long");
+        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long");
     if (i->command_goes_on)
         filter_move(&i->command, out);
     else

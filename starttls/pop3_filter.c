@@ -115,8 +115,9 @@ static bool is_refused(struct span word)
 static enum starttls_status on_challenge(struct pop3_filter *p)
 {
     if (p->pending_count != 1 || p->state != CLIENT_COMMAND || p->command.size != 0)
-        return filter_broken(&p->f, "the client did not wait for the server's challenge: what it said could be taken "
-                                    "for commands or for an answer");
+        return filter_broken(&p->f, STARTTLS_FAULT_CLIENT,
+                             "the client did not wait for the server's challenge: what it said could be taken "
+                             "for commands or for an answer");
     p->state = CLIENT_ANSWER;
     return STARTTLS_NEED_MORE;
 }
@@ -165,7 +166,8 @@ static enum starttls_status on_listed(struct pop3_filter *p, struct span text, b
     }
     *is_left_out = is_offer(p, text, is_complete);
     if (*is_left_out && !is_complete)
-        return filter_broken_by(&p->f, "the server sent a capability that is too long to be left out", text);
+        return filter_broken_by(&p->f, STARTTLS_FAULT_SERVER,
+                                "the server sent a capability that is too long to be left out", text);
     return STARTTLS_NEED_MORE;
 }
 
@@ -278,10 +280,11 @@ static enum starttls_status on_command(struct pop3_filter *p, bool is_complete, 
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!p->spoke && text_looks_like_http(text, HTTP_LIKENESS_METHOD))
-        return filter_broken_by(&p->f, "the client speaks HTTP", text_verb(text));
+        return filter_broken_by(&p->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(text));
     p->spoke = true;
     if (!is_complete && (is_refused(verb) || argument.size == 0))
-        return filter_broken_by(&p->f, "the client sent a command line that is too long", text_verb(text));
+        return filter_broken_by(&p->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
+                                text_verb(text));
     push_command(p, command_of(verb, argument.size != 0));
     if (!is_complete)
         p->state = CLIENT_REST; /* AUTH with an initial response: a ticket or a token may be long */

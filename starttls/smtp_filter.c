@@ -186,7 +186,7 @@ static bool keyword_is_cut(struct span start)
 static enum starttls_status on_intermediate_reply(struct smtp_filter *s, unsigned code)
 {
     if (s->pending_count != 1 || s->state != CLIENT_COMMAND || s->command.size != 0)
-        return filter_broken(&s->f,
+        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
                              "the client did not wait for the %u reply that came: what it said could be taken "
                              "for commands or for data",
                              code);
@@ -197,7 +197,8 @@ static enum starttls_status on_intermediate_reply(struct smtp_filter *s, unsigne
         return STARTTLS_NEED_MORE;
     }
     if (code != 334)
-        return filter_broken(&s->f, "the server sent a %u reply, which no known command has", code);
+        return filter_broken(&s->f, STARTTLS_FAULT_SERVER, "the server sent a %u reply, which no known command has",
+                             code);
     s->state = CLIENT_ANSWER;
     return STARTTLS_NEED_MORE;
 }
@@ -246,8 +247,9 @@ static enum starttls_status on_reply_line(struct smtp_filter *s, struct buffer *
     struct sink sink;
 
     if (r.is_offer && r.is_last && s->held.size <= 3)
-        return filter_broken(&s->f, "the server offers TLS, or another client's address, in the last line of a reply, "
-                                    "behind one that is too long to become the last");
+        return filter_broken(&s->f, STARTTLS_FAULT_SERVER,
+                             "the server offers TLS, or another client's address, in the last line of a reply, "
+                             "behind one that is too long to become the last");
     sink_open(&sink, out, s->held.size + line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
     if (r.is_offer && r.is_last)
         s->held.data[s->held.start + 3] = ' ';
@@ -258,7 +260,7 @@ static enum starttls_status on_reply_line(struct smtp_filter *s, struct buffer *
     if (!r.is_offer && r.is_last)
         sink_put(&sink, line);
     if (!r.is_offer && !r.is_last && !buffer_append(&s->held, line))
-        return filter_broken(&s->f, "the server sent a reply line that is too long");
+        return filter_broken(&s->f, STARTTLS_FAULT_SERVER, "the server sent a reply line that is too long");
     buffer_consume(&s->line, s->line.size);
     filter_line_forget(&s->held);
     return filter_close(&s->f, &sink, r.is_last && r.code != 0 ? on_reply_end(s, r.code) : STARTTLS_NEED_MORE);
@@ -272,9 +274,10 @@ static enum starttls_status on_long_reply_line(struct smtp_filter *s, struct buf
     struct reply_line r = judge_reply_line(s, start);
 
     if (r.is_offer || may_offer)
-        return filter_broken_by(&s->f, "the server sent a reply line that is too long to be rewritten", start);
+        return filter_broken_by(&s->f, STARTTLS_FAULT_SERVER,
+                                "the server sent a reply line that is too long to be rewritten", start);
     if (!filter_move(&s->held, out) || !filter_move(&s->line, out))
-        return filter_broken(&s->f, "the server sent a reply line that is too long");
+        return filter_broken(&s->f, STARTTLS_FAULT_SERVER, "the server sent a reply line that is too long");
     s->server_state = SERVER_REST;
     s->rest_ends = r.is_last ? r.code : 0;
     return STARTTLS_NEED_MORE;
@@ -402,11 +405,12 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
 
     /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
     if (!s->spoke && text_looks_like_http(arguments, HTTP_LIKENESS_METHOD))
-        return filter_broken_by(&s->f, "the client speaks HTTP", text_verb(arguments));
+        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(arguments));
     s->spoke = true;
     verb = text_next_word(&arguments);
     if (!is_complete && (is_refused(verb) || text_word_is(verb, "BDAT") || arguments.size == 0))
-        return filter_broken_by(&s->f, "the client sent a command line that is too long", text_verb(line));
+        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
+                                text_verb(line));
     if (text_word_is(verb, "MAIL"))
         command = COMMAND_MAIL;
     if (text_word_is(verb, "RCPT"))
@@ -482,8 +486,9 @@ static enum starttls_status pass_data(struct smtp_filter *s, struct span bytes, 
         bytes.size = buffer_room(out);
     *taken = filter_pass(bytes, scan_data(&s->end_of_data, bytes), out);
     if (s->end_of_data == DATA_UNCLEAR)
-        return filter_broken(&s->f, "the client's message has a line that is a lone dot, with line ends that are not "
-                                    "CRLF: some servers take it for the end, and what follows for commands");
+        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
+                             "the client's message has a line that is a lone dot, with line ends that are not "
+                             "CRLF: some servers take it for the end, and what follows for commands");
     if (s->end_of_data == DATA_ENDED)
         s->state = CLIENT_COMMAND;
     return STARTTLS_NEED_MORE;

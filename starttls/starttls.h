@@ -166,6 +166,16 @@ void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failur
  * upgrade, client not yet greeted). Empty for protocols whose server does not speak first. */
 void starttls_greeting_text(enum starttls_protocol protocol, const char *name, struct buffer *out);
 
+/* Who broke a relayed conversation. LIMIT: what came is proper, and more than a setting of ours lets pass. YETT: a
+ * fault of our own. */
+enum starttls_fault {
+    STARTTLS_FAULT_NONE,
+    STARTTLS_FAULT_CLIENT,
+    STARTTLS_FAULT_SERVER,
+    STARTTLS_FAULT_LIMIT,
+    STARTTLS_FAULT_YETT
+};
+
 /* The filter of a relayed conversation. NULL where the protocol needs none: relay the bytes as they are. */
 struct starttls_filter;
 enum starttls_direction { STARTTLS_FROM_CLIENT, STARTTLS_FROM_SERVER };
@@ -200,7 +210,10 @@ bool starttls_filter_rest(struct starttls_filter *f, enum starttls_direction dir
  * CLOSE: what it said is whole by its end, as far as it was put out (starttls_filter_rest()), and so is the
  * conversation. BROKEN: a message has been cut off. */
 MUST_CHECK enum starttls_status starttls_filter_end(struct starttls_filter *f, enum starttls_direction direction);
+/* A sentence that names who broke the rules, and that one as a word: not always the side whose bytes were put last,
+ * since what one side says may show that the other has not waited for it. */
 const char *starttls_filter_error(const struct starttls_filter *f);
+enum starttls_fault starttls_filter_fault(const struct starttls_filter *f);
 
 /* A response of ours to HEAD: up to its empty line. */
 struct span starttls_without_body(struct span response);

@@ -72,6 +72,13 @@ static char *describe_shown(struct tls_engine *e)
     return base_strdup(identity == NULL ? "" : tls_identity_describe(identity));
 }
 
+/* TLS 1.2: it wanted to renegotiate and was told no, with a warning; what it says next is about that. */
+static bool was_refused_renegotiation(const struct tls_engine *e)
+{
+    return (e->own != NULL || e->context->role == TLS_ROLE_SERVER) && tls_engine_was_open(e) &&
+           e->version == TLS_VERSION_12 && e->flood.handshakes > 1;
+}
+
 /* The alert says more than the error NSS makes of it. */
 static enum tls_status fail_alert(struct tls_engine *e)
 {
@@ -87,6 +94,13 @@ static enum tls_status fail_alert(struct tls_engine *e)
         sentence = longer;
     }
     free(shown);
+    if (was_refused_renegotiation(e)) {
+        free(sentence);
+        return tls_engine_fail(
+            e, "renegotiation_refused",
+            base_printf("the %s wanted to renegotiate, which is refused, and ended the connection with the alert %s",
+                        e->context->calls->peer, tls_alert_name(alert)));
+    }
     return tls_engine_fail(e, tls_alert_error_name(alert), sentence);
 }
 

@@ -148,6 +148,14 @@ void session_note_broken(struct session *s, enum session_ended ended, const stru
     }
 }
 
+void session_blame(struct session *s, enum session_fault fault, const char *advice)
+{
+    if (s->ended != SESSION_ENDED_none)
+        return;
+    s->fault = fault;
+    s->advice = advice;
+}
+
 /* ---- the end ---- */
 
 static void unlink_session(struct session *s)

@@ -110,6 +110,8 @@ struct session {
 
     enum session_ended ended;
     char *ended_reason;         /* a sentence; NULL: none */
+    enum session_fault fault;   /* who has to do something; NOBODY: as the end says */
+    const char *advice;         /* what; static. NULL: as the end says */
     const struct leg *ended_by; /* whose TLS or connection broke, for the error's name; NULL: neither's */
     bool relayed;               /* the relay was reached: somebody was served */
     bool reported;              /* the one line is written */

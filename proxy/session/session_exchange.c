@@ -43,13 +43,15 @@ void session_complete_exchange(struct session *s)
 
 static void on_broken(struct session *s, enum starttls_direction direction)
 {
-    bool client = direction == STARTTLS_FROM_CLIENT;
+    bool client = starttls_filter_fault(s->filter) == STARTTLS_FAULT_CLIENT;
 
+    (void)direction;
+    session_blame_filter(s);
     if (!client && s->http.page_words == NULL)
         s->http.page_words = base_strdup(starttls_filter_public_error(s->filter));
     fail(s, client ? STARTTLS_FAILURE_BAD_REQUEST : STARTTLS_FAILURE_TARGET_SPEECH,
          client ? SESSION_ENDED_protocol_error : SESSION_ENDED_relay_protocol_error,
-         base_printf("the %s: %s", client ? "client" : "target", starttls_filter_error(s->filter)));
+         base_strdup(starttls_filter_error(s->filter)));
 }
 
 static void on_client_end(struct session *s, enum leg_take how)
@@ -74,6 +76,7 @@ static void on_target_end(struct session *s, enum leg_take how)
     if (how == LEG_TAKE_TRUNCATED)
         counter_add(s->counters, COUNTER_truncations_total, 1);
     counter_add(s->counters, COUNTER_targets_failed_total, 1);
+    session_blame(s, SESSION_FAULT_TARGET, NULL);
     fail(s, STARTTLS_FAILURE_TARGET_DOWN,
          how == LEG_TAKE_ENDED       ? SESSION_ENDED_relay_protocol_error
          : how == LEG_TAKE_TRUNCATED ? SESSION_ENDED_truncated

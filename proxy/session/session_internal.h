@@ -12,6 +12,7 @@
 #define YETT_PROXY_SESSION_SESSION_INTERNAL_H
 
 #include "proxy/session/session.h"
+#include "proxy/session/session_advice.h"
 
 /* What a session is: with a client, to relay or to exchange one request and its response; or a look at a target, with
  * none. Each is one table, at the end of its file. Functions for SESSION_RELAY are NULL in what never gets there. */
@@ -57,6 +58,9 @@ void session_note_end(struct session *s, enum session_ended ended, char *reason)
 /* The same where the TLS or the connection of `leg` broke: the line has the error's name, and of a certificate that was
  * refused the path and what it cost. */
 void session_note_broken(struct session *s, enum session_ended ended, const struct leg *leg, char *reason);
+/* Who has to do something about it, and what, where its end alone does not tell (session_ends.h). Before the end is
+ * noted; of a session whose end has been, it is too late. NOBODY, and NULL, leave it to the end; `advice` is static. */
+void session_blame(struct session *s, enum session_fault fault, const char *advice);
 /* Both transports end now. RESET: the peers must not take it for an orderly end. */
 void session_end_now(struct session *s, enum transport_close client, enum transport_close target);
 
@@ -73,6 +77,7 @@ void session_step_relay(struct session *s);
 bool session_client_is_there(struct session *s); /* with TLS and without; false: it has left, and that is noted */
 /* What was still to go to that side, and then its end, as far as there is room. */
 void session_advance_ending(struct session *s, enum starttls_direction direction);
+void session_blame_filter(struct session *s); /* whom the filter names */
 /* The filter says that the target has said all. */
 void session_complete_exchange(struct session *s);
 void session_uncount_client(struct session *s); /* kind.on_end() of what was accepted */

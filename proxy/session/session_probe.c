@@ -7,7 +7,6 @@
 #include "proxy/session/session_internal.h"
 
 #include "proxy/process/limits.h"
-#include "proxy/session/session_advice.h"
 #include "starttls/proxy_header.h"
 #include <stdlib.h>
 #include <string.h>
@@ -97,15 +96,17 @@ static const char *step_name(const struct session *s)
 
 static const char *advice(const struct session *s)
 {
-    const char *exact;
+    const struct session_cause cause = {
+        .ended = SESSION_ENDED_target_tls_failed, .error = leg_error_name(&s->target), .fault = SESSION_FAULT_NOBODY};
 
+    if (s->advice != NULL)
+        return s->advice;
     if (s->state == SESSION_CONNECT)
         return s->ended == SESSION_ENDED_timeout_connect ? "is the address right, and does a firewall let it pass?"
                                                          : "does the server run, and is this its address?";
     if (s->state == SESSION_TARGET_NEGOTIATE)
         return session_end_of(s->ended)->advice; /* of what was said before TLS; says who has to do something */
-    exact = session_advice(SESSION_ENDED_target_tls_failed, leg_error_name(&s->target));
-    return exact == NULL ? "" : exact;
+    return cause.error[0] == '\0' ? "" : session_remedy(&cause).advice;
 }
 
 static void note_failure(struct session *s)

@@ -81,9 +81,15 @@ static void serve(struct session *s)
 
 /* ---- ends ---- */
 
+static void blame_side(struct session *s, const struct leg *leg)
+{
+    session_blame(s, leg == &s->client ? SESSION_FAULT_CLIENT : SESSION_FAULT_TARGET, NULL);
+}
+
 static void break_relay(struct session *s, enum session_ended ended, char *reason, struct flow_legs f,
                         enum transport_close source)
 {
+    blame_side(s, f.source);
     session_note_broken(s, ended, f.source, reason);
     if (f.source == &s->client)
         session_end_now(s, source, TRANSPORT_CLOSE_RESET);
@@ -287,13 +293,25 @@ static void on_moved(struct session *s)
                     s->from_target.lost ? TRANSPORT_CLOSE_RESET : TRANSPORT_CLOSE_ORDERLY);
 }
 
+void session_blame_filter(struct session *s)
+{
+    static const enum session_fault faults[] = {
+        [STARTTLS_FAULT_NONE] = SESSION_FAULT_NOBODY,   [STARTTLS_FAULT_CLIENT] = SESSION_FAULT_CLIENT,
+        [STARTTLS_FAULT_SERVER] = SESSION_FAULT_TARGET, [STARTTLS_FAULT_LIMIT] = SESSION_FAULT_HERE,
+        [STARTTLS_FAULT_YETT] = SESSION_FAULT_HERE,
+    };
+    enum starttls_fault fault = starttls_filter_fault(s->filter);
+
+    session_blame(s, faults[fault], fault == STARTTLS_FAULT_LIMIT ? session_advice_limit : NULL);
+}
+
 static void on_broken(struct session *s, enum starttls_direction direction)
 {
     struct flow_legs f = flow_of(s, direction);
 
-    break_relay(s, SESSION_ENDED_relay_protocol_error,
-                base_printf("the %s: %s", side_name(s, f.source), starttls_filter_error(s->filter)), f,
-                TRANSPORT_CLOSE_RESET);
+    session_blame_filter(s);
+    session_note_end(s, SESSION_ENDED_relay_protocol_error, base_strdup(starttls_filter_error(s->filter)));
+    break_relay(s, SESSION_ENDED_relay_protocol_error, NULL, f, TRANSPORT_CLOSE_RESET);
 }
 
 /* Where something has not gone out, a FIN in its place would make a part look like the whole. */

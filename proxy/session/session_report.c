@@ -9,7 +9,6 @@
 #include "proxy/process/limits.h"
 #include "proxy/process/log.h"
 #include "proxy/service/memory_ceiling.h"
-#include "proxy/session/session_advice.h"
 #include "starttls/http/http_proxy.h"
 #include <jansson.h>
 #include <stdio.h>
@@ -87,6 +86,8 @@ void session_report_tls_failed(struct session *s, const struct leg *leg, enum se
         counter_add(s->counters, COUNTER_verifications_failed_total, 1);
     if (!server)
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
+    if (instead != NULL)
+        session_blame(s, SESSION_FAULT_NOBODY, spoken_advice(instead));
     session_note_broken(s, ended, leg, base_strdup(instead != NULL ? instead : leg_error(leg)));
 }
 
@@ -124,6 +125,22 @@ static unsigned http_status_of(const struct session *s)
 
 enum { FIELDS_MAX = 28 };
 
+/* Who has to do something, and what. */
+static struct session_remedy remedy_of(const struct session *s, const char *error)
+{
+    struct session_remedy remedy = session_remedy(&(struct session_cause){
+        .ended = s->ended,
+        .error = error,
+        .fault = s->fault,
+        .is_proxy = s->service->protocol == STARTTLS_HTTP_CONNECT,
+        .http_status = s->http.status,
+    });
+
+    if (s->advice != NULL)
+        remedy.advice = s->advice;
+    return remedy;
+}
+
 /* Fields that have nothing to say are left out. The text that a peer may have made long comes last: a line that is full
  * loses its end. */
 static void write_line(const struct session *s)
@@ -131,7 +148,7 @@ static void write_line(const struct session *s)
     const struct session_end *end = session_end_of(s->ended);
     char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
     const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
-    const char *advice = session_advice(s->ended, error);
+    struct session_remedy remedy = remedy_of(s, error);
     const char *shown = shown_identity(&s->target);
     struct tls_verification verification = verification_of(s->ended_by);
     struct log_field fields[FIELDS_MAX];
@@ -154,8 +171,8 @@ static void write_line(const struct session *s)
     if (s->ended_reason != NULL || end->level == LOG_LEVEL_WARNING)
         fields[count++] = log_text("reason", s->ended_reason != NULL ? s->ended_reason : end->sentence);
     if (end->level == LOG_LEVEL_WARNING) {
-        fields[count++] = log_text("fault", session_fault_name(end->fault));
-        fields[count++] = log_text("advice", advice == NULL ? end->advice : advice);
+        fields[count++] = log_text("fault", session_fault_name(remedy.fault));
+        fields[count++] = log_text("advice", remedy.advice);
     }
     if (verification.stopped_path[0] != '\0') {
         fields[count++] = log_text("path", verification.stopped_path);

@@ -178,6 +178,10 @@ static void refuse_for_target_machine(struct session *s)
                              ? NULL
                              : session_spoke_tls(s, target);
 
+    if (spoken != NULL)
+        session_blame(s, SESSION_FAULT_NOBODY, spoken_advice(spoken));
+    else if (starttls_is_over_limit(s->target_machine))
+        session_blame(s, SESSION_FAULT_HERE, session_advice_limit);
     session_refuse(s, rows[refusal].failure, rows[refusal].ended,
                    base_printf("%s (%s)", spoken != NULL ? spoken : starttls_error(s->target_machine),
                                starttls_state_name(s->target_machine)));

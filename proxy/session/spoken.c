@@ -14,6 +14,7 @@
 #define POP3_CLIENT                                                                                                    \
     "the client speaks plain POP3: it should use implicit TLS here, or the service protocol = pop3 and listen_tls = "  \
     "starttls"
+#define STARTTLS_HERE "its protocol and listen_tls = starttls"
 #define POSTGRESQL_CLIENT                                                                                              \
     "the client speaks PostgreSQL, which asks for TLS in words of its own: it should begin with TLS "                  \
     "(sslnegotiation=direct)"
@@ -53,11 +54,25 @@ static const struct spoken {
     SPOKEN("* BYE", NULL, "the target speaks plain IMAP, and refuses to serve: connect_tls should be starttls"),
     SPOKEN("* PREAUTH", NULL, "the target speaks plain IMAP: connect_tls should be starttls"),
     SPOKEN("+OK", NULL, "the target speaks plain POP3: connect_tls should be starttls"),
-    SPOKEN("a001 ", IMAP_CLIENT, NULL),
-    SPOKEN("a1 ", IMAP_CLIENT, NULL),
-    SPOKEN("1 CAPABILITY", IMAP_CLIENT, NULL),
+    SPOKEN("MAIL FROM", SMTP_CLIENT, NULL),
     SPOKEN("CAPA\r\n", POP3_CLIENT, NULL),
-    SPOKEN("USER ", "the client speaks plain POP3 or FTP: it should use implicit TLS", NULL),
+    SPOKEN("CAPA\n", POP3_CLIENT, NULL),
+    SPOKEN("STLS", POP3_CLIENT, NULL),
+    SPOKEN("APOP ", POP3_CLIENT, NULL),
+    SPOKEN(
+        "STARTTLS",
+        "the client asks for STARTTLS, where TLS comes first: it should use implicit TLS here, or the service " STARTTLS_HERE,
+        NULL),
+    SPOKEN("AUTH ",
+           "the client speaks plain SMTP or POP3: it should use implicit TLS here, or the service " STARTTLS_HERE,
+           NULL),
+    SPOKEN("QUIT",
+           "the client speaks plain SMTP, POP3 or FTP: it should use implicit TLS here, or the service " STARTTLS_HERE,
+           NULL),
+    SPOKEN("NOOP",
+           "the client speaks plain SMTP, POP3 or FTP: it should use implicit TLS here, or the service " STARTTLS_HERE,
+           NULL),
+    SPOKEN("USER ", "the client speaks plain POP3 or FTP: it should use implicit TLS here", NULL),
     SPOKEN("SSH-", SSH_PEER, SSH_PEER),
     SPOKEN("\0\0\0\x08\x04\xd2\x16\x2f", POSTGRESQL_CLIENT, NULL), /* SSLRequest */
     SPOKEN("\0\0\0\x08\x04\xd2\x16\x30", POSTGRESQL_CLIENT, NULL), /* GSSENCRequest */
@@ -66,7 +81,8 @@ static const struct spoken {
     SPOKEN("\x05\x01", "the client speaks SOCKS: it is configured for another kind of proxy", NULL),
     SPOKEN("\x05\x02", "the client speaks SOCKS: it is configured for another kind of proxy", NULL),
     SPOKEN("\x04\x01", "the client speaks SOCKS: it is configured for another kind of proxy", NULL),
-    SPOKEN("\x03\0\0", "the client speaks RDP, which asks for TLS in words of its own", NULL),
+    SPOKEN("\x03\0\0", "the client speaks RDP, which asks for TLS in words of its own: no service here is for it",
+           NULL),
     SPOKEN("*1\r\n$", "the client speaks plain Redis: it should use TLS (rediss)", NULL),
     SPOKEN("*2\r\n$", "the client speaks plain Redis: it should use TLS (rediss)", NULL),
     SPOKEN("<?xml", "the client speaks plain XMPP: it should use direct TLS", NULL),
@@ -79,12 +95,12 @@ static uint8_t lower(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c + ('a' - 'A')) : c;
 }
 
-static bool starts_with(struct span first, const struct spoken *s)
+static bool starts_with_text(struct span first, const char *text, size_t size)
 {
-    if (first.size < s->size)
+    if (first.size < size)
         return false;
-    for (size_t i = 0; i < s->size; i++)
-        if (lower(first.data[i]) != lower((uint8_t)s->start[i]))
+    for (size_t i = 0; i < size; i++)
+        if (lower(first.data[i]) != lower((uint8_t)text[i]))
             return false;
     return true;
 }
@@ -105,6 +121,28 @@ static bool is_ldap(struct span first)
     if ((first.data[1] & 0x80) != 0)
         at += first.data[1] & 0x7f;
     return at + 2 < first.size && first.data[at] == 0x02 && first.data[at + 1] >= 1 && first.data[at + 1] <= 4;
+}
+
+/* An IMAP client's command (RFC 3501 section 2.2.1): a tag of its own choice, and one of those that come first. As few
+ * bytes of its name as there are, but three. */
+static bool is_imap(struct span first)
+{
+    static const char *const commands[] = {"CAPABILITY", "LOGIN ", "AUTHENTICATE ", "STARTTLS",
+                                           "NOOP",       "LOGOUT", "ID ",           "ENABLE "};
+    size_t tag = 0;
+
+    while (tag < first.size && first.data[tag] > ' ' && first.data[tag] < 0x7f && first.data[tag] != '{' &&
+           first.data[tag] != '*' && first.data[tag] != '+' && first.data[tag] != '"')
+        tag++;
+    if (tag == 0 || tag + 3 >= first.size || first.data[tag] != ' ')
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+        size_t size = strlen(commands[i]), have = first.size - tag - 1;
+
+        if (starts_with_text(span_skip(first, tag + 1), commands[i], size < have ? size : have))
+            return true;
+    }
+    return false;
 }
 
 /* MySQL and MariaDB: a length of three bytes, number 0, and protocol version 10. */
@@ -135,19 +173,29 @@ const char *spoken_instead_of_tls(struct span first, enum spoken_side side)
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         const char *sentence = side == SPOKEN_BY_CLIENT ? table[i].client : table[i].target;
 
-        if (sentence != NULL && starts_with(first, &table[i]))
+        if (sentence != NULL && starts_with_text(first, table[i].start, table[i].size))
             return sentence;
     }
     if (side == SPOKEN_BY_CLIENT && is_postgresql_startup(first))
         return POSTGRESQL_CLIENT;
+    if (side == SPOKEN_BY_CLIENT && is_imap(first))
+        return IMAP_CLIENT;
     if (side == SPOKEN_BY_CLIENT && is_ldap(first))
         return LDAP_CLIENT;
     if (side == SPOKEN_BY_CLIENT && is_mqtt(first))
         return "the client speaks plain MQTT: it should use TLS (mqtts)";
     if (side == SPOKEN_BY_TARGET && is_mysql_greeting(first))
-        return "the target speaks MySQL, which begins TLS in words of its own";
+        return "the target speaks MySQL, which begins TLS in words of its own: no service here is for it";
     /* A handshake record is 0x16, an alert 0x15; an SSL 2 hello has its high bit set, and an error of its own. */
     if (first.size > 0 && first.data[0] != 0x16 && first.data[0] != 0x15 && first.data[0] < 0x80)
         return "what the peer sends is not TLS: see that the port is the right one";
     return NULL;
+}
+
+const char *spoken_advice(const char *sentence)
+{
+    const char *colon = strstr(sentence, ": ");
+
+    assert(colon != NULL);
+    return colon + 2;
 }

@@ -17,6 +17,9 @@ enum spoken_side { SPOKEN_BY_CLIENT, SPOKEN_BY_TARGET };
  * as it can be told, or nothing has come. */
 const char *spoken_instead_of_tls(struct span first, enum spoken_side side);
 
+/* Of such a sentence, what would be right: it goes to its end, and so is as static as it is. */
+const char *spoken_advice(const char *sentence);
+
 /* Where a plain-text protocol was expected: whether this is TLS. */
 bool spoken_is_tls(struct span first);
 

@@ -281,7 +281,8 @@ struct starttls_filter *starttls_exchange_create(struct starttls_machine *m, str
     m->status = STARTTLS_READY;
     f = http_exchange_create(&h->request.forward, &h->limits[STARTTLS_HTTP_RESPONSE]);
     if (!buffer_append(out, buffer_span(&h->request.head)))
-        f->status = filter_broken(f, "there is no room for the request's head: this is a fault of yett's own");
+        f->status = filter_broken(f, STARTTLS_FAULT_YETT,
+                                  "there is no room for the request's head: this is a fault of yett's own");
     return f;
 }
 
@@ -292,6 +293,14 @@ struct starttls_request_facts starttls_request_facts(const struct starttls_machi
     if (m == NULL || m->class != &accept_class)
         return (struct starttls_request_facts){.method = NULL};
     return (struct starttls_request_facts){.method = h->method, .host = h->host, .status = h->status_code};
+}
+
+bool starttls_is_over_limit(const struct starttls_machine *m)
+{
+    const struct http_machine *h = (const struct http_machine *)(const void *)m;
+
+    return m != NULL && (m->class == &accept_class || m->class == &connect_class) && h->head != NULL &&
+           starttls_http_limit(h->head) != STARTTLS_HTTP_LIMIT_NONE;
 }
 
 const char *starttls_public_error(const struct starttls_machine *m)

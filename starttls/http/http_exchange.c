@@ -43,7 +43,10 @@ static struct exchange *exchange_of(struct starttls_filter *f)
     return CONTAINER_OF(f, struct exchange, f);
 }
 
-static const char *const sides[] = {[STARTTLS_FROM_CLIENT] = "request", [STARTTLS_FROM_SERVER] = "response"};
+static const char *const sides[] = {
+    [STARTTLS_FROM_CLIENT] = "client's request", [STARTTLS_FROM_SERVER] = "server's response"};
+static const enum starttls_fault faults[] = {
+    [STARTTLS_FROM_CLIENT] = STARTTLS_FAULT_CLIENT, [STARTTLS_FROM_SERVER] = STARTTLS_FAULT_SERVER};
 
 static void body_begin(struct body *b, const struct http_forward *f)
 {
@@ -90,7 +93,8 @@ static bool put_chunk(struct body *b, struct span data, struct buffer *out)
 
 static enum starttls_status no_room(struct starttls_filter *f)
 {
-    return filter_broken(f, "a chunk does not fit once it is written anew: this is a fault of yett's own");
+    return filter_broken(f, STARTTLS_FAULT_YETT,
+                         "a chunk does not fit once it is written anew: this is a fault of yett's own");
 }
 
 /* One step of the chunked coding. `out` has room for more than CHUNK_OVERHEAD. */
@@ -111,7 +115,7 @@ static enum starttls_status put_chunked(struct starttls_filter *f, enum starttls
         b->is_over = true;
         break;
     case HTTP_CHUNKED_BROKEN:
-        return filter_broken(f, "the %s: %s", sides[direction], b->chunked.error);
+        return filter_broken(f, faults[direction], "the %s: %s", sides[direction], b->chunked.error);
     }
     return STARTTLS_NEED_MORE;
 }
@@ -163,13 +167,14 @@ static enum starttls_status on_head(struct exchange *x, struct buffer *out)
 
     if (!http_forward_response(x->head, &x->request, out, &response, &error)) {
         x->public_error = base_printf("The target's answer cannot be passed on: %s.", error);
-        return filter_broken(&x->f, "the response cannot be passed on: %s", error);
+        return filter_broken(&x->f, STARTTLS_FAULT_SERVER, "the server's response cannot be passed on: %s", error);
     }
     starttls_http_destroy(&x->head);
     if (code / 100 == 1) {
         if (x->interim_responses++ == STARTTLS_HTTP_INTERIM_MAX) {
             x->public_error = base_strdup("The target does not come to an answer.");
-            return filter_broken(&x->f, "the server sent more than %d interim responses", STARTTLS_HTTP_INTERIM_MAX);
+            return filter_broken(&x->f, STARTTLS_FAULT_SERVER, "the server sent more than %d interim responses",
+                                 STARTTLS_HTTP_INTERIM_MAX);
         }
         x->head = starttls_http_create(STARTTLS_HTTP_RESPONSE, &x->limits);
         return STARTTLS_NEED_MORE;
@@ -208,10 +213,10 @@ static enum starttls_status on_bad_head(struct exchange *x)
 
     if (limit == NULL) {
         x->public_error = base_strdup("The target's answer is not proper HTTP.");
-        return filter_broken(&x->f, "the response: %s", starttls_http_error(x->head));
+        return filter_broken(&x->f, STARTTLS_FAULT_SERVER, "the server's response: %s", starttls_http_error(x->head));
     }
     x->public_error = base_printf("The target's answer is more than is taken here: %s.", limit);
-    (void)filter_broken(&x->f, "%s", limit);
+    (void)filter_broken(&x->f, STARTTLS_FAULT_LIMIT, "%s", limit);
     free(limit);
     return STARTTLS_BROKEN;
 }
@@ -260,12 +265,14 @@ static enum starttls_status end(struct starttls_filter *f, enum starttls_directi
     struct body *b = &x->body[direction];
 
     if (direction == STARTTLS_FROM_CLIENT)
-        return b->is_over ? STARTTLS_READY : filter_broken(f, "the client ended in the middle of its request");
+        return b->is_over ? STARTTLS_READY
+                          : filter_broken(f, STARTTLS_FAULT_CLIENT, "the client ended in the middle of its request");
     if (x->head != NULL)
-        return filter_broken(f, "the server ended before it had answered");
+        return filter_broken(f, STARTTLS_FAULT_SERVER, "the server ended before it had answered");
     if (b->from == HTTP_BODY_TO_END)
         b->is_over = true;
-    return b->is_over ? STARTTLS_CLOSE : filter_broken(f, "the server ended in the middle of its response");
+    return b->is_over ? STARTTLS_CLOSE
+                      : filter_broken(f, STARTTLS_FAULT_SERVER, "the server ended in the middle of its response");
 }
 
 static const struct filter_class exchange_class;

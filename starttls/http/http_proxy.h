@@ -25,6 +25,10 @@ struct starttls_request_facts starttls_request_facts(const struct starttls_machi
 const char *starttls_public_error(const struct starttls_machine *m);
 const char *starttls_filter_public_error(const struct starttls_filter *f);
 
+/* Whether the machine broke off because what the peer says is more than options.http_limits let pass: proper, perhaps,
+ * and an administrator's to raise. */
+bool starttls_is_over_limit(const struct starttls_machine *m);
+
 /* Append the page that an HTTP client gets in the place of what it asked for, and return its status code; 0 and nothing
  * where it has its 200 already (`greeted`): the tunnel is the target's then. `why`: in the place of the failure's own
  * words, a sentence; NULL or "": those words. `connection` as in struct starttls_options. */

@@ -402,11 +402,79 @@ def test_end(yett, authority, token, folder, port, name):
     line = ended()[0]
     assert line["level"] == level, line
     if level == "warning":
-        exact = {"target_tls_failed": "verify_name must be a name the certificate is for, or the server needs another "
-                                      "certificate"}  # the error says more than the end does
-        assert line["reason"] and (line["fault"], line["advice"]) == (fault, exact.get(name, advice)), line
+        # Where what happened says more than the end does.
+        exact = {"target_tls_failed": (fault, "verify_name must be a name the certificate is for, or the server needs another "
+                                              "certificate"),
+                 "tls_failed": (fault, "it should use https, or another port"),
+                 "relay_protocol_error": ("client", "see what the client is, and that it is meant for this port"),
+                 "relay_tls_failed": ("client", "the error's name is NSS's, and the reason its sentence: look at the program on the "
+                                                "other side, and at the network")}
+        assert fault != "peer" or name in exact
+        assert line["reason"] and (line["fault"], line["advice"]) == exact.get(name, (fault, advice)), line
     else:
         assert "fault" not in line and "advice" not in line, line
+
+
+def smtp_challenge(connection):
+    """A server that knows AUTH and asks for the answer, as RFC 4954 section 4 has it."""
+    connection.sendall(b"220 mx\r\n")
+    lines_of(connection, 2)
+    connection.sendall(b"250-mx\r\n250 AUTH PLAIN\r\n")
+    connection.sendall(b"334 \r\n")
+    connection.recv(100)
+
+
+def smtp_confused(connection):
+    connection.sendall(b"220 mx\r\n")
+    lines_of(connection, 1)
+    connection.sendall(b"399 what?\r\n")
+    connection.recv(100)
+
+
+def imap_challenge(connection):
+    connection.sendall(b"* OK hello\r\n")
+    lines_of(connection, 2)
+    connection.sendall(b"+ \r\n")
+    connection.recv(100)
+
+
+@pytest.mark.parametrize("protocol, says, script, fault, reason", [
+    ("smtp", b"EHLO a\r\nAUTH PLAIN\r\nAGEAYg==\r\n", smtp_challenge, "client", "the client did not wait"),
+    ("smtp", b"EHLO a\r\n", smtp_confused, "target", "the server sent a 399 reply"),
+    ("imap", b"a AUTHENTICATE PLAIN\r\nAGEAYg==\r\n", imap_challenge, "client", "the client did not wait"),
+    ("pop3", b"x" * 100000 + b"\r\n", lambda connection: (connection.sendall(b"+OK\r\n"), connection.recv(1)), "client",
+     "the client sent a command line that is too long"),
+], ids=["smtp client", "smtp server", "imap client", "pop3 client"])
+def test_whoever_broke_the_relay_is_blamed(yett, authority, token, folder, port, protocol, says, script, fault, reason):
+    """And not the side whose bytes showed it."""
+    with contextlib.ExitStack() as stack:
+        scene = Scene(yett, authority, token, folder, port, stack)
+        scene.accepting(scene.server(ScriptedServer(script)).port, protocol=protocol)
+        s = scene.tls()
+        with contextlib.suppress(OSError):
+            s.sendall(says)
+            read_to_end(s)
+        scene.running.wait_for_log("relay_protocol_error")
+        line, = scene.running.log_lines("relay_protocol_error")
+    assert line["fault"] == fault and line["reason"].startswith(reason), line
+    assert line["advice"] != ENDS["relay_protocol_error"][4], line
+
+
+def test_an_http_target_that_speaks_nonsense_is_blamed(yett, authority, token, folder, port):
+    with contextlib.ExitStack() as stack:
+        scene = Scene(yett, authority, token, folder, port, stack)
+        target = scene.server(ScriptedServer(lambda connection: (lines_of(connection, 1), connection.sendall(b"nonsense\r\n\r\n")),
+                                             tls=server_tls(authority.localhost)))
+        scene.run(f"[service web]\nprotocol = http-proxy\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
+                  f"allow_target = localhost:*, 127.0.0.1:*\ntrust = file:{authority.cert}\n")
+        for uri, status in [(f"https://localhost:{target.port}/", b" 502 "), (f"http://localhost:{target.port}/", b" 403 ")]:
+            s = scene.connect()
+            s.sendall(f"GET {uri} HTTP/1.1\r\nHost: localhost:{target.port}\r\n\r\n".encode())
+            assert status in read_to_end(s)[0]
+        broken, = wait_until(lambda: scene.running.log_lines("relay_protocol_error"), "the end", 20 * PATIENCE)
+        refused, = wait_until(lambda: scene.running.log_lines("client_protocol_error"), "the end", 20 * PATIENCE)
+    assert broken["fault"] == "target" and broken["reason"].startswith("the server's response: "), broken
+    assert refused["fault"] == "client" and "https URI" in refused["advice"], refused
 
 
 def lines_until(s, last):

@@ -167,7 +167,8 @@ def test_a_response_over_a_limit_says_which(yett, authority, port, head, said):
         line, = running.log_lines("relay_protocol_error")
         assert (status, body.decode()) == (502, f"The target's answer is more than is taken here: {said}.\n"
                                                 f"Connection {line['conn']}\n")
-        assert line["reason"] == f"the target: {said}" and (line["method"], line["status"]) == ("GET", 502), line
+        assert line["reason"] == said and (line["method"], line["status"]) == ("GET", 502), line
+        assert line["fault"] == "here" and "setting that the reason names" in line["advice"], line
 
 
 @pytest.mark.parametrize("line, head, status, said", [

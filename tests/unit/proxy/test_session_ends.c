@@ -110,27 +110,80 @@ static void names_are_one_for_each(void **state)
     }
 }
 
+static struct session_remedy of_tls(enum session_ended ended, const char *error)
+{
+    return session_remedy(&(struct session_cause){.ended = ended, .error = error});
+}
+
 /* The same error is another's to mend on the other side, and only where TLS failed. */
 static void errors_of_tls_have_advice(void **state)
 {
     (void)state;
-    assert_non_null(strstr(session_advice(SESSION_ENDED_tls_failed, "unknown_issuer"), "peer_trust must name"));
-    assert_ptr_equal(strstr(session_advice(SESSION_ENDED_target_tls_failed, "unknown_issuer"), "trust must"),
-                     session_advice(SESSION_ENDED_target_tls_failed, "unknown_issuer"));
-    assert_non_null(session_advice(SESSION_ENDED_tls_failed, "SSL_ERROR_NO_CERTIFICATE"));
-    assert_null(session_advice(SESSION_ENDED_target_tls_failed, "SSL_ERROR_NO_CERTIFICATE"));
-    assert_null(session_advice(SESSION_ENDED_tls_failed, "name_mismatch"));
-    assert_null(session_advice(SESSION_ENDED_tls_failed, "not_tls"));
-    assert_null(session_advice(SESSION_ENDED_tls_failed, ""));
-    assert_null(session_advice(SESSION_ENDED_reset, "ECONNRESET"));
+    assert_non_null(strstr(of_tls(SESSION_ENDED_tls_failed, "unknown_issuer").advice, "peer_trust must name"));
+    assert_int_equal(strncmp(of_tls(SESSION_ENDED_target_tls_failed, "unknown_issuer").advice, "trust must", 10), 0);
+    assert_non_null(strstr(of_tls(SESSION_ENDED_tls_failed, "SSL_ERROR_NO_CERTIFICATE").advice, "peer_trust"));
+    assert_non_null(strstr(of_tls(SESSION_ENDED_tls_failed, "not_tls").advice, "port, protocol"));
+    assert_ptr_equal(of_tls(SESSION_ENDED_tls_failed, "name_mismatch").advice,
+                     session_end_of(SESSION_ENDED_tls_failed)->advice);
+    assert_ptr_equal(of_tls(SESSION_ENDED_tls_failed, "").advice, session_end_of(SESSION_ENDED_tls_failed)->advice);
+    assert_ptr_equal(of_tls(SESSION_ENDED_reset, "ECONNRESET").advice, session_end_of(SESSION_ENDED_reset)->advice);
+}
+
+/* yett(8) has the names of ours; nobody is sent there for one of NSS's. */
+static void names_of_others_are_not_looked_up(void **state)
+{
+    static const enum session_ended ends[] = {SESSION_ENDED_tls_failed, SESSION_ENDED_target_tls_failed,
+                                              SESSION_ENDED_relay_tls_failed};
+    static const char *const names[] = {"SSL_ERROR_BAD_MAC_READ", "SSL_ERROR_RX_MALFORMED_CLIENT_HELLO", "ECONNRESET",
+                                        "SSL_ERROR_RENEGOTIATION_NOT_ALLOWED"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        for (size_t n = 0; n < ARRAY_LEN(names); n++)
+            assert_null(strstr(of_tls(ends[i], names[n]).advice, "yett(8)"));
+}
+
+/* A fault of PEER is one of the two; whose it is, is known where it happened. */
+static void whoever_broke_it_is_blamed(void **state)
+{
+    static const enum session_ended ends[] = {SESSION_ENDED_relay_protocol_error, SESSION_ENDED_relay_tls_failed};
+    static const enum session_fault faults[] = {SESSION_FAULT_CLIENT, SESSION_FAULT_TARGET, SESSION_FAULT_HERE};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++)
+        for (size_t n = 0; n < ARRAY_LEN(faults); n++)
+            assert_int_equal(
+                session_remedy(&(struct session_cause){.ended = ends[i], .error = "", .fault = faults[n]}).fault,
+                faults[n]);
+    /* Our own certificate is ours to mend, whatever the server says of it. */
+    assert_int_equal(of_tls(SESSION_ENDED_target_tls_failed, "alert_received_certificate_expired").fault,
+                     SESSION_FAULT_HERE);
+    assert_int_equal(of_tls(SESSION_ENDED_target_tls_failed, "expired").fault, SESSION_FAULT_TARGET);
+}
+
+/* A client that names the target itself is not sent to settings that an http-proxy does not have. */
+static void a_proxy_has_advice_of_its_own(void **state)
+{
+    struct session_cause cause = {.ended = SESSION_ENDED_target_tls_failed, .error = "name_mismatch", .is_proxy = true};
+
+    (void)state;
+    assert_null(strstr(session_remedy(&cause).advice, "verify_name"));
+    cause = (struct session_cause){.ended = SESSION_ENDED_protocol_error, .error = "", .is_proxy = true};
+    cause.http_status = 403;
+    assert_non_null(strstr(session_remedy(&cause).advice, "https URI"));
+    assert_null(strstr(session_remedy(&cause).advice, "STARTTLS"));
+    cause.http_status = 400;
+    assert_null(strstr(session_remedy(&cause).advice, "STARTTLS"));
+    cause.is_proxy = false;
+    assert_non_null(strstr(session_remedy(&cause).advice, "STARTTLS"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ends_are_in_the_manual),
-        cmocka_unit_test(names_are_one_for_each),
-        cmocka_unit_test(errors_of_tls_have_advice),
+        cmocka_unit_test(ends_are_in_the_manual),     cmocka_unit_test(names_are_one_for_each),
+        cmocka_unit_test(errors_of_tls_have_advice),  cmocka_unit_test(names_of_others_are_not_looked_up),
+        cmocka_unit_test(whoever_broke_it_is_blamed), cmocka_unit_test(a_proxy_has_advice_of_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,18 @@ static const struct {
     {BYTES("LHLO a\r\n"), SPOKEN_BY_CLIENT, "LMTP"},
     {BYTES("220 mx ESMTP\r\n"), SPOKEN_BY_TARGET, "SMTP"},
     {BYTES("a001 CAPABILITY\r"), SPOKEN_BY_CLIENT, "IMAP"},
+    {BYTES("a CAPABILITY\r\n"), SPOKEN_BY_CLIENT, "IMAP"},
+    {BYTES("A00000001 LOGIN "), SPOKEN_BY_CLIENT, "IMAP"},
+    {BYTES("kmyy1 starttls\r\n"), SPOKEN_BY_CLIENT, "IMAP"},
+    {BYTES("2.7 ID (\"name\" "), SPOKEN_BY_CLIENT, "IMAP"},
+    {BYTES("a FETCH 1 BODY\r\n"), SPOKEN_BY_CLIENT, "not TLS"},
+    {BYTES("+ LOGIN a b\r\n"), SPOKEN_BY_CLIENT, "not TLS"},
+    {BYTES(" LOGIN a b\r\n"), SPOKEN_BY_CLIENT, "not TLS"},
+    {BYTES("capa\r\n"), SPOKEN_BY_CLIENT, "POP3"},
+    {BYTES("STLS\r\n"), SPOKEN_BY_CLIENT, "POP3"},
+    {BYTES("STARTTLS\r\n"), SPOKEN_BY_CLIENT, "STARTTLS"},
+    {BYTES("AUTH PLAIN AG\r\n"), SPOKEN_BY_CLIENT, "SMTP or POP3"},
+    {BYTES("QUIT\r\n"), SPOKEN_BY_CLIENT, "SMTP, POP3"},
     {BYTES("* OK hello\r\n"), SPOKEN_BY_TARGET, "IMAP"},
     {BYTES("+OK hello\r\n"), SPOKEN_BY_TARGET, "POP3"},
     {BYTES("USER alice\r\n"), SPOKEN_BY_CLIENT, "POP3"},
@@ -67,6 +79,8 @@ static void what_is_spoken_is_told(void **state)
             assert_null(sentence);
         else if (sentence == NULL || strstr(sentence, rows[i].words) == NULL)
             fail_msg("row %zu: %s, not %s", i, sentence == NULL ? "nothing" : sentence, rows[i].words);
+        else
+            assert_true(strlen(spoken_advice(sentence)) > 10); /* what would be right, in every one */
     }
 }
 

@@ -77,6 +77,11 @@ static void run(const struct relay *r, size_t first, size_t size)
         assert_string_equal(starttls_filter_error(f), "");
     else
         assert_non_null(strstr(starttls_filter_error(f), r->want_error));
+    /* Whoever is named is blamed, whichever side's bytes it was seen by. */
+    assert_int_equal(starttls_filter_fault(f) == STARTTLS_FAULT_CLIENT,
+                     strncmp(starttls_filter_error(f), "the client", 10) == 0);
+    assert_int_equal(starttls_filter_fault(f) == STARTTLS_FAULT_SERVER,
+                     strncmp(starttls_filter_error(f), "the server", 10) == 0);
     buffer_release(&out);
     starttls_filter_destroy(&f);
     assert_null(f);

@@ -159,6 +159,21 @@ static void tls12_renegotiation_is_refused(void **state)
     test_expect_failure(&p, "SSL_ERROR_RENEGOTIATION_NOT_ALLOWED", TLS_ALERT_NO_RENEGOTIATION);
 }
 
+/* Who is refused and leaves for it, with whatever alert, is not told to have been given the wrong ciphers. */
+static void tls12_refused_renegotiation_is_named(void **state)
+{
+    static const uint8_t alert[] = {2, 40 /* handshake_failure */};
+    uint8_t hello[200] = {1, 0, 0, 196};
+    struct test_fixture *f = *state;
+    struct test_pair p;
+
+    connect12(&p, f, TEST_TRIM_BOTH);
+    for (size_t at = 0; at < sizeof(hello); at += 50)
+        test_inject(&p, TLS_CONTENT_HANDSHAKE, hello + at, 50);
+    test_inject(&p, TLS_CONTENT_ALERT, alert, sizeof(alert));
+    test_expect_failure(&p, "renegotiation_refused", -1);
+}
+
 /* A server of TLS 1.2 asks for it with a HelloRequest. */
 static void tls12_hello_request_is_refused(void **state)
 {
@@ -438,6 +453,7 @@ int main(void)
         cmocka_unit_test(tls12_record_sizes),
         cmocka_unit_test(tls12_half_close_and_truncation),
         cmocka_unit_test(tls12_renegotiation_is_refused),
+        cmocka_unit_test(tls12_refused_renegotiation_is_named),
         cmocka_unit_test(tls12_hello_request_is_refused),
         cmocka_unit_test(tls12_warnings),
         cmocka_unit_test(tls12_key_is_used_up),
