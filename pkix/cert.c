@@ -1,4 +1,11 @@
-/* see pkix/cert.h */
+/* see pkix/cert.h
+ *
+ * The first code that sees the bytes of a certificate, and they are the peer's. One pass, nothing copied and nothing
+ * allocated: each field is cut out where it stands, tag by tag in the order of RFC 5280 section 4.1, and what does not
+ * fit ends it. What was verified and what is read are therefore the same bytes; nothing is ever encoded again.
+ *
+ * Names and the key are kept as whole elements, since that is how they are compared: an issuer is found by the bytes of
+ * its name, a pin is a digest over those of the key. */
 #include "pkix/cert.h"
 #include "pkix/oid.h"
 
@@ -10,6 +17,7 @@ enum {
     TAG_AKI_KEY_ID = ASN1_CONTEXT | 0,
 };
 
+/* What is not here is nothing to us, unless it is critical. */
 static const enum pkix_oid extension_oids[] = {
     [PKIX_EXT_KEY_USAGE] = OID_KEY_USAGE,
     [PKIX_EXT_SUBJECT_ALT_NAME] = OID_SUBJECT_ALT_NAME,
@@ -43,11 +51,16 @@ enum pkix_error pkix_signed_read(struct span der, enum der_size size, struct pki
     if (der_read_whole(&outer, ASN1_SEQUENCE, &out->data) != PKIX_OK ||
         der_enter(&peek, ASN1_SEQUENCE, data) != PKIX_OK || der_read(&outer, ASN1_SEQUENCE, &out->algorithm) != PKIX_OK)
         return PKIX_BAD_DER;
+    /* Whole bytes, and nothing behind: this part is not signed, so that whoever passes a certificate on could vary it
+     * and have many fingerprints for one certificate, of which a list of distrusted ones knows one (CVE-2014-8275). */
     if (der_read_bit_string(&outer, &out->signature) != PKIX_OK)
         return PKIX_BAD_SIGNATURE;
     return der_end(&outer);
 }
 
+/* Version ::= INTEGER { v1(0), v2(1), v3(2) }, [0] EXPLICIT DEFAULT v1. A version 1 that is written out, and a version
+ * 4, are taken, as mozilla::pkix takes them: they exist. What hangs on the number is that an anchor of version 1 is an
+ * authority without saying so (pkix/check.c). */
 static enum pkix_error read_version(struct der *tbs, enum pkix_version *version)
 {
     struct der inner;
@@ -63,6 +76,8 @@ static enum pkix_error read_version(struct der *tbs, enum pkix_version *version)
     return PKIX_OK;
 }
 
+/* A period that ends before it begins is malformed, not over: "expired" would have people renew it as it is. The error
+ * is kept (validity_error) and told in its turn, since distrust counts before it. */
 static enum pkix_error read_validity(struct span contents, int64_t *not_before, int64_t *not_after)
 {
     struct der d = der_over(contents, DER_SMALL);
@@ -105,6 +120,7 @@ static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oi
             cert->bad_extension = oid;
             return PKIX_BAD_EXTENSION;
         }
+        /* Of a hint that is there twice the first is kept; it decides nothing. */
         if (!known->present)
             *known = (struct pkix_extension_value){.value = value, .present = true, .critical = critical};
         return PKIX_OK;
@@ -112,6 +128,9 @@ static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oi
     return critical ? unknown_critical(cert, oid) : PKIX_OK;
 }
 
+/* Extensions ::= SEQUENCE OF SEQUENCE { extnID, critical DEFAULT FALSE, extnValue OCTET STRING }. Read in every
+ * version: RFC 5280 section 4.1.2.9 has them in version 3 only, but who skips them in others skips an issuer's
+ * constraints with them. An empty list is for the strict profile to object to. */
 static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
 {
     struct der wrapper, list;
@@ -137,6 +156,8 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
         if (error != PKIX_OK)
             return error;
     }
+    /* It said what basic constraints and extended key usage say now; critical, it may only be passed over where those
+     * two speak in its place. */
     if (cert->extensions[PKIX_EXT_NETSCAPE_CERT_TYPE].critical &&
         !(cert->extensions[PKIX_EXT_BASIC_CONSTRAINTS].present &&
           cert->extensions[PKIX_EXT_EXTENDED_KEY_USAGE].present))
@@ -144,6 +165,8 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
     return PKIX_OK;
 }
 
+/* RFC 5280 section 4.1.2.8: not to be issued, and to be parsed all the same. They were for names that are used again,
+ * and would be a second notion of who an issuer is. */
 static enum pkix_error read_unique_id(struct der *tbs, unsigned tag, struct pkix_cert *cert)
 {
     struct span ignored;
@@ -165,6 +188,9 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
         return PKIX_TOO_LARGE;
     if (der.size == 0)
         return PKIX_BAD_DER;
+    /* The serial number may be zero, negative or longer than 20 bytes, against section 4.1.2.2: roots and devices have
+     * such, and it is only ever compared. But minimal it must be: one number with two spellings would not be found on a
+     * list of revoked or distrusted ones. */
     if ((error = pkix_signed_read(der, DER_SMALL, &cert->outer, &tbs)) != PKIX_OK ||
         (error = read_version(&tbs, &cert->version)) != PKIX_OK ||
         (error = der_read_integer(&tbs, &cert->serial)) != PKIX_OK ||
@@ -182,6 +208,8 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
     return error != PKIX_OK ? error : der_end(&tbs);
 }
 
+/* Both identifiers are taken from wherever the peer had them, and a malformed one is as good as none: they sort
+ * candidates (search_candidates.c) and exclude nobody. */
 struct span pkix_cert_subject_key_id(const struct pkix_cert *cert)
 {
     struct der d = der_over(cert->extensions[PKIX_EXT_SUBJECT_KEY_ID].value, DER_SMALL);

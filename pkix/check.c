@@ -68,8 +68,9 @@ enum pkix_error pkix_check_key_usage(const struct pkix_cert *cert, enum pkix_key
     d = der_over(value, DER_SMALL);
     if (der_read(&d, ASN1_BIT_STRING, &bits) != PKIX_OK || der_end(&d) != PKIX_OK || bits.size < 2)
         return PKIX_BAD_KEY_USAGE;
-    /* X.690 section 11.2.2: the trailing zero bits of a named bit list are not there, and unused bits are zero. Two
-     * encodings of one usage would be read in two ways. */
+    /* At least one bit is set (RFC 5280 section 4.2.1.3): an empty list would be "for nothing" to one reader and, like
+     * an absent extension, "for everything" to the next. X.690 section 11.2.2: the trailing zero bits of a named bit
+     * list are not there, and unused bits are zero. Two encodings of one usage would be read in two ways. */
     padding = bits.data[0];
     if (padding > 7 || (bits.data[bits.size - 1] & ((1u << padding) - 1)) != 0)
         return PKIX_BAD_KEY_USAGE;
@@ -109,6 +110,8 @@ enum pkix_error pkix_read_basic_constraints(struct span value, bool *is_ca, int 
     if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
         der_read_optional_boolean(&sequence, is_ca) != PKIX_OK)
         return PKIX_BAD_EXTENSION;
+    /* No more than 127, as der_read_small() has it: no path is that long, and a number of more bytes is for trying out
+     * how readers overflow. */
     if (!der_at_end(&sequence)) {
         if (der_read_small(&sequence, ASN1_INTEGER, &length) != PKIX_OK || der_end(&sequence) != PKIX_OK)
             return PKIX_BAD_EXTENSION;
@@ -144,6 +147,9 @@ static enum pkix_error check_end_entity(const struct pkix_cert *cert, const stru
     if (!is_ca && cert->extensions[PKIX_EXT_NAME_CONSTRAINTS].present)
         return broken(check, PKIX_BAD_EXTENSION,
                       "it has nameConstraints (2.5.29.30), which are for authorities (RFC 5280 section 4.2.1.10)");
+    /* Not forbidden by RFC 5280; but a key that can make certificates for every name has no business on a machine that
+     * faces the network, and who got hold of such a certificate and key would be every server there is. mozilla::pkix
+     * refuses it, too. */
     if (is_ca)
         return PKIX_CA_AS_END_ENTITY;
     /* RFC 5280 section 4.2.1.9: without cA, no keyCertSign. Verifiers that look at the key usage alone would take what
@@ -333,6 +339,8 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     /* Nobody relies on an anchor's own signature. */
     if (check->trust == PKIX_TRUST_INHERITED && (error = check_algorithm(cert)) != PKIX_OK)
         return error;
+    /* An anchor's key, too: who can factor a root of 1,024 bits signs in its name, whoever has put it into the store.
+     */
     if ((error = pkix_key_read(cert->spki, &key)) != PKIX_OK || (error = check_issuer_name(cert)) != PKIX_OK)
         return error;
     error = check->role == PKIX_ROLE_ISSUER ? pkix_check_key_usage(cert, PKIX_KU_KEY_CERT_SIGN)
@@ -347,8 +355,10 @@ enum pkix_error pkix_check_certificate(const struct pkix_cert *cert, const struc
     return check_dates(cert, check->time);
 }
 
-/* RFC 7633 section 4.2: what an issuer has in its extension, its subjects have. An authority that always staples
- * keeps a stolen key from being used with a certificate that asks for no staple. */
+/* RFC 7633 section 4.2: what an issuer has in its extension, its subjects have. An authority that always staples keeps
+ * a stolen key from being used with a certificate that asks for no staple. The RFC would let a subject have more
+ * features than its issuer; of those we know none, so the two values are the same or one of them asks for what we
+ * cannot see. */
 enum pkix_error pkix_check_tls_feature_of_issuer(const struct pkix_cert *child, const struct pkix_cert *issuer)
 {
     struct span of_issuer, of_child;

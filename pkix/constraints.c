@@ -18,6 +18,8 @@ enum {
     TAG_EXCLUDED = ASN1_CONTEXT_CONSTRUCTED | 1,
     TAG_OTHER_NAME_VALUE = ASN1_CONTEXT_CONSTRUCTED | 0,
 };
+/* Which of the two lists a name is held against. Every rule below has to know: what is narrow for a permission is wide
+ * for a prohibition. */
 enum subtree { SUBTREE_PERMITTED, SUBTREE_EXCLUDED };
 
 /* What is asked of one name at a time. */
@@ -38,9 +40,8 @@ static bool is_within(struct span name, struct span domain)
     return name.size == domain.size || name.data[name.size - domain.size - 1] == '.';
 }
 
-/* ".example.com" has only sub-domains, "example.com" also itself, "" has everything. The leading dot is not in the
- * RFC for DNS names; authorities write
- * it, and to refuse it would refuse their chains. */
+/* ".example.com" has only sub-domains, "example.com" also itself, "" has everything. The leading dot is not in the RFC
+ * for DNS names; authorities write it, and to refuse it would refuse their chains. */
 static bool host_is_under(struct span host, struct span constraint)
 {
     if (constraint.size == 0)
@@ -64,8 +65,11 @@ static bool wildcard_matches(struct span presented, struct span constraint, enum
         /* Every name under the parent is a proper sub-domain of the parent. */
         return is_within(parent, span_skip(constraint, 1));
     }
+    /* "*.a.example.com" under "example.com": all that it stands for is there. */
     if (is_within(parent, constraint))
         return true;
+    /* "*.example.com" and "a.example.com": one of its names is there, and the others are not. That is too little for a
+     * permission, and enough for a prohibition. */
     if (subtree == SUBTREE_PERMITTED)
         return false;
     dot = memchr(constraint.data, '.', constraint.size);
@@ -74,8 +78,8 @@ static bool wildcard_matches(struct span presented, struct span constraint, enum
 
 static enum pkix_error match_dns(struct span name, struct span constraint, enum subtree subtree, bool *matches)
 {
-    /* A name that is none is an error, not a name that no constraint reaches: with a NUL or a
-     * blank in it, it would be outside of all that is excluded here and a host elsewhere. */
+    /* A name that is none is an error, not a name that no constraint reaches: with a NUL or a blank in it, it would be
+     * outside of all that is excluded here and a host elsewhere. */
     if (!pkix_dns_id_valid(name, PKIX_DNS_PRESENTED) || !pkix_dns_id_valid(constraint, PKIX_DNS_CONSTRAINT))
         return PKIX_BAD_DER;
     *matches = name.data[0] == '*' ? wildcard_matches(name, constraint, subtree) : host_is_under(name, constraint);
@@ -102,7 +106,9 @@ static bool local_part_equal(struct span a, struct span b, enum subtree subtree)
     return subtree == SUBTREE_PERMITTED ? span_equal(a, b) : span_equal_nocase(a, b);
 }
 
-/* A constraint without '@': a host, with a leading dot the domain without its own name, empty everything. */
+/* A constraint without '@': a host, with a leading dot the domain without its own name, empty everything. "example.com"
+ * is that host alone here, while as a dNSName constraint it has its sub-domains, too: RFC 5280 section 4.2.1.10 has
+ * given the two types different rules. One function for both would permit mailboxes that nobody meant. */
 static enum pkix_error match_mail_domain(struct span domain, struct span constraint, bool *matches)
 {
     if (!pkix_dns_id_valid(constraint, PKIX_DNS_CONSTRAINT))
@@ -138,8 +144,12 @@ static enum pkix_error match_utf8_mailbox(struct span mailbox, struct span const
     struct span local, domain, constraint_local, constraint_domain;
     const uint8_t *at = NULL;
 
+    /* The last "@": before it stands what the domain's owner makes of it (RFC 6531 section 3.3), behind it a domain,
+     * which has none. */
     for (size_t i = 0; i < mailbox.size; i++)
         at = mailbox.data[i] == '@' ? mailbox.data + i : at;
+    /* No mailbox, in a type that has nothing else. It comes here only where a constraint is about mail, and what cannot
+     * be compared then is a violation. */
     if (at == NULL || at == mailbox.data)
         return PKIX_NAME_CONSTRAINT_VIOLATION;
     local = span_of(mailbox.data, (size_t)(at - mailbox.data));
@@ -228,6 +238,8 @@ static enum pkix_error match_directory(const struct constraint_check *check, str
         return PKIX_LIMIT_EXCEEDED;
     if (!pkix_dn_visit(name, note_text, &is_text) || !pkix_dn_visit(constraint, note_text, &is_text))
         return PKIX_BAD_DER;
+    /* Only to learn whether the name has a form at all: without one it is equal to nothing, and so within no
+     * prohibition, however it is written. */
     form = is_text ? pkix_dn_form(name, &size) : NULL;
     if (form == NULL)
         return subtree == SUBTREE_EXCLUDED ? PKIX_NAME_CONSTRAINT_VIOLATION : PKIX_OK;
@@ -314,6 +326,8 @@ static enum pkix_error check_subtrees(const struct constraint_check *check, enum
                           base);
         if (error != PKIX_OK)
             return error;
+        /* A permission that fits does not end it: behind it may stand a subtree that is malformed, and whether the
+         * certificate is refused must not depend on the order in which its issuer wrote them. */
         any_match = any_match || matches;
         if (matches && excluding)
             return broken(check, PKIX_CONSTRAINT_EXCLUDED, type, name, base);
@@ -377,9 +391,10 @@ static enum pkix_error check_alternative_names(const struct constraint_check *ch
     return error;
 }
 
-/* Some verifiers still take a host from the common name. So where a server's certificate has no alternative name of
- * the kind, what looks like a host there is held to the constraints like one: else an authority kept to its own
- * domain would write another in the subject. */
+/* Some verifiers still take a host from the common name. So where a server's certificate has no alternative name of the
+ * kind, what looks like a host there is held to the constraints like one: else an authority kept to its own domain
+ * would write another in the subject. Text types that a host is ever written in; a BMPString's bytes are never a valid
+ * host name, whatever they spell. */
 static enum pkix_error check_common_name(const struct constraint_check *check, unsigned tag, struct span value)
 {
     uint8_t address[16];
@@ -422,6 +437,8 @@ static enum pkix_error check_subject_attributes(const struct constraint_check *c
             /* Section 4.2.1.10: rfc822Name constraints are for emailAddress in the subject, too, where there is no
              * alternative name of the kind. */
             if (emails && pkix_oid_is(oid, OID_EMAIL_ADDRESS)) {
+                /* PKCS #9 has it as an IA5String and nothing else (RFC 5280 appendix A.1). In another type it would be
+                 * no address to us and one to a mail program. */
                 if (tag != ASN1_IA5_STRING)
                     return PKIX_BAD_DER;
                 if ((error = check_name(check, PKIX_GN_EMAIL, value)) != PKIX_OK)
@@ -477,6 +494,8 @@ enum pkix_error pkix_constraints_check(struct span constraints, const struct pki
         (error = check_alternative_names(&check, cert, &has_san, &has_server_name)) != PKIX_OK ||
         (error = check_subject(&check, cert)) != PKIX_OK)
         return error;
+    /* Section 4.2.1.10: mail addresses in the subject count where there is no alternative name at all; a host in the
+     * common name where none is a server's, since that is when somebody would still look there. */
     return check_subject_attributes(&check, cert, !has_san,
                                     common_name == PKIX_COMMON_NAME_CONSTRAINED && !has_server_name);
 }

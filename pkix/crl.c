@@ -13,6 +13,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+/* A list that was fetched is hashed and verified once, when it comes, and not in each handshake: of 300,000 entries it
+ * has ten megabytes. What is kept is by which key, so that another one asks anew. */
 struct set_entry {
     uint8_t *der;
     struct pkix_crl crl;
@@ -21,6 +23,7 @@ struct set_entry {
 };
 
 struct pkix_crl_set {
+    /* Verifications on several threads hold one; after it is shared nothing in it changes. */
     atomic_uint references;
     struct set_entry *entries;
     size_t count, capacity;
@@ -131,7 +134,8 @@ static enum pkix_error check_signer(const struct set_entry *entry, const struct 
     return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_CRL_BAD_SIGNATURE;
 }
 
-/* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. */
+/* One CRL of the right name: PKIX_OK when it can be believed about the certificate, otherwise why not. What costs
+ * nothing comes first, so that a signature is verified only of lists that would count. */
 static enum pkix_error check_usable(const struct set_entry *entry, const struct pkix_crl_query *q)
 {
     const struct pkix_crl_info *info = &entry->crl.info;
@@ -178,6 +182,7 @@ struct pkix_crl_answer pkix_crl_set_check(const struct pkix_crl_set *set, const 
         if (!span_equal(crl->info.issuer, q->cert->issuer) || !pkix_crl_covers(crl, q->cert, is_ca))
             continue;
         error = check_usable(&set->entries[i], q);
+        /* In a list that cannot be believed nothing is looked up: else anybody could revoke anything. */
         listed = error == PKIX_OK ? pkix_crl_find(crl, q->cert->serial) : NULL;
         /* Section 6.3.3 (j). Whatever the reason: certificateHold revokes, too, until it is lifted; and
          * removeFromCRL is for delta CRLs, which are not used. */
@@ -286,6 +291,7 @@ static bool append_scope(const struct pkix_crl_scope *scope, char **at)
     return appended;
 }
 
+/* Hexadecimal digits, whatever the names in it. */
 bool pkix_crl_file_name(struct span der, char out[PKIX_CRL_FILE_NAME_SIZE])
 {
     struct pkix_crl crl;

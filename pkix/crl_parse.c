@@ -67,7 +67,12 @@ static enum pkix_error read_flag(struct der *d, unsigned tag, bool *flag)
     return PKIX_OK;
 }
 
-/* IssuingDistributionPoint, RFC 5280 section 5.2.5. */
+/* IssuingDistributionPoint, RFC 5280 section 5.2.5.
+ *
+ * IssuingDistributionPoint ::= SEQUENCE { distributionPoint [0] DistributionPointName OPTIONAL,
+ *     onlyContainsUserCerts [1] BOOLEAN DEFAULT FALSE, onlyContainsCACerts [2] BOOLEAN DEFAULT FALSE,
+ *     onlySomeReasons [3] ReasonFlags OPTIONAL, indirectCRL [4] BOOLEAN DEFAULT FALSE,
+ *     onlyContainsAttributeCerts [5] BOOLEAN DEFAULT FALSE } */
 static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scope, const char **why)
 {
     struct der d;
@@ -101,12 +106,14 @@ static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scop
     return *why != NULL ? PKIX_CRL_UNUSABLE : PKIX_OK;
 }
 
+/* Read, understood, and not to be used: the reason is for whoever put the list there. */
 static enum pkix_error unusable(struct pkix_crl *crl, const char *why)
 {
     crl->why = why;
     return PKIX_CRL_UNUSABLE;
 }
 
+/* One of a list's or of an entry's; which ones may be there is for the two callers to say. */
 static enum pkix_error read_extension(struct der *list, struct span *oid, bool *critical, struct span *value)
 {
     struct der extension;
@@ -179,6 +186,9 @@ static enum pkix_error check_entry_extensions(struct pkix_crl *crl, struct der *
     return PKIX_OK;
 }
 
+/* revokedCertificates is a SEQUENCE OF SEQUENCE { userCertificate INTEGER, revocationDate Time, crlEntryExtensions
+ * Extensions OPTIONAL }. The number is taken in any encoding, and compared as a number: a list may have what the
+ * certificate's reader would not (pkix/cert.c), and must be found in all the same. */
 static enum pkix_error read_entry(struct der *list, struct pkix_crl *crl, struct pkix_crl_entry *out)
 {
     struct der entry;
@@ -232,6 +242,8 @@ static enum pkix_error read_crl_version(struct der *tbs, enum pkix_crl_version *
 {
     unsigned number;
 
+    /* Section 5.1.2.1 asks for version 2; lists of version 1 are taken, as they have nothing that could narrow what
+     * they say. */
     *version = PKIX_CRL_V1;
     if (!der_next_is(tbs, ASN1_INTEGER))
         return PKIX_OK;
@@ -255,7 +267,12 @@ static enum pkix_error read_crl_extensions(struct der *tbs, struct pkix_crl *crl
     return read_list_extensions(&extensions, crl);
 }
 
-/* TBSCertList, RFC 5280 section 5.1. */
+/* TBSCertList, RFC 5280 section 5.1.
+ *
+ * TBSCertList ::= SEQUENCE { version OPTIONAL, signature, issuer, thisUpdate Time, nextUpdate Time OPTIONAL,
+ *     revokedCertificates SEQUENCE OF ... OPTIONAL, crlExtensions [0] EXPLICIT OPTIONAL }
+ *
+ * The extensions are read before the entries: a list that is not used is not worth sorting. */
 enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
 {
     struct der tbs, entries = {0};
@@ -314,6 +331,8 @@ static int reason_of(struct der *extensions)
     return PKIX_REASON_NOT_GIVEN;
 }
 
+/* For people, and read when somebody asks: of 300,000 entries one is told. That it can be read was seen when the list
+ * was. */
 struct pkix_revoked_when pkix_crl_entry_when(const struct pkix_crl_entry *entry)
 {
     struct der rest = der_over(span_of(entry->serial + entry->serial_size, entry->rest_size), DER_LARGE), extensions;
@@ -359,6 +378,9 @@ struct point_names {
     uint8_t expanded[NAME_SIZE_MAX];
 };
 
+/* DistributionPointName ::= CHOICE { fullName [0] GeneralNames, nameRelativeToCRLIssuer [1] RelativeDistinguishedName
+ * }. The same name may stand in either form, so the second is made into the first; by bytes alone the list of such a
+ * point would be taken to be about somebody else. */
 static bool enter_point(struct point_names *p, struct span point, struct span issuer)
 {
     struct der d = der_over(point, DER_LARGE);
@@ -443,6 +465,8 @@ static bool certificate_names_point(const struct pkix_crl *crl, const struct pki
         if (der_enter(&points, ASN1_SEQUENCE, &point) != PKIX_OK ||
             der_read_optional(&point, TAG_POINT, &name, &has_name) != PKIX_OK)
             return false;
+        /* Any point will do: one certificate's several points are the same list at several places, or parts for several
+         * reasons, and these are not used. */
         if (has_name && points_share_a_name(name, crl->scope.point, crl->info.issuer))
             return true;
     }

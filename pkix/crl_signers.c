@@ -31,6 +31,8 @@ static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signe
         .client_usage = s->request->client_usage,
         .any_extended_key_usage = s->request->any_extended_key_usage,
         .time = s->request->time,
+        /* Only what is at hand: a source that is asked here would be asked for the sake of a certificate that the peer
+         * need not even have. */
         .revocation = PKIX_REVOCATION_SOFT,
         .ocsp = s->request->ocsp,
         .ocsp_count = s->request->ocsp_count,
@@ -59,6 +61,9 @@ static bool is_ours(const struct pkix_candidate *candidate)
     return candidate->entry != NULL || candidate->rank == PKIX_RANK_REMEMBERED;
 }
 
+/* RFC 5280 section 6.3.3 (f): the list's signer and the certificate's issuer are the same entity, which is the same
+ * name below the same anchor; the key may be another one, since an authority that changes its key signs its lists with
+ * the new one and its older certificates were signed with the old. */
 bool pkix_crl_signers_find_more(struct pkix_search *s, const struct pkix_cert *cert, struct pkix_crl_signers *signers)
 {
     struct pkix_candidates *candidates;
@@ -71,6 +76,7 @@ bool pkix_crl_signers_find_more(struct pkix_search *s, const struct pkix_cert *c
     signers->has_all = true;
     candidates = base_alloc(sizeof(*candidates));
     pkix_search_collect(s, cert, candidates);
+    /* Few are looked at (PKIX_CRL_ROLLED_OVER_MAX), as each is a search. */
     for (unsigned of_peer = 0; of_peer < 2; of_peer++) {
         for (size_t i = 0; i < candidates->count && looked_at < PKIX_CRL_ROLLED_OVER_MAX; i++) {
             const struct pkix_candidate *candidate = &candidates->list[i];

@@ -1,4 +1,8 @@
-/* see pkix/der.h */
+/* see pkix/der.h
+ *
+ * Strict, on purpose. BER writes one value in many ways; where two readers of a certificate disagree about one, the
+ * authority that checked it has checked something else than the one that relies on it. Each rule below has been such a
+ * difference somewhere. */
 #include "pkix/der.h"
 
 enum pkix_error der_end(const struct der *d)
@@ -39,6 +43,7 @@ enum pkix_error der_enter_only(struct span bytes, unsigned tag, enum der_size si
     return error != PKIX_OK ? error : der_end(&outer);
 }
 
+/* By its tag alone, as DER has it: a field that is out of its order is left over, and der_end() then objects. */
 enum pkix_error der_read_optional(struct der *d, unsigned tag, struct span *value, bool *present)
 {
     *present = der_next_is(d, tag);
@@ -55,6 +60,8 @@ enum pkix_error der_read_optional_boolean(struct der *d, bool *value)
     *value = false;
     if (error != PKIX_OK || !present)
         return error;
+    /* X.690 section 11.1: true is 0xff. BER's readers take any byte but 0, and so "critical" and "cA" of 0x01 are true
+     * for some. */
     if (contents.size != 1 || (contents.data[0] != 0x00 && contents.data[0] != 0xff))
         return PKIX_BAD_DER;
     *value = contents.data[0] == 0xff;
@@ -79,6 +86,8 @@ enum pkix_error der_read_integer(struct der *d, struct span *value)
     return error != PKIX_OK ? error : check_minimal(*value);
 }
 
+/* For a modulus, an exponent, and r and s of a signature, none of which is ever zero or negative: r = s = 0 verified
+ * for everything where nobody looked (CVE-2022-21449). */
 enum pkix_error der_read_positive_integer(struct der *d, struct span *value)
 {
     enum pkix_error error = der_read_integer(d, value);
@@ -92,6 +101,8 @@ enum pkix_error der_read_positive_integer(struct der *d, struct span *value)
     return PKIX_OK;
 }
 
+/* Versions, path lengths, statuses and reasons: all have room in one byte. A longer one is refused before anything is
+ * computed with it, so that there is nothing to overflow. */
 enum pkix_error der_read_small(struct der *d, unsigned tag, unsigned *value)
 {
     struct span contents;
@@ -105,6 +116,8 @@ enum pkix_error der_read_small(struct der *d, unsigned tag, unsigned *value)
     return PKIX_OK;
 }
 
+/* Keys and signatures are whole bytes. With unused bits one signature would have several encodings, which caches and
+ * fingerprints take for several. */
 enum pkix_error der_read_bit_string(struct der *d, struct span *value)
 {
     struct span contents;

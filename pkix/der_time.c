@@ -1,6 +1,12 @@
-/* see pkix/der.h: dates and the calendar */
+/* see pkix/der.h: dates and the calendar
+ *
+ * Our own calendar, since libc's depends on the environment's time zone and ends in 2038 where time_t is short. RFC
+ * 5280 section 4.1.2.5 leaves one form of each type: to the second, in Z. Fractions and offsets are BER's; a reader
+ * that passes over "+1400" is half a day wrong about when a certificate ends. */
 #include "pkix/der.h"
 
+/* Nothing was certified before 1970, and a date from then is a trap for unsigned clocks; "99991231235959Z" is RFC
+ * 5280's "has no end". */
 enum { UTC_TIME_SIZE = 13, GENERALIZED_TIME_SIZE = 15, YEAR_MIN = 1970, YEAR_MAX = 9999, SECONDS_PER_DAY = 86400 };
 
 static bool is_leap(unsigned year)
@@ -21,6 +27,8 @@ static int64_t days_before_year(int64_t year)
     return year * 365 + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400;
 }
 
+/* The days of each month are looked at, 29 February among them: timegm() would take the 31st of June for the first of
+ * July. There is no second 60, for which seconds since 1970 have no room. */
 bool der_date_to_seconds(const struct der_date *date, int64_t *seconds)
 {
     int64_t days;
@@ -83,9 +91,12 @@ static enum pkix_error read_utc(struct span text, int64_t *seconds)
     if (text.size != UTC_TIME_SIZE)
         return PKIX_BAD_TIME;
     year = two_digits(text.data);
+    /* RFC 5280 section 4.1.2.5.1: from 50 on it is 19YY. So 50 to 69 are years before 1970, and refused. */
     return read_after_year(year >= 50 ? 1900 + year : 2000 + year, text.data + 2, seconds);
 }
 
+/* Also of years before 2050, for which section 4.1.2.5 asks for UTCTime: authorities write it, and it can be read in
+ * one way only. */
 static enum pkix_error read_generalized(struct span text, int64_t *seconds)
 {
     unsigned high, low;
@@ -109,6 +120,7 @@ enum pkix_error der_read_time(struct der *d, int64_t *seconds)
     return utc ? read_utc(text, seconds) : read_generalized(text, seconds);
 }
 
+/* OCSP has this type only (RFC 6960 section 4.2.2.1). */
 enum pkix_error der_read_generalized_time(struct der *d, int64_t *seconds)
 {
     struct span text;

@@ -76,6 +76,7 @@ static uint8_t *prepare(unsigned tag, struct span value, size_t *size)
     return folded;
 }
 
+/* With lengths in front no two names have one form: without them "a" + "bc" and "ab" + "c" would. */
 static bool put_sized(struct buffer *out, struct span bytes)
 {
     uint8_t length[LENGTH_SIZE] = {(uint8_t)(bytes.size >> 24), (uint8_t)(bytes.size >> 16), (uint8_t)(bytes.size >> 8),
@@ -95,6 +96,8 @@ static bool put_attribute(struct buffer *out, struct der *attribute)
     if (der_read(attribute, ASN1_OID, &oid) != PKIX_OK || der_read_any(attribute, &tag, &value, NULL) != PKIX_OK ||
         der_end(attribute) != PKIX_OK)
         return false;
+    /* All string types of one text get one tag: PrintableString and UTF8String of the same letters are the same name
+     * (RFC 5280 section 7.1), and authorities have changed from one to the other. */
     prepared = value.size == 0 ? NULL : prepare(tag, value, &size);
     tag_byte = prepared == NULL ? (uint8_t)tag : ASN1_UTF8_STRING;
     ok = put_sized(out, oid) && buffer_append(out, span_of(&tag_byte, 1)) &&
@@ -103,6 +106,8 @@ static bool put_attribute(struct buffer *out, struct der *attribute)
     return ok;
 }
 
+/* An attribute of an RDN that has several: a SET OF, whose order means nothing (X.690 section 11.6 sorts it, and who
+ * wrote it may not have). */
 struct part {
     uint8_t *bytes;
     size_t size;
@@ -149,6 +154,8 @@ static bool put_rdn(struct buffer *out, struct der *rdn)
     return ok;
 }
 
+/* Bounded (PKIX_DN_FORM_MAX), since a case folded or a character taken apart may be longer than what it was: 18 times,
+ * for one ligature of Unicode. */
 uint8_t *pkix_dn_form(struct span name, size_t *size)
 {
     struct buffer out;
@@ -167,6 +174,7 @@ uint8_t *pkix_dn_form(struct span name, size_t *size)
     return out.size == 0 ? base_alloc(1) : buffer_take(&out, size);
 }
 
+/* A form of a base is the beginning of the form of what is within it, because RDNs stand one behind the other. */
 enum relation { RELATION_EQUAL, RELATION_WITHIN };
 
 static bool compare(struct span base, struct span name, enum relation relation)

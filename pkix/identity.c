@@ -1,4 +1,8 @@
-/* see pkix/identity.h */
+/* see pkix/identity.h
+ *
+ * What becomes of a verified client's certificate for an access rule, a header or a log. An authority may have let
+ * anything into a name; a rule compares text. So each name is one kind, in the syntax of that kind, without a byte that
+ * could end it or hide in it, or it is refused and counted: never cut, never repaired. */
 #include "pkix/identity.h"
 #include "pkix/cert.h"
 #include "pkix/dn.h"
@@ -31,6 +35,7 @@ static char *printable(struct span value)
     return base_strndup(value.size == 0 ? "" : (const char *)value.data, value.size);
 }
 
+/* As name checks have it, wildcards among them: a rule may ask for one by its text. */
 static char *dns_text(struct span value)
 {
     return pkix_dns_id_valid(value, PKIX_DNS_PRESENTED) ? printable(value) : NULL;
@@ -47,6 +52,7 @@ static char *ip_text(struct span value)
 {
     char text[PKIX_IP_TEXT_SIZE];
 
+    /* A constraint has 8 and 32 bytes; what is neither of the two is no address. */
     if (value.size != 4 && value.size != 16)
         return NULL;
     pkix_ip_format(value, text);
@@ -85,6 +91,8 @@ static void read_alternative_names(const struct pkix_cert *cert, struct pkix_ide
         enum pkix_general_name type;
         struct span value;
 
+        /* What stood before it is kept: those were read as they are. That there was more, and that it could not be
+         * read, is counted. */
         if (pkix_general_name_read(&names, &type, &value) != PKIX_OK) {
             identity->refused++;
             return;
@@ -157,6 +165,7 @@ static void read_subject(const struct pkix_cert *cert, struct pkix_identity *ide
         identity->refused++;
 }
 
+/* Of the whole certificate, and of the key alone, which a renewal keeps. */
 static bool hex_digest(struct span data, char out[2 * SHA256_SIZE + 1])
 {
     uint8_t digest[SHA256_SIZE];
@@ -184,6 +193,8 @@ bool pkix_identity_read(struct span der, struct pkix_identity *identity)
     return true;
 }
 
+/* The prefix under which a rule of `allow` asks for it (yett.conf(5)). There is none for addresses: who is behind one
+ * changes. */
 const char *pkix_id_rule(enum pkix_id_type type)
 {
     static const char *const rules[] = {

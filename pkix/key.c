@@ -1,4 +1,7 @@
-/* see pkix/key.h */
+/* see pkix/key.h
+ *
+ * Judged before anything is computed with it: what NSS is given has a size that we have a price for (pkix/signature.c),
+ * and a form of which there is one. Whoever sends a chain sends the keys in it. */
 #include "pkix/key.h"
 #include "pkix/oid.h"
 
@@ -21,6 +24,7 @@ struct curve_row {
     const char *text;
 };
 
+/* The three that the CA/Browser Forum's requirements have (section 6.1.5), and NSS verifies with. */
 static const struct curve_row curves[] = {
     [PKIX_CURVE_P256] = {OID_P256, 256, "EC P-256"},
     [PKIX_CURVE_P384] = {OID_P384, 384, "EC P-384"},
@@ -32,6 +36,9 @@ struct algorithm_row {
     struct pkix_algorithm algorithm;
 };
 
+/* Found most often first. Those with SHA-1 are here to be named in an explanation, and are refused by
+ * pkix_algorithm_check(): two documents of one SHA-1 have been made since 2017, with a beginning of one's choice since
+ * 2020. MD5, of whose collisions a rogue authority was made in 2008, is not even named. */
 static const struct algorithm_row algorithms[] = {
     {OID_ECDSA_SHA256, {PKIX_KEY_EC, PKIX_SHA256, PKIX_PADDING_NONE, 0}},
     {OID_RSA_SHA256, {PKIX_KEY_RSA, PKIX_SHA256, PKIX_PADDING_PKCS1, 0}},
@@ -72,6 +79,9 @@ static enum pkix_error read_ec(struct der *algorithm, struct pkix_key *key)
         key->type = PKIX_KEY_EC;
         key->curve = (enum pkix_curve)i;
         key->bits = curves[i].bits;
+        /* RFC 5480 section 2.2: support of compressed points is optional. To expand one takes a square root
+         * (CVE-2022-0778 was a loop in it), and one key would have two encodings where pins and caches compare bytes.
+         * That the point is on the curve NSS sees when it imports it. */
         if (key->bit_string.size == 0 || key->bit_string.data[0] != EC_POINT_UNCOMPRESSED)
             return PKIX_UNSUPPORTED_POINT;
         return key->bit_string.size == 1 + 2 * ((key->bits + 7) / 8) ? PKIX_OK : PKIX_BAD_DER;
@@ -79,6 +89,7 @@ static enum pkix_error read_ec(struct der *algorithm, struct pkix_key *key)
     return PKIX_UNSUPPORTED_CURVE;
 }
 
+/* Of a number without leading zero bytes. */
 static unsigned bits_of(struct span number)
 {
     unsigned bits = (unsigned)number.size * 8;
@@ -88,6 +99,9 @@ static unsigned bits_of(struct span number)
     return bits;
 }
 
+/* 1 signs nothing, and an even one has no inverse. 3 is taken: what was forged with it (Bleichenbacher in 2006,
+ * CVE-2014-1568) was forged against readers that did not look at all of the padding. A long one only costs: with as
+ * many bits as the modulus a check takes as long as a signature, which the peer has bought for a few bytes. */
 static enum pkix_error check_rsa_exponent(struct span exponent)
 {
     bool odd = (exponent.data[exponent.size - 1] & 1) != 0;
@@ -104,6 +118,7 @@ static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
     struct span null, modulus, exponent;
     enum pkix_error error;
 
+    /* RFC 3279 section 2.3.1: NULL, and it is there. So one key has one encoding, of which pins are digests. */
     if (der_read(algorithm, ASN1_NULL, &null) != PKIX_OK || null.size != 0 || der_end(algorithm) != PKIX_OK)
         return PKIX_BAD_DER;
     if ((error = der_enter_only(key->bit_string, ASN1_SEQUENCE, DER_SMALL, &sequence)) != PKIX_OK ||
@@ -120,6 +135,8 @@ static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
     return check_rsa_exponent(exponent);
 }
 
+/* SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. A key that is for RSA-PSS alone (RFC
+ * 4055 section 1.2), Ed25519 and DSA are told apart from bad ones: they may be good, and are not ours to judge. */
 enum pkix_error pkix_key_read(struct span spki, struct pkix_key *key)
 {
     struct der sequence, algorithm;
@@ -233,6 +250,7 @@ enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm 
 
 enum pkix_error pkix_algorithm_check(const struct pkix_algorithm *algorithm, struct span signature)
 {
+    /* Whatever the date of the certificate: a date is as easily forged as the rest where the hash can be collided. */
     if (algorithm->digest == PKIX_SHA1)
         return PKIX_WEAK_SIGNATURE_ALGORITHM;
     /* An RSA signature is as long as its modulus: a short one is refused before any issuer is looked for. */

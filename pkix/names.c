@@ -38,6 +38,7 @@ enum pkix_error pkix_general_name_read(struct der *d, enum pkix_general_name *ty
     return PKIX_BAD_DER;
 }
 
+/* Whether it is empty is not asked: a list without names matches nothing. */
 enum pkix_error pkix_san_enter(const struct pkix_cert *cert, struct der *names, bool *present)
 {
     struct span value;
@@ -103,6 +104,8 @@ bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind)
 {
     unsigned labels;
 
+    /* 255 octets with lengths and root (RFC 1035 section 2.3.4) are 253 of text. What is longer is in no DNS, and work
+     * for whoever compares it. */
     if (name.size > DNS_NAME_SIZE_MAX)
         return false;
     switch (kind) {
@@ -133,16 +136,21 @@ bool pkix_dns_id_matches(struct span presented, struct span reference)
 {
     const uint8_t *dot;
 
+    /* "example.com." and "example.com" are one name to a resolver (RFC 1034 section 3.1). */
     if (reference.size != 0 && reference.data[reference.size - 1] == '.')
         reference.size--;
     if (presented.size < 2 || presented.data[0] != '*')
         return span_equal_nocase(presented, reference);
+    /* What the "*" stands for ends at the first dot of the reference; the rest, its dot included, must be equal. A
+     * reference of one label ("localhost") matches no wildcard. */
     dot = reference.size == 0 ? NULL : memchr(reference.data, '.', reference.size);
     if (dot == NULL || dot == reference.data)
         return false;
     return span_equal_nocase(span_skip(presented, 1), span_skip(reference, (size_t)(dot - reference.data)));
 }
 
+/* The strict forms only: "127.1", "0177.0.0.1" and "2130706433" are one address to inet_aton(), and others to its
+ * readers (CVE-2021-29921's kind). */
 bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size)
 {
     struct address a;
@@ -222,6 +230,7 @@ bool pkix_uri_host(struct span uri, struct span *host)
 
         if (end == NULL)
             return false;
+        /* With its brackets: whoever asks for a host has to see that it is an address. */
         *host = span_of(rest.data, (size_t)(end - rest.data) + 1);
         return true;
     }
@@ -230,6 +239,7 @@ bool pkix_uri_host(struct span uri, struct span *host)
     return host->size != 0;
 }
 
+/* A mailbox is the same when its domain is, in any case, and its local part is, in that case. */
 static bool email_matches(struct span presented, struct span wanted)
 {
     struct span presented_local, presented_domain, wanted_local, wanted_domain;
@@ -279,6 +289,8 @@ static bool presented_matches(enum pkix_general_name type, struct span value, co
     case PKIX_NAME_EMAIL:
         return type == PKIX_GN_EMAIL && email_matches(value, name->value);
     case PKIX_NAME_URI:
+        /* Byte for byte. RFC 3986 section 6.2 has a ladder of readings (case of the scheme, percent-encodings, default
+         * ports), and no two readers stand on the same rung; an administrator copies what the certificate has. */
         return type == PKIX_GN_URI && span_equal(value, name->value);
     }
     return false;
@@ -304,6 +316,8 @@ enum pkix_error pkix_name_check(const struct pkix_cert *cert, const struct pkix_
     struct der names;
     bool present;
 
+    /* A list that cannot be read to its end is still read up to the fault: a match before it stands, as the search
+     * above would have ended there; behind it nothing is believed. */
     if (!name_valid(name) || pkix_san_enter(cert, &names, &present) != PKIX_OK || !present)
         return PKIX_NAME_MISMATCH;
     while (!der_at_end(&names)) {
@@ -318,6 +332,8 @@ enum pkix_error pkix_name_check(const struct pkix_cert *cert, const struct pkix_
     return PKIX_NAME_MISMATCH;
 }
 
+/* Beside PKIX_NAME_MISMATCH, so the peer chose them: quoted, and only a few (NAMES_TEXT_MAX), or one handshake could
+ * fill a log. Types that no server is asked for by are left out. */
 char *pkix_names_text(const struct pkix_cert *cert)
 {
     struct der names;

@@ -48,7 +48,14 @@ struct ocsp {
     struct pkix_revoked_when revoked;
 };
 
-/* OCSPResponse up to the signed part. */
+/* OCSPResponse up to the signed part.
+ *
+ * OCSPResponse ::= SEQUENCE { responseStatus ENUMERATED, responseBytes [0] EXPLICIT SEQUENCE {
+ *     responseType OBJECT IDENTIFIER, response OCTET STRING } OPTIONAL }
+ * BasicOCSPResponse ::= SEQUENCE { tbsResponseData, signatureAlgorithm, signature BIT STRING,
+ *     certs [0] EXPLICIT SEQUENCE OF Certificate OPTIONAL }
+ *
+ * RFC 6960 section 4.2.1. */
 static enum pkix_error read_response(struct ocsp *o, struct span response, struct der *data)
 {
     struct der outer, wrapper, bytes, basic, peek;
@@ -126,6 +133,7 @@ static bool is_responder(const struct pkix_cert *cert, const struct responder_id
     return id->name.size != 0 ? span_equal(cert->subject, id->name) : key_hash_is(cert, PKIX_SHA1, id->key_hash);
 }
 
+/* A limit that is met is ours, and says nothing of the response. */
 static enum pkix_error as_ocsp_signature_error(enum pkix_error error)
 {
     return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_OCSP_BAD_SIGNATURE;
@@ -149,6 +157,8 @@ static enum pkix_error check_delegate(struct ocsp *o, const struct pkix_cert *de
     return error == PKIX_OK || error == PKIX_LIMIT_EXCEEDED ? error : PKIX_OCSP_BAD_SIGNER;
 }
 
+/* The signer's certificate is one that came with the response (section 4.2.2.2): nobody goes looking for it, and the
+ * first that is the responder and may be it decides. */
 static enum pkix_error verify_by_delegate(struct ocsp *o, const struct responder_id *id)
 {
     enum pkix_error result = PKIX_OCSP_BAD_SIGNER;
@@ -221,10 +231,13 @@ static bool read_digest_algorithm(struct der *d, enum pkix_digest *digest, bool 
            der_at_end(&algorithm);
 }
 
-/* CertID: is this statement about our certificate? Serial number, name and key of the issuer, all three: serial
- * numbers are one authority's, and a name may have had several keys. Otherwise a good response about another
- * certificate, which everybody can get, would do (RFC 6960 section 3.2, 1). The hash is the responder's choice;
- * SHA-1 is enough for a name that is bound by the signature. */
+/* CertID: is this statement about our certificate? Serial number, name and key of the issuer, all three: serial numbers
+ * are one authority's, and a name may have had several keys. Otherwise a good response about another certificate, which
+ * everybody can get, would do (RFC 6960 section 3.2, 1). The hash is the responder's choice; SHA-1 is enough for a name
+ * that is bound by the signature.
+ *
+ * CertID ::= SEQUENCE { hashAlgorithm, issuerNameHash OCTET STRING, issuerKeyHash OCTET STRING, serialNumber INTEGER }
+ */
 static enum pkix_error match_cert_id(const struct ocsp *o, struct der *single, bool *matches)
 {
     struct der id;
@@ -342,10 +355,17 @@ static enum pkix_error read_updates(const struct ocsp *o, struct der *single, in
         if (next_update < *until)
             *until = next_update;
     }
+    /* As mozilla::pkix has it: a clock that is a day wrong is a commoner fault than a response that is replayed on its
+     * last day. */
     *until += SLOP_SECONDS;
     return PKIX_OK;
 }
 
+/* SingleResponse ::= SEQUENCE { certID, certStatus, thisUpdate GeneralizedTime,
+ *     nextUpdate [0] EXPLICIT GeneralizedTime OPTIONAL, singleExtensions [1] EXPLICIT Extensions OPTIONAL }
+ *
+ * A statement about another certificate is passed over unread: a responder may send several, and a fault in one that is
+ * not about us must not hide the one that is. */
 static enum pkix_error read_single(struct ocsp *o, struct der single)
 {
     enum cert_status status = STATUS_NONE;
@@ -376,6 +396,10 @@ static enum pkix_error read_single(struct ocsp *o, struct der single)
     return PKIX_OK;
 }
 
+/* ResponseData ::= SEQUENCE { version [0] EXPLICIT DEFAULT v1, responderID, producedAt GeneralizedTime,
+ *     responses SEQUENCE OF SingleResponse, responseExtensions [1] EXPLICIT Extensions OPTIONAL }
+ *
+ * The first two fields are behind us. */
 static enum pkix_error read_statements(struct ocsp *o, struct der *data)
 {
     struct der responses, single;
@@ -438,6 +462,7 @@ enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *ce
     return statement->error;
 }
 
+/* By its first field, to tell a file of it from one of a certificate or a list; nothing is believed for it. */
 bool pkix_ocsp_has_form(struct span file)
 {
     struct der response;

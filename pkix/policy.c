@@ -19,6 +19,8 @@ struct node {
     bool holds; /* something of it is left at the end of the path */
 };
 
+/* Edges lie in the order they were made in, each behind all edges of its parent's: so one walk from the end visits
+ * children before parents. */
 struct edge {
     uint16_t child, parent;
 };
@@ -116,7 +118,8 @@ static void sort_expected(struct graph *g)
     qsort(g->expected, g->expected_count, sizeof(*g->expected), compare_expected);
 }
 
-/* The first entry of `policy` among the first `count`, or where it would be. */
+/* The first entry of `policy` among the first `count`, or where it would be. By halving: a certificate may list as many
+ * policies as its issuers expect, and each with each is the square that CVE-2023-0464 lived on. */
 static unsigned find_expected(const struct graph *g, unsigned count, struct span policy)
 {
     unsigned low = 0, high = count;
@@ -137,7 +140,9 @@ static bool is_expected_at(const struct graph *g, unsigned at, struct span polic
     return at < g->expected_count && span_equal(g->expected[at].policy, policy);
 }
 
-/* One child of all nodes that expect the policy of the entry at *at, which goes on to the next policy. */
+/* One child of all nodes that expect the policy of the entry at *at, which goes on to the next policy. RFC 9618 section
+ * 5.1 in one line: RFC 5280 makes a node for each parent, and with n policies mapped to each other on each of d levels
+ * that is n to the power of d. */
 static bool add_child(struct graph *g, unsigned *at)
 {
     struct span policy = g->expected[*at].policy;
@@ -177,7 +182,8 @@ static bool add_listed(struct graph *g)
     return true;
 }
 
-/* Section 6.1.3 (d) (2): anyPolicy stands for what else is expected, and for itself. */
+/* Section 6.1.3 (d) (2): anyPolicy stands for what else is expected, and for itself. What the certificate lists itself
+ * has its node already. */
 static bool add_for_any(struct graph *g, int *any)
 {
     unsigned at = 0;
@@ -210,6 +216,7 @@ static bool expect_frontier(struct graph *g)
     return true;
 }
 
+/* Named, since a bare true at a call would not tell which of the two it is. */
 enum any_policy { ANY_POLICY_INHIBITED, ANY_POLICY_COUNTS };
 
 /* Section 6.1.3 (d) and (e). */
@@ -228,6 +235,7 @@ static bool add_level(struct graph *g, enum any_policy any_policy)
     return expect_frontier(g);
 }
 
+/* valid_policy_tree is NULL, in the RFC's words. */
 static bool is_empty(const struct graph *g)
 {
     return g->expected_count == 0 && g->any == NONE;
@@ -304,6 +312,7 @@ bool pkix_policy_set_has(const struct pkix_policy_set *set, struct span policy)
     return false;
 }
 
+/* A few hundred at most, and compared one by one: the number is limited, so that nobody has to hash them. */
 static bool add_to_set(struct graph *g, struct pkix_policy_set *set, struct span policy)
 {
     if (pkix_policy_set_has(set, policy))
@@ -333,6 +342,7 @@ static bool find_authorities_policies(struct graph *g, struct pkix_policy_set *s
     return true;
 }
 
+/* user-initial-policy-set is anyPolicy, in the RFC's words; nothing given means the same (section 6.1.1 (c)). */
 static bool wants_any_policy(const struct pkix_policy_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->policy_count; i++)
@@ -427,6 +437,8 @@ static enum pkix_error prepare_next(struct graph *g, const struct pkix_cert *cer
         return limit_exceeded(g, outcome);
     if (!was_empty && is_empty(g))
         note_emptied(g, at, "it maps all its certificate policies, which an issuer inhibits");
+    /* Section 6.1.4 (h): a certificate that an authority has issued to itself, for another key, is no further step away
+     * from who set the counter. */
     if (!pkix_cert_is_self_issued(cert)) {
         count_down(&c->explicit_policy);
         count_down(&c->policy_mapping);
@@ -442,7 +454,7 @@ static enum pkix_error prepare_next(struct graph *g, const struct pkix_cert *cer
     return PKIX_OK;
 }
 
-/* Section 6.1.5 (a) and (b). */
+/* Section 6.1.5 (a) and (b). The leaf counts, self-issued or not. */
 static enum pkix_error wrap_up(struct graph *g, const struct pkix_cert *leaf, struct counters *c,
                                struct pkix_policy_outcome *outcome)
 {
@@ -460,6 +472,7 @@ static enum pkix_error wrap_up(struct graph *g, const struct pkix_cert *leaf, st
     return error;
 }
 
+/* Which certificate, which rule, and who requires a policy at all: three people may have to be asked. */
 static enum pkix_error policy_missing(unsigned culprit, const char *what, const struct counters *c,
                                       struct pkix_policy_outcome *outcome)
 {

@@ -1,4 +1,8 @@
-/* see pkix/policy_read.h */
+/* see pkix/policy_read.h
+ *
+ * What is read here restricts an authority, and is written by its issuer; or it is a claim, written by itself. Either
+ * way a malformed one is an error of the certificate and never "nothing said" (CVE-2023-0465): the restriction would be
+ * gone, or the claim would be whatever the next reader makes of it. */
 #include "pkix/policy_read.h"
 #include "pkix/oid.h"
 #include "pkix/oid_text.h"
@@ -7,6 +11,7 @@
 
 enum { TAG_REQUIRE_EXPLICIT_POLICY = ASN1_CONTEXT | 0, TAG_INHIBIT_POLICY_MAPPING = ASN1_CONTEXT | 1 };
 
+/* Any order that is one will do; by length first is the cheapest. */
 int pkix_policy_compare(struct span a, struct span b)
 {
     if (a.size != b.size)
@@ -32,6 +37,7 @@ bool pkix_policies_have(const struct pkix_policies *policies, struct span policy
     return bsearch(&policy, policies->items, policies->count, sizeof(policy), compare_items) != NULL;
 }
 
+/* Well formed, since policies are compared as bytes: with padding in its arcs one policy would have many spellings. */
 static bool read_policy_oid(struct der *d, struct span *oid)
 {
     return der_read(d, ASN1_OID, oid) == PKIX_OK && pkix_oid_is_well_formed(*oid);
@@ -120,6 +126,9 @@ enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_pol
     return PKIX_OK;
 }
 
+/* PolicyMappings ::= SEQUENCE SIZE (1..MAX) OF SEQUENCE { issuerDomainPolicy, subjectDomainPolicy }
+ *
+ * RFC 5280 section 4.2.1.5. Sorted by the issuer's, so that all that one policy is mapped to stands together. */
 enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct pkix_policy_mappings *mappings,
                                           const char **what)
 {
@@ -145,6 +154,7 @@ enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct p
             *what = "its policyMappings map from or to anyPolicy";
             return PKIX_BAD_POLICY;
         }
+        /* Mappings are what makes the graph grow: this many of one certificate, or none. */
         if (mappings->count == PKIX_POLICY_MAPPINGS_PER_CERT_MAX) {
             *what = "policy mappings of one certificate";
             return PKIX_LIMIT_EXCEEDED;
@@ -171,6 +181,7 @@ static bool skip_certs_of(struct span integer, unsigned *skip_certs)
     return true;
 }
 
+/* What is absent stays at its "never". */
 static bool read_optional_skip_certs(struct der *d, unsigned tag, unsigned *skip_certs)
 {
     struct span integer;
@@ -179,7 +190,10 @@ static bool read_optional_skip_certs(struct der *d, unsigned tag, unsigned *skip
     return der_read_optional(d, tag, &integer, &present) == PKIX_OK && (!present || skip_certs_of(integer, skip_certs));
 }
 
-/* RFC 5280 section 4.2.1.11: an empty sequence is forbidden, and is not taken for "no constraint". */
+/* RFC 5280 section 4.2.1.11: an empty sequence is forbidden, and is not taken for "no constraint".
+ *
+ * PolicyConstraints ::= SEQUENCE { requireExplicitPolicy [0] SkipCerts OPTIONAL,
+ *     inhibitPolicyMapping [1] SkipCerts OPTIONAL } */
 enum pkix_error pkix_policy_constraints_read(const struct pkix_cert *cert, struct pkix_policy_constraints *constraints,
                                              const char **what)
 {

@@ -20,6 +20,7 @@ struct statement {
     bool present;
 };
 
+/* Not a statement at all: no source, or one that has nothing about the certificate. */
 static const struct statement nothing = {.error = PKIX_REVOCATION_UNKNOWN};
 
 /* ---- OCSP responses ---- */
@@ -57,6 +58,8 @@ static enum pkix_error judge_response(const struct pkix_revocation_question *q, 
     return error;
 }
 
+/* RFC 6066 section 8, RFC 8446 section 4.4.2.1. Who chooses it is the peer: so a good one counts no more than any other
+ * source's, and a bad one is held against it (check_at_hand()). */
 static struct statement ask_staple(const struct pkix_revocation_question *q, struct pkix_revocation_answer *a)
 {
     struct span response = stapled_for(q);
@@ -77,6 +80,8 @@ static struct statement ask_responses(const struct pkix_revocation_question *q, 
 
         if (error == PKIX_REVOKED || error == PKIX_LIMIT_EXCEEDED)
             return (struct statement){.error = error, .present = true};
+        /* A folder of responses has those of other certificates and other authorities; that they are not about this one
+         * is no news. */
         if (error == PKIX_OK || (!result.present && error != PKIX_OCSP_OTHER_CERT && error != PKIX_OCSP_BAD_SIGNER))
             result = (struct statement){.error = error, .present = true};
     }
@@ -181,6 +186,7 @@ static struct statement join(struct statement a, struct statement b)
     return a.error == PKIX_OK || b.error == PKIX_REVOCATION_UNKNOWN ? a : b;
 }
 
+/* What an administrator has configured, and what was fetched before, together: neither hides the other. */
 static struct statement ask_crls(const struct pkix_revocation_question *q, struct pkix_revocation_answer *a)
 {
     struct pkix_crl_signers signers = q->signers;
@@ -335,6 +341,7 @@ static struct statement ask_source(const struct pkix_revocation_question *q, str
         question.ocsp_request = span_of(request, request_size);
     if (!hash_question(&question))
         return (struct statement){.error = PKIX_INTERNAL, .present = true};
+    /* Before it is asked: a source that fails has been asked as well. */
     q->budget->evidence_asked++;
     source->ask(source->ctx, &question, &evidence);
     pkix_budget_waited(q->budget, start_ms);
@@ -364,7 +371,7 @@ static bool decides(enum pkix_error error)
     return error == PKIX_OK || error == PKIX_REVOKED || error == PKIX_LIMIT_EXCEEDED || error == PKIX_OCSP_UNKNOWN_CERT;
 }
 
-/* `error` decides. */
+/* `error` decides. The answer's words and status, for an error that is an answer. */
 static enum pkix_error take(struct pkix_revocation_answer *a, enum pkix_error error, enum pkix_revocation_status good,
                             const char *words)
 {
@@ -420,6 +427,7 @@ enum pkix_error pkix_revocation_check(const struct pkix_revocation_question *q, 
     enum pkix_error error;
 
     *a = (struct pkix_revocation_answer){.what = NULL};
+    /* Switched off, not even a staple is looked at: half a check would be taken for a whole one. */
     if (q->request->revocation == PKIX_REVOCATION_OFF)
         return PKIX_OK;
     error = check_at_hand(q, a);

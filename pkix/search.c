@@ -85,7 +85,8 @@ static enum pkix_error complete(struct pkix_search *s, const struct pkix_candida
     return extend(s);
 }
 
-/* For the explanation: as far as names lead from a certificate that leads nowhere. */
+/* For the explanation: as far as names lead from a certificate that leads nowhere. Nothing is verified here, and
+ * nothing hangs on it: a person sees which certificate is missing. */
 static void follow_names(struct pkix_search *s)
 {
     bool found = true;
@@ -126,6 +127,7 @@ static bool find_more_signers(void *ctx, const struct pkix_cert *cert, struct pk
     return s->domain->find_crl_signers(s, cert, signers);
 }
 
+/* All signatures of a verification, those of lists and responses too, are paid from one budget. */
 static enum pkix_error verify_statement(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
     return pkix_search_verify(ctx, statement, spki);
@@ -213,7 +215,8 @@ static enum pkix_error both_failed(enum pkix_error a, enum pkix_error b)
     return a == b ? a : PKIX_UNKNOWN_ISSUER;
 }
 
-/* Whether nobody but our memory knows an issuer. */
+/* Whether nobody but our memory knows an issuer. Where nobody else knows one it is worth asking for it; what we
+ * remember may be out of date. */
 static bool is_dead_end(const struct pkix_candidates *candidates)
 {
     for (size_t i = 0; i < candidates->count; i++)
@@ -236,6 +239,8 @@ static enum pkix_error extend(struct pkix_search *s)
     for (size_t i = 0; i < candidates->count; i++) {
         enum pkix_error error;
 
+        /* By subject and key (RFC 4158 section 2.4.2, section 5.2): a certificate that was issued anew is the same
+         * authority, and two that certify each other would lead round and round. */
         if (pkix_path_has(&s->path, candidates->list[i].cert)) {
             loops++;
             continue;
@@ -295,6 +300,7 @@ enum pkix_error pkix_search_run(struct pkix_search *s)
     enum pkix_error leaf_error, error;
 
     s->path = (struct pkix_path){.steps = {leaf}, .count = 1};
+    /* The leaf's own checks first, since distrust ends it; their other results wait for a path. */
     leaf_error = pkix_search_check_step(s, &leaf, PKIX_ROLE_LEAF, &failure);
     if (pkix_search_is_anchor(s, anchor) || leaf_error == PKIX_DISTRUSTED)
         return run_anchored_leaf(s, leaf_error, failure);

@@ -10,6 +10,7 @@ void pkix_budget_init(struct pkix_budget *b, const struct pkix_limits *limits, u
         b->deadline_ms = now_ms() + limits->wall_ms_max;
 }
 
+/* The first one that is met is told: the others follow from it. */
 enum pkix_error pkix_budget_met(struct pkix_budget *b, const char *what)
 {
     if (b->limit_met == NULL)
@@ -19,9 +20,12 @@ enum pkix_error pkix_budget_met(struct pkix_budget *b, const char *what)
 
 enum pkix_error pkix_budget_take_step(struct pkix_budget *b)
 {
+    /* mozilla::pkix's one limit is 200,000 of these, which is no limit where each may cost a signature. */
     if (b->steps == b->limits.path_steps_max)
         return pkix_budget_met(b, "path steps");
     b->steps++;
+    /* The clock is the last resort: it makes the answer depend on the load, so that the counts are meant to end first.
+     */
     if (b->deadline_ms != 0 && b->now_ms() > b->deadline_ms)
         return pkix_budget_met(b, "time");
     return PKIX_OK;

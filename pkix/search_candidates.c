@@ -4,7 +4,9 @@
 #include "pkix/search_extras.h"
 #include "pkix/search_issuers.h"
 
-/* What an anchor has to be trusted for, one of these. */
+/* What an anchor has to be trusted for, one of these. Mozilla's list has no root for clients, and public authorities
+ * issue no client certificates any more: who lets servers' certificates in (peer_purpose) means the roots for servers.
+ */
 static unsigned wanted_purposes(const struct pkix_request *r)
 {
     if (r->purpose == PKIX_PURPOSE_SERVER)
@@ -36,6 +38,7 @@ static void add_candidate(struct pkix_candidates *c, const struct pkix_cert *cer
     struct span key_id = pkix_cert_subject_key_id(cert);
     enum pkix_candidate_rank rank;
 
+    /* More of one name than that nobody has; a peer that sends more is making work. */
     if (c->count == c->max)
         return;
     /* RFC 4158 section 3.5: key identifiers sort, they exclude nobody. They are the peer's words, and real chains
@@ -58,6 +61,7 @@ static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
     return c->count < c->max;
 }
 
+/* Held until the search ends: the memory may drop what it has at any time, from another thread. */
 static bool is_lent(const struct pkix_search *s, const struct pkix_intermediate *item)
 {
     for (unsigned i = 0; i < s->lent_count; i++)
@@ -66,6 +70,8 @@ static bool is_lent(const struct pkix_search *s, const struct pkix_intermediate 
     return false;
 }
 
+/* What other peers have sent stands behind everything else: it mends a server that forgot its intermediate, and must
+ * not change what a complete chain comes to. */
 static void add_remembered(struct pkix_search *s, const struct pkix_cert *child, struct pkix_candidates *c)
 {
     struct pkix_intermediate *found[PKIX_INTERMEDIATES_PER_NAME_MAX];
@@ -92,7 +98,9 @@ static void add_remembered(struct pkix_search *s, const struct pkix_cert *child,
     }
 }
 
-/* Whether `a` comes after `b`. */
+/* Whether `a` comes after `b`. Among equals the newer one: an authority that was certified anew, after an expiry or a
+ * change of its algorithm, is the likelier to lead somewhere (RFC 4158 section 3.5.8). AddTrust's in 2020 and DST Root
+ * X3's in 2021 ended while newer paths were at hand. */
 static bool is_after(const struct pkix_candidate *a, const struct pkix_candidate *b)
 {
     return a->rank != b->rank ? a->rank > b->rank : a->cert->not_before < b->cert->not_before;

@@ -5,6 +5,8 @@
 #include "pkix/lint.h"
 #include "pkix/nss_crypto.h"
 
+/* Where the path stood when a limit was met is noted, once: an administrator who has to raise one has to see for whom.
+ */
 enum pkix_error pkix_search_limited(struct pkix_search *s, enum pkix_error error)
 {
     if (s->budget.limit_met != NULL)
@@ -24,7 +26,8 @@ enum pkix_error pkix_search_verify_child(struct pkix_search *s, const struct pki
 
 /* ---- one issuer ---- */
 
-/* Distrust first: an anchor that the administrator or Mozilla has taken back is none, wherever else it is listed. */
+/* Distrust first: an anchor that the administrator or Mozilla has taken back is none, wherever else it is listed. The
+ * peer's own extension of trust does not exist: what is not in the store inherits it, from a signature. */
 static enum pkix_trust trust_of(const struct pkix_search *s, const struct pkix_path_step *step)
 {
     if (pkix_store_distrusts(s->store, step->cert))
@@ -144,6 +147,8 @@ enum pkix_error pkix_search_check_issuer(struct pkix_search *s, const struct pki
     error = pkix_search_check_step(s, &step, PKIX_ROLE_ISSUER, failure);
     if (error != PKIX_OK && error != PKIX_DISTRUSTED)
         return as_issuer_error(error);
+    /* Said only now, so that what is wrong with it itself is told before that it leads nowhere; and before the
+     * signature, which it is not worth. */
     if (error == PKIX_OK && candidate->leads_nowhere)
         return PKIX_UNKNOWN_ISSUER;
     /* Last, since it is what costs; and before the issuer's own issuers, which are a matter of the peer's choice until
@@ -157,7 +162,8 @@ enum pkix_error pkix_search_check_issuer(struct pkix_search *s, const struct pki
 
 /* ---- a whole path ---- */
 
-/* The strict profile's rules, for each certificate of a complete path. */
+/* The strict profile's rules, for each certificate of a complete path. Last of all: what the profile forbids would be
+ * accepted by others, and is told only of a path that is good. */
 static enum pkix_error lint_path(struct pkix_search *s, struct pkix_failure *failure)
 {
     for (unsigned i = 0; i < s->path.count; i++) {
@@ -189,6 +195,7 @@ static bool is_pinned(const struct pkix_request *request, const struct pkix_cert
 
     if (!pkix_nss_digest(PKIX_SHA256, cert->spki, pin.sha256))
         return false;
+    /* Pins are no secret: memcmp() may tell how far it came. */
     for (size_t i = 0; i < request->pin_count; i++)
         if (memcmp(&request->pins[i], &pin, sizeof(pin)) == 0)
             return true;

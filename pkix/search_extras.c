@@ -3,6 +3,7 @@
 #include "pkix/intermediates.h"
 #include "pkix/store_internal.h"
 
+/* Twice the same certificate is twice the same work. */
 bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert)
 {
     if (pkix_store_find_same(&s->store->anchors, cert) != NULL ||
@@ -62,7 +63,7 @@ static bool is_in_store(const struct pkix_store *store, struct span subject)
 }
 
 /* From the store downwards, each certificate once: the square of their number in comparisons, however they are linked.
- */
+ * A certificate may be reached that in the end is not usable; none that is unreachable by name is ever usable. */
 void pkix_search_find_reach(struct pkix_search *s)
 {
     unsigned queue[PKIX_EXTRAS_MAX], head = 0, tail = 0;

@@ -14,7 +14,8 @@ static bool is_for_want_of_an_issuer(enum pkix_error error)
            error == PKIX_NOT_YET_VALID_ISSUER;
 }
 
-/* Whoever names nobody we look for is not worth a question. */
+/* Whoever names nobody we look for is not worth a question. The question goes to a third party, over plain http, and
+ * tells it that somebody here is talking to such a server. */
 static bool has_wanted_name(const struct pkix_search *s)
 {
     return s->request->name.type == PKIX_NAME_NONE || pkix_name_check(&s->leaf, &s->request->name) == PKIX_OK;
@@ -26,6 +27,7 @@ struct arrival {
     bool has_wanted, is_full;
 };
 
+/* Each is an extra like the peer's own, under the same limits: it comes from an address that the peer named. */
 static void take(void *ctx, struct span der)
 {
     struct arrival *a = ctx;
@@ -63,7 +65,9 @@ static const char *read_answer(struct pkix_search *s, const struct pkix_cert *ch
                            : "what came has not the issuer's name, or no news";
 }
 
-/* The wait is the source's, and does not count for the search. Whether it was of use. */
+/* The wait is the source's, and does not count for the search. Whether it was of use. RFC 5280 section 4.2.2.1,
+ * id-ad-caIssuers. The answer needs no protection: it is believed for its signature, like everything that the peer
+ * sends. */
 static bool ask(struct pkix_search *s, const struct pkix_cert *child, struct span url)
 {
     const struct pkix_issuer_source *source = s->request->issuers;
@@ -78,6 +82,7 @@ static bool ask(struct pkix_search *s, const struct pkix_cert *child, struct spa
     return note->why == NULL;
 }
 
+/* Only off the loop, where somebody may wait. */
 bool pkix_search_may_fetch(const struct pkix_search *s)
 {
     return s->request->issuers != NULL && s->request->evidence_waiting == PKIX_MAY_WAIT &&

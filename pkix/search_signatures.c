@@ -1,7 +1,8 @@
 /* see pkix/search_signatures.h */
 #include "pkix/search_signatures.h"
 
-/* The hash of what signs a certificate, made once however many keys are tried on it. */
+/* The hash of what signs a certificate, made once however many keys are tried on it. A leaf of which several issuers of
+ * one name are tried is hashed once. */
 static bool digest_of(struct pkix_signatures *s, const struct pkix_cert *cert, uint8_t digest[PKIX_CACHE_KEY_SIZE])
 {
     for (unsigned i = 0; i < s->digest_count; i++) {
@@ -25,6 +26,7 @@ static enum pkix_error verify_signature(struct pkix_signatures *s, const struct 
 {
     struct pkix_signature_cache *cache = s->cache;
     uint8_t key[PKIX_CACHE_KEY_SIZE];
+    /* Under the statement, its signature and the key together: no part of it may be another's. */
     bool has_key = digest != NULL && pkix_signature_cache_key(digest, spki, key);
     unsigned cost_us;
     enum pkix_error error;
@@ -61,6 +63,8 @@ enum pkix_error pkix_signatures_verify_child(struct pkix_signatures *s, const st
         if (s->memo[i].child == child && span_equal(s->memo[i].spki, spki))
             return s->memo[i].error;
     error = verify_signature(s, &child->outer, digest_of(s, child, digest) ? digest : NULL, spki);
+    /* That there was no budget left is no property of the pair. When the memo is full a pair is verified again, on the
+     * budget. */
     if (error != PKIX_LIMIT_EXCEEDED && s->memo_count < PKIX_SIGNATURE_MEMO_MAX)
         s->memo[s->memo_count++] = (struct pkix_signature_memo){child, spki, error};
     return error;

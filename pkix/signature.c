@@ -1,4 +1,7 @@
-/* see pkix/signature.h */
+/* see pkix/signature.h
+ *
+ * What can be said of a signature without computing: whether it could be one at all, and what it would cost to see. So
+ * nothing of the wrong size or range ever reaches NSS, and the price is known before it is paid. */
 #include "pkix/signature.h"
 
 enum {
@@ -45,7 +48,8 @@ static struct span order_of(enum pkix_curve curve)
     base_abort("curve %d", (int)curve);
 }
 
-/* Numbers without leading zero bytes, most significant byte first. */
+/* Numbers without leading zero bytes, most significant byte first. In no constant time: signatures and moduli are
+ * public. */
 static bool is_below(struct span a, struct span b)
 {
     return a.size != b.size ? a.size < b.size : memcmp(a.data, b.data, a.size) < 0;
@@ -92,6 +96,7 @@ static bool rsa_possible(struct span signature, const struct pkix_algorithm *alg
            is_below(without_leading_zeros(signature), key->modulus);
 }
 
+/* By what the peer chose, its key; of the dearest RSA key what is measured is the upper end of its row. */
 static unsigned cost_of_key(const struct pkix_key *key)
 {
     unsigned row = 0;
