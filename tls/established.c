@@ -63,7 +63,7 @@ enum tls_status tls_engine_fail_flooded(struct tls_engine *e)
      */
     if (e->own == NULL && e->version == TLS_VERSION_13) {
         tls_established_settle_write_key(e);
-        (void)tls_established_start_13(e);
+        (void)!tls_established_start_13(e);
     }
     if (e->own != NULL)
         say_fatal(e, TLS_ALERT_UNEXPECTED_MESSAGE);
