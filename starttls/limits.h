@@ -13,6 +13,9 @@ enum {
     STARTTLS_ACCEPTED_BYTES_MAX = 8 * 1024,
     STARTTLS_CONNECTED_BYTES_MAX = 16 * 1024,
 
+    /* A server's greeting that is kept for the client. */
+    STARTTLS_GREETING_BYTES_MAX = 8 * 1024,
+
     /* Commands of a client that are refused before TLS; the last of them closes. */
     STARTTLS_BAD_COMMANDS_MAX = 10,
 

@@ -15,6 +15,7 @@ struct starttls_machine *machine_create(enum starttls_protocol protocol, const s
     line_init(&m->line, class->line_bytes_max, class->text);
     buffer_init(&m->out, STARTTLS_OUTPUT_BYTES_MAX);
     buffer_init(&m->early, STARTTLS_EARLY_DATA_BYTES_MAX);
+    buffer_init(&m->greeting, STARTTLS_GREETING_BYTES_MAX);
     class->start(m);
     return m;
 }
@@ -22,6 +23,11 @@ struct starttls_machine *machine_create(enum starttls_protocol protocol, const s
 struct span starttls_capabilities(const struct starttls_machine *m)
 {
     return buffer_span(&m->capabilities);
+}
+
+struct span starttls_greeting(const struct starttls_machine *m)
+{
+    return buffer_span(&m->greeting);
 }
 
 void starttls_machine_destroy(struct starttls_machine **m)
@@ -33,6 +39,7 @@ void starttls_machine_destroy(struct starttls_machine **m)
     line_wipe(&(*m)->line);
     buffer_wipe(&(*m)->out);
     buffer_wipe(&(*m)->early);
+    buffer_release(&(*m)->greeting);
     free((*m)->target_host);
     free((*m)->error);
     base_wipe(*m, (*m)->class->size);
@@ -239,6 +246,11 @@ void machine_note_capability(struct starttls_machine *m, struct span word)
     if (word.size != 0 && word.size < buffer_room(&m->capabilities))
         (void)!buffer_printf(&m->capabilities, "%s%.*s", m->capabilities.size == 0 ? "" : " ", (int)word.size,
                              (const char *)word.data);
+}
+
+bool machine_keep_greeting(struct starttls_machine *m, struct span line)
+{
+    return buffer_append(&m->greeting, line) && buffer_append(&m->greeting, span_of_string("\r\n"));
 }
 
 bool machine_bad_command(struct starttls_machine *m)

@@ -53,10 +53,12 @@ struct starttls_machine {
     uint16_t target_port;
     struct buffer early;        /* bytes that came with or after the request for a target */
     struct buffer capabilities; /* a probe's: words, as the server wrote them */
+    struct buffer greeting;     /* the server's, for the client; see starttls_greeting() */
 };
 
 struct protocol {
     const char *alpn;                   /* NULL: none registered */
+    bool greets_in_tls;                 /* its server greets again behind STARTTLS */
     const struct machine_class *accept; /* NULL: it has no conversation */
     const struct machine_class *connect;
     const struct machine_class *probe; /* NULL: nothing to ask */
@@ -90,6 +92,9 @@ enum starttls_status machine_refused_by(struct starttls_machine *m, enum starttl
 void machine_note_capability(struct starttls_machine *m, struct span word);
 void machine_open_capabilities(struct starttls_machine *m);
 void machine_close_capabilities(struct starttls_machine *m);
+
+/* Keep a line of the server's greeting, without CRLF, for the client. False: there is no room for it. */
+MUST_CHECK bool machine_keep_greeting(struct starttls_machine *m, struct span line);
 
 /* Count a refused command; true when it was one too many. */
 MUST_CHECK bool machine_bad_command(struct starttls_machine *m);

@@ -53,6 +53,11 @@ void starttls_greeting_text(enum starttls_protocol protocol, const char *name, s
         p->greeting_text(name, out);
 }
 
+bool starttls_greets_in_tls(enum starttls_protocol protocol)
+{
+    return protocols[protocol]->greets_in_tls;
+}
+
 const char *starttls_protocol_alpn(enum starttls_protocol protocol)
 {
     return protocols[protocol]->alpn;

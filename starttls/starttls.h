@@ -101,6 +101,10 @@ struct starttls_machine *starttls_probe_create(enum starttls_protocol protocol, 
 /* What it has been told so far, words with a space between: the server's, so quote them. Lives with the machine. */
 struct span starttls_capabilities(const struct starttls_machine *m);
 
+/* After READY or UPGRADE of a machine that faces a server: the greeting it gave, as the client shall have it when it
+ * has none yet. Empty: starttls_greeting_text(). Lives with the machine. */
+struct span starttls_greeting(const struct starttls_machine *m);
+
 void starttls_machine_destroy(struct starttls_machine **m); /* wipes its buffers */
 
 /* Feed bytes received from the peer. *consumed says how many were taken. With NEED_MORE that is all of them, unless the
@@ -165,6 +169,11 @@ void starttls_failure_text(enum starttls_protocol protocol, enum starttls_failur
 /* Append the greeting a client is given once the connected side's TLS is up and verified (connected side was asked to
  * upgrade, client not yet greeted). Empty for protocols whose server does not speak first. */
 void starttls_greeting_text(enum starttls_protocol protocol, const char *name, struct buffer *out);
+
+/* Whether a server greets again once TLS is up after STARTTLS (RFC 5804 section 2.2), and so every client hears it
+ * inside TLS, whoever has greeted it before: then that greeting is the server's own, by starttls_greeting() where a
+ * machine has taken it. */
+bool starttls_greets_in_tls(enum starttls_protocol protocol);
 
 /* Who broke a relayed conversation. LIMIT: what came is proper, and more than a setting of ours lets pass. YETT: a
  * fault of our own. */

@@ -18,7 +18,7 @@
  *                                             |
  *                                         TARGET_TLS           (starttls, implicit)
  *                                             |
- *                                         TARGET_GREETING      (the client has a greeting from us)
+ *                                         TARGET_GREETING      (the client has a greeting from us; or gets another)
  *                                             |
  *                                           RELAY
  *
@@ -207,6 +207,7 @@ static void free_when_possible(struct session *s)
     starttls_filter_destroy(&s->filter);
     config_address_clear(&s->asked);
     slab_strfree(s->target_host);
+    free(s->target_greeting);
     slab_strfree(s->target_text);
     free(s->http.host);
     free(s->http.page_words);

@@ -104,6 +104,7 @@ struct session {
     struct session_http http;
     char *target_host; /* name of the target under way, for its certificate and CONNECT */
     uint16_t target_port;
+    char *target_greeting;    /* for the client, where it has none yet; NULL: starttls_greeting_text() */
     char *target_text;        /* for logs: "imap.example.org:993 (192.0.2.1:993)" */
     char *client_subject;     /* of the verified client certificate; NULL: none */
     char *client_common_name; /* its only CN; NULL: none */

@@ -50,10 +50,31 @@ static enum starttls_greeting greeting_of(const struct session *s)
     return taken ? STARTTLS_GREETED : STARTTLS_GREETING_FOLLOWS;
 }
 
-static void serve(struct session *s)
+/* Who hears the target's greeting through us: a client that has none from us, or whom the protocol gives another. */
+static void greet(struct session *s)
 {
     struct buffer greeting;
 
+    buffer_init(&greeting, STARTTLS_OUTPUT_BYTES_MAX);
+    if (s->target_greeting == NULL)
+        starttls_greeting_text(s->service->protocol, s->service->greeting_name, &greeting);
+    else if (!buffer_append(&greeting, span_of_string(s->target_greeting)))
+        buffer_trim(&greeting);
+    leg_say(&s->client, buffer_span(&greeting));
+    buffer_release(&greeting);
+    free(s->target_greeting);
+    s->target_greeting = NULL;
+}
+
+static bool must_greet(const struct session *s)
+{
+    if (s->greeted)
+        return starttls_greets_in_tls(s->service->protocol) && s->target_greeting != NULL;
+    return s->service->config->connect_tls == CONFIG_TLS_STARTTLS;
+}
+
+static void serve(struct session *s)
+{
     session_enter(s, SESSION_RELAY);
     s->relayed = true;
     if (s->client_machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
@@ -67,11 +88,8 @@ static void serve(struct session *s)
         leg_say(&s->target, early);
         count_bytes(s, &f, early.size);
         starttls_machine_destroy(&s->client_machine);
-    } else if (s->service->config->connect_tls == CONFIG_TLS_STARTTLS && !s->greeted) {
-        buffer_init(&greeting, STARTTLS_OUTPUT_BYTES_MAX);
-        starttls_greeting_text(s->service->protocol, s->service->greeting_name, &greeting);
-        leg_say(&s->client, buffer_span(&greeting));
-        buffer_release(&greeting);
+    } else if (must_greet(s)) {
+        greet(s);
     }
     if (needs_filter(s))
         s->filter = starttls_filter_create(s->service->protocol, greeting_of(s));

@@ -110,7 +110,10 @@ static void take_next_steps(struct session *s)
 static void after_connect(struct session *s)
 {
     s->reach.steps = target_steps_make(&(struct target_steps_options){
-        .via = s->service->config->via != NULL, .tls = tls_of(s), .greeted = s->greeted});
+        .via = s->service->config->via != NULL,
+        .tls = tls_of(s),
+        .greeted = s->greeted,
+        .greets_in_tls = s->probe == NULL && starttls_greets_in_tls(s->service->protocol)});
     s->reach.step = 0;
     take_next_steps(s);
 }
@@ -187,6 +190,16 @@ static void refuse_for_target_machine(struct session *s)
                                starttls_state_name(s->target_machine)));
 }
 
+/* The last one is the client's: what came before TLS is forgotten with it. */
+static void keep_greeting(struct session *s)
+{
+    struct span greeting = starttls_greeting(s->target_machine);
+
+    free(s->target_greeting);
+    s->target_greeting =
+        greeting.size == 0 ? NULL : base_printf("%.*s", (int)greeting.size, (const char *)greeting.data);
+}
+
 bool session_target_machine_is_done(struct session *s)
 {
     struct leg *target = &s->target;
@@ -210,6 +223,7 @@ bool session_target_machine_is_done(struct session *s)
     case STARTTLS_READY:
         if (leg_is_drained(target)) {
             s->kind->note_conversation(s);
+            keep_greeting(s);
             starttls_machine_destroy(&s->target_machine);
             return true;
         }

@@ -19,8 +19,8 @@ struct target_steps target_steps_make(const struct target_steps_options *options
         add(&steps, TARGET_STEP_DRAIN);
         add(&steps, TARGET_STEP_TLS);
     }
-    /* Where STARTTLS was asked for, its machine has heard the greeting. */
-    if (options->greeted && options->tls != CONFIG_TLS_STARTTLS)
+    /* Where STARTTLS was asked for, its machine has heard the greeting; unless there comes another. */
+    if (options->tls == CONFIG_TLS_STARTTLS ? options->greets_in_tls : options->greeted)
         add(&steps, TARGET_STEP_GREETING);
     add(&steps, TARGET_STEP_SERVE);
     return steps;

@@ -13,7 +13,7 @@ enum target_step {
     TARGET_STEP_NEGOTIATE, /* STARTTLS */
     TARGET_STEP_DRAIN,     /* all that was said in clear goes out first: TLS begins behind it */
     TARGET_STEP_TLS,
-    TARGET_STEP_GREETING, /* the client has been greeted: the target's own greeting is eaten */
+    TARGET_STEP_GREETING, /* the target's own greeting is eaten, the client having one; or it is kept for it */
     TARGET_STEP_SERVE,    /* the target is ready. Always the last */
     TARGET_STEP_COUNT
 };
@@ -27,6 +27,7 @@ struct target_steps_options {
     bool via;
     enum config_tls_mode tls; /* connect_tls; what is asked of the target decides where that is IMPLICIT all the same */
     bool greeted;             /* the client has a greeting from us */
+    bool greets_in_tls;       /* the target greets again behind STARTTLS, and the client shall hear that */
 };
 
 struct target_steps target_steps_make(const struct target_steps_options *options);

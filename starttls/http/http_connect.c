@@ -317,7 +317,8 @@ size_t starttls_machine_memory(const struct starttls_machine *m)
 
     if (m == NULL)
         return 0;
-    size = m->class->size + m->line.held.capacity + m->out.capacity + m->early.capacity + m->capabilities.capacity;
+    size = m->class->size + m->line.held.capacity + m->out.capacity + m->early.capacity + m->capabilities.capacity +
+           m->greeting.capacity;
     if (m->class == &accept_class || m->class == &connect_class)
         size += starttls_http_memory(h->head) + h->request.head.capacity;
     return size;

@@ -15,12 +15,18 @@ static void target_steps_make_each(void **state)
         struct target_steps_options options;
         const char *want;
     } rows[] = {
-        {{false, CONFIG_TLS_NONE, false}, "hs"},        {{false, CONFIG_TLS_NONE, true}, "hgs"},
-        {{false, CONFIG_TLS_IMPLICIT, false}, "hdts"},  {{false, CONFIG_TLS_IMPLICIT, true}, "hdtgs"},
-        {{false, CONFIG_TLS_STARTTLS, false}, "hndts"}, {{false, CONFIG_TLS_STARTTLS, true}, "hndts"},
-        {{true, CONFIG_TLS_NONE, false}, "vhs"},        {{true, CONFIG_TLS_NONE, true}, "vhgs"},
-        {{true, CONFIG_TLS_IMPLICIT, false}, "vhdts"},  {{true, CONFIG_TLS_IMPLICIT, true}, "vhdtgs"},
-        {{true, CONFIG_TLS_STARTTLS, false}, "vhndts"}, {{true, CONFIG_TLS_STARTTLS, true}, "vhndts"},
+        {{false, CONFIG_TLS_NONE, false, false}, "hs"},        {{false, CONFIG_TLS_NONE, false, true}, "hs"},
+        {{false, CONFIG_TLS_NONE, true, false}, "hgs"},        {{false, CONFIG_TLS_NONE, true, true}, "hgs"},
+        {{false, CONFIG_TLS_IMPLICIT, false, false}, "hdts"},  {{false, CONFIG_TLS_IMPLICIT, false, true}, "hdts"},
+        {{false, CONFIG_TLS_IMPLICIT, true, false}, "hdtgs"},  {{false, CONFIG_TLS_IMPLICIT, true, true}, "hdtgs"},
+        {{false, CONFIG_TLS_STARTTLS, false, false}, "hndts"}, {{false, CONFIG_TLS_STARTTLS, false, true}, "hndtgs"},
+        {{false, CONFIG_TLS_STARTTLS, true, false}, "hndts"},  {{false, CONFIG_TLS_STARTTLS, true, true}, "hndtgs"},
+        {{true, CONFIG_TLS_NONE, false, false}, "vhs"},        {{true, CONFIG_TLS_NONE, false, true}, "vhs"},
+        {{true, CONFIG_TLS_NONE, true, false}, "vhgs"},        {{true, CONFIG_TLS_NONE, true, true}, "vhgs"},
+        {{true, CONFIG_TLS_IMPLICIT, false, false}, "vhdts"},  {{true, CONFIG_TLS_IMPLICIT, false, true}, "vhdts"},
+        {{true, CONFIG_TLS_IMPLICIT, true, false}, "vhdtgs"},  {{true, CONFIG_TLS_IMPLICIT, true, true}, "vhdtgs"},
+        {{true, CONFIG_TLS_STARTTLS, false, false}, "vhndts"}, {{true, CONFIG_TLS_STARTTLS, false, true}, "vhndtgs"},
+        {{true, CONFIG_TLS_STARTTLS, true, false}, "vhndts"},  {{true, CONFIG_TLS_STARTTLS, true, true}, "vhndtgs"},
     };
 
     (void)state;

@@ -56,7 +56,7 @@ static void each_that_connects_with_starttls_can(void **state)
         starttls_machine_destroy(&m);
         m = starttls_probe_create(protocols[i].id, &upgrade);
         assert_non_null(m);
-        assert_true(starttls_output(m).size != 0);
+        assert_true(starttls_output(m).size != 0 || starttls_greets_in_tls(protocols[i].id)); /* who speaks first */
         starttls_machine_destroy(&m);
         f = starttls_filter_create(protocols[i].id, STARTTLS_GREETED);
         assert_non_null(f);
