@@ -35,9 +35,10 @@ enum {
     X(LMTP, lmtp, "lmtp", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(IMAP, imap, "imap", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(POP3, pop3, "pop3", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
+    X(SIEVE, sieve, "sieve", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                      \
     X(HTTP_CONNECT, http_connect, "http-proxy", PROTOCOL_NO_STARTTLS, PROTOCOL_IDLE_MS)
 
 /* X("word"): those that a configuration may name one day, and that are refused by name until then. */
-#define PROTOCOLS_NOT_YET(X) X("sieve") X("nntp") X("ldap") X("postgres") X("socks5")
+#define PROTOCOLS_NOT_YET(X) X("nntp") X("ldap") X("postgres") X("socks5")
 
 #endif

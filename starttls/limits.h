@@ -50,6 +50,12 @@ enum {
     STARTTLS_POP3_CAPABILITIES_MAX = 100,     /* lines of an answer to CAPA that is asked for to be shown */
     STARTTLS_POP3_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
 
+    /* ManageSieve. RFC 5804 section 1.6: a quoted string has at most 1,024 bytes. */
+    STARTTLS_SIEVE_LINE_BYTES_MAX = 2048,
+    STARTTLS_SIEVE_NOOP_BYTES_MAX = 128,       /* a string that is said again */
+    STARTTLS_SIEVE_RELAYED_BYTES_MAX = 8192,   /* a line inside TLS */
+    STARTTLS_SIEVE_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,
 

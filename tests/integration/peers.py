@@ -207,7 +207,7 @@ proxymap unix - - n - - proxymap
 
 
 class Dovecot(Process):
-    """Dovecot serving IMAP, or POP3 (protocol="pop3"): any user with the password "secret". Plain only, or with its own STARTTLS when given a
+    """Dovecot serving IMAP, or POP3 (protocol="pop3"), or ManageSieve ("sieve"): any user with the password "secret". Plain only, or with its own STARTTLS when given a
     certificate (then plain logins are refused). haproxy: it demands a PROXY header. trusted: who may tell the
     addresses of their clients."""
     name = "dovecot"
@@ -245,7 +245,7 @@ userdb {{
   driver = static
   args = uid=nobody gid=nogroup home={self.folder}/mail/%u
 }}
-service {self.protocol}-login {{
+service {"managesieve" if self.protocol == "sieve" else self.protocol}-login {{
   inet_listener {self.protocol} {{
     port = {self.port}
     haproxy = {"yes" if self.haproxy else "no"}

@@ -17,7 +17,11 @@ static void expect_all(const struct bad_case *cases, size_t count)
 #define TLS  "[service s]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nlisten_tls = implicit\nidentity = file:/x\n"
 #define SMTP "[service s]\nprotocol = smtp\nlisten = 127.0.0.1:1\n"
 #define PIN  "pin_spki_sha256 = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
-#define WEB  "[service s]\nprotocol = http-proxy\nlisten = 127.0.0.1:1\n"
+/* What there is, as messages list it. */
+#define WORDS          "tcp, smtp, lmtp, imap, pop3, sieve, http-proxy"
+#define STARTTLS_WORDS "smtp, lmtp, imap, pop3 and sieve"
+
+#define WEB "[service s]\nprotocol = http-proxy\nlisten = 127.0.0.1:1\n"
 
 static void structure_is_checked(void **state)
 {
@@ -123,18 +127,11 @@ static void values_are_checked(void **state)
         {"[yett]\ncontrol = /run/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" TCP,
          "f:2: control: the path of a Unix socket has 1 to 107 bytes, not 136\n"},
-        {TCP "protocol = sieve\n",
-         "f:4: protocol: sieve is not in this version, which has tcp, smtp, lmtp, imap, pop3, http-proxy\n"},
-        {TCP "protocol = nntp\n",
-         "f:4: protocol: nntp is not in this version, which has tcp, smtp, lmtp, imap, pop3, http-proxy\n"},
-        {TCP "protocol = ldap\n",
-         "f:4: protocol: ldap is not in this version, which has tcp, smtp, lmtp, imap, pop3, http-proxy\n"},
-        {TCP "protocol = postgres\n",
-         "f:4: protocol: postgres is not in this version, which has tcp, smtp, lmtp, imap, pop3, http-proxy\n"},
-        {TCP "protocol = socks5\n",
-         "f:4: protocol: socks5 is not in this version, which has tcp, smtp, lmtp, imap, pop3, http-proxy\n"},
-        {TCP "protocol = xmpp\n",
-         "f:4: protocol: must be one of tcp, smtp, lmtp, imap, pop3, http-proxy, not \"xmpp\"\n"},
+        {TCP "protocol = nntp\n", "f:4: protocol: nntp is not in this version, which has " WORDS "\n"},
+        {TCP "protocol = ldap\n", "f:4: protocol: ldap is not in this version, which has " WORDS "\n"},
+        {TCP "protocol = postgres\n", "f:4: protocol: postgres is not in this version, which has " WORDS "\n"},
+        {TCP "protocol = socks5\n", "f:4: protocol: socks5 is not in this version, which has " WORDS "\n"},
+        {TCP "protocol = xmpp\n", "f:4: protocol: must be one of " WORDS ", not \"xmpp\"\n"},
         {TCP "listen_tls = starttls-optional\n",
          "f:4: listen_tls: starttls-optional is not in this version, which has none, implicit, starttls\n"},
         {TCP "listen_tls = yes\n", "f:4: listen_tls: must be one of none, implicit, starttls, not \"yes\"\n"},
@@ -414,11 +411,11 @@ static void servers_are_checked(void **state)
         {"[service s]\nlisten = 127.0.0.1:1\nconnect = unix:/s\nvia = 127.0.0.1:3128\n",
          "f:4: via: unix:/s in connect cannot be reached through a proxy\n"},
         {TCP "listen_tls = starttls\nidentity = file:/x\n",
-         "f:4: listen_tls: protocol tcp has no STARTTLS; smtp, lmtp, imap and pop3 have, or set implicit\n"},
+         "f:4: listen_tls: protocol tcp has no STARTTLS; " STARTTLS_WORDS " have, or set implicit\n"},
         {TCP "connect_tls = starttls\n",
-         "f:4: connect_tls: protocol tcp has no STARTTLS; smtp, lmtp, imap and pop3 have, or set implicit\n"},
+         "f:4: connect_tls: protocol tcp has no STARTTLS; " STARTTLS_WORDS " have, or set implicit\n"},
         {WEB "listen_tls = starttls\nidentity = file:/x\nallow_target = *:443\n",
-         "f:4: listen_tls: protocol http-proxy has no STARTTLS; smtp, lmtp, imap and pop3 have, or set implicit\n"},
+         "f:4: listen_tls: protocol http-proxy has no STARTTLS; " STARTTLS_WORDS " have, or set implicit\n"},
         {WEB, "f:2: protocol: http-proxy needs allow_target, such as *:443\n"},
         {WEB
          "allow_target = *:443\nconnect = 127.0.0.1:2\nconnect_tls = implicit\nvia = a.example:1\nsend_proxy = v1\n",

@@ -214,6 +214,47 @@ static const steps pop3_client_cut_client = {SAY("USER u%u"), LEAVE, SEE("-ERR %
 static const steps pop3_client_cut_server = {SEE("USER u%u"), AWAIT_END, SAY("-ERR %u"), END};
 static const steps pop3_probed = {SEE("CAPA\r\n"), SAY("+OK\r\nUSER\r\n.\r\n"), SEE("QUIT\r\n"), SAY("+OK\r\n"), END};
 
+/* ---- ManageSieve ---- */
+
+static const steps sieve_client_opens = {SKIP("OK \"Ready\"\r\n"),
+                                         SAY("NOOP\r\n"),
+                                         SKIP("OK "),
+                                         SKIP("\r\n"),
+                                         SAY("STARTTLS\r\n"),
+                                         SKIP("OK "),
+                                         SKIP("\r\n"),
+                                         HELLOS,
+                                         END};
+static const steps sieve_server_opens = {SAY("\"CLEAR\" \"%u\"\r\n\"STARTTLS\"\r\nOK\r\n"), SEE("STARTTLS\r\n"),
+                                         SAY("OK\r\n"), ACCEPT, END};
+static const steps sieve_words_client = {SAY("CAPABILITY\r\nSTARTTLS\r\n"),
+                                         SEE("\"SASL\" \"%u\"\r\nOK\r\nNO %u\r\n"),
+                                         SAY("AUTHENTICATE \"LOGIN\"\r\n"),
+                                         SEE("{3}\r\nabc\r\n"),
+                                         SAY("{4+}\r\nYQ==\r\n"),
+                                         SEE("OK %u\r\n"),
+                                         STREAM,
+                                         END};
+static const steps sieve_words_server = {SEE("CAPABILITY\r\nREFUSED-STARTTLS\r\n"),
+                                         SAY("\"SASL\" \"%u\"\r\n\"STARTTLS\"\r\nOK\r\nNO %u\r\n"),
+                                         SEE("AUTHENTICATE \"LOGIN\"\r\n"),
+                                         SAY("{3}\r\nabc\r\n"),
+                                         SEE("{4+}\r\nYQ==\r\n"),
+                                         SAY("OK %u\r\n"),
+                                         STREAM,
+                                         END};
+static const steps sieve_ahead_client = {SAY("AUTHENTICATE \"PLAIN\" \"u%u\"\r\n"), TELL, SEE("OK %u\r\n"), HEAR, END};
+static const steps sieve_ahead_server = {SEE("AUTHENTICATE \"PLAIN\" \"u%u\"\r\n"), SAY("OK %u\r\n"), TELL, HEAR, END};
+static const steps sieve_many_client = {SAY_EACH(MANY, "NOOP\r\n"), SEE_EACH(MANY, "OK %u-%n\r\n"), SAY("LOGOUT\r\n"),
+                                        SEE("OK %u bye\r\n"), END};
+static const steps sieve_many_server = {ANSWER_EACH(MANY, "NOOP\r\n", "OK %u-%n\r\n"), SEE("LOGOUT\r\n"),
+                                        SAY("OK %u bye\r\n"), END};
+static const steps sieve_server_cut_client = {SAY("NOOP\r\n"), SEE("BYE %u"), AWAIT_END, END};
+static const steps sieve_server_cut_server = {SEE("NOOP\r\n"), SAY("BYE %u"), END};
+static const steps sieve_client_cut_client = {SAY("NOOP u%u"), LEAVE, SEE("BYE %u"), AWAIT_END, END};
+static const steps sieve_client_cut_server = {SEE("NOOP u%u"), AWAIT_END, SAY("BYE %u"), END};
+static const steps sieve_probed = {SEE("LOGOUT\r\n"), SAY("OK\r\n"), END};
+
 /* ---- any bytes ---- */
 
 static const steps nothing = {END};
@@ -308,6 +349,13 @@ static const struct conversation pop3_conversations[] = {
     {"server_cut", pop3_server_cut_client, pop3_server_cut_server, 0},
     {"client_cut", pop3_client_cut_client, pop3_client_cut_server, 0},
     {NULL, NULL, NULL, 0}};
+static const struct conversation sieve_conversations[] = {
+    {"words", sieve_words_client, sieve_words_server, PAYLOAD_BOTH},
+    {"ahead", sieve_ahead_client, sieve_ahead_server, PAYLOAD_BOTH | PAYLOAD_LINES},
+    {"many", sieve_many_client, sieve_many_server, PAYLOAD_MANY},
+    {"server_cut", sieve_server_cut_client, sieve_server_cut_server, 0},
+    {"client_cut", sieve_client_cut_client, sieve_client_cut_server, 0},
+    {NULL, NULL, NULL, 0}};
 static const struct conversation tcp_conversations[] = {
     {"stream", streams, streams, PAYLOAD_BOTH | PAYLOAD_COUNTED},
     {"client_first", client_ends_first, server_ends_last, PAYLOAD_BOTH | PAYLOAD_COUNTED},
@@ -328,24 +376,29 @@ struct speech {
     const char *name;
     enum config_protocol protocol;
     const struct fake_script_step *client_opens, *server_opens;
-    const char *greeting, *our_greeting; /* the server's first words; ours in their place where it was asked for TLS */
+    const char *greeting,
+        *our_greeting;  /* the server's first words; ours in their place where it was asked for TLS, or, */
+    bool greets_in_tls; /* what every client hears: the server greets again behind STARTTLS */
     const struct conversation *conversations;
     const struct fake_script_step *probed;
     bool is_exchange;
 };
 
 static const struct speech speeches[] = {
-    {"tcp", CONFIG_PROTOCOL_TCP, NULL, NULL, NULL, NULL, tcp_conversations, nothing, false},
+    {"tcp", CONFIG_PROTOCOL_TCP, NULL, NULL, NULL, NULL, false, tcp_conversations, nothing, false},
     {"smtp", CONFIG_PROTOCOL_SMTP, mail_client_opens, mail_server_opens, "220 t%u.test\r\n", "220 yett.test ESMTP\r\n",
-     smtp_conversations, mail_probed, false},
+     false, smtp_conversations, mail_probed, false},
     {"lmtp", CONFIG_PROTOCOL_LMTP, lmtp_client_opens, lmtp_server_opens, "220 t%u.test\r\n", "220 yett.test LMTP\r\n",
-     lmtp_conversations, lmtp_probed, false},
+     false, lmtp_conversations, lmtp_probed, false},
     {"imap", CONFIG_PROTOCOL_IMAP, imap_client_opens, imap_server_opens, "* OK t%u.test\r\n", "* OK yett.test\r\n",
-     imap_conversations, imap_probed, false},
-    {"pop3", CONFIG_PROTOCOL_POP3, pop3_client_opens, pop3_server_opens, "+OK t%u.test\r\n", "+OK yett.test\r\n",
+     false, imap_conversations, imap_probed, false},
+    {"pop3", CONFIG_PROTOCOL_POP3, pop3_client_opens, pop3_server_opens, "+OK t%u.test\r\n", "+OK yett.test\r\n", false,
      pop3_conversations, pop3_probed, false},
-    {"tunnel", CONFIG_PROTOCOL_HTTP_CONNECT, NULL, NULL, NULL, NULL, tunnel_conversations, NULL, false},
-    {"exchange", CONFIG_PROTOCOL_HTTP_CONNECT, NULL, NULL, NULL, NULL, exchange_conversations, NULL, true},
+    {"sieve", CONFIG_PROTOCOL_SIEVE, sieve_client_opens, sieve_server_opens,
+     "\"SASL\" \"%u\"\r\n\"STARTTLS\"\r\nOK\r\n", "\"SASL\" \"%u\"\r\nOK\r\n", true, sieve_conversations, sieve_probed,
+     false},
+    {"tunnel", CONFIG_PROTOCOL_HTTP_CONNECT, NULL, NULL, NULL, NULL, false, tunnel_conversations, NULL, false},
+    {"exchange", CONFIG_PROTOCOL_HTTP_CONNECT, NULL, NULL, NULL, NULL, false, exchange_conversations, NULL, true},
 };
 
 /* ---- making kinds ---- */
@@ -384,8 +437,9 @@ static void make_client(struct simulation_kind *k, const struct speech *speech, 
         add_steps(k->client, speech->client_opens);
     else if (k->listen == CONFIG_TLS_IMPLICIT)
         add_steps(k->client, hellos);
-    if (k->listen != CONFIG_TLS_STARTTLS && speech->greeting != NULL)
-        add_text(k->client, FAKE_SEE, k->connect == CONFIG_TLS_STARTTLS ? speech->our_greeting : speech->greeting);
+    if (speech->greets_in_tls || (k->listen != CONFIG_TLS_STARTTLS && speech->greeting != NULL))
+        add_text(k->client, FAKE_SEE,
+                 speech->greets_in_tls || k->connect == CONFIG_TLS_STARTTLS ? speech->our_greeting : speech->greeting);
     add_steps(k->client, says);
 }
 
@@ -407,7 +461,7 @@ static void make_target(struct simulation_kind *k, const struct speech *speech, 
         add_steps(k->target, speech->server_opens);
     else if (tls)
         add_steps(k->target, accepts);
-    if (k->connect != CONFIG_TLS_STARTTLS && speech->greeting != NULL)
+    if (speech->greets_in_tls || (k->connect != CONFIG_TLS_STARTTLS && speech->greeting != NULL))
         add_text(k->target, FAKE_SAY, speech->greeting);
     add_steps(k->target, says);
 }

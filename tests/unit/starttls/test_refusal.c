@@ -53,6 +53,10 @@ static void what_a_server_refuses_is_told_apart(void **state)
         {STARTTLS_POP3, "-ERR [SYS/TEMP] later\r\n", STARTTLS_REFUSAL_SERVICE},
         {STARTTLS_POP3, "+OK hi\r\n-ERR what\r\n", STARTTLS_REFUSAL_TLS},
         {STARTTLS_POP3, "+OK hi\r\n", STARTTLS_REFUSAL_NONE},
+        {STARTTLS_SIEVE, "BYE (TRYLATER)\r\n", STARTTLS_REFUSAL_SERVICE},
+        {STARTTLS_SIEVE, "\"SASL\" \"\"\r\nOK\r\n", STARTTLS_REFUSAL_NO_TLS},
+        {STARTTLS_SIEVE, "\"STARTTLS\"\r\nOK\r\nNO\r\n", STARTTLS_REFUSAL_TLS},
+        {STARTTLS_SIEVE, "\"STARTTLS\"\r\nOK\r\nBYE\r\n", STARTTLS_REFUSAL_GOODBYE},
         {STARTTLS_HTTP_CONNECT, "HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n", STARTTLS_REFUSAL_TARGET},
     };
 
