@@ -1,5 +1,6 @@
 /* see starttls/http/http_chunked.h */
 #include "starttls/http/http_chunked.h"
+#include "starttls/http/http_syntax.h"
 #include "starttls/limits.h"
 
 enum { SIZE_DIGITS_MAX = 15 }; /* fits 64 bits, and is more than any body */
@@ -44,7 +45,25 @@ static enum http_chunked_status on_size(struct http_chunked *c, struct span line
     }
     if (digits == 0 || (digits < line.size && line.data[digits] != ';'))
         return broken(c, "a chunk's size is not a hexadecimal number");
+    if (http_has_control(line))
+        return broken(c, "a chunk's extension has a control byte");
     c->state = c->left == 0 ? HTTP_CHUNKED_TRAILER : HTTP_CHUNKED_DATA;
+    return HTTP_CHUNKED_MORE;
+}
+
+/* A field of the trailer goes no further, but a reader who takes the section for something else would go on elsewhere:
+ * what is not a field is a fault here as it is in a head. */
+static enum http_chunked_status on_trailer(struct http_chunked *c, struct span line)
+{
+    if (line.size == 0) {
+        c->state = HTTP_CHUNKED_END;
+        return HTTP_CHUNKED_DONE;
+    }
+    c->trailer_bytes += line.size + 2;
+    if (c->trailer_bytes > STARTTLS_HTTP_TRAILER_BYTES_MAX)
+        return broken(c, "the trailer is too long");
+    if (http_field_fault(line).status_code != 0)
+        return broken(c, "a line of the trailer is not a header field");
     return HTTP_CHUNKED_MORE;
 }
 
@@ -59,14 +78,7 @@ static enum http_chunked_status on_line(struct http_chunked *c, struct span line
         c->state = HTTP_CHUNKED_SIZE;
         return HTTP_CHUNKED_MORE;
     case HTTP_CHUNKED_TRAILER:
-        if (line.size == 0) {
-            c->state = HTTP_CHUNKED_END;
-            return HTTP_CHUNKED_DONE;
-        }
-        c->trailer_bytes += line.size + 2;
-        if (c->trailer_bytes > STARTTLS_HTTP_TRAILER_BYTES_MAX)
-            return broken(c, "the trailer is too long");
-        return HTTP_CHUNKED_MORE;
+        return on_trailer(c, line);
     case HTTP_CHUNKED_DATA:
     case HTTP_CHUNKED_END:
     case HTTP_CHUNKED_STATE_COUNT:

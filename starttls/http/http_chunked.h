@@ -3,7 +3,8 @@
  *
  * Where a chunk ends decides what is a body and what the next message, so two readers must not differ: sizes are
  * hexadecimal digits and nothing else, lines end with CRLF, data is followed by CRLF. Extensions and trailers are read,
- * bounded and dropped: who passes the body on puts a coding of his own on it. */
+ * held to the same rules as fields of a head, bounded and dropped: who passes the body on puts a coding of his own on
+ * it. */
 #ifndef YETT_STARTTLS_HTTP_HTTP_CHUNKED_H
 #define YETT_STARTTLS_HTTP_HTTP_CHUNKED_H
 

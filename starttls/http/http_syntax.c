@@ -47,7 +47,7 @@ static bool is_visible(struct span s)
     return true;
 }
 
-static bool has_control(struct span s)
+bool http_has_control(struct span s)
 {
     for (size_t i = 0; i < s.size; i++)
         if ((s.data[i] < ' ' && s.data[i] != '\t') || s.data[i] == 0x7f)
@@ -93,7 +93,7 @@ struct http_fault http_status_line_fault(struct span line)
 {
     bool is_good = line.size >= 12 && is_known_version(span_of(line.data, 8)) && line.data[8] == ' ' &&
                    line.data[9] >= '1' && line.data[9] <= '5' && http_is_digit(line.data[10]) &&
-                   http_is_digit(line.data[11]) && (line.size == 12 || line.data[12] == ' ') && !has_control(line);
+                   http_is_digit(line.data[11]) && (line.size == 12 || line.data[12] == ' ') && !http_has_control(line);
 
     return is_good ? none : fault(502, "the server's status line is not one", line);
 }
@@ -109,7 +109,7 @@ struct http_fault http_field_fault(struct span line)
         return fault(400, "a header field is folded", span_of(NULL, 0));
     if (!is_token(name))
         return fault(400, "a header field has no proper name", first_word(line));
-    if (has_control(span_skip(line, name.size + 1)))
+    if (http_has_control(span_skip(line, name.size + 1)))
         return fault(400, "a header field has a control byte", name);
     return none;
 }

@@ -19,5 +19,6 @@ struct http_fault http_status_line_fault(struct span line);
 struct http_fault http_field_fault(struct span line); /* not of an empty one, which ends the head */
 
 bool http_is_digit(uint8_t c);
+bool http_has_control(struct span s); /* other than the tab */
 
 #endif
