@@ -271,8 +271,8 @@ static bool is_wildcard(const struct address *a)
     return memcmp(a->bytes, zero, a->size) == 0;
 }
 
-bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t listener_count,
-                            struct local_addresses *local, const struct sockaddr *address)
+bool access_is_own_address(const struct sockaddr_storage *listeners, size_t listener_count,
+                           struct local_addresses *local, const struct sockaddr *address)
 {
     struct address target = address_of_socket(address);
 

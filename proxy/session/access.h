@@ -4,7 +4,7 @@
  * attributes (pkix/identity.h), never the text of a whole subject. `allow_target` rules judge the name and port asked
  * for through http-proxy, and then every address that name resolves to: addresses that are not public (loopback,
  * link-local, private, and what wraps them) are denied unless a rule names the literal or a network they are in.
- * Pure functions of their arguments, except access_is_own_listener(), which asks the kernel about local addresses. */
+ * Pure functions of their arguments, except access_is_own_address(), which asks the kernel about local addresses. */
 #ifndef YETT_PROXY_SESSION_ACCESS_H
 #define YETT_PROXY_SESSION_ACCESS_H
 
@@ -40,8 +40,8 @@ bool access_target_allowed(const struct config_service *service, const char *hos
 /* Then, for each address (with port) of `host`. */
 bool access_address_allowed(const struct config_service *service, const char *host, const struct sockaddr *address);
 
-/* Whether connecting to `address` would come back to one of our own listeners. */
-bool access_is_own_listener(const struct sockaddr_storage *listeners, size_t listener_count,
-                            struct local_addresses *local, const struct sockaddr *address);
+/* Whether connecting to `address` would come back to one of `listeners`, where we listen ourselves. */
+bool access_is_own_address(const struct sockaddr_storage *listeners, size_t listener_count,
+                           struct local_addresses *local, const struct sockaddr *address);
 
 #endif

@@ -187,17 +187,16 @@ static bool addresses_are_allowed(struct connector *c)
 {
     char text[RESOLVE_TEXT_SIZE];
 
-    if (c->options.allowed == NULL)
+    if (c->options.denied == NULL)
         return true;
     for (size_t f = 0; f < FAMILY_COUNT; f++)
         for (size_t i = 0; i < c->answers[f].count; i++) {
             const struct sockaddr *address = (const struct sockaddr *)&c->answers[f].addresses[i];
+            const char *denied = c->options.denied(c->options.context, address);
 
-            if (!c->options.allowed(c->options.context, address)) {
-                set_error(c,
-                          base_printf("the address %s of the target is not allowed: one that is not public has to be "
-                                      "in allow_target itself, a name is not enough; and nobody may go where we listen",
-                                      resolve_address_text(address, text, sizeof(text))));
+            if (denied != NULL) {
+                set_error(c, base_printf("the address %s of the target is not allowed: %s",
+                                         resolve_address_text(address, text, sizeof(text)), denied));
                 return false;
             }
         }
@@ -266,9 +265,9 @@ static void on_resolved(void *context, const struct resolve_result *result)
     }
     /* RFC 8305 section 3: IPv6 answers start at once; after IPv4 answers, IPv6 gets a moment to come. A check wants
      * to see all of them. */
-    if (!lookups_running(c) || (c->options.allowed == NULL && c->answers[FAMILY_IPV6].count > 0))
+    if (!lookups_running(c) || (c->options.denied == NULL && c->answers[FAMILY_IPV6].count > 0))
         begin_attempts(c);
-    else if (c->options.allowed == NULL && c->answers[FAMILY_IPV4].count > 0)
+    else if (c->options.denied == NULL && c->answers[FAMILY_IPV4].count > 0)
         uv_timer_start(&c->timer, on_timer, LIMIT_RESOLUTION_DELAY_MS, 0);
 }
 

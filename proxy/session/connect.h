@@ -2,7 +2,7 @@
  *
  * The targets are tried in turn. A target that is a name is looked up in both families at a time and its addresses are
  * tried as RFC 8305 (Happy Eyeballs 2) says: IPv6 first, families interleaved, a new attempt each
- * LIMIT_ATTEMPT_DELAY_MS while the earlier ones go on, the first that connects wins. With a check (`allowed`), both
+ * LIMIT_ATTEMPT_DELAY_MS while the earlier ones go on, the first that connects wins. With a check (`denied`), both
  * families are awaited and every address must pass before the first attempt: a name with one forbidden address is
  * refused, and only a checked address is ever connected to (no second lookup, so no DNS rebinding). What it does not
  * do: keep time. Who asks has the deadline and destroys the connector. Threads: loop only. */
@@ -33,7 +33,8 @@ struct connect_options {
     size_t service;
     const struct config_address *targets; /* borrowed while the connector lives */
     size_t target_count;
-    bool (*allowed)(void *context, const struct sockaddr *address); /* NULL: every address is */
+    /* Why nobody may go there: static; NULL: one may. A member that is NULL: everywhere. */
+    const char *(*denied)(void *context, const struct sockaddr *address);
     void (*on_done)(void *context, const struct connect_result *result);
     void *context;
 };

@@ -51,8 +51,9 @@ struct plane {
     size_t sessions_not_freed;     /* open ones, and closed ones whose engine is still on the pool */
     uint32_t slot, generation;     /* in connection ids */
     uint64_t next_session;
-    const struct sockaddr_storage *own_listeners; /* for http-proxy: nobody connects through us to ourselves */
-    size_t own_listener_count;
+    const struct sockaddr_storage *own_addresses; /* where we listen: for http-proxy, since nobody connects
+                                                   * through us to ourselves */
+    size_t own_address_count;
     size_t listeners_paused; /* those that wait for descriptors: see proxy/worker/listener.h */
     struct local_addresses *local_addresses;
     void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */

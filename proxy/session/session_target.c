@@ -39,13 +39,22 @@ bool session_take_asked_target(struct session *s)
     return false;
 }
 
-static bool address_is_allowed(void *context, const struct sockaddr *address)
+/* Whatever the rules say, nobody is taken to where this yett listens: its services have rules of their own, and its
+ * admin endpoint none at all, since it trusts whoever is on this machine. */
+static const char *address_is_denied(void *context, const struct sockaddr *address)
 {
-    const struct session *s = context;
+    struct session *s = context;
 
-    return access_address_allowed(s->service->config, s->asked.host, address) &&
-           !access_is_own_listener(s->plane->own_listeners, s->plane->own_listener_count, s->plane->local_addresses,
-                                   address);
+    if (access_is_own_address(s->plane->own_addresses, s->plane->own_address_count, s->plane->local_addresses,
+                              address)) {
+        session_blame(
+            s, SESSION_FAULT_NOBODY,
+            "no rule leads there; a service with this address in connect, and rules of its own, lets clients in");
+        return "this yett listens there itself (a service, or its admin endpoint)";
+    }
+    if (!access_address_allowed(s->service->config, s->asked.host, address))
+        return "one that is not public has to be in allow_target itself, a name is not enough";
+    return NULL;
 }
 
 /* The target that answered, for its certificate's name and for logs. */
@@ -101,7 +110,7 @@ void session_start_connecting(struct session *s)
         options.targets = config->via;
         options.target_count = 1;
     } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
-        options.allowed = address_is_allowed;
+        options.denied = address_is_denied;
     }
     if (s->target_text == NULL && options.target_count > 0)
         set_target(s, NULL, 0, options.targets[0].text);

@@ -99,7 +99,7 @@ static bool descriptors_are_left(const struct plane *p)
 
     if (limit.rlim_cur == 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return true;
-    return p->session_count * 2 + p->own_listener_count + LIMIT_DESCRIPTORS_RESERVED < limit.rlim_cur;
+    return p->session_count * 2 + p->own_address_count + LIMIT_DESCRIPTORS_RESERVED < limit.rlim_cur;
 }
 
 static void take(struct listener *l, int fd, const struct sockaddr_storage *peer)

@@ -9,6 +9,7 @@
 #include "proxy/process/drop.h"
 #include "proxy/process/findings.h"
 #include "proxy/process/limits.h"
+#include "proxy/process/resolve.h"
 #include "proxy/worker/listener.h"
 #include "proxy/process/log.h"
 #include "proxy/session/plane.h"
@@ -393,8 +394,10 @@ static void log_identity_warnings(const struct services *services)
 
 static bool open_listeners(struct worker *w, char **error)
 {
+    const struct config_address *admin = w->config->admin;
+
     w->listeners = base_alloc(w->told.listener_count * sizeof(struct listener *));
-    w->own_addresses = base_alloc(w->told.listener_count * sizeof(*w->own_addresses));
+    w->own_addresses = base_alloc((w->told.listener_count + 1) * sizeof(*w->own_addresses));
     for (size_t i = 0; i < w->told.listener_count; i++) {
         struct listener *l;
 
@@ -409,8 +412,12 @@ static bool open_listeners(struct worker *w, char **error)
         w->own_addresses[w->listener_count] = *listener_address(l);
         w->listeners[w->listener_count++] = l;
     }
-    w->plane.own_listeners = w->own_addresses;
-    w->plane.own_listener_count = w->listener_count;
+    w->plane.own_addresses = w->own_addresses;
+    w->plane.own_address_count = w->listener_count;
+    /* And the supervisor's; on a Unix socket there is no way to it. */
+    if (admin != NULL && admin->type == CONFIG_ADDRESS_INET &&
+        resolve_literal(admin->host, admin->port, &w->own_addresses[w->listener_count]))
+        w->plane.own_address_count++;
     return true;
 }
 

@@ -101,6 +101,21 @@ def test_own_listener_is_no_target(yett, port):
     assert ask(port, b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n\r\n").split(b" ")[1] == b"403"
 
 
+@pytest.mark.parametrize("rule, asked", [("127.0.0.1", "127.0.0.1"), ("127.0.0.0/8", "127.0.0.1"), ("127.0.0.1", "localhost"),
+                                         ("0.0.0.0/0", "0.0.0.0"), ("[::/0]", "[::ffff:127.0.0.1]")])
+def test_the_admin_endpoint_is_no_target(yett, port, rule, asked):
+    """It trusts whoever is on this machine: metrics and status are not for a proxy's clients, whatever a rule says."""
+    admin = free_port()
+    running = yett(proxy(port, f"{rule}:*"), settings=f"admin = 127.0.0.1:{admin}\n")
+    target = f"{asked}:{admin}".encode()
+    answer = ask(port, b"CONNECT " + target + b" HTTP/1.1\r\nHost: " + target + b"\r\n\r\nGET /healthz HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 403 "), answer
+    running.wait_for_log("target_denied")
+    line, = running.log_lines("target_denied")
+    if asked in ("127.0.0.1", "0.0.0.0"):
+        assert "listens there itself" in line["reason"] and "no rule leads there" in line["advice"], line
+
+
 def test_early_data_reaches_the_target_only_after_success(yett, echo, port):
     yett(proxy(port, f"127.0.0.1:{echo.port}"))
     target = f"127.0.0.1:{echo.port}".encode()

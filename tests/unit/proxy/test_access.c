@@ -281,7 +281,7 @@ static void own_listener_is_recognised(void **state)
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         struct sockaddr_storage address = socket_address(table[i].address, table[i].port);
 
-        if (access_is_own_listener(listeners, ARRAY_LEN(listeners), local, (const struct sockaddr *)&address) !=
+        if (access_is_own_address(listeners, ARRAY_LEN(listeners), local, (const struct sockaddr *)&address) !=
             table[i].want)
             fail_msg("%s:%u", table[i].address, table[i].port);
     }

@@ -72,14 +72,14 @@ static void on_done(void *context, const struct connect_result *result)
 }
 
 static struct outcome connect_to(const struct config_address *targets, size_t count,
-                                 bool (*allowed)(void *context, const struct sockaddr *address))
+                                 const char *(*denied)(void *context, const struct sockaddr *address))
 {
     struct outcome o = {.told = false};
     struct connector *c = connector_create(&(struct connect_options){.loop = &loop,
                                                                      .resolver = resolver,
                                                                      .targets = targets,
                                                                      .target_count = count,
-                                                                     .allowed = allowed,
+                                                                     .denied = denied,
                                                                      .on_done = on_done,
                                                                      .context = &o});
 
@@ -179,19 +179,19 @@ static void refuses_a_unix_path_that_does_not_fit(void **state)
 
 static unsigned checked;
 
-static bool deny_all(void *context, const struct sockaddr *address)
+static const char *deny_all(void *context, const struct sockaddr *address)
 {
     (void)context;
     (void)address;
     checked++;
-    return false;
+    return "nobody is";
 }
 
-static bool only_ipv6(void *context, const struct sockaddr *address)
+static const char *only_ipv6(void *context, const struct sockaddr *address)
 {
     (void)context;
     checked++;
-    return address->sa_family == AF_INET6;
+    return address->sa_family == AF_INET6 ? NULL : "only IPv6 is";
 }
 
 static void check_denies_before_connecting(void **state)
