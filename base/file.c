@@ -1,5 +1,6 @@
 /* see base/file.h */
 #include "base/file.h"
+#include "base/elf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -221,7 +222,8 @@ bool base_file_check_program(const char *path, char **error)
     else
         good = base_file_check(path, &info, BASE_FILE_TRUSTED, error) &&
                (stat(folder, &info) != 0 || (info.st_mode & S_ISVTX) != 0 ||
-                base_file_check(folder, &info, BASE_FILE_TRUSTED, error));
+                base_file_check(folder, &info, BASE_FILE_TRUSTED, error)) &&
+               base_elf_is_whole(path, error);
     free(folder);
     return good;
 }

@@ -26,7 +26,7 @@ enum base_file_access {
 MUST_CHECK bool base_file_check(const char *path, const struct stat *info, enum base_file_access access, char **error);
 
 /* Code that is to be loaded: a regular file to which not everybody may write, in a folder where not everybody may put
- * another in its place. What cannot be looked at is told with its reason. */
+ * another in its place, and as long as it says (base/elf.h). What cannot be looked at is told with its reason. */
 MUST_CHECK bool base_file_check_program(const char *path, char **error);
 
 /* The contents of a file of at most `size_max` bytes, a pipe's too, as long as somebody writes into it, not a

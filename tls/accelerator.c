@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 
+#include <dlfcn.h>
 #include <pk11pub.h>
 #include <prerror.h>
 #include <secmod.h>
@@ -55,6 +56,28 @@ static bool is_first(void)
     return first;
 }
 
+/* NSS tells no more than a code of its own, so the loader is asked again: it tells which symbol or library it misses.
+ */
+static char *why_not_loaded(const char *path, PRErrorCode code)
+{
+    void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *loader = library == NULL ? dlerror() : NULL, *name = PR_ErrorToName(code);
+    bool is_module = library != NULL && dlsym(library, "C_GetFunctionList") != NULL;
+    char *why;
+
+    if (loader != NULL)
+        why = base_strdup(loader);
+    else if (!is_module)
+        why = base_strdup("it has no C_GetFunctionList");
+    else if (code == 0)
+        why = base_strdup("it has not one slot, but none or several");
+    else
+        why = base_printf("%s", name == NULL ? "it does not start" : name);
+    if (library != NULL)
+        dlclose(library);
+    return why;
+}
+
 bool tls_accelerator_start(const char *path, char **error)
 {
     char *quoted, *spec;
@@ -66,10 +89,15 @@ bool tls_accelerator_start(const char *path, char **error)
         return false;
     quoted = quote(path);
     spec = base_printf("library=%s name=\"yett accelerator\"", quoted);
+    PR_SetError(0, 0);
     accelerator.module = SECMOD_LoadUserModule(spec, NULL, PR_FALSE);
-    if (accelerator.module == NULL || !accelerator.module->loaded || accelerator.module->slotCount != 1)
-        *error = base_printf("NSS does not load the accelerator %s (%s): it must be a PKCS #11 module with one slot",
-                             path, PR_ErrorToName(PR_GetError()));
+    if (accelerator.module == NULL || !accelerator.module->loaded || accelerator.module->slotCount != 1) {
+        char *why = why_not_loaded(path, PR_GetError());
+
+        *error = base_printf("NSS does not load the accelerator %s: %s; it must be a PKCS #11 module with one slot",
+                             path, why);
+        free(why);
+    }
     free(spec);
     free(quoted);
     if (*error == NULL) {

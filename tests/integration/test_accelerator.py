@@ -4,7 +4,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import FIPS_MODE, YETT, connect, preloading
+from conftest import FIPS_MODE, PATIENCE, YETT, connect, preloading
 from peers import client_tls
 from test_tls import exchange, terminating
 
@@ -74,7 +74,8 @@ def test_sessions_resume_on_every_worker_and_across_a_reload(yett, authority, ec
 
 
 @pytest.mark.parametrize("path, why", [("/nonexistent/module.so", "{}: cannot be loaded: No such file or directory"),
-                                       ("/etc/passwd", "NSS does not load the accelerator {}")])
+                                       ("/etc/passwd", "NSS does not load the accelerator {0}: {0}: invalid ELF header; it must be a "),
+                                       (str(FIPS_MODE), "NSS does not load the accelerator {}: it has no C_GetFunctionList; it")])
 def test_one_that_cannot_be_loaded_stops_the_start(folder, authority, echo, port, path, why):
     config = folder / "yett.conf"
     config.write_text(f"[yett]\ncontrol = {folder}/c.sock\naccelerator = {path}\n" +
@@ -83,3 +84,20 @@ def test_one_that_cannot_be_loaded_stops_the_start(folder, authority, echo, port
     said = result.stdout + result.stderr
     assert result.returncode == 1, said
     assert f"{config}:3: accelerator: {why.format(path)}" in said, said
+
+
+@pytest.mark.parametrize("section, line", [("[yett]\ncontrol = {folder}/c.sock\naccelerator = {library}\n", 3),
+                                           ("[yett]\ncontrol = {folder}/c.sock\n[module m]\npath = {library}\n", 3)],
+                         ids=["accelerator", "module"])
+def test_a_library_that_is_cut_short_is_told(folder, authority, echo, port, section, line):
+    """An installation that was interrupted: the loader maps what is not there, and SIGBUS ends the process without a word."""
+    library, config = folder / "short.so", folder / "yett.conf"
+    with open(installed(), "rb") as whole:
+        library.write_bytes(whole.read(20000))
+    config.write_text(section.format(folder=folder, library=library) +
+                      terminating(port, f"127.0.0.1:{echo.port}", f"file:{authority.localhost.pem}"))
+    for command in ("check", "run"):
+        result = subprocess.run([YETT, command, "-c", str(config)], capture_output=True, text=True, timeout=60 * PATIENCE)
+        said = result.stdout + result.stderr
+        assert result.returncode == 1 and f"{library}: is cut short: it has 20000 bytes" in said, said
+        assert command == "run" or f"{config}:{line}: " in said, said

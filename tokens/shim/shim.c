@@ -1,5 +1,6 @@
 /* The NSS side of the shim: see tokens/shim/shim.h */
 #include "tokens/shim/shim.h"
+#include "base/elf.h"
 #include "base/nss_scope.h"
 #include "tokens/agent_client.h"
 #include "tokens/file_keys.h"
@@ -37,6 +38,8 @@ static struct {
 
 static bool library_open(const char *path, char **error)
 {
+    if (!base_elf_is_whole(path, error))
+        return false;
     shim.library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (shim.library == NULL) {
         *error = base_printf("cannot load the token shim %s: %s", path, dlerror());

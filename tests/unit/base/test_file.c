@@ -133,6 +133,35 @@ static void programs_are_not_everybodys(void **state)
     free(place);
 }
 
+/* The loader would map what is not there, and the process end by SIGBUS at its first look. */
+static void a_library_that_is_cut_short_is_told(void **state)
+{
+    char *path = path_of("cut.so"), *error = NULL;
+    uint8_t *whole;
+    size_t size, cut[5];
+
+    (void)state;
+    assert_true(base_file_read("/proc/self/exe", BASE_FILE_ANY, SIZE_MAX / 2, &whole, &size, NULL, &error));
+    cut[0] = 0;
+    cut[1] = 10; /* in its first header */
+    cut[2] = 64 + 56;
+    cut[3] = 4096;
+    cut[4] = size; /* nothing is missing */
+    for (size_t i = 0; i < ARRAY_LEN(cut); i++) {
+        bool want = cut[i] == size;
+
+        error = NULL;
+        assert_true(base_file_write_secret(path, span_of(whole, cut[i]), &error));
+        assert_int_equal(base_file_check_program(path, &error), want);
+        if (!want && strstr(error, "is cut short") == NULL)
+            fail_msg("%zu of %zu bytes: %s", cut[i], size, error);
+        free(error);
+        unlink(path);
+    }
+    free(whole);
+    free(path);
+}
+
 static void read_tells_who_may_do_too_much(void **state)
 {
     static const struct {
@@ -325,6 +354,7 @@ int main(void)
         cmocka_unit_test(read_takes_the_whole_file),
         cmocka_unit_test(read_takes_a_pipe),
         cmocka_unit_test(programs_are_not_everybodys),
+        cmocka_unit_test(a_library_that_is_cut_short_is_told),
         cmocka_unit_test(read_tells_who_may_do_too_much),
         cmocka_unit_test(read_tells_who_stops_whom),
         cmocka_unit_test(write_keeps_keys_to_the_owner),
