@@ -7,7 +7,8 @@
  *                  `--"* OK", nothing to upgrade--> READY
  *
  * Nothing a server says before TLS is believed or passed on: a PREAUTH greeting would log the application in to a
- * session of somebody else's making, and untagged responses would be shown to its user. */
+ * session of somebody else's making, and untagged responses would be shown to its user. So it is asked for STARTTLS
+ * whatever it lists: who can change a list can take the word out of it, and the tagged answer is what counts. */
 #include "starttls/imap.h"
 #include "starttls/imap_syntax.h"
 

@@ -65,7 +65,7 @@
     X(target_no_starttls, "target_failed", WARNING, TARGET, "the target does not offer STARTTLS",                        \
       "turn TLS on at the server, or set connect_tls = implicit if its port is for that; somebody between may strip it") \
     X(target_refused_starttls, "target_failed", WARNING, TARGET, "the target refuses STARTTLS",                          \
-      "see the server's own log: its certificate or key may be missing")                                                 \
+      "see the server's own log: TLS may be off there, or its certificate or key be missing")                            \
     X(target_refused_command, "target_failed", WARNING, TARGET, "the target refuses what every server must take",        \
       "see that protocol is right for this server")                                                                      \
     X(target_protocol_error, "target_failed", WARNING, TARGET,                                                           \

@@ -172,6 +172,9 @@ static void connect_upgrades(void **state)
     static const struct conversation rows[] = {
         {"short", IMAP_CONNECT, .input = BYTES("* OK hello\r\nS1 OK go\r\n"), .want = STARTTLS_UPGRADE,
          .want_output = ASK},
+        {"a list without STARTTLS is no refusal", IMAP_CONNECT,
+         .input = BYTES("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello\r\nS1 OK go\r\n"), .want = STARTTLS_UPGRADE,
+         .want_output = ASK},
         {"R6 what is said before TLS is dropped", IMAP_CONNECT,
          .input =
              BYTES("* OK [CAPABILITY IMAP4rev1 LOGINDISABLED] hello\r\n* OK [ALERT] call me\r\n* 3 EXISTS\r\n"
