@@ -15,6 +15,7 @@ struct tokens_module *tokens_module_load(const char *path, char **error)
 /* see tokens/module_load.h */
 struct tokens_module *tokens_module_load_with(const char *path, const char *parameters, char **error)
 {
+    char code[TOKENS_CKR_TEXT_SIZE];
     struct tokens_module *module;
     CK_RV rv;
 
@@ -34,7 +35,7 @@ struct tokens_module *tokens_module_load_with(const char *path, const char *para
     }
     rv = tokens_module_initialize(module);
     if (rv != CKR_OK) {
-        *error = base_printf("cannot initialise PKCS#11 module %s: %s", path, tokens_ckr_name(rv));
+        *error = base_printf("cannot initialise PKCS#11 module %s: %s", path, tokens_ckr_text(rv, code));
         tokens_module_unload(&module);
     }
     return module;
@@ -85,79 +86,6 @@ CK_RV tokens_module_finalize(struct tokens_module *module)
     assert(module->p11 != NULL);
     module->initialized = false;
     return module->p11->C_Finalize(NULL);
-}
-
-#define CKR_ENTRY(name)                                                                                                \
-    {                                                                                                                  \
-        name, #name                                                                                                    \
-    }
-
-static const struct ckr_entry {
-    CK_RV rv;
-    const char *name;
-} ckr_names[] = {
-    CKR_ENTRY(CKR_OK),
-    CKR_ENTRY(CKR_CANCEL),
-    CKR_ENTRY(CKR_HOST_MEMORY),
-    CKR_ENTRY(CKR_SLOT_ID_INVALID),
-    CKR_ENTRY(CKR_GENERAL_ERROR),
-    CKR_ENTRY(CKR_FUNCTION_FAILED),
-    CKR_ENTRY(CKR_ARGUMENTS_BAD),
-    CKR_ENTRY(CKR_NO_EVENT),
-    CKR_ENTRY(CKR_CANT_LOCK),
-    CKR_ENTRY(CKR_ATTRIBUTE_READ_ONLY),
-    CKR_ENTRY(CKR_ATTRIBUTE_SENSITIVE),
-    CKR_ENTRY(CKR_ATTRIBUTE_TYPE_INVALID),
-    CKR_ENTRY(CKR_ATTRIBUTE_VALUE_INVALID),
-    CKR_ENTRY(CKR_DATA_INVALID),
-    CKR_ENTRY(CKR_DATA_LEN_RANGE),
-    CKR_ENTRY(CKR_DEVICE_ERROR),
-    CKR_ENTRY(CKR_DEVICE_MEMORY),
-    CKR_ENTRY(CKR_DEVICE_REMOVED),
-    CKR_ENTRY(CKR_FUNCTION_CANCELED),
-    CKR_ENTRY(CKR_FUNCTION_NOT_SUPPORTED),
-    CKR_ENTRY(CKR_KEY_HANDLE_INVALID),
-    CKR_ENTRY(CKR_KEY_SIZE_RANGE),
-    CKR_ENTRY(CKR_KEY_TYPE_INCONSISTENT),
-    CKR_ENTRY(CKR_KEY_FUNCTION_NOT_PERMITTED),
-    CKR_ENTRY(CKR_MECHANISM_INVALID),
-    CKR_ENTRY(CKR_MECHANISM_PARAM_INVALID),
-    CKR_ENTRY(CKR_OBJECT_HANDLE_INVALID),
-    CKR_ENTRY(CKR_OPERATION_ACTIVE),
-    CKR_ENTRY(CKR_OPERATION_NOT_INITIALIZED),
-    CKR_ENTRY(CKR_PIN_INCORRECT),
-    CKR_ENTRY(CKR_PIN_INVALID),
-    CKR_ENTRY(CKR_PIN_LEN_RANGE),
-    CKR_ENTRY(CKR_PIN_EXPIRED),
-    CKR_ENTRY(CKR_PIN_LOCKED),
-    CKR_ENTRY(CKR_SESSION_CLOSED),
-    CKR_ENTRY(CKR_SESSION_COUNT),
-    CKR_ENTRY(CKR_SESSION_HANDLE_INVALID),
-    CKR_ENTRY(CKR_SESSION_READ_ONLY),
-    CKR_ENTRY(CKR_TEMPLATE_INCOMPLETE),
-    CKR_ENTRY(CKR_TEMPLATE_INCONSISTENT),
-    CKR_ENTRY(CKR_TOKEN_NOT_PRESENT),
-    CKR_ENTRY(CKR_TOKEN_NOT_RECOGNIZED),
-    CKR_ENTRY(CKR_TOKEN_WRITE_PROTECTED),
-    CKR_ENTRY(CKR_USER_ALREADY_LOGGED_IN),
-    CKR_ENTRY(CKR_USER_NOT_LOGGED_IN),
-    CKR_ENTRY(CKR_USER_PIN_NOT_INITIALIZED),
-    CKR_ENTRY(CKR_USER_TYPE_INVALID),
-    CKR_ENTRY(CKR_RANDOM_NO_RNG),
-    CKR_ENTRY(CKR_BUFFER_TOO_SMALL),
-    CKR_ENTRY(CKR_CRYPTOKI_NOT_INITIALIZED),
-    CKR_ENTRY(CKR_CRYPTOKI_ALREADY_INITIALIZED),
-    CKR_ENTRY(CKR_FUNCTION_REJECTED),
-    CKR_ENTRY(CKR_VENDOR_DEFINED),
-};
-
-/* see tokens/module.h */
-const char *tokens_ckr_name(CK_RV rv)
-{
-    for (size_t i = 0; i < ARRAY_LEN(ckr_names); i++)
-        if (ckr_names[i].rv == rv)
-            return ckr_names[i].name;
-    return rv >= CKR_VENDOR_DEFINED ? "CKR_VENDOR_DEFINED" : "a CKR code without a name";
 }
 
 /* see tokens/module.h */

@@ -6,6 +6,7 @@
 #define YETT_TOKENS_MODULE_H
 
 #include "base/span.h"
+#include "tokens/ckr.h"
 #include <p11-kit/p11-kit.h>
 #include <p11-kit/pkcs11.h>
 #include <p11-kit/uri.h>
@@ -21,9 +22,6 @@ struct tokens_module {
 /* C_Initialize with OS locking; a module that cannot lock is initialised without and has `serialise` set. */
 CK_RV tokens_module_initialize(struct tokens_module *module);
 CK_RV tokens_module_finalize(struct tokens_module *module);
-
-/* "CKR_DEVICE_REMOVED"; vendors' codes are all "CKR_VENDOR_DEFINED". */
-const char *tokens_ckr_name(CK_RV rv);
 
 /* "CKM_ECDSA"; of those without a name, the number. Owned by the caller. */
 char *tokens_mechanism_name(CK_MECHANISM_TYPE type);

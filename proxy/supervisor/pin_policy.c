@@ -90,6 +90,14 @@ void pin_policy_right(struct pin_policy *p, const char *label)
     t->deaths = 0;
 }
 
+void pin_policy_unused(struct pin_policy *p, const char *label)
+{
+    struct pin_policy_token *t = find_or_add(p, label);
+
+    if (t != NULL)
+        t->trying = false;
+}
+
 static bool names(const char *text, const char *label)
 {
     char quoted[PIN_POLICY_LABEL_SIZE + 2];

@@ -4,6 +4,7 @@
  *   - a PIN is given to an agent at most once for a token;
  *   - one that was refused (incorrect, locked, final try) is not given again until an administrator gives one;
  *   - so is one whose try ended in a dead agent without ever having been right: whether a try was spent nobody knows;
+ *   - one whose try the token failed, for reasons of its own, is neither right nor wrong: the agent has it and goes on;
  *   - one that was right is given once to each restarted agent, unless two agents in a row died while trying it.
  * Never sees a PIN. Pure; threads: one at a time. */
 #ifndef YETT_PROXY_SUPERVISOR_PIN_POLICY_H
@@ -51,6 +52,7 @@ void pin_policy_missing(struct pin_policy *p, const char *label);
  * refusal is taken to be for every token that is being tried. */
 void pin_policy_trying(struct pin_policy *p, const char *label);
 void pin_policy_right(struct pin_policy *p, const char *label);
+void pin_policy_unused(struct pin_policy *p, const char *label); /* the try failed, and not for the PIN */
 void pin_policy_refused(struct pin_policy *p, const char *text, enum pin_standing standing);
 void pin_policy_token_gone(struct pin_policy *p, const char *label, bool gone);
 void pin_policy_agent_died(struct pin_policy *p);

@@ -7,7 +7,8 @@
  * PINs: the supervisor reads the PIN from its source and hands it over the control socket; the agent says
  * TOKENS_AGENT_PIN_TRYING before each C_Login and the outcome after it, so that the supervisor knows, whatever happens
  * to the agent, whether a try was spent. A PIN that was refused, or whose try ended in a dead agent without ever having
- * been right, is not tried again until an administrator gives one.
+ * been right, is not tried again until an administrator gives one. A C_Login that failed with an error that is not
+ * about the PIN (tokens/ckr.h) is made again, when tokens/agent/agent_health.h says so.
  *
  * An agent of `file_keys` has no vendor's module, but one that computes, and the private keys of files, which the
  * supervisor brings (tokens/agent/agent_files.h). All else is the same to those who ask.
@@ -55,16 +56,17 @@ int tokens_agent_main(const struct tokens_agent_options *options);
     X(PIN_OK, SUPERVISOR, 0)        /* logged in */                                                                    \
     X(PIN_INCORRECT, SUPERVISOR, 0) /* CKR_PIN_INCORRECT */                                                            \
     X(PIN_LOCKED, SUPERVISOR, 0)    /* CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */                        \
-    X(TOKEN_GONE, SUPERVISOR, 0)    /* text: token label */                                                            \
-    X(TOKEN_BACK, SUPERVISOR, 0)    /* text: token label */                                                            \
-    X(LOG, SUPERVISOR, 0)           /* text: a sentence for the log */                                                 \
-    X(COUNTERS, SUPERVISOR, 0)      /* counters of struct tokens_agent_message; about once a second when changed */    \
-    X(LOGOUT, AGENT, 0)             /* log out of all tokens, wipe their PINs, log in to none before a PIN comes */    \
-    X(LOGGED_OUT, SUPERVISOR, 0)    /* done for one. text: token label */                                              \
-    X(CLIENT, AGENT, 0)             /* text: the number of the user who may connect besides root and our own */        \
-    X(GRANTS, AGENT, 1)             /* a file that says who may ask for what (tokens/grants.h) */                      \
-    X(KEYS, AGENT, 1)               /* file_keys: a memory file with all keys (tokens/file_keys.h) */                  \
-    X(STOP, AGENT, 0)               /* finish and exit */
+    X(PIN_UNUSED, SUPERVISOR, 0) /* C_Login failed, and not for the PIN: it may be tried again. text: token label */   \
+    X(TOKEN_GONE, SUPERVISOR, 0) /* text: token label */                                                               \
+    X(TOKEN_BACK, SUPERVISOR, 0) /* text: token label */                                                               \
+    X(LOG, SUPERVISOR, 0)        /* text: a sentence for the log */                                                    \
+    X(COUNTERS, SUPERVISOR, 0)   /* counters of struct tokens_agent_message; about once a second when changed */       \
+    X(LOGOUT, AGENT, 0)          /* log out of all tokens, wipe their PINs, log in to none before a PIN comes */       \
+    X(LOGGED_OUT, SUPERVISOR, 0) /* done for one. text: token label */                                                 \
+    X(CLIENT, AGENT, 0)          /* text: the number of the user who may connect besides root and our own */           \
+    X(GRANTS, AGENT, 1)          /* a file that says who may ask for what (tokens/grants.h) */                         \
+    X(KEYS, AGENT, 1)            /* file_keys: a memory file with all keys (tokens/file_keys.h) */                     \
+    X(STOP, AGENT, 0)            /* finish and exit */
 
 enum tokens_agent_event {
 #define TOKENS_AGENT_EVENT(event, receiver, files) TOKENS_AGENT_##event,

@@ -43,12 +43,13 @@ static enum outcome read_certs(const struct token *token, const struct session *
                                P11KitUri *uri, struct tokens_cert_list *list, struct failure *failure)
 {
     struct agent *agent = token->agent;
+    char code[TOKENS_CKR_TEXT_SIZE];
     CK_RV rv = tokens_cert_list_read(agent->module.loaded, session->handle, list);
     size_t bytes = 0;
 
     if (rv != CKR_OK)
         return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                          "token \"%s\" does not list its certificates: %s", token->label, tokens_ckr_name(rv));
+                          "token \"%s\" does not list its certificates: %s", token->label, tokens_ckr_text(rv, code));
     if (list->cut)
         return agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "token \"%s\" has %d certificates or more",
                           token->label, TOKENS_OBJECTS_MAX);

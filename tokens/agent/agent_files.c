@@ -25,6 +25,7 @@ static bool signs(const struct tokens_module *module, CK_SLOT_ID slot)
 bool agent_files_start(struct agent *agent, char **error)
 {
     const struct tokens_module *module = agent->module.loaded;
+    char code[TOKENS_CKR_TEXT_SIZE];
     CK_TOKEN_INFO info;
     CK_SLOT_ID *slots;
     size_t count;
@@ -38,7 +39,7 @@ bool agent_files_start(struct agent *agent, char **error)
         rv =
             module->p11->C_OpenSession(agent->files.token->slot, CKF_SERIAL_SESSION, NULL, NULL, &agent->files.session);
     if (rv != CKR_OK)
-        *error = base_printf("module %s does not take keys: %s", module->path, tokens_ckr_name(rv));
+        *error = base_printf("module %s does not take keys: %s", module->path, tokens_ckr_text(rv, code));
     else if (agent->files.token == NULL)
         *error = base_printf("module %s has no slot that signs with RSA and ECDSA", module->path);
     return *error == NULL;
@@ -110,6 +111,7 @@ static char *make_key(struct agent *agent, const struct tokens_file_key *from, s
 {
     struct tokens_private_key key;
     struct tokens_der_cert leaf;
+    char code[TOKENS_CKR_TEXT_SIZE];
     CK_RV rv;
 
     if (!tokens_private_key_read(from->pkcs8, &key))
@@ -121,7 +123,8 @@ static char *make_key(struct agent *agent, const struct tokens_file_key *from, s
     tokens_bytes_set(&identity->key.id, from->id);
     rv = create_object(agent, &key, from->id, &identity->key.handle);
     if (rv != CKR_OK)
-        return base_printf("%s does not take the private key: %s", agent->module.loaded->path, tokens_ckr_name(rv));
+        return base_printf("%s does not take the private key: %s", agent->module.loaded->path,
+                           tokens_ckr_text(rv, code));
     return agent_identity_complete(identity, agent->files.token->slot)
                ? NULL
                : base_strdup("there is no mechanism to sign with the private key");

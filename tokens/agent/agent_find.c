@@ -4,7 +4,6 @@
  * Where several tokens match the URI's token part, the ones that show a matching public object are asked first, so that
  * no PIN is wanted for the others. */
 #include "tokens/agent/agent_find.h"
-#include "tokens/pss.h"
 
 #include <stdlib.h>
 
@@ -21,35 +20,6 @@ struct search {
     char *candidates;       /* for the error sentence */
     struct identity *found; /* the first match */
 };
-
-/* see tokens/agent/agent_find.h */
-struct identity *agent_identity_get(struct agent *agent, const char *uri, uint64_t key_tag)
-{
-    for (struct identity *i = agent->identities; i != NULL; i = i->next)
-        if ((key_tag == 0 || i->key_tag == key_tag) && strcmp(i->uri, uri) == 0)
-            return i;
-    return NULL;
-}
-
-/* see tokens/agent/agent_find.h */
-void agent_identity_destroy(struct identity *identity)
-{
-    if (identity == NULL)
-        return;
-    tokens_key_clear(&identity->key);
-    buffer_release(&identity->encoded);
-    free(identity->problem);
-    free(identity->uri);
-    free(identity);
-}
-
-/* see tokens/agent/agent_find.h */
-void agent_identity_done(struct identity *identity)
-{
-    assert(identity->users > 0);
-    if (--identity->users == 0 && identity->dropped)
-        agent_identity_destroy(identity);
-}
 
 /* see tokens/agent/agent_find.h */
 void agent_candidate_add(char **candidates, char *uri)
@@ -152,69 +122,6 @@ static bool private_key_matches(const struct search *search, CK_SESSION_HANDLE s
     return matches;
 }
 
-static bool can_sign(const struct tokens_module *module, CK_SLOT_ID slot, CK_MECHANISM_TYPE mechanism)
-{
-    CK_MECHANISM_INFO info;
-
-    return module->p11->C_GetMechanismInfo(slot, mechanism, &info) == CKR_OK && (info.flags & CKF_SIGN) != 0;
-}
-
-static unsigned mechanisms_of(struct identity *identity, CK_SLOT_ID slot)
-{
-    const struct tokens_module *module = identity->token->agent->module.loaded;
-    unsigned mechanisms = 0;
-
-    switch (identity->key.type) {
-    case TOKENS_WIRE_KEY_EC:
-        if (can_sign(module, slot, CKM_ECDSA))
-            mechanisms |= 1U << TOKENS_WIRE_ECDSA;
-        break;
-    case TOKENS_WIRE_KEY_RSA:
-        if (can_sign(module, slot, CKM_RSA_PKCS))
-            mechanisms |= 1U << TOKENS_WIRE_RSA_PKCS1;
-        identity->pss_raw = !can_sign(module, slot, CKM_RSA_PKCS_PSS);
-        if (!identity->pss_raw || (can_sign(module, slot, CKM_RSA_X_509) && tokens_pss_start()))
-            mechanisms |= 1U << TOKENS_WIRE_RSA_PSS;
-        break;
-    }
-    return mechanisms;
-}
-
-/* Whether all there is to tell fits a reply. */
-static bool identity_encode(struct identity *identity, unsigned mechanisms, const struct tokens_cert *cert,
-                            const struct tokens_cert_list *certs)
-{
-    const struct tokens_key *key = &identity->key;
-    struct tokens_wire_identity wire = {
-        .key_type = key->type,
-        .mechanisms = mechanisms,
-        .id = tokens_bytes_span(&key->id),
-        .label = tokens_bytes_span(&key->label),
-        .token_label = span_of_string(identity->token->label),
-        .spki = tokens_bytes_span(&key->spki),
-        .modulus = tokens_bytes_span(&key->modulus),
-        .exponent = tokens_bytes_span(&key->exponent),
-        .ec_params = tokens_bytes_span(&key->ec_params),
-        .ec_point = tokens_bytes_span(&key->ec_point),
-    };
-
-    if (cert != NULL) {
-        wire.cert = tokens_bytes_span(&cert->der);
-        wire.chain_count = tokens_cert_chain(certs, wire.cert, wire.chain);
-    }
-    buffer_init(&identity->encoded, TOKENS_WIRE_REPLY_MAX - 64);
-    return tokens_wire_identity_encode(&wire, &identity->encoded);
-}
-
-/* see tokens/agent/agent_find.h */
-bool agent_identity_complete(struct identity *identity, CK_SLOT_ID slot)
-{
-    unsigned mechanisms = mechanisms_of(identity, slot);
-
-    identity->key_tag = tokens_wire_key_tag(tokens_bytes_span(&identity->key.spki));
-    return mechanisms != 0 && identity_encode(identity, mechanisms, NULL, NULL);
-}
-
 /* Everything about one matching key. NULL with a failure. */
 static struct identity *identity_read(struct search *search, struct token *token, const struct session *session,
                                       CK_SLOT_ID slot, CK_OBJECT_HANDLE handle, struct failure *failure)
@@ -231,12 +138,16 @@ static struct identity *identity_read(struct search *search, struct token *token
     identity->uri = base_strdup(search->text);
     identity->generation = session->generation;
     if (!tokens_key_read(module, session->handle, handle, &identity->key, &error)) {
-        agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_KEY_HANDLE_INVALID, "%s on token \"%s\": %s", search->text,
-                   token->label, error);
+        CK_SESSION_INFO info;
+        CK_RV rv = module->p11->C_GetSessionInfo(session->handle, &info);
+
+        /* Is it the key, or does the token not answer any more? */
+        agent_fail(failure, TOKENS_WIRE_REFUSED, rv == CKR_OK ? CKR_KEY_TYPE_INCONSISTENT : rv,
+                   "%s on token \"%s\": %s", search->text, token->label, error);
         goto out;
     }
     identity->key_tag = tokens_wire_key_tag(tokens_bytes_span(&identity->key.spki));
-    mechanisms = mechanisms_of(identity, slot);
+    mechanisms = agent_identity_mechanisms(identity, slot);
     if (mechanisms == 0) {
         agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID,
                    "%s on token \"%s\": the token has no mechanism to sign with this key", search->text, token->label);
@@ -244,7 +155,7 @@ static struct identity *identity_read(struct search *search, struct token *token
     }
     (void)tokens_cert_list_read(module, session->handle, &certs);
     cert = tokens_cert_for_key(module, session->handle, &certs, &identity->key, by_cert ? search->uri : NULL);
-    if (!identity_encode(identity, mechanisms, cert, &certs))
+    if (!agent_identity_encode(identity, mechanisms, cert, &certs))
         agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_DATA_LEN_RANGE, "%s on token \"%s\": key or label is too large",
                    search->text, token->label);
 out:
@@ -261,13 +172,14 @@ out:
 static enum outcome search_keys(struct search *search, struct token *token, const struct session *session,
                                 CK_SLOT_ID slot, struct failure *failure)
 {
+    char code[TOKENS_CKR_TEXT_SIZE];
     CK_OBJECT_HANDLE *keys;
     size_t count;
     CK_RV rv = objects_of_class(search, session->handle, CKO_PRIVATE_KEY, &keys, &count);
 
     if (rv != CKR_OK)
         return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                          "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_name(rv));
+                          "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_text(rv, code));
     for (size_t i = 0; i < count && failure->text == NULL; i++) {
         if (!private_key_matches(search, session->handle, keys[i]))
             continue;
@@ -283,42 +195,89 @@ static enum outcome search_keys(struct search *search, struct token *token, cons
 
 enum search_step { SEARCH_PUBLIC, SEARCH_KEYS };
 
-/* One step on one token, in a session of its own; once more when the session turns out to be dead. */
-static enum outcome search_token(struct search *search, struct token *token, enum search_step step, bool *shows,
-                                 struct failure *failure)
+/* What was found until now, to go back to when a session dies in the middle of a search. */
+struct search_mark {
+    size_t matches;
+    char *candidates;
+    bool found;
+};
+
+static struct search_mark mark(const struct search *search)
+{
+    return (struct search_mark){.matches = search->matches,
+                                .candidates = search->candidates == NULL ? NULL : base_strdup(search->candidates),
+                                .found = search->found != NULL};
+}
+
+/* Takes the mark's text. */
+static void go_back(struct search *search, struct search_mark *to)
+{
+    search->matches = to->matches;
+    free(search->candidates);
+    search->candidates = to->candidates;
+    to->candidates = NULL;
+    if (to->found)
+        return;
+    agent_identity_destroy(search->found);
+    search->found = NULL;
+}
+
+static enum outcome search_step(struct search *search, struct token *token, enum search_step step,
+                                const struct session *session, bool *shows, struct failure *failure)
 {
     struct agent *agent = search->agent;
     enum outcome outcome = OUTCOME_OK;
+    CK_SLOT_ID slot;
+
+    pthread_mutex_lock(&agent->mutex);
+    slot = token->slot;
+    pthread_mutex_unlock(&agent->mutex);
+    switch (step) {
+    case SEARCH_PUBLIC:
+        *shows = public_object_leads(search, session->handle, NULL);
+        break;
+    case SEARCH_KEYS:
+        outcome = agent_login_ensure(token, session->handle, failure);
+        if (outcome == OUTCOME_OK)
+            outcome = search_keys(search, token, session, slot, failure);
+        if (outcome == OUTCOME_OK)
+            agent_token_well(token, AGENT_FIND);
+        break;
+    }
+    return outcome;
+}
+
+/* One step on one token, in a session of its own; once more when the session turns out to be dead, or the token fails.
+ */
+static enum outcome search_token(struct search *search, struct token *token, enum search_step step, bool *shows,
+                                 struct failure *failure)
+{
+    struct search_mark before = mark(search);
+    enum outcome outcome = OUTCOME_OK;
     struct session session;
-    bool fresh;
+    bool fresh, again = true;
 
-    for (unsigned attempt = 0; attempt < 2; attempt++) {
-        CK_SLOT_ID slot;
-
+    for (unsigned attempt = 0; again && attempt < 2; attempt++) {
+        if (attempt > 0)
+            go_back(search, &before);
         free(failure->text);
         *failure = (struct failure){0};
         outcome = agent_session_take(token, search->deadline_ms, &session, &fresh, failure);
-        if (outcome != OUTCOME_OK)
-            return outcome;
-        pthread_mutex_lock(&agent->mutex);
-        slot = token->slot;
-        pthread_mutex_unlock(&agent->mutex);
-        switch (step) {
-        case SEARCH_PUBLIC:
-            *shows = public_object_leads(search, session.handle, NULL);
-            break;
-        case SEARCH_KEYS:
-            outcome = agent_login_ensure(token, session.handle, failure);
-            if (outcome == OUTCOME_OK)
-                outcome = search_keys(search, token, &session, slot, failure);
+        if (outcome != OUTCOME_OK) {
+            if (failure->kind != TOKENS_WIRE_TIMEOUT)
+                agent_token_unwell(token, AGENT_FIND, failure->ckr);
             break;
         }
-        if (outcome != OUTCOME_FAILED || !agent_session_is_gone(failure->ckr)) {
+        outcome = search_step(search, token, step, &session, shows, failure);
+        again = outcome == OUTCOME_FAILED && failure->kind != TOKENS_WIRE_LOGIN && tokens_ckr_may_pass(failure->ckr);
+        if (again)
+            agent_token_unwell(token, AGENT_FIND, failure->ckr);
+        if (again && agent_session_is_gone(failure->ckr))
+            agent_session_lost(token, &session);
+        else
             agent_session_give(token, &session);
-            return outcome;
-        }
-        agent_session_lost(token, &session);
     }
+    free(before.candidates);
     return outcome;
 }
 
@@ -554,45 +513,4 @@ enum outcome agent_identity_find(struct agent *agent, struct job *job, struct id
     free(search.candidates);
     p11_kit_uri_free(search.uri);
     return outcome;
-}
-
-/* see tokens/agent/agent_find.h */
-enum outcome agent_identity_refind(struct identity *identity, const struct session *session, struct failure *failure)
-{
-    struct token *token = identity->token;
-    struct agent *agent = token->agent;
-    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
-    CK_ATTRIBUTE wanted[] = {
-        {.type = CKA_CLASS, .pValue = &class, .ulValueLen = sizeof(class)},
-        {.type = CKA_ID, .pValue = identity->key.id.data, .ulValueLen = identity->key.id.size},
-    };
-    CK_OBJECT_HANDLE *keys;
-    size_t count;
-    bool found = false;
-    CK_RV rv = tokens_objects(agent->module.loaded, session->handle, wanted, identity->key.id.size == 0 ? 1 : 2, &keys,
-                              &count);
-
-    if (rv != CKR_OK)
-        return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                          "token \"%s\" does not list its keys: %s", token->label, tokens_ckr_name(rv));
-    for (size_t i = 0; i < count && !found; i++) {
-        struct tokens_key key = {0};
-        char *error = NULL;
-
-        found = tokens_key_read(agent->module.loaded, session->handle, keys[i], &key, &error) &&
-                tokens_wire_key_tag(tokens_bytes_span(&key.spki)) == identity->key_tag;
-        tokens_key_clear(&key);
-        free(error);
-        if (found) {
-            pthread_mutex_lock(&agent->mutex);
-            identity->key.handle = keys[i];
-            identity->generation = session->generation;
-            pthread_mutex_unlock(&agent->mutex);
-        }
-    }
-    free(keys);
-    if (found)
-        return OUTCOME_OK;
-    return agent_fail(failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
-                      "token \"%s\" has not got the key of %s any more", token->label, identity->uri);
 }

@@ -62,18 +62,36 @@ static enum outcome not_logged_in(struct token *token, CK_RV rv, const char *why
     return agent_fail(failure, TOKENS_WIRE_LOGIN, rv, "token \"%s\" is not logged in: %s", token->label, why);
 }
 
+/* Whether the token may be logged in to now, after what has failed. */
+static enum outcome may_try(struct token *token, struct failure *failure)
+{
+    struct agent *agent = token->agent;
+    char code[TOKENS_CKR_TEXT_SIZE];
+    enum outcome outcome = OUTCOME_OK;
+    uint64_t now_ms = base_now_ms();
+
+    pthread_mutex_lock(&agent->mutex);
+    if (!agent_health_may_login(&token->health, now_ms))
+        outcome = agent_fail(failure, TOKENS_WIRE_LOGIN, token->failed_with,
+                             "token \"%s\" fails with %s, and is logged in to again in %u s at the latest",
+                             token->label, tokens_ckr_text(token->failed_with, code),
+                             (unsigned)(agent_health_login_wait_ms(&token->health, now_ms) / 1000 + 1));
+    pthread_mutex_unlock(&agent->mutex);
+    return outcome;
+}
+
 /* One C_Login, told before and after. pin NULL: the token asks for it itself. login_lock held. */
 static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK_USER_TYPE user,
                               struct failure *failure)
 {
     struct agent *agent = token->agent;
     const char *pin = token->pin == NULL ? NULL : tokens_pin_text(token->pin);
-    bool was_good;
+    char code[TOKENS_CKR_TEXT_SIZE];
+    bool pad = pin == NULL;
     char *text;
     CK_RV rv;
 
     pthread_mutex_lock(&agent->mutex);
-    was_good = token->pin_state == PIN_GOOD;
     agent->counters.logins++;
     agent->counters.changed = true;
     pthread_mutex_unlock(&agent->mutex);
@@ -88,20 +106,27 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
         token->final_try_allowed = false;
         (void)!agent_tell(agent, TOKENS_AGENT_PIN_OK, "%s", token->label);
         pthread_mutex_unlock(&agent->mutex);
+        agent_token_well(token, AGENT_LOGIN);
         return OUTCOME_OK;
     }
-    text = base_printf("token \"%s\" answers %s", token->label, tokens_ckr_name(rv));
+    text = base_printf("token \"%s\" answers %s", token->label, tokens_ckr_text(rv, code));
     if (rv == CKR_PIN_LOCKED) {
         spend(token, TOKENS_AGENT_PIN_LOCKED, text);
-    } else if (was_good && rv != CKR_PIN_INCORRECT && rv != CKR_PIN_EXPIRED && rv != CKR_PIN_INVALID &&
-               rv != CKR_PIN_LEN_RANGE) {
-        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "login: %s", text);
-    } else {
-        /* Whether the try counts when the token failed in another way nobody knows: it counts. */
+    } else if (tokens_ckr_about(rv) == TOKENS_CKR_PIN) {
         spend(token, TOKENS_AGENT_PIN_INCORRECT, text);
+    } else if (pad && (rv == CKR_CANCEL || rv == CKR_FUNCTION_CANCELED)) {
+        /* Somebody at the reader does not want to: not asked again and again. */
+        spend(token, TOKENS_AGENT_PIN_INCORRECT, text);
+    } else {
+        (void)!agent_tell(agent, TOKENS_AGENT_PIN_UNUSED, "%s", token->label);
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "login: %s, which says nothing about the PIN: it is tried again",
+                          text);
+        free(text);
+        agent_token_unwell(token, AGENT_LOGIN, rv);
+        return agent_fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not log in: %s", token->label, code);
     }
     free(text);
-    return not_logged_in(token, rv, tokens_ckr_name(rv), failure);
+    return not_logged_in(token, rv, code, failure);
 }
 
 /* Take over a PIN that came since the last time. login_lock and agent->mutex held. */
@@ -203,6 +228,7 @@ enum outcome agent_login_allowed(struct token *token, struct failure *failure)
 static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     struct agent *agent = token->agent;
+    char code[TOKENS_CKR_TEXT_SIZE];
     CK_TOKEN_INFO info;
     CK_SLOT_ID slot;
     enum outcome outcome;
@@ -214,7 +240,7 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
     rv = agent->module.loaded->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
         return agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                          "token \"%s\" does not answer: %s", token->label, tokens_ckr_name(rv));
+                          "token \"%s\" does not answer: %s", token->label, tokens_ckr_text(rv, code));
     if ((info.flags & CKF_LOGIN_REQUIRED) == 0)
         return OUTCOME_OK;
     outcome = agent_login_allowed(token, failure);
@@ -246,6 +272,8 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
         outcome = pin_pad_ready(token, failure);
     else
         outcome = pin_ready(token, info.flags, failure);
+    if (outcome == OUTCOME_OK)
+        outcome = may_try(token, failure);
     return outcome == OUTCOME_OK ? try_login(token, session, CKU_USER, failure) : outcome;
 }
 
@@ -264,6 +292,7 @@ enum outcome agent_login_ensure(struct token *token, CK_SESSION_HANDLE session, 
 enum outcome agent_login_context(struct token *token, CK_SESSION_HANDLE session, struct failure *failure)
 {
     struct agent *agent = token->agent;
+    char code[TOKENS_CKR_TEXT_SIZE];
     enum outcome outcome;
     CK_TOKEN_INFO info;
     CK_SLOT_ID slot;
@@ -276,7 +305,7 @@ enum outcome agent_login_context(struct token *token, CK_SESSION_HANDLE session,
     rv = agent->module.loaded->p11->C_GetTokenInfo(slot, &info);
     if (rv != CKR_OK)
         outcome = agent_fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not answer: %s", token->label,
-                             tokens_ckr_name(rv));
+                             tokens_ckr_text(rv, code));
     else if ((info.flags & CKF_PROTECTED_AUTHENTICATION_PATH) != 0)
         outcome = pin_pad_ready(token, failure);
     else

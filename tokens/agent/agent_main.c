@@ -1,15 +1,15 @@
-/* The agent's main thread: the supervisor, deadlines, start and stop. See tokens/agent/agent.h and
+/* The agent's main thread: connections, the supervisor, deadlines. See tokens/agent/agent.h and
  * tokens/agent/agent_state.h
  *
  * It never calls a vendor's module once it is initialised, so nothing a token does can keep it from answering. */
 #include "tokens/agent/agent_access.h"
 #include "tokens/agent/agent_certs.h"
-#include "tokens/agent/agent_conn.h"
 #include "tokens/agent/agent_files.h"
 #include "tokens/agent/agent_find.h"
 #include "tokens/agent/agent_login.h"
 #include "tokens/agent/agent_pool.h"
 #include "tokens/agent/agent_token.h"
+#include "tokens/agent/agent_watch.h"
 #include "tokens/pss.h"
 
 #include <errno.h>
@@ -25,7 +25,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { COUNTERS_MS = 1000 };
+enum { COUNTERS_MS = 1000, REFUSAL_TOLD_MS = 1000, IN_MAX = 65536 };
 
 static bool tell(struct agent *agent, enum tokens_agent_event event, const char *text)
 {
@@ -33,6 +33,214 @@ static bool tell(struct agent *agent, enum tokens_agent_event event, const char 
 
     snprintf(message.text, sizeof(message.text), "%s", text);
     return tokens_agent_send(agent->options.control_fd, &message);
+}
+
+static void wake(struct agent *agent)
+{
+    uint64_t one = 1;
+
+    (void)!write(agent->front.wake_fd, &one, sizeof(one));
+}
+
+static void conn_unref(struct agent *agent, struct conn *conn)
+{
+    (void)agent;
+    if (--conn->refs != 0)
+        return;
+    buffer_release(&conn->in);
+    buffer_release(&conn->out);
+    pthread_mutex_destroy(&conn->mutex);
+    free(conn);
+}
+
+/* Send what is held, as far as it goes. conn->mutex held. false: the connection is of no use any more. */
+static bool conn_flush(struct conn *conn)
+{
+    while (conn->out.size != 0) {
+        struct span held = buffer_span(&conn->out);
+        ssize_t sent = send(conn->fd, held.data, held.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
+            return errno == EAGAIN || errno == EWOULDBLOCK;
+        buffer_consume(&conn->out, (size_t)sent);
+    }
+    return true;
+}
+
+/* Any thread: straight to the socket; the main thread sends the rest of what a slow client leaves. */
+static void reply_to(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply)
+{
+    pthread_mutex_lock(&conn->mutex);
+    if (!conn->closed) {
+        if (!tokens_wire_reply_encode(reply, &conn->out) || !conn_flush(conn))
+            shutdown(conn->fd, SHUT_RDWR); /* it does not read: the main thread sees the end */
+        if (conn->out.size != 0)
+            wake(agent);
+    }
+    pthread_mutex_unlock(&conn->mutex);
+}
+
+static void accept_conns(struct agent *agent)
+{
+    while (agent->front.conn_count < AGENT_CONNS_MAX) {
+        int fd = accept4(agent->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        struct conn *conn;
+
+        if (fd < 0)
+            return;
+        conn = base_alloc(sizeof(*conn));
+        if (!agent_access_connect(agent, fd, conn)) {
+            (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused a connection from another user");
+            free(conn);
+            close(fd);
+            continue;
+        }
+        conn->fd = fd;
+        conn->refs = 1;
+        buffer_init(&conn->in, IN_MAX);
+        buffer_init(&conn->out, AGENT_OUT_MAX);
+        pthread_mutex_init(&conn->mutex, NULL);
+        agent->front.conns[agent->front.conn_count++] = conn;
+    }
+}
+
+static void conn_close(struct agent *agent, size_t index)
+{
+    struct conn *conn = agent->front.conns[index];
+
+    agent->front.conns[index] = agent->front.conns[--agent->front.conn_count];
+    pthread_mutex_lock(&conn->mutex);
+    conn->closed = true;
+    close(conn->fd);
+    pthread_mutex_unlock(&conn->mutex);
+    pthread_mutex_lock(&agent->mutex);
+    agent_pool_cancel(agent, conn);
+    conn_unref(agent, conn);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+static struct job *job_create(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct job *job = base_alloc(sizeof(*job));
+    uint32_t timeout_ms = request->timeout_ms;
+
+    job->type = request->type == TOKENS_WIRE_FIND ? JOB_FIND : request->type == TOKENS_WIRE_LIST ? JOB_LIST : JOB_SIGN;
+    /* A look-up may wait for someone to type a PIN; a signature never longer than the settings say. */
+    if (job->type == JOB_SIGN && timeout_ms > agent->options.sign_timeout_ms)
+        timeout_ms = agent->options.sign_timeout_ms;
+    job->conn = conn;
+    job->id = request->id;
+    job->deadline_ms = base_now_ms() + timeout_ms;
+    job->uri = base_strndup((const char *)request->uri.data, request->uri.size);
+    job->key_tag = request->key_tag;
+    job->mechanism = request->mechanism;
+    job->hash = request->hash;
+    job->salt_size = request->salt_size;
+    if (request->data.size != 0)
+        memcpy(job->data, request->data.data, request->data.size);
+    job->data_size = request->data.size;
+    job->first = request->first;
+    job->list_tag = request->list_tag;
+    conn->refs++;
+    conn->jobs++;
+    return job;
+}
+
+/* A request that will not wait: the queue is full, or its token hangs. agent->mutex held. */
+static bool turn_away(struct agent *agent, struct job *job)
+{
+    if (job->token != NULL && agent_token_hangs(job->token)) {
+        agent_pool_answer_failed(agent, job, TOKENS_WIRE_TIMEOUT, CKR_FUNCTION_FAILED, "the token hangs");
+        agent->counters.failures++;
+    } else if (!agent_pool_has_room(agent, job->token) || job->conn->jobs > AGENT_CONN_JOBS_MAX) {
+        agent_pool_answer_failed(agent, job, TOKENS_WIRE_QUEUE_FULL, CKR_DEVICE_MEMORY,
+                                 "too many requests wait for the token (queue_max)");
+        agent->counters.refused++;
+    } else {
+        return false;
+    }
+    agent->counters.changed = true;
+    agent_job_destroy(agent, job);
+    return true;
+}
+
+/* A worker whose configuration does not name it. The first of a second is told: the supervisor logs it. */
+static void refuse(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct tokens_wire_reply reply = {.type = TOKENS_WIRE_FAILED,
+                                      .id = request->id,
+                                      .failure = TOKENS_WIRE_REFUSED,
+                                      .ckr = CKR_FUNCTION_REJECTED,
+                                      .text = span_of_string("the configuration of this worker does not name it")};
+    char quoted[BASE_QUOTE_SIZE];
+    uint64_t now_ms = base_now_ms();
+
+    if (now_ms - agent->front.refusal_told_ms >= REFUSAL_TOLD_MS) {
+        agent->front.refusal_told_ms = now_ms;
+        base_quote((const char *)request->uri.data, request->uri.size, quoted, sizeof(quoted));
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "refused process %d what its configuration does not name: %s",
+                          (int)conn->pid, quoted);
+    }
+    pthread_mutex_lock(&agent->mutex);
+    agent->counters.failures++;
+    agent->counters.changed = true;
+    pthread_mutex_unlock(&agent->mutex);
+    reply_to(agent, conn, &reply);
+}
+
+static void on_request(struct agent *agent, struct conn *conn, const struct tokens_wire_request *request)
+{
+    struct job *job;
+
+    if (!agent_access_request(agent, conn, request)) {
+        refuse(agent, conn, request);
+        return;
+    }
+    pthread_mutex_lock(&agent->mutex);
+    job = job_create(agent, conn, request);
+    if (job->type == JOB_SIGN) {
+        struct identity *identity = agent_identity_get(agent, job->uri, job->key_tag);
+
+        if (identity != NULL)
+            job->token = identity->token;
+    }
+    if (!turn_away(agent, job))
+        agent_pool_submit(agent, job);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* false: the connection has ended, or does not speak the protocol. */
+static bool on_readable(struct agent *agent, struct conn *conn)
+{
+    size_t room;
+    uint8_t *space = buffer_reserve(&conn->in, IN_MAX - conn->in.size, &room);
+    ssize_t got = space == NULL ? 0 : recv(conn->fd, space, room, MSG_DONTWAIT);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    if (got == 0)
+        return false;
+    buffer_commit(&conn->in, (size_t)got);
+    for (;;) {
+        struct tokens_wire_request request;
+        struct span payload;
+
+        switch (tokens_wire_frame(buffer_span(&conn->in), TOKENS_WIRE_REQUEST_MAX, &payload)) {
+        case TOKENS_WIRE_OK:
+            break;
+        case TOKENS_WIRE_MORE:
+            buffer_trim(&conn->in);
+            return true;
+        case TOKENS_WIRE_BAD:
+            return false;
+        }
+        if (tokens_wire_request_decode(payload, &request) != TOKENS_WIRE_OK)
+            return false;
+        on_request(agent, conn, &request);
+        buffer_consume(&conn->in, TOKENS_WIRE_HEADER_SIZE + payload.size);
+    }
 }
 
 enum control_turn { CONTROL_MORE, CONTROL_NOTHING, CONTROL_END };
@@ -134,8 +342,39 @@ static nfds_t poll_set(struct agent *agent, struct pollfd *set)
     return (nfds_t)(POLL_CONNS + agent->front.conn_count);
 }
 
-/* Runs until told to stop. Returns what hangs for good, or NULL after an ordinary stop. */
-static const char *serve(struct agent *agent)
+static bool conn_serve(struct agent *agent, struct conn *conn, short events)
+{
+    bool alive = true;
+
+    if ((events & POLLOUT) != 0) {
+        pthread_mutex_lock(&conn->mutex);
+        alive = conn_flush(conn);
+        buffer_trim(&conn->out);
+        pthread_mutex_unlock(&conn->mutex);
+    }
+    if (alive && (events & (POLLIN | POLLHUP | POLLERR)) != 0)
+        alive = on_readable(agent, conn);
+    return alive;
+}
+
+/* What only another process mends: a sentence, owned by the caller; NULL: nothing. agent->mutex held. */
+static char *reason_to_end(struct agent *agent, uint64_t now_ms)
+{
+    const char *hanging = agent_pool_hanging(agent, now_ms);
+    char code[TOKENS_CKR_TEXT_SIZE];
+
+    if (hanging != NULL)
+        return base_printf("%s%s hangs inside the module: starting over", hanging[0] == '\0' ? "a look-up" : "token ",
+                           hanging);
+    if (agent->worn_out != NULL)
+        return base_printf("token %s fails (%s), whatever was tried: starting over", agent->worn_out->label,
+                           tokens_ckr_text(agent->worn_out->failed_with, code));
+    return NULL;
+}
+
+/* Runs until told to stop. Returns why another process has to go on (owned by the caller), or NULL after an ordinary
+ * stop. */
+static char *serve(struct agent *agent)
 {
     struct pollfd set[POLL_CONNS + AGENT_CONNS_MAX];
     uint64_t counters_ms = base_now_ms(), deadline_ms = 0;
@@ -143,7 +382,7 @@ static const char *serve(struct agent *agent)
     for (;;) {
         nfds_t count = poll_set(agent, set);
         uint64_t now_ms = base_now_ms(), drained;
-        const char *hanging;
+        char *reason;
 
         if (poll(set, count, poll_timeout(deadline_ms, now_ms)) < 0)
             continue; /* EINTR is all it can be */
@@ -156,17 +395,17 @@ static const char *serve(struct agent *agent)
         /* From the end: closing one moves the last, already served, into its place. */
         for (size_t i = count - POLL_CONNS; i > 0; i--)
             if (set[POLL_CONNS + i - 1].revents != 0 &&
-                !agent_conn_serve(agent, agent->front.conns[i - 1], set[POLL_CONNS + i - 1].revents))
-                agent_conn_close(agent, i - 1);
+                !conn_serve(agent, agent->front.conns[i - 1], set[POLL_CONNS + i - 1].revents))
+                conn_close(agent, i - 1);
         if ((set[POLL_LISTEN].revents & POLLIN) != 0)
-            agent_conns_accept(agent);
+            accept_conns(agent);
         now_ms = base_now_ms();
         pthread_mutex_lock(&agent->mutex);
         deadline_ms = agent_pool_expire(agent, now_ms);
-        hanging = agent_pool_hanging(agent, now_ms);
+        reason = reason_to_end(agent, now_ms);
         pthread_mutex_unlock(&agent->mutex);
-        if (hanging != NULL)
-            return hanging;
+        if (reason != NULL)
+            return reason;
         if (now_ms - counters_ms >= COUNTERS_MS) {
             counters_ms = now_ms;
             tell_counters(agent);
@@ -192,7 +431,7 @@ static bool stop_threads(struct agent *agent)
     pthread_mutex_lock(&agent->mutex);
     agent->stopping = true;
     pthread_cond_broadcast(&agent->threads.work);
-    pthread_cond_broadcast(&agent->watcher.stop);
+    pthread_cond_broadcast(&agent->watcher.wake);
     do
         ended = agent->threads.ended == agent->threads.count && (agent->watcher.ended || !agent->watcher.started);
     while (!ended && pthread_cond_timedwait(&agent->threads.settled, &agent->mutex, &until) == 0);
@@ -231,7 +470,7 @@ static void agent_destroy(struct agent *agent)
     }
     pthread_mutex_unlock(&agent->mutex);
     while (agent->front.conn_count != 0)
-        agent_conn_close(agent, agent->front.conn_count - 1);
+        conn_close(agent, agent->front.conn_count - 1);
     while (agent->identities != NULL) {
         struct identity *identity = agent->identities;
 
@@ -257,7 +496,7 @@ static void agent_destroy(struct agent *agent)
     close(agent->front.signal_fd);
     pthread_cond_destroy(&agent->threads.work);
     pthread_cond_destroy(&agent->threads.settled);
-    pthread_cond_destroy(&agent->watcher.stop);
+    pthread_cond_destroy(&agent->watcher.wake);
     pthread_mutex_destroy(&agent->mutex);
     pthread_rwlock_destroy(&agent->module.lock);
     free(agent);
@@ -279,16 +518,18 @@ static void no_pin(struct agent *agent, struct token *token, const char *why)
 }
 
 static const struct agent_events events = {.tell = tell,
-                                           .reply = agent_conn_reply,
-                                           .conn_unref = agent_conn_unref,
+                                           .reply = reply_to,
+                                           .conn_unref = conn_unref,
                                            .login_wanted = agent_pool_login,
                                            .logout_wanted = agent_pool_logout,
+                                           .worn_out = wake,
                                            .pin_came = agent_pool_requeue,
                                            .no_pin = no_pin};
 
 static struct agent *agent_create(const struct tokens_agent_options *options)
 {
     struct agent *agent = base_alloc(sizeof(*agent));
+    pthread_rwlockattr_t module_lock;
     sigset_t signals;
 
     agent->options = *options;
@@ -299,11 +540,15 @@ static struct agent *agent_create(const struct tokens_agent_options *options)
         agent->options.sessions_max = 1;
     if (agent->options.sessions_max > AGENT_THREADS_MAX - AGENT_FINDS_MAX)
         agent->options.sessions_max = AGENT_THREADS_MAX - AGENT_FINDS_MAX;
-    pthread_rwlock_init(&agent->module.lock, NULL);
+    /* Else who wants to have the module alone would wait for as long as there is something to sign. */
+    pthread_rwlockattr_init(&module_lock);
+    pthread_rwlockattr_setkind_np(&module_lock, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&agent->module.lock, &module_lock);
+    pthread_rwlockattr_destroy(&module_lock);
     pthread_mutex_init(&agent->mutex, NULL);
     cond_init(&agent->threads.work);
     cond_init(&agent->threads.settled);
-    cond_init(&agent->watcher.stop);
+    cond_init(&agent->watcher.wake);
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT); /* Ctrl-C goes to all of the terminal: the supervisor decides */
@@ -362,7 +607,7 @@ int tokens_agent_main(const struct tokens_agent_options *options)
 {
     struct rlimit no_core = {0, 0};
     struct agent *agent;
-    const char *hanging = NULL;
+    char *reason = NULL;
     bool started;
     int dumpable = prctl(PR_GET_DUMPABLE);
 
@@ -373,18 +618,19 @@ int tokens_agent_main(const struct tokens_agent_options *options)
     agent = agent_create(options);
     started = agent_start(agent);
     if (started)
-        hanging = serve(agent);
-    if (hanging != NULL)
-        (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s%s hangs inside the module: starting over",
-                          hanging[0] == '\0' ? "a look-up" : "token ", hanging);
+        reason = serve(agent);
+    if (reason != NULL)
+        (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s", reason);
     tell_counters(agent);
-    if (hanging != NULL || !stop_threads(agent)) {
+    if ((reason != NULL && agent->worn_out == NULL) || !stop_threads(agent)) {
         detach_threads(agent);
         wipe_pins(agent);
-        _exit(hanging != NULL ? 1 : 0);
+        _exit(reason != NULL ? 1 : 0);
     }
     agent_destroy(agent);
     if (dumpable > 0)
         prctl(PR_SET_DUMPABLE, dumpable); /* no PIN is left */
+    started = started && reason == NULL;
+    free(reason);
     return started ? 0 : 1;
 }

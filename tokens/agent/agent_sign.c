@@ -128,6 +128,7 @@ static enum outcome sign_in_session(struct identity *identity, struct operation 
     CK_FUNCTION_LIST *p11 = identity->token->agent->module.loaded->p11;
     CK_OBJECT_HANDLE handle;
     CK_ULONG size = TOKENS_WIRE_SIGNATURE_MAX;
+    char code[TOKENS_CKR_TEXT_SIZE];
     enum outcome outcome = key_handle(identity, session, &handle, failure);
 
     if (outcome != OUTCOME_OK) {
@@ -147,13 +148,52 @@ static enum outcome sign_in_session(struct identity *identity, struct operation 
                           signature, &size);
     if (*rv != CKR_OK)
         return agent_fail(failure, agent_session_is_gone(*rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, *rv,
-                          "token \"%s\" did not sign: %s", identity->token->label, tokens_ckr_name(*rv));
+                          "token \"%s\" did not sign: %s", identity->token->label, tokens_ckr_text(*rv, code));
     *signature_size = size;
     return OUTCOME_OK;
 }
 
+/* A failure ends the signature (PKCS #11 2.40 section 5.11), so the session is as good as before; it may be what fails,
+ * but the last one of a token has the login. */
+static bool is_last_session(const struct token *token)
+{
+    struct agent *agent = token->agent;
+    bool last;
+
+    pthread_mutex_lock(&agent->mutex);
+    last = token->sessions_open <= 1;
+    pthread_mutex_unlock(&agent->mutex);
+    return last;
+}
+
+/* Whether another try may come to more. */
+enum again { AGAIN_NO, AGAIN_IN_NEW_SESSION, AGAIN_ANYHOW };
+
+static enum again put_session_away(struct token *token, const struct session *session, enum outcome outcome, CK_RV rv,
+                                   const struct failure *failure)
+{
+    /* Not logged in although one tried to: another session would change nothing. */
+    bool login = failure->kind == TOKENS_WIRE_LOGIN;
+
+    if (outcome == OUTCOME_FAILED && agent_session_is_gone(rv) && !login) {
+        agent_session_lost(token, session);
+        return AGAIN_IN_NEW_SESSION;
+    }
+    if (outcome == OUTCOME_FAILED && tokens_ckr_may_pass(rv) && rv != CKR_OPERATION_ACTIVE && is_last_session(token)) {
+        agent_session_give(token, session);
+        return login ? AGAIN_NO : AGAIN_ANYHOW;
+    }
+    if (outcome == OUTCOME_OK)
+        agent_session_give(token, session);
+    else
+        agent_session_close(token, session);
+    if (outcome != OUTCOME_FAILED || login || !tokens_ckr_may_pass(rv))
+        return AGAIN_NO;
+    return rv == CKR_OPERATION_ACTIVE ? AGAIN_IN_NEW_SESSION : AGAIN_ANYHOW;
+}
+
 static enum outcome sign_once(struct identity *identity, const struct job *job, struct operation *operation,
-                              uint8_t *signature, size_t *signature_size, bool *again, struct failure *failure)
+                              uint8_t *signature, size_t *signature_size, enum again *again, struct failure *failure)
 {
     struct token *token = identity->token;
     struct session session;
@@ -161,9 +201,14 @@ static enum outcome sign_once(struct identity *identity, const struct job *job, 
     CK_RV rv = CKR_OK;
     enum outcome outcome = agent_session_take(token, job->deadline_ms, &session, &fresh, failure);
 
-    *again = outcome == OUTCOME_FAILED && agent_session_is_gone(failure->ckr);
-    if (outcome != OUTCOME_OK)
+    *again = AGAIN_NO;
+    if (outcome != OUTCOME_OK) {
+        if (failure->kind != TOKENS_WIRE_TIMEOUT)
+            *again = agent_session_is_gone(failure->ckr) ? AGAIN_IN_NEW_SESSION
+                     : tokens_ckr_may_pass(failure->ckr) ? AGAIN_ANYHOW
+                                                         : AGAIN_NO;
         return outcome;
+    }
     outcome = agent_login_allowed(token, failure);
     if (outcome != OUTCOME_OK) {
         agent_session_give(token, &session);
@@ -177,14 +222,7 @@ static enum outcome sign_once(struct identity *identity, const struct job *job, 
     }
     if (outcome == OUTCOME_OK)
         outcome = sign_in_session(identity, operation, &session, signature, signature_size, &rv, failure);
-    /* Not logged in although one tried to: another session would change nothing. */
-    *again = outcome == OUTCOME_FAILED && agent_session_is_gone(rv) && failure->kind != TOKENS_WIRE_LOGIN;
-    if (*again)
-        agent_session_lost(token, &session);
-    else if (outcome == OUTCOME_OK)
-        agent_session_give(token, &session);
-    else
-        agent_session_close(token, &session);
+    *again = put_session_away(token, &session, outcome, rv, failure);
     return outcome;
 }
 
@@ -192,19 +230,30 @@ static enum outcome sign_once(struct identity *identity, const struct job *job, 
 enum outcome agent_identity_sign(struct identity *identity, struct job *job, uint8_t *signature, size_t *signature_size,
                                  struct failure *failure)
 {
+    bool tried_anyhow = false, tried_new = false;
     struct operation operation;
-    bool again = false;
     enum outcome outcome;
 
     if (!operation_prepare(&operation, identity, job))
         return agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_MECHANISM_INVALID,
                           "the key of %s cannot make this signature", job->uri);
-    outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
-    if (outcome == OUTCOME_FAILED && again && base_now_ms() < job->deadline_ms) {
+    for (;;) {
+        enum again again;
+        bool *tried;
+
+        outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
+        if (outcome == OUTCOME_OK)
+            agent_token_well(identity->token, AGENT_SIGN);
+        else if (again != AGAIN_NO)
+            agent_token_unwell(identity->token, AGENT_SIGN, failure->ckr);
+        tried = again == AGAIN_IN_NEW_SESSION ? &tried_new : &tried_anyhow;
+        if (again == AGAIN_NO || *tried || base_now_ms() >= job->deadline_ms)
+            break;
+        *tried = true;
         free(failure->text);
         *failure = (struct failure){0};
-        (void)agent_tokens_refresh(identity->token->agent);
-        outcome = sign_once(identity, job, &operation, signature, signature_size, &again, failure);
+        if (again == AGAIN_IN_NEW_SESSION)
+            (void)agent_tokens_refresh(identity->token->agent);
     }
     base_wipe(operation.padded, sizeof(operation.padded));
     return outcome;

@@ -8,8 +8,10 @@
  *   agent_certs.h    URI to certificates
  *   agent_files.h    keys of files, in the place of a vendor's tokens
  *   agent_find.h     URI to identity
+ *   agent_identity.h identities that were found
  *   agent_login.h    PINs
- *   agent_token.h    tokens: present or gone, their sessions, the module's recovery
+ *   agent_watch.h    the thread that looks after tokens: slots, the module's recovery
+ *   agent_token.h    tokens: present or gone, well or not, their sessions
  *   agent_state.h    what all of them work on
  *
  * Each knows those below it. What those above are to hear goes through struct agent_events.
@@ -26,6 +28,7 @@
 #include "base/buffer.h"
 #include "base/kin.h"
 #include "tokens/agent/agent.h"
+#include "tokens/agent/agent_health.h"
 #include "tokens/grants.h"
 #include "tokens/key.h"
 #include "tokens/module_load.h"
@@ -53,7 +56,10 @@ enum {
     AGENT_OUT_MAX = 1048576,     /* bytes waiting for a client that does not read */
     AGENT_POLL_MS = 500,         /* how often tokens are looked for */
     AGENT_STOP_MS = 2000,        /* how long a stop waits for signatures */
-    AGENT_REINIT_MS_MAX = 5000,  /* C_Finalize and C_Initialize at least this often while no token answers */
+    AGENT_REINIT_MS_MAX = 3000,  /* C_Finalize and C_Initialize at least this often while no token answers */
+    AGENT_REINIT_WAIT_MS = 1500, /* for who is inside the module, before that */
+    AGENT_GROW_MS = 1000,        /* a pool of sessions that shrank grows after this, doubled each time in vain */
+    AGENT_GROW_MS_MAX = 60000,
 };
 
 struct conn {
@@ -97,7 +103,9 @@ struct token {
     struct session *idle; /* sessions nobody uses: idle_count of them */
     size_t idle_count, idle_capacity;
     unsigned sessions_open;  /* of this generation, idle or not */
-    unsigned sessions_limit; /* shrinks when the token says CKR_SESSION_COUNT */
+    unsigned sessions_limit; /* shrinks when the token opens no more, and grows again */
+    uint64_t grow_ms;        /* when it grows by one; 0: it has not shrunk */
+    uint32_t grow_wait_ms;   /* how long it waited for that last */
 
     pthread_mutex_t login_lock; /* one login at a time */
     enum pin_state pin_state;
@@ -105,6 +113,9 @@ struct token {
     struct tokens_pin *pin_offered; /* came since; under agent->mutex */
     bool final_try_allowed;         /* an administrator gave the PIN, knowing */
     char *pin_text;                 /* why not */
+
+    struct agent_health health;
+    CK_RV failed_with; /* of the last failure that counted for it */
 
     struct job *queue_first, *queue_last;
     size_t queued; /* in the queue or parked */
@@ -173,6 +184,7 @@ struct agent_events {
     void (*conn_unref)(struct agent *agent, struct conn *conn); /* a job is done with it */
     void (*login_wanted)(struct agent *agent, struct token *token);
     void (*logout_wanted)(struct agent *agent, struct token *token);
+    void (*worn_out)(struct agent *agent);                      /* agent->worn_out is set: end */
     void (*pin_came)(struct agent *agent, struct token *token); /* what waited for it can go on */
     void (*no_pin)(struct agent *agent, struct token *token,
                    const char *why); /* what waited for it has waited in vain */
@@ -216,7 +228,7 @@ struct agent_threads {
 
 struct agent_watcher {
     pthread_t thread;
-    pthread_cond_t stop; /* stopping */
+    pthread_cond_t wake; /* stopping, or a token fails */
     bool started, ended;
 };
 
@@ -255,7 +267,8 @@ struct agent {
     struct agent_files files;
     struct agent_counters counters;
     bool stopping;
-    bool logged_out; /* by an administrator: no token is logged in to before the next PIN comes */
+    const struct token *worn_out; /* only another process may have it again; NULL: none */
+    bool logged_out;              /* by an administrator: no token is logged in to before the next PIN comes */
 };
 
 /* What a piece of work came to. Everything but OK and WAIT has a sentence. */

@@ -21,10 +21,43 @@ void agent_module_leave(struct agent *agent)
 /* see tokens/agent/agent_token.h */
 bool agent_session_is_gone(CK_RV rv)
 {
-    return rv == CKR_SESSION_HANDLE_INVALID || rv == CKR_SESSION_CLOSED || rv == CKR_DEVICE_REMOVED ||
-           rv == CKR_DEVICE_ERROR || rv == CKR_USER_NOT_LOGGED_IN || rv == CKR_TOKEN_NOT_PRESENT ||
-           rv == CKR_KEY_HANDLE_INVALID || rv == CKR_OBJECT_HANDLE_INVALID || rv == CKR_SLOT_ID_INVALID ||
-           rv == CKR_CRYPTOKI_NOT_INITIALIZED || rv == CKR_TOKEN_NOT_RECOGNIZED;
+    return tokens_ckr_about(rv) == TOKENS_CKR_SESSION;
+}
+
+/* see tokens/agent/agent_token.h */
+void agent_token_well(struct token *token, enum agent_operation operation)
+{
+    struct agent *agent = token->agent;
+
+    pthread_mutex_lock(&agent->mutex);
+    if (agent_health_fails(&token->health, base_now_ms()) && operation == AGENT_SIGN)
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "token \"%s\" signs again", token->label);
+    agent_health_good(&token->health, operation);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* see tokens/agent/agent_token.h */
+void agent_token_unwell(struct token *token, enum agent_operation operation, CK_RV rv)
+{
+    struct agent *agent = token->agent;
+    uint64_t now_ms = base_now_ms();
+    char code[TOKENS_CKR_TEXT_SIZE];
+    bool failed_before;
+
+    if (!tokens_ckr_may_pass(rv))
+        return;
+    pthread_mutex_lock(&agent->mutex);
+    if (!token->gone) {
+        failed_before = agent_health_fails(&token->health, now_ms);
+        agent_health_bad(&token->health, operation, now_ms);
+        token->failed_with = rv;
+        if (!failed_before && agent_health_fails(&token->health, now_ms)) {
+            (void)!agent_tell(agent, TOKENS_AGENT_LOG, "token \"%s\" fails again and again, last with %s", token->label,
+                              tokens_ckr_text(rv, code));
+            pthread_cond_broadcast(&agent->watcher.wake);
+        }
+    }
+    pthread_mutex_unlock(&agent->mutex);
 }
 
 /* A token is known by what is written on it, never by its slot. */
@@ -65,8 +98,8 @@ void agent_token_destroy(struct token *token)
     free(token);
 }
 
-/* Forget all sessions. The idle ones are handed out to be closed without the lock. agent->mutex held. */
-static struct session *sessions_forget(struct token *token, size_t *count)
+/* see tokens/agent/agent_token.h */
+struct session *agent_sessions_forget(struct token *token, size_t *count)
 {
     struct session *idle = token->idle;
 
@@ -85,6 +118,34 @@ static void sessions_close(struct agent *agent, struct session *sessions, size_t
     free(sessions);
 }
 
+/* agent->mutex held. */
+static void sessions_allow_all(struct token *token)
+{
+    token->sessions_limit = token->agent->options.sessions_max;
+    token->grow_ms = 0;
+    token->grow_wait_ms = 0;
+}
+
+/* The token opens no more than there are, for now. agent->mutex held. */
+static void sessions_shrink(struct token *token)
+{
+    token->sessions_limit = token->sessions_open;
+    token->grow_wait_ms = token->grow_wait_ms == 0                       ? AGENT_GROW_MS
+                          : token->grow_wait_ms >= AGENT_GROW_MS_MAX / 2 ? AGENT_GROW_MS_MAX
+                                                                         : token->grow_wait_ms * 2;
+    token->grow_ms = base_now_ms() + token->grow_wait_ms;
+}
+
+/* see tokens/agent/agent_token.h */
+void agent_sessions_grow(struct token *token, uint64_t now_ms)
+{
+    if (token->grow_ms == 0 || now_ms < token->grow_ms)
+        return;
+    if (token->sessions_limit < token->agent->options.sessions_max)
+        token->sessions_limit++;
+    token->grow_ms = token->sessions_limit < token->agent->options.sessions_max ? now_ms + token->grow_wait_ms : 0;
+}
+
 /* One slot with a token in it was seen. agent->mutex held. */
 static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
@@ -100,15 +161,16 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
     }
     token->seen_round = agent->round;
     if (token->slot != slot && !token->gone)
-        free(sessions_forget(token, &unused)); /* handles of the old slot: the module closed them itself */
+        free(agent_sessions_forget(token, &unused)); /* handles of the old slot: the module closed them itself */
     token->slot = slot;
     if (!token->gone)
         return;
     token->gone = false;
-    token->sessions_limit = agent->options.sessions_max;
+    agent_health_reset(&token->health);
+    sessions_allow_all(token);
     (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
-    /* Ready before the first handshake needs it: with the PIN that was right before. */
-    if (token->pin_state == PIN_GOOD)
+    /* Ready before the first handshake needs it: with the PIN that is at hand. */
+    if (token->pin_state == PIN_GOOD || token->pin_state == PIN_AT_HAND)
         agent->events->login_wanted(agent, token);
 }
 
@@ -168,7 +230,7 @@ CK_RV agent_tokens_refresh(struct agent *agent)
         if (t->gone || t->seen_round == agent->round)
             continue;
         t->gone = true;
-        lost[lost_count] = sessions_forget(t, &lost_sizes[lost_count]);
+        lost[lost_count] = agent_sessions_forget(t, &lost_sizes[lost_count]);
         lost_count++;
         (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_GONE, "%s", t->label);
     }
@@ -188,6 +250,7 @@ enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struc
     struct agent *agent = token->agent;
     struct timespec until = agent_when(deadline_ms);
     enum outcome outcome = OUTCOME_FAILED;
+    char code[TOKENS_CKR_TEXT_SIZE];
 
     pthread_mutex_lock(&agent->mutex);
     for (;;) {
@@ -217,12 +280,12 @@ enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struc
                 break;
             }
             token->sessions_open--;
-            if (rv != CKR_SESSION_COUNT || token->sessions_open == 0) {
+            if (agent_session_is_gone(rv) || token->sessions_open == 0) {
                 outcome = agent_fail(failure, agent_session_is_gone(rv) ? TOKENS_WIRE_GONE : TOKENS_WIRE_REFUSED, rv,
-                                     "token \"%s\" opens no session: %s", token->label, tokens_ckr_name(rv));
+                                     "token \"%s\" opens no session: %s", token->label, tokens_ckr_text(rv, code));
                 break;
             }
-            token->sessions_limit = token->sessions_open;
+            sessions_shrink(token);
             continue;
         }
         if (pthread_cond_timedwait(&agent->threads.settled, &agent->mutex, &until) != 0) {
@@ -277,109 +340,8 @@ void agent_session_lost(struct token *token, const struct session *session)
 
     pthread_mutex_lock(&agent->mutex);
     if (session->generation == token->generation)
-        idle = sessions_forget(token, &count);
+        idle = agent_sessions_forget(token, &count);
     pthread_mutex_unlock(&agent->mutex);
     sessions_close(agent, idle, count);
     agent_session_close(token, session);
-}
-
-/* Whether C_Finalize and C_Initialize may help: the module is out of order, or has lost every token it had.
- * agent->mutex held. */
-static bool module_needs_restart(struct agent *agent, uint64_t now_ms)
-{
-    bool all_gone = agent->tokens != NULL;
-
-    for (const struct token *t = agent->tokens; t != NULL; t = t->next)
-        all_gone = all_gone && t->gone;
-    if (!all_gone && !agent->module.broken) {
-        agent->module.retry_ms = 0;
-        return false;
-    }
-    if (agent->module.retry_ms == 0) {
-        agent->module.retry_ms = AGENT_POLL_MS;
-        agent->module.tried_ms = now_ms;
-    }
-    return now_ms - agent->module.tried_ms >= agent->module.retry_ms;
-}
-
-/* Some modules find their device again only after C_Finalize. Nobody may be inside: a hung thread prevents it. */
-static void module_restart(struct agent *agent)
-{
-    struct timespec until = agent_when(base_now_ms() + AGENT_POLL_MS);
-    CK_RV rv;
-
-    if (pthread_rwlock_clockwrlock(&agent->module.lock, CLOCK_MONOTONIC, &until) != 0)
-        return;
-    tokens_module_finalize(agent->module.loaded);
-    rv = tokens_module_initialize(agent->module.loaded);
-    pthread_mutex_lock(&agent->mutex);
-    for (struct token *t = agent->tokens; t != NULL; t = t->next) {
-        size_t unused;
-
-        free(sessions_forget(t, &unused)); /* not closed: their handles may mean other sessions by now */
-    }
-    agent->module.tried_ms = base_now_ms();
-    agent->module.retry_ms = agent->module.retry_ms * 2;
-    if (agent->module.retry_ms > AGENT_REINIT_MS_MAX)
-        agent->module.retry_ms = AGENT_REINIT_MS_MAX;
-    if (rv != CKR_OK) {
-        agent->module.broken = true;
-        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "C_Initialize failed: %s", tokens_ckr_name(rv));
-    }
-    pthread_mutex_unlock(&agent->mutex);
-    pthread_rwlock_unlock(&agent->module.lock);
-}
-
-/* Slot events where the module tells them, else a look at every slot. */
-static void watch_once(struct agent *agent)
-{
-    CK_RV event;
-    CK_SLOT_ID slot;
-    bool look = false;
-
-    pthread_mutex_lock(&agent->mutex);
-    for (const struct token *t = agent->tokens; t != NULL; t = t->next)
-        look = look || t->gone;
-    look = look || agent->module.broken;
-    pthread_mutex_unlock(&agent->mutex);
-    agent_module_enter(agent);
-    do {
-        event = agent->module.loaded->p11->C_WaitForSlotEvent == NULL
-                    ? CKR_FUNCTION_NOT_SUPPORTED
-                    : agent->module.loaded->p11->C_WaitForSlotEvent(CKF_DONT_BLOCK, &slot, NULL);
-        look = look || event != CKR_NO_EVENT;
-    } while (event == CKR_OK);
-    if (look)
-        (void)agent_tokens_refresh(agent);
-    agent_module_leave(agent);
-}
-
-/* see tokens/agent/agent_token.h */
-void *agent_watcher_main(void *data)
-{
-    struct agent *agent = data;
-
-    pthread_mutex_lock(&agent->mutex);
-    while (!agent->stopping) {
-        struct timespec until = agent_when(base_now_ms() + AGENT_POLL_MS);
-        bool restart;
-
-        pthread_cond_timedwait(&agent->watcher.stop, &agent->mutex, &until);
-        if (agent->stopping || agent->tokens == NULL)
-            continue;
-        pthread_mutex_unlock(&agent->mutex);
-        watch_once(agent);
-        pthread_mutex_lock(&agent->mutex);
-        restart = module_needs_restart(agent, base_now_ms());
-        pthread_mutex_unlock(&agent->mutex);
-        if (restart) {
-            module_restart(agent);
-            watch_once(agent);
-        }
-        pthread_mutex_lock(&agent->mutex);
-    }
-    agent->watcher.ended = true;
-    pthread_cond_broadcast(&agent->threads.settled);
-    pthread_mutex_unlock(&agent->mutex);
-    return NULL;
 }

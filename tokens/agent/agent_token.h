@@ -1,4 +1,4 @@
-/* tokens/agent/agent_token.h: tokens that are there or gone, their sessions, and the module that comes back. */
+/* tokens/agent/agent_token.h: tokens that are there or gone, well or not, and their sessions. */
 #ifndef YETT_TOKENS_AGENT_AGENT_TOKEN_H
 #define YETT_TOKENS_AGENT_AGENT_TOKEN_H
 
@@ -13,9 +13,15 @@ void agent_session_give(struct token *token, const struct session *session);
 void agent_session_close(struct token *token, const struct session *session); /* it is in some state of its own */
 void agent_session_lost(struct token *token, const struct session *session);  /* the others are no better: close all */
 bool agent_session_is_gone(CK_RV rv); /* the token forgot the session, the login or the key */
+/* What came of an operation (tokens/agent/agent_health.h); of a token that is gone, and what a PIN or the request was
+ * to blame for, does not count. */
+void agent_token_well(struct token *token, enum agent_operation operation);
+void agent_token_unwell(struct token *token, enum agent_operation operation, CK_RV rv);
 /* Agent->mutex held, or before there are threads. */
 struct token *agent_token_create(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info);
 void agent_token_destroy(struct token *token);
-void *agent_watcher_main(void *agent);
+/* Forget all sessions. The idle ones are handed out, the caller's to close without the lock and free. */
+MUST_CHECK struct session *agent_sessions_forget(struct token *token, size_t *count);
+void agent_sessions_grow(struct token *token, uint64_t now_ms); /* a pool that shrank, when it is time */
 
 #endif

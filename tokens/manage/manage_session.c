@@ -6,7 +6,9 @@
 /* see tokens/manage/manage_session.h */
 char *manage_ckr_error(const char *what, CK_RV rv)
 {
-    return base_printf("%s: %s, %s", what, tokens_ckr_name(rv), p11_kit_strerror(rv));
+    char code[TOKENS_CKR_TEXT_SIZE];
+
+    return base_printf("%s: %s, %s", what, tokens_ckr_text(rv, code), p11_kit_strerror(rv));
 }
 
 static void append(char **list, char *item)

@@ -387,3 +387,32 @@ void test_file_create(const char *path)
     assert_true(fd >= 0);
     close(fd);
 }
+
+void test_faults(const struct test_store *store, const char *rules)
+{
+    char *path = test_store_path(store, "faults"), *fresh = test_store_path(store, "faults.new");
+    FILE *file = fopen(fresh, "we");
+
+    assert_non_null(file);
+    assert_true(fputs(rules, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(rename(fresh, path), 0);
+    setenv("YETT_FAULTS", path, 1);
+    free(fresh);
+    free(path);
+}
+
+size_t test_calls(const char *path, const char *function, const char *label)
+{
+    FILE *file = fopen(path, "re");
+    char line[160], name[64], token[64];
+    size_t count = 0;
+
+    if (file == NULL)
+        return 0;
+    while (fgets(line, sizeof(line), file) != NULL)
+        count += sscanf(line, "%*s %63s %*s %63[^\n]", name, token) == 2 && strcmp(name, function) == 0 &&
+                 (label == NULL || strcmp(token, label) == 0);
+    fclose(file);
+    return count;
+}

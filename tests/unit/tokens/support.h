@@ -84,4 +84,9 @@ const char *test_agent_text(struct test_agent *agent, enum tokens_agent_event ev
 size_t test_count(const char *path, const char *function);
 void test_file_create(const char *path);
 
+/* The rules of faulty-token.so from now on, and YETT_FAULTS; calls that it has written down. label NULL: of any token.
+ */
+void test_faults(const struct test_store *store, const char *rules);
+size_t test_calls(const char *path, const char *function, const char *label);
+
 #endif
