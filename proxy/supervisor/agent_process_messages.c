@@ -121,6 +121,11 @@ static void hear_pin_trying(struct agent_process *a, const struct tokens_agent_m
     pin_policy_trying(&a->policy, m->text);
 }
 
+static void hear_pin_unused(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    pin_policy_unused(&a->policy, m->text);
+}
+
 static void hear_pin_ok(struct agent_process *a, const struct tokens_agent_message *m)
 {
     pin_policy_right(&a->policy, m->text);
@@ -171,6 +176,7 @@ static void (*const handlers[TOKENS_AGENT_EVENT_COUNT])(struct agent_process *a,
     [TOKENS_AGENT_FAILED] = hear_failed,
     [TOKENS_AGENT_PIN_WANTED] = hear_pin_wanted,
     [TOKENS_AGENT_PIN_TRYING] = hear_pin_trying,
+    [TOKENS_AGENT_PIN_UNUSED] = hear_pin_unused,
     [TOKENS_AGENT_PIN_OK] = hear_pin_ok,
     [TOKENS_AGENT_PIN_INCORRECT] = hear_pin_incorrect,
     [TOKENS_AGENT_PIN_LOCKED] = hear_pin_locked,

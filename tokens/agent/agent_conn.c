@@ -13,7 +13,7 @@
 
 enum { REFUSAL_TOLD_MS = 1000, IN_MAX = 65536 };
 
-static void wake(struct agent *agent)
+void agent_conn_wake(struct agent *agent)
 {
     uint64_t one = 1;
 
@@ -54,7 +54,7 @@ void agent_conn_reply(struct agent *agent, struct conn *conn, const struct token
         if (!tokens_wire_reply_encode(reply, &conn->out) || !conn_flush(conn))
             shutdown(conn->fd, SHUT_RDWR); /* it does not read: the main thread sees the end */
         if (conn->out.size != 0)
-            wake(agent);
+            agent_conn_wake(agent);
     }
     pthread_mutex_unlock(&conn->mutex);
 }

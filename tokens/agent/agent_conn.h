@@ -15,5 +15,6 @@ void agent_conn_close(struct agent *agent, size_t index);
 /* For struct agent_events. Any thread: straight to the socket; the main thread sends what a slow client leaves. */
 void agent_conn_reply(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply);
 void agent_conn_unref(struct agent *agent, struct conn *conn);
+void agent_conn_wake(struct agent *agent); /* any thread: the main thread looks about */
 
 #endif

@@ -64,8 +64,13 @@ uint64_t agent_health_login_wait_ms(const struct agent_health *h, uint64_t now_m
 /* see tokens/agent/agent_health.h */
 bool agent_health_may_login(struct agent_health *h, uint64_t now_ms)
 {
-    if (agent_health_login_wait_ms(h, now_ms) != 0)
+    if (agent_health_login_wait_ms(h, now_ms) != 0) {
+        /* Nothing is signed before one is allowed, so this is no time to wait for more failures. */
+        if (h->failures < AGENT_HEALTH_FAILURES)
+            h->failures = AGENT_HEALTH_FAILURES;
+        h->failed_since = true;
         return false;
+    }
     if (h->failures == 0) {
         h->login_spent = !h->ever_good; /* of what it comes to nothing is known yet */
         return true;

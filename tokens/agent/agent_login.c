@@ -71,11 +71,14 @@ static enum outcome may_try(struct token *token, struct failure *failure)
     uint64_t now_ms = base_now_ms();
 
     pthread_mutex_lock(&agent->mutex);
-    if (!agent_health_may_login(&token->health, now_ms))
+    if (!agent_health_may_login(&token->health, now_ms)) {
+        pthread_cond_broadcast(&agent->watcher.wake);
+        failure->waits_for = token;
         outcome = agent_fail(failure, TOKENS_WIRE_LOGIN, token->failed_with,
                              "token \"%s\" fails with %s, and is logged in to again in %u s at the latest",
                              token->label, tokens_ckr_text(token->failed_with, code),
                              (unsigned)(agent_health_login_wait_ms(&token->health, now_ms) / 1000 + 1));
+    }
     pthread_mutex_unlock(&agent->mutex);
     return outcome;
 }
@@ -123,6 +126,7 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
                           text);
         free(text);
         agent_token_unwell(token, AGENT_LOGIN, rv);
+        failure->waits_for = token;
         return agent_fail(failure, TOKENS_WIRE_GONE, rv, "token \"%s\" does not log in: %s", token->label, code);
     }
     free(text);

@@ -214,6 +214,20 @@ static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
         job->token->hanging_since = now_ms;
 }
 
+static void answer_parked(struct agent *agent, struct job *job)
+{
+    const struct token *token = job->parked_for;
+    char code[TOKENS_CKR_TEXT_SIZE], *text;
+
+    if (!token->health.login_failed) {
+        agent_pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, CKR_USER_NOT_LOGGED_IN, "the token waits for its PIN");
+        return;
+    }
+    text = base_printf("token \"%s\" does not log in: %s", token->label, tokens_ckr_text(token->failed_with, code));
+    agent_pool_answer_failed(agent, job, TOKENS_WIRE_GONE, token->failed_with, text);
+    free(text);
+}
+
 /* see tokens/agent/agent_pool.h */
 uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
 {
@@ -241,8 +255,7 @@ uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
             drop_waiting(agent, job);
             break;
         case JOB_PARKED:
-            agent_pool_answer_failed(agent, job, TOKENS_WIRE_LOGIN, CKR_USER_NOT_LOGGED_IN,
-                                     "the token waits for its PIN");
+            answer_parked(agent, job);
             drop_waiting(agent, job);
             break;
         }
@@ -323,11 +336,15 @@ static enum outcome run_login(struct agent *agent, struct job *job, struct failu
     bool fresh;
     enum outcome outcome;
 
-    (void)agent;
     outcome = agent_session_take(job->token, job->deadline_ms, &session, &fresh, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
     outcome = agent_login_ensure(job->token, session.handle, failure);
+    if (outcome == OUTCOME_OK) {
+        pthread_mutex_lock(&agent->mutex);
+        agent_pool_requeue(agent, job->token);
+        pthread_mutex_unlock(&agent->mutex);
+    }
     if (outcome == OUTCOME_FAILED && agent_session_is_gone(failure->ckr) && failure->kind != TOKENS_WIRE_LOGIN)
         agent_session_lost(job->token, &session);
     else
@@ -378,6 +395,12 @@ static void run(struct agent *agent, struct job *job, struct result *result)
         result->outcome = run_sign(agent, job, result);
     }
     agent_module_leave(agent);
+    /* Whoever starts has time until the token has pulled itself together. */
+    if (result->outcome == OUTCOME_FAILED && job->type == JOB_FIND && result->failure.waits_for != NULL) {
+        free(result->failure.text);
+        result->failure.text = NULL;
+        result->outcome = OUTCOME_WAIT_FOR_PIN;
+    }
     if (job->token == NULL && job->type == JOB_SIGN && result->outcome == OUTCOME_OK &&
         result->identity->key_tag != job->key_tag)
         result->outcome = agent_fail(&result->failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
@@ -428,11 +451,12 @@ static bool goes_on(struct agent *agent, struct job *job, const struct result *r
 {
     if (result->outcome == OUTCOME_WAIT_FOR_PIN && job->conn != NULL) {
         enum pin_state pin = result->failure.waits_for->pin_state;
+        bool failed = result->failure.waits_for->health.login_failed;
 
         ++*waiting_count(agent, job);
         job->parked_for = result->failure.waits_for;
         job->state = JOB_PARKED;
-        if (pin != PIN_ASKED && pin != PIN_TO_ASK)
+        if (pin != PIN_ASKED && pin != PIN_TO_ASK && !failed)
             enqueue(agent, job); /* the answer came meanwhile */
         return true;
     }

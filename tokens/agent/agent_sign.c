@@ -179,12 +179,10 @@ static enum again put_session_away(struct token *token, const struct session *se
         agent_session_lost(token, session);
         return AGAIN_IN_NEW_SESSION;
     }
-    if (outcome == OUTCOME_FAILED && tokens_ckr_may_pass(rv) && rv != CKR_OPERATION_ACTIVE && is_last_session(token)) {
+    if (outcome == OUTCOME_OK || (rv != CKR_OPERATION_ACTIVE && is_last_session(token)))
         agent_session_give(token, session);
-        return login ? AGAIN_NO : AGAIN_ANYHOW;
-    }
-    if (outcome == OUTCOME_OK)
-        agent_session_give(token, session);
+    else if (is_last_session(token))
+        agent_session_lost(token, session); /* the login goes with it, and what is known of keys */
     else
         agent_session_close(token, session);
     if (outcome != OUTCOME_FAILED || login || !tokens_ckr_may_pass(rv))

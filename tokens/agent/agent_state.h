@@ -278,7 +278,7 @@ struct failure {
     enum tokens_wire_failure kind;
     CK_RV ckr;
     char *text;              /* owned */
-    struct token *waits_for; /* WAIT_FOR_PIN: whose */
+    struct token *waits_for; /* WAIT_FOR_PIN: whose. FAILED: one that did not log in, and may yet; NULL: nobody */
 };
 
 /* Always OUTCOME_FAILED. */

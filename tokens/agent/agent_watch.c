@@ -22,8 +22,9 @@ static bool module_needs_restart(struct agent *agent, uint64_t now_ms)
     return now_ms - agent->module.tried_ms >= agent->module.retry_ms;
 }
 
-/* Some modules find their device again only after C_Finalize. Nobody may be inside: a hung thread prevents it. */
-static bool module_restart(struct agent *agent)
+/* Some modules find their device again only after C_Finalize. Nobody may be inside: a hung thread prevents it. Noted
+ * for `failing` (NULL: nobody) and all that fail beside it before anybody can be inside again: none needs it soon. */
+static bool module_restart(struct agent *agent, const struct token *failing)
 {
     struct timespec until = agent_when(base_now_ms() + AGENT_REINIT_WAIT_MS);
     char code[TOKENS_CKR_TEXT_SIZE];
@@ -38,6 +39,8 @@ static bool module_restart(struct agent *agent)
         size_t unused;
 
         free(agent_sessions_forget(t, &unused)); /* not closed: their handles may mean other sessions by now */
+        if (failing != NULL && (t == failing || agent_health_fails(&t->health, base_now_ms())))
+            agent_health_tried(&t->health, AGENT_REPAIR_RESTART, base_now_ms());
     }
     agent->module.tried_ms = base_now_ms();
     agent->module.retry_ms = agent->module.retry_ms * 2;
@@ -112,23 +115,20 @@ static enum agent_repair repair_due(struct agent *agent, struct token **whose)
     return due >= AGENT_REPAIR_RESTART && somebody_hangs(agent) ? AGENT_REPAIR_NONE : due;
 }
 
-/* The module starts over for all its tokens, so none of them needs that again just now. */
+/* Those that were logged in to are so again before somebody has to wait for it. */
 static void restart_for(struct agent *agent, struct token *token)
 {
     char code[TOKENS_CKR_TEXT_SIZE];
 
     (void)!agent_tell(agent, TOKENS_AGENT_LOG, "token \"%s\" fails (%s): C_Finalize and C_Initialize", token->label,
                       tokens_ckr_text(token->failed_with, code));
-    if (!module_restart(agent))
+    if (!module_restart(agent, token))
         return;
     watch_once(agent, true);
     pthread_mutex_lock(&agent->mutex);
-    for (struct token *t = agent->tokens; t != NULL; t = t->next) {
-        if (t == token || agent_health_fails(&t->health, base_now_ms()))
-            agent_health_tried(&t->health, AGENT_REPAIR_RESTART, base_now_ms());
+    for (struct token *t = agent->tokens; t != NULL; t = t->next)
         if (!t->gone && t->pin_state == PIN_GOOD)
             agent->events->login_wanted(agent, t);
-    }
     pthread_mutex_unlock(&agent->mutex);
 }
 
@@ -197,7 +197,7 @@ void *agent_watcher_main(void *data)
         restart = module_needs_restart(agent, base_now_ms());
         tend(agent);
         pthread_mutex_unlock(&agent->mutex);
-        if (restart && module_restart(agent))
+        if (restart && module_restart(agent, NULL))
             watch_once(agent, false);
         repair(agent);
         pthread_mutex_lock(&agent->mutex);

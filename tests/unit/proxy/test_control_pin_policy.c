@@ -49,6 +49,22 @@ static void give_right_to_each_restarted_agent(void **state)
     }
 }
 
+static void give_again_to_the_next_agent_after_a_try_that_came_to_nothing(void **state)
+{
+    struct pin_policy p = {0};
+
+    (void)state;
+    assert_true(give(&p, "Mail"));
+    pin_policy_trying(&p, "Mail");
+    pin_policy_unused(&p, "Mail");
+    assert_int_equal(pin_policy_worst(&p), PIN_STANDING_UNTRIED);
+    assert_false(pin_policy_is_spent(&p));
+    assert_false(give(&p, "Mail")); /* this agent has it */
+    pin_policy_agent_died(&p);
+    assert_int_equal(pin_policy_worst(&p), PIN_STANDING_UNTRIED);
+    try_right(&p, "Mail");
+}
+
 static void give_never_after_refusal(void **state)
 {
     static const enum pin_standing refusals[] = {PIN_STANDING_INCORRECT, PIN_STANDING_LOCKED};
@@ -232,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(give_once_per_agent),
         cmocka_unit_test(give_right_to_each_restarted_agent),
+        cmocka_unit_test(give_again_to_the_next_agent_after_a_try_that_came_to_nothing),
         cmocka_unit_test(give_never_after_refusal),
         cmocka_unit_test(give_never_after_death_while_trying),
         cmocka_unit_test(give_right_again_after_one_death_while_trying),
