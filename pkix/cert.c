@@ -128,6 +128,17 @@ static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oi
     return critical ? unknown_critical(cert, oid) : PKIX_OK;
 }
 
+enum pkix_error pkix_extension_read(struct der *list, struct span *oid, bool *critical, struct span *value)
+{
+    struct der extension;
+
+    if (der_enter(list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, oid) != PKIX_OK ||
+        der_read_optional_boolean(&extension, critical) != PKIX_OK ||
+        der_read(&extension, ASN1_OCTET_STRING, value) != PKIX_OK)
+        return PKIX_BAD_DER;
+    return der_end(&extension);
+}
+
 /* Extensions ::= SEQUENCE OF SEQUENCE { extnID, critical DEFAULT FALSE, extnValue OCTET STRING }. Read in every
  * version: RFC 5280 section 4.1.2.9 has them in version 3 only, but who skips them in others skips an issuer's
  * constraints with them. An empty list is for the strict profile to object to. */
@@ -143,17 +154,12 @@ static enum pkix_error read_extensions(struct der *tbs, struct pkix_cert *cert)
     cert->has_empty_extensions = der_at_end(&list);
     cert->extension_list = span_of(list.next, (size_t)(list.end - list.next));
     while (!der_at_end(&list)) {
-        struct der extension;
         struct span oid, value;
         bool critical;
         enum pkix_error error;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK ||
-            der_read_optional_boolean(&extension, &critical) != PKIX_OK ||
-            der_read(&extension, ASN1_OCTET_STRING, &value) != PKIX_OK || der_end(&extension) != PKIX_OK)
-            return PKIX_BAD_DER;
-        error = remember_extension(cert, oid, critical, value);
-        if (error != PKIX_OK)
+        if ((error = pkix_extension_read(&list, &oid, &critical, &value)) != PKIX_OK ||
+            (error = remember_extension(cert, oid, critical, value)) != PKIX_OK)
             return error;
     }
     /* It said what basic constraints and extended key usage say now; critical, it may only be passed over where those

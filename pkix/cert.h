@@ -79,6 +79,10 @@ MUST_CHECK enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cer
 MUST_CHECK enum pkix_error pkix_signed_read(struct span der, enum der_size size, struct pkix_signed *out,
                                             struct der *data);
 
+/* One Extension of a list of them, a certificate's, a CRL's or a response's: its object identifier, whether it is
+ * critical, and the contents of its OCTET STRING. PKIX_BAD_DER. */
+MUST_CHECK enum pkix_error pkix_extension_read(struct der *list, struct span *oid, bool *critical, struct span *value);
+
 /* Whether the extension is there; then *value is its contents. */
 static inline bool pkix_cert_extension(const struct pkix_cert *cert, enum pkix_extension id, struct span *value)
 {

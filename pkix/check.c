@@ -273,13 +273,9 @@ static enum pkix_error check_access_info(const struct pkix_cert *cert, const str
         der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK || der_at_end(&list))
         return broken(check, PKIX_BAD_EXTENSION, what);
     while (!der_at_end(&list)) {
-        struct der description;
-        struct span oid, location;
-        enum pkix_general_name type;
+        struct pkix_access access;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
-            der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
-            pkix_general_name_read(&description, &type, &location) != PKIX_OK || der_end(&description) != PKIX_OK)
+        if (pkix_access_read(&list, &access) != PKIX_OK)
             return broken(check, PKIX_BAD_EXTENSION, what);
     }
     return PKIX_OK;

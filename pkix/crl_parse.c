@@ -113,18 +113,6 @@ static enum pkix_error unusable(struct pkix_crl *crl, const char *why)
     return PKIX_CRL_UNUSABLE;
 }
 
-/* One of a list's or of an entry's; which ones may be there is for the two callers to say. */
-static enum pkix_error read_extension(struct der *list, struct span *oid, bool *critical, struct span *value)
-{
-    struct der extension;
-
-    if (der_enter(list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, oid) != PKIX_OK ||
-        der_read_optional_boolean(&extension, critical) != PKIX_OK ||
-        der_read(&extension, ASN1_OCTET_STRING, value) != PKIX_OK || !der_at_end(&extension))
-        return PKIX_CRL_MALFORMED;
-    return PKIX_OK;
-}
-
 /* A number is for issuers to put in (RFC 5280 section 5.2.3); validation does without (section 6.3), and private
  * authorities' tools (Easy-RSA, OpenSSL's ca) leave it out: what revokes must not be lost over that. A critical one is
  * forbidden there. What is critical and not known could restrict what the list is about (section 5.2): a list that is
@@ -134,10 +122,10 @@ static enum pkix_error read_list_extensions(struct der *list, struct pkix_crl *c
     while (!der_at_end(list)) {
         struct span oid, value;
         bool critical;
-        enum pkix_error error = read_extension(list, &oid, &critical, &value);
+        enum pkix_error error;
 
-        if (error != PKIX_OK)
-            return error;
+        if (pkix_extension_read(list, &oid, &critical, &value) != PKIX_OK)
+            return PKIX_CRL_MALFORMED;
         if (pkix_oid_is(oid, OID_CRL_NUMBER)) {
             struct der d = der_over(value, DER_LARGE);
 
@@ -174,10 +162,9 @@ static enum pkix_error check_entry_extensions(struct pkix_crl *crl, struct der *
     while (!der_at_end(&list)) {
         struct span oid, value;
         bool critical;
-        enum pkix_error error = read_extension(&list, &oid, &critical, &value);
 
-        if (error != PKIX_OK)
-            return error;
+        if (pkix_extension_read(&list, &oid, &critical, &value) != PKIX_OK)
+            return PKIX_CRL_MALFORMED;
         /* Also when it is not marked critical: it changes whose certificate is meant (section 5.3.3). */
         if (pkix_oid_is(oid, OID_CERTIFICATE_ISSUER) ||
             (critical && !pkix_oid_is(oid, OID_REASON_CODE) && !pkix_oid_is(oid, OID_INVALIDITY_DATE)))
@@ -320,7 +307,7 @@ static int reason_of(struct der *extensions)
         unsigned reason;
         bool critical;
 
-        if (read_extension(extensions, &oid, &critical, &value) != PKIX_OK)
+        if (pkix_extension_read(extensions, &oid, &critical, &value) != PKIX_OK)
             break;
         if (!pkix_oid_is(oid, OID_REASON_CODE))
             continue;

@@ -135,18 +135,13 @@ static const char *lint_access_info(const struct pkix_cert *cert)
     if (der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK)
         return malformed;
     while (!der_at_end(&list)) {
-        struct der description;
-        struct span oid, location;
-        enum pkix_general_name type;
+        struct pkix_access access;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
-            der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
-            pkix_general_name_read(&description, &type, &location) != PKIX_OK)
+        if (pkix_access_read(&list, &access) != PKIX_OK || pkix_lint_general_name(access.type, access.location) != NULL)
             return malformed;
-        if (pkix_lint_general_name(type, location) != NULL)
-            return malformed;
-        if (type == PKIX_GN_URI && !span_starts_with_nocase(location, "http://") &&
-            !span_starts_with_nocase(location, "https://") && !span_starts_with_nocase(location, "ldap://"))
+        if (access.type == PKIX_GN_URI && !span_starts_with_nocase(access.location, "http://") &&
+            !span_starts_with_nocase(access.location, "https://") &&
+            !span_starts_with_nocase(access.location, "ldap://"))
             return malformed;
     }
     return NULL;

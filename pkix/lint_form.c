@@ -336,13 +336,10 @@ static struct span find_extension(const struct pkix_cert *cert, enum pkix_oid wa
     struct der list = der_over(cert->extension_list, DER_SMALL);
 
     while (!der_at_end(&list)) {
-        struct der extension;
         struct span oid, value;
         bool critical;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK ||
-            der_read_optional_boolean(&extension, &critical) != PKIX_OK ||
-            der_read(&extension, ASN1_OCTET_STRING, &value) != PKIX_OK)
+        if (pkix_extension_read(&list, &oid, &critical, &value) != PKIX_OK)
             break;
         if (pkix_oid_is(oid, wanted))
             return value;

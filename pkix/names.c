@@ -48,6 +48,17 @@ enum pkix_error pkix_san_enter(const struct pkix_cert *cert, struct der *names, 
     return *present ? der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, names) : PKIX_OK;
 }
 
+enum pkix_error pkix_access_read(struct der *list, struct pkix_access *access)
+{
+    struct der description;
+
+    if (der_enter(list, ASN1_SEQUENCE, &description) != PKIX_OK ||
+        der_read(&description, ASN1_OID, &access->method) != PKIX_OK ||
+        pkix_general_name_read(&description, &access->type, &access->location) != PKIX_OK)
+        return PKIX_BAD_DER;
+    return der_end(&description);
+}
+
 static bool is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';

@@ -47,6 +47,14 @@ bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size);
 enum { PKIX_IP_TEXT_SIZE = 46 };
 void pkix_ip_format(struct span address, char *out);
 
+/* One AccessDescription of an authority information access (RFC 5280 section 4.2.2.1). PKIX_BAD_DER. */
+struct pkix_access {
+    struct span method; /* contents of its object identifier */
+    enum pkix_general_name type;
+    struct span location;
+};
+MUST_CHECK enum pkix_error pkix_access_read(struct der *list, struct pkix_access *access);
+
 /* local@domain: an address of atoms, without quoted strings or address literals. Splits it. */
 bool pkix_email_split(struct span address, struct span *local, struct span *domain);
 

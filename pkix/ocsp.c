@@ -276,13 +276,10 @@ static enum pkix_error refuse_critical_extensions(struct der *d, unsigned tag)
         !der_at_end(&wrapper))
         return PKIX_OCSP_MALFORMED;
     while (!der_at_end(&list)) {
-        struct der extension;
         struct span oid, value;
         bool critical;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &extension) != PKIX_OK || der_read(&extension, ASN1_OID, &oid) != PKIX_OK ||
-            der_read_optional_boolean(&extension, &critical) != PKIX_OK ||
-            der_read(&extension, ASN1_OCTET_STRING, &value) != PKIX_OK || !der_at_end(&extension))
+        if (pkix_extension_read(&list, &oid, &critical, &value) != PKIX_OK)
             return PKIX_OCSP_MALFORMED;
         if (critical)
             return PKIX_UNKNOWN_CRITICAL_EXTENSION;

@@ -67,16 +67,13 @@ struct span pkix_cert_access_url(const struct pkix_cert *cert, enum pkix_oid met
         der_enter_only(value, ASN1_SEQUENCE, DER_SMALL, &list) != PKIX_OK)
         return none;
     while (!der_at_end(&list)) {
-        struct der description;
-        struct span oid, location;
-        enum pkix_general_name type;
+        struct pkix_access access;
 
-        if (der_enter(&list, ASN1_SEQUENCE, &description) != PKIX_OK ||
-            der_read(&description, ASN1_OID, &oid) != PKIX_OK ||
-            pkix_general_name_read(&description, &type, &location) != PKIX_OK)
+        if (pkix_access_read(&list, &access) != PKIX_OK)
             return none;
-        if (pkix_oid_is(oid, method) && is_fetchable(type, location) && span_starts_with_nocase(location, scheme))
-            return location;
+        if (pkix_oid_is(access.method, method) && is_fetchable(access.type, access.location) &&
+            span_starts_with_nocase(access.location, scheme))
+            return access.location;
     }
     return none;
 }
