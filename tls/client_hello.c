@@ -1,6 +1,7 @@
 /* see tls/client_hello.h */
 #include "tls/client_hello.h"
 #include "tls/record.h"
+#include "tls/vector.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +17,6 @@ enum {
     MODE_PSK_DHE_KE = 1,
     NAME_TYPE_HOST_NAME = 0,
 };
-
-/* A length of `length_size` bytes, and as many bytes as it says: moves `rest` behind them. */
-static bool take_vector(struct span *rest, size_t length_size, struct span *vector)
-{
-    size_t length = 0;
-
-    if (rest->size < length_size)
-        return false;
-    for (size_t i = 0; i < length_size; i++)
-        length = length << 8 | rest->data[i];
-    *rest = span_skip(*rest, length_size);
-    if (rest->size < length)
-        return false;
-    *vector = span_of(rest->data, length);
-    *rest = span_skip(*rest, length);
-    return true;
-}
 
 /* What is in the handshake records, one after the other: to `out`, which has room for all of them. */
 static struct span join_records(struct span records, uint8_t *out)
@@ -64,13 +48,14 @@ static bool take_parts(struct span message, struct parts *parts)
     if (message.size < MESSAGE_HEADER_SIZE || message.data[0] != HANDSHAKE_CLIENT_HELLO)
         return false;
     message = span_skip(message, 1);
-    if (!take_vector(&message, MESSAGE_HEADER_SIZE - 1, &hello) || hello.size < VERSION_AND_RANDOM_SIZE)
+    if (!tls_vector_take(&message, MESSAGE_HEADER_SIZE - 1, &hello) || hello.size < VERSION_AND_RANDOM_SIZE)
         return false;
     hello = span_skip(hello, VERSION_AND_RANDOM_SIZE);
-    if (!take_vector(&hello, 1, &skipped) /* legacy_session_id */ || !take_vector(&hello, 2, &parts->cipher_suites) ||
-        !take_vector(&hello, 1, &skipped) /* legacy_compression_methods */)
+    if (!tls_vector_take(&hello, 1, &skipped) /* legacy_session_id */ ||
+        !tls_vector_take(&hello, 2, &parts->cipher_suites) ||
+        !tls_vector_take(&hello, 1, &skipped) /* legacy_compression_methods */)
         return false;
-    if (!take_vector(&hello, 2, &parts->extensions))
+    if (!tls_vector_take(&hello, 2, &parts->extensions))
         parts->extensions = span_of(NULL, 0);
     return true;
 }
@@ -87,7 +72,7 @@ static bool find_extension(struct span message, unsigned wanted, struct span *fo
         unsigned type = (unsigned)extensions.data[0] << 8 | extensions.data[1];
 
         extensions = span_skip(extensions, 2);
-        if (!take_vector(&extensions, 2, found))
+        if (!tls_vector_take(&extensions, 2, found))
             return false;
         if (type == wanted)
             return true;
@@ -107,7 +92,7 @@ bool tls_client_hello_list(struct span records, enum tls_hello_list which, uint8
         *list = parts.cipher_suites;
         return true;
     case TLS_HELLO_GROUPS:
-        return find_extension(message, EXTENSION_SUPPORTED_GROUPS, &extension) && take_vector(&extension, 2, list);
+        return find_extension(message, EXTENSION_SUPPORTED_GROUPS, &extension) && tls_vector_take(&extension, 2, list);
     }
     return false;
 }
@@ -119,7 +104,7 @@ bool tls_client_hello_offers(struct span records, const uint16_t *schemes, size_
     bool offers = false;
 
     if (find_extension(join_records(records, joined), EXTENSION_SIGNATURE_ALGORITHMS, &extension) &&
-        take_vector(&extension, 2, &list))
+        tls_vector_take(&extension, 2, &list))
         for (; list.size >= 2 && !offers; list = span_skip(list, 2))
             for (size_t i = 0; i < scheme_count; i++)
                 offers = offers || ((unsigned)list.data[0] << 8 | list.data[1]) == schemes[i];
@@ -132,7 +117,7 @@ bool tls_client_hello_takes_tickets(struct span records)
     uint8_t *joined = base_alloc(records.size + 1);
     struct span extension, modes;
     bool takes = find_extension(join_records(records, joined), EXTENSION_PSK_KEY_EXCHANGE_MODES, &extension) &&
-                 take_vector(&extension, 1, &modes) && modes.size != 0 &&
+                 tls_vector_take(&extension, 1, &modes) && modes.size != 0 &&
                  memchr(modes.data, MODE_PSK_DHE_KE, modes.size) != NULL;
 
     free(joined);
@@ -146,7 +131,7 @@ static bool find_host_name(struct span list, struct span *name)
         uint8_t type = list.data[0];
 
         list = span_skip(list, 1);
-        if (!take_vector(&list, 2, name))
+        if (!tls_vector_take(&list, 2, name))
             return false;
         if (type == NAME_TYPE_HOST_NAME)
             return true;
@@ -159,7 +144,7 @@ bool tls_client_hello_server_name(struct span records, uint8_t *name, size_t roo
     uint8_t *joined = base_alloc(records.size + 1);
     struct span extension, list, found;
     bool has = find_extension(join_records(records, joined), EXTENSION_SERVER_NAME, &extension) &&
-               take_vector(&extension, 2, &list) && find_host_name(list, &found) && found.size != 0 &&
+               tls_vector_take(&extension, 2, &list) && find_host_name(list, &found) && found.size != 0 &&
                found.size <= room;
 
     *size = has ? found.size : 0;

@@ -120,35 +120,23 @@ static bool note_clear_alert(struct tls_engine *e, int32_t code)
     return true;
 }
 
+/* Our own key could not sign, and a module says so. */
+static bool is_token_failure(int32_t code)
+{
+    return code == SEC_ERROR_TOKEN_NOT_LOGGED_IN || code == SEC_ERROR_NO_TOKEN ||
+           code == SEC_ERROR_PKCS11_DEVICE_ERROR || code == SEC_ERROR_PKCS11_FUNCTION_FAILED ||
+           code == SEC_ERROR_PKCS11_GENERAL_ERROR;
+}
+
 /* What the agent said of the signature that failed just now, on this thread; "" when it was about something else. */
 static const char *token_says(int32_t code)
 {
-    switch (code) {
-    case SEC_ERROR_TOKEN_NOT_LOGGED_IN:
-    case SEC_ERROR_NO_TOKEN:
-    case SEC_ERROR_PKCS11_DEVICE_ERROR:
-    case SEC_ERROR_PKCS11_FUNCTION_FAILED:
-    case SEC_ERROR_PKCS11_GENERAL_ERROR:
-        return tokens_shim_error();
-    default:
-        return "";
-    }
+    return is_token_failure(code) ? tokens_shim_error() : "";
 }
 
-/* Of the codes above: our own key could not sign. */
 static bool is_key_failure(int32_t code)
 {
-    switch (code) {
-    case SEC_ERROR_TOKEN_NOT_LOGGED_IN:
-    case SEC_ERROR_NO_TOKEN:
-    case SEC_ERROR_PKCS11_DEVICE_ERROR:
-    case SEC_ERROR_PKCS11_FUNCTION_FAILED:
-    case SEC_ERROR_PKCS11_GENERAL_ERROR:
-    case SSL_ERROR_SIGN_HASHES_FAILURE:
-        return true;
-    default:
-        return false;
-    }
+    return is_token_failure(code) || code == SSL_ERROR_SIGN_HASHES_FAILURE;
 }
 
 enum tls_status tls_engine_fail_nss(struct tls_engine *e, int32_t code)
