@@ -1,6 +1,10 @@
 /* see base/text.h */
 #include "base/text.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
 static const uint8_t utf8_mark[] = {0xef, 0xbb, 0xbf};
 
 static bool starts_with(struct span text, const uint8_t *mark, size_t size)
@@ -82,4 +86,23 @@ int base_text_hex_digit(uint8_t c)
     if (c >= 'a' && c <= 'f')
         return c - 'a' + 10;
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+const char *base_text_time(int64_t seconds, char out[static BASE_TEXT_TIME_SIZE])
+{
+    time_t time = (time_t)seconds;
+    struct tm parts;
+
+    if (gmtime_r(&time, &parts) == NULL || strftime(out, BASE_TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+        snprintf(out, BASE_TEXT_TIME_SIZE, "%" PRId64, seconds);
+    return out;
+}
+
+const char *base_text_day(int64_t seconds, char out[static BASE_TEXT_TIME_SIZE])
+{
+    char *hours = strchr(base_text_time(seconds, out), 'T');
+
+    if (hours != NULL)
+        *hours = '\0';
+    return out;
 }

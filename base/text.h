@@ -29,6 +29,12 @@ struct span base_text_trim(struct span line);
 /* The next word of *line, which moves on behind it and the blanks there; size 0: there is none. */
 struct span base_text_word(struct span *line);
 
+/* Seconds since 1970 for people and in JSON, of UTC: "2026-01-31T12:00:00Z", or the day alone, "2026-01-31". What no
+ * calendar has is written as the number. Returns `out`. */
+enum { BASE_TEXT_TIME_SIZE = 32 };
+const char *base_text_time(int64_t seconds, char out[static BASE_TEXT_TIME_SIZE]);
+const char *base_text_day(int64_t seconds, char out[static BASE_TEXT_TIME_SIZE]);
+
 /* What a hexadecimal digit stands for; -1: it is none. */
 int base_text_hex_digit(uint8_t c);
 

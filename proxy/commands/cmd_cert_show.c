@@ -1,29 +1,20 @@
 /* "yett cert list" and "show". See proxy/commands/cmd_cert_internal.h */
 #include "proxy/commands/cmd_cert_internal.h"
+#include "base/text.h"
 #include "tls/manage/database.h"
 #include "tls/runtime.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
-
-static void date_text(int64_t seconds, char out[32])
-{
-    time_t when = (time_t)seconds;
-    struct tm parts;
-
-    gmtime_r(&when, &parts);
-    strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
 
 static json_t *entry_json(const struct tls_database_entry *e)
 {
-    char from[32], until[32];
+    char from[BASE_TEXT_TIME_SIZE], until[BASE_TEXT_TIME_SIZE];
     json_t *trust = json_array();
 
-    date_text(e->not_before, from);
-    date_text(e->not_after, until);
+    (void)base_text_time(e->not_before, from);
+    (void)base_text_time(e->not_after, until);
     if (e->trust & TLS_DATABASE_TRUST_SERVER)
         json_array_append_new(trust, json_string("server"));
     if (e->trust & TLS_DATABASE_TRUST_CLIENT)
@@ -44,9 +35,9 @@ static void print_line(const struct tls_database_entry *e)
 {
     static const char *const trusts[] = {"", ", trusted for servers", ", trusted for clients",
                                          ", trusted for servers and clients"};
-    char until[32];
+    char until[BASE_TEXT_TIME_SIZE];
 
-    date_text(e->not_after, until);
+    (void)base_text_time(e->not_after, until);
     printf("sha256=%s\n    %s, %s%s%s%s, until %s\n", e->sha256, e->subject, e->key, e->has_key ? " with its key" : "",
            e->is_ca ? ", authority" : "", trusts[e->trust], until);
 }

@@ -2,6 +2,7 @@
 #include "proxy/commands/cmd_crl.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "pkix/crl.h"
 #include "pkix/dn.h"
 #include "pkix/pem.h"
@@ -18,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, EXIT_USAGE = 2, DATE_SIZE = 32 };
+enum { EXIT_DONE = 0, EXIT_NOT_DONE = 1, EXIT_USAGE = 2 };
 
 static const char default_directory[] = "/var/lib/yett/crls";
 
@@ -46,16 +47,6 @@ static const char *state_of(const struct pkix_crl_info *info)
     return now < info->this_update ? "not yet valid" : now > info->next_update ? "expired" : "current";
 }
 
-static const char *date_text(int64_t seconds, char out[static DATE_SIZE])
-{
-    time_t time = seconds;
-    struct tm tm;
-
-    if (gmtime_r(&time, &tm) == NULL || strftime(out, DATE_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        snprintf(out, DATE_SIZE, "%lld", (long long)seconds);
-    return out;
-}
-
 /* Owned by the caller. */
 static char *hex_text(struct span bytes)
 {
@@ -68,12 +59,12 @@ static char *hex_text(struct span bytes)
 
 static json_t *info_json(const char *name, const struct pkix_crl_info *info)
 {
-    char this_update[DATE_SIZE], next_update[DATE_SIZE];
+    char this_update[BASE_TEXT_TIME_SIZE], next_update[BASE_TEXT_TIME_SIZE];
     char *issuer = pkix_dn_text(info->issuer), *number = info->number.size == 0 ? NULL : hex_text(info->number);
     json_t *object = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:I}", "name", name, "issuer", issuer, "state",
-                               state_of(info), "this_update", date_text(info->this_update, this_update), "next_update",
-                               date_text(info->next_update, next_update), "number", number, "revoked",
-                               (json_int_t)info->revoked_count);
+                               state_of(info), "this_update", base_text_time(info->this_update, this_update),
+                               "next_update", base_text_time(info->next_update, next_update), "number", number,
+                               "revoked", (json_int_t)info->revoked_count);
 
     if (object == NULL)
         base_abort("a list cannot be written as JSON");
@@ -91,23 +82,23 @@ static void print_json(json_t *value)
 
 static void print_line(const char *name, const struct pkix_crl_info *info)
 {
-    char next_update[DATE_SIZE];
+    char next_update[BASE_TEXT_TIME_SIZE];
     char *issuer = pkix_dn_text(info->issuer);
 
     printf("%s  %s, %s until %s, %zu revoked\n", name, issuer, state_of(info),
-           date_text(info->next_update, next_update), info->revoked_count);
+           base_text_time(info->next_update, next_update), info->revoked_count);
     free(issuer);
 }
 
 static void print_words(const char *name, const struct pkix_crl_info *info)
 {
-    char this_update[DATE_SIZE], next_update[DATE_SIZE];
+    char this_update[BASE_TEXT_TIME_SIZE], next_update[BASE_TEXT_TIME_SIZE];
     char *issuer = pkix_dn_text(info->issuer), *number = hex_text(info->number);
 
     printf("name:        %s\nissuer:      %s\nnumber:      %s%s\nthis update: %s\nnext update: %s\nstate:       %s\n"
            "revoked:     %zu\n",
-           name, issuer, info->number.size == 0 ? "none" : "0x", number, date_text(info->this_update, this_update),
-           date_text(info->next_update, next_update), state_of(info), info->revoked_count);
+           name, issuer, info->number.size == 0 ? "none" : "0x", number, base_text_time(info->this_update, this_update),
+           base_text_time(info->next_update, next_update), state_of(info), info->revoked_count);
     free(issuer);
     free(number);
 }

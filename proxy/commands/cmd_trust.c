@@ -2,6 +2,7 @@
 #include "proxy/commands/cmd_trust.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "pkix/cert.h"
 #include "pkix/certdata.h"
 #include "pkix/dn.h"
@@ -19,23 +20,13 @@
 #include <sys/stat.h>
 #include <time.h>
 
-enum { DATE_SIZE = 11, TOLD_MAX = 40 /* roots named one by one */ };
+enum { TOLD_MAX = 40 /* roots named one by one */ };
 
 struct trust_options {
     struct subcommand_line line;
     const char *roots, *date;
     bool json, force;
 };
-
-static const char *date_text(int64_t seconds, char out[static DATE_SIZE])
-{
-    time_t time = seconds;
-    struct tm tm;
-
-    if (gmtime_r(&time, &tm) == NULL || strftime(out, DATE_SIZE, "%Y-%m-%d", &tm) == 0)
-        out[0] = '\0';
-    return out;
-}
 
 static int64_t days_since(int64_t seconds)
 {
@@ -142,7 +133,7 @@ static bool is_plausible(const struct trust_options *o, const struct pkix_roots 
                          char **error)
 {
     struct pkix_roots_state state;
-    char date[DATE_SIZE];
+    char date[BASE_TEXT_TIME_SIZE];
 
     if (o->force)
         return true;
@@ -156,7 +147,7 @@ static bool is_plausible(const struct trust_options *o, const struct pkix_roots 
     if (!state.kept || state.date <= roots->date)
         return true;
     *error = base_printf("the list kept in %s is newer, of %s; --force takes this one", o->roots,
-                         date_text(state.date, date));
+                         base_text_day(state.date, date));
     return false;
 }
 
@@ -173,7 +164,7 @@ static bool update(const struct trust_options *o, const struct pkix_roots *roots
 {
     struct pkix_store *before = pkix_store_create(), *after = pkix_store_create();
     size_t removed = 0, added, count;
-    char date[DATE_SIZE];
+    char date[BASE_TEXT_TIME_SIZE];
     bool done = pkix_store_add_mozilla(before, o->roots, error);
 
     if (!done) { /* a kept list that is damaged is replaced */
@@ -189,7 +180,7 @@ static bool update(const struct trust_options *o, const struct pkix_roots *roots
     done = is_plausible(o, roots, pkix_store_anchor_count(before), removed, error) && keep(o, roots, error);
     if (done)
         printf("%s: %zu roots for servers, as of %s: %zu new, %zu gone; yett reload puts them to use\n", o->roots,
-               count, date_text(roots->date, date), added, removed);
+               count, base_text_day(roots->date, date), added, removed);
     pkix_store_destroy(&before);
     pkix_store_destroy(&after);
     return done;
@@ -239,7 +230,7 @@ static bool read_status(const struct trust_options *o, struct status *status, ch
 
 static void print_status(const struct trust_options *o, const struct status *status)
 {
-    char date[DATE_SIZE];
+    char date[BASE_TEXT_TIME_SIZE];
     size_t i;
     json_t *name;
 
@@ -252,8 +243,8 @@ static void print_status(const struct trust_options *o, const struct status *sta
         printf("held against what is known to have changed: %zu removed, %zu restricted to what they signed before a "
                "date\n",
                status->removed, status->restricted);
-    printf("as of %s, %" PRId64 " day%s ago%s\n", date_text(status->state.date, date), days_since(status->state.date),
-           days_since(status->state.date) == 1 ? "" : "s",
+    printf("as of %s, %" PRId64 " day%s ago%s\n", base_text_day(status->state.date, date),
+           days_since(status->state.date), days_since(status->state.date) == 1 ? "" : "s",
            days_since(status->state.date) > PKIX_ROOTS_AGE_DAYS_MAX ? ": yett trust update takes in a newer list" : "");
     if (status->missing > 0)
         printf("not in it, though Mozilla has added them since (trust = system, or yett trust update):\n");
@@ -262,10 +253,10 @@ static void print_status(const struct trust_options *o, const struct status *sta
 
 static void print_status_json(const struct trust_options *o, const struct status *status)
 {
-    char date[DATE_SIZE];
+    char date[BASE_TEXT_TIME_SIZE];
     json_t *object = json_pack(
         "{s:s, s:s?, s:s, s:I, s:I, s:I, s:I, s:O}", "source", status->kept == NULL ? "nss" : "kept", "path",
-        status->kept == NULL ? NULL : o->roots, "date", date_text(status->state.date, date), "age_days",
+        status->kept == NULL ? NULL : o->roots, "date", base_text_day(status->state.date, date), "age_days",
         (json_int_t)days_since(status->state.date), "roots", (json_int_t)status->count, "removed",
         (json_int_t)status->removed, "restricted", (json_int_t)status->restricted, "missing", status->missing_names);
 

@@ -1,14 +1,13 @@
 /* see proxy/supervisor/roots_age.h */
 #include "proxy/supervisor/roots_age.h"
 
+#include "base/text.h"
 #include "pkix/roots.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-enum { DATE_SIZE = 11 };
 
 static bool names_mozilla(const struct config_trust *trust, size_t count)
 {
@@ -42,16 +41,6 @@ static bool read_state(const struct config *config, struct pkix_roots_state *sta
     return read;
 }
 
-static const char *date_text(int64_t seconds, char out[static DATE_SIZE])
-{
-    time_t time = seconds;
-    struct tm tm;
-
-    if (gmtime_r(&time, &tm) == NULL || strftime(out, DATE_SIZE, "%Y-%m-%d", &tm) == 0)
-        out[0] = '\0';
-    return out;
-}
-
 struct roots_age roots_age_read(const struct config *config)
 {
     struct pkix_roots_state state;
@@ -63,11 +52,11 @@ struct roots_age roots_age_read(const struct config *config)
 
 json_t *roots_age_status(const struct roots_age *age)
 {
-    char date[DATE_SIZE];
+    char date[BASE_TEXT_TIME_SIZE];
 
     if (!age->known)
         return NULL;
-    return json_pack("{s:b, s:s, s:I}", "kept", age->kept, "date", date_text(age->date, date), "age_seconds",
+    return json_pack("{s:b, s:s, s:I}", "kept", age->kept, "date", base_text_day(age->date, date), "age_seconds",
                      (json_int_t)((int64_t)time(NULL) - age->date));
 }
 
@@ -75,7 +64,7 @@ void roots_age_check(const struct config *config, struct config_findings *findin
 {
     struct config_place place = {.file = config->files[0]};
     struct pkix_roots_state state;
-    char date[DATE_SIZE];
+    char date[BASE_TEXT_TIME_SIZE];
     int64_t days;
 
     if (!read_state(config, &state))
@@ -88,5 +77,5 @@ void roots_age_check(const struct config *config, struct config_findings *findin
     config_note_add(findings, CONFIG_NOTE_WARNING, "roots_old", place,
                     "trust = mozilla: what is known of Mozilla's roots is of %s, %" PRId64
                     " days ago: yett trust update takes in a newer list, and trust = system uses Debian's",
-                    date_text(state.date, date), days);
+                    base_text_day(state.date, date), days);
 }

@@ -1,6 +1,7 @@
 /* see tls/manage/database.h and tls/manage/database_internal.h: what is told of a certificate */
 #include "base/buffer.h"
 #include "base/nss_scope.h"
+#include "base/text.h"
 #include "pkix/der.h"
 #include "tls/manage/database.h"
 #include "tls/manage/database_internal.h"
@@ -8,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { SANS_TEXT_MAX = 64 * 1024 };
 
@@ -256,22 +256,13 @@ void tls_database_entry_clear(struct tls_database_entry *entry)
     *entry = (struct tls_database_entry){.der = NULL};
 }
 
-static void date_text(int64_t seconds, char *out, size_t size)
-{
-    time_t time = (time_t)seconds;
-    struct tm parts;
-
-    gmtime_r(&time, &parts);
-    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
-
 char *tls_database_entry_text(const struct tls_database_entry *e)
 {
     static const char *const trusts[] = {"nobody", "servers", "clients", "servers and clients"};
-    char from[32], until[32];
+    char from[BASE_TEXT_TIME_SIZE], until[BASE_TEXT_TIME_SIZE];
 
-    date_text(e->not_before, from, sizeof(from));
-    date_text(e->not_after, until, sizeof(until));
+    (void)base_text_time(e->not_before, from);
+    (void)base_text_time(e->not_after, until);
     return base_printf("subject      %s\n"
                        "issuer       %s\n"
                        "names        %s\n"

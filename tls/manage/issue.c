@@ -1,6 +1,7 @@
 /* see tls/manage/issue.h */
 #include "tls/manage/issue.h"
 #include "base/nss_scope.h"
+#include "base/text.h"
 #include "tls/manage/database_internal.h"
 #include "tls/manage/issue_internal.h"
 #include "tls/runtime_internal.h"
@@ -9,7 +10,6 @@
 #include <secder.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { SERIAL_BYTES = 16, DAY_SECONDS = 86400, BACKDATED_SECONDS = 3600, RSA_BITS_MIN = 2048 };
 
@@ -203,21 +203,12 @@ static bool plan_issuer(struct plan *plan, char **error)
     return true;
 }
 
-static void date_text(PRTime time, char *out, size_t size)
-{
-    time_t seconds = (time_t)(time / PR_USEC_PER_SEC);
-    struct tm parts;
-
-    gmtime_r(&seconds, &parts);
-    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
-
 static bool plan_validity(struct plan *plan, char **error)
 {
     const struct tls_issue_options *o = plan->options;
     unsigned days = o->days != 0 ? o->days : (o->use & TLS_ISSUE_CA) ? TLS_ISSUE_DAYS_CA : TLS_ISSUE_DAYS_LEAF;
     PRTime issuer_from, issuer_until;
-    char until[32];
+    char until[BASE_TEXT_TIME_SIZE];
 
     if (days > TLS_ISSUE_DAYS_MAX) {
         *error = base_printf("%u days are more than %d", days, TLS_ISSUE_DAYS_MAX);
@@ -229,7 +220,7 @@ static bool plan_validity(struct plan *plan, char **error)
         return true;
     if (CERT_GetCertTimes(plan->issuer, &issuer_from, &issuer_until) != SECSuccess)
         return tls_nss_fail(error, "the issuer's validity cannot be read");
-    date_text(issuer_until, until, sizeof(until));
+    (void)base_text_time(issuer_until / PR_USEC_PER_SEC, until);
     if (issuer_until <= o->now * PR_USEC_PER_SEC) {
         *error = base_printf("the issuer's certificate expired at %s", until);
         return false;

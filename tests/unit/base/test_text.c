@@ -152,6 +152,29 @@ static void hex_digit_knows_sixteen_in_both_cases(void **state)
             assert_int_equal(base_text_hex_digit((uint8_t)c), -1);
 }
 
+static void time_and_day_are_of_utc(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        const char *time, *day;
+    } table[] = {
+        {0, "1970-01-01T00:00:00Z", "1970-01-01"},
+        {-1, "1969-12-31T23:59:59Z", "1969-12-31"},
+        {951782400, "2000-02-29T00:00:00Z", "2000-02-29"},
+        {1769860799, "2026-01-31T11:59:59Z", "2026-01-31"},
+        {253402300799, "9999-12-31T23:59:59Z", "9999-12-31"},
+        {INT64_MAX, "9223372036854775807", "9223372036854775807"},
+    };
+    char out[BASE_TEXT_TIME_SIZE];
+
+    (void)state;
+    setenv("TZ", "Asia/Tokyo", 1);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        assert_string_equal(base_text_time(table[i].seconds, out), table[i].time);
+        assert_string_equal(base_text_day(table[i].seconds, out), table[i].day);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +184,7 @@ int main(void)
         cmocka_unit_test(next_knows_every_end_of_a_line),
         cmocka_unit_test(problem_knows_what_is_no_text),
         cmocka_unit_test(trim_takes_blanks_off),
+        cmocka_unit_test(time_and_day_are_of_utc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
