@@ -7,20 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Where none is configured, whoever calls types it. */
 static enum tokens_pin_source configured_pin_source(enum config_pin_type type)
 {
-    switch (type) {
-    case CONFIG_PIN_FILE:
-        return TOKENS_PIN_FILE;
-    case CONFIG_PIN_CREDENTIAL:
-        return TOKENS_PIN_CREDENTIAL;
-    case CONFIG_PIN_ENV:
-        return TOKENS_PIN_ENV;
-    case CONFIG_PIN_NONE:
-    case CONFIG_PIN_PROMPT:
-        return TOKENS_PIN_PROMPT;
-    }
-    base_abort("unknown PIN type");
+    return type == CONFIG_PIN_NONE ? TOKENS_PIN_PROMPT : secret_source_configured(type);
 }
 
 /* see proxy/commands/cmd_token_internal.h */

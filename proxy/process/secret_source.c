@@ -47,3 +47,20 @@ struct tokens_pin *secret_read_new(enum tokens_pin_source source, const char *va
     free(prompt_again);
     return secret;
 }
+
+enum tokens_pin_source secret_source_configured(enum config_pin_type type)
+{
+    switch (type) {
+    case CONFIG_PIN_NONE:
+        return TOKENS_PIN_NONE;
+    case CONFIG_PIN_FILE:
+        return TOKENS_PIN_FILE;
+    case CONFIG_PIN_CREDENTIAL:
+        return TOKENS_PIN_CREDENTIAL;
+    case CONFIG_PIN_ENV:
+        return TOKENS_PIN_ENV;
+    case CONFIG_PIN_PROMPT:
+        return TOKENS_PIN_PROMPT;
+    }
+    return TOKENS_PIN_NONE;
+}

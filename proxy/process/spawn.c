@@ -2,6 +2,7 @@
 #include "proxy/process/spawn.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -275,6 +276,26 @@ void child_kill(struct child *child, int signal_number)
 {
     /* After the process was reaped this answers ESRCH and reaches nobody. */
     uv_process_kill(&child->process, signal_number);
+}
+
+void child_give_up(struct child *child)
+{
+    child_hang_up(child);
+    child_kill(child, SIGKILL);
+}
+
+void child_hear(struct child *child, int (*hear_one)(void *owner, struct child *child), void *owner)
+{
+    for (unsigned left = CHILD_MESSAGES_PER_TURN; child->control_fd >= 0 && left > 0; left--) {
+        int got = hear_one(owner, child);
+
+        if (got == 0)
+            child_hang_up(child);
+        if (got < 0 && errno == EAGAIN)
+            return;
+        if (got < 0)
+            child_give_up(child);
+    }
 }
 
 char *spawn_describe_exit(int64_t status, int signal_number)

@@ -47,12 +47,24 @@ struct child *child_spawn(uv_loop_t *loop, const struct spawn_options *options, 
 int child_control_fd(const struct child *child);
 int child_pid(const struct child *child);
 
+/* Read of one child before others, and the supervisor's own work, have their turn: a worker is where the network is,
+ * and an agent has a vendor's library in it. */
+enum { CHILD_MESSAGES_PER_TURN = 16 };
+
+/* For on_readable: messages, as many as there are but no more than that. `hear_one` receives one from the control
+ * socket and does what it says: 1; 0 at its end, which hangs up; or -1 with errno, which gives the child up, but for
+ * EAGAIN. */
+void child_hear(struct child *child, int (*hear_one)(void *owner, struct child *child), void *owner);
+
 void child_want_writable(struct child *child);
 
 /* Close our end of the control socket; a child of ours takes that as an order to end. */
 void child_hang_up(struct child *child);
 
 void child_kill(struct child *child, int signal_number);
+
+/* One that cannot be spoken to: hang up, and kill it; its death does the rest. */
+void child_give_up(struct child *child);
 
 /* The child's environment: `inherited` (a NULL-terminated list such as environ) without the variables that are the
  * supervisor's own, with `added` replacing what has the same name. The list and its strings are one allotment each:

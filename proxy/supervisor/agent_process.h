@@ -9,11 +9,7 @@
 #include <jansson.h>
 #include <uv.h>
 
-enum {
-    AGENT_PROCESS_STOP_MS = 4000, /* then it is killed */
-    /* Read of one agent before others, and the supervisor's own work, have their turn: a vendor's library is in it. */
-    AGENT_PROCESS_MESSAGES_PER_TURN = 16
-};
+enum { AGENT_PROCESS_STOP_MS = 4000 }; /* then it is killed */
 
 struct agent_process;
 

@@ -5,19 +5,12 @@
 #include "tokens/agent/agent.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { USER_NUMBER_SIZE = 24 };
-
-static void broken(struct agent_process *a)
-{
-    child_hang_up(a->child);
-    child_kill(a->child, SIGKILL);
-}
 
 void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *text)
 {
@@ -32,7 +25,7 @@ void agent_process_say(struct agent_process *a, enum tokens_agent_event event, c
     dying = !sent && (errno == EPIPE || errno == ECONNRESET || errno == ECONNREFUSED);
     base_wipe(&message, sizeof(message));
     if (!sent && !dying)
-        broken(a);
+        child_give_up(a->child);
 }
 
 const struct tokens_pin *agent_process_pin_in_use(const struct agent_process *a)
@@ -198,31 +191,24 @@ static void hear(struct agent_process *a, const struct tokens_agent_message *mes
     }
     log_line(LOG_LEVEL_ERROR, "agent_failed", log_text("module", a->name), log_number("pid", child_pid(a->child)),
              log_text("reason", fault), log_text("message", tokens_agent_event_name(message->event)));
-    broken(a);
+    child_give_up(a->child);
+}
+
+static int hear_one(void *owner, struct child *child)
+{
+    struct tokens_agent_message message;
+    int file, got = tokens_agent_receive_file(child_control_fd(child), &message, &file);
+
+    if (file >= 0)
+        close(file);
+    if (got == 1)
+        hear(owner, &message, file >= 0);
+    return got;
 }
 
 void agent_process_hear(void *owner, struct child *child)
 {
-    struct agent_process *a = owner;
-    struct tokens_agent_message message;
-    int file;
-
-    for (unsigned left = AGENT_PROCESS_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
-        int got = tokens_agent_receive_file(child_control_fd(child), &message, &file);
-
-        if (file >= 0)
-            close(file);
-        if (got == 1) {
-            hear(a, &message, file >= 0);
-            continue;
-        }
-        if (got < 0 && errno == EAGAIN)
-            return;
-        if (got == 0)
-            child_hang_up(child);
-        else
-            broken(a);
-    }
+    child_hear(child, hear_one, owner);
 }
 
 /* All else that an agent is told is little, and never waits; of these only the last counts. Whether it is to be said

@@ -4,6 +4,7 @@
 #include "proxy/supervisor/agent_process.h"
 #include "proxy/supervisor/listen_sockets.h"
 #include "proxy/process/log.h"
+#include "proxy/process/secret_source.h"
 #include "proxy/service/service.h"
 
 #include <errno.h>
@@ -176,23 +177,6 @@ static struct agent_process *find(const struct agents *a, const char *name)
 
 /* --- PINs --- */
 
-static enum tokens_pin_source source_of(enum config_pin_type type)
-{
-    switch (type) {
-    case CONFIG_PIN_NONE:
-        return TOKENS_PIN_NONE;
-    case CONFIG_PIN_FILE:
-        return TOKENS_PIN_FILE;
-    case CONFIG_PIN_CREDENTIAL:
-        return TOKENS_PIN_CREDENTIAL;
-    case CONFIG_PIN_ENV:
-        return TOKENS_PIN_ENV;
-    case CONFIG_PIN_PROMPT:
-        return TOKENS_PIN_PROMPT;
-    }
-    return TOKENS_PIN_NONE;
-}
-
 void agents_take_environment(const struct config *config)
 {
     const char **names = base_alloc((config->module_count + 1) * sizeof(*names));
@@ -235,7 +219,7 @@ static bool read_pin(const struct config_module *module, const struct agent_proc
         return false;
     }
     question = base_printf("PIN of [module %s]: ", module->name);
-    *pin = tokens_pin_read(source_of(module->pin_type), module->pin_source, question, error);
+    *pin = tokens_pin_read(secret_source_configured(module->pin_type), module->pin_source, question, error);
     free(question);
     return *pin != NULL;
 }

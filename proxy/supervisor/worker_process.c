@@ -62,13 +62,6 @@ static void waiting_pop(struct worker_process *w)
     free(first);
 }
 
-/* A worker that cannot be spoken to is no worker: it is killed, and its death does the rest. */
-static void broken(struct worker_process *w)
-{
-    child_hang_up(w->child);
-    child_kill(w->child, SIGKILL);
-}
-
 static void send_or_keep(struct worker_process *w, const struct worker_message *message, int fd)
 {
     struct waiting *keep;
@@ -79,7 +72,7 @@ static void send_or_keep(struct worker_process *w, const struct worker_message *
         if (worker_send(child_control_fd(w->child), message, fd))
             return;
         if (errno != EAGAIN && errno != EPIPE && errno != ECONNRESET && errno != ECONNREFUSED) {
-            broken(w);
+            child_give_up(w->child);
             return;
         }
         if (errno != EAGAIN)
@@ -89,7 +82,7 @@ static void send_or_keep(struct worker_process *w, const struct worker_message *
     keep->fd = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (fd >= 0 && keep->fd < 0) {
         free(keep);
-        broken(w);
+        child_give_up(w->child);
         return;
     }
     *w->waiting_end = keep;
@@ -107,7 +100,7 @@ static void on_writable(void *owner, struct child *child)
             if (errno == EAGAIN)
                 child_want_writable(child);
             else if (errno != EPIPE && errno != ECONNRESET)
-                broken(w);
+                child_give_up(w->child);
             return;
         }
         waiting_pop(w);
@@ -132,7 +125,7 @@ static void refuse(struct worker_process *w, enum worker_event event, const char
     log_line(LOG_LEVEL_ERROR, "worker_failed", log_number("slot", w->slot), log_number("pid", worker_process_pid(w)),
              log_text("reason", reason));
     free(reason);
-    broken(w);
+    child_give_up(w->child);
 }
 
 static void on_ready(struct worker_process *w, const char *text)
@@ -173,28 +166,21 @@ static void on_message(struct worker_process *w, const struct worker_message *me
     }
 }
 
+static int hear_one(void *owner, struct child *child)
+{
+    struct worker_message message;
+    int fd, got = worker_receive(child_control_fd(child), &message, &fd);
+
+    if (fd >= 0)
+        close(fd);
+    if (got == 1)
+        on_message(owner, &message, fd >= 0);
+    return got;
+}
+
 static void on_readable(void *owner, struct child *child)
 {
-    struct worker_process *w = owner;
-    struct worker_message message;
-    int fd;
-
-    for (unsigned left = WORKER_MESSAGES_PER_TURN; child_control_fd(child) >= 0 && left > 0; left--) {
-        int got = worker_receive(child_control_fd(child), &message, &fd);
-
-        if (fd >= 0)
-            close(fd);
-        if (got == 1) {
-            on_message(w, &message, fd >= 0);
-            continue;
-        }
-        if (got < 0 && errno == EAGAIN)
-            return;
-        if (got == 0)
-            child_hang_up(child);
-        else
-            broken(w);
-    }
+    child_hear(child, hear_one, owner);
 }
 
 static void on_exit_reaped(void *owner, struct child *child, int64_t status, int signal_number)

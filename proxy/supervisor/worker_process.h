@@ -15,10 +15,6 @@ enum worker_farewell {
     WORKER_DIED,
 };
 
-/* Read of one worker before others, and the supervisor's own work, have their turn: a worker is where the network is.
- */
-enum { WORKER_MESSAGES_PER_TURN = 16 };
-
 struct worker_process;
 
 struct worker_events {

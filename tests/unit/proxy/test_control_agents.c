@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FLOOD = 4 * AGENT_PROCESS_MESSAGES_PER_TURN, LOAD_TIMEOUT_MS = 3000, PATIENCE_MS = 60000 };
+enum { FLOOD = 4 * CHILD_MESSAGES_PER_TURN, LOAD_TIMEOUT_MS = 3000, PATIENCE_MS = 60000 };
 
 /* ---- the scripted agent ---- */
 
@@ -357,7 +357,7 @@ static void agent_that_never_stops_talking_leaves_others_their_turn(void **state
         uv_run(&t->loop, UV_RUN_DEFAULT);
     assert_int_equal(t->ready, 1);
     assert_int_equal(t->failed, FLOOD); /* none is lost */
-    assert_true(t->turn_max <= AGENT_PROCESS_MESSAGES_PER_TURN);
+    assert_true(t->turn_max <= CHILD_MESSAGES_PER_TURN);
     uv_close((uv_handle_t *)&turn, NULL);
     uv_run(&t->loop, UV_RUN_NOWAIT);
 }

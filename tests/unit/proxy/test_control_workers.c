@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FLOOD = 4 * WORKER_MESSAGES_PER_TURN };
+enum { FLOOD = 4 * CHILD_MESSAGES_PER_TURN };
 
 /* ---- the scripted worker ---- */
 
@@ -354,7 +354,7 @@ static void worker_that_never_stops_talking_leaves_others_their_turn(void **stat
     run(t);
     assert_int_equal(t->ready, 1);
     assert_int_equal(t->flood, 2 * FLOOD); /* none is lost */
-    assert_true(t->turn_max <= 2 * WORKER_MESSAGES_PER_TURN);
+    assert_true(t->turn_max <= 2 * CHILD_MESSAGES_PER_TURN);
     generation_drain(g);
     run(t);
     assert_int_equal(t->ended, 1);
