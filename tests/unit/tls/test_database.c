@@ -1,4 +1,5 @@
 /* see tls/manage/database.h */
+#include "database_folder.h"
 #include "tls/manage/database.h"
 #include "base/nss_scope.h"
 #include "tls/manage/database_internal.h"
@@ -17,12 +18,10 @@
 
 enum { NOW = 1750000000 };
 
-static char dir[] = "/tmp/yett-test-database-XXXXXX";
-
-/* In `dir`; must succeed. */
+/* In `database_folder`; must succeed. */
 static void shell(const char *command)
 {
-    char *line = base_printf("cd %s && { %s; } 2>/dev/null", dir, command);
+    char *line = base_printf("cd %s && { %s; } 2>/dev/null", database_folder, command);
 
     if (system(line) != 0)
         fail_msg("%s", line);
@@ -31,7 +30,7 @@ static void shell(const char *command)
 
 static struct tls_pem read_pem(const char *name)
 {
-    char *path = base_printf("%s/%s", dir, name), *error = NULL;
+    char *path = base_printf("%s/%s", database_folder, name), *error = NULL;
     struct tls_pem pem;
 
     if (!tls_pem_read_file(path, &tls_pem_identity, BASE_FILE_ANY, &pem, &error))
@@ -89,7 +88,7 @@ static struct tls_issued issue(const char *subject, unsigned use, enum tls_key_t
 
 static void prepare_makes_a_private_folder(void **state)
 {
-    char *path = base_printf("%s/new", dir), *database = base_printf("sql:%s", path), *error = NULL;
+    char *path = base_printf("%s/new", database_folder), *database = base_printf("sql:%s", path), *error = NULL;
     struct stat info;
     bool made;
 
@@ -282,7 +281,7 @@ static void keys_go_in_and_out(void **state)
         if (!tls_database_export_key(sha256, &der, &size, &error))
             fail_msg("%s: %s", cases[i].make, error);
         text = base_pem_encode("PRIVATE KEY", span_of(der, size));
-        path = base_printf("%s/out.pem", dir);
+        path = base_printf("%s/out.pem", database_folder);
         assert_true(base_file_write_secret(path, span_of_string(text), &error));
         shell(
             "openssl pkey -in key.pem -outform DER -out a && openssl pkey -in out.pem -outform DER -out b && cmp a b");
@@ -302,7 +301,8 @@ static void keys_made_here_come_out(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
         struct tls_issued issued = issue("CN=out", TLS_ISSUE_CLIENT, types[i]);
-        char *path = base_printf("%s/out.pem", dir), *cert_path = base_printf("%s/cert.pem", dir);
+        char *path = base_printf("%s/out.pem", database_folder),
+             *cert_path = base_printf("%s/cert.pem", database_folder);
         char *error = NULL, *text, *cert;
         uint8_t *der;
         size_t size;
@@ -400,7 +400,7 @@ static void import_pkcs12_of_each_age(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(exports); i++) {
-        char *path = base_printf("%s/all.p12", dir), *error = NULL, *command;
+        char *path = base_printf("%s/all.p12", database_folder), *error = NULL, *command;
         struct tls_database_list list;
         uint8_t *data;
         size_t size, count;
@@ -550,7 +550,7 @@ static void describe_reads_a_certificate_of_elsewhere(void **state)
 
 static void unlock_minds_the_password(void **state)
 {
-    char *database = base_printf("sql:%s", dir), *error = NULL;
+    char *database = base_printf("sql:%s", database_folder), *error = NULL;
 
     (void)state;
     assert_false(tls_database_unlock("none is set", &error));
@@ -562,7 +562,7 @@ static void unlock_minds_the_password(void **state)
     assert_true(tls_runtime_stop(&error));
     shell("mkdir -m 700 locked");
     free(database);
-    database = base_printf("sql:%s/locked", dir);
+    database = base_printf("sql:%s/locked", database_folder);
     for (int round = 0; round < 2; round++) {
         const struct tls_runtime_options locked = {.database = database, .database_writable = true};
         struct tls_issued issued;
@@ -585,41 +585,11 @@ static void unlock_minds_the_password(void **state)
             fail_msg("%s", error);
     }
     free(database);
-    database = base_printf("sql:%s", dir);
+    database = base_printf("sql:%s", database_folder);
     assert_true(
         tls_runtime_start(&(struct tls_runtime_options){.database = database, .database_writable = true}, &error));
     assert_true(tls_database_unlock(NULL, &error));
     free(database);
-}
-
-static int start(void **state)
-{
-    char *error = NULL, *database;
-    bool ok;
-
-    (void)state;
-    if (mkdtemp(dir) == NULL)
-        return 1;
-    database = base_printf("sql:%s", dir);
-    ok = tls_runtime_start(&(struct tls_runtime_options){.database = database, .database_writable = true}, &error) &&
-         tls_database_unlock(NULL, &error);
-    if (!ok)
-        print_error("%s\n", error);
-    free(database);
-    return !ok;
-}
-
-static int stop(void **state)
-{
-    char *error = NULL, *command = base_printf("rm -r %s", dir);
-    bool ok = tls_runtime_stop(&error);
-
-    (void)state;
-    if (!ok)
-        print_error("%s\n", error);
-    ok = system(command) == 0 && ok;
-    free(command);
-    return !ok;
 }
 
 int main(void)
@@ -644,5 +614,5 @@ int main(void)
         cmocka_unit_test(unlock_minds_the_password),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, database_folder_start, database_folder_stop);
 }

@@ -1,5 +1,6 @@
 /* tls/identity_chain.c: the chain of an identity in the database is looked for in the database, by signature, and not
  * among what peers have shown. */
+#include "database_folder.h"
 #include "tls_certs.h"
 
 #include "base/nss_scope.h"
@@ -16,38 +17,20 @@
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/yett-test-chain-XXXXXX";
-
 static int start(void **state)
 {
-    char *error = NULL, *database;
-    bool ok;
+    int failed = database_folder_start(state);
 
-    if (mkdtemp(dir) == NULL)
-        return 1;
-    database = base_printf("sql:%s", dir);
-    ok = tls_runtime_start(&(struct tls_runtime_options){.database = database, .database_writable = true}, &error) &&
-         tls_database_unlock(NULL, &error);
-    if (!ok)
-        print_error("%s\n", error);
-    free(database);
-    *state = ok ? test_certs_create() : NULL;
-    return !ok;
+    *state = failed ? NULL : test_certs_create();
+    return failed;
 }
 
 static int stop(void **state)
 {
     struct test_certs *certs = *state;
-    char *error = NULL, *command = base_printf("rm -r %s", dir);
-    bool ok;
 
     test_certs_destroy(&certs);
-    ok = tls_runtime_stop(&error);
-    if (!ok)
-        print_error("%s\n", error);
-    ok = system(command) == 0 && ok;
-    free(command);
-    return !ok;
+    return database_folder_stop(state);
 }
 
 static void import(struct span der, char sha256[65])

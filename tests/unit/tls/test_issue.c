@@ -1,4 +1,5 @@
 /* see tls/manage/issue.h */
+#include "database_folder.h"
 #include "tls/manage/database.h"
 #include "tls/manage/issue.h"
 #include "tls/runtime.h"
@@ -12,7 +13,6 @@
 
 enum { NOW = 1750000000, HOUR = 3600, DAY = 86400 };
 
-static char dir[] = "/tmp/yett-test-issue-XXXXXX";
 static char ca_sha256[65];
 
 static struct tls_database_entry entry_of(const char *sha256)
@@ -39,7 +39,7 @@ static struct tls_issued issue(struct tls_issue_options options)
 /* What a program of its own, not made by us, reads in a certificate or request. */
 static char *openssl_text(const char *command, struct span der)
 {
-    char *path = base_printf("%s/der", dir),
+    char *path = base_printf("%s/der", database_folder),
          *line = base_printf("openssl %s -inform DER -in %s -noout -text", command, path);
     FILE *file = fopen(path, "wb");
     char *text = base_alloc(65536);
@@ -170,10 +170,10 @@ static void issue_signs_so_that_openssl_agrees(void **state)
         char *command = base_printf("cd %s && openssl x509 -inform DER -in ca -out ca.pem && openssl x509 -inform DER "
                                     "-in leaf -out leaf.pem && openssl verify -x509_strict -attime %d -purpose "
                                     "sslserver -CAfile ca.pem leaf.pem >/dev/null && rm ca leaf ca.pem leaf.pem",
-                                    dir, NOW + 1);
+                                    database_folder, NOW + 1);
 
         for (size_t f = 0; f < 2; f++) {
-            char *path = base_printf("%s/%s", dir, names[f]);
+            char *path = base_printf("%s/%s", database_folder, names[f]);
             FILE *file = fopen(path, "wb");
 
             assert_non_null(file);
@@ -265,12 +265,12 @@ static void issue_refuses_a_leaf_as_issuer(void **state)
 /* A request made by openssl; `change` flips a bit of its signature. */
 static struct span make_request(const char *key_options, uint8_t **der)
 {
-    char *path = base_printf("%s/request", dir), *error = NULL;
+    char *path = base_printf("%s/request", database_folder), *error = NULL;
     char *command = base_printf("cd %s && openssl req -new -newkey %s -nodes -keyout key.pem -subj '/O=yett/CN=alice' "
                                 "-addext 'subjectAltName=email:alice@example.org,DNS:alice.example.org' "
                                 "-addext 'basicConstraints=critical,CA:TRUE' -outform DER -out request 2>/dev/null; "
                                 "rm -f key.pem",
-                                dir, key_options);
+                                database_folder, key_options);
     FILE *file;
     size_t size;
 
@@ -388,36 +388,6 @@ static void key_type_names_parse(void **state)
     assert_false(tls_key_type_parse("", &got));
 }
 
-static int start(void **state)
-{
-    char *error = NULL, *database;
-    bool ok;
-
-    (void)state;
-    if (mkdtemp(dir) == NULL)
-        return 1;
-    database = base_printf("sql:%s", dir);
-    ok = tls_runtime_start(&(struct tls_runtime_options){.database = database, .database_writable = true}, &error) &&
-         tls_database_unlock(NULL, &error);
-    if (!ok)
-        print_error("%s\n", error);
-    free(database);
-    return !ok;
-}
-
-static int stop(void **state)
-{
-    char *error = NULL, *command = base_printf("rm -r %s", dir);
-    bool ok = tls_runtime_stop(&error);
-
-    (void)state;
-    if (!ok)
-        print_error("%s\n", error);
-    ok = system(command) == 0 && ok;
-    free(command);
-    return !ok;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,5 +402,5 @@ int main(void)
         cmocka_unit_test(key_type_names_parse),
     };
 
-    return cmocka_run_group_tests(tests, start, stop);
+    return cmocka_run_group_tests(tests, database_folder_start, database_folder_stop);
 }
