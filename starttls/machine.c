@@ -166,6 +166,8 @@ uint16_t starttls_target_port(const struct starttls_machine *m)
 
 void starttls_target_connected(struct starttls_machine *m)
 {
+    if (m->status == STARTTLS_READY)
+        return;
     assert(m->status == STARTTLS_TARGET);
     m->class->on_target_connected(m);
     m->status = STARTTLS_READY;
@@ -187,6 +189,17 @@ void machine_say(struct starttls_machine *m, const char *fmt, ...)
     if (!buffer_append(&m->out, span_of_string(text)))
         m->output_lost = true;
     free(text);
+}
+
+void machine_put(struct starttls_machine *m, struct span bytes)
+{
+    if (!buffer_append(&m->out, bytes))
+        m->output_lost = true;
+}
+
+bool starttls_client_may_leave(const struct starttls_machine *m)
+{
+    return m->class->client_may_leave != NULL && m->class->client_may_leave(m);
 }
 
 __attribute__((format(printf, 2, 0))) static void keep_error(struct starttls_machine *m, const char *fmt, va_list args)

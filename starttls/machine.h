@@ -31,6 +31,7 @@ struct machine_class {
     void (*on_fault)(struct starttls_machine *m, enum line_status fault);
     void (*on_hinge)(struct starttls_machine *m, enum hinge hinge); /* NULL where nothing upgrades */
     void (*on_target_connected)(struct starttls_machine *m);        /* NULL where STARTTLS_TARGET is never given */
+    bool (*client_may_leave)(const struct starttls_machine *m);     /* NULL: it may not */
     void (*clear)(struct starttls_machine *m); /* frees and wipes what the subclass owns; may be NULL */
 };
 
@@ -59,6 +60,7 @@ struct starttls_machine {
 struct protocol {
     const char *alpn;                   /* NULL: none registered */
     bool greets_in_tls;                 /* its server greets again behind STARTTLS */
+    bool client_opens;                  /* see starttls_client_opens() */
     const struct machine_class *accept; /* NULL: it has no conversation */
     const struct machine_class *connect;
     const struct machine_class *probe; /* NULL: nothing to ask */
@@ -76,6 +78,9 @@ struct starttls_machine *machine_create(enum starttls_protocol protocol, const s
 
 /* Say something to the peer. Output past its ceiling is dropped and breaks the machine. */
 void machine_say(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Likewise bytes of any kind. */
+void machine_put(struct starttls_machine *m, struct span bytes);
 
 /* The ends of a conversation that went wrong. The first error is the one that is told. */
 enum starttls_status machine_broken(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);

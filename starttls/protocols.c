@@ -58,6 +58,11 @@ bool starttls_greets_in_tls(enum starttls_protocol protocol)
     return protocols[protocol]->greets_in_tls;
 }
 
+bool starttls_client_opens(enum starttls_protocol protocol)
+{
+    return protocols[protocol]->client_opens;
+}
+
 const char *starttls_protocol_alpn(enum starttls_protocol protocol)
 {
     return protocols[protocol]->alpn;

@@ -22,8 +22,11 @@ enum starttls_protocol { PROTOCOLS(STARTTLS_PROTOCOL_ID) STARTTLS_PROTOCOL_COUNT
 enum starttls_status {
     STARTTLS_NEED_MORE, /* waits for bytes from its peer */
     STARTTLS_UPGRADE,   /* flush the output, destroy the machine, start TLS */
+    STARTTLS_DIRECT,    /* accepted side: the client began TLS by itself; no byte was taken, all are TLS's, in which the
+                         * client MUST name the protocol by ALPN */
     STARTTLS_TARGET,    /* HTTP CONNECT, accepted side: a target is asked for; see starttls_target() */
-    STARTTLS_READY,     /* the conversation is over and the relay may begin (flush the output first) */
+    STARTTLS_READY,     /* the conversation is over and the relay may begin (flush the output first). Accepted side:
+                         * with starttls_early_data(), which is the server's */
     STARTTLS_CLOSE,     /* the peer said goodbye: flush the output and close */
     STARTTLS_REFUSED,   /* connected side: the server will not; starttls_error() says why */
     STARTTLS_BROKEN,    /* the peer violated the protocol: flush the output (a last reply) and close */
@@ -77,6 +80,9 @@ struct starttls_options {
                        * HTTP CONNECT, connected side: true when TLS to the target comes next, so that the tunnel ends
                        * with STARTTLS_UPGRADE and its hinge rule; false: with STARTTLS_READY, and bytes that are left
                        * are the target's first ones. Without meaning on HTTP CONNECT's accepted side */
+    bool opens_here;  /* accepted, where the client opens (starttls_client_opens()): TLS is up, or there is to be none;
+                       * so `upgrade` is false, and what it opens with passes */
+    bool cancels_in_clear;   /* accepted, PostgreSQL: a CancelRequest passes also where TLS has to come first */
     const char *target_host; /* HTTP CONNECT, connected side: what to ask for; borrowed. MUST be a host by
                               * starttls_host_kind(), or one with a trailing dot; the port MUST NOT be 0 */
     uint16_t target_port;
@@ -136,8 +142,9 @@ const char *starttls_state_name(const struct starttls_machine *m);
 const char *starttls_target_host(const struct starttls_machine *m);
 uint16_t starttls_target_port(const struct starttls_machine *m);
 
-/* After STARTTLS_TARGET: the target is connected; outputs the go-ahead, then the status is STARTTLS_READY. Early
- * bytes of the client, kept up to a limit, are lent by starttls_early_data() for the target. */
+/* After STARTTLS_TARGET, or READY, of which it changes nothing: the target is connected; outputs the go-ahead, then the
+ * status is STARTTLS_READY. Early bytes of the client, kept up to a limit, are lent by starttls_early_data() for the
+ * target. */
 void starttls_target_connected(struct starttls_machine *m);
 struct span starttls_early_data(const struct starttls_machine *m);
 
@@ -184,6 +191,13 @@ enum starttls_fault {
     STARTTLS_FAULT_LIMIT,
     STARTTLS_FAULT_YETT
 };
+
+/* Whether a client speaks first in what is ours to answer, with TLS and without: so that there is a machine which faces
+ * it, with `opens_here`, before the server is reached, where there is no STARTTLS and again inside TLS. */
+bool starttls_client_opens(enum starttls_protocol protocol);
+
+/* After READY on the accepted side: the client has said all that it will, and need not wait until that is passed on. */
+bool starttls_client_may_leave(const struct starttls_machine *m);
 
 /* The filter of a relayed conversation. NULL where the protocol needs none: relay the bytes as they are. */
 struct starttls_filter;

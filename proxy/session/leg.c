@@ -2,6 +2,7 @@
 #include "proxy/session/leg.h"
 
 #include "proxy/process/limits.h"
+#include <stdlib.h>
 #include <string.h>
 
 void leg_init(struct leg *leg, const struct leg_means *means, enum leg_side side, size_t to_send_max)
@@ -133,6 +134,31 @@ void leg_start_tls(struct leg *leg, const struct tls_context *context, const cha
     buffer_wipe(&leg->to_send);
     leg->first_byte_count = 0;
     leg_tls_start(&leg->tls, context, name, cache_key);
+}
+
+static_assert((size_t)LIMIT_HELD_MAX <= (size_t)TLS_RECORDS_IN_MAX, "an engine has room for what was held before it");
+
+void leg_start_direct_tls(struct leg *leg, const struct tls_context *context)
+{
+    size_t size, used = 0;
+    uint8_t *bytes;
+
+    leg_keep_fresh(leg);
+    bytes = buffer_take(&leg->received, &size);
+    leg_start_tls(leg, context, NULL, NULL);
+    keep_first_bytes(leg, bytes, size);
+    while (used < size) {
+        size_t room;
+        uint8_t *space = tls_engine_records_reserve(leg->tls.engine, &room);
+
+        assert(room != 0);
+        if (room > size - used)
+            room = size - used;
+        memcpy(space, bytes + used, room);
+        tls_engine_records_commit(leg->tls.engine, room);
+        used += room;
+    }
+    free(bytes);
 }
 
 /* While the pool has the engine there is no room for records. */

@@ -134,6 +134,9 @@ size_t leg_memory(const struct leg *leg);
 /* The hinge: nothing plain may be waiting in either direction (asserted). */
 void leg_start_tls(struct leg *leg, const struct tls_context *context, const char *name, const char *cache_key);
 
+/* The same for a peer that has begun TLS by itself: what is waiting to be read is TLS's. */
+void leg_start_direct_tls(struct leg *leg, const struct tls_context *context);
+
 /* Everything that can happen without plain text coming or going: engine steps (here or on the pool) and writing. */
 void leg_advance(struct leg *leg);
 

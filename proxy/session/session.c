@@ -544,7 +544,7 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
     if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
         leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
         session_enter(s, SESSION_CLIENT_TLS);
-    } else if (config->listen_tls == CONFIG_TLS_STARTTLS || s->service->protocol == STARTTLS_HTTP_CONNECT) {
+    } else if (config->listen_tls == CONFIG_TLS_STARTTLS || starttls_client_opens(s->service->protocol)) {
         session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS
                                                                                   : MACHINE_ENDS_PLAIN);
     } else {

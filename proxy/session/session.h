@@ -92,6 +92,7 @@ struct session {
     bool filter_ready; /* it filters no more, but still holds something back */
     struct flow from_client, from_target;
     bool greeted;          /* the client has a greeting, ours */
+    bool direct_tls;       /* the client has begun TLS by itself, where it could have asked for it */
     bool starttls_refused; /* our key cannot sign now: STARTTLS is not offered */
     bool trimmed;          /* idle, and its buffers given back */
 

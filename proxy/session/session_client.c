@@ -70,6 +70,8 @@ void session_start_client_machine(struct session *s, enum machine_end end)
 {
     const struct starttls_options options = {.name = s->service->greeting_name,
                                              .upgrade = end == MACHINE_ENDS_WITH_TLS && !keys_cannot_sign(s),
+                                             .opens_here = end == MACHINE_ENDS_PLAIN,
+                                             .cancels_in_clear = s->service->config->peer != CONFIG_PEER_REQUIRE,
                                              .http_limits = s->service->http_limits,
                                              .connection = s->id};
 
@@ -135,6 +137,15 @@ void session_step_client_negotiate(struct session *s)
     case STARTTLS_UPGRADE:
         session_enter(s, SESSION_CLIENT_GO_AHEAD);
         break;
+    case STARTTLS_DIRECT:
+        starttls_machine_destroy(&s->client_machine);
+        s->direct_tls = true;
+        leg_start_direct_tls(&s->client, s->service->server_context);
+        session_enter(s, SESSION_CLIENT_TLS);
+        break;
+    case STARTTLS_READY:
+        session_enter(s, SESSION_CONNECT);
+        break;
     case STARTTLS_TARGET:
         if (session_take_asked_target(s))
             session_enter(s, SESSION_CONNECT);
@@ -147,7 +158,6 @@ void session_step_client_negotiate(struct session *s)
         session_note_end(s, SESSION_ENDED_quit, NULL);
         session_enter(s, SESSION_LAST_WORDS);
         break;
-    case STARTTLS_READY:
     case STARTTLS_REFUSED:
     case STARTTLS_BROKEN:
         client_broke_protocol(s);
@@ -244,6 +254,18 @@ static bool left_before_its_turn(struct session *s)
     return true;
 }
 
+/* TLS that nobody asked for in the protocol's own words: whoever made the client begin it here, it says what it will
+ * speak, or is not heard (ALPACA). */
+static void refuse_unnamed_tls(struct session *s)
+{
+    counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
+    session_refuse(
+        s, STARTTLS_FAILURE_BAD_REQUEST, SESSION_ENDED_protocol_error,
+        base_printf("the client began with TLS at once and did not name %s in it, by ALPN, as it must: it should "
+                    "be newer, or ask for TLS first",
+                    starttls_protocol_alpn(s->service->protocol)));
+}
+
 void session_step_client_tls(struct session *s)
 {
     char *denied;
@@ -258,10 +280,14 @@ void session_step_client_tls(struct session *s)
         return;
     s->plane->keys_failed_ms[s->service_index] = 0;
     session_report_tls(s, &s->client);
+    if (s->direct_tls && tls_engine_session(leg_engine(&s->client)).alpn[0] == '\0') {
+        refuse_unnamed_tls(s);
+        return;
+    }
     if (!client_is_allowed(s, &denied)) {
         counter_add(s->counters, COUNTER_access_denied_total, 1);
         session_refuse(s, STARTTLS_FAILURE_TARGET_REFUSED, SESSION_ENDED_denied, denied);
-    } else if (s->service->protocol == STARTTLS_HTTP_CONNECT) {
+    } else if (starttls_client_opens(s->service->protocol)) {
         session_start_client_machine(s, MACHINE_ENDS_PLAIN);
         session_enter(s, SESSION_CLIENT_NEGOTIATE);
     } else {

@@ -30,10 +30,12 @@ static struct flow_legs flow_of(struct session *s, enum starttls_direction direc
     return (struct flow_legs){&s->from_target, &s->target, &s->client, direction, COUNTER_client_sent_bytes_total};
 }
 
-/* A conversation is watched where TLS is on either side: STARTTLS must not be offered or asked for inside it. */
+/* A conversation is watched where TLS is on either side: STARTTLS must not be offered or asked for inside it. And where
+ * TLS had to come first, and has not: what may pass all the same must end there. */
 static bool needs_filter(const struct session *s)
 {
-    return leg_tls_state(&s->client) != LEG_TLS_NONE || leg_tls_state(&s->target) != LEG_TLS_NONE;
+    return s->service->config->listen_tls == CONFIG_TLS_STARTTLS || leg_tls_state(&s->client) != LEG_TLS_NONE ||
+           leg_tls_state(&s->target) != LEG_TLS_NONE;
 }
 
 static void count_bytes(struct session *s, const struct flow_legs *f, size_t size)
@@ -73,26 +75,41 @@ static bool must_greet(const struct session *s)
     return s->service->config->connect_tls == CONFIG_TLS_STARTTLS;
 }
 
+/* What the client has said behind its request, or opened with, is the target's. */
+static void pass_early(struct session *s, struct span early)
+{
+    size_t consumed = early.size;
+    struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
+
+    if (s->filter == NULL)
+        leg_say(&s->target, early);
+    else if (starttls_filter_put(s->filter, STARTTLS_FROM_CLIENT, early, &consumed, leg_outgoing(&s->target)) ==
+             STARTTLS_READY)
+        s->filter_ready = true;
+    assert(consumed == early.size); /* its machine has read it already */
+    count_bytes(s, &f, early.size);
+}
+
+/* HTTP CONNECT: the go-ahead, too. */
+static void pass_opening(struct session *s)
+{
+    starttls_target_connected(s->client_machine);
+    session_note_request(s); /* its 200 */
+    session_say_machine(s->client_machine, &s->client);
+    pass_early(s, starttls_early_data(s->client_machine));
+    starttls_machine_destroy(&s->client_machine);
+}
+
 static void serve(struct session *s)
 {
     session_enter(s, SESSION_RELAY);
     s->relayed = true;
-    if (s->client_machine != NULL) { /* HTTP CONNECT: the go-ahead, and what the client has sent behind its request */
-        struct flow_legs f = flow_of(s, STARTTLS_FROM_CLIENT);
-        struct span early;
-
-        starttls_target_connected(s->client_machine);
-        session_note_request(s); /* its 200 */
-        session_say_machine(s->client_machine, &s->client);
-        early = starttls_early_data(s->client_machine);
-        leg_say(&s->target, early);
-        count_bytes(s, &f, early.size);
-        starttls_machine_destroy(&s->client_machine);
-    } else if (must_greet(s)) {
-        greet(s);
-    }
     if (needs_filter(s))
         s->filter = starttls_filter_create(s->service->protocol, greeting_of(s));
+    if (s->client_machine != NULL)
+        pass_opening(s);
+    else if (must_greet(s))
+        greet(s);
     leg_advance(&s->client);
     leg_advance(&s->target);
 }
@@ -235,6 +252,7 @@ static bool move_filtered(struct session *s, struct flow_legs f, struct span byt
         session_advance_ending(s, f.direction);
         return false;
     case STARTTLS_UPGRADE:
+    case STARTTLS_DIRECT:
     case STARTTLS_TARGET:
     case STARTTLS_REFUSED:
     case STARTTLS_BROKEN:
@@ -368,9 +386,14 @@ static void shut_down(struct session *s)
 bool session_client_is_there(struct session *s)
 {
     struct span said;
+    bool ended;
+
+    if (s->client_machine != NULL && starttls_client_may_leave(s->client_machine) &&
+        leg_state(&s->client).input_error == 0)
+        return true;
     /* With TLS only decrypting tells whether what came before the end of the connection is data or close_notify. */
-    bool ended = leg_tls_state(&s->client) != LEG_TLS_NONE && leg_state(&s->client).input_ended &&
-                 leg_peek(&s->client, &said) != LEG_TAKE_OK;
+    ended = leg_tls_state(&s->client) != LEG_TLS_NONE && leg_state(&s->client).input_ended &&
+            leg_peek(&s->client, &said) != LEG_TAKE_OK;
 
     if (!ended && !leg_has_left(&s->client))
         return true;

@@ -232,6 +232,7 @@ bool session_target_machine_is_done(struct session *s)
         if (passes_over(s, starttls_error(s->target_machine)))
             return false;
         break;
+    case STARTTLS_DIRECT:
     case STARTTLS_TARGET:
     case STARTTLS_CLOSE:
     case STARTTLS_BROKEN:

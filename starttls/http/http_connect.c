@@ -250,6 +250,7 @@ static enum starttls_status accept_bytes(struct starttls_machine *m, struct span
         return refuse_head(m, head);
     case STARTTLS_NEED_MORE:
     case STARTTLS_UPGRADE:
+    case STARTTLS_DIRECT:
     case STARTTLS_TARGET:
     case STARTTLS_CLOSE:
     case STARTTLS_REFUSED:
@@ -389,6 +390,7 @@ static enum starttls_status connect_bytes(struct starttls_machine *m, struct spa
         return on_bad_response(h);
     case STARTTLS_NEED_MORE:
     case STARTTLS_UPGRADE:
+    case STARTTLS_DIRECT:
     case STARTTLS_TARGET:
     case STARTTLS_CLOSE:
     case STARTTLS_REFUSED:
@@ -469,6 +471,7 @@ static const struct machine_class connect_class = {
 };
 
 const struct protocol starttls_http_connect = {
+    .client_opens = true,
     .alpn = "http/1.1",
     .accept = &accept_class,
     .connect = &connect_class,

@@ -152,7 +152,7 @@ static void say_end(struct fake_peer *p)
 static bool see(struct fake_peer *p)
 {
     struct span in = buffer_span(&p->in);
-    size_t size = strlen(p->text) - p->seen;
+    size_t size = p->text_size - p->seen;
 
     if (size > in.size)
         size = in.size;
@@ -160,13 +160,13 @@ static bool see(struct fake_peer *p)
         surprise(p, "another text");
     buffer_consume(&p->in, size);
     p->seen += size;
-    return p->text[p->seen] == '\0';
+    return p->seen == p->text_size;
 }
 
 static bool skip(struct fake_peer *p)
 {
     struct span in = buffer_span(&p->in);
-    size_t size = strlen(p->text);
+    size_t size = p->text_size;
 
     for (size_t i = 0; i + size <= in.size; i++)
         if (memcmp(in.data + i, p->text, size) == 0) {
@@ -193,13 +193,16 @@ static void hear_payload(struct fake_peer *p, size_t size)
     buffer_consume(&p->in, in.size);
 }
 
-static void expand(const struct fake_peer *p, const char *text, const char *text_end, char *out, size_t size)
+static size_t expand(const struct fake_peer *p, const char *text, const char *text_end, char *out, size_t size)
 {
     size_t used = 0;
 
     while (text != text_end) {
         if (text[0] != '%') {
             out[used++] = *text++;
+        } else if (text[1] == '0') {
+            out[used++] = '\0';
+            text += 2;
         } else {
             size_t number = text[1] == 't' ? p->send : text[1] == 'u' ? p->session : p->taken;
 
@@ -209,6 +212,7 @@ static void expand(const struct fake_peer *p, const char *text, const char *text
         assert(used < size);
     }
     out[used] = '\0';
+    return used;
 }
 
 /* Whether TLS is next, but for the answer that is the go-ahead. */
@@ -232,9 +236,9 @@ static void begin_text(struct fake_peer *p, const struct fake_script_step *step)
     const char *end = step->text + strcspn(step->text, step->step == FAKE_ANSWER ? "|" : "");
 
     p->seen = 0;
-    expand(p, step->text, end, p->text, sizeof(p->text));
+    p->text_size = expand(p, step->text, end, p->text, sizeof(p->text));
     if (step->step == FAKE_ANSWER)
-        expand(p, end + 1, end + strlen(end), p->reply, sizeof(p->reply));
+        p->reply_size = expand(p, end + 1, end + strlen(end), p->reply, sizeof(p->reply));
 }
 
 static void begin_step(struct fake_peer *p, const struct fake_script_step *step)
@@ -243,7 +247,7 @@ static void begin_step(struct fake_peer *p, const struct fake_script_step *step)
     if (step->text != NULL)
         begin_text(p, step);
     if (step->step == FAKE_SAY)
-        say(p, span_of_string(p->text));
+        say(p, span_of(p->text, p->text_size));
     if (step->step == FAKE_SAY && p->injects && is_last_words(step))
         say(p, span_of_string("NOOP\r\n"));
     if (step->step == FAKE_HELLOS)
@@ -273,7 +277,7 @@ static bool take_step(struct fake_peer *p)
     case FAKE_ANSWER:
         if (!see(p))
             return false;
-        say(p, span_of_string(p->reply));
+        say(p, span_of(p->reply, p->reply_size));
         return true;
     case FAKE_HELLOS:
         return p->tls;

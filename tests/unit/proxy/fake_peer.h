@@ -2,8 +2,8 @@
  *
  * A script is a list of steps, the last of which is FAKE_END. In a text "%u" is the number of the session, so that what
  * belongs to another session is found; "%n" how often the step was taken before; "%t" how many bytes of payload this
- * side sends. Payload is a function of session, side and place: each byte that comes is compared at once, so that
- * nothing can be lost, said twice, or come from elsewhere without being seen. */
+ * side sends; "%0" is a NUL. Payload is a function of session, side and place: each byte that comes is compared at
+ * once, so that nothing can be lost, said twice, or come from elsewhere without being seen. */
 #ifndef YETT_TESTS_UNIT_PROXY_FAKE_PEER_H
 #define YETT_TESTS_UNIT_PROXY_FAKE_PEER_H
 
@@ -63,10 +63,12 @@ struct fake_peer {
     size_t send, receive; /* payload, bytes */
     size_t sent, received;
     size_t step;
-    unsigned taken;       /* how often this step was */
-    char text[512];       /* of a step of text, as it is for this session ... */
-    size_t seen;          /* ... and how much of it has come */
-    char reply[512];      /* of FAKE_ANSWER */
+    unsigned taken;   /* how often this step was */
+    char text[512];   /* of a step of text, as it is for this session ... */
+    size_t text_size; /* ... its size, bytes ... */
+    size_t seen;      /* ... and how much of it has come */
+    char reply[512];  /* of FAKE_ANSWER */
+    size_t reply_size;
     bool begun;           /* this step has */
     bool tls;             /* ours is up */
     bool notified;        /* we have said that we end */

@@ -1,4 +1,5 @@
 #include "conversation.h"
+#include "starttls/limits.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,16 +11,19 @@ struct result {
     size_t consumed;
     char *error;
     bool was_injected;
-    struct buffer output;
+    struct buffer output, early;
 };
 
-static const char *const status_names[] = {"NEED_MORE", "UPGRADE", "TARGET", "READY", "CLOSE", "REFUSED", "BROKEN"};
+static const char *const status_names[] = {"NEED_MORE", "UPGRADE", "DIRECT",  "TARGET",
+                                           "READY",     "CLOSE",   "REFUSED", "BROKEN"};
 
 struct starttls_machine *conversation_create(const struct conversation *row)
 {
     struct starttls_options options = {
         .name = "proxy.test",
         .upgrade = row->upgrade == UPGRADE,
+        .opens_here = row->opens_here,
+        .cancels_in_clear = row->cancels_in_clear,
         .target_host = row->target,
         .target_port = 443,
         .http_limits = row->http_limits,
@@ -72,6 +76,9 @@ static struct result run(const struct conversation *row, size_t first, size_t si
             break;
         offset += piece;
     }
+    buffer_init(&r.early, STARTTLS_EARLY_DATA_BYTES_MAX);
+    if (r.status == STARTTLS_READY)
+        assert_true(buffer_append(&r.early, starttls_early_data(m)));
     r.error = base_strdup(starttls_error(m));
     r.was_injected = starttls_was_injected(m);
     assert_non_null(starttls_state_name(m));
@@ -83,7 +90,13 @@ static struct result run(const struct conversation *row, size_t first, size_t si
 static void clear(struct result *r)
 {
     buffer_release(&r->output);
+    buffer_release(&r->early);
     free(r->error);
+}
+
+static struct span wanted_output(const struct conversation *row)
+{
+    return row->want_output == NULL ? row->want_bytes : span_of_string(row->want_output);
 }
 
 static bool matches(const struct conversation *row, const struct result *r)
@@ -93,8 +106,20 @@ static bool matches(const struct conversation *row, const struct result *r)
     bool injection_is_right = r->was_injected == (strstr(r->error, "plain text") != NULL);
 
     return r->status == row->want && error_is_right && injection_is_right &&
-           r->consumed == row->input.size - row->want_left &&
-           span_equal(buffer_span(&r->output), span_of_string(row->want_output));
+           r->consumed == row->input.size - row->want_left && span_equal(buffer_span(&r->output), wanted_output(row)) &&
+           span_equal(buffer_span(&r->early), row->want_early);
+}
+
+/* As it is, but for what no terminal shows. */
+static void print_bytes(const char *what, struct span bytes)
+{
+    print_error("%s:\n", what);
+    for (size_t i = 0; i < bytes.size; i++)
+        if (bytes.data[i] == '\n' || (bytes.data[i] >= ' ' && bytes.data[i] <= '~'))
+            print_error("%c", bytes.data[i]);
+        else
+            print_error("\\x%02x", bytes.data[i]);
+    print_error("\n");
 }
 
 static void run_and_compare(const struct conversation *row, size_t first, size_t size)
@@ -106,8 +131,9 @@ static void run_and_compare(const struct conversation *row, size_t first, size_t
                     first, size, status_names[r.status], r.consumed, row->input.size, r.error);
         print_error("want %s, %zu left, error \"%s\"\n", status_names[row->want], row->want_left,
                     row->want_error == NULL ? "" : row->want_error);
-        print_error("got output:\n%.*s\nwant output:\n%s\n", (int)r.output.size,
-                    r.output.size == 0 ? "" : (const char *)buffer_span(&r.output).data, row->want_output);
+        print_bytes("got output", buffer_span(&r.output));
+        print_bytes("want output", wanted_output(row));
+        print_bytes("kept", buffer_span(&r.early));
         fail();
     }
     clear(&r);
@@ -149,7 +175,7 @@ void conversation_check_early(const struct conversation *row, size_t hinge)
             struct result r = run(row, cut, row->input.size);
 
             if (r.status != STARTTLS_BROKEN || !r.was_injected ||
-                !span_equal(buffer_span(&r.output), span_of_string(row->want_output)))
+                !span_equal(buffer_span(&r.output), wanted_output(row)))
                 fail_msg("%s: cut at %zu: got %s and \"%.*s\"", row->name, cut, status_names[r.status],
                          (int)r.output.size, (const char *)buffer_span(&r.output).data);
             clear(&r);

@@ -23,7 +23,10 @@ struct conversation {
     enum upgrade upgrade;
     struct span input;
     enum starttls_status want;
-    const char *want_output;                        /* all of it, greeting included */
+    const char *want_output;                        /* all of it, greeting included ... */
+    struct span want_bytes;                         /* ... or, where that is NULL, as bytes of any kind */
+    struct span want_early;                         /* with READY: what is kept for the server */
+    bool opens_here, cancels_in_clear;              /* of struct starttls_options */
     const char *want_error;                         /* a part of the error sentence; NULL: there must be none */
     const char *target;                             /* connected HTTP CONNECT: the host to ask for (port 443) */
     const struct starttls_http_limits *http_limits; /* NULL: the defaults */

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-static const char *const status_names[] = {"NEED_MORE", "UPGRADE", "TARGET", "READY", "CLOSE", "REFUSED", "BROKEN"};
+static const char *const status_names[] = {"NEED_MORE", "UPGRADE", "DIRECT",  "TARGET",
+                                           "READY",     "CLOSE",   "REFUSED", "BROKEN"};
 
 /* Put one piece, emptying `out` into `got` whenever the filter has no room. */
 /* Growth beyond what was declared would pass this ceiling, and end the session. */
