@@ -20,6 +20,7 @@ enum protocol_starttls {
  * protocol's own document lets a peer be silent. */
 enum {
     PROTOCOL_IDLE_MS = 30 * 60 * 1000, /* IMAP: 29 minutes of IDLE (RFC 2177); POP3 wants 10 (RFC 1939 section 3) */
+    PROTOCOL_IDLE_DATABASE_MS = 24 * 60 * 60 * 1000, /* no limit; programs keep connections for the next query */
     PROTOCOL_IDLE_SMTP_MS = 10 * 60 * 1000, /* ten minutes for the end of the data (RFC 5321 section 4.5.3.2.6) */
 };
 
@@ -36,9 +37,10 @@ enum {
     X(IMAP, imap, "imap", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(POP3, pop3, "pop3", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(SIEVE, sieve, "sieve", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                      \
+    X(POSTGRES, postgres, "postgres", PROTOCOL_STARTTLS, PROTOCOL_IDLE_DATABASE_MS)                                    \
     X(HTTP_CONNECT, http_connect, "http-proxy", PROTOCOL_NO_STARTTLS, PROTOCOL_IDLE_MS)
 
 /* X("word"): those that a configuration may name one day, and that are refused by name until then. */
-#define PROTOCOLS_NOT_YET(X) X("nntp") X("ldap") X("postgres") X("socks5")
+#define PROTOCOLS_NOT_YET(X) X("nntp") X("ldap") X("socks5")
 
 #endif

@@ -56,6 +56,10 @@ enum {
     STARTTLS_SIEVE_RELAYED_BYTES_MAX = 8192,   /* a line inside TLS */
     STARTTLS_SIEVE_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
 
+    /* PostgreSQL. Its server takes 10,000 bytes to begin a session; only the head is looked at here. */
+    STARTTLS_POSTGRES_STARTUP_BYTES_MAX = 10000,
+    STARTTLS_POSTGRES_ANSWER_BYTES_MAX = 2048, /* to the beginning of a session that asks how to log in */
+
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,
 

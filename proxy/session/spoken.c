@@ -17,7 +17,7 @@
 #define STARTTLS_HERE "its protocol and listen_tls = starttls"
 #define POSTGRESQL_CLIENT                                                                                              \
     "the client speaks PostgreSQL, which asks for TLS in words of its own: it should begin with TLS "                  \
-    "(sslnegotiation=direct)"
+    "(sslnegotiation=direct), or the service have protocol = postgres and listen_tls = starttls"
 #define LDAP_CLIENT "the client speaks plain LDAP: it should use ldaps"
 #define SSH_PEER    "the peer speaks SSH, which has no TLS: another port is meant"
 #define PROXY_PEER                                                                                                     \

@@ -266,6 +266,51 @@ service stats {{
         return ["dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
 
 
+class Postgres(Process):
+    """PostgreSQL with TLS of its own. Users with the password "secret": alice, by TLS or without; secure, by TLS alone."""
+    name = "postgres"
+
+    def __init__(self, folder, certificate):
+        super().__init__(folder)
+        self.certificate = certificate
+        self.programs = max(pathlib.Path("/usr/lib/postgresql").iterdir(), key=lambda p: int(p.name)) / "bin"
+
+    def run_as_postgres(self, *command, **options):
+        return subprocess.run([str(c) for c in command], user="postgres", group="postgres", extra_groups=[], check=True,
+                              capture_output=True, cwd="/", **options)
+
+    def start(self):
+        data = self.folder / "data"
+        os.chmod(self.folder, 0o755)
+        data.mkdir(mode=0o700)
+        for source, name in ((self.certificate.chain, "server.crt"), (self.certificate.key, "server.key")):
+            shutil.copy(source, self.folder / name)
+            shutil.chown(self.folder / name, "postgres", "postgres")
+            os.chmod(self.folder / name, 0o600)
+        shutil.chown(data, "postgres", "postgres")
+        self.run_as_postgres(self.programs / "initdb", "-D", data, "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        (data / "pg_hba.conf").write_text("host all postgres 127.0.0.1/32 trust\nhost all alice 127.0.0.1/32 scram-sha-256\n"
+                                          "hostssl all secure 127.0.0.1/32 scram-sha-256\n")
+        self.run_as_postgres(self.programs / "postgres", "--single", "-D", data, "postgres", input=b"""\
+CREATE ROLE alice LOGIN PASSWORD 'secret' IN ROLE pg_write_all_data
+CREATE ROLE secure LOGIN PASSWORD 'secret'
+GRANT ALL ON SCHEMA public TO alice, secure
+""")
+        return super().start()
+
+    def command(self):
+        settings = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off", "ssl": "on",
+                    "ssl_cert_file": self.folder / "server.crt", "ssl_key_file": self.folder / "server.key",
+                    "logging_collector": "off", "log_min_messages": "info"}
+        return ["runuser", "-u", "postgres", "--", str(self.programs / "postgres"), "-D", str(self.folder / "data"),
+                *(f"--{name}={value}" for name, value in settings.items())]
+
+    def ask(self, query, user="postgres"):
+        """What a query gives, asked of it without yett."""
+        return tool("psql", f"host=127.0.0.1 port={self.port} user={user} dbname=postgres sslmode=disable", "-AtXc", query,
+                    env={"PGPASSWORD": "secret"}).stdout.strip()
+
+
 class Nginx(Process):
     """nginx serving one page over http, over https when given a certificate, and demanding client certificates when given
     their authority; the page says who came."""

@@ -156,7 +156,9 @@ static void idle_timeout_names_the_protocols_that_differ(void **state)
 
         if (protocols[i].idle_ms == PROTOCOL_IDLE_MS)
             continue;
-        want = base_printf("%s, with %s %um", shorter, protocols[i].word, protocols[i].idle_ms / 60000);
+        want = protocols[i].idle_ms % 3600000 == 0
+                   ? base_printf("%s, with %s %uh", shorter, protocols[i].word, protocols[i].idle_ms / 3600000)
+                   : base_printf("%s, with %s %um", shorter, protocols[i].word, protocols[i].idle_ms / 60000);
         free(shorter);
     }
     assert_string_equal(config_options[OPTION_IDLE_TIMEOUT].default_text, want);

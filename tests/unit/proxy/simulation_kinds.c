@@ -255,6 +255,29 @@ static const steps sieve_client_cut_client = {SAY("NOOP u%u"), LEAVE, SEE("BYE %
 static const steps sieve_client_cut_server = {SEE("NOOP u%u"), AWAIT_END, SAY("BYE %u"), END};
 static const steps sieve_probed = {SEE("LOGOUT\r\n"), SAY("OK\r\n"), END};
 
+/* ---- PostgreSQL ---- */
+
+#define PG_SSL     "%0%0%0\x08\x04\xd2\x16\x2f"
+#define PG_GSS     "%0%0%0\x08\x04\xd2\x16\x30"
+#define PG_CANCEL  "%0%0%0\x10\x04\xd2\x16\x2e%0%0\x12\x34key!"
+#define PG_STARTUP "%0%0%0\x11%0\x03%0%0user%0me%0%0"
+
+#define PG_SASL           "R%0%0%0\x10%0%0%0\x0aX-PLUS%0%0"
+#define PG_AUTHENTICATION "R%0%0%0\x09%0%0%0\x0a%0"
+
+static const steps postgres_client_opens = {SAY(PG_GSS), SEE("N"), SAY(PG_SSL), SEE("S"), HELLOS, END};
+static const steps postgres_server_opens = {SEE(PG_SSL), SAY("S"), ACCEPT, END};
+static const steps postgres_session_client = {SAY(PG_STARTUP), SEE(PG_AUTHENTICATION), STREAM, END};
+static const steps postgres_session_server = {SEE(PG_STARTUP), SAY(PG_SASL), STREAM, END};
+static const steps postgres_asks_client = {SAY(PG_SSL), SEE("N"), SAY(PG_STARTUP), TELL, SEE(PG_AUTHENTICATION),
+                                           HEAR,        END};
+static const steps postgres_asks_server = {SEE(PG_STARTUP), SAY(PG_SASL), TELL, HEAR, END};
+static const steps postgres_cancel_client = {SAY(PG_CANCEL), AWAIT_END, END};
+static const steps postgres_cancel_server = {SEE(PG_CANCEL), END};
+static const steps postgres_leaves_client = {SAY(PG_CANCEL), END}; /* before anybody has heard it */
+static const steps postgres_probed = {SEE("%0%0%0\x21%0\x03%0%0user%0yett%0database%0yett%0%0"),
+                                      SAY("R%0%0%0\x08%0%0%0%0"), SEE("X%0%0%0\x04"), END};
+
 /* ---- any bytes ---- */
 
 static const steps nothing = {END};
@@ -356,6 +379,12 @@ static const struct conversation sieve_conversations[] = {
     {"server_cut", sieve_server_cut_client, sieve_server_cut_server, 0},
     {"client_cut", sieve_client_cut_client, sieve_client_cut_server, 0},
     {NULL, NULL, NULL, 0}};
+static const struct conversation postgres_conversations[] = {
+    {"session", postgres_session_client, postgres_session_server, PAYLOAD_BOTH},
+    {"asks", postgres_asks_client, postgres_asks_server, PAYLOAD_BOTH},
+    {"cancel", postgres_cancel_client, postgres_cancel_server, 0},
+    {"leaves", postgres_leaves_client, postgres_cancel_server, 0},
+    {NULL, NULL, NULL, 0}};
 static const struct conversation tcp_conversations[] = {
     {"stream", streams, streams, PAYLOAD_BOTH | PAYLOAD_COUNTED},
     {"client_first", client_ends_first, server_ends_last, PAYLOAD_BOTH | PAYLOAD_COUNTED},
@@ -397,6 +426,8 @@ static const struct speech speeches[] = {
     {"sieve", CONFIG_PROTOCOL_SIEVE, sieve_client_opens, sieve_server_opens,
      "\"SASL\" \"%u\"\r\n\"STARTTLS\"\r\nOK\r\n", "\"SASL\" \"%u\"\r\nOK\r\n", true, sieve_conversations, sieve_probed,
      false},
+    {"postgres", CONFIG_PROTOCOL_POSTGRES, postgres_client_opens, postgres_server_opens, NULL, NULL, false,
+     postgres_conversations, postgres_probed, false},
     {"tunnel", CONFIG_PROTOCOL_HTTP_CONNECT, NULL, NULL, NULL, NULL, false, tunnel_conversations, NULL, false},
     {"exchange", CONFIG_PROTOCOL_HTTP_CONNECT, NULL, NULL, NULL, NULL, false, exchange_conversations, NULL, true},
 };
@@ -502,7 +533,7 @@ static void make_conversation(const struct speech *speech, const struct conversa
     struct simulation_kind *k;
 
     /* Without TLS nothing is watched, and so nothing is taken out: that is tcp. In a tunnel TLS is the client's. */
-    if (speech->greeting != NULL && listen == CONFIG_TLS_NONE && connect == CONFIG_TLS_NONE)
+    if (speech->client_opens != NULL && listen == CONFIG_TLS_NONE && connect == CONFIG_TLS_NONE)
         return;
     if (speech->protocol == CONFIG_PROTOCOL_HTTP_CONNECT && connect != CONFIG_TLS_NONE)
         return;

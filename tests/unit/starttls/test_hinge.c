@@ -30,6 +30,8 @@ static const struct opening {
     {STARTTLS_POP3, CONNECTED, BYTES("+OK a\r\n+OK go\r\n")},
     {STARTTLS_SIEVE, ACCEPTED, BYTES("NOOP\r\nSTARTTLS\r\n")},
     {STARTTLS_SIEVE, CONNECTED, BYTES("\"STARTTLS\"\r\nOK\r\nOK \"go\"\r\n")},
+    {STARTTLS_POSTGRES, ACCEPTED, BYTES("\0\0\0\x08\x04\xd2\x16\x30\0\0\0\x08\x04\xd2\x16\x2f")},
+    {STARTTLS_POSTGRES, CONNECTED, BYTES("S")},
 };
 
 static uint32_t seed;

@@ -57,6 +57,8 @@ static void what_a_server_refuses_is_told_apart(void **state)
         {STARTTLS_SIEVE, "\"SASL\" \"\"\r\nOK\r\n", STARTTLS_REFUSAL_NO_TLS},
         {STARTTLS_SIEVE, "\"STARTTLS\"\r\nOK\r\nNO\r\n", STARTTLS_REFUSAL_TLS},
         {STARTTLS_SIEVE, "\"STARTTLS\"\r\nOK\r\nBYE\r\n", STARTTLS_REFUSAL_GOODBYE},
+        {STARTTLS_POSTGRES, "N", STARTTLS_REFUSAL_NO_TLS},
+        {STARTTLS_POSTGRES, "E", STARTTLS_REFUSAL_SERVICE},
         {STARTTLS_HTTP_CONNECT, "HTTP/1.1 407 x\r\nContent-Length: 0\r\n\r\n", STARTTLS_REFUSAL_TARGET},
     };
 
