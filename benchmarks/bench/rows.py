@@ -245,6 +245,28 @@ class Idle(Row):
                 "further": (further - again) / self.scaled, "base_kib": before, "left_kib": left}
 
 
+class Growth(Row):
+    """Memory that many connections leave behind: full handshakes of both versions, and resumed ones, in ten parts. What a
+    proxy keeps of the first part is its own business; what the others add to it is a leak, or nearly one."""
+    figures = (Figure("growth", "KiB more than after the first tenth", compared=False),
+               Figure("after", "KiB after all of them", compared=False))
+    turns_max = 1
+    parts = 10
+    kinds = ((), ("--tls", "1.2"), ("--resume",), ("--tls", "1.2", "--resume"))
+
+    def turn(self, proxy):
+        sizes = []
+        for _ in range(self.parts):
+            for kind in self.kinds:
+                r = proxy.work.load("handshakes", proxy.port, "--count", self.scaled // self.parts // len(self.kinds),
+                                    "--threads", THREADS, *kind)
+                if r["failed"]:
+                    raise Failed(f"{r['failed']} of {r['count']} connections failed")
+            time.sleep(IDLE_SECONDS)
+            sizes.append(proportional_kib(proxy.pids()))
+        return {"growth": sizes[-1] - sizes[0], "after": sizes[-1], "sizes_kib": sizes}
+
+
 def measure(row, work, specs, turns, scale):
     """{spec name: {"turns": [{...}, ...]} or {"not_here": why} or {"failed": why}}"""
     result, taking = {}, []

@@ -6,7 +6,10 @@
 
 enum { ACCEL_POINT_MAX = 133, ACCEL_COORDINATE_MAX = 66, ACCEL_CURVE_PARAMS_MAX = 12 };
 
+enum accel_curve_id { ACCEL_P256, ACCEL_P384, ACCEL_P521, ACCEL_X25519, ACCEL_CURVE_COUNT };
+
 struct accel_curve {
+    enum accel_curve_id id;
     const char *name;   /* for libcrypto: the group, or the algorithm */
     bool montgomery;    /* X25519: for derivation only */
     size_t coordinate;  /* bytes of a coordinate, of a private key, and of what ECDH gives */

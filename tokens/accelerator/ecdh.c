@@ -32,7 +32,7 @@ CK_RV accel_derive_ecdh(const struct accel_derivation *d, struct accel_object **
     if (params == NULL || params->kdf != CKD_NULL || params->ulSharedDataLen != 0)
         return CKR_MECHANISM_PARAM_INVALID;
     point = accel_curve_point(curve, params->pPublicData, params->ulPublicDataLen);
-    peer = point == NULL ? NULL : accel_key_public(curve, point);
+    peer = point == NULL ? NULL : accel_key_peer_take(curve, point);
     if (peer == NULL)
         return CKR_MECHANISM_PARAM_INVALID;
     rv = accel_secret_create(d->template, curve->coordinate, made);
@@ -45,6 +45,6 @@ CK_RV accel_derive_ecdh(const struct accel_derivation *d, struct accel_object **
     else
         accel_object_put(made);
     base_wipe(shared, sizeof(shared));
-    EVP_PKEY_free(peer);
+    accel_key_peer_give(curve, peer);
     return rv;
 }

@@ -49,17 +49,31 @@ static size_t to_der(const uint8_t *raw, size_t half, uint8_t out[static DER_MAX
     return size < 0 ? 0 : (size_t)size;
 }
 
+static EVP_PKEY_CTX *make_signing_context(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(accel_crypto_library(), key, NULL);
+
+    if (context != NULL && EVP_PKEY_sign_init(context) == 1)
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
 static CK_RV ecdsa_sign(struct accel_signing *s, const uint8_t *data, size_t size, uint8_t *out)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(accel_crypto_library(), s->key->key, NULL);
+    EVP_PKEY_CTX *context = accel_spare_take(&s->key->signing);
     uint8_t der[DER_MAX];
     size_t der_size = sizeof(der);
-    bool ok = context != NULL && EVP_PKEY_sign_init(context) == 1 &&
-              EVP_PKEY_sign(context, der, &der_size, data, size) == 1 &&
-              to_raw(der, der_size, out, s->key->curve->coordinate);
 
-    EVP_PKEY_CTX_free(context);
-    return ok ? CKR_OK : CKR_FUNCTION_FAILED;
+    if (context == NULL)
+        context = make_signing_context(s->key->key);
+    if (context == NULL || EVP_PKEY_sign(context, der, &der_size, data, size) != 1 ||
+        !to_raw(der, der_size, out, s->key->curve->coordinate)) {
+        EVP_PKEY_CTX_free(context);
+        return CKR_FUNCTION_FAILED;
+    }
+    EVP_PKEY_CTX_free(accel_spare_give(&s->key->signing, context));
+    return CKR_OK;
 }
 
 static CK_RV ecdsa_verify(struct accel_signing *s, const uint8_t *data, size_t size, const uint8_t *signature,

@@ -1,6 +1,7 @@
 /* see tokens/accelerator/key.h */
 #include "tokens/accelerator/key.h"
 #include "tokens/accelerator/crypto.h"
+#include "tokens/accelerator/spare.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -8,6 +9,11 @@
 #include <openssl/objects.h>
 #include <openssl/params.h>
 #include <stdlib.h>
+
+/* For each curve: a context that makes pairs, and a public key that waits for another point. */
+static struct {
+    struct accel_spare generator, peer;
+} spares[ACCEL_CURVE_COUNT];
 
 /* libcrypto wants numbers in the order of the machine. */
 static void copy_native(uint8_t *out, const uint8_t *big_endian, size_t size)
@@ -49,6 +55,24 @@ EVP_PKEY *accel_key_public(const struct accel_curve *curve, const uint8_t *point
     if (curve->montgomery)
         return EVP_PKEY_new_raw_public_key_ex(accel_crypto_library(), curve->name, NULL, point, curve->point);
     return from_params("EC", EVP_PKEY_PUBLIC_KEY, params);
+}
+
+EVP_PKEY *accel_key_peer_take(const struct accel_curve *curve, const uint8_t *point)
+{
+    EVP_PKEY *key = accel_spare_take(&spares[curve->id].peer);
+
+    if (key == NULL)
+        return accel_key_public(curve, point);
+    /* This, too, refuses a point that is not on the curve. */
+    if (EVP_PKEY_set1_encoded_public_key(key, point, curve->point) == 1)
+        return key;
+    EVP_PKEY_free(key);
+    return NULL;
+}
+
+void accel_key_peer_give(const struct accel_curve *curve, EVP_PKEY *key)
+{
+    EVP_PKEY_free(accel_spare_give(&spares[curve->id].peer, key));
 }
 
 /* The point that belongs to a private key; false when it is out of range. */
@@ -95,11 +119,40 @@ EVP_PKEY *accel_key_private(const struct accel_curve *curve, const uint8_t *valu
     return key;
 }
 
+static EVP_PKEY_CTX *make_generator(const struct accel_curve *curve)
+{
+    EVP_PKEY_CTX *context =
+        EVP_PKEY_CTX_new_from_name(accel_crypto_library(), curve->montgomery ? curve->name : "EC", NULL);
+
+    if (context != NULL && EVP_PKEY_keygen_init(context) == 1 &&
+        (curve->montgomery || EVP_PKEY_CTX_set_group_name(context, curve->name) == 1))
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
 EVP_PKEY *accel_key_generate(const struct accel_curve *curve)
 {
-    if (curve->montgomery)
-        return EVP_PKEY_Q_keygen(accel_crypto_library(), NULL, curve->name);
-    return EVP_PKEY_Q_keygen(accel_crypto_library(), NULL, "EC", curve->name);
+    struct accel_spare *spare = &spares[curve->id].generator;
+    EVP_PKEY_CTX *context = accel_spare_take(spare);
+    EVP_PKEY *key = NULL;
+
+    if (context == NULL)
+        context = make_generator(curve);
+    if (context == NULL || EVP_PKEY_generate(context, &key) != 1) {
+        EVP_PKEY_CTX_free(context);
+        return NULL;
+    }
+    EVP_PKEY_CTX_free(accel_spare_give(spare, context));
+    return key;
+}
+
+void accel_keys_stop(void)
+{
+    for (size_t i = 0; i < ACCEL_CURVE_COUNT; i++) {
+        EVP_PKEY_CTX_free(accel_spare_take(&spares[i].generator));
+        EVP_PKEY_free(accel_spare_take(&spares[i].peer));
+    }
 }
 
 static const char *const rsa_names[] = {

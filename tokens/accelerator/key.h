@@ -16,6 +16,11 @@ enum {
 /* A public key; `point` is curve->point bytes (accel_curve_point()). */
 EVP_PKEY *accel_key_public(const struct accel_curve *curve, const uint8_t *point);
 
+/* Likewise, for a moment: a peer's share, which is wanted for one derivation. To be given back; the key that comes is
+ * one that was given back before, where there is one, with another point in it. */
+EVP_PKEY *accel_key_peer_take(const struct accel_curve *curve, const uint8_t *point);
+void accel_key_peer_give(const struct accel_curve *curve, EVP_PKEY *key);
+
 /* A private key, big-endian, curve->coordinate bytes at most. The public key is computed. */
 EVP_PKEY *accel_key_private(const struct accel_curve *curve, const uint8_t *value, size_t size);
 
@@ -42,5 +47,8 @@ struct accel_number {
 };
 
 EVP_PKEY *accel_key_rsa(const struct accel_number *numbers, size_t count);
+
+/* Free what is kept between calls: at C_Finalize(), before accel_crypto_stop(). */
+void accel_keys_stop(void);
 
 #endif

@@ -87,6 +87,7 @@ CK_RV C_Finalize(void *reserved)
         atomic_store_explicit(&initialized, false, memory_order_release);
         accel_sessions_stop();
         accel_objects_stop();
+        accel_keys_stop();
         accel_crypto_stop();
     }
     pthread_mutex_unlock(&life);

@@ -47,6 +47,7 @@ struct accel_object *accel_object_create(CK_OBJECT_CLASS class, CK_KEY_TYPE type
 
 static void destroy(struct accel_object *object)
 {
+    EVP_PKEY_CTX_free(accel_spare_take(&object->signing));
     EVP_PKEY_free(object->key);
     free(object->id.data);
     free(object->label.data);

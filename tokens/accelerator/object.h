@@ -12,6 +12,7 @@
 
 #include "tokens/accelerator/curve.h"
 #include "tokens/accelerator/handles.h"
+#include "tokens/accelerator/spare.h"
 #include "tokens/accelerator/template.h"
 
 #include <openssl/evp.h>
@@ -50,6 +51,7 @@ struct accel_object {
     bool sensitive, extractable, local;
     const struct accel_curve *curve; /* of EC keys */
     EVP_PKEY *key;                   /* of private and public keys; a reference of the object's own */
+    struct accel_spare signing;      /* an EVP_PKEY_CTX that signs with `key` (ecdsa.c) */
     struct accel_name id, label;     /* accel_object_lock() */
     size_t value_size;
     uint8_t value[]; /* of secrets */
