@@ -41,6 +41,9 @@ static const enum pkix_oid extension_oids[] = {
 
 static_assert(ARRAY_LEN(extension_oids) == PKIX_EXT_COUNT, "one object identifier for each extension");
 
+/* SIGNED ::= SEQUENCE { toBeSigned, algorithmIdentifier, encrypted BIT STRING }
+ *
+ * What certificates (RFC 5280 section 4.1), lists (section 5.1) and, further in, OCSP's responses have in common. */
 enum pkix_error pkix_signed_read(struct span der, enum der_size size, struct pkix_signed *out, struct der *data)
 {
     struct der outer, peek;
@@ -104,6 +107,7 @@ static enum pkix_error unknown_critical(struct pkix_cert *cert, struct span oid)
     return PKIX_UNKNOWN_CRITICAL_EXTENSION;
 }
 
+/* The first one of its kind is kept, and what a second one means is decided here, for all readers behind. */
 static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oid, bool critical, struct span value)
 {
     for (unsigned i = 0; i < PKIX_EXT_COUNT; i++) {
@@ -128,6 +132,8 @@ static enum pkix_error remember_extension(struct pkix_cert *cert, struct span oi
     return critical ? unknown_critical(cert, oid) : PKIX_OK;
 }
 
+/* Extension ::= SEQUENCE { extnID OBJECT IDENTIFIER, critical BOOLEAN DEFAULT FALSE, extnValue OCTET STRING }. What is
+ * in the OCTET STRING is not looked at: there is no extension that all who need this one know. */
 enum pkix_error pkix_extension_read(struct der *list, struct span *oid, bool *critical, struct span *value)
 {
     struct der extension;
@@ -190,6 +196,8 @@ enum pkix_error pkix_cert_read(struct span der, struct pkix_cert *cert)
     enum pkix_error error;
 
     *cert = (struct pkix_cert){.der = der};
+    /* No real one is as large as that; and TLS has 16 MB for a chain. A limit here is one that nothing behind has to
+     * repeat. */
     if (der.size > DER_SMALL_SIZE_MAX)
         return PKIX_TOO_LARGE;
     if (der.size == 0)

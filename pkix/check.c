@@ -197,6 +197,7 @@ static enum pkix_error check_basic_constraints(const struct pkix_cert *cert, con
     return PKIX_OK;
 }
 
+/* The purpose that RFC 5280 section 4.2.1.12 and RFC 6960 section 4.2.2.2 name for the use. */
 static enum pkix_oid usage_oid(enum pkix_usage usage)
 {
     switch (usage) {

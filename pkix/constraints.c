@@ -22,7 +22,8 @@ enum {
  * for a prohibition. */
 enum subtree { SUBTREE_PERMITTED, SUBTREE_EXCLUDED };
 
-/* What is asked of one name at a time. */
+/* What is asked of one name at a time. Both lists are read anew for each name, without a copy: what a certificate may
+ * make us keep would be its own to choose. */
 struct constraint_check {
     struct span permitted; /* contents of the tagged element; empty when absent */
     struct span excluded;
@@ -91,6 +92,8 @@ static enum pkix_error match_dns(struct span name, struct span constraint, enum 
  * contiguous; its bits are what is compared. */
 static enum pkix_error match_ip(struct span name, struct span constraint, bool *matches)
 {
+    /* Another size is no address (section 4.2.1.6) and no constraint of any family; what it was to keep out, nobody can
+     * tell. */
     if ((name.size != 4 && name.size != 16) || (constraint.size != 8 && constraint.size != 32))
         return PKIX_BAD_DER;
     *matches = constraint.size == 2 * name.size;
@@ -201,7 +204,9 @@ static bool note_text(void *ctx, struct span oid, unsigned tag, struct span valu
     return true;
 }
 
-/* Names times subtrees is the work, and both are the peer's: a few kilobytes of each are millions of comparisons. */
+/* Names times subtrees is the work, and both are the peer's: a few kilobytes of each are millions of comparisons. What
+ * is charged is what is compared, whether or not it fits, so that a name that matches nothing is no cheaper way to make
+ * us work (limbo's nc-dos cases, CVE-2024-34702, CVE-2025-14831). */
 static bool charge(unsigned *comparisons_left, size_t count)
 {
     if (count > *comparisons_left) {
@@ -346,7 +351,8 @@ static enum pkix_error check_name(const struct constraint_check *check, enum pki
     return error != PKIX_OK ? error : check_subtrees(check, SUBTREE_EXCLUDED, type, name);
 }
 
-/* An otherName that is a mailbox: its UTF-8. */
+/* An otherName that is a mailbox: its UTF-8. One that is not well formed is an otherName like any other: refused where
+ * a constraint is about these, and else no mailbox to anybody. */
 static bool read_utf8_mailbox(struct span other_name, struct span *mailbox)
 {
     struct der d = der_over(other_name, DER_SMALL), wrapper;
@@ -370,6 +376,7 @@ static enum pkix_error check_other_name(const struct constraint_check *check, st
     return check_name(&as_mail, PKIX_GN_EMAIL, mailbox);
 }
 
+/* *has_san: the extension is there; *has_server_name: with a name that servers are asked for by. */
 static enum pkix_error check_alternative_names(const struct constraint_check *check, const struct pkix_cert *cert,
                                                bool *has_san, bool *has_server_name)
 {
@@ -423,6 +430,8 @@ static enum pkix_error check_subject_attributes(const struct constraint_check *c
     if (der_enter_only(cert->subject, ASN1_SEQUENCE, DER_SMALL, &rdns) != PKIX_OK)
         return PKIX_BAD_DER;
     while (!der_at_end(&rdns)) {
+        /* RelativeDistinguishedName ::= SET SIZE (1..MAX) OF SEQUENCE { type, value }. Read to its end even when
+         * nothing in it counts: a name that cannot be read cannot be said to be within bounds. */
         if (der_enter(&rdns, ASN1_SET, &rdn) != PKIX_OK || der_at_end(&rdn))
             return PKIX_BAD_DER;
         while (!der_at_end(&rdn)) {
@@ -481,6 +490,7 @@ static enum pkix_error check_subject(const struct constraint_check *check, const
     return der_at_end(&rdns) ? PKIX_OK : check_name(check, PKIX_GN_DIRECTORY, cert->subject);
 }
 
+/* The first breach is the one that is told. None of a limit: where it is met nothing has been found out. */
 enum pkix_error pkix_constraints_check(struct span constraints, const struct pkix_cert *cert,
                                        enum pkix_common_name common_name, unsigned *comparisons_left,
                                        struct pkix_constraint_breach *breach)

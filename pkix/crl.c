@@ -3,7 +3,15 @@
  * RFC 5280 section 6.3.3, for complete CRLs of the certificate's own issuer. A list is believed because of its
  * signature and for as long as it says, and about the certificates it says it is about. Who has a revoked certificate
  * would have us use a list in which it is not: an older one, one of another scope, one signed by an authority of the
- * same name. That a list cannot be used is therefore never the same as that there is none (pkix_crl_answer.unused). */
+ * same name. That a list cannot be used is therefore never the same as that there is none (pkix_crl_answer.unused).
+ *
+ * What is not done, and what follows: delta lists (section 5.2.4), indirect lists (5.2.5) and lists for some reasons
+ * are refused as they are read, so that each list that counts is the whole truth about its scope on its day. RFC 5280's
+ * reasons_mask and its interim states, half of section 6.3.3, fall away with them: a certificate is on a list that
+ * counts, or it is not.
+ *
+ * A set is filled by one thread, and then shared and never changed. It is large (a public authority's list may have ten
+ * megabytes), so that threads, and a reload, pass references on. */
 #include "pkix/crl.h"
 #include "pkix/check.h"
 #include "pkix/crl_parse.h"
@@ -29,6 +37,7 @@ struct pkix_crl_set {
     size_t count, capacity;
 };
 
+/* Empty, and the caller's one reference to it. */
 struct pkix_crl_set *pkix_crl_set_create(void)
 {
     struct pkix_crl_set *set = base_alloc(sizeof(*set));
@@ -37,12 +46,14 @@ struct pkix_crl_set *pkix_crl_set_create(void)
     return set;
 }
 
+/* One more reference, to be destroyed like the first. */
 struct pkix_crl_set *pkix_crl_set_share(struct pkix_crl_set *set)
 {
     atomic_fetch_add(&set->references, 1);
     return set;
 }
 
+/* The last one frees it, on whatever thread that is. */
 void pkix_crl_set_destroy(struct pkix_crl_set **shared)
 {
     struct pkix_crl_set *set = *shared;
@@ -91,6 +102,8 @@ static bool add_block(void *ctx, struct span der, const char *origin, char **err
     return pkix_crl_set_add(ctx, der, origin, error);
 }
 
+/* A file, or a folder of them (PEM, with several lists in one, or DER). One that is wrong ends it: an administrator who
+ * put a list there means it to count. */
 bool pkix_crl_set_add_path(struct pkix_crl_set *set, const char *path, char **error)
 {
     return pkix_pem_each_path(path, &pkix_pem_crls, add_block, set, error);
@@ -101,6 +114,7 @@ size_t pkix_crl_set_count(const struct pkix_crl_set *set)
     return set->count;
 }
 
+/* For ceilings on what is kept: an upper bound of what the set holds, its entries' index included. */
 size_t pkix_crl_set_memory(const struct pkix_crl_set *set)
 {
     size_t size = sizeof(*set) + set->capacity * sizeof(*set->entries);
@@ -197,13 +211,15 @@ struct pkix_crl_answer pkix_crl_set_check(const struct pkix_crl_set *set, const 
         else
             note_unused(&answer, &crl->info, error);
     }
+    /* Good where one that can be believed has it not; else why the one that is about it cannot be. */
     answer.error = answer.list != NULL     ? PKIX_OK
                    : answer.unused != NULL ? answer.unused_error
                                            : PKIX_REVOCATION_UNKNOWN;
     return answer;
 }
 
-/* Notes the key in *ctx, a span. */
+/* Notes the key in *ctx, a span. For a list that is taken in: no budget, since no peer has a hand in it but by the
+ * address that its certificate names. */
 static enum pkix_error verify_and_note(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
     enum pkix_error error = pkix_nss_verify(statement, spki, NULL);
@@ -213,6 +229,8 @@ static enum pkix_error verify_and_note(void *ctx, const struct pkix_signed *stat
     return error;
 }
 
+/* Whether a list that was fetched may be kept for all: judged as for the certificate that it was wanted for. "Revoked"
+ * is as good an answer as any. */
 enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, const struct span *signers,
                                     size_t signer_count, int64_t time)
 {

@@ -2,7 +2,11 @@
  *
  * RFC 5280 section 5. All of a list is read before any of it is used: the entry that is malformed may be the one that
  * matters, and a reader that stopped there would find nothing behind it. Serial numbers are compared as numbers: with
- * leading zeros one is another string of bytes, and would not be found. */
+ * leading zeros one is another string of bytes, and would not be found.
+ *
+ * What is refused is refused here, once, when the list comes, and with the reason in words (pkix_crl.why): malformed,
+ * of a kind that is not used, or with something in it that could mean that it is not what it seems to be. In the
+ * handshake there is then one question left, whether a number is on it. */
 #include "pkix/crl_parse.h"
 #include "pkix/names.h"
 #include "pkix/oid.h"
@@ -23,7 +27,8 @@ enum {
     NAME_SIZE_MAX = 4096,
 };
 
-/* The number without octets that only repeat its sign. */
+/* The number without octets that only repeat its sign. DER has it as short as can be (X.690 section 8.3.2); a list that
+ * has it longer means the same number. */
 static struct span normalised(struct span serial)
 {
     while (serial.size > 1 && ((serial.data[0] == 0x00 && (serial.data[1] & 0x80) == 0) ||
@@ -48,7 +53,7 @@ void pkix_crl_clear(struct pkix_crl *crl)
     *crl = (struct pkix_crl){0};
 }
 
-/* [n] IMPLICIT BOOLEAN DEFAULT FALSE */
+/* [n] IMPLICIT BOOLEAN DEFAULT FALSE DER leaves a default out; written out it means the same (pkix/der.h). */
 static enum pkix_error read_flag(struct der *d, unsigned tag, bool *flag)
 {
     struct span value;
@@ -80,6 +85,8 @@ static enum pkix_error read_scope(struct span value, struct pkix_crl_scope *scop
     bool has_point, has_reasons, indirect;
     enum pkix_error error;
 
+    /* Critical or not, it restricts: section 5.2.5 has it critical, and a list that forgot to say so is no wider for
+     * it. */
     scope->present = true;
     if (der_enter_only(value, ASN1_SEQUENCE, DER_LARGE, &d) != PKIX_OK ||
         der_read_optional(&d, TAG_POINT, &scope->point, &has_point) != PKIX_OK)
@@ -288,6 +295,7 @@ enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
     return error != PKIX_OK ? error : read_entries(entries, crl);
 }
 
+/* By halving. Several entries of one number may be there, and one is as good as the other. */
 const struct pkix_crl_entry *pkix_crl_find(const struct pkix_crl *crl, struct span serial)
 {
     struct span number = normalised(serial);
@@ -378,6 +386,7 @@ static bool enter_point(struct point_names *p, struct span point, struct span is
            der_at_end(&d) && !der_at_end(&p->names);
 }
 
+/* False at the end, and where a name cannot be read: what is behind it then names no point. */
 static bool next_point_name(struct point_names *p, enum pkix_general_name *type, struct span *value)
 {
     if (der_at_end(&p->names))
@@ -433,7 +442,9 @@ static bool points_share_a_name(struct span a, struct span b, struct span issuer
     return found;
 }
 
-/* Any of the certificate's points; CRLs made by others (cRLIssuer) are not used. */
+/* Any of the certificate's points; CRLs made by others (cRLIssuer) are not used. Names of a point are where its list
+ * is, and by being the same in the certificate and in the list they tie the two together (section 6.3.3 (b) (2) (i)):
+ * without that a part of an authority's list would do for any of its certificates. */
 static bool certificate_names_point(const struct pkix_crl *crl, const struct pkix_cert *cert)
 {
     struct span value;

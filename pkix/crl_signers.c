@@ -44,6 +44,8 @@ static bool leads_to_anchor(struct pkix_search *s, const struct pkix_cert *signe
 
     for (unsigned i = 0; i < s->extras_count; i++)
         extras[i] = s->extras[i].der;
+    /* With the peer's certificates and under the same purpose: whoever may issue for clients may sign lists about
+     * clients. */
     error = pkix_search_init(inner, s->store, s->domain, &request);
     inner->crl_anchor = s->path.steps[s->path.count - 1].cert;
     inner->budget.deadline_ms = s->budget.deadline_ms;
@@ -70,7 +72,8 @@ bool pkix_crl_signers_find_more(struct pkix_search *s, const struct pkix_cert *c
     size_t before = signers->count;
     unsigned looked_at = 0;
 
-    /* The signer of a CRL is not looked for by the signer of another one. */
+    /* The signer of a CRL is not looked for by the signer of another one. Once for each certificate: the answer would
+     * be the same. */
     if (signers->has_all || s->crl_anchor != NULL)
         return false;
     signers->has_all = true;

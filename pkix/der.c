@@ -5,6 +5,7 @@
  * difference somewhere. */
 #include "pkix/der.h"
 
+/* The end is part of the form. */
 enum pkix_error der_end(const struct der *d)
 {
     return der_at_end(d) ? PKIX_OK : PKIX_BAD_DER;
@@ -25,6 +26,8 @@ enum pkix_error der_read_whole(struct der *d, unsigned tag, struct span *whole)
     return der_next_is(d, tag) ? der_read_any(d, NULL, NULL, whole) : PKIX_BAD_DER;
 }
 
+/* The contents' cursor cannot leave the element that it is over: an inner length that says more than the outer one is
+ * refused where it is read. */
 enum pkix_error der_enter(struct der *d, unsigned tag, struct der *inner)
 {
     struct span value;
@@ -35,6 +38,8 @@ enum pkix_error der_enter(struct der *d, unsigned tag, struct der *inner)
     return error;
 }
 
+/* Most values are one element and nothing else. What would stand behind it is where something is smuggled in: bytes
+ * that this reader passes over and the next one reads. */
 enum pkix_error der_enter_only(struct span bytes, unsigned tag, enum der_size size, struct der *inner)
 {
     struct der outer = der_over(bytes, size);
@@ -68,7 +73,8 @@ enum pkix_error der_read_optional_boolean(struct der *d, bool *value)
     return PKIX_OK;
 }
 
-/* ITU-T X.690 section 8.3.2: the first nine bits are neither all zero nor all one. */
+/* ITU-T X.690 section 8.3.2: the first nine bits are neither all zero nor all one. One number, one spelling: serial
+ * numbers are compared by their bytes, in lists of revoked and of distrusted ones. */
 static enum pkix_error check_minimal(struct span value)
 {
     if (value.size == 0)

@@ -21,7 +21,8 @@ static unsigned days_of_month(unsigned year, unsigned month)
     return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
-/* Days from 0000-01-01 to the first of January of `year`. */
+/* Days from 0000-01-01 to the first of January of `year`. The Gregorian rule, for years before it as well; only
+ * differences are used. */
 static int64_t days_before_year(int64_t year)
 {
     return year * 365 + (year + 3) / 4 - (year + 99) / 100 + (year + 399) / 400;
@@ -43,6 +44,7 @@ bool der_date_to_seconds(const struct der_date *date, int64_t *seconds)
     return true;
 }
 
+/* The other way round, for people; before 1970 and after 9999 it is the first and the last day. */
 void der_date_of_seconds(int64_t seconds, struct der_date *date)
 {
     int64_t days, second;
@@ -63,7 +65,8 @@ void der_date_of_seconds(int64_t seconds, struct der_date *date)
     date->second = (unsigned)(second % 60);
 }
 
-/* Two decimal digits, or a value no field allows. */
+/* Two decimal digits, or a value no field allows. Digits alone: a blank or a sign, which scanf() and strtol() take, is
+ * no date. */
 static unsigned two_digits(const uint8_t *at)
 {
     if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9')
@@ -110,6 +113,7 @@ static enum pkix_error read_generalized(struct span text, int64_t *seconds)
     return read_after_year(high * 100 + low, text.data + 4, seconds);
 }
 
+/* Time ::= CHOICE { utcTime UTCTime, generalTime GeneralizedTime }. */
 enum pkix_error der_read_time(struct der *d, int64_t *seconds)
 {
     struct span text;

@@ -33,7 +33,8 @@ static bool is_blank(ucs4_t c)
     return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Zs | UC_CATEGORY_MASK_Zl | UC_CATEGORY_MASK_Zp);
 }
 
-/* Sections 2.2 and 2.6.1, in place: nothing left of what is nothing, one space for all blanks together. */
+/* Sections 2.2 and 2.6.1, in place: nothing left of what is nothing, one space for all blanks together. Shorter or as
+ * long, never longer. */
 static size_t squeeze(uint8_t *text, size_t size)
 {
     size_t in = 0, out = 0;
@@ -57,7 +58,9 @@ static size_t squeeze(uint8_t *text, size_t size)
     return out;
 }
 
-/* The text of an attribute made ready to be compared, or NULL: it is compared by its bytes. malloc()'s. */
+/* The text of an attribute made ready to be compared, or NULL: it is compared by its bytes. malloc()'s. RFC 4518
+ * section 2: transcode, map, normalise, prohibit, and at the end insignificant blanks. That what is prohibited
+ * (unassigned, private use) is not looked for is a leniency towards names that are equal anyway. */
 static uint8_t *prepare(unsigned tag, struct span value, size_t *size)
 {
     char *text = pkix_dn_value_utf8(tag, value);
@@ -113,6 +116,7 @@ struct part {
     size_t size;
 };
 
+/* Bytes, then length: any order will do as long as both names are put into the same one. */
 static int compare_parts(const void *a, const void *b)
 {
     const struct part *left = a, *right = b;
@@ -154,8 +158,7 @@ static bool put_rdn(struct buffer *out, struct der *rdn)
     return ok;
 }
 
-/* Bounded (PKIX_DN_FORM_MAX), since a case folded or a character taken apart may be longer than what it was: 18 times,
- * for one ligature of Unicode. */
+/* Bounded (PKIX_DN_FORM_MAX), since a character folded or taken apart may become several: eighteen, of U+FDFA. */
 uint8_t *pkix_dn_form(struct span name, size_t *size)
 {
     struct buffer out;
@@ -177,6 +180,8 @@ uint8_t *pkix_dn_form(struct span name, size_t *size)
 /* A form of a base is the beginning of the form of what is within it, because RDNs stand one behind the other. */
 enum relation { RELATION_EQUAL, RELATION_WITHIN };
 
+/* Two forms and a comparison of bytes. A name without a form is equal to nothing, itself included; whoever asks whether
+ * two are the same looks at their bytes first. */
 static bool compare(struct span base, struct span name, enum relation relation)
 {
     size_t base_size, name_size;

@@ -51,6 +51,7 @@ static const struct algorithm_row algorithms[] = {
     {OID_RSA_SHA1_OIW, {PKIX_KEY_RSA, PKIX_SHA1, PKIX_PADDING_PKCS1, 0}},
 };
 
+/* Bytes. */
 size_t pkix_digest_size(enum pkix_digest digest)
 {
     switch (digest) {
@@ -66,6 +67,9 @@ size_t pkix_digest_size(enum pkix_digest digest)
     base_abort("digest %d", (int)digest);
 }
 
+/* id-ecPublicKey, RFC 5480 section 2.1.1: the parameters are the name of a curve. The RFC forbids the other two choices
+ * (implicitCurve and specifiedCurve), and CVE-2020-0601 is why: with a base point of his own choosing anybody can make
+ * a private key for the public key of a root, and a verifier that compared the point alone took it for the root. */
 static enum pkix_error read_ec(struct der *algorithm, struct pkix_key *key)
 {
     struct span oid;
@@ -112,6 +116,9 @@ static enum pkix_error check_rsa_exponent(struct span exponent)
     return PKIX_OK;
 }
 
+/* RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }, RFC 8017 appendix A.1.1. Positive, both: a
+ * negative modulus is nobody's, and how a library reads it is anybody's guess. Whether the modulus is one, a product of
+ * two primes, cannot be told; what can is its size. */
 static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
 {
     struct der sequence;
@@ -179,7 +186,7 @@ static bool read_pss_hash(struct der *d, enum pkix_digest *digest)
     return false;
 }
 
-/* MGF1 with a hash. */
+/* MGF1 with a hash. The mask's own hash is a parameter of its own (RFC 8017 appendix A.2.3). */
 static bool read_pss_mask(struct der *d, enum pkix_digest *digest)
 {
     struct der algorithm;
@@ -226,6 +233,9 @@ static enum pkix_error read_pss(struct der *params, struct pkix_algorithm *algor
     return PKIX_OK;
 }
 
+/* An identifier that has parameters of another form than its algorithm's is refused, and not passed over: what stands
+ * there could be meant to change what is verified (RFC 4055 section 5 has NULL for RSA, RFC 5758 section 3.2 nothing
+ * for ECDSA; both are found with both). */
 enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm *algorithm)
 {
     struct der d = der_over(contents, DER_SMALL);
@@ -248,6 +258,7 @@ enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm 
     return PKIX_WEAK_SIGNATURE_ALGORITHM;
 }
 
+/* Weakness is a judgement of its own, so that an explanation can say which algorithm it is that was too weak. */
 enum pkix_error pkix_algorithm_check(const struct pkix_algorithm *algorithm, struct span signature)
 {
     /* Whatever the date of the certificate: a date is as easily forged as the rest where the hash can be collided. */
@@ -260,6 +271,7 @@ enum pkix_error pkix_algorithm_check(const struct pkix_algorithm *algorithm, str
     return PKIX_OK;
 }
 
+/* What people call it. */
 const char *pkix_key_text(const struct pkix_key *key, char *out, size_t out_size)
 {
     if (key->type == PKIX_KEY_EC)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Sizes in bytes, of names as text; addresses as in an iPAddress. */
 enum { DNS_NAME_SIZE_MAX = 253, DNS_LABEL_SIZE_MAX = 63, IPV4_SIZE = 4, IPV6_SIZE = 16, NAMES_TEXT_MAX = 6 };
 
 enum pkix_error pkix_general_name_read(struct der *d, enum pkix_general_name *type, struct span *value)
@@ -111,6 +112,9 @@ static bool labels_valid(struct span name, enum pkix_dns_id kind, unsigned *labe
     return !all_digits;
 }
 
+/* Three syntaxes, since three kinds of people write names: users what they ask for (with a root dot, with any hyphen),
+ * authorities what they certify (with a wildcard), and authorities what they forbid (with a leading dot, or nothing).
+ * One that took all three would take a wildcard for a question. */
 bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind)
 {
     unsigned labels;
@@ -141,8 +145,10 @@ bool pkix_dns_id_valid(struct span name, enum pkix_dns_id kind)
     return false;
 }
 
-/* RFC 9525 section 6.3: "*" stands for exactly one label, never for none or two. Otherwise who has "*.example.com"
- * for the hosts of customers would have their sub-domains and the domain itself. */
+/* RFC 9525 section 6.3: "*" stands for exactly one label, never for none or two. Otherwise who has "*.example.com" for
+ * the hosts of customers would have their sub-domains and the domain itself. Both are valid names
+ * (pkix_dns_id_valid()). ASCII case only (RFC 4343); internationalised names are A-labels on both sides, and never
+ * decoded: two that look alike are two. */
 bool pkix_dns_id_matches(struct span presented, struct span reference)
 {
     const uint8_t *dot;
@@ -173,6 +179,8 @@ bool pkix_ip_parse(struct span text, uint8_t address[16], size_t *size)
     return true;
 }
 
+/* For people. Of another size than an address has, which a certificate may well show, it says how many bytes there are
+ * and not what is in them. */
 void pkix_ip_format(struct span address, char *out)
 {
     const char *text = NULL;
@@ -229,6 +237,8 @@ bool pkix_uri_host(struct span uri, struct span *host)
     if (rest.size < 3 || rest.data[0] != '/' || rest.data[1] != '/')
         return false;
     rest = span_skip(rest, 2);
+    /* Not by a general parser: what is asked here is whom a reader would talk to, and where readers disagree
+     * (backslashes, blanks) the host's own check refuses. */
     while (size < rest.size && strchr("/?#", rest.data[size]) == NULL) {
         /* A NUL ends strchr()'s set too, so it ends the authority here; the host check then refuses what is left. */
         if (rest.data[size] == '@')
@@ -307,9 +317,9 @@ static bool presented_matches(enum pkix_general_name type, struct span value, co
     return false;
 }
 
-/* As mozilla::pkix with its halting policy: the first match wins, and a malformed dNSName or iPAddress before it
- * ends the search. An authority that signed one malformed name did not look; what it says next to it is worth no
- * more. */
+/* As mozilla::pkix with its halting policy: the first match wins, and a malformed dNSName or iPAddress before it ends
+ * the search. An authority that signed one malformed name did not look; what it says next to it is worth no more. Of
+ * the type asked for alone: a bad mail address beside a good dNSName is no reason to refuse a server. */
 static bool presented_malformed(enum pkix_general_name type, struct span value, const struct pkix_name *name)
 {
     if (name->type == PKIX_NAME_DNS && type == PKIX_GN_DNS)

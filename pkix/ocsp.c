@@ -107,6 +107,7 @@ struct responder_id {
     struct span key_hash;
 };
 
+/* ResponderID ::= CHOICE { byName [1] EXPLICIT Name, byKey [2] EXPLICIT KeyHash }. */
 static enum pkix_error read_responder_id(struct der *data, struct responder_id *id)
 {
     struct der wrapper;
@@ -127,7 +128,8 @@ static enum pkix_error read_responder_id(struct der *data, struct responder_id *
     return PKIX_OK;
 }
 
-/* Who claims to have signed it. It only says which key to try; the signature decides. */
+/* Who claims to have signed it. It only says which key to try; the signature decides. The KeyHash is of the key's bits
+ * alone, without tag and length (RFC 6960 section 4.2.1), as in a CertID. */
 static bool is_responder(const struct pkix_cert *cert, const struct responder_id *id)
 {
     return id->name.size != 0 ? span_equal(cert->subject, id->name) : key_hash_is(cert, PKIX_SHA1, id->key_hash);
@@ -209,6 +211,7 @@ static enum pkix_error verify_response(struct ocsp *o, struct der *data)
     return verify_by_delegate(o, &id);
 }
 
+/* AlgorithmIdentifier of a CertID. False: malformed; *known false: a hash that is none of ours. */
 static bool read_digest_algorithm(struct der *d, enum pkix_digest *digest, bool *known)
 {
     static const enum pkix_oid oids[] = {OID_SHA1, OID_SHA256, OID_SHA384, OID_SHA512};
@@ -303,6 +306,8 @@ static struct pkix_revoked_when read_revoked_info(struct span value)
     return when;
 }
 
+/* CertStatus ::= CHOICE { good [0] NULL, revoked [1] RevokedInfo, unknown [2] NULL }, all implicit. There is no fourth
+ * that could be passed over (section 2.2). */
 static enum pkix_error read_cert_status(struct der *single, enum cert_status *status, struct pkix_revoked_when *revoked)
 {
     struct span value;
@@ -418,8 +423,9 @@ static enum pkix_error read_statements(struct ocsp *o, struct der *data)
     return der_at_end(data) ? PKIX_OK : PKIX_OCSP_MALFORMED;
 }
 
-/* Revoked and unknown also hold when they are old: what was revoked is not good again by waiting. Good holds while
- * it is current. */
+/* Revoked and unknown also hold when they are old: what was revoked is not good again by waiting. Good holds while it
+ * is current. In this order, that of section 3.2: what is not signed is not read, and what is not about the certificate
+ * is not dated. */
 static enum pkix_error judge(struct ocsp *o, struct span response)
 {
     struct der data;
@@ -443,6 +449,8 @@ static enum pkix_error judge(struct ocsp *o, struct span response)
     return o->current ? PKIX_OK : PKIX_OCSP_OLD;
 }
 
+/* Pure: the same response at the same time is judged the same wherever it came from, stapled, fetched or from a file.
+ */
 enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *cert, const struct pkix_cert *issuer,
                                 int64_t time, pkix_verify_statement *verify, void *ctx,
                                 struct pkix_statement *statement)

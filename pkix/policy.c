@@ -3,7 +3,23 @@
  * One certificate after the other, the anchor's side first. Of the graph only the last level, the *frontier*, is looked
  * at while it grows: what it expects of the next certificate is the sorted list `expected`, whose anyPolicy is apart.
  * Nodes of which nothing came are not taken out one by one, but found at the end by going the edges backwards once: a
- * child always comes after its parents, so does its edge. */
+ * child always comes after its parents, so does its edge.
+ *
+ * An example. The anchor's domain has Gold and Silver. The first authority below it lists Gold and anyPolicy and maps
+ * Gold to the subject's Or; the next one lists Or and Silver; the leaf lists Or.
+ *
+ *     frontier        expected             after
+ *     anyPolicy       -                    the anchor
+ *     Gold, any       Or (by Gold)         the first authority: Gold is mapped, so nobody may say Gold any more
+ *     Or, Silver      Or, Silver           the second: Or hangs below Gold, Silver below anyPolicy
+ *     Or              Or                   the leaf
+ *
+ * Backwards from the last frontier: Or holds, so its parent Or, so Gold. Silver does not. What the authorities vouch
+ * for, in the anchor's terms, are those that hang below an anyPolicy and hold: Gold.
+ *
+ * Who attacks here has an authority whose issuer vouches for less than he claims, and writes what he likes into all
+ * that is below: lists, mappings, constraints. Claims that are in nobody's frontier come to nothing, counters only
+ * fall, and the size of what he writes is paid from a budget (CVE-2023-0464). */
 #include "pkix/policy.h"
 #include "pkix/oid.h"
 
@@ -11,6 +27,7 @@
 
 enum { NONE = -1 };
 
+/* A policy that is valid at one depth. What it expects of the next is not kept here but in the graph's one list. */
 struct node {
     struct span policy;
     bool below_any; /* its parent is anyPolicy: the policy is in the anchor's terms */
@@ -48,7 +65,8 @@ struct graph {
     struct pkix_policy_mappings mappings;
 };
 
-/* The state variables of RFC 5280 section 6.1.2 (d) to (f). */
+/* The state variables of RFC 5280 section 6.1.2 (d) to (f). 0: from now on. The RFC counts down from n + 1, which no
+ * path comes to the end of. */
 struct counters {
     unsigned explicit_policy, policy_mapping, inhibit_any_policy;
     unsigned required_by; /* what set explicit_policy */
@@ -113,6 +131,7 @@ static int compare_expected(const void *a, const void *b)
     return difference != 0 ? difference : (x->node > y->node) - (x->node < y->node);
 }
 
+/* By policy first, so that all nodes that expect one stand together and are the parents of one child. */
 static void sort_expected(struct graph *g)
 {
     qsort(g->expected, g->expected_count, sizeof(*g->expected), compare_expected);
@@ -135,14 +154,15 @@ static unsigned find_expected(const struct graph *g, unsigned count, struct span
     return low;
 }
 
+/* Whether the entry is there, and of that policy. */
 static bool is_expected_at(const struct graph *g, unsigned at, struct span policy)
 {
     return at < g->expected_count && span_equal(g->expected[at].policy, policy);
 }
 
-/* One child of all nodes that expect the policy of the entry at *at, which goes on to the next policy. RFC 9618 section
- * 5.1 in one line: RFC 5280 makes a node for each parent, and with n policies mapped to each other on each of d levels
- * that is n to the power of d. */
+/* One child of all nodes that expect the policy of the entry at *at, which goes on to the next policy. That is RFC
+ * 9618's whole idea: RFC 5280 makes a node for each parent, and with n policies mapped to each other on each of d
+ * levels that is n to the power of d. */
 static bool add_child(struct graph *g, unsigned *at)
 {
     struct span policy = g->expected[*at].policy;
@@ -205,7 +225,8 @@ static bool add_for_any(struct graph *g, int *any)
     return *any != NONE;
 }
 
-/* Each node expects itself until it is mapped. */
+/* Each node expects itself until it is mapped. A new level begins with each policy standing for itself (section 6.1.3
+ * (d) (1) (i): expected_policy_set is the policy itself). */
 static bool expect_frontier(struct graph *g)
 {
     g->expected_count = 0;
@@ -304,6 +325,7 @@ static bool map_policies(struct graph *g, enum policy_mapping mapping)
     return true;
 }
 
+/* By its bytes: one policy has one encoding (pkix/oid_text.h). */
 bool pkix_policy_set_has(const struct pkix_policy_set *set, struct span policy)
 {
     for (unsigned i = 0; i < set->count; i++)

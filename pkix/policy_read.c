@@ -19,6 +19,7 @@ int pkix_policy_compare(struct span a, struct span b)
     return a.size == 0 ? 0 : memcmp(a.data, b.data, a.size);
 }
 
+/* For qsort() and bsearch(): lists are sorted as they are read, and looked into by halving from then on. */
 static int compare_items(const void *a, const void *b)
 {
     return pkix_policy_compare(*(const struct span *)a, *(const struct span *)b);
@@ -32,6 +33,7 @@ static int compare_mappings(const void *a, const void *b)
     return difference != 0 ? difference : pkix_policy_compare(x->subject, y->subject);
 }
 
+/* anyPolicy is not among the items, and stands for nothing here. */
 bool pkix_policies_have(const struct pkix_policies *policies, struct span policy)
 {
     return bsearch(&policy, policies->items, policies->count, sizeof(policy), compare_items) != NULL;
@@ -71,6 +73,9 @@ static bool read_information(struct der *list, struct span *oid, struct span *qu
            der_end(&information) == PKIX_OK;
 }
 
+/* CertificatePolicies ::= SEQUENCE SIZE (1..MAX) OF PolicyInformation
+ *
+ * Qualifiers are for people and change nothing that is computed (RFC 5280 section 6.1.3 (d) carries them along). */
 enum pkix_error pkix_policies_read(const struct pkix_cert *cert, struct pkix_policies *policies, const char **what)
 {
     static const char malformed[] = "its certificatePolicies are malformed",
@@ -145,6 +150,7 @@ enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct p
         struct pkix_policy_mapping mapping;
         struct der pair;
 
+        /* A mapping may be there twice, or one policy be mapped to several: all of them are expected. */
         if (der_enter(&list, ASN1_SEQUENCE, &pair) != PKIX_OK || !read_policy_oid(&pair, &mapping.issuer) ||
             !read_policy_oid(&pair, &mapping.subject) || der_end(&pair) != PKIX_OK)
             return PKIX_BAD_POLICY;
@@ -200,6 +206,8 @@ enum pkix_error pkix_policy_constraints_read(const struct pkix_cert *cert, struc
     struct span value;
     struct der sequence;
 
+    /* Never, until something is read: so what is absent restricts nothing, and what is malformed is an error before
+     * anybody could take it for that. */
     *constraints = (struct pkix_policy_constraints){PKIX_SKIP_CERTS_MAX, PKIX_SKIP_CERTS_MAX};
     if (!pkix_cert_extension(cert, PKIX_EXT_POLICY_CONSTRAINTS, &value))
         return PKIX_OK;

@@ -14,7 +14,8 @@
 
 enum { SECONDS_PER_DAY = 86400 };
 
-/* What one kind of source said. */
+/* What one kind of source said. `present`: there was something, whatever it was worth; only then is `error` a reason
+ * worth telling. */
 struct statement {
     enum pkix_error error; /* PKIX_OK good, PKIX_REVOKED, else why nothing is known */
     bool present;
@@ -101,6 +102,7 @@ static void warn_of_unused(const struct pkix_revocation_question *q, struct pkix
                           pkix_explain_unused_crl(answer->unused, answer->unused_error, q->cert, q->request->profile));
 }
 
+/* When, why and by which list, for whoever has to find it again. */
 static void note_listed(struct pkix_revocation_answer *a, const struct pkix_crl_answer *answer)
 {
     struct span number = answer->list->number;
@@ -159,6 +161,7 @@ static struct statement ask_crl_source(const struct pkix_revocation_question *q,
     struct statement result;
     struct pkix_crl_set *set;
 
+    /* A certificate that names no place has no list that could be fetched; those configured have been asked. */
     question.url_count = source == NULL ? 0 : pkix_cert_crl_urls(q->cert, question.urls);
     if (question.url_count == 0)
         return nothing;
@@ -208,6 +211,7 @@ static bool may_pass_over(enum pkix_error error)
            error == PKIX_OCSP_OTHER_CERT || error == PKIX_OCSP_SERVER_ERROR;
 }
 
+/* Whether one of three says so. */
 static bool is_any(enum pkix_error error, struct statement a, struct statement b, struct statement c)
 {
     return a.error == error || b.error == error || c.error == error;
@@ -302,6 +306,8 @@ static struct statement settle(const struct pkix_revocation_question *q, struct 
     switch (evidence->kind) {
     case PKIX_EVIDENCE_NONE:
         return nothing;
+    /* Somebody would have to wait, and this thread may not: the same check is made again on one that may, and until
+     * then nothing is decided. */
     case PKIX_EVIDENCE_NOT_NOW:
         return (struct statement){.error = PKIX_REVOCATION_UNKNOWN, .present = true};
     case PKIX_EVIDENCE_STATEMENT:
@@ -319,7 +325,9 @@ static struct statement settle(const struct pkix_revocation_question *q, struct 
     return (struct statement){.error = evidence->statement.error, .present = true};
 }
 
-/* The statement, or why there is none. The wait is the source's, and does not count for the search. */
+/* The statement, or why there is none. The wait is the source's, and does not count for the search. A response that was
+ * made for us alone proves no more than any other: no nonce is sent (RFC 6960 section 4.4.1), as public responders sign
+ * in advance. */
 static struct statement ask_source(const struct pkix_revocation_question *q, struct pkix_revocation_answer *a,
                                    const char **why)
 {
@@ -413,6 +421,8 @@ static enum pkix_error check_elsewhere(const struct pkix_revocation_question *q,
         crl = fetch_crl(q, a, &crl_why);
     if (decides(crl.error))
         return take(a, crl.error, PKIX_REVOCATION_GOOD_CRL, "says its CRL");
+    /* Hard fails closed, and with it whoever can keep us from asking can keep us from connecting; that is the bargain.
+     */
     if (passes_without(q))
         return PKIX_OK;
     if (fetched.present)
@@ -422,6 +432,8 @@ static enum pkix_error check_elsewhere(const struct pkix_revocation_question *q,
     return PKIX_REVOCATION_UNKNOWN;
 }
 
+/* What is at hand, and only where that says nothing, what can be fetched: a question to an authority costs time and
+ * tells it who is talking to whom (a staple spares both, RFC 8446 section 4.4.2.1). */
 enum pkix_error pkix_revocation_check(const struct pkix_revocation_question *q, struct pkix_revocation_answer *a)
 {
     enum pkix_error error;

@@ -7,7 +7,13 @@
  *
  * Which error is told. An issuer's error is recorded under its issuer's name (EXPIRED becomes EXPIRED_ISSUER); if the
  * issuers tried fail for different reasons, the certificate below has an UNKNOWN_ISSUER. A leaf's own problem is told
- * only when a path was found, for without one the leaf is anybody's. Distrust is the exception: it is told at once. */
+ * only when a path was found, for without one the leaf is anybody's. Distrust is the exception: it is told at once.
+ *
+ * What a peer decides: which certificates there are beside ours, in which order, how they are linked, their names, keys
+ * and dates. What it does not: who is an anchor, the order in which kinds of candidates are tried, the budget, and that
+ * a certificate is built upon only after its signature held. Backtracking is needed because honest peers send chains
+ * that end twice, once well and once badly: in 2020 (AddTrust) and in 2021 (DST Root X3) the worse end was the one they
+ * sent, and verifiers without it (OpenSSL 1.0.2, GnuTLS 3.6.13) refused servers that were in order. */
 #include "pkix/search.h"
 #include "pkix/intermediates.h"
 #include "pkix/revocation.h"
@@ -51,6 +57,8 @@ enum pkix_error pkix_search_init(struct pkix_search *s, const struct pkix_store 
     error = pkix_cert_read(request->leaf, &s->leaf);
     if (error != PKIX_OK)
         return error;
+    /* What is too much is ignored and not refused: a server with a folder of certificates in its chain is careless, and
+     * its own path stands at the beginning. */
     s->extras_bytes_left = limits.extras_bytes_max;
     for (size_t i = 0; i < request->extras_count; i++) {
         if (pkix_search_add_extra(s, request->extras[i]))
@@ -155,6 +163,7 @@ static enum pkix_error check_revocation(struct pkix_search *s, unsigned child_in
     /* Values go in and come out: those who judge evidence cannot change the path they judge. */
     error = s->domain->check_revocation(&question, &answer);
     *what = answer.what;
+    /* By which statement, kept for the explanation. */
     if (error == PKIX_REVOKED)
         s->notes.revoked = answer.revoked;
     if (child_index == 0 && answer.status != PKIX_REVOCATION_NOT_CHECKED)
@@ -235,6 +244,7 @@ static enum pkix_error extend(struct pkix_search *s)
     enum pkix_error recorded = PKIX_OK;
     size_t loops = 0;
 
+    /* On the heap: a level of them is kilobytes, and there may be as many levels as a path is long. */
     pkix_search_collect(s, child, candidates);
     for (size_t i = 0; i < candidates->count; i++) {
         enum pkix_error error;
@@ -292,6 +302,8 @@ static bool is_same_date_error(enum pkix_error of_leaf, enum pkix_error of_issue
            (of_leaf == PKIX_NOT_YET_VALID && of_issuer == PKIX_NOT_YET_VALID_ISSUER);
 }
 
+/* The words of the result: what stops every path is told if all stop alike (pkix/error.h has the ranking); s->notes has
+ * each path that was tried, for who asks why. */
 enum pkix_error pkix_search_run(struct pkix_search *s)
 {
     const struct pkix_store_entry *anchor = pkix_store_find_same(&s->store->anchors, &s->leaf);

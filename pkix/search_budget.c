@@ -1,6 +1,7 @@
 /* see pkix/search_budget.h */
 #include "pkix/search_budget.h"
 
+/* The numbers are pkix/request.h's, or an administrator's; Go and rustls have 100 signatures as well. */
 void pkix_budget_init(struct pkix_budget *b, const struct pkix_limits *limits, uint64_t (*now_ms)(void))
 {
     *b = (struct pkix_budget){.limits = *limits, .now_ms = now_ms};
@@ -31,6 +32,7 @@ enum pkix_error pkix_budget_take_step(struct pkix_budget *b)
     return PKIX_OK;
 }
 
+/* Before it is computed, so that the last one is not one too many. */
 enum pkix_error pkix_budget_take_signature(struct pkix_budget *b, unsigned cost_us)
 {
     if (b->signature_checks == b->limits.signature_checks_max)
@@ -64,6 +66,7 @@ struct pkix_limits pkix_budget_left(const struct pkix_budget *b)
     return limits;
 }
 
+/* What was spent is spent, whatever it came to. */
 void pkix_budget_spend(struct pkix_budget *b, const struct pkix_budget *inner)
 {
     b->signature_checks += inner->signature_checks;

@@ -31,6 +31,7 @@ bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_
     return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & wanted_purposes(s->request)) != 0;
 }
 
+/* One that cannot be read is a candidate as well: that it is malformed is what should be told, if nothing else does. */
 static void add_candidate(struct pkix_candidates *c, const struct pkix_cert *cert, const struct pkix_store_entry *entry,
                           enum pkix_error parse_error)
 {
@@ -106,6 +107,8 @@ static bool is_after(const struct pkix_candidate *a, const struct pkix_candidate
     return a->rank != b->rank ? a->rank > b->rank : a->cert->not_before < b->cert->not_before;
 }
 
+/* Whoever has the issuer's name, in its bytes. An authority that spells its own name in another way in what it issues
+ * has issued something that nobody can chain (RFC 5280 section 4.1.2.6 has the same encoding used). */
 void pkix_search_collect(struct pkix_search *s, const struct pkix_cert *child, struct pkix_candidates *c)
 {
     c->search = s;

@@ -1,4 +1,9 @@
-/* see pkix/search_checks.h */
+/* see pkix/search_checks.h
+ *
+ * RFC 5280 section 6.1 walks from the anchor to the leaf with a state; a search goes the other way and may turn back.
+ * So each rule is asked where all it needs is known: about one issuer and what hangs below it when the issuer is tried
+ * (constraints, features, usage, depth, signature), about a whole path when it has reached an anchor (policies, pins,
+ * the day on which a root ends, the strict profile). A state that would have to be undone is kept nowhere. */
 #include "pkix/search_checks.h"
 #include "pkix/constraints.h"
 #include "pkix/ev.h"
@@ -36,7 +41,9 @@ static enum pkix_trust trust_of(const struct pkix_search *s, const struct pkix_p
 }
 
 /* RFC 5280 section 6.1.3 (b) and (c): every certificate below, not just the next one, or an authority that may issue
- * for its own domain only makes itself an intermediate without constraints and issues for all others below that. */
+ * for its own domain only makes itself an intermediate without constraints and issues for all others below that. A
+ * self-issued certificate in between is not let off, as the RFC would have it (section 6.1.3 (b)): mozilla::pkix and Go
+ * know no such exception, and an authority could name itself anything in it. */
 static enum pkix_error check_constraints_of(struct pkix_search *s, struct span constraints,
                                             struct pkix_failure *failure)
 {
@@ -82,6 +89,7 @@ static enum pkix_usage usage_of(const struct pkix_search *s, enum pkix_role role
     return s->request->purpose == PKIX_PURPOSE_SERVER ? PKIX_USAGE_SERVER : PKIX_USAGE_CLIENT;
 }
 
+/* pkix_check_certificate(), with what it has to know of the path and of the request. */
 enum pkix_error pkix_search_check_step(const struct pkix_search *s, const struct pkix_path_step *step,
                                        enum pkix_role role, struct pkix_failure *failure)
 {
@@ -252,12 +260,14 @@ static enum pkix_error check_policies(struct pkix_search *s, struct pkix_failure
 }
 
 /* A root that Mozilla phases out keeps what it issued until a day. The leaf's date is what is held against that day,
- * and it is the authority's word: one that backdates is found out by CT logs, not here. */
+ * and it is the authority's word: one that backdates is found out by CT logs, not here. Not for the signer of a list,
+ * who is no leaf of the public's. */
 static bool is_issued_too_late(const struct pkix_search *s, const struct pkix_path_step *anchor)
 {
     return s->crl_anchor == NULL && anchor->entry != NULL && s->leaf.not_before > anchor->entry->distrust_after;
 }
 
+/* Only of a path that is otherwise good, and for each such path: what one of them lacks another may have. */
 enum pkix_error pkix_search_check_path(struct pkix_search *s, struct pkix_failure *failure)
 {
     enum pkix_error error;

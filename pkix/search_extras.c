@@ -15,6 +15,8 @@ bool pkix_search_knows(const struct pkix_search *s, const struct pkix_cert *cert
     return false;
 }
 
+/* False when there is no room for it: then for none behind it either, so that what counts is a beginning of what the
+ * peer sent. */
 bool pkix_search_add_extra(struct pkix_search *s, struct span der)
 {
     struct pkix_cert *cert = &s->extras[s->extras_count];

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 /* Reasons that another issuer of the same name could change. Remembered ones may be out of date, or have an older key.
- */
+ * Whatever else is wrong stays wrong, with whichever issuer. */
 static bool is_for_want_of_an_issuer(enum pkix_error error)
 {
     return error == PKIX_UNKNOWN_ISSUER || error == PKIX_BAD_SIGNATURE || error == PKIX_EXPIRED_ISSUER ||
@@ -49,7 +49,8 @@ static void take(void *ctx, struct span der)
     a->has_wanted = a->has_wanted || span_equal(s->extras[before].subject, a->wanted);
 }
 
-/* NULL, or why what came is of no use. */
+/* NULL, or why what came is of no use. A single certificate, or a PKCS #7 message of several (RFC 5280 section
+ * 4.2.2.1). Those that help nobody are dropped, and that nothing helped is said. */
 static const char *read_answer(struct pkix_search *s, const struct pkix_cert *child,
                                const struct pkix_issuer_answer *answer)
 {
@@ -98,6 +99,7 @@ bool pkix_search_fetch_issuer(struct pkix_search *s, enum pkix_error error)
         !has_wanted_name(s))
         return false;
     for (unsigned i = 0; i < s->notes.dead_end_count && s->notes.issuer_count < PKIX_ISSUERS_ASKED_MAX; i++) {
+        /* Certificates where names ended, and up to which all signatures hold; in the order they were found. */
         const struct pkix_cert *child = s->notes.dead_ends[i];
         struct span url = pkix_cert_issuer_url(child);
 

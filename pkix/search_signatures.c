@@ -46,6 +46,7 @@ static enum pkix_error verify_signature(struct pkix_signatures *s, const struct 
     return error;
 }
 
+/* A list's or a response's: asked about once, so only the cache of good ones is worth looking into. */
 enum pkix_error pkix_signatures_verify(struct pkix_signatures *s, const struct pkix_signed *statement, struct span spki)
 {
     uint8_t digest[PKIX_CACHE_KEY_SIZE];

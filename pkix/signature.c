@@ -62,6 +62,7 @@ static struct span without_leading_zeros(struct span number)
     return number;
 }
 
+/* Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }, RFC 5480 appendix A. */
 bool pkix_ecdsa_read(struct span signature, struct span *r, struct span *s)
 {
     struct der sequence;
@@ -108,6 +109,7 @@ static unsigned cost_of_key(const struct pkix_key *key)
     return rsa_cost[row].cost_us * (key->exponent_bits > RSA_EXPONENT_BITS_USUAL ? RSA_LONG_EXPONENT_FACTOR : 1);
 }
 
+/* In the order of what it costs to see: form first, then the pair of key and algorithm, then the numbers. */
 enum pkix_error pkix_signature_look(const struct pkix_signed *statement, struct span spki, unsigned *cost_us)
 {
     struct pkix_algorithm algorithm;
