@@ -215,11 +215,12 @@ static void server_that_hangs_costs_hard_one_timeout(void **state)
     assert_string_equal(why, "its CRL did not come in time");
     assert_false(finds(&s, &q, PKIX_CRL_FETCH, &why));
     assert_string_equal(why, "its CRL did not come in time");
+    /* On a busy machine the request may be made only now. */
+    while (counted(&s, COUNTER_crl_fetch_failures_total) == 0)
+        (void)poll(NULL, 0, 1);
     assert_int_equal(crl_fetch_requests(s.fetch), 1);
 
     /* Nor is the server asked for another list, once it has failed; its time ends with the handshake's. */
-    while (counted(&s, COUNTER_crl_fetch_failures_total) == 0)
-        (void)poll(NULL, 0, 1);
     s.asker.timeout_ms = PATIENT_MS;
     snprintf(other, sizeof(other), "%sother", s.url);
     q.urls[0] = span_of_string(other);
@@ -298,8 +299,12 @@ static void all_urls_are_tried_in_order(void **state)
         q.urls[1] = q.urls[0];
         q.urls[0] = span_of_string(i < 2 ? firsts[i] : url);
         q.url_count = 2;
-        if (!finds(&s, &q, PKIX_CRL_FETCH, &why))
-            fail_msg("%s: %s", firsts[i], why);
+        if (!finds(&s, &q, PKIX_CRL_FETCH, &why)) {
+            /* On a busy machine it may come too late for who waited, half of whose time was the first one's. */
+            if (!hangs || strcmp(why, "its CRL did not come in time") != 0)
+                fail_msg("%s: %s", firsts[i], why);
+            wait_until_found(&s, &q);
+        }
         assert_int_equal(crl_fetch_requests(s.fetch), i < 2 ? 1 : 2);
         end(&s);
         if (strcmp(firsts[i], "nobody") != 0)
