@@ -1,4 +1,4 @@
-"""A clean Debian that systemd has booted, with yett installed as docs/first-service.md has it."""
+"""A clean Debian, of the release that this machine has, that systemd has booted, with yett installed as docs/first-service.md has it."""
 import contextlib
 import os
 import pathlib
@@ -12,6 +12,7 @@ from peers import wait_until
 
 PAGE = TOP / "docs/first-service.md"
 ROOTS = TOP / "build/roots"
+RELEASE = re.search(r"^VERSION_CODENAME=\"?(\w+)", pathlib.Path("/etc/os-release").read_text(), re.MULTILINE).group(1)
 PACKAGES = ("curl", "python3", "iproute2", "postfix", "dovecot-imapd", "nginx-light")
 
 
@@ -105,10 +106,10 @@ def install(root):
 
 @contextlib.contextmanager
 def installed_machine():
-    """Debian 12, in which section 1 of the page has been done, booted. A folder of its own, removed at the end."""
+    """That Debian, in which section 1 of the page has been done, booted. A folder of its own, removed at the end."""
     ROOTS.mkdir(parents=True, exist_ok=True)
-    clean = ROOTS / "bookworm"
-    subprocess.run([TOP / "scripts/debian-root", "bookworm", clean, *PACKAGES], check=True, timeout=1500)
+    clean = ROOTS / RELEASE
+    subprocess.run([TOP / "scripts/debian-root", RELEASE, clean, *PACKAGES], check=True, timeout=1500)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="yett-machine-", dir=ROOTS))
     root = folder / "root"
     subprocess.run(["cp", "-a", "--reflink=auto", clean, root], check=True)

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
@@ -222,29 +223,17 @@ class Dovecot(Process):
             (self.folder / d).mkdir()
         os.chmod(self.folder, 0o755)
         shutil.chown(self.folder / "mail", "nobody", "nogroup")
-        tls = "ssl = no\ndisable_plaintext_auth = no\n"
-        if self.certificate:
-            tls = (f"ssl = required\nssl_cert = <{self.certificate.chain}\nssl_key = <{self.certificate.key}\n"
-                   "disable_plaintext_auth = yes\n")
-        (self.folder / "dovecot.conf").write_text(f"""\
+        # "2.4.1-4 (7d8c0e5759)": from 2.4 on the settings have other names, and the file says for which version it is.
+        version = tool("dovecot", "--version").stdout.split("-")[0].split()[0]
+        newer = tuple(int(n) for n in version.split(".")[:2]) >= (2, 4)
+        (self.folder / "dovecot.conf").write_text((self.settings_24(version) if newer else self.settings_23()) + f"""\
 base_dir = {self.folder}/run
 state_dir = {self.folder}/state
 log_path = {self.folder}/dovecot.log
-protocols = {self.protocol}
 listen = 127.0.0.1
-{tls}
 login_trusted_networks = {self.trusted}
 haproxy_trusted_networks = 127.0.0.0/8 ::1
-mail_location = maildir:{self.folder}/mail/%u
 first_valid_uid = 1
-passdb {{
-  driver = static
-  args = password=secret
-}}
-userdb {{
-  driver = static
-  args = uid=nobody gid=nogroup home={self.folder}/mail/%u
-}}
 service {"managesieve" if self.protocol == "sieve" else self.protocol}-login {{
   inet_listener {self.protocol} {{
     port = {self.port}
@@ -261,6 +250,47 @@ service stats {{
 }}
 """)
         return super().start()
+
+    def settings_23(self):
+        tls = "ssl = no\ndisable_plaintext_auth = no\n"
+        if self.certificate:
+            tls = (f"ssl = required\nssl_cert = <{self.certificate.chain}\nssl_key = <{self.certificate.key}\n"
+                   "disable_plaintext_auth = yes\n")
+        return tls + f"""\
+protocols = {self.protocol}
+mail_location = maildir:{self.folder}/mail/%u
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid=nobody gid=nogroup home={self.folder}/mail/%u
+}}
+"""
+
+    def settings_24(self, version):
+        tls = "ssl = no\nauth_allow_cleartext = yes\n"
+        if self.certificate:
+            tls = (f"ssl = required\nssl_server_cert_file = {self.certificate.chain}\n"
+                   f"ssl_server_key_file = {self.certificate.key}\nauth_allow_cleartext = no\n")
+        return f"dovecot_config_version = {version}\ndovecot_storage_version = {version}\n" + tls + f"""\
+protocols {{
+  {self.protocol} = yes
+}}
+mail_driver = maildir
+mail_path = {self.folder}/mail/%{{user}}
+passdb static {{
+  password = secret
+}}
+userdb static {{
+  fields {{
+    uid = nobody
+    gid = nogroup
+    home = {self.folder}/mail/%{{user}}
+  }}
+}}
+"""
 
     def command(self):
         return ["dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
@@ -627,6 +657,11 @@ def tool(*command, input=None, timeout=30, check=True, env=None):
     if check and result.returncode != 0:
         raise AssertionError(f"{command} said {result.returncode}\n{result.stdout}\n{result.stderr}")
     return result
+
+
+def has_name(attribute, value, text):
+    """Whether openssl has printed this attribute of a name: "CN = alice" until version 3.1, "CN=alice" since."""
+    return re.search(rf"\b{attribute} ?= ?{re.escape(value)}(?![\w.-])", text) is not None
 
 
 def json_lines(text):

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 from conftest import TOP, YETT
-from peers import SoftHsm
+from peers import SoftHsm, has_name
 
 
 def run(*args, status=0, env=None):
@@ -118,7 +118,7 @@ def test_pkcs12_out_is_read_by_others_and_by_us(cert, ca, folder, key, password)
     assert "never written over" in cert("export", name, "--pkcs12", "--pkcs12-password", secret, "--out", out, status=1)
 
     certificates = openssl("pkcs12", "-in", out, "-passin", secret, "-nokeys")
-    assert "CN = alice" in certificates and certificates.count("BEGIN CERTIFICATE") == 2
+    assert has_name("CN", "alice", certificates) and certificates.count("BEGIN CERTIFICATE") == 2
     _, begin, rest = openssl("pkcs12", "-in", out, "-passin", secret, "-nocerts", "-nodes").partition("-----BEGIN")
     assert begin + rest == openssl("pkey", "-in", folder / "alice.key")
     info = subprocess.run(["openssl", "pkcs12", "-in", out, "-passin", secret, "-info", "-noout"], check=True,
@@ -234,7 +234,7 @@ def test_a_key_made_on_a_token_gets_its_certificate(cert, ca, token, folder, key
 
     token("request", uri, "--subject", "CN=alice", "--san", "email:alice@example.org", "--out", folder / "alice.csr")
     text = openssl("req", "-in", folder / "alice.csr", "-verify", "-noout", "-text")
-    assert "CN = alice" in text and "email:alice@example.org" in text
+    assert has_name("CN", "alice", text) and "email:alice@example.org" in text
 
     cert("create", "--issuer", ca, "--client", "--request", folder / "alice.csr", "--out", folder / "alice.pem")
     openssl("verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", folder / "ca.pem", folder / "alice.pem")

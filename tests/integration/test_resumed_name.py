@@ -3,7 +3,7 @@ import json
 import subprocess
 
 import pytest
-from peers import tool, wait_until
+from peers import has_name, tool, wait_until
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_name_with_a_certificate_of_its_own(yett, port, folder, echo, authorit
         assert server_name(y) == "b.example.org"
     finally:
         said = client.end()
-    assert "New, TLSv1.2" in said and "subject=CN = b.example.org" in said, said
+    assert "New, TLSv1.2" in said and has_name("CN", "b.example.org", said), said
 
 
 def test_a_name_that_is_refused_in_a_full_handshake(yett, port, folder, echo, authority, other):
