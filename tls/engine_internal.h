@@ -25,6 +25,7 @@
 #include "tls/identity_internal.h"
 #include "tls/layer.h"
 #include "tls/limits.h"
+#include "tls/master_secret.h"
 #include "tls/nspr_layer.h"
 #include "tls/peer_certs.h"
 
@@ -193,7 +194,7 @@ struct tls_secrets {
     bool changed;       /* by a KeyUpdate, while NSS has the connection */
     bool write_changed; /* and NSS may not have written it yet */
     uint64_t read_before, written_before;
-    CK_OBJECT_HANDLE mark;
+    struct tls_master_marks marks;
 };
 
 struct tls_engine {

@@ -1,6 +1,5 @@
 /* see tls/established.h: when a connection leaves NSS's socket behind, and with what. */
 #include "tls/established.h"
-#include "tls/master_secret.h"
 
 #include "base/slab.h"
 #include <prerror.h>
@@ -107,7 +106,7 @@ static bool start12(struct tls_engine *e)
     struct tls_record_direction read, write;
 
     if (suite == NULL || !tls_master_secret_find(e->transport.notes, suite, e->context->role == TLS_ROLE_SERVER,
-                                                 e->secrets.mark, &read, &write))
+                                                 &e->secrets.marks, &read, &write))
         return false;
     tls_established_take(e, &read, &write);
     base_wipe(&read, sizeof(read));

@@ -1,7 +1,6 @@
 /* see tls/engine_internal.h */
 #include "tls/engine_internal.h"
 #include "tls/established.h"
-#include "tls/master_secret.h"
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
@@ -269,7 +268,7 @@ static enum tls_status finish(struct tls_engine *e, uint64_t written_before)
     read_certificates(e);
     e->context->calls->finished(e);
     if (e->version == TLS_VERSION_12)
-        e->secrets.mark = tls_master_secret_mark();
+        e->secrets.marks = tls_master_secret_mark();
     else
         tls_handshake_drop_notes(e);
     /* Who has not shown a certificate now has not shown one at all. Servers have their session ticket to send first. */

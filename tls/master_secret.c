@@ -12,22 +12,27 @@ enum {
     FINISHED_MAX = 64,
 };
 
+/* Making pairs for one key exchange without the check that keys of longer life get. NSS 3.110 makes them in its own
+ * token, whatever the lists say, where that token has the mechanism (ssl_CreateECDHEPrivateKey()); NSS 3.87 knows of
+ * none. */
+enum { ECDHE_KEY_PAIR_GEN = CKM_NSS + 47 };
+
 /* Where NSS derives master secrets: where that of the key exchange was made, if it can be done there, and else in its
- * own token. A secret that is unwrapped from a session goes where the key that wraps it was made for (wrapping.c). */
-static PK11SlotInfo *find_slot(void)
+ * own token. A secret that is unwrapped from a session goes where the key that wraps it was made for (wrapping.c). So
+ * beside an accelerator NSS's own token has some of them with the newer NSS, and none with the older. */
+static PK11SlotInfo *accelerator_slot(void)
 {
     PK11SlotInfo *accelerator = tls_accelerator_slot();
 
-    if (accelerator != NULL && PK11_DoesMechanism(accelerator, CKM_NSS_TLS_EXTENDED_MASTER_KEY_DERIVE_DH))
-        return PK11_ReferenceSlot(accelerator);
-    return PK11_GetInternalSlot();
+    return accelerator != NULL && PK11_DoesMechanism(accelerator, CKM_NSS_TLS_EXTENDED_MASTER_KEY_DERIVE_DH)
+               ? accelerator
+               : NULL;
 }
 
 /* An object of class "data" is the one that tokens make with the least ado: softoken for a third of what a key costs.
  */
-CK_OBJECT_HANDLE tls_master_secret_mark(void)
+static CK_OBJECT_HANDLE mark(PK11SlotInfo *slot)
 {
-    SCOPED_SLOT slot = find_slot();
     CK_OBJECT_CLASS class = CKO_DATA;
     CK_BYTE value = 0;
     CK_ATTRIBUTE template[] = {{CKA_CLASS, &class, sizeof(class)}, {CKA_VALUE, &value, sizeof(value)}};
@@ -39,6 +44,16 @@ CK_OBJECT_HANDLE tls_master_secret_mark(void)
     handle = PK11_GetObjectHandle(PK11_TypeGeneric, object, NULL);
     (void)PK11_DestroyGenericObject(object);
     return handle;
+}
+
+struct tls_master_marks tls_master_secret_mark(void)
+{
+    SCOPED_SLOT own = PK11_GetInternalSlot();
+    PK11SlotInfo *accelerator = accelerator_slot();
+    bool in_own = own != NULL && (accelerator == NULL || PK11_DoesMechanism(own, ECDHE_KEY_PAIR_GEN));
+
+    return (struct tls_master_marks){.own = in_own ? mark(own) : 0,
+                                     .accelerator = accelerator != NULL ? mark(accelerator) : 0};
 }
 
 static bool read_secret(PK11SlotInfo *slot, CK_OBJECT_HANDLE handle, uint8_t out[static TLS_RECORD_MASTER_SIZE])
@@ -105,26 +120,38 @@ static bool try_secret(const struct tls_wire_notes *notes, const struct tls_reco
     return true;
 }
 
+/* The last secrets of one token; `master` has the randoms. */
+static bool search(PK11SlotInfo *slot, CK_OBJECT_HANDLE mark, const struct tls_wire_notes *notes,
+                   const struct tls_record_suite *suite, bool is_server, struct tls_record_master *master,
+                   struct tls_record_direction *read, struct tls_record_direction *write)
+{
+    bool found = false;
+
+    for (unsigned back = 1, tried = 0; !found && back <= HANDLES_MAX && back < mark && tried < CANDIDATES_MAX; back++)
+        if (read_secret(slot, mark - back, master->secret)) {
+            tried++;
+            found = try_secret(notes, suite, is_server, master, read, write);
+        }
+    return found;
+}
+
 bool tls_master_secret_find(const struct tls_wire_notes *notes, const struct tls_record_suite *suite, bool is_server,
-                            CK_OBJECT_HANDLE mark, struct tls_record_direction *read,
+                            const struct tls_master_marks *marks, struct tls_record_direction *read,
                             struct tls_record_direction *write)
 {
     const struct tls_wire_note *client = is_server ? &notes->read : &notes->written;
     const struct tls_wire_note *server = is_server ? &notes->written : &notes->read;
-    SCOPED_SLOT slot = find_slot();
+    SCOPED_SLOT own = PK11_GetInternalSlot();
     struct tls_record_master master;
-    bool found = false;
+    bool found;
 
-    if (mark == 0 || slot == NULL || client->hello_size < TLS_WIRE_HELLO_SIZE ||
-        server->hello_size < TLS_WIRE_HELLO_SIZE)
+    if (client->hello_size < TLS_WIRE_HELLO_SIZE || server->hello_size < TLS_WIRE_HELLO_SIZE)
         return false;
     memcpy(master.client_random, client->hello + TLS_WIRE_HELLO_SIZE - TLS_RECORD_RANDOM_SIZE, TLS_RECORD_RANDOM_SIZE);
     memcpy(master.server_random, server->hello + TLS_WIRE_HELLO_SIZE - TLS_RECORD_RANDOM_SIZE, TLS_RECORD_RANDOM_SIZE);
-    for (unsigned back = 1, tried = 0; !found && back <= HANDLES_MAX && back < mark && tried < CANDIDATES_MAX; back++)
-        if (read_secret(slot, mark - back, master.secret)) {
-            tried++;
-            found = try_secret(notes, suite, is_server, &master, read, write);
-        }
+    found = (marks->own != 0 && search(own, marks->own, notes, suite, is_server, &master, read, write)) ||
+            (marks->accelerator != 0 &&
+             search(accelerator_slot(), marks->accelerator, notes, suite, is_server, &master, read, write));
     base_wipe(&master, sizeof(master));
     return found;
 }

@@ -13,13 +13,18 @@
 
 #include "tls/wire_notes.h"
 
-/* A handle of that token that comes after those of a handshake that is done just now; 0: there is none. */
-CK_OBJECT_HANDLE tls_master_secret_mark(void);
+/* Handles that come after those of a handshake that is done just now, of each token that may have its master secret; 0:
+ * this one has it not, or there is none. */
+struct tls_master_marks {
+    CK_OBJECT_HANDLE own, accelerator;
+};
+struct tls_master_marks tls_master_secret_mark(void);
 
-/* The directions of the connection as they stand: `notes` are of all its records, `mark` from the end of its handshake.
+/* The directions of the connection as they stand: `notes` are of all its records, `marks` from the end of its
+ * handshake.
  * False: they were not found. */
 MUST_CHECK bool tls_master_secret_find(const struct tls_wire_notes *notes, const struct tls_record_suite *suite,
-                                       bool is_server, CK_OBJECT_HANDLE mark, struct tls_record_direction *read,
-                                       struct tls_record_direction *write);
+                                       bool is_server, const struct tls_master_marks *marks,
+                                       struct tls_record_direction *read, struct tls_record_direction *write);
 
 #endif
