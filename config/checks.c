@@ -436,6 +436,16 @@ static void sources(struct check_context *c)
     trust_source(c, s->peer_trust, s->peer_trust_count, OPTION_PEER_TRUST);
 }
 
+/* Whether NSS has them, and who is left without any, is known where they are set up. */
+static void groups(struct check_context *c)
+{
+    static const enum option_id all[] = {OPTION_GROUPS};
+
+    c->service->groups_place = place_of(c, OPTION_GROUPS);
+    if (c->service->listen_tls == CONFIG_TLS_NONE && !config_service_originates_tls(c->service))
+        useless_find(c, all, ARRAY_LEN(all), "needs TLS: set listen_tls or connect_tls");
+}
+
 /* Defaults that depend on other options. */
 static void dependent_defaults(struct check_context *c)
 {
@@ -487,6 +497,7 @@ static const struct {
     {smtp_loopback_relay, USES(OPTION_CONNECT, OPTION_LISTEN, OPTION_PROTOCOL, OPTION_SEND_PROXY, OPTION_PEER,
                                OPTION_INSECURE_SMTP_LOOPBACK_RELAY)},
     {alpn, USES(OPTION_ALPN, OPTION_PROTOCOL)},
+    {groups, USES(OPTION_GROUPS, OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
     {dependent_defaults, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
 };
 

@@ -14,6 +14,7 @@
 #define YETT_CONFIG_CONFIG_H
 
 #include "base/address.h"
+#include "base/key_groups.h"
 #include "base/protocols.h"
 #include "base/text_index.h"
 #include <stdio.h>
@@ -242,8 +243,11 @@ struct config_service {
     size_t policy_count;          /* 0: none is required */
 
     enum config_ciphers ciphers;
-    unsigned tls_min; /* 0x0303 or 0x0304 */
-    char **alpn;      /* of the listening side beyond the protocol's own; tcp only */
+    unsigned tls_min;                 /* 0x0303 or 0x0304 */
+    enum key_group *groups;           /* in order of preference, each once */
+    size_t group_count;               /* 0: auto, all that NSS has */
+    struct config_place groups_place; /* line 0: not given */
+    char **alpn;                      /* of the listening side beyond the protocol's own; tcp only */
     size_t alpn_count;
     char *greeting_name; /* in greetings and EHLO; default: the machine's host name */
     enum config_send_proxy send_proxy;

@@ -295,6 +295,19 @@ void item_policy_clear(void *item)
     free(policy->oid);
 }
 
+bool item_group_parse(const char *text, void *item, char **error)
+{
+#define GROUP_WORD(id, word, number, curve) {#word, KEY_GROUP_##id, VALUE_WORD_READY},
+    static const struct value_word words[] = {KEY_GROUPS(GROUP_WORD){.name = NULL}};
+#undef GROUP_WORD
+    unsigned value;
+
+    if (!value_word(text, words, &value, error))
+        return false;
+    *(enum key_group *)item = value;
+    return true;
+}
+
 bool item_principal_parse(const char *text, void *item, char **error)
 {
     struct config_principal *principal = item;

@@ -32,6 +32,8 @@ void item_crl_clear(void *item);
 MUST_CHECK bool item_policy_parse(const char *text, void *item, char **error); /* struct config_policy */
 void item_policy_clear(void *item);
 
+MUST_CHECK bool item_group_parse(const char *text, void *item, char **error); /* enum key_group */
+
 MUST_CHECK bool item_principal_parse(const char *text, void *item, char **error); /* struct config_principal */
 void item_principal_clear(void *item);
 

@@ -345,6 +345,44 @@ DEFINE_LIST(text, "TEXT", sizeof(char *), NO_PLACE, item_text_parse, item_text_c
 DEFINE_LIST(sha256, "HEX", sizeof(char *), NO_PLACE, item_sha256_parse, item_text_clear);
 DEFINE_LIST(environment, "NAME=VALUE", sizeof(char *), NO_PLACE, item_environment_parse, item_text_clear);
 
+/* Groups: a list, or a word for the empty one. Their order is a preference, so none stands twice. */
+
+static void group_clear(void *item)
+{
+    (void)item;
+}
+
+static const struct list_kind group_items = {sizeof(enum key_group), NO_PLACE, item_group_parse, group_clear};
+
+static bool group_list_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                             char **error)
+{
+    const enum key_group *groups;
+    size_t count;
+
+    if (strcmp(text, "auto") == 0)
+        return true;
+    if (!list_parse(&group_items, o, target, place, text, error))
+        return false;
+    groups = pointer_get(o, target);
+    memcpy(&count, field(target, o->count_offset), sizeof(count));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (groups[i] == groups[j]) {
+                *error = base_printf("entry %zu is the same group as entry %zu: name each one once", i + 1, j + 1);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void group_list_clear(const struct option *o, void *target)
+{
+    list_clear(&group_items, o, target);
+}
+
+const struct option_kind option_kind_group_list = {"GROUP, ...", group_list_parse, group_list_clear};
 const struct option_kind option_kind_number = {"NUMBER", number_parse, nothing_clear};
 const struct option_kind option_kind_time = {"TIME", time_parse, nothing_clear};
 const struct option_kind option_kind_size = {"SIZE", size_parse, nothing_clear};

@@ -30,6 +30,7 @@ extern const struct option_kind option_kind_principal_list;
 extern const struct option_kind option_kind_text_list;
 extern const struct option_kind option_kind_sha256_list; /* char *: 64 digits, lower case */
 extern const struct option_kind option_kind_policy_list;
+extern const struct option_kind option_kind_group_list; /* enum key_group; none for "auto" */
 extern const struct option_kind option_kind_environment_list;
 
 #endif

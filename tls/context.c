@@ -5,11 +5,13 @@
  * client certificates on the first handshake only): everything is set here. */
 #include "tls/client_identity.h"
 #include "tls/engine_internal.h"
+#include "tls/key_groups.h"
 #include "tls/models.h"
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
 
+#include <nss.h>
 #include <prerror.h>
 #include <secoid.h>
 #include <sslproto.h>
@@ -27,22 +29,6 @@ static const PRUint16 suites_tls12[] = {
     TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,         TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 };
-
-/* P-521 last: for those whose certificate has it. */
-static const SSLNamedGroup groups[] = {
-    ssl_grp_ec_curve25519,
-    ssl_grp_ec_secp256r1,
-    ssl_grp_ec_secp384r1,
-    ssl_grp_ec_secp521r1,
-};
-
-bool tls_context_has_group(unsigned group)
-{
-    for (size_t i = 0; i < ARRAY_LEN(groups); i++)
-        if (groups[i] == (SSLNamedGroup)group)
-            return true;
-    return false;
-}
 
 /* The schemes with RSA-PSS come first, those of ordinary RSA keys before all, so that they can be left out where a
  * token cannot make them. */
@@ -179,6 +165,22 @@ static size_t schemes_skipped(const struct tls_context *context, const struct tl
                : 0;
 }
 
+/* A client has a key share for the group it likes best in its first message. Where that is the hybrid one it has
+ * another, for the next one: a server without the first would ask for it, and that is a round trip for most servers of
+ * today. */
+static bool set_groups(const struct tls_context *context, PRFileDesc *model, char **error)
+{
+    SSLNamedGroup groups[KEY_GROUP_COUNT];
+    bool hybrid = context->groups[0] == KEY_GROUP_X25519MLKEM768 && context->group_count > 1;
+
+    for (size_t i = 0; i < context->group_count; i++)
+        groups[i] = (SSLNamedGroup)tls_key_group_number(context->groups[i]);
+    if (SSL_NamedGroupConfig(model, groups, (unsigned)context->group_count) != SECSuccess ||
+        (context->role == TLS_ROLE_CLIENT && SSL_SendAdditionalKeyShares(model, hybrid) != SECSuccess))
+        return tls_nss_fail(error, "cannot set the groups");
+    return true;
+}
+
 static bool set_versions(struct tls_context *context, const struct tls_site *site, PRFileDesc *model,
                          enum tls_ciphers ciphers, unsigned version_min, char **error)
 {
@@ -199,10 +201,9 @@ static bool set_versions(struct tls_context *context, const struct tls_site *sit
     }
     if (SSL_VersionRangeSet(model, &range) != SECSuccess)
         return tls_nss_fail(error, "cannot set the TLS versions");
-    if (SSL_NamedGroupConfig(model, groups, ARRAY_LEN(groups)) != SECSuccess ||
-        SSL_SignatureSchemePrefSet(model, schemes + skip, (unsigned)(ARRAY_LEN(schemes) - skip)) != SECSuccess)
-        return tls_nss_fail(error, "cannot set the groups or signature schemes");
-    return true;
+    if (SSL_SignatureSchemePrefSet(model, schemes + skip, (unsigned)(ARRAY_LEN(schemes) - skip)) != SECSuccess)
+        return tls_nss_fail(error, "cannot set the signature schemes");
+    return set_groups(context, model, error);
 }
 
 static PRFileDesc *model_create(char **error)
@@ -271,6 +272,15 @@ static struct tls_context *context_create(enum tls_role role, const struct tls_c
     return context;
 }
 
+static bool choose_groups(struct tls_context *context, const enum key_group *wanted, size_t count, char **error)
+{
+    context->group_count = tls_key_groups_choose(wanted, count, context->groups);
+    if (context->group_count != 0)
+        return true;
+    *error = base_printf("NSS %s has none of the groups", NSS_GetVersion());
+    return false;
+}
+
 bool tls_client_context_create(const struct tls_client_options *options, struct tls_context **context, char **error)
 {
     struct tls_context *c;
@@ -278,6 +288,8 @@ bool tls_client_context_create(const struct tls_client_options *options, struct 
     assert(options->trust != NULL || options->insecure_no_verify);
     c = context_create(TLS_ROLE_CLIENT, options->clock, options->trust, options->identities, options->identity_count,
                        options->alpn, options->alpn_count);
+    if (!choose_groups(c, options->groups, options->group_count, error))
+        goto fail;
     c->insecure_no_verify = options->insecure_no_verify;
     c->revocation = options->revocation;
     c->issuers = options->issuers;
@@ -392,6 +404,8 @@ static bool hash_context(struct tls_context *context, const struct tls_server_op
         return tls_nss_fail(error, "cannot hash the settings of the service");
     hash_text(hash, options->session_id_context == NULL ? "" : options->session_id_context);
     (void)PK11_DigestOp(hash, settings, sizeof(settings));
+    for (size_t i = 0; i < context->group_count; i++)
+        hash_text(hash, tls_key_group_name(context->groups[i]));
     for (size_t i = 0; i < context->alpn_count; i++)
         hash_text(hash, context->alpn[i]);
     for (size_t i = 0; i < context->identity_count; i++)
@@ -426,6 +440,8 @@ bool tls_server_context_create(const struct tls_server_options *options, struct 
     assert(options->peer == TLS_PEER_NONE || options->trust != NULL);
     c = context_create(TLS_ROLE_SERVER, options->clock, options->trust, options->identities, options->identity_count,
                        options->alpn, options->alpn_count);
+    if (!choose_groups(c, options->groups, options->group_count, error))
+        goto fail;
     c->sni = options->sni;
     c->peer = options->peer;
     c->revocation = options->revocation;

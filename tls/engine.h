@@ -21,6 +21,7 @@
 #define YETT_TLS_ENGINE_H
 
 #include "base/span.h"
+#include "base/key_groups.h"
 #include "tls/identity.h"
 #include "pkix/store.h"
 #include "pkix/verify.h"
@@ -66,10 +67,12 @@ struct tls_server_options {
     struct tls_identity *const *identities; /* borrowed while the context lives; at least one */
     size_t identity_count;
     enum tls_ciphers ciphers;
-    unsigned version_min;    /* 0x0303 or 0x0304 */
-    const char *const *alpn; /* ids we speak, in order; a client that offers only others is refused (ALPACA) */
-    size_t alpn_count;       /* 0: a client that offers ALPN is refused with no_application_protocol ... */
-    bool alpn_ignore;        /* ... unless this is set (protocol = tcp without alpn) */
+    unsigned version_min;         /* 0x0303 or 0x0304 */
+    const enum key_group *groups; /* in order of preference, each once; those that NSS has not are left out */
+    size_t group_count;           /* 0: all that NSS has, in the order of base/key_groups.h */
+    const char *const *alpn;      /* ids we speak, in order; a client that offers only others is refused (ALPACA) */
+    size_t alpn_count;            /* 0: a client that offers ALPN is refused with no_application_protocol ... */
+    bool alpn_ignore;             /* ... unless this is set (protocol = tcp without alpn) */
     enum tls_sni sni;
     enum tls_peer peer;
     const struct pkix_store *trust;           /* for client certificates; borrowed; needed unless peer is NONE */
@@ -87,6 +90,8 @@ struct tls_server_options {
 struct tls_client_options {
     enum tls_ciphers ciphers;
     unsigned version_min;
+    const enum key_group *groups; /* likewise */
+    size_t group_count;
     const char *const *alpn;
     size_t alpn_count;
     const struct pkix_store *trust; /* borrowed; needed unless insecure_no_verify */

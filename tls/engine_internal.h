@@ -107,6 +107,8 @@ struct tls_context {
     const struct tls_clock *clock;
     char **alpn;
     size_t alpn_count;
+    enum key_group groups[KEY_GROUP_COUNT]; /* in order of preference */
+    size_t group_count;
 
     /* servers */
     struct tls_site *sites; /* [0] is for clients that name nobody, or somebody unknown */
@@ -346,7 +348,6 @@ void tls_sessions_destroy(struct tls_sessions **sessions);
 
 /* no_common.c: before a failure with this code is told, name it better where the two sides have nothing in common. */
 void tls_no_common_note(struct tls_engine *e, int32_t code);
-bool tls_context_has_group(unsigned group); /* TLS's number for it; one that we do */
 
 /* A session as it is kept: NSS's token, and what verified its peer. */
 struct tls_session {

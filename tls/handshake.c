@@ -1,6 +1,7 @@
 /* see tls/engine_internal.h */
 #include "tls/engine_internal.h"
 #include "tls/established.h"
+#include "tls/key_groups.h"
 #include "tls/runtime_internal.h"
 
 #include "base/nss_scope.h"
@@ -192,19 +193,11 @@ enum tls_status tls_handshake_closed(struct tls_engine *e)
         base_printf("the %s closed the connection during the TLS handshake", e->context->calls->peer));
 }
 
-static const char *group_name(SSLNamedGroup group)
+static const char *group_name(SSLNamedGroup number)
 {
-    switch ((int)group) {
-    case ssl_grp_ec_curve25519:
-        return "x25519";
-    case ssl_grp_ec_secp256r1:
-        return "secp256r1";
-    case ssl_grp_ec_secp384r1:
-        return "secp384r1";
-    case ssl_grp_ec_secp521r1:
-        return "secp521r1";
-    }
-    return "";
+    enum key_group group;
+
+    return tls_key_group_find((unsigned)number, &group) ? tls_key_group_name(group) : "";
 }
 
 static void read_channel(struct tls_engine *e)

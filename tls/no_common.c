@@ -4,6 +4,7 @@
  * another one's for no application protocol. Who has to change what differs, so it is looked up in the ClientHello. */
 #include "tls/client_hello.h"
 #include "tls/engine_internal.h"
+#include "tls/key_groups.h"
 
 #include <secerr.h>
 #include <sslerr.h>
@@ -41,12 +42,38 @@ static bool has_suite(const struct tls_engine *e, struct span list)
     return false;
 }
 
-static bool has_group(struct span list)
+static bool has_group(const struct tls_context *context, struct span list)
 {
+    enum key_group group;
+
     for (; list.size >= 2; list = span_skip(list, 2))
-        if (tls_context_has_group((unsigned)list.data[0] << 8 | list.data[1]))
-            return true;
+        for (size_t i = 0; i < context->group_count; i++)
+            if (tls_key_group_find((unsigned)list.data[0] << 8 | list.data[1], &group) && group == context->groups[i])
+                return true;
     return false;
+}
+
+/* "x25519, secp256r1"; owned by the caller. */
+static char *own_groups(const struct tls_context *context)
+{
+    char *list = base_strdup("");
+
+    for (size_t i = 0; i < context->group_count; i++) {
+        char *shorter = list;
+
+        list = base_printf("%s%s%s", shorter, i == 0 ? "" : ", ", tls_key_group_name(context->groups[i]));
+        free(shorter);
+    }
+    return list;
+}
+
+static void note_no_group(struct tls_engine *e, const char *offered)
+{
+    char *ours = own_groups(e->context);
+
+    tls_engine_note_error(e, "no_common_group",
+                          base_printf("the client offers none of our groups (%s), but %s", ours, offered));
+    free(ours);
 }
 
 static void note_for_hello(struct tls_engine *e, struct span hello)
@@ -61,11 +88,8 @@ static void note_for_hello(struct tls_engine *e, struct span hello)
             base_printf("the client offers none of the cipher suites that are allowed here, but %s: it "
                         "is too old, or set to something else",
                         show(list, shown)));
-    else if (tls_client_hello_list(hello, TLS_HELLO_GROUPS, space, &list) && !has_group(list))
-        tls_engine_note_error(e, "no_common_group",
-                              base_printf("the client offers none of our groups (x25519, secp256r1, secp384r1, "
-                                          "secp521r1), but %s",
-                                          show(list, shown)));
+    else if (tls_client_hello_list(hello, TLS_HELLO_GROUPS, space, &list) && !has_group(e->context, list))
+        note_no_group(e, show(list, shown));
     else
         tls_engine_note_error(e, "no_common_certificate",
                               base_strdup("the client takes no certificate of the kind of ours: give the service an "

@@ -20,9 +20,21 @@
     X(handshakes_server_total, COUNTER, "TLS handshakes completed as a server")                                        \
     X(handshakes_server_resumed_total, COUNTER, "Of these, resumed")                                                   \
     X(handshakes_server_failed_total, COUNTER, "TLS handshakes failed as a server")                                    \
+    X(handshakes_server_x25519mlkem768_total, COUNTER,                                                                 \
+      "Handshakes as a server whose keys were agreed on by x25519mlkem768")                                            \
+    X(handshakes_server_x25519_total, COUNTER, "Handshakes as a server whose keys were agreed on by x25519")           \
+    X(handshakes_server_secp256r1_total, COUNTER, "Handshakes as a server whose keys were agreed on by secp256r1")     \
+    X(handshakes_server_secp384r1_total, COUNTER, "Handshakes as a server whose keys were agreed on by secp384r1")     \
+    X(handshakes_server_secp521r1_total, COUNTER, "Handshakes as a server whose keys were agreed on by secp521r1")     \
     X(handshakes_client_total, COUNTER, "TLS handshakes completed as a client")                                        \
     X(handshakes_client_resumed_total, COUNTER, "Of these, resumed")                                                   \
     X(handshakes_client_failed_total, COUNTER, "TLS handshakes failed as a client")                                    \
+    X(handshakes_client_x25519mlkem768_total, COUNTER,                                                                 \
+      "Handshakes as a client whose keys were agreed on by x25519mlkem768")                                            \
+    X(handshakes_client_x25519_total, COUNTER, "Handshakes as a client whose keys were agreed on by x25519")           \
+    X(handshakes_client_secp256r1_total, COUNTER, "Handshakes as a client whose keys were agreed on by secp256r1")     \
+    X(handshakes_client_secp384r1_total, COUNTER, "Handshakes as a client whose keys were agreed on by secp384r1")     \
+    X(handshakes_client_secp521r1_total, COUNTER, "Handshakes as a client whose keys were agreed on by secp521r1")     \
     X(verifications_failed_total, COUNTER, "Peer certificates refused")                                                \
     X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                         \
     X(verification_seconds_total, SECONDS, "Processor time of verifying peers' certificates")                          \

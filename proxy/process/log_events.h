@@ -35,6 +35,7 @@
     X(identity_warning, WARNING, "a certificate of ours serves, but not as well as it might")                          \
     X(identity_expired, WARNING, "a certificate of ours has expired")                                                  \
     X(identity_not_yet_valid, WARNING, "a certificate of ours is not valid yet")                                       \
+    X(groups_exclude, WARNING, "with the groups of a service some peers have none in common")                          \
     X(authority_left_out, WARNING, "an authority that is configured cannot be used")                                   \
     X(roots_old, WARNING, "the list of roots is old")                                                                  \
     X(crls_read, INFO, "certificate revocation lists were read")                                                       \

@@ -169,6 +169,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
     s->verify_group = service_verify_group(shared, config);
     s->pins = read_pins(config);
     read_policies(shared, s, findings);
+    service_key_groups_check(config, findings);
     if (config->listen_tls != CONFIG_TLS_NONE) {
         s->identity_count = config->identity_count;
         s->identities = open_identities(shared, config->identity, config->identity_count, findings);

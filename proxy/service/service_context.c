@@ -92,6 +92,8 @@ void service_open_server_context(struct services_shared *shared, struct service 
         .identity_count = s->identity_count,
         .ciphers = ciphers_of(config->ciphers),
         .version_min = config->tls_min,
+        .groups = config->groups,
+        .group_count = config->group_count,
         .alpn = alpn,
         .sni = sni_of(config->sni),
         .peer = peer_of(config->peer),
@@ -133,6 +135,8 @@ void service_open_client_context(struct services_shared *shared, struct service 
     struct tls_client_options options = {
         .ciphers = ciphers_of(config->ciphers),
         .version_min = config->tls_min,
+        .groups = config->groups,
+        .group_count = config->group_count,
         .alpn = &alpn,
         .alpn_count = alpn != NULL ? 1 : 0,
         .trust = s->trust,

@@ -4,6 +4,7 @@
  *   service.c          all services, and each from its settings
  *   service_trust.c    anchors, and the files that take from them
  *   service_context.c  TLS contexts
+ *   service_key_groups.c  whom the groups of key exchange exclude
  *   service_groups.c   who waits for whom on the handshake pool */
 #ifndef YETT_PROXY_SERVICE_SERVICE_INTERNAL_H
 #define YETT_PROXY_SERVICE_SERVICE_INTERNAL_H
@@ -46,6 +47,9 @@ void service_ev_read(const struct config *config, struct pkix_ev_list *list, str
 /* service_context.c: with what the service has been given so far */
 void service_open_server_context(struct services_shared *shared, struct service *s, struct config_findings *findings);
 void service_open_client_context(struct services_shared *shared, struct service *s, struct config_findings *findings);
+
+/* service_key_groups.c: none that NSS has is a finding, who is left without any a note */
+void service_key_groups_check(const struct config_service *config, struct config_findings *findings);
 
 /* service_groups.c */
 size_t service_pool_group(struct services_shared *shared, const struct config_service *service);

@@ -42,12 +42,31 @@ void session_report_started(const struct session *s)
                  log_text("service", s->service->config->name), log_text("client", s->peer_text));
 }
 
+/* By what keys were agreed on; a session that was resumed may be without. */
+static void count_group(struct session *s, const char *group, bool server)
+{
+    static const struct {
+        const char *group;
+        enum counter server, client;
+    } rows[] = {
+#define GROUP_ROW(id, word, number, curve)                                                                             \
+    {#word, COUNTER_handshakes_server_##word##_total, COUNTER_handshakes_client_##word##_total},
+        KEY_GROUPS(GROUP_ROW)
+#undef GROUP_ROW
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strcmp(rows[i].group, group) == 0)
+            counter_add(s->counters, server ? rows[i].server : rows[i].client, 1);
+}
+
 void session_report_tls(struct session *s, struct leg *leg)
 {
     struct tls_session_info tls = tls_engine_session(leg_engine(leg));
     bool server = leg == &s->client;
 
     counter_add(s->counters, server ? COUNTER_handshakes_server_total : COUNTER_handshakes_client_total, 1);
+    count_group(s, tls.group, server);
     count_verification(s, tls_engine_verification(leg_engine(leg)));
     if (tls.resumed)
         counter_add(s->counters,

@@ -75,6 +75,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_POLICY] = "1.2.x",
     [OPTION_CIPHERS] = "HIGH",
     [OPTION_TLS_MIN] = "1.1",
+    [OPTION_GROUPS] = "x25519, auto",
     [OPTION_GREETING_NAME] = "mail exchanger",
     [OPTION_CONNECT_TIMEOUT] = "10 s",
     [OPTION_HANDSHAKE_TIMEOUT] = "never",
