@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define HTTP_CLIENT "the client speaks plain HTTP: it should use https, or another port"
+#define SMTP_TARGET "the target speaks plain SMTP: connect_tls should be starttls"
 #define HTTP_TARGET "the target speaks plain HTTP: connect should name its https port"
 #define SMTP_CLIENT                                                                                                    \
     "the client speaks plain SMTP: it should use implicit TLS here, or the service protocol = smtp and listen_tls = "  \
@@ -49,7 +50,10 @@ static const struct spoken {
     SPOKEN("HELO", SMTP_CLIENT, NULL),
     SPOKEN("LHLO", "the client speaks plain LMTP: the service should have protocol = lmtp and listen_tls = starttls",
            NULL),
-    SPOKEN("220", NULL, "the target speaks plain SMTP: connect_tls should be starttls"),
+    SPOKEN("220", NULL, SMTP_TARGET),
+    SPOKEN("554", NULL,
+           SMTP_TARGET), /* who speaks before the greeting: Postfix since 3.9, smtpd_forbid_unauth_pipelining */
+    SPOKEN("421", NULL, SMTP_TARGET),
     SPOKEN("* OK", NULL, "the target speaks plain IMAP: connect_tls should be starttls"),
     SPOKEN("* BYE", NULL, "the target speaks plain IMAP, and refuses to serve: connect_tls should be starttls"),
     SPOKEN("* PREAUTH", NULL, "the target speaks plain IMAP: connect_tls should be starttls"),

@@ -34,6 +34,8 @@ static const struct {
     {BYTES("EHLO a\r\n"), SPOKEN_BY_CLIENT, "SMTP"},
     {BYTES("LHLO a\r\n"), SPOKEN_BY_CLIENT, "LMTP"},
     {BYTES("220 mx ESMTP\r\n"), SPOKEN_BY_TARGET, "SMTP"},
+    {BYTES("554 5.5.0 Error: SMTP protocol synchronization\r\n"), SPOKEN_BY_TARGET, "SMTP"},
+    {BYTES("421 4.7.0 mx Error: too many connections\r\n"), SPOKEN_BY_TARGET, "SMTP"},
     {BYTES("a001 CAPABILITY\r"), SPOKEN_BY_CLIENT, "IMAP"},
     {BYTES("a CAPABILITY\r\n"), SPOKEN_BY_CLIENT, "IMAP"},
     {BYTES("A00000001 LOGIN "), SPOKEN_BY_CLIENT, "IMAP"},
