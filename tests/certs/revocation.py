@@ -17,7 +17,7 @@ def _key(path):
 
 def _dates(days):
     """(from, to) in days from now."""
-    now = datetime.datetime.utcnow().replace(microsecond=0)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     return [now + datetime.timedelta(days=d) for d in days]
 
 

@@ -47,7 +47,7 @@ class Chain:
     """A root, an authority with name constraints, and a server, with most of the extensions there are."""
 
     def __init__(self):
-        now = datetime.datetime.utcnow().replace(microsecond=0)
+        now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
         self.dates = now - datetime.timedelta(days=1), now + datetime.timedelta(days=30)
         self.keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
         self.certs = [self.make("Root", 0, 0), self.make("CA", 1, 0, *self.of_authority()),

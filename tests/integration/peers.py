@@ -251,6 +251,12 @@ service stats {{
 """)
         return super().start()
 
+    def wait_for_login(self, user):
+        """Its line about one; from 2.4 on they are in other words."""
+        return wait_until(lambda: next((x for x in self.log().splitlines()
+                                        if re.search(f"(Login|Logged in): user=<{user}>", x)), None),
+                          f"a login of {user} in the log of {self.name}: {self.log()[-3000:]}")
+
     def settings_23(self):
         tls = "ssl = no\ndisable_plaintext_auth = no\n"
         if self.certificate:

@@ -319,7 +319,7 @@ def test_no_address_is_told_to_dovecot(yett, authority, folder, port, said, logg
             s.sendall(said + b"c LOGIN alice secret\r\nd LOGOUT\r\n")
             read_all(s)
         if logged_in:
-            dovecot.wait_for_line("Login: user=<alice>")
+            dovecot.wait_for_login("alice")
         else:
             running.wait_for_log("a literal that nobody asked for")
         assert "192.0.2.77" not in dovecot.log()
