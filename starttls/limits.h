@@ -60,6 +60,12 @@ enum {
     STARTTLS_POSTGRES_STARTUP_BYTES_MAX = 10000,
     STARTTLS_POSTGRES_ANSWER_BYTES_MAX = 2048, /* to the beginning of a session that asks how to log in */
 
+    /* LDAP. Before TLS a message is whole or refused; inside TLS any size passes, and so much of it is looked at. */
+    STARTTLS_LDAP_MESSAGE_BYTES_MAX = 4 * 1024,
+    STARTTLS_LDAP_CLIENT_HEAD_BYTES_MAX = 1024, /* up to how a Bind logs in, behind a name */
+    STARTTLS_LDAP_SERVER_HEAD_BYTES_MAX = 64,
+    STARTTLS_LDAP_ROOT_BYTES_MAX = 8 * 1024, /* the root DSE, which is looked at as a whole; a longer one passes */
+
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,
 

@@ -19,8 +19,9 @@
 #define POSTGRESQL_CLIENT                                                                                              \
     "the client speaks PostgreSQL, which asks for TLS in words of its own: it should begin with TLS "                  \
     "(sslnegotiation=direct), or the service have protocol = postgres and listen_tls = starttls"
-#define LDAP_CLIENT "the client speaks plain LDAP: it should use ldaps"
-#define SSH_PEER    "the peer speaks SSH, which has no TLS: another port is meant"
+#define LDAP_CLIENT                                                                                                    \
+    "the client speaks plain LDAP: it should use ldaps here, or the service protocol = ldap and listen_tls = starttls"
+#define SSH_PEER "the peer speaks SSH, which has no TLS: another port is meant"
 #define PROXY_PEER                                                                                                     \
     "the peer sends a PROXY header, which is not expected here: see that it is meant to, or turn it off there"
 

@@ -302,6 +302,56 @@ userdb static {{
         return ["dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
 
 
+class Slapd(Process):
+    """OpenLDAP's server with the entries dc=test and cn=alice,dc=test (password "secret"). Plain only, or with StartTLS of its
+    own when given a certificate; `demands`: then nothing goes without TLS."""
+    name = "slapd"
+
+    def __init__(self, folder, certificate=None, demands=False):
+        super().__init__(folder)
+        self.certificate, self.demands = certificate, demands
+
+    def start(self):
+        (self.folder / "db").mkdir()
+        tls = ""
+        if self.certificate:
+            tls = f"TLSCertificateFile {self.certificate.chain}\nTLSCertificateKeyFile {self.certificate.key}\n"
+        if self.demands:
+            tls += "security tls=1\n"
+        (self.folder / "slapd.conf").write_text(f"""\
+include /etc/ldap/schema/core.schema
+modulepath /usr/lib/ldap
+moduleload back_mdb
+pidfile {self.folder}/pid
+{tls}
+database mdb
+suffix dc=test
+rootdn cn=admin,dc=test
+rootpw secret
+directory {self.folder}/db
+dbnosync
+maxsize 67108864
+""")
+        (self.folder / "entries.ldif").write_text("""\
+dn: dc=test
+objectClass: organization
+objectClass: dcObject
+o: test
+dc: test
+
+dn: cn=alice,dc=test
+objectClass: person
+cn: alice
+sn: Alice
+userPassword: secret
+""")
+        tool("slapadd", "-f", self.folder / "slapd.conf", "-l", self.folder / "entries.ldif")
+        return super().start()
+
+    def command(self):
+        return ["slapd", "-d", "stats", "-f", str(self.folder / "slapd.conf"), "-h", f"ldap://127.0.0.1:{self.port}"]
+
+
 class Postgres(Process):
     """PostgreSQL with TLS of its own. Users with the password "secret": alice, by TLS or without; secure, by TLS alone."""
     name = "postgres"

@@ -28,7 +28,7 @@ static const struct starttls_http_limits fuzz_http_limits[STARTTLS_HTTP_KIND_COU
 /* What is no text: its messages are shorter than they say, and may have any byte in them. */
 static inline bool fuzz_is_binary(enum starttls_protocol protocol)
 {
-    return protocol == STARTTLS_POSTGRES;
+    return protocol == STARTTLS_POSTGRES || protocol == STARTTLS_LDAP;
 }
 
 enum { FUZZ_MESSAGE_BYTES_MIN = 7 }; /* of a binary one that is answered */

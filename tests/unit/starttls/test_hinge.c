@@ -1,6 +1,7 @@
 /* The hinge, for each protocol and side: whatever comes in one piece with the end of the switch to TLS is refused, and
  * whatever comes in the next piece is TLS's, however the bytes are cut and whatever they are (CVE-2011-0411,
  * CVE-2021-23214, CVE-2021-23222). Random cuts and random bytes; the seed is fixed, so a failure happens again. */
+#include "ldap_messages.h"
 #include "starttls/starttls.h"
 
 #include <setjmp.h>
@@ -30,6 +31,8 @@ static const struct opening {
     {STARTTLS_POP3, CONNECTED, BYTES("+OK a\r\n+OK go\r\n")},
     {STARTTLS_SIEVE, ACCEPTED, BYTES("NOOP\r\nSTARTTLS\r\n")},
     {STARTTLS_SIEVE, CONNECTED, BYTES("\"STARTTLS\"\r\nOK\r\nOK \"go\"\r\n")},
+    {STARTTLS_LDAP, ACCEPTED, BYTES(SEARCH STARTTLS)},
+    {STARTTLS_LDAP, CONNECTED, BYTES(GO)},
     {STARTTLS_POSTGRES, ACCEPTED, BYTES("\0\0\0\x08\x04\xd2\x16\x30\0\0\0\x08\x04\xd2\x16\x2f")},
     {STARTTLS_POSTGRES, CONNECTED, BYTES("S")},
 };
