@@ -3,6 +3,7 @@
 
 #include "proxy/commands/control_client.h"
 #include "tokens/pin.h"
+#include "tokens/token_name.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,16 +44,18 @@ static const char stop_help[] =
     "Exit status: 0 / 1 / 2.\n";
 
 static const char login_help[] =
-    "Usage: yett token login [-c FILE] MODULE\n"
+    "Usage: yett token login [-c FILE] MODULE [URI]\n"
     "\n"
-    "Gives the running yett the PIN of a [module MODULE]: asked for on the terminal, or the first line of standard\n"
-    "input. It is tried once for each token that waits for a PIN, and is used instead of the configured one until that\n"
-    "changes and is reloaded. \"yett status\" tells what the token said.\n"
+    "Gives the running yett the PIN of a token of [module MODULE]: asked for on the terminal, or the first line of standard\n"
+    "input. Which token, a pkcs11: URI says (token=LABEL, serial=NUMBER); without one it is the token that waits for a\n"
+    "PIN. It is tried once, on that token, and is used instead of the configured one until that changes and is reloaded.\n"
+    "Waits for what the token says. While the token is logged in, or away, the PIN is kept for its next login.\n"
     "\n" COMMON_OPTIONS "\n"
-    "Exit status: 0 handed on, 1 not, 2 wrong usage.\n"
+    "Exit status: 0 logged in, or kept, 1 not, 2 wrong usage.\n"
     "\n"
     "Example:\n"
-    "  yett token login hsm\n";
+    "  yett token login hsm\n"
+    "  yett token login hsm 'pkcs11:token=Mail;serial=4711'\n";
 
 static const char logout_help[] =
     "Usage: yett token logout [-c FILE] MODULE\n"
@@ -141,23 +144,48 @@ int cmd_token_logout(int argc, char **argv)
     return ask(&line, json_pack("{s:s, s:s}", "command", "logout", "module", line.arguments[0]), CONTROL_ANSWER);
 }
 
+/* NULL after having said why. */
+static json_t *login_request(const struct command_line *line)
+{
+    char *label, *serial, *error = NULL;
+    json_t *request;
+
+    if (line->argument_count == 1)
+        return json_pack("{s:s, s:s}", "command", "login", "module", line->arguments[0]);
+    if (!tokens_token_name(line->arguments[1], &label, &serial, &error)) {
+        fprintf(stderr, "yett token login: %s\n", error);
+        free(error);
+        return NULL;
+    }
+    request = json_pack("{s:s, s:s, s:s, s:s}", "command", "login", "module", line->arguments[0], "token", label,
+                        "serial", serial);
+    free(label);
+    free(serial);
+    return request;
+}
+
 int cmd_token_login(int argc, char **argv)
 {
     struct command_line line;
     struct tokens_pin *pin;
-    json_t *reply;
+    json_t *request, *reply;
     int status;
 
-    if (!command_line_parse(&line, argc, argv, COMMAND_CONTROL, 1, login_help, &status))
+    if (!command_line_parse(&line, argc, argv, COMMAND_CONTROL | COMMAND_ONE_MORE, 1, login_help, &status))
         return status;
+    request = login_request(&line);
+    if (request == NULL)
+        return COMMAND_USAGE;
     pin = read_pin(line.arguments[0]);
-    if (pin == NULL)
+    if (pin == NULL) {
+        json_decref(request);
         return COMMAND_FAILED;
-    reply = control_client_ask_with_secret(
-        &line, json_pack("{s:s, s:s}", "command", "login", "module", line.arguments[0]), tokens_pin_text(pin));
+    }
+    reply = control_client_ask_with_secret(&line, request, tokens_pin_text(pin));
     tokens_pin_destroy(&pin);
     if (reply == NULL)
         return COMMAND_FAILED;
+    printf("%s\n", json_string_value(json_object_get(reply, "text")));
     json_decref(reply);
     return COMMAND_DONE;
 }

@@ -49,6 +49,8 @@ bool command_line_parse(struct command_line *c, int argc, char **argv, unsigned 
     }
     c->arguments = argv + optind;
     c->argument_count = argc - optind;
+    if ((allowed & COMMAND_ONE_MORE) != 0 && c->argument_count == arguments + 1)
+        return true;
     if (c->argument_count != arguments)
         return misused(argv[0], arguments == 0 ? "it takes no arguments" : "it takes one argument", "", status);
     return true;

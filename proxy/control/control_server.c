@@ -17,7 +17,8 @@ struct control_client {
     uv_pipe_t pipe;
     uv_write_t write;
     char *reply;        /* being written */
-    char *login_module; /* the next line is its PIN; NULL: it is a request */
+    char *login_module; /* the next line is a PIN for it; NULL: it is a request */
+    char *login_token;  /* likewise: which of its tokens */
     bool busy;          /* a request is under way: no more is read */
     size_t size;
     char line[CONTROL_REQUEST_MAX];
@@ -42,6 +43,7 @@ static void on_client_closed(uv_handle_t *handle)
 
     free(c->reply);
     free(c->login_module);
+    free(c->login_token);
     base_wipe(c->line, sizeof(c->line));
     free(c);
 }
@@ -164,7 +166,11 @@ static const char *module_of(const json_t *request)
 
 static void do_login(struct control_client *c, const json_t *request)
 {
+    const char *label = json_string_value(json_object_get(request, "token"));
+    const char *serial = json_string_value(json_object_get(request, "serial"));
+
     c->login_module = base_strdup(module_of(request));
+    c->login_token = base_printf("%s\n%s", label == NULL ? "" : label, serial == NULL ? "" : serial);
     c->busy = false;
     take_requests(c);
 }
@@ -249,18 +255,23 @@ static void do_command(struct control_client *c, const char *name, const json_t 
     answer_error(c, "unknown command");
 }
 
+static void on_logged_in(void *data, bool good, const char *text)
+{
+    if (good)
+        answer(data, json_pack("{s:b, s:s}", "ok", true, "text", text));
+    else
+        answer_error(data, text);
+}
+
 static void do_pin(struct control_client *c, const char *pin, size_t size)
 {
-    char *error = NULL;
+    char *module = c->login_module, *token = c->login_token;
 
     c->busy = true;
-    if (c->server->desk.can->login(c->server->desk.data, c->login_module, span_of(pin, size), &error))
-        answer(c, json_pack("{s:b}", "ok", true));
-    else
-        answer_error(c, error);
-    free(error);
-    free(c->login_module);
-    c->login_module = NULL;
+    c->login_module = c->login_token = NULL;
+    c->server->desk.can->login(c->server->desk.data, module, token, span_of(pin, size), on_logged_in, c);
+    free(module);
+    free(token);
 }
 
 static void do_request(struct control_client *c, const char *line, size_t size)

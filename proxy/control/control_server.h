@@ -7,8 +7,10 @@
  *   {"command": "status"}              {"ok": true, "status": {...}}
  *   {"command": "connections"}         {"ok": true, "connections": [...], "left_out": 0, "complete": true}
  *   {"command": "reload"}              {"ok": true}  or  {"ok": false, "error": "FILE:LINE: ...\nFILE:LINE: ..."}
- *   {"command": "login", "module": "hsm"}, and the PIN as a line of its own (never in JSON, so that it can be wiped)
- *                                      {"ok": true}: it was handed on; "status" tells what the token said
+ *   {"command": "login", "module": "hsm", "token": LABEL, "serial": NUMBER}, and the PIN as a line of its own (never in
+ *                                      JSON, so that it can be wiped). Which token may be left out: the one that waits
+ *                                      {"ok": true, "text": ...} when it is logged in, or the PIN is kept; else the
+ * error
  *   {"command": "logout", "module": "hsm"}
  *                                      {"ok": true}: the agent was told, and signs nothing more once it has read it
  *   {"command": "drain"}               {"ok": true}

@@ -7,6 +7,7 @@
 
 /* `done` is called once, perhaps before the operation returns. */
 typedef void (*control_reloaded)(void *data, bool good, const char *report); /* when not good: one finding a line */
+typedef void (*control_logged_in)(void *data, bool good, const char *text);  /* what came of it, a sentence */
 typedef void (*control_gathered)(void *data, const json_t *result);          /* borrowed */
 
 /* Each gets `data` first. proxy/supervisor/supervisor.h says what they do, one for one. */
@@ -17,7 +18,9 @@ struct control_operations {
     void (*reload)(void *data, control_reloaded done, void *done_data);
     void (*drain)(void *data);
     void (*stop)(void *data, bool now);
-    bool (*login)(void *data, const char *module, struct span pin, char **error);
+    /* token: "LABEL\nSERIAL", either of which may be empty */
+    void (*login)(void *data, const char *module, const char *token, struct span pin, control_logged_in done,
+                  void *done_data);
     bool (*logout)(void *data, const char *module, char **error);
 };
 

@@ -57,6 +57,7 @@
     X(pin_not_given, WARNING,                                                                                          \
       "a token asks for its PIN and gets none: there is none, or its last tries are a person's")                       \
     X(pin_refused, ERROR, "a token does not take its PIN")                                                             \
+    X(login_failed, WARNING, "a token failed its login with an error that is not about the PIN; it is made again")     \
     X(pin_renewed, INFO, "a token's PIN was given anew")                                                               \
     X(pin_lost, WARNING, "a token's PIN cannot be read any more")                                                      \
     X(pin_withdrawn, WARNING, "a token's PIN was taken back, and its token logged out")                                \

@@ -36,7 +36,7 @@ static void on_timer_closed(uv_handle_t *handle)
         free(a->environment[i]);
     free(a->environment);
     tokens_pin_destroy(&a->pin);
-    tokens_pin_destroy(&a->login);
+    agent_process_forget_logins(a);
     free(a->pin_source);
     free(a->reason);
     free(a->name);
@@ -95,6 +95,8 @@ static void on_exit_reaped(void *owner, struct child *child, int64_t status, int
     a->child = NULL;
     fold_counts(a);
     pin_policy_agent_died(&a->policy);
+    a->untold = 0;
+    agent_process_end_login(a, false, "the agent of this module ended meanwhile; the log says why");
     if (a->state == AGENT_STOPPING)
         finish(a);
     else
@@ -145,7 +147,7 @@ static void start(struct agent_process *a)
         agent_process_say_keys(a);
         agent_process_say_grants(a);
         if (a->logged_out)
-            agent_process_say(a, TOKENS_AGENT_LOGOUT, "");
+            agent_process_say(a, TOKENS_AGENT_LOGOUT, "", "");
         return;
     }
     a->state = AGENT_FAILED;
@@ -185,12 +187,20 @@ static void take_over(struct agent_process *a, const struct agent_process *befor
     a->policy = before->policy;
     a->logged_out = before->logged_out;
     pin_policy_agent_died(&a->policy); /* as for any other successor: what was under way counts as lost */
-    if (before->login == NULL)
-        return;
-    a->login = tokens_pin_copy(tokens_pin_text(before->login), strlen(tokens_pin_text(before->login)), &error);
-    if (a->login == NULL)
-        log_line(LOG_LEVEL_WARNING, "pin_lost", log_text("module", a->name), log_text("reason", error));
-    free(error);
+    for (size_t i = 0; i < before->login_count; i++) {
+        const struct agent_login *from = &before->logins[i];
+        struct tokens_pin *copy;
+
+        if (from->pin == NULL)
+            continue;
+        copy = tokens_pin_copy(tokens_pin_text(from->pin), strlen(tokens_pin_text(from->pin)), &error);
+        if (copy != NULL)
+            agent_process_keep_login(a, from->token, copy);
+        else
+            log_line(LOG_LEVEL_WARNING, "pin_lost", log_text("module", a->name), log_text("reason", error));
+        free(error);
+        error = NULL;
+    }
 }
 
 struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_module *module,
@@ -237,6 +247,7 @@ void agent_process_stop(struct agent_process *a)
     if (a->state == AGENT_STOPPING)
         return;
     a->state = AGENT_STOPPING;
+    agent_process_end_login(a, false, "the agent of this module is being stopped");
     a->grants_fd = a->keys_fd = -1;
     uv_timer_stop(&a->timer);
     listen_unix_remove(a->listen_fd, a->socket_path);
@@ -245,7 +256,7 @@ void agent_process_stop(struct agent_process *a)
         finish(a);
         return;
     }
-    agent_process_say(a, TOKENS_AGENT_STOP, "");
+    agent_process_say(a, TOKENS_AGENT_STOP, "", "");
     uv_timer_start(&a->timer, on_timer, AGENT_PROCESS_STOP_MS, 0);
 }
 
@@ -348,9 +359,11 @@ static json_t *tokens_status(const struct agent_process *a)
     for (size_t i = 0; i < a->policy.count; i++) {
         const struct pin_policy_token *t = &a->policy.tokens[i];
 
-        json_array_append_new(list,
-                              json_pack("{s:s#, s:b, s:s}", "label", t->label, strnlen(t->label, sizeof(t->label)),
-                                        "present", !t->gone, "pin", pin_standing_name(t->standing)));
+        const char *end = strrchr(t->label, '\n');
+
+        json_array_append_new(list, json_pack("{s:s#, s:s, s:b, s:s}", "label", t->label, strcspn(t->label, "\n"),
+                                              "serial", end == NULL ? "" : end + 1, "present", !t->gone, "pin",
+                                              pin_standing_name(t->standing)));
     }
     return list;
 }
@@ -364,7 +377,7 @@ json_t *agent_process_status(const struct agent_process *a)
     json_object_set_new(status, "restarts", json_integer((json_int_t)a->restarts));
     json_object_set_new(status, "pin",
                         json_string(a->logged_out ? "logged_out"
-                                    : agent_process_pin_in_use(a) == NULL
+                                    : a->pin == NULL && a->login_count == 0
                                         ? "none"
                                         : pin_standing_name(pin_policy_worst(&a->policy))));
     json_object_set_new(status, "signatures", json_integer((json_int_t)n->signatures + (json_int_t)b->signatures));

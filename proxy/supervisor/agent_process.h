@@ -66,11 +66,17 @@ bool agent_process_is_for(const struct agent_process *a, const struct config_mod
 /* Whether its PIN comes from the same place. */
 bool agent_process_pin_is_from(const struct agent_process *a, const struct config_module *module);
 
-/* There is another PIN (takes) where the configuration says: whatever the last one did is forgotten. */
+/* There is another PIN (takes) where the configuration says: whatever the last ones did is forgotten. Each token that
+ * is known gets it: who is logged in keeps it for the next login. */
 void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin);
 
-/* An administrator gives this PIN (takes): used instead of the configured one until that changes. */
-void agent_process_login(struct agent_process *a, struct tokens_pin *pin);
+/* What came of a login: `text` is a sentence. Called once, perhaps before the call returns. */
+typedef void (*agent_process_logged_in)(void *data, bool good, const char *text);
+
+/* An administrator gives this PIN (takes) for one token: used for it instead of the configured one until that changes.
+ * token: "LABEL\nSERIAL", of which either may be empty; both empty: the one that waits for a PIN. */
+void agent_process_login(struct agent_process *a, const char *token, struct tokens_pin *pin,
+                         agent_process_logged_in done, void *data);
 
 /* An administrator takes the PIN back: it is wiped here and in the agent, which logs out and refuses to sign on tokens
  * that need a login, until agent_process_login() or agent_process_renew_pin(). Its successors begin like that. */

@@ -13,6 +13,21 @@ struct agent_counts {
     uint64_t signatures, failures, timeouts, refused, logins;
 };
 
+/* A PIN that an administrator gave for a token, by its name (struct tokens_agent_message). */
+struct agent_login {
+    char token[TOKENS_AGENT_TOKEN_SIZE];
+    struct tokens_pin *pin;
+};
+
+/* One that is under way. */
+struct agent_login_wait {
+    struct tokens_pin *pin; /* until it is known whose; NULL: known, or none is under way */
+    char token[TOKENS_AGENT_TOKEN_SIZE];
+    unsigned before; /* PINs that the agent hears before it, and has not told whose they are */
+    agent_process_logged_in done;
+    void *data;
+};
+
 struct agent_process {
     uv_loop_t *loop;
     char *name;
@@ -29,14 +44,17 @@ struct agent_process {
 
     int listen_fd;
     char *socket_path;
-    int grants_fd;            /* the agents'; -1: none yet */
-    bool grants_wait;         /* the socket did not take them */
-    bool file_keys;           /* it is the agent of file keys */
-    int keys_fd;              /* as grants_fd */
-    bool keys_wait;           /* the socket did not take them */
-    uid_t client;             /* who may connect besides root and us */
-    struct tokens_pin *pin;   /* from where the configuration says; NULL: none */
-    struct tokens_pin *login; /* from an administrator since; NULL: none */
+    int grants_fd;              /* the agents'; -1: none yet */
+    bool grants_wait;           /* the socket did not take them */
+    bool file_keys;             /* it is the agent of file keys */
+    int keys_fd;                /* as grants_fd */
+    bool keys_wait;             /* the socket did not take them */
+    uid_t client;               /* who may connect besides root and us */
+    struct tokens_pin *pin;     /* from where the configuration says; NULL: none */
+    struct agent_login *logins; /* from administrators since */
+    size_t login_count;
+    struct agent_login_wait waiting;
+    unsigned untold; /* PINs given unasked of which the agent has not told whose they are */
     struct pin_policy policy;
     bool logged_out; /* by an administrator: there is no PIN, and none is asked for */
 
@@ -56,12 +74,14 @@ struct agent_process {
 /* It cannot go on: keep why, log it, and tell the owner, unless it is being stopped anyway. */
 void agent_process_fail(struct agent_process *a, int pid, const char *why);
 
-/* The PIN in use, lent; NULL: none. */
-const struct tokens_pin *agent_process_pin_in_use(const struct agent_process *a);
+void agent_process_keep_login(struct agent_process *a, const char *token, struct tokens_pin *pin); /* takes */
+void agent_process_forget_logins(struct agent_process *a);
+/* An administrator waits no longer: what came of it. Does nothing when nobody waits. */
+void agent_process_end_login(struct agent_process *a, bool good, const char *text);
 
 /* Say it to the process, if there is one. It is killed if it does not take it: an agent that has missed one message
  * does not know any more what it may do. */
-void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *text);
+void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *token, const char *text);
 void agent_process_say_client(struct agent_process *a);
 void agent_process_say_grants(struct agent_process *a);
 void agent_process_say_keys(struct agent_process *a);

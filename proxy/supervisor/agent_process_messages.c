@@ -12,13 +12,14 @@
 
 enum { USER_NUMBER_SIZE = 24 };
 
-void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *text)
+void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *token, const char *text)
 {
     struct tokens_agent_message message = {.event = event};
     bool sent, dying;
 
     if (a->child == NULL || child_control_fd(a->child) < 0)
         return;
+    snprintf(message.token, sizeof(message.token), "%s", token);
     snprintf(message.text, sizeof(message.text), "%s", text);
     sent = tokens_agent_send(child_control_fd(a->child), &message);
     /* One that is dead or dying may still have something to say. */
@@ -28,33 +29,169 @@ void agent_process_say(struct agent_process *a, enum tokens_agent_event event, c
         child_give_up(a->child);
 }
 
-const struct tokens_pin *agent_process_pin_in_use(const struct agent_process *a)
+/* --- PINs --- */
+
+static struct agent_login *login_of(const struct agent_process *a, const char *token)
 {
-    return a->login != NULL ? a->login : a->pin;
+    for (size_t i = 0; i < a->login_count; i++)
+        if (strcmp(a->logins[i].token, token) == 0)
+            return &a->logins[i];
+    return NULL;
 }
 
-static void on_pin_wanted(struct agent_process *a, const char *label)
+/* Lent; NULL: none. */
+static const struct tokens_pin *pin_of(const struct agent_process *a, const char *token)
 {
+    const struct agent_login *login = login_of(a, token);
+
+    return login != NULL ? login->pin : a->pin;
+}
+
+void agent_process_keep_login(struct agent_process *a, const char *token, struct tokens_pin *pin)
+{
+    struct agent_login *login = login_of(a, token);
+
+    if (login == NULL) {
+        a->logins = base_realloc_array(a->logins, a->login_count + 1, sizeof(*a->logins));
+        login = &a->logins[a->login_count++];
+        *login = (struct agent_login){.pin = NULL};
+        snprintf(login->token, sizeof(login->token), "%s", token);
+    }
+    tokens_pin_destroy(&login->pin);
+    login->pin = pin;
+}
+
+void agent_process_forget_logins(struct agent_process *a)
+{
+    for (size_t i = 0; i < a->login_count; i++)
+        tokens_pin_destroy(&a->logins[i].pin);
+    free(a->logins);
+    a->logins = NULL;
+    a->login_count = 0;
+}
+
+void agent_process_end_login(struct agent_process *a, bool good, const char *text)
+{
+    const struct agent_login_wait waiting = a->waiting;
+
+    tokens_pin_destroy(&a->waiting.pin);
+    a->waiting = (struct agent_login_wait){.pin = NULL};
+    if (waiting.done != NULL)
+        waiting.done(waiting.data, good, text);
+}
+
+/* Something came of a PIN for this token: is that what an administrator waits for? */
+static void end_login_of(struct agent_process *a, const char *token, bool good, const char *text)
+{
+    if (a->waiting.done != NULL && a->waiting.pin == NULL && strcmp(a->waiting.token, token) == 0)
+        agent_process_end_login(a, good, text);
+}
+
+/* The agent has told whose a PIN is that was given unasked, or that it is nobody's. Was it the one that somebody waits
+ * for? */
+static bool told_of_waiting(struct agent_process *a)
+{
+    if (a->untold > 0)
+        a->untold--;
+    if (a->waiting.pin == NULL)
+        return false;
+    if (a->waiting.before == 0)
+        return true;
+    a->waiting.before--;
+    return false;
+}
+
+/* The label of "LABEL\nSERIAL". */
+static struct log_field log_label(const struct tokens_agent_message *m, char label[TOKENS_AGENT_TOKEN_SIZE])
+{
+    snprintf(label, TOKENS_AGENT_TOKEN_SIZE, "%.*s", (int)strcspn(m->token, "\n"), m->token);
+    return log_text("token", label);
+}
+
+static const char *serial_of(const char *token)
+{
+    const char *end = strrchr(token, '\n');
+
+    return end == NULL ? "" : end + 1;
+}
+
+static void hear_pin_wanted(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    const struct tokens_pin *pin = pin_of(a, m->token);
     const char *why = "none is configured (pin = ...)";
+    char label[TOKENS_AGENT_TOKEN_SIZE];
 
     if (a->logged_out)
         why = "an administrator has logged out; \"yett token login\" puts it back in service";
-    if (agent_process_pin_in_use(a) == NULL) {
-        pin_policy_missing(&a->policy, label);
-    } else if (pin_policy_give(&a->policy, label, &why)) {
-        agent_process_say(a, TOKENS_AGENT_PIN, tokens_pin_text(agent_process_pin_in_use(a)));
+    if (pin == NULL) {
+        pin_policy_missing(&a->policy, m->token);
+    } else if (pin_policy_give(&a->policy, m->token, &why)) {
+        agent_process_say(a, TOKENS_AGENT_PIN, m->token, tokens_pin_text(pin));
         return;
     }
-    log_line(LOG_LEVEL_WARNING, "pin_not_given", log_text("module", a->name), log_text("token", label),
-             log_text("reason", why));
-    agent_process_say(a, TOKENS_AGENT_PIN_REFUSED, why);
+    log_line(LOG_LEVEL_WARNING, "pin_not_given", log_text("module", a->name), log_label(m, label),
+             log_text("serial", serial_of(m->token)), log_text("reason", why));
+    agent_process_say(a, TOKENS_AGENT_PIN_REFUSED, m->token, why);
 }
 
-static void on_pin_refused(struct agent_process *a, const char *text, enum pin_standing standing)
+static void hear_pin_taken(struct agent_process *a, const struct tokens_agent_message *m)
 {
-    pin_policy_refused(&a->policy, text, standing);
-    log_line(LOG_LEVEL_ERROR, "pin_refused", log_text("module", a->name),
-             log_text("standing", pin_standing_name(standing)), log_text("reason", text));
+    pin_policy_taken(&a->policy, m->token);
+    if (!told_of_waiting(a))
+        return;
+    agent_process_keep_login(a, m->token, a->waiting.pin);
+    a->waiting.pin = NULL;
+    snprintf(a->waiting.token, sizeof(a->waiting.token), "%s", m->token);
+}
+
+static void hear_pin_not_taken(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    log_line(LOG_LEVEL_WARNING, "pin_not_given", log_text("module", a->name), log_text("reason", m->text));
+    if (told_of_waiting(a) || a->waiting.token[0] != '\0')
+        agent_process_end_login(a, false, m->text);
+}
+
+static void hear_pin_kept(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    char *text = base_printf("the PIN is kept, and was not tried: %s", m->text);
+
+    end_login_of(a, m->token, true, text);
+    free(text);
+}
+
+static void hear_pin_trying(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    pin_policy_trying(&a->policy, m->token);
+}
+
+static void hear_pin_unused(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    pin_policy_unused(&a->policy, m->token);
+    log_line(LOG_LEVEL_WARNING, "login_failed", log_text("module", a->name), log_text("reason", m->text));
+    end_login_of(a, m->token, false, m->text);
+}
+
+static void hear_pin_ok(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    char *text = base_printf("token \"%s\" is logged in", m->text);
+
+    pin_policy_right(&a->policy, m->token);
+    end_login_of(a, m->token, true, text);
+    free(text);
+}
+
+static void pin_refused(struct agent_process *a, const struct tokens_agent_message *m, enum pin_standing standing)
+{
+    struct agent_login *login = login_of(a, m->token);
+    char label[TOKENS_AGENT_TOKEN_SIZE];
+
+    pin_policy_refused(&a->policy, m->token, standing);
+    if (login != NULL)
+        tokens_pin_destroy(&login->pin); /* of no use to anybody */
+    log_line(LOG_LEVEL_ERROR, "pin_refused", log_text("module", a->name), log_label(m, label),
+             log_text("serial", serial_of(m->token)), log_text("standing", pin_standing_name(standing)),
+             log_text("reason", m->text));
+    end_login_of(a, m->token, false, m->text);
 }
 
 static void on_ready(struct agent_process *a, const char *description)
@@ -87,11 +224,11 @@ void agent_process_fail(struct agent_process *a, int pid, const char *why)
     free(report);
 }
 
-static void on_token(struct agent_process *a, const char *label, bool gone)
+static void on_token(struct agent_process *a, const struct tokens_agent_message *m, bool gone)
 {
-    pin_policy_token_gone(&a->policy, label, gone);
+    pin_policy_token_gone(&a->policy, m->token, gone);
     log_line(gone ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, gone ? "token_gone" : "token_back", log_text("module", a->name),
-             log_text("token", label));
+             log_text("token", m->text), log_text("serial", serial_of(m->token)));
 }
 
 static void hear_ready(struct agent_process *a, const struct tokens_agent_message *m)
@@ -104,44 +241,24 @@ static void hear_failed(struct agent_process *a, const struct tokens_agent_messa
     agent_process_fail(a, child_pid(a->child), m->text);
 }
 
-static void hear_pin_wanted(struct agent_process *a, const struct tokens_agent_message *m)
-{
-    on_pin_wanted(a, m->text);
-}
-
-static void hear_pin_trying(struct agent_process *a, const struct tokens_agent_message *m)
-{
-    pin_policy_trying(&a->policy, m->text);
-}
-
-static void hear_pin_unused(struct agent_process *a, const struct tokens_agent_message *m)
-{
-    pin_policy_unused(&a->policy, m->text);
-}
-
-static void hear_pin_ok(struct agent_process *a, const struct tokens_agent_message *m)
-{
-    pin_policy_right(&a->policy, m->text);
-}
-
 static void hear_pin_incorrect(struct agent_process *a, const struct tokens_agent_message *m)
 {
-    on_pin_refused(a, m->text, PIN_STANDING_INCORRECT);
+    pin_refused(a, m, PIN_STANDING_INCORRECT);
 }
 
 static void hear_pin_locked(struct agent_process *a, const struct tokens_agent_message *m)
 {
-    on_pin_refused(a, m->text, PIN_STANDING_LOCKED);
+    pin_refused(a, m, PIN_STANDING_LOCKED);
 }
 
 static void hear_token_gone(struct agent_process *a, const struct tokens_agent_message *m)
 {
-    on_token(a, m->text, true);
+    on_token(a, m, true);
 }
 
 static void hear_token_back(struct agent_process *a, const struct tokens_agent_message *m)
 {
-    on_token(a, m->text, false);
+    on_token(a, m, false);
 }
 
 static void hear_logged_out(struct agent_process *a, const struct tokens_agent_message *m)
@@ -169,6 +286,9 @@ static void (*const handlers[TOKENS_AGENT_EVENT_COUNT])(struct agent_process *a,
     [TOKENS_AGENT_FAILED] = hear_failed,
     [TOKENS_AGENT_PIN_WANTED] = hear_pin_wanted,
     [TOKENS_AGENT_PIN_TRYING] = hear_pin_trying,
+    [TOKENS_AGENT_PIN_TAKEN] = hear_pin_taken,
+    [TOKENS_AGENT_PIN_KEPT] = hear_pin_kept,
+    [TOKENS_AGENT_PIN_NOT_TAKEN] = hear_pin_not_taken,
     [TOKENS_AGENT_PIN_UNUSED] = hear_pin_unused,
     [TOKENS_AGENT_PIN_OK] = hear_pin_ok,
     [TOKENS_AGENT_PIN_INCORRECT] = hear_pin_incorrect,
@@ -250,7 +370,7 @@ void agent_process_say_client(struct agent_process *a)
     char text[USER_NUMBER_SIZE];
 
     snprintf(text, sizeof(text), "%ju", (uintmax_t)a->client);
-    agent_process_say(a, TOKENS_AGENT_CLIENT, text);
+    agent_process_say(a, TOKENS_AGENT_CLIENT, "", text);
 }
 
 /* --- what it may do, and its PIN --- */
@@ -267,39 +387,59 @@ void agent_process_give_keys(struct agent_process *a, int keys_fd)
     agent_process_say_keys(a);
 }
 
-static void renew(struct agent_process *a)
+static void give_unasked(struct agent_process *a, const char *token, const struct tokens_pin *pin)
 {
-    unsigned turned_down = pin_policy_renew(&a->policy);
-
-    if (a->logged_out && turned_down == 0)
-        turned_down = 1; /* that there is a PIN again has to be said */
-    a->logged_out = false;
-    log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name), log_number("tokens", turned_down));
-    while (agent_process_pin_in_use(a) != NULL && turned_down-- > 0)
-        agent_process_say(a, TOKENS_AGENT_PIN, tokens_pin_text(agent_process_pin_in_use(a)));
+    if (a->child == NULL)
+        return; /* the next one asks */
+    a->untold++;
+    agent_process_say(a, TOKENS_AGENT_PIN, token, tokens_pin_text(pin));
 }
 
 void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin)
 {
-    tokens_pin_destroy(&a->login);
+    bool was_logged_out = a->logged_out;
+    unsigned renewed = pin_policy_renew(&a->policy);
+
+    agent_process_forget_logins(a);
     tokens_pin_destroy(&a->pin);
     a->pin = pin;
-    renew(a);
+    a->logged_out = false;
+    log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name), log_number("tokens", renewed));
+    if (pin == NULL)
+        return;
+    for (size_t i = 0; i < a->policy.count; i++)
+        if (a->policy.tokens[i].renewed)
+            give_unasked(a, a->policy.tokens[i].label, pin);
+    if (was_logged_out && renewed == 0)
+        give_unasked(a, "\n", pin); /* that there is a PIN again has to be said */
 }
 
-void agent_process_login(struct agent_process *a, struct tokens_pin *pin)
+void agent_process_login(struct agent_process *a, const char *token, struct tokens_pin *pin,
+                         agent_process_logged_in done, void *data)
 {
-    tokens_pin_destroy(&a->login);
-    a->login = pin;
-    renew(a);
+    const char *problem = NULL;
+
+    if (a->waiting.done != NULL)
+        problem = "another login to this module is under way";
+    else if (a->child == NULL || a->state != AGENT_READY)
+        problem = "the agent of this module is not ready; \"yett status\" says why";
+    if (problem != NULL) {
+        tokens_pin_destroy(&pin);
+        done(data, false, problem);
+        return;
+    }
+    a->logged_out = false;
+    log_line(LOG_LEVEL_INFO, "pin_renewed", log_text("module", a->name), log_number("tokens", 1));
+    a->waiting = (struct agent_login_wait){.pin = pin, .before = a->untold, .done = done, .data = data};
+    give_unasked(a, token, pin);
 }
 
 void agent_process_logout(struct agent_process *a)
 {
-    tokens_pin_destroy(&a->login);
+    agent_process_forget_logins(a);
     tokens_pin_destroy(&a->pin);
     pin_policy_logout(&a->policy);
     a->logged_out = true;
     log_line(LOG_LEVEL_WARNING, "pin_withdrawn", log_text("module", a->name));
-    agent_process_say(a, TOKENS_AGENT_LOGOUT, "");
+    agent_process_say(a, TOKENS_AGENT_LOGOUT, "", "");
 }

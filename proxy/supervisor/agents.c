@@ -443,17 +443,20 @@ static char *no_module(const char *name)
     return base_printf("there is no module %s", base_quote(name, strlen(name), quoted, sizeof(quoted)));
 }
 
-bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error)
+void agents_login(struct agents *a, const char *name, const char *token, struct tokens_pin *pin,
+                  void (*done)(void *data, bool good, const char *text), void *data)
 {
     struct agent_process *agent = find(a, name);
+    char *error;
 
     if (agent != NULL && !agent_process_has_file_keys(agent)) {
-        agent_process_login(agent, pin);
-        return true;
+        agent_process_login(agent, token, pin, done, data);
+        return;
     }
     tokens_pin_destroy(&pin);
-    *error = no_module(name);
-    return false;
+    error = no_module(name);
+    done(data, false, error);
+    free(error);
 }
 
 bool agents_logout(struct agents *a, const char *name, char **error)

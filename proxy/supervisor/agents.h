@@ -53,8 +53,9 @@ bool agents_candidates_are_ready(const struct agents *a);
 void agents_commit(struct agents *a, const struct config *config, uid_t owner);
 void agents_abandon(struct agents *a);
 
-/* An administrator gives the PIN (takes) for the module called `name`. False with a sentence in *error. */
-MUST_CHECK bool agents_login(struct agents *a, const char *name, struct tokens_pin *pin, char **error);
+/* An administrator gives the PIN (takes) for a token of the module called `name`: see agent_process_login(). */
+void agents_login(struct agents *a, const char *name, const char *token, struct tokens_pin *pin,
+                  void (*done)(void *data, bool good, const char *text), void *data);
 
 /* An administrator takes the PIN of the module called `name` back: see agent_process_logout(). Likewise. */
 MUST_CHECK bool agents_logout(struct agents *a, const char *name, char **error);

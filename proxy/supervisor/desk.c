@@ -31,9 +31,10 @@ static void stop(void *data, bool now)
     supervisor_stop(data, now ? SUPERVISOR_STOP_NOW : SUPERVISOR_STOP_GRACEFULLY);
 }
 
-static bool login(void *data, const char *module, struct span pin, char **error)
+static void login(void *data, const char *module, const char *token, struct span pin, control_logged_in done,
+                  void *done_data)
 {
-    return supervisor_login(data, module, pin, error);
+    supervisor_login(data, module, token, pin, done, done_data);
 }
 
 static bool logout(void *data, const char *module, char **error)

@@ -98,45 +98,14 @@ void pin_policy_unused(struct pin_policy *p, const char *label)
         t->trying = false;
 }
 
-static bool names(const char *text, const char *label)
+void pin_policy_refused(struct pin_policy *p, const char *label, enum pin_standing standing)
 {
-    char quoted[PIN_POLICY_LABEL_SIZE + 2];
+    struct pin_policy_token *t = find_or_add(p, label);
 
-    snprintf(quoted, sizeof(quoted), "\"%s\"", label);
-    return strstr(text, quoted) != NULL;
-}
-
-/* Whom a refusal is for: the token it names; else whoever is being tried; else everybody. */
-enum refusal_scope { REFUSAL_NAMED, REFUSAL_TRYING, REFUSAL_ALL };
-
-static bool is_within(const struct pin_policy_token *t, const char *text, enum refusal_scope scope)
-{
-    switch (scope) {
-    case REFUSAL_NAMED:
-        return names(text, t->label);
-    case REFUSAL_TRYING:
-        return t->trying;
-    case REFUSAL_ALL:
-        return true;
-    }
-    return true;
-}
-
-void pin_policy_refused(struct pin_policy *p, const char *text, enum pin_standing standing)
-{
-    for (enum refusal_scope scope = REFUSAL_NAMED; scope <= REFUSAL_ALL; scope++) {
-        bool found = false;
-
-        for (size_t i = 0; i < p->count; i++) {
-            if (!is_within(&p->tokens[i], text, scope))
-                continue;
-            p->tokens[i].standing = standing;
-            p->tokens[i].ever_right = p->tokens[i].trying = false;
-            found = true;
-        }
-        if (found)
-            return;
-    }
+    if (t == NULL)
+        return;
+    t->standing = standing;
+    t->ever_right = t->trying = false;
 }
 
 void pin_policy_token_gone(struct pin_policy *p, const char *label, bool gone)
@@ -161,22 +130,36 @@ void pin_policy_agent_died(struct pin_policy *p)
     }
 }
 
+static void begin_anew(struct pin_policy_token *t)
+{
+    t->standing = PIN_STANDING_UNTRIED;
+    t->ever_right = t->turned_away = false;
+    t->deaths = 0;
+}
+
 unsigned pin_policy_renew(struct pin_policy *p)
 {
-    unsigned turned_down = 0;
+    unsigned renewed = 0;
 
     for (size_t i = 0; i < p->count; i++) {
         struct pin_policy_token *t = &p->tokens[i];
 
-        t->deaths = 0;
-        if (t->standing <= PIN_STANDING_RIGHT && !t->turned_away)
-            continue;
-        t->standing = PIN_STANDING_UNTRIED;
-        t->turned_away = false;
-        t->given = true;
-        turned_down++;
+        t->renewed = t->given || t->turned_away || t->standing != PIN_STANDING_UNTRIED;
+        renewed += t->renewed;
+        begin_anew(t);
+        t->given |= t->renewed;
     }
-    return turned_down;
+    return renewed;
+}
+
+void pin_policy_taken(struct pin_policy *p, const char *label)
+{
+    struct pin_policy_token *t = find_or_add(p, label);
+
+    if (t == NULL)
+        return;
+    begin_anew(t);
+    t->given = true;
 }
 
 void pin_policy_logout(struct pin_policy *p)

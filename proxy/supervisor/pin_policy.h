@@ -1,6 +1,7 @@
 /* proxy/supervisor/pin_policy.h: when a PIN may be given to an agent.
  *
- * The rules of tokens/agent/agent.h, for each token of a module by its label:
+ * The rules of tokens/agent/agent.h, for each token of a module by its name, which is its label and its serial number
+ * (struct tokens_agent_message): two tokens with one label are two accounts.
  *   - a PIN is given to an agent at most once for a token;
  *   - one that was refused (incorrect, locked, final try) is not given again until an administrator gives one;
  *   - so is one whose try ended in a dead agent without ever having been right: whether a try was spent nobody knows;
@@ -14,7 +15,7 @@
 
 enum {
     PIN_POLICY_TOKENS_MAX = 64,
-    PIN_POLICY_LABEL_SIZE = 65,   /* with its NUL; PKCS#11 labels have at most 32 bytes, quoting doubles some */
+    PIN_POLICY_LABEL_SIZE = 112,  /* with its NUL: TOKENS_AGENT_TOKEN_SIZE */
     PIN_POLICY_TRY_DEATHS_MAX = 2 /* of agents in a row while they tried a PIN that had been right */
 };
 
@@ -33,6 +34,7 @@ struct pin_policy_token {
     bool given; /* to the agent that lives now */
     bool trying;
     bool turned_away; /* the agent that lives now asked for it in vain */
+    bool renewed;     /* by the last pin_policy_renew() */
     bool gone;        /* the token is not there now */
     unsigned deaths;  /* of agents in a row while trying */
 };
@@ -48,18 +50,20 @@ MUST_CHECK bool pin_policy_give(struct pin_policy *p, const char *label, const c
 /* No PIN is there to be given for this token. */
 void pin_policy_missing(struct pin_policy *p, const char *label);
 
-/* What the agent says. `text` of a refusal is a sentence with the label in double quotes; where it names none, the
- * refusal is taken to be for every token that is being tried. */
+/* What the agent says. */
 void pin_policy_trying(struct pin_policy *p, const char *label);
 void pin_policy_right(struct pin_policy *p, const char *label);
 void pin_policy_unused(struct pin_policy *p, const char *label); /* the try failed, and not for the PIN */
-void pin_policy_refused(struct pin_policy *p, const char *text, enum pin_standing standing);
+void pin_policy_refused(struct pin_policy *p, const char *label, enum pin_standing standing);
 void pin_policy_token_gone(struct pin_policy *p, const char *label, bool gone);
 void pin_policy_agent_died(struct pin_policy *p);
 
-/* An administrator gave a PIN: everything withheld may be tried once more. Says for how many tokens the agent has been
- * turned down, and counts it as given for them. */
+/* Another PIN has been read from where the configuration says: it may be tried once for each token that had the last
+ * one, or asked in vain. Those are `renewed`, and it counts as given to them; says how many they are. A token that has
+ * never asked is somebody else's, perhaps, and gets nothing. */
 unsigned pin_policy_renew(struct pin_policy *p);
+/* The agent has a PIN for this token that came unasked: it is as if it had never been tried. */
+void pin_policy_taken(struct pin_policy *p, const char *label);
 
 /* An administrator took the PIN back: the next one is as if the agent had been turned down for every token it had the
  * last one for, or was logged in to by itself (a key pad). */

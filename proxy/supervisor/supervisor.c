@@ -82,11 +82,17 @@ void supervisor_drain(struct supervisor *s)
         listen_sockets_close(s->sockets);
 }
 
-bool supervisor_login(struct supervisor *s, const char *module, struct span pin, char **error)
+void supervisor_login(struct supervisor *s, const char *module, const char *token, struct span pin,
+                      control_logged_in done, void *done_data)
 {
-    struct tokens_pin *copy = tokens_pin_copy((const char *)pin.data, pin.size, error);
+    char *error = NULL;
+    struct tokens_pin *copy = tokens_pin_copy((const char *)pin.data, pin.size, &error);
 
-    return copy != NULL && agents_login(s->agents, module, copy, error);
+    if (copy != NULL)
+        agents_login(s->agents, module, token, copy, done, done_data);
+    else
+        done(done_data, false, error);
+    free(error);
 }
 
 bool supervisor_logout(struct supervisor *s, const char *module, char **error)

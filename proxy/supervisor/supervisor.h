@@ -38,9 +38,10 @@ void supervisor_drain(struct supervisor *s);
 /* End the process; a second call with SUPERVISOR_STOP_NOW cuts the first one short. */
 void supervisor_stop(struct supervisor *s, enum supervisor_stop how);
 
-/* An administrator gives the PIN of a module: it is tried, once, for each token that waits for one. False with a
- * sentence in *error. `pin` stays the caller's to wipe. */
-MUST_CHECK bool supervisor_login(struct supervisor *s, const char *module, struct span pin, char **error);
+/* An administrator gives a PIN for one token of a module: "LABEL\nSERIAL", of which either may be empty; both empty:
+ * the one that waits for a PIN. `done` is told what came of it. `pin` stays the caller's to wipe. */
+void supervisor_login(struct supervisor *s, const char *module, const char *token, struct span pin,
+                      control_logged_in done, void *done_data);
 MUST_CHECK bool supervisor_logout(struct supervisor *s, const char *module, char **error);
 
 /* What `yett status --json` prints; the caller's reference. */

@@ -1,9 +1,10 @@
 """Tokens that fail while they are in use, as real card stacks do, and what becomes of the service."""
 import contextlib
 import ssl
+import subprocess
 
 import pytest
-from conftest import BUILD, PATIENCE
+from conftest import BUILD, PATIENCE, YETT
 from peers import client_tls, wait_until
 from test_token import once, service
 
@@ -90,3 +91,76 @@ def test_a_login_that_the_token_fails_is_not_held_against_the_pin(yett, authorit
     assert faults.calls("C_Login") == 4
     assert running.status()["modules"][0]["pin"] == "right"
     assert not running.log_lines("pin_refused")
+
+
+def pin_of(running, label="test"):
+    return {t["label"]: t["pin"] for t in running.status()["modules"][0]["tokens"]}.get(label)
+
+
+def token_command(running, *args, pin=""):
+    """yett token login or logout: its exit status, and what it said."""
+    result = subprocess.run([YETT, "token", args[0], "-c", running.config, *args[1:]], input=pin + "\n", text=True,
+                            capture_output=True, timeout=60 * PATIENCE, env=running.environment)
+    return result.returncode, (result.stdout + result.stderr).strip()
+
+
+def test_a_pin_that_was_changed_takes_the_place_of_the_kept_one(yett, authority, token, faults, echo, port):
+    """Changed on the token, in the file, and told by a reload, all while logged in; then the card is pulled out."""
+    uri = token.put(authority.localhost, "server")
+    running = yett(faults.settings() + service(port, echo.port, uri))
+    assert served(port, authority)
+    faults.set("pin 654321", "tries 3")
+    token.pin_file.write_text("654321\n")
+    running.command("reload")
+    assert served(port, authority)
+    assert faults.calls("C_Login") == 1
+    faults.set("pin 654321", "tries 3", "gone")
+    running.wait_for_log("token_gone")
+    faults.set("pin 654321", "tries 3")
+    running.wait_for_log("token_back")
+    wait_until(lambda: served(port, authority), "the token to be logged in to", 20 * PATIENCE)
+    assert faults.calls("C_Login") == 2
+    assert pin_of(running) == "right"
+    assert not running.log_lines("pin_refused")
+
+
+def test_a_login_waits_for_what_the_token_says(yett, authority, token, faults, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(faults.settings() + service(port, echo.port, uri))
+
+    def login(pin, *which):
+        return token_command(running, "login", "token", *which, pin=pin)
+
+    assert served(port, authority)
+    assert token_command(running, "logout", "token")[0] == 0
+    running.wait_for_log("token_logged_out")
+    status, said = login("000000")
+    assert status == 1 and "CKR_PIN_INCORRECT (0xa0)" in said
+    assert pin_of(running) == "incorrect"
+    faults.set("fail C_Login 0x30 1")
+    status, said = login(token.pin)
+    assert status == 1 and "CKR_DEVICE_ERROR (0x30)" in said and "nothing about the PIN" in said
+    wait_until(lambda: served(port, authority), "the login to be made again", 20 * PATIENCE)
+    assert pin_of(running) == "right"
+    assert login(token.pin, "pkcs11:token=test") == (0, 'token "test" is logged in')
+    status, said = login("111111")
+    assert status == 0 and "kept, and was not tried" in said
+    assert served(port, authority)
+    status, said = login(token.pin, "pkcs11:token=nobody")
+    assert status == 1 and "no such token" in said
+    assert login(token.pin, "http://x")[0] == 2
+    assert token_command(running, "login", "nothing", pin="1") == (1, 'there is no module "nothing"')
+
+
+def test_two_tokens_of_one_label_are_two_accounts(yett, authority, folder, token, faults, echo, port):
+    """A PIN that is wrong for one is not tried with the other, and a login names one of them by its serial number."""
+    other = type(token)(folder / "other")  # the same label, in a store of its own
+    uri = token.put(authority.localhost, "server")
+    second = other.folder / "tokens"
+    for entry in second.iterdir():
+        entry.rename(token.folder / "tokens" / entry.name)
+    running = yett(faults.settings() + service(port, echo.port, uri))
+    assert served(port, authority)
+    status, said = token_command(running, "login", "token", "pkcs11:token=test", pin="1")
+    assert status == 1 and "several tokens are called so" in said
+    assert faults.calls("C_Login") == 1

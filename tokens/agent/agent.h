@@ -50,23 +50,26 @@ int tokens_agent_main(const struct tokens_agent_options *options);
     X(READY, SUPERVISOR, 0)         /* module loaded and listening. text: module description */                        \
     X(FAILED, SUPERVISOR, 0)        /* cannot go on. text: why; it exits next */                                       \
     X(PIN_WANTED, SUPERVISOR, 0)    /* a token needs login. text: token label */                                       \
-    X(PIN, AGENT, 0)                /* text is the PIN (wipe!) */                                                      \
+    X(PIN, AGENT, 0)                /* for `token`; its text is the PIN (wipe!) */                                     \
     X(PIN_REFUSED, AGENT, 0)        /* none will be given. text: why */                                                \
     X(PIN_TRYING, SUPERVISOR, 0)    /* about to C_Login */                                                             \
     X(PIN_OK, SUPERVISOR, 0)        /* logged in */                                                                    \
     X(PIN_INCORRECT, SUPERVISOR, 0) /* CKR_PIN_INCORRECT */                                                            \
     X(PIN_LOCKED, SUPERVISOR, 0)    /* CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */                        \
-    X(PIN_UNUSED, SUPERVISOR, 0) /* C_Login failed, and not for the PIN: it may be tried again. text: token label */   \
-    X(TOKEN_GONE, SUPERVISOR, 0) /* text: token label */                                                               \
-    X(TOKEN_BACK, SUPERVISOR, 0) /* text: token label */                                                               \
-    X(LOG, SUPERVISOR, 0)        /* text: a sentence for the log */                                                    \
-    X(COUNTERS, SUPERVISOR, 0)   /* counters of struct tokens_agent_message; about once a second when changed */       \
-    X(LOGOUT, AGENT, 0)          /* log out of all tokens, wipe their PINs, log in to none before a PIN comes */       \
-    X(LOGGED_OUT, SUPERVISOR, 0) /* done for one. text: token label */                                                 \
-    X(CLIENT, AGENT, 0)          /* text: the number of the user who may connect besides root and our own */           \
-    X(GRANTS, AGENT, 1)          /* a file that says who may ask for what (tokens/grants.h) */                         \
-    X(KEYS, AGENT, 1)            /* file_keys: a memory file with all keys (tokens/file_keys.h) */                     \
-    X(STOP, AGENT, 0)            /* finish and exit */
+    X(PIN_UNUSED, SUPERVISOR, 0)    /* C_Login failed, and not for the PIN: it is made again. text: how */             \
+    X(PIN_TAKEN, SUPERVISOR, 0)     /* a PIN that came unasked is for this token. One outcome follows, or: */          \
+    X(PIN_KEPT, SUPERVISOR, 0)      /* not tried now, but at the next login. text: why */                              \
+    X(PIN_NOT_TAKEN, SUPERVISOR, 0) /* wiped: it is for no token, or for several. text: why */                         \
+    X(TOKEN_GONE, SUPERVISOR, 0)    /* text: token label */                                                            \
+    X(TOKEN_BACK, SUPERVISOR, 0)    /* text: token label */                                                            \
+    X(LOG, SUPERVISOR, 0)           /* text: a sentence for the log */                                                 \
+    X(COUNTERS, SUPERVISOR, 0)      /* counters of struct tokens_agent_message; about once a second when changed */    \
+    X(LOGOUT, AGENT, 0)             /* log out of all tokens, wipe their PINs, log in to none before a PIN comes */    \
+    X(LOGGED_OUT, SUPERVISOR, 0)    /* done for one. text: token label */                                              \
+    X(CLIENT, AGENT, 0)             /* text: the number of the user who may connect besides root and our own */        \
+    X(GRANTS, AGENT, 1)             /* a file that says who may ask for what (tokens/grants.h) */                      \
+    X(KEYS, AGENT, 1)               /* file_keys: a memory file with all keys (tokens/file_keys.h) */                  \
+    X(STOP, AGENT, 0)               /* finish and exit */
 
 enum tokens_agent_event {
 #define TOKENS_AGENT_EVENT(event, receiver, files) TOKENS_AGENT_##event,
@@ -83,12 +86,15 @@ MUST_CHECK const char *tokens_agent_message_fault(enum tokens_agent_event event,
                                                   enum tokens_agent_receiver receiver);
 const char *tokens_agent_event_name(enum tokens_agent_event event); /* as in the list */
 
-enum { TOKENS_AGENT_TEXT_MAX = 512 };
+/* A token is known by its label and its serial number together: "LABEL\nSERIAL", both without padding, the label as
+ * tokens_token_label() has it. In a PIN that comes unasked either may be empty: any. */
+enum { TOKENS_AGENT_TEXT_MAX = 512, TOKENS_AGENT_TOKEN_SIZE = 112 };
 
 struct tokens_agent_message {
     enum tokens_agent_event event;
     uint64_t signatures, failures, timeouts, refused, logins;
-    char text[TOKENS_AGENT_TEXT_MAX]; /* NUL-terminated */
+    char token[TOKENS_AGENT_TOKEN_SIZE]; /* NUL-terminated; "": it is about none */
+    char text[TOKENS_AGENT_TEXT_MAX];    /* NUL-terminated */
 };
 
 /* One datagram out or in. receive: 1 got one, 0 the other end closed, -1 error (errno; EAGAIN when non-blocking). */

@@ -107,6 +107,7 @@ int tokens_agent_receive_file(int fd, struct tokens_agent_message *message, int 
     *file = got > 0 ? take_descriptor(&datagram) : -1;
     if (got <= 0)
         return (int)got;
+    message->token[sizeof(message->token) - 1] = '\0';
     message->text[sizeof(message->text) - 1] = '\0';
     if ((size_t)got < offsetof(struct tokens_agent_message, text) || (size_t)got > sizeof(*message) ||
         (unsigned)message->event >= TOKENS_AGENT_EVENT_COUNT) {

@@ -28,7 +28,7 @@ static void ask(struct agent *agent, struct token *token)
         set_pin_state(token, PIN_TO_ASK, NULL);
         return;
     }
-    if (!agent_tell(agent, TOKENS_AGENT_PIN_WANTED, "%s", token->label)) {
+    if (!agent_tell_of(token, TOKENS_AGENT_PIN_WANTED, "%s", token->label)) {
         set_pin_state(token, PIN_NOT_GIVEN, "the supervisor cannot be asked for the PIN");
         return;
     }
@@ -53,7 +53,8 @@ static void spend(struct token *token, enum tokens_agent_event event, const char
     tokens_pin_destroy(&token->pin);
     set_pin_state(token, PIN_SPENT, text);
     token->final_try_allowed = false;
-    (void)!agent_tell(agent, event, "%s", text);
+    token->pin_right = token->pin_told = false;
+    (void)!agent_tell_of(token, event, "%s", text);
     pthread_mutex_unlock(&agent->mutex);
 }
 
@@ -99,15 +100,16 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
     agent->counters.changed = true;
     pthread_mutex_unlock(&agent->mutex);
     /* Without the supervisor knowing, a crash could make it spend another try. */
-    if (!agent_tell(agent, TOKENS_AGENT_PIN_TRYING, "%s", token->label))
+    if (!agent_tell_of(token, TOKENS_AGENT_PIN_TRYING, "%s", token->label))
         return not_logged_in(token, CKR_USER_NOT_LOGGED_IN, "the supervisor cannot be told", failure);
     rv = agent->module.loaded->p11->C_Login(session, user, (unsigned char *)(uintptr_t)pin,
                                             pin == NULL ? 0 : strlen(pin));
     if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
         pthread_mutex_lock(&agent->mutex);
         set_pin_state(token, PIN_GOOD, NULL);
-        token->final_try_allowed = false;
-        (void)!agent_tell(agent, TOKENS_AGENT_PIN_OK, "%s", token->label);
+        token->pin_right = true;
+        token->final_try_allowed = token->pin_told = false;
+        (void)!agent_tell_of(token, TOKENS_AGENT_PIN_OK, "%s", token->label);
         pthread_mutex_unlock(&agent->mutex);
         agent_token_well(token, AGENT_LOGIN);
         return OUTCOME_OK;
@@ -121,9 +123,11 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
         /* Somebody at the reader does not want to: not asked again and again. */
         spend(token, TOKENS_AGENT_PIN_INCORRECT, text);
     } else {
-        (void)!agent_tell(agent, TOKENS_AGENT_PIN_UNUSED, "%s", token->label);
-        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "login: %s, which says nothing about the PIN: it is tried again",
-                          text);
+        pthread_mutex_lock(&agent->mutex);
+        token->pin_told = false;
+        (void)!agent_tell_of(token, TOKENS_AGENT_PIN_UNUSED, "%s, which says nothing about the PIN: it is tried again",
+                             text);
+        pthread_mutex_unlock(&agent->mutex);
         free(text);
         agent_token_unwell(token, AGENT_LOGIN, rv);
         failure->waits_for = token;
@@ -133,14 +137,58 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
     return not_logged_in(token, rv, code, failure);
 }
 
+static bool same_pin(const struct tokens_pin *a, const struct tokens_pin *b)
+{
+    size_t size = strlen(tokens_pin_text(a));
+
+    return size == strlen(tokens_pin_text(b)) && base_equal_constant_time(tokens_pin_text(a), tokens_pin_text(b), size);
+}
+
 /* Take over a PIN that came since the last time. login_lock and agent->mutex held. */
 static void adopt_offer(struct token *token)
 {
     if (token->pin_offered == NULL)
         return;
+    if (token->pin == NULL || !same_pin(token->pin, token->pin_offered))
+        token->pin_right = false;
     tokens_pin_destroy(&token->pin);
     token->pin = token->pin_offered;
     token->pin_offered = NULL;
+}
+
+/* A PIN that came is not tried now: it takes the place of the one that is kept, until the next login. login_lock held.
+ */
+static void keep_offer(struct token *token, const char *why)
+{
+    struct agent *agent = token->agent;
+
+    pthread_mutex_lock(&agent->mutex);
+    if (token->pin_offered != NULL) {
+        adopt_offer(token);
+        set_pin_state(token, token->pin_right ? PIN_GOOD : PIN_AT_HAND, NULL);
+    }
+    agent_login_late(token, why);
+    pthread_mutex_unlock(&agent->mutex);
+}
+
+/* see tokens/agent/agent_login.h */
+void agent_login_keep(struct token *token, const char *why)
+{
+    pthread_mutex_lock(&token->login_lock);
+    keep_offer(token, why);
+    pthread_mutex_unlock(&token->login_lock);
+}
+
+/* see tokens/agent/agent_login.h */
+void agent_login_late(struct token *token, const char *why)
+{
+    if (!token->pin_told)
+        return;
+    token->pin_told = false;
+    if (token->pin_state == PIN_GOOD)
+        (void)!agent_tell_of(token, TOKENS_AGENT_PIN_OK, "%s", token->label); /* the same as before */
+    else
+        (void)!agent_tell_of(token, TOKENS_AGENT_PIN_KEPT, "%s", why);
 }
 
 /* What the PIN's state allows. OK: token->pin may be tried. login_lock held. */
@@ -251,14 +299,7 @@ static enum outcome ensure(struct token *token, CK_SESSION_HANDLE session, struc
     if (outcome != OUTCOME_OK)
         return outcome;
     if (session_is_logged_in(token, session)) {
-        pthread_mutex_lock(&agent->mutex);
-        if (token->pin_offered != NULL) {
-            /* An administrator's PIN for a token that needs none now: not tried, so not kept. */
-            tokens_pin_destroy(&token->pin_offered);
-            set_pin_state(token, token->pin == NULL ? PIN_UNKNOWN : PIN_GOOD, NULL);
-            (void)!agent_tell(agent, TOKENS_AGENT_PIN_OK, "%s", token->label);
-        }
-        pthread_mutex_unlock(&agent->mutex);
+        keep_offer(token, "the token is logged in; it is tried when it has to be logged in to again");
         return OUTCOME_OK;
     }
     if ((info.flags & CKF_USER_PIN_LOCKED) != 0) {
@@ -336,38 +377,82 @@ static struct token *token_in_need(struct agent *agent)
     return last;
 }
 
+/* Whether a token is meant by "LABEL\nSERIAL", of which either may be empty. */
+static bool is_meant(const struct token *token, const char *name)
+{
+    size_t label = strcspn(name, "\n");
+    const char *serial = name[label] == '\0' ? "" : name + label + 1;
+    const char *its_serial = strrchr(token->name, '\n') + 1;
+
+    return (label == 0 || (strlen(token->label) == label && strncmp(token->label, name, label) == 0)) &&
+           (serial[0] == '\0' || strcmp(serial, its_serial) == 0);
+}
+
+/* The token a PIN is for. NULL after having said why there is none. agent->mutex held. */
+static struct token *token_for(struct agent *agent, const char *name)
+{
+    struct token *found = NULL;
+    bool several = false;
+
+    if (name[0] == '\0' || strcmp(name, "\n") == 0) {
+        found = agent->asking != NULL && name[0] == '\0' ? agent->asking : token_in_need(agent);
+        if (found == NULL && agent->tokens != NULL && agent->tokens->next == NULL)
+            found = agent->tokens;
+    } else {
+        for (struct token *t = agent->tokens; t != NULL; t = t->next) {
+            if (!is_meant(t, name))
+                continue;
+            several = found != NULL;
+            found = t;
+        }
+    }
+    if (found != NULL && !several)
+        return found;
+    (void)!agent_tell(agent, TOKENS_AGENT_PIN_NOT_TAKEN, "%s; it was not tried",
+                      several ? "several tokens are called so: name one by its serial number too"
+                      : name[0] == '\0' || name[0] == '\n' ? "a PIN came that no token needs"
+                                                           : "this module has no such token");
+    return NULL;
+}
+
 /* see tokens/agent/agent_login.h */
-void agent_login_take_pin(struct agent *agent, const char *pin)
+void agent_login_take_pin(struct agent *agent, const char *name, const char *pin)
 {
     struct tokens_pin *copy;
     struct token *token;
     char *error = NULL;
+    bool asked;
 
     pthread_mutex_lock(&agent->mutex);
-    token = agent->asking != NULL ? agent->asking : token_in_need(agent);
+    token = token_for(agent, name);
     if (token == NULL) {
-        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "a PIN came that no token needs; it was not tried");
         pthread_mutex_unlock(&agent->mutex);
         return;
     }
+    asked = agent->asking == token;
     agent->logged_out = false;
+    if (!asked)
+        (void)!agent_tell_of(token, TOKENS_AGENT_PIN_TAKEN, "%s", token->label);
     copy = tokens_pin_copy(pin, strlen(pin), &error);
     /* One that was not asked for comes from an administrator, who was told about the final try. */
-    token->final_try_allowed = agent->asking == NULL;
+    token->final_try_allowed = !asked;
+    token->pin_told = !asked;
     if (copy != NULL) {
         tokens_pin_destroy(&token->pin_offered);
         token->pin_offered = copy;
         set_pin_state(token, PIN_AT_HAND, NULL);
         agent->last_asked = token;
-        if (agent->asking == token)
+        if (asked)
             ask_next(agent);
         agent->events->login_wanted(agent, token);
         agent->events->pin_came(agent, token);
     } else {
         set_pin_state(token, PIN_NOT_GIVEN, error);
-        if (agent->asking == token)
+        if (asked)
             ask_next(agent);
         agent->events->no_pin(agent, token, error);
+        token->pin_told = false;
+        (void)!agent_tell(agent, TOKENS_AGENT_PIN_NOT_TAKEN, "%s", error);
         free(error);
     }
     pthread_mutex_unlock(&agent->mutex);
@@ -395,7 +480,7 @@ void agent_login_end(struct token *token, CK_SESSION_HANDLE session)
         (void)agent->module.loaded->p11->C_Logout(session);
     pthread_mutex_unlock(&token->login_lock);
     if (wanted)
-        (void)!agent_tell(agent, TOKENS_AGENT_LOGGED_OUT, "%s", token->label);
+        (void)!agent_tell_of(token, TOKENS_AGENT_LOGGED_OUT, "%s", token->label);
 }
 
 /* From here on nothing is signed; logging out waits for its turn with each token. see tokens/agent/agent_login.h */
@@ -411,6 +496,9 @@ void agent_login_logout(struct agent *agent)
         tokens_pin_destroy(&t->pin_offered);
         if (t->pin_state == PIN_AT_HAND)
             set_pin_state(t, t->pin == NULL ? PIN_UNKNOWN : PIN_GOOD, NULL);
+        if (t->pin_told)
+            (void)!agent_tell(agent, TOKENS_AGENT_PIN_NOT_TAKEN, "an administrator has logged out");
+        t->pin_told = false;
         agent->events->no_pin(agent, t, "an administrator has logged out");
         agent->events->logout_wanted(agent, t);
     }

@@ -28,10 +28,11 @@
 
 enum { COUNTERS_MS = 1000 };
 
-static bool tell(struct agent *agent, enum tokens_agent_event event, const char *text)
+static bool tell(struct agent *agent, enum tokens_agent_event event, const char *token, const char *text)
 {
     struct tokens_agent_message message = {.event = event};
 
+    snprintf(message.token, sizeof(message.token), "%s", token);
     snprintf(message.text, sizeof(message.text), "%s", text);
     return tokens_agent_send(agent->options.control_fd, &message);
 }
@@ -54,7 +55,7 @@ static enum control_turn on_control(struct agent *agent)
     if (tokens_agent_message_fault(message.event, file >= 0, TOKENS_AGENT_TO_AGENT) != NULL) {
         go_on = false; /* who holds this socket is not the supervisor that it was */
     } else if (message.event == TOKENS_AGENT_PIN) {
-        agent_login_take_pin(agent, message.text);
+        agent_login_take_pin(agent, message.token, message.text);
     } else if (message.event == TOKENS_AGENT_PIN_REFUSED) {
         agent_login_refused(agent, message.text);
     } else if (message.event == TOKENS_AGENT_LOGOUT) {

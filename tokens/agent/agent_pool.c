@@ -245,6 +245,8 @@ uint64_t agent_pool_expire(struct agent *agent, uint64_t now_ms)
         }
         agent->counters.timeouts++;
         agent->counters.changed = true;
+        if (job->type == JOB_LOGIN)
+            agent_login_late(job->token, "the token is busy; it is tried when there is time");
         switch (job->state) {
         case JOB_RUNNING:
             abandon(agent, job, now_ms);
@@ -337,9 +339,12 @@ static enum outcome run_login(struct agent *agent, struct job *job, struct failu
     enum outcome outcome;
 
     outcome = agent_session_take(job->token, job->deadline_ms, &session, &fresh, failure);
-    if (outcome != OUTCOME_OK)
+    if (outcome != OUTCOME_OK) {
+        agent_login_keep(job->token, failure->text);
         return outcome;
+    }
     outcome = agent_login_ensure(job->token, session.handle, failure);
+    agent_login_keep(job->token, failure->text != NULL ? failure->text : "the token needs no login");
     if (outcome == OUTCOME_OK) {
         pthread_mutex_lock(&agent->mutex);
         agent_pool_requeue(agent, job->token);

@@ -24,7 +24,18 @@ bool agent_tell(struct agent *agent, enum tokens_agent_event event, const char *
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    return agent->events->tell(agent, event, text);
+    return agent->events->tell(agent, event, "", text);
+}
+
+bool agent_tell_of(const struct token *token, enum tokens_agent_event event, const char *fmt, ...)
+{
+    char text[TOKENS_AGENT_TEXT_MAX];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return token->agent->events->tell(token->agent, event, token->name, text);
 }
 
 struct timespec agent_when(uint64_t ms)

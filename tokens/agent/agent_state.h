@@ -95,6 +95,7 @@ struct token {
     struct agent *agent;
     CK_TOKEN_INFO info; /* label, manufacturer, model and serial number are its name; constant */
     char *label;        /* constant */
+    char *name;         /* constant: as struct tokens_agent_message has it */
     CK_SLOT_ID slot;
     bool gone;
     unsigned seen_round; /* agent->round when it was last seen */
@@ -112,6 +113,8 @@ struct token {
     struct tokens_pin *pin;         /* the one in use; under login_lock */
     struct tokens_pin *pin_offered; /* came since; under agent->mutex */
     bool final_try_allowed;         /* an administrator gave the PIN, knowing */
+    bool pin_right;                 /* token->pin has been right */
+    bool pin_told;                  /* who gave pin_offered unasked waits for what comes of it */
     char *pin_text;                 /* why not */
 
     struct agent_health health;
@@ -179,7 +182,7 @@ struct job {
 /* What those below tell those above. With agent->mutex held, but for `tell` and `reply`, which any thread calls. */
 struct agent_events {
     /* Says it to the supervisor, which may be gone. */
-    bool (*tell)(struct agent *agent, enum tokens_agent_event event, const char *text);
+    bool (*tell)(struct agent *agent, enum tokens_agent_event event, const char *token, const char *text);
     void (*reply)(struct agent *agent, struct conn *conn, const struct tokens_wire_reply *reply);
     void (*conn_unref)(struct agent *agent, struct conn *conn); /* a job is done with it */
     void (*login_wanted)(struct agent *agent, struct token *token);
@@ -286,6 +289,9 @@ enum outcome agent_fail(struct failure *failure, enum tokens_wire_failure kind, 
     PRINTF_LIKE(4, 5);
 
 MUST_CHECK bool agent_tell(struct agent *agent, enum tokens_agent_event event, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The same, about a token. */
+MUST_CHECK bool agent_tell_of(const struct token *token, enum tokens_agent_event event, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 MUST_CHECK struct timespec agent_when(uint64_t ms); /* a moment of base_now_ms() for pthread_cond_timedwait() */
 
 #endif

@@ -77,6 +77,9 @@ struct token *agent_token_create(struct agent *agent, CK_SLOT_ID slot, const CK_
     token->agent = agent;
     token->info = *info;
     token->label = tokens_token_label(info);
+    token->name =
+        base_printf("%s\n%.*s", token->label, (int)p11_kit_space_strlen(info->serialNumber, sizeof(info->serialNumber)),
+                    (const char *)info->serialNumber);
     token->slot = slot;
     token->generation = 1;
     token->sessions_limit = agent->options.sessions_max;
@@ -95,6 +98,7 @@ void agent_token_destroy(struct token *token)
     free(token->idle);
     free(token->pin_text);
     free(token->label);
+    free(token->name);
     free(token);
 }
 
@@ -168,7 +172,7 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
     token->gone = false;
     agent_health_reset(&token->health);
     sessions_allow_all(token);
-    (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
+    (void)!agent_tell_of(token, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
     /* Ready before the first handshake needs it: with the PIN that is at hand. */
     if (token->pin_state == PIN_GOOD || token->pin_state == PIN_AT_HAND)
         agent->events->login_wanted(agent, token);
@@ -232,7 +236,7 @@ CK_RV agent_tokens_refresh(struct agent *agent)
         t->gone = true;
         lost[lost_count] = agent_sessions_forget(t, &lost_sizes[lost_count]);
         lost_count++;
-        (void)!agent_tell(agent, TOKENS_AGENT_TOKEN_GONE, "%s", t->label);
+        (void)!agent_tell_of(t, TOKENS_AGENT_TOKEN_GONE, "%s", t->label);
     }
     agent->module.broken = rv != CKR_OK;
     pthread_cond_broadcast(&agent->threads.settled);

@@ -75,7 +75,7 @@ static void give_never_after_refusal(void **state)
 
         assert_true(give(&p, "Mail"));
         pin_policy_trying(&p, "Mail");
-        pin_policy_refused(&p, "token \"Mail\" answers CKR_PIN_INCORRECT", refusals[i]);
+        pin_policy_refused(&p, "Mail", refusals[i]);
         for (int agent = 0; agent < 20; agent++) {
             assert_false(give(&p, "Mail"));
             pin_policy_agent_died(&p);
@@ -124,7 +124,7 @@ static void right_then_incorrect_is_spent(void **state)
     pin_policy_agent_died(&p);
     assert_true(give(&p, "Mail"));
     pin_policy_trying(&p, "Mail");
-    pin_policy_refused(&p, "token \"Mail\" answers CKR_PIN_INCORRECT", PIN_STANDING_INCORRECT); /* changed elsewhere */
+    pin_policy_refused(&p, "Mail", PIN_STANDING_INCORRECT); /* changed elsewhere */
     pin_policy_agent_died(&p);
     assert_false(give(&p, "Mail"));
 }
@@ -138,28 +138,25 @@ static void refused_names_its_token(void **state)
     assert_true(give(&p, "B"));
     pin_policy_trying(&p, "A");
     pin_policy_trying(&p, "B");
-    pin_policy_refused(&p, "token \"B\" answers CKR_PIN_INCORRECT", PIN_STANDING_INCORRECT);
+    pin_policy_refused(&p, "B", PIN_STANDING_INCORRECT);
     pin_policy_right(&p, "A");
     pin_policy_agent_died(&p);
     assert_true(give(&p, "A"));
     assert_false(give(&p, "B"));
 }
 
-static void refused_without_name_is_for_all_tried(void **state)
+static void two_tokens_with_one_label_are_two_accounts(void **state)
 {
     struct pin_policy p = {0};
 
     (void)state;
-    assert_true(give(&p, "A"));
-    assert_true(give(&p, "B"));
-    pin_policy_trying(&p, "A");
-    pin_policy_refused(&p, "CKF_USER_PIN_FINAL_TRY", PIN_STANDING_LOCKED);
+    try_right(&p, "Mail\n1");
+    assert_true(give(&p, "Mail\n2"));
+    pin_policy_trying(&p, "Mail\n2");
+    pin_policy_refused(&p, "Mail\n2", PIN_STANDING_INCORRECT);
     pin_policy_agent_died(&p);
-    assert_false(give(&p, "A"));
-    assert_true(give(&p, "B"));
-    pin_policy_refused(&p, "nobody is being tried now", PIN_STANDING_LOCKED);
-    pin_policy_agent_died(&p);
-    assert_false(give(&p, "B"));
+    assert_true(give(&p, "Mail\n1"));
+    assert_false(give(&p, "Mail\n2"));
 }
 
 static void renew_gives_one_more_try(void **state)
@@ -170,15 +167,15 @@ static void renew_gives_one_more_try(void **state)
     try_right(&p, "Good");
     assert_true(give(&p, "Bad"));
     pin_policy_trying(&p, "Bad");
-    pin_policy_refused(&p, "token \"Bad\" answers CKR_PIN_INCORRECT", PIN_STANDING_INCORRECT);
-    assert_int_equal(pin_policy_renew(&p), 1);
-    assert_false(give(&p, "Bad")); /* given by the renewal itself, to the agent that was turned down */
+    pin_policy_refused(&p, "Bad", PIN_STANDING_INCORRECT);
+    assert_int_equal(pin_policy_renew(&p), 2); /* who has the old one needs the new one, too */
+    assert_false(give(&p, "Bad"));             /* given by the renewal itself, to the agent that was turned down */
     pin_policy_trying(&p, "Bad");
-    pin_policy_refused(&p, "token \"Bad\" answers CKR_PIN_INCORRECT", PIN_STANDING_INCORRECT);
+    pin_policy_refused(&p, "Bad", PIN_STANDING_INCORRECT);
     pin_policy_agent_died(&p);
     assert_false(give(&p, "Bad"));
     assert_true(give(&p, "Good"));
-    assert_int_equal(pin_policy_renew(&p), 1);
+    assert_int_equal(pin_policy_renew(&p), 2);
     pin_policy_agent_died(&p); /* before it tried */
     assert_true(give(&p, "Bad"));
 }
@@ -189,11 +186,27 @@ static void renew_serves_who_asked_in_vain(void **state)
 
     (void)state;
     pin_policy_missing(&p, "Mail"); /* no PIN was configured */
+    pin_policy_token_gone(&p, "Somebody else's", false);
     assert_int_equal(pin_policy_renew(&p), 1);
-    assert_int_equal(pin_policy_renew(&p), 0); /* given: nobody waits any more */
     pin_policy_trying(&p, "Mail");
     pin_policy_right(&p, "Mail");
-    assert_int_equal(pin_policy_renew(&p), 0);
+    assert_int_equal(pin_policy_renew(&p), 1);
+    assert_int_equal(pin_policy_worst(&p), PIN_STANDING_UNTRIED);
+    pin_policy_agent_died(&p);
+    assert_true(give(&p, "Mail"));
+}
+
+static void one_that_came_unasked_is_untried(void **state)
+{
+    struct pin_policy p = {0};
+
+    (void)state;
+    assert_true(give(&p, "Mail"));
+    pin_policy_trying(&p, "Mail");
+    pin_policy_refused(&p, "Mail", PIN_STANDING_LOCKED);
+    pin_policy_taken(&p, "Mail");
+    assert_int_equal(pin_policy_worst(&p), PIN_STANDING_UNTRIED);
+    assert_false(give(&p, "Mail"));
     pin_policy_agent_died(&p);
     assert_true(give(&p, "Mail"));
 }
@@ -211,7 +224,7 @@ static void logout_makes_everybody_wait_for_the_next(void **state)
     assert_int_equal(pin_policy_renew(&p), 3);
     assert_false(give(&p, "Mail"));
     assert_true(give(&p, "Idle"));
-    assert_int_equal(pin_policy_renew(&p), 1); /* Mail asked in vain just now */
+    assert_int_equal(pin_policy_renew(&p), 4);
 }
 
 static void too_many_tokens_get_nothing(void **state)
@@ -254,9 +267,10 @@ int main(void)
         cmocka_unit_test(give_right_again_after_one_death_while_trying),
         cmocka_unit_test(right_then_incorrect_is_spent),
         cmocka_unit_test(refused_names_its_token),
-        cmocka_unit_test(refused_without_name_is_for_all_tried),
+        cmocka_unit_test(two_tokens_with_one_label_are_two_accounts),
         cmocka_unit_test(renew_gives_one_more_try),
         cmocka_unit_test(renew_serves_who_asked_in_vain),
+        cmocka_unit_test(one_that_came_unasked_is_untried),
         cmocka_unit_test(logout_makes_everybody_wait_for_the_next),
         cmocka_unit_test(too_many_tokens_get_nothing),
         cmocka_unit_test(long_labels_are_told_apart_up_to_their_size),

@@ -177,6 +177,7 @@ static void *supervise(void *data)
         assert_true(agent->event_count < EVENTS_MAX);
         agent->events[agent->event_count++] = message;
         if (message.event == TOKENS_AGENT_PIN_WANTED) {
+            snprintf(answer.token, sizeof(answer.token), "%s", message.token);
             answer.event = agent->pin != NULL ? TOKENS_AGENT_PIN : TOKENS_AGENT_PIN_REFUSED;
             snprintf(answer.text, sizeof(answer.text), "%s", agent->pin != NULL ? agent->pin : "none in this test");
             (void)!tokens_agent_send(agent->control_fd, &answer);
@@ -282,8 +283,14 @@ void test_agent_clear(struct test_agent *agent)
 
 void test_agent_send_pin(struct test_agent *agent, const char *pin)
 {
+    test_agent_send_pin_for(agent, "", pin);
+}
+
+void test_agent_send_pin_for(struct test_agent *agent, const char *token, const char *pin)
+{
     struct tokens_agent_message message = {.event = TOKENS_AGENT_PIN};
 
+    snprintf(message.token, sizeof(message.token), "%s", token);
     snprintf(message.text, sizeof(message.text), "%s", pin);
     assert_true(tokens_agent_send(agent->control_fd, &message));
 }

@@ -71,6 +71,7 @@ void test_agent_kill(struct test_agent *agent, int signal); /* and waits for it 
 void test_agent_stop(struct test_agent *agent, int status);
 void test_agent_clear(struct test_agent *agent); /* the socket */
 void test_agent_send_pin(struct test_agent *agent, const char *pin);
+void test_agent_send_pin_for(struct test_agent *agent, const char *token, const char *pin); /* "LABEL\nSERIAL" */
 void test_agent_send_logout(struct test_agent *agent);
 
 /* How often an event came; wait until it came `count` times (gives up after 20 s and fails). */
