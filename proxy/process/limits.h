@@ -90,6 +90,8 @@ enum {
     LIMIT_PEER_COST_SITE_DEAR_US = 800 * 1000, /* of an IPv6 site, whose addresses have that each */
     LIMIT_PEER_COST_HALVED_MS = 10 * 1000,     /* what is remembered is halved so often */
     LIMIT_PEER_COST_ROWS = 2048,               /* a power of two; twice as many, of 8 bytes */
+    LIMIT_STEP_WAIT_MS = 1000,                 /* of the oldest first step for a token: then the newest is next */
+    LIMIT_STEP_QUICK_MS = 50,                  /* a token that signs within this is never waited for by fewer */
     LIMIT_STEPS_BEFORE_BEHIND = 7,             /* then one of those behind has its turn, although others wait */
 
     /* Of steps that the loop takes itself; see proxy/session/handshake_turns.h. */

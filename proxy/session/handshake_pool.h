@@ -7,6 +7,20 @@
  * handshakes at once; one whose turn has come before is let go on, since its peer has heard from us and the work is
  * done (one job for each connection at most, so connections_max bounds that).
  *
+ * A slow token, asked for more than it can do, would serve nobody: first come, first served, all wait until they give
+ * up. So:
+ *
+ *   - Handshakes that have begun go first, on a thread that first steps leave free for them: theirs is the work done.
+ *   - Who has left costs no signature: a first step whose client's connection has ended is not taken (`left`).
+ *   - Services share a token by the time that their steps take: the one that had the least is next.
+ *   - Within a service it is first come, first served, until the oldest has waited for LIMIT_STEP_WAIT_MS; then the
+ * newest is next. At twice what a token can do all who wait in order are as old as their patience when their turn
+ * comes, and leave before their handshake is done; newest first, who is served is served at once, and the others would
+ * not have been either. A full group then gives the place of the oldest to who comes.
+ *   - As many first steps are under way as keep the token busy, and no more, since what it has been asked for cannot be
+ *     taken back: when steps take three times as long as the shortest did (and more than LIMIT_STEP_QUICK_MS), they are
+ *     waiting for one another, and one less is let go at a time; when they do not, one more.
+ *
  * Who has cost much lately waits behind who has not. A peer may make a step compute for as long as pkix_limits allow,
  * and may have as many such steps wait as a group takes; first come, first served, one peer could make all others wait
  * for longer than they have. So the processor time of each step is put down to its job's peer
@@ -39,19 +53,25 @@ struct handshake_job {
     struct tls_engine *engine;
     size_t group;
     struct peer_key peer;                       /* whom the step's cost is put down to; no address: nobody */
+    bool signs;                                 /* for a token: all that is said above of those holds for it */
+    unsigned service;                           /* whose share of the group's time it takes */
+    int fd;                                     /* the client's connection, to see whether it has left; -1: not known */
     bool begun;                                 /* not the first step of its engine in this group: never refused, never
                                                  * put behind */
     void (*on_done)(struct handshake_job *job); /* on the loop */
     enum tls_status status;                     /* of the step, once done */
     bool put_behind;                            /* the pool's answer: the peer was dear */
     bool refused;                               /* once done: there was no step, another has got the place */
+    bool left;                                  /* once done: there was no step, its client has left */
     bool abandoned;                             /* handshake_pool_abandon() was called */
+    uint64_t came_ms;                           /* the pool's */
     struct handshake_job *next;                 /* the pool's */
 };
 
 struct handshake_pool_options {
     size_t group_count;
     unsigned threads_per_group_max;
+    unsigned threads_for_begun; /* of those, kept from first steps */
     unsigned waiting_per_group_max;
     uint64_t (*now_ms)(void);    /* never goes back; any thread */
     uint64_t (*thread_us)(void); /* processor time of the calling thread */

@@ -134,6 +134,7 @@ void leg_start_tls(struct leg *leg, const struct tls_context *context, const cha
     buffer_wipe(&leg->to_send);
     leg->first_byte_count = 0;
     leg_tls_start(&leg->tls, context, name, cache_key);
+    leg->tls.fd = leg->side == LEG_CLIENT ? transport_fd(leg->transport) : -1;
 }
 
 static_assert((size_t)LIMIT_HELD_MAX <= (size_t)TLS_RECORDS_IN_MAX, "an engine has room for what was held before it");

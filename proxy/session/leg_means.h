@@ -22,6 +22,7 @@ struct leg_means {
     struct handshake_pool *pool;
     struct handshake_turns *turns;
     size_t pool_group, verify_group; /* of the pool: for steps that may sign, and that may verify */
+    unsigned service;                /* a number of the service's, to share a token by */
     struct peer_key peer;            /* whom the handshakes of both legs are put down to: the client */
     struct counters_block *counters; /* how many wait */
     struct {

@@ -3,7 +3,7 @@
 
 void leg_tls_init(struct leg_tls *t, const struct leg_means *means)
 {
-    *t = (struct leg_tls){.means = means};
+    *t = (struct leg_tls){.means = means, .fd = -1};
 }
 
 void leg_tls_start(struct leg_tls *t, const struct tls_context *context, const char *name, const char *cache_key)
@@ -60,7 +60,9 @@ static void on_pool_done(struct handshake_job *job)
     t->place = LEG_TLS_PLACE_HERE;
     counter_subtract(t->means->counters, COUNTER_handshake_queue_waiting, 1);
     counter_add(t->means->counters, COUNTER_handshake_queue_behind_total, job->put_behind);
-    if (!job->refused)
+    if (job->left && !job->abandoned)
+        t->status = tls_engine_give_up(t->engine, "client_left", "the client left while its handshake waited");
+    else if (!job->refused)
         t->status = job->status;
     else if (!job->abandoned)
         give_up_for_the_queue(t);
@@ -76,6 +78,9 @@ static void submit_step(struct leg_tls *t)
     t->job = (struct handshake_job){.engine = t->engine,
                                     .group = verifies ? means->verify_group : means->pool_group,
                                     .peer = tls_engine_handshake_done(t->engine) ? nobody : means->peer,
+                                    .signs = !verifies,
+                                    .service = means->service,
+                                    .fd = t->fd,
                                     .begun = !verifies && t->pool_begun,
                                     .on_done = on_pool_done};
     if (handshake_pool_submit(means->pool, &t->job)) {

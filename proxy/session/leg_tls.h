@@ -45,6 +45,7 @@ struct leg_tls {
     enum leg_refusal refusal;
     struct handshake_job job;
     struct handshake_turn turn;
+    int fd;            /* the client's connection, where the leg has told; -1 */
     bool pool_begun;   /* a step was taken by the service's own group */
     bool records_sent; /* some record has gone to the peer; the leg says so */
     bool end_told;     /* the engine knows of the transport's end */

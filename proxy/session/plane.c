@@ -148,14 +148,15 @@ void plane_start(struct plane *p)
 {
     unsigned threads_max = 8;
 
-    /* A group's threads wait for one token: as many as that may sign at a time, and the one that is kept from peers who
-     * have cost much. */
+    /* A group's threads wait for one token: as many as that may sign at a time, the one that is kept from peers who
+     * have cost much, and the one for who has begun. */
     for (size_t i = 0; i < p->config->module_count; i++)
         if (p->config->modules[i].sessions_max > threads_max)
             threads_max = p->config->modules[i].sessions_max;
     p->pool = handshake_pool_create(
         p->loop, &(struct handshake_pool_options){.group_count = p->services->pool_group_count,
-                                                  .threads_per_group_max = threads_max + 1,
+                                                  .threads_per_group_max = threads_max + 2,
+                                                  .threads_for_begun = 1,
                                                   .waiting_per_group_max = p->config->handshake_queue_max,
                                                   .now_ms = base_now_ms,
                                                   .thread_us = base_thread_us});

@@ -497,6 +497,7 @@ static void give_means(struct session *s)
                                   .turns = p->turns,
                                   .pool_group = s->service->pool_group,
                                   .verify_group = s->service->verify_group,
+                                  .service = (unsigned)s->service_index,
                                   .peer = peer_key_of(&s->peer.header),
                                   .counters = s->counters,
                                   .events = {.news = on_news, .moved = on_moved, .context = s}};

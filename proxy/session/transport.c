@@ -132,6 +132,13 @@ int transport_connect(struct transport *t, const struct sockaddr *address, const
     return result;
 }
 
+int transport_fd(const struct transport *t)
+{
+    uv_os_fd_t fd;
+
+    return uv_fileno(&t->io.handle, &fd) == 0 ? fd : -1;
+}
+
 void transport_set_owner(struct transport *t, const struct transport_events *events, void *owner)
 {
     t->events = events;

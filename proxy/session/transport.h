@@ -55,6 +55,9 @@ enum { TRANSPORT_CONNECTED = 1 };
 MUST_CHECK int transport_connect(struct transport *t, const struct sockaddr *address, const char *path,
                                  void (*on_connected)(void *owner, int error), void *owner);
 
+/* Its descriptor, to look at; -1: it has none any more. */
+int transport_fd(const struct transport *t);
+
 void transport_set_owner(struct transport *t, const struct transport_events *events, void *owner);
 
 void transport_read_start(struct transport *t);

@@ -36,6 +36,12 @@ int transport_open(struct transport *t, int fd)
     return 0;
 }
 
+int transport_fd(const struct transport *t)
+{
+    (void)t;
+    return -1;
+}
+
 void transport_set_owner(struct transport *t, const struct transport_events *events, void *owner)
 {
     t->events = events;

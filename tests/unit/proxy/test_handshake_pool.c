@@ -6,6 +6,8 @@
 #include <setjmp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 struct tls_engine {
@@ -565,6 +567,141 @@ static void full_group_finds_the_dear_in_front(void **state)
     stop_pool();
 }
 
+static void prepare_signing(struct test_job *t, unsigned service, uv_sem_t *gate)
+{
+    prepare(t, 0, gate);
+    t->job.signs = true;
+    t->job.service = service;
+    t->job.fd = -1;
+}
+
+static void submit_signing(struct test_job *t, unsigned service)
+{
+    prepare_signing(t, service, NULL);
+    assert_true(handshake_pool_submit(pool, &t->job));
+}
+
+/* All threads for first steps are taken, and many wait: a second step is taken at once all the same. */
+static void who_has_begun_has_a_thread_and_goes_first(void **state)
+{
+    struct test_job held, first[5], begun;
+    uv_sem_t gate;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_int_equal(uv_sem_init(&gate, 0), 0);
+    pool = handshake_pool_create(&loop, &(struct handshake_pool_options){.group_count = 1,
+                                                                         .threads_per_group_max = 2,
+                                                                         .threads_for_begun = 1,
+                                                                         .waiting_per_group_max = 100,
+                                                                         .now_ms = read_now_ms,
+                                                                         .thread_us = read_thread_us});
+    prepare_signing(&held, 0, &gate);
+    assert_true(handshake_pool_submit(pool, &held.job));
+    wait_until_waiting(0);
+    for (size_t i = 0; i < ARRAY_LEN(first); i++)
+        submit_signing(&first[i], 0);
+    prepare_signing(&begun, 0, NULL);
+    begun.job.begun = true;
+    assert_true(handshake_pool_submit(pool, &begun.job));
+    while (begun.told == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(handshake_pool_waiting(pool), ARRAY_LEN(first));
+    uv_sem_post(&gate);
+    run_until_idle();
+    uv_sem_destroy(&gate);
+    stop_pool();
+}
+
+static void the_newest_is_next_when_the_oldest_waits_long(void **state)
+{
+    struct test_job jobs[4], quick[2];
+    struct held held;
+
+    (void)state;
+    start_pool(1, 1, 100);
+    hold(&held);
+    for (size_t i = 0; i < ARRAY_LEN(quick); i++)
+        submit_signing(&quick[i], 0);
+    release(&held);
+    assert_true(quick[0].engine.turn < quick[1].engine.turn); /* nobody has waited: in order */
+    hold(&held);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        submit_signing(&jobs[i], 0);
+    atomic_fetch_add(&now_ms, LIMIT_STEP_WAIT_MS);
+    release(&held);
+    for (size_t i = 0; i + 1 < ARRAY_LEN(jobs); i++)
+        assert_true(jobs[i].engine.turn > jobs[i + 1].engine.turn);
+    stop_pool();
+}
+
+static void a_full_group_gives_the_place_of_who_waits_in_vain(void **state)
+{
+    struct test_job jobs[2], late, too_late;
+    struct held held;
+
+    (void)state;
+    start_pool(1, 1, 2);
+    hold(&held);
+    for (size_t i = 0; i < ARRAY_LEN(jobs); i++)
+        submit_signing(&jobs[i], 0);
+    prepare_signing(&too_late, 0, NULL);
+    assert_false(handshake_pool_submit(pool, &too_late.job)); /* all came just now */
+    atomic_fetch_add(&now_ms, LIMIT_STEP_WAIT_MS);
+    submit_signing(&late, 0);
+    release(&held);
+    assert_int_equal(jobs[0].refused, 1);
+    assert_int_equal(jobs[1].refused + late.refused, 0);
+    stop_pool();
+}
+
+static void services_take_turns(void **state)
+{
+    struct test_job flood[6], other[2];
+    struct held held;
+
+    (void)state;
+    start_pool(1, 1, 100);
+    hold(&held);
+    for (size_t i = 0; i < ARRAY_LEN(flood); i++)
+        submit_signing(&flood[i], 1);
+    for (size_t i = 0; i < ARRAY_LEN(other); i++)
+        submit_signing(&other[i], 2);
+    release(&held);
+    assert_in_range(other[0].engine.turn, 1, 2);
+    assert_in_range(other[1].engine.turn, 3, 4);
+    stop_pool();
+}
+
+static void nobody_signs_for_who_has_left(void **state)
+{
+    struct test_job gone, there;
+    struct held held;
+    int ends[2], kept[2];
+
+    (void)state;
+    start_pool(1, 1, 100);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, kept), 0);
+    hold(&held);
+    prepare_signing(&gone, 0, NULL);
+    gone.job.fd = ends[0];
+    prepare_signing(&there, 0, NULL);
+    there.job.fd = kept[0];
+    assert_true(handshake_pool_submit(pool, &gone.job));
+    assert_true(handshake_pool_submit(pool, &there.job));
+    close(ends[1]);
+    release(&held);
+    assert_true(gone.job.left);
+    assert_int_equal(gone.engine.steps, 0);
+    assert_false(there.job.left);
+    assert_int_equal(there.engine.steps, 1);
+    close(ends[0]);
+    close(kept[0]);
+    close(kept[1]);
+    stop_pool();
+}
+
 static struct test_job flood[3000];
 
 /* Everybody at once, on several threads: each job is told once, and nobody is left behind for ever. */
@@ -618,6 +755,11 @@ int main(void)
         cmocka_unit_test(put_behind_are_only_new_handshakes_of_those_who_compute),
         cmocka_unit_test(full_group_refuses_the_dear),
         cmocka_unit_test(full_group_finds_the_dear_in_front),
+        cmocka_unit_test(who_has_begun_has_a_thread_and_goes_first),
+        cmocka_unit_test(the_newest_is_next_when_the_oldest_waits_long),
+        cmocka_unit_test(a_full_group_gives_the_place_of_who_waits_in_vain),
+        cmocka_unit_test(services_take_turns),
+        cmocka_unit_test(nobody_signs_for_who_has_left),
         cmocka_unit_test(every_job_of_a_flood_is_told_once),
     };
 
