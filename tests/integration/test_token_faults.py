@@ -18,6 +18,7 @@ class Faults:
         self.rules, self.written = folder / "faults", folder / "fault-calls"
         self.rules.write_text("")
         self.token = token
+        self.times = 0
 
     def settings(self, name="token", **environment):
         return self.token.settings(name, module=FAULTY_TOKEN, YETT_FAULTS=self.rules, YETT_FAULT_CALLS=self.written,
@@ -25,7 +26,8 @@ class Faults:
 
     def set(self, *rules):
         fresh = self.rules.with_suffix(".new")
-        fresh.write_text("".join(f"{rule}\n" for rule in rules))
+        self.times += 1
+        fresh.write_text("".join(f"{rule}\n" for rule in (f"# {self.times}", *rules)))
         fresh.rename(self.rules)
 
     def calls(self, function):

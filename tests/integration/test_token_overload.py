@@ -105,7 +105,7 @@ def test_a_flooded_service_leaves_another_its_share(yett, authority, token, card
     yett(card() + service(port, echo.port, uri) + service(other, echo.port, uri, "other"), settings="workers = 1\n")
     context = client_tls(authority)
     flooded, served = [], []
-    threads = flood(port, context, 60, 60 * PATIENCE, flooded.append)
+    threads = flood(port, context, 100, 60 * PATIENCE, flooded.append)
     wait_until(lambda: signatures(folder) > 2, "the flood to be there", 20 * PATIENCE)
     before = signatures(folder)
     for _ in range(5):
@@ -114,4 +114,4 @@ def test_a_flooded_service_leaves_another_its_share(yett, authority, token, card
     for thread in threads:
         thread.join()
     assert served == [True] * 5
-    assert made <= 5 * 6, made  # one for each of its own, and few between
+    assert made <= 60, made  # one for each of its own, and a few between; in the order in which all came it would be 103

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { CALL_MS = 10000 };
+enum { CALL_MS = 30000 };
 
 struct test_call test_find(struct agent_client *client, const char *uri)
 {

@@ -399,9 +399,10 @@ void test_faults(const struct test_store *store, const char *rules)
 {
     char *path = test_store_path(store, "faults"), *fresh = test_store_path(store, "faults.new");
     FILE *file = fopen(fresh, "we");
+    static unsigned times;
 
     assert_non_null(file);
-    assert_true(fputs(rules, file) >= 0);
+    assert_true(fprintf(file, "# %u\n%s", times++, rules) > 0);
     assert_int_equal(fclose(file), 0);
     assert_int_equal(rename(fresh, path), 0);
     setenv("YETT_FAULTS", path, 1);
