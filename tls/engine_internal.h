@@ -156,6 +156,7 @@ struct tls_handshake {
     bool sessions_refused; /* server: has started over, and resumes nothing: the session was another name's */
     bool version_capped;   /* server: has started over, and does TLS 1.2 at most */
     bool site_first;       /* server: has started over, with the site of the name that was asked for */
+    unsigned groups;       /* server: of ours that the client has, as bits by enum key_group; 0: not read */
 
     struct tls_flight flight; /* what NSS is given to read */
     bool may_wait;            /* this step may */

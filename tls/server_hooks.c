@@ -13,6 +13,7 @@
  * hash of the context. */
 #include "tls/client_hello.h"
 #include "tls/engine_internal.h"
+#include "tls/key_groups.h"
 #include "tls/models.h"
 #include "tls/runtime_internal.h"
 #include "base/slab.h"
@@ -155,6 +156,38 @@ enum tls_resumed_name tls_server_resumed_name(struct tls_engine *e)
     return TLS_RESUMED_NAME_REFUSED;
 }
 
+/* Which of our groups the client has. Its first ClientHello says so, and is kept until it has been answered. */
+static unsigned groups_of_client(struct tls_engine *e)
+{
+    struct span hello = buffer_span(&e->transport.kept), list;
+    uint8_t *space;
+    enum key_group group;
+
+    if (e->hs->groups != 0 || !e->transport.keeping || hello.size == 0)
+        return e->hs->groups;
+    space = base_alloc(hello.size);
+    if (tls_client_hello_list(hello, TLS_HELLO_GROUPS, space, &list))
+        for (; list.size >= 2; list = span_skip(list, 2))
+            if (tls_key_group_find((unsigned)list.data[0] << 8 | list.data[1], &group))
+                e->hs->groups |= 1u << group;
+    free(space);
+    return e->hs->groups;
+}
+
+/* With a model NSS takes over its groups, and forgets which of them the client has: it would agree on another one with
+ * a client of TLS 1.2, and ask one of TLS 1.3 for a share of it. */
+static void keep_to_groups_of_client(struct tls_engine *e, PRFileDesc *fd)
+{
+    unsigned has = groups_of_client(e), count = 0;
+    SSLNamedGroup common[KEY_GROUP_COUNT];
+
+    for (size_t i = 0; i < e->context->group_count; i++)
+        if ((has & 1u << e->context->groups[i]) != 0)
+            common[count++] = (SSLNamedGroup)tls_key_group_number(e->context->groups[i]);
+    if (count != 0)
+        (void)SSL_NamedGroupConfig(fd, common, count);
+}
+
 /* NSS calls this when the client has sent a name. Without one, the default site is served, or handshake_server.c ends
  * it.
  */
@@ -184,6 +217,7 @@ static PRInt32 PR_CALLBACK choose_site(PRFileDesc *fd, const SECItem *names, PRU
         if (changed == NULL)
             return SSL_SNI_SEND_ALERT;
         tls_handshake_cap(e); /* NSS has just taken over the model's versions */
+        keep_to_groups_of_client(e, fd);
     }
     e->name_chosen = true;
     e->name_hash = hash_name(said);

@@ -19,6 +19,7 @@ struct fixture {
     struct test_certs *certs;
     struct pkix_store *store;
     struct tls_identity *p256, *rsa, *p256_12, *rsa_12;
+    struct tls_identity *rsa_other, *rsa_other_12; /* of b.example.net */
 };
 
 static int setup(void **state)
@@ -32,7 +33,11 @@ static int setup(void **state)
     f->rsa = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}, .key = TEST_KEY_RSA});
     f->p256_12 = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}});
     f->rsa_12 = test_certs_identity(f->certs, &(struct test_leaf){.names = {"a.example.org"}, .key = TEST_KEY_RSA});
-    f->p256_12->version_max = f->rsa_12->version_max = 0x0303; /* as from a token without RSA-PSS */
+    f->rsa_other = test_certs_identity(f->certs, &(struct test_leaf){.names = {"b.example.net"}, .key = TEST_KEY_RSA});
+    f->rsa_other_12 =
+        test_certs_identity(f->certs, &(struct test_leaf){.names = {"b.example.net"}, .key = TEST_KEY_RSA});
+    f->p256_12->version_max = f->rsa_12->version_max = f->rsa_other_12->version_max =
+        0x0303; /* as from a token without RSA-PSS */
     *state = f;
     return 0;
 }
@@ -45,6 +50,8 @@ static int teardown(void **state)
     tls_identity_destroy(&f->rsa);
     tls_identity_destroy(&f->p256_12);
     tls_identity_destroy(&f->rsa_12);
+    tls_identity_destroy(&f->rsa_other);
+    tls_identity_destroy(&f->rsa_other_12);
     pkix_store_destroy(&f->store);
     test_certs_destroy(&f->certs);
     free(f);
@@ -164,6 +171,53 @@ static void the_hybrid_one_is_first_where_nss_has_it(void **state)
         try(f, i, &only[i]);
 }
 
+/* NSS takes the groups of another site's model over, those that the client has not among them. */
+static void a_name_of_another_site_keeps_to_the_groups_of_the_client(void **state)
+{
+    struct fixture *f = *state;
+    const struct {
+        struct groups client, server;
+        struct tls_identity *other;
+        const char *group;
+    } cases[] = {
+        {LIST(P256), AUTO, f->rsa_other, "secp256r1"},
+        {LIST(P384), AUTO, f->rsa_other, "secp384r1"},
+        {LIST(P521), AUTO, f->rsa_other, "secp521r1"},
+        {LIST(P521, P384), LIST(X25519, P256, P384), f->rsa_other, "secp384r1"}, /* after a HelloRetryRequest */
+        {LIST(P521, P256), LIST(X25519, P384, P256), f->rsa_other, "secp256r1"},
+        {LIST(P256), AUTO, f->rsa_other_12, "secp256r1"},
+        {LIST(P384), AUTO, f->rsa_other_12, "secp384r1"},
+        {LIST(P384, X25519), LIST(P256, X25519), f->rsa_other_12, "x25519"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tls_identity *both[] = {f->p256, cases[i].other};
+        struct tls_context *server = test_server(&(struct tls_server_options){.identities = both,
+                                                                              .identity_count = 2,
+                                                                              .version_min = 0x0303,
+                                                                              .groups = cases[i].server.items,
+                                                                              .group_count = cases[i].server.count});
+        struct tls_context *client = test_client(&(struct tls_client_options){.version_min = 0x0303,
+                                                                              .trust = f->store,
+                                                                              .groups = cases[i].client.items,
+                                                                              .group_count = cases[i].client.count});
+        struct test_pair p;
+
+        test_pair_init(&p, client, "b.example.net", NULL, server);
+        test_pair_run(&p);
+        if (!tls_engine_handshake_done(p.client) || !tls_engine_handshake_done(p.server))
+            fail_msg("case %zu: %s, %s: %s", i, tls_engine_error(p.client), tls_engine_error_name(p.server),
+                     tls_engine_error(p.server));
+        if (strcmp(tls_engine_session(p.server).group, cases[i].group) != 0)
+            fail_msg("case %zu: %s", i, tls_engine_session(p.server).group);
+        test_pair_send(&p, p.client, p.server, span_of_string("x"));
+        test_pair_close(&p);
+        test_pair_clear(&p);
+        tls_context_destroy(&client);
+        tls_context_destroy(&server);
+    }
+}
+
 static void groups_that_nss_has_not_are_left_out(void **state)
 {
     static const enum key_group hybrid[] = {HYBRID};
@@ -214,6 +268,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_sides_agree),
         cmocka_unit_test(the_hybrid_one_is_first_where_nss_has_it),
+        cmocka_unit_test(a_name_of_another_site_keeps_to_the_groups_of_the_client),
         cmocka_unit_test(groups_that_nss_has_not_are_left_out),
         cmocka_unit_test(what_is_missing_names_the_groups_of_the_service),
     };
