@@ -453,6 +453,17 @@ bool leg_has_left(const struct leg *leg)
     return leg->tls.status != TLS_OK;
 }
 
+bool leg_look_for_end(struct leg *leg)
+{
+    enum transport_peer peer = TRANSPORT_PEER_THERE;
+
+    if (leg->transport != NULL && leg->state.input_error == 0)
+        peer = transport_look(leg->transport);
+    if (peer == TRANSPORT_PEER_GONE)
+        leg->state.input_error = UV_ECONNRESET;
+    return leg->state.input_ended || peer == TRANSPORT_PEER_ENDED;
+}
+
 bool leg_discard_input(struct leg *leg)
 {
     if (leg->state.input_ended || leg->discarded_bytes > LIMIT_LINGER_BYTES)

@@ -127,6 +127,10 @@ const char *leg_error(const struct leg *leg);
 /* Whether the peer is gone, or what it said last was its end: nothing more can be expected of it. */
 bool leg_has_left(const struct leg *leg);
 
+/* While nothing is read from the peer, since what it said before cannot be passed on: whether it has ended all the
+ * same. A connection that is broken is an input error from now on. */
+bool leg_look_for_end(struct leg *leg);
+
 size_t leg_memory(const struct leg *leg);
 
 /* ---- TLS ---- */

@@ -356,14 +356,44 @@ void session_step(struct session *s)
 
 /* ---- time ---- */
 
+/* Whether a side has ended, behind something that waits to be passed on: nothing is read from it then, and nobody would
+ * hear of its end before idle_timeout (a client that has pipelined more than its server answers, and left). */
+static bool has_ended_unread(const struct flow *flow, struct leg *source, const struct leg *sink)
+{
+    bool is_read = leg_holds(source).received == 0 && leg_can_take(sink);
+
+    return flow->state == FLOW_OPEN && !is_read && leg_look_for_end(source);
+}
+
+/* One side has ended, and the other has so long for what it still has to say. */
+static bool is_half_closed(struct session *s)
+{
+    bool client_ended = s->from_client.state != FLOW_OPEN || has_ended_unread(&s->from_client, &s->client, &s->target),
+         target_ended = s->from_target.state != FLOW_OPEN || has_ended_unread(&s->from_target, &s->target, &s->client);
+
+    return target_ended || (client_ended && !s->kind->client_may_end);
+}
+
+/* The connection of a side that is not read from has broken: no end of it would be found out by reading. */
+static bool break_unread(struct session *s)
+{
+    bool client = s->from_client.state == FLOW_OPEN && leg_state(&s->client).input_error != 0,
+         target = s->from_target.state == FLOW_OPEN && leg_state(&s->target).input_error != 0;
+
+    if (client || target)
+        s->kind->on_source_end(s, client ? STARTTLS_FROM_CLIENT : STARTTLS_FROM_SERVER, LEG_TAKE_FAILED);
+    return client || target;
+}
+
 static void on_relay_due(struct session *s, uint64_t now_ms)
 {
     const struct config_service *config = s->service->config;
-    bool half_closed =
-        s->from_target.state != FLOW_OPEN || (s->from_client.state != FLOW_OPEN && !s->kind->client_may_end);
+    bool half_closed = is_half_closed(s);
     uint64_t limit_ms = half_closed ? config->half_close_timeout_ms : config->idle_timeout_ms;
     uint64_t idle_ms = now_ms - s->last_activity_ms;
 
+    if (break_unread(s))
+        return;
     if (idle_ms >= limit_ms) {
         s->kind->on_idle(s, half_closed);
         return;

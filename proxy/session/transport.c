@@ -3,6 +3,7 @@
 
 #include "proxy/process/limits.h"
 #include "base/slab.h"
+#include <poll.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -196,6 +197,21 @@ void transport_read_stop(struct transport *t)
     if (t->reading)
         uv_read_stop(&t->io.stream);
     t->reading = false;
+}
+
+enum transport_peer transport_look(const struct transport *t)
+{
+    struct pollfd news = {.events = POLLRDHUP};
+    uv_os_fd_t fd;
+
+    if (uv_fileno(&t->io.handle, &fd) != 0)
+        return TRANSPORT_PEER_THERE;
+    news.fd = fd;
+    if (poll(&news, 1, 0) != 1)
+        return TRANSPORT_PEER_THERE;
+    if ((news.revents & POLLERR) != 0)
+        return TRANSPORT_PEER_GONE;
+    return (news.revents & (POLLRDHUP | POLLHUP)) != 0 ? TRANSPORT_PEER_ENDED : TRANSPORT_PEER_THERE;
 }
 
 static void on_written(uv_write_t *request, int status)

@@ -63,6 +63,11 @@ void transport_set_owner(struct transport *t, const struct transport_events *eve
 void transport_read_start(struct transport *t);
 void transport_read_stop(struct transport *t);
 
+/* What the kernel knows of the peer while nothing is read: whether it has ended its side (behind what it has sent), or
+ * its connection is broken. A system call: for now and then. */
+enum transport_peer { TRANSPORT_PEER_THERE, TRANSPORT_PEER_ENDED, TRANSPORT_PEER_GONE };
+enum transport_peer transport_look(const struct transport *t);
+
 /* Bytes taken (all, some or none; fewer than offered means blocked), or a negative errno. What FIN follows may wait for
  * it in the kernel, so that both are one segment: then transport_shutdown() must come next. */
 MUST_CHECK ssize_t transport_write(struct transport *t, struct span bytes, enum transport_next next);

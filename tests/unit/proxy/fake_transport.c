@@ -59,6 +59,15 @@ void transport_read_stop(struct transport *t)
     t->reading = false;
 }
 
+enum transport_peer transport_look(const struct transport *transport)
+{
+    const struct fake_transport *t = (const struct fake_transport *)(const void *)transport; /* its first member */
+
+    if (t->read_error != 0)
+        return TRANSPORT_PEER_GONE;
+    return t->peer_ended ? TRANSPORT_PEER_ENDED : TRANSPORT_PEER_THERE;
+}
+
 static void keep(struct buffer *b, struct span bytes)
 {
     bool kept = buffer_append(b, bytes);

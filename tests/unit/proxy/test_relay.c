@@ -339,6 +339,48 @@ static void relay_gives_way(void **state)
     clear();
 }
 
+/* A client whose words wait, since the target takes nothing, is not read from; it leaves, and that is noticed as soon
+ * as the end of one that is read from would be: not only at idle_timeout. */
+static void who_leaves_unread_is_noticed(void **state)
+{
+    static const struct {
+        int error;
+        const char *want;
+    } rows[] = {{0, "timeout_half_close"}, {UV_ECONNRESET, "reset"}};
+    const uint64_t half_close_ms = 2 * LIMIT_IDLE_TRIM_MS;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct session_accepted accepted = {.service_index = PLAIN, .fd = -1, .type = TRANSPORT_TCP};
+        size_t all = 4 * LIMIT_RECEIVED_MAX;
+
+        configs[PLAIN].half_close_timeout_ms = half_close_ms;
+        accepted.peer.ss_family = AF_UNSPEC;
+        ended[0] = '\0';
+        plane.service_session_count[PLAIN]++;
+        assert_true(peer_count_add(plane.peers, PLAIN, peer_key_of((struct sockaddr *)&accepted.peer), 0));
+        session_start(&plane, &accepted);
+        fake_peer_start(&client, fake_transports, FAKE_CLIENT, ++number, plain, all, 0);
+        fake_peer_start(&target, fake_of(fake_connect(0)), FAKE_TARGET, number, plain, 0, all);
+        target.t->room = 0; /* it reads nothing */
+        for (int n = 0; n < 100; n++) {
+            fake_peer_go_on(&client, LIMIT_READ_BLOCK);
+            (void)fake_read(client.t);
+            (void)fake_plane_take_turns(&plane);
+        }
+        assert_false(client.t->base.reading); /* so its end is unread */
+        client.t->peer_ended = rows[i].error == 0;
+        client.t->read_error = rows[i].error;
+        for (uint64_t waited = 0; plane.sessions != NULL && waited < 2 * half_close_ms; waited += WHEEL_TICK_MS) {
+            fake_now_ms += WHEEL_TICK_MS;
+            wheel_advance(&plane.wheel, fake_now_ms, session_calls.on_due, &plane);
+        }
+        assert_string_equal(ended, rows[i].want);
+        clear();
+        configs[PLAIN].half_close_timeout_ms = FOREVER;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +392,7 @@ int main(void)
         cmocka_unit_test(exchange_target_goes_at_each_byte),
         cmocka_unit_test(exchange_client_goes_at_each_byte),
         cmocka_unit_test(relay_gives_way),
+        cmocka_unit_test(who_leaves_unread_is_noticed),
     };
 
     return cmocka_run_group_tests(tests, open_services, close_services);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -272,6 +273,44 @@ static void connected_sockets_are_kept_alive_once_idle(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+static enum transport_peer look_until(const struct transport *t, enum transport_peer want)
+{
+    enum transport_peer seen;
+
+    do
+        seen = transport_look(t);
+    while (seen != want && seen == TRANSPORT_PEER_THERE);
+    return seen;
+}
+
+/* With bytes before it that nobody reads. */
+static void the_end_is_seen_without_reading(void **state)
+{
+    static const enum transport_type types[] = {TRANSPORT_TCP, TRANSPORT_UNIX};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+        struct linger reset = {.l_onoff = 1};
+        struct fixture f;
+
+        start(&f, types[i]);
+        assert_int_equal(transport_look(f.transport), TRANSPORT_PEER_THERE);
+        assert_int_equal(write(f.peer, "last", 4), 4);
+        assert_int_equal(transport_look(f.transport), TRANSPORT_PEER_THERE);
+        assert_int_equal(shutdown(f.peer, SHUT_WR), 0);
+        assert_int_equal(look_until(f.transport, TRANSPORT_PEER_ENDED), TRANSPORT_PEER_ENDED);
+        if (types[i] == TRANSPORT_TCP) {
+            assert_int_equal(setsockopt(f.peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+            close(f.peer);
+            while (transport_look(f.transport) == TRANSPORT_PEER_ENDED)
+                ;
+            assert_int_equal(transport_look(f.transport), TRANSPORT_PEER_GONE);
+            f.peer = open("/dev/null", O_RDONLY);
+        }
+        stop(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +320,7 @@ int main(void)
         cmocka_unit_test(last_words_that_block_arrive),
         cmocka_unit_test(last_words_to_nobody_fail),
         cmocka_unit_test(connected_sockets_are_kept_alive_once_idle),
+        cmocka_unit_test(the_end_is_seen_without_reading),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
