@@ -78,6 +78,19 @@ static void print_workers(const json_t *workers, FILE *out)
                 status_text_duration(number_of(w, "uptime_seconds"), duration), text_of(w, "sandbox"));
 }
 
+static uint64_t sum_of_services(const json_t *services, const char *counter)
+{
+    uint64_t sum = 0;
+    size_t i;
+    json_t *s;
+
+    json_array_foreach(services, i, s)
+    {
+        sum += number_of(json_object_get(s, "counters"), counter);
+    }
+    return sum;
+}
+
 static void print_services(const json_t *services, FILE *out)
 {
     size_t i;
@@ -148,6 +161,11 @@ void status_text_print(const json_t *status, FILE *out)
     if (number_of(status, "worker_deaths") > 0 || number_of(status, "reloads_failed") > 0)
         fprintf(out, "%" PRIu64 " workers have died, %" PRIu64 " reloads were refused: the log says why\n",
                 number_of(status, "worker_deaths"), number_of(status, "reloads_failed"));
+    if (sum_of_services(json_object_get(status, "services"), "key_failures_total") > 0)
+        fprintf(out,
+                "%" PRIu64
+                " sessions ended since a key of ours could not sign: the log says why (identity_unavailable)\n",
+                sum_of_services(json_object_get(status, "services"), "key_failures_total"));
     if (strcmp(text_of(status, "accelerator"), "") != 0 && strcmp(text_of(status, "accelerator"), "none") != 0)
         fprintf(out, "NSS computes with %s\n", text_of(status, "accelerator"));
     if (number_of(status, "intermediates") > 0)

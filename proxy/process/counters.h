@@ -51,6 +51,7 @@
     X(clients_left_total, COUNTER, "Sessions whose client left before it reached a target")                            \
     X(resets_total, COUNTER, "Sessions relayed until the client's or the target's connection broke")                   \
     X(sessions_failed_total, COUNTER, "Sessions ended for an error: a warning in the log, unless left out")            \
+    X(key_failures_total, COUNTER, "Sessions ended since a key of ours could not sign")                                \
     X(handshake_queue_refused_total, COUNTER, "Handshakes refused because the handshake pool's queue was full")        \
     X(handshake_queue_behind_total, COUNTER, "Handshake steps put behind others, since their clients had cost much")   \
     X(handshake_queue_waiting, GAUGE, "Handshake steps given to the pool and not back yet")                            \

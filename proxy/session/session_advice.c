@@ -124,6 +124,10 @@ struct session_remedy session_remedy(const struct session_cause *cause)
         return tls_remedy(cause, remedy);
     if (cause->ended == SESSION_ENDED_relay_protocol_error)
         advice = relay_advice(cause->fault);
+    else if (cause->key_is_of_file)
+        advice =
+            "see the process that has the keys of files: yett status, and the log; if it hangs, kill it, and another "
+            "takes its place";
     else if (cause->ended == SESSION_ENDED_protocol_error && cause->is_proxy)
         advice = proxy_advice(cause->http_status);
     if (advice != NULL)

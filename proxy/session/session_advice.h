@@ -13,6 +13,7 @@ struct session_cause {
     enum session_fault fault; /* of whoever is known to have broken the rules; NOBODY: as the end says */
     bool is_proxy;            /* the client names the target: no setting of ours does */
     unsigned http_status;     /* is_proxy: of our answer; 0: none */
+    bool key_is_of_file;      /* of ours that could not sign: the agent of file keys has it, and no token */
 };
 
 struct session_remedy {

@@ -144,6 +144,24 @@ static unsigned http_status_of(const struct session *s)
 
 enum { FIELDS_MAX = 28 };
 
+static bool is_key_failure(enum session_ended ended)
+{
+    return ended == SESSION_ENDED_identity_unavailable || ended == SESSION_ENDED_target_identity_unavailable;
+}
+
+/* Whether the key that could not sign is one of a file, which the agent of these keys has. */
+static bool key_is_of_file(const struct session *s)
+{
+    const struct config_service *c = s->service->config;
+    bool client = s->ended == SESSION_ENDED_identity_unavailable;
+    bool own = client || c->connect_identity_count == 0; /* config/config.h: `identity` may be of either side */
+    size_t count = own ? c->identity_count : c->connect_identity_count;
+    const struct config_identity *identities = own ? c->identity : c->connect_identity;
+
+    return is_key_failure(s->ended) && count != 0 && identities[0].type == CONFIG_IDENTITY_FILE &&
+           s->plane->config->file_keys == CONFIG_FILE_KEYS_AGENT;
+}
+
 /* Who has to do something, and what. */
 static struct session_remedy remedy_of(const struct session *s, const char *error)
 {
@@ -153,6 +171,7 @@ static struct session_remedy remedy_of(const struct session *s, const char *erro
         .fault = s->fault,
         .is_proxy = s->service->protocol == STARTTLS_HTTP_CONNECT,
         .http_status = s->http.status,
+        .key_is_of_file = key_is_of_file(s),
     });
 
     if (s->advice != NULL)
@@ -217,6 +236,8 @@ static void write_line(const struct session *s)
 
 static void count_end(const struct session *s)
 {
+    if (is_key_failure(s->ended))
+        counter_add(s->counters, COUNTER_key_failures_total, 1);
     if (session_end_of(s->ended)->level == LOG_LEVEL_WARNING)
         counter_add(s->counters, COUNTER_sessions_failed_total, 1);
     if (s->ended == SESSION_ENDED_client_left || s->ended == SESSION_ENDED_client_silent)

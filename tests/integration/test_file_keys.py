@@ -520,3 +520,21 @@ def test_the_agent_s_socket_is_its_user_s(yett, authority, echo, port):
     running = yett(server(port, echo.port, authority.localhost), settings=AGENT + "user = nobody\n")
     info = os.stat(running.folder / "agent-file-keys.sock")
     assert info.st_mode & 0o777 == 0o600 and info.st_uid == pwd.getpwnam("nobody").pw_uid
+
+
+def test_an_agent_that_hangs_is_counted_and_told_apart_from_tokens(yett, authority, echo, port):
+    running = yett(f"[service a]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\nhandshake_timeout = 30s\n"
+                   f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n",
+                   settings=AGENT + "workers = 1\n")
+    agent, = [module["pid"] for module in running.status()["modules"]]
+    assert "could not sign" not in running.command("status").stdout
+    os.kill(agent, signal.SIGSTOP)
+    try:
+        with pytest.raises((ssl.SSLError, OSError)):
+            client_tls(authority).wrap_socket(connect(port), server_hostname="localhost")
+        line, = wait_until(lambda: [x for x in running.log_lines("client_tls_failed") if x["end"] == "identity_unavailable"],
+                           "the end of the handshake", 60 * PATIENCE)
+        assert "token" not in line["advice"] and "keys of files" in line["advice"], line
+        assert "1 sessions ended since a key of ours could not sign" in running.command("status").stdout
+    finally:
+        os.kill(agent, signal.SIGCONT)

@@ -161,6 +161,19 @@ static void whoever_broke_it_is_blamed(void **state)
     assert_int_equal(of_tls(SESSION_ENDED_target_tls_failed, "expired").fault, SESSION_FAULT_TARGET);
 }
 
+/* Who has no token is not sent to look at it. */
+static void a_key_of_a_file_is_no_tokens(void **state)
+{
+    struct session_cause cause = {.ended = SESSION_ENDED_identity_unavailable,
+                                  .error = "SSL_ERROR_SIGN_HASHES_FAILURE"};
+
+    (void)state;
+    assert_non_null(strstr(session_remedy(&cause).advice, "token"));
+    cause.key_is_of_file = true;
+    assert_null(strstr(session_remedy(&cause).advice, "token"));
+    assert_non_null(strstr(session_remedy(&cause).advice, "keys of files"));
+}
+
 /* A client that names the target itself is not sent to settings that an http-proxy does not have. */
 static void a_proxy_has_advice_of_its_own(void **state)
 {
@@ -181,9 +194,10 @@ static void a_proxy_has_advice_of_its_own(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ends_are_in_the_manual),     cmocka_unit_test(names_are_one_for_each),
-        cmocka_unit_test(errors_of_tls_have_advice),  cmocka_unit_test(names_of_others_are_not_looked_up),
-        cmocka_unit_test(whoever_broke_it_is_blamed), cmocka_unit_test(a_proxy_has_advice_of_its_own),
+        cmocka_unit_test(ends_are_in_the_manual),       cmocka_unit_test(names_are_one_for_each),
+        cmocka_unit_test(errors_of_tls_have_advice),    cmocka_unit_test(names_of_others_are_not_looked_up),
+        cmocka_unit_test(whoever_broke_it_is_blamed),   cmocka_unit_test(a_proxy_has_advice_of_its_own),
+        cmocka_unit_test(a_key_of_a_file_is_no_tokens),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
