@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/elf.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -206,6 +207,20 @@ bool base_fd_read(int fd, void *data, size_t capacity, size_t *size)
         *size += (size_t)got;
     }
     return true;
+}
+
+size_t base_fd_count(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    size_t count = 0;
+
+    if (folder == NULL)
+        return 0;
+    while ((entry = readdir(folder)) != NULL)
+        count += entry->d_name[0] != '.' ? 1 : 0;
+    closedir(folder);
+    return count == 0 ? 0 : count - 1; /* the folder's own */
 }
 
 bool base_file_check_program(const char *path, char **error)

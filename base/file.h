@@ -42,6 +42,9 @@ MUST_CHECK bool base_file_read_fd(int fd, const char *path, enum base_file_acces
 /* From a descriptor, into memory that is there, to its end or until that is full. False with errno. */
 MUST_CHECK bool base_fd_read(int fd, void *data, size_t capacity, size_t *size);
 
+/* How many descriptors this process has open; 0 where /proc does not tell. */
+size_t base_fd_count(void);
+
 /* All of it, or false with errno. */
 MUST_CHECK bool base_fd_write(int fd, struct span bytes);
 

@@ -1,12 +1,12 @@
 /* see tls/runtime.h: the session cache that all workers share. */
 #include "tls/runtime_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +14,8 @@ enum {
     SESSION_SECONDS = 3600 * 12, /* no session resumes later than this; NSS's most is a day */
     NAMES_MAX = 16384,           /* by their hash: two names in one place end each other's sessions */
     ZEROS_BLOCK = 64 * 1024,     /* that much is given back, or kept */
+    DESCRIPTORS_ENOUGH = 160,    /* for one service; proxy/supervisor/listen_sockets.c counts exactly */
+    BESIDES_LOCKS = 8,           /* descriptors that NSS has at the same time as those of its locks */
 };
 
 /* NSS gives the descriptor of the cache's memory in SSL_INHERITANCE, but not those of its locks. So all of them are
@@ -23,36 +25,28 @@ struct placeholders {
     size_t count;
 };
 
-static int descriptor_highest(void)
+/* The first number of so many that are free, one after the other: what we were started with may be anywhere (a shell's
+ * pipe at 251), and would cost as many descriptors as there are below it. */
+static int find_gap(int size)
 {
-    DIR *directory = opendir("/proc/self/fd");
-    struct dirent *entry;
-    int highest = TLS_SESSION_CACHE_FD_MIN - 1;
+    int first = TLS_SESSION_CACHE_FD_MIN;
 
-    if (directory == NULL)
-        return -1;
-    while ((entry = readdir(directory)) != NULL) {
-        long fd = strtol(entry->d_name, NULL, 10);
-
-        if (fd > highest)
-            highest = (int)fd;
-    }
-    closedir(directory);
-    return highest;
+    for (int fd = first; fd < first + size; fd++)
+        if (fcntl(fd, F_GETFD) >= 0)
+            first = fd + 1;
+    return first;
 }
 
-/* Take every free number up to the highest in use. Returns the number that the next
- * open() gives, or -1 (errno). */
+/* Take every free number below the range. Returns the number that the next
+ * open() gives, its first, or -1 (errno). */
 static int placeholders_take(struct placeholders *p)
 {
-    int highest = descriptor_highest();
+    int first = find_gap(2 * (int)SSL_GetMaxServerCacheLocks() + BESIDES_LOCKS);
     int fd;
 
     *p = (struct placeholders){0};
-    if (highest < 0)
-        return -1;
-    p->fds = base_alloc((size_t)(highest + 1) * sizeof(*p->fds));
-    while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd <= highest)
+    p->fds = base_alloc((size_t)first * sizeof(*p->fds));
+    while ((fd = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0 && fd < first)
         p->fds[p->count++] = fd;
     if (fd >= 0)
         close(fd);
@@ -129,6 +123,22 @@ static void give_cache_zeros_back(int first, int last)
     }
 }
 
+/* What failed for want of descriptors says what would be enough. */
+static void add_descriptors(char **error)
+{
+    struct rlimit limit;
+    char *longer;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max >= DESCRIPTORS_ENOUGH)
+        return;
+    longer = base_printf(
+        "%s: this process may have %llu descriptors, and needs at least %d: raise LimitNOFILE in its unit, or "
+        "ulimit -n",
+        *error, (unsigned long long)limit.rlim_max, DESCRIPTORS_ENOUGH);
+    free(*error);
+    *error = longer;
+}
+
 bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_first, int *fd_last, char **error)
 {
     /* The file is unlinked at once; memory is the better place where there is a file system of it. */
@@ -160,6 +170,8 @@ bool tls_session_cache_create(unsigned entries_max, char **inherit, int *fd_firs
     done = true;
 
 out:
+    if (!done)
+        add_descriptors(error);
     placeholders_give(&placeholders);
     return done;
 }

@@ -54,6 +54,7 @@ struct plane {
     const struct sockaddr_storage *own_addresses; /* where we listen: for http-proxy, since nobody connects
                                                    * through us to ourselves */
     size_t own_address_count;
+    size_t descriptors_open; /* by this process before its first session */
     size_t listeners_paused; /* those that wait for descriptors: see proxy/worker/listener.h */
     struct local_addresses *local_addresses;
     void (*on_session_ended)(struct plane *p); /* worker: accept again, or be done with draining */

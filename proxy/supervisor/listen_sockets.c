@@ -1,5 +1,6 @@
 /* see proxy/supervisor/listen_sockets.h */
 #include "proxy/supervisor/listen_sockets.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -287,14 +288,14 @@ static bool prepare_address(struct listen_sockets *ls, const struct config_servi
     return false;
 }
 
-/* How many descriptors there will be once all of the configuration's sockets are open beside those that there are. */
+/* How many descriptors there will be once all of the configuration's sockets are open beside what there is: and then
+ * some, for those who ask on the control socket and the admin endpoint, files, agents, and two generations of workers.
+ */
 static rlim_t count_descriptors(const struct listen_sockets *ls, const struct config *config, unsigned worker_count)
 {
-    enum { DESCRIPTORS_BESIDES = 512 };
-    rlim_t count = DESCRIPTORS_BESIDES + ls->passed_count;
+    enum { DESCRIPTORS_BESIDES = 64, DESCRIPTORS_OF_WORKER = 8 };
+    rlim_t count = base_fd_count() + DESCRIPTORS_BESIDES + (rlim_t)worker_count * DESCRIPTORS_OF_WORKER;
 
-    for (size_t i = 0; i < ls->count; i++)
-        count += ls->items[i].fd_count;
     for (size_t i = 0; i < config->service_count; i++)
         for (size_t k = 0; k < config->services[i].listen_count; k++)
             if (find(ls, &config->services[i].listen[k]) == NULL)
@@ -316,10 +317,10 @@ static bool raise_descriptor_limit(const struct listen_sockets *ls, const struct
     if (wanted <= limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) == 0)
         return true;
     config_finding_add(findings, (struct config_place){.file = config->files[0]},
-                       "the sockets of %zu services for %u workers take %llu descriptors, and we may have %llu: raise "
-                       "LimitNOFILE (ulimit -n)",
+                       "%zu services and %u workers take %llu descriptors, and this process may have %llu: raise "
+                       "LimitNOFILE in its unit, or ulimit -n, to at least %llu",
                        config->service_count, worker_count, (unsigned long long)wanted,
-                       (unsigned long long)limit.rlim_max);
+                       (unsigned long long)limit.rlim_max, (unsigned long long)wanted);
     return false;
 }
 

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum {
     SESSION_CACHE_ENTRIES_MAX = 20000,
+    DESCRIPTORS_AT_FIRST = 1024,
     REPAIR_LOOKS = 16,
     REPAIR_INTERVAL_MS = 20,
 };
@@ -141,11 +143,23 @@ void session_cache_repair(struct session_cache *c)
 
 /* --- the whole --- */
 
+/* What the cache's locks take, and a few services: more when it is known how many (listen_sockets.h). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= DESCRIPTORS_AT_FIRST)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_AT_FIRST ? limit.rlim_max : DESCRIPTORS_AT_FIRST;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static bool start(struct session_cache *c, char **error)
 {
     const struct tls_runtime_options options = {0};
     int first, last;
 
+    raise_descriptor_limit();
     if (!tls_runtime_start(&options, error))
         return false;
     c->nss_started = true;

@@ -92,14 +92,14 @@ static void pause_accepting(struct listener *l, const char *reason)
                   log_text("reason", reason));
 }
 
-/* Sessions take two descriptors each, listeners one; some are kept for ourselves. */
+/* Sessions take two descriptors each; some are kept for ourselves. */
 static bool descriptors_are_left(const struct plane *p)
 {
     static struct rlimit limit; /* it does not change after the start */
 
     if (limit.rlim_cur == 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
         return true;
-    return p->session_count * 2 + p->own_address_count + LIMIT_DESCRIPTORS_RESERVED < limit.rlim_cur;
+    return p->session_count * 2 + p->descriptors_open + LIMIT_DESCRIPTORS_RESERVED < limit.rlim_cur;
 }
 
 static void take(struct listener *l, int fd, const struct sockaddr_storage *peer)

@@ -6,6 +6,7 @@
  *                                                                                      DRAINED, close NSS, exit 0 */
 #include "proxy/worker/worker.h"
 
+#include "base/file.h"
 #include "proxy/process/drop.h"
 #include "proxy/process/findings.h"
 #include "proxy/process/limits.h"
@@ -430,6 +431,7 @@ static void count_handle(uv_handle_t *handle, void *count)
 static bool handles_are_open(uv_loop_t *loop)
 {
     size_t count = 0;
+    w->plane.descriptors_open = base_fd_count();
 
     uv_walk(loop, count_handle, &count);
     return count > 0;

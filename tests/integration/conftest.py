@@ -48,7 +48,7 @@ def sanitizer_lines(text):
 class Yett:
     """A running yett. services: the sections of its configuration; everything lives in `folder`."""
 
-    def __init__(self, folder, configuration, *, settings="", environment=None, user=None):
+    def __init__(self, folder, configuration, *, settings="", environment=None, user=None, descriptors=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.control = self.folder / "c.sock"
@@ -58,6 +58,7 @@ class Yett:
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
         self.user = user  # a struct_passwd: run by them, and not as who we are
+        self.descriptors = descriptors  # at most so many; None: as many as we
         self.configure(configuration)
         if user is not None:
             os.chown(self.folder, user.pw_uid, user.pw_gid)
@@ -76,7 +77,8 @@ class Yett:
 
     def start(self):
         self.log_file = open(self.log_path, "a")
-        self.process = subprocess.Popen([str(YETT), "run", "-c", str(self.config)], stdin=subprocess.DEVNULL,
+        limit = [] if self.descriptors is None else ["prlimit", f"--nofile={self.descriptors}:{self.descriptors}"]
+        self.process = subprocess.Popen([*limit, str(YETT), "run", "-c", str(self.config)], stdin=subprocess.DEVNULL,
                                         stdout=self.log_file, stderr=self.log_file, env=self.environment,
                                         start_new_session=True, **self.by_user())
         try:

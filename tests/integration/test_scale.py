@@ -1,7 +1,10 @@
 """Many services in one configuration: each is itself, and a reload changes those that have changed."""
 import resource
 import socket
+import subprocess
 
+import pytest
+from conftest import PATIENCE, YETT, connect
 from peers import EchoServer, client_tls, wait_until
 
 SERVICES = 1500
@@ -78,10 +81,38 @@ def test_too_few_descriptors_are_told_at_once(yett, authority, folder):
                        f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:1\nconnect_tls = none\n"
                        for i in range(600))
     running = yett(services[:services.index("[service s9]")], settings="workers = 1\n")
-    resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (1000, 1000))
+    resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (700, 700))
     running.configure(services)
     refused = running.command("reload", check=False)
     said = refused.stderr + refused.stdout
-    assert refused.returncode != 0 and "600 services for 1 workers take" in said and "LimitNOFILE" in said
+    assert refused.returncode != 0 and "600 services and 1 workers take" in said and "LimitNOFILE" in said
     assert said.count("descriptors") == 1
     assert hear(authority, folder, "s0", "localhost", talk=False)[0] == "localhost"
+
+
+def test_few_descriptors_are_enough_for_few_services(yett, authority, echo, port):
+    """Reloads and all."""
+    running = yett(f"[service a]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = implicit\n"
+                   f"identity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n",
+                   settings="workers = 1\n", descriptors=140)
+    context = client_tls(authority)
+    for _ in range(2):
+        open_ones = [context.wrap_socket(connect(port), server_hostname="localhost") for _ in range(10)]
+        for s in open_ones:
+            s.sendall(b"hello")
+            assert s.recv(10) == b"hello"
+            s.close()
+        running.command("reload")
+    assert "Too many open files" not in running.log()
+
+
+@pytest.mark.parametrize("descriptors, said", [(80, "this process may have 80 descriptors, and needs at least "),
+                                               (100, "1 services and 1 workers take ")])
+def test_too_few_descriptors_say_how_many_are_needed(authority, folder, port, descriptors, said):
+    config = folder / "yett.conf"
+    config.write_text(f"[yett]\nworkers = 1\ncontrol = {folder}/c.sock\n[service a]\nlisten = 127.0.0.1:{port}\n"
+                      f"listen_tls = implicit\nidentity = file:{authority.localhost.pem}\nconnect = 127.0.0.1:1\n"
+                      "connect_tls = none\n")
+    result = subprocess.run(["prlimit", f"--nofile={descriptors}:{descriptors}", YETT, "run", "-c", config], capture_output=True,
+                            text=True, timeout=60 * PATIENCE)
+    assert result.returncode == 1 and said in result.stderr and "ulimit -n" in result.stderr, result.stderr
