@@ -21,7 +21,8 @@ static const char reload_help[] =
     "\n" COMMON_OPTIONS "\n"
     "New workers are started on the same sockets; when all of them are ready, the old ones stop accepting and go on\n"
     "with their sessions for at most drain_timeout. No connection is refused or cut. A configuration with errors\n"
-    "changes nothing, and each error is printed as FILE:LINE: message.\n"
+    "changes nothing, and each error is printed as FILE:LINE: message. What yett check would warn of is printed as\n"
+    "FILE:LINE: warning: message, and changes nothing either.\n"
     "\n"
     "Exit status: 0 the new configuration is in force, 1 it is not, 2 wrong usage.\n";
 
@@ -84,11 +85,20 @@ static int ask(const struct command_line *line, json_t *request, enum control_wa
 int cmd_reload(int argc, char **argv)
 {
     struct command_line line;
+    const char *warnings;
+    json_t *reply;
     int status;
 
     if (!command_line_parse(&line, argc, argv, COMMAND_CONTROL, 0, reload_help, &status))
         return status;
-    return ask(&line, json_pack("{s:s}", "command", "reload"), CONTROL_ANSWER);
+    reply = control_client_ask(&line, json_pack("{s:s}", "command", "reload"), CONTROL_ANSWER);
+    if (reply == NULL)
+        return COMMAND_FAILED;
+    warnings = json_string_value(json_object_get(reply, "warnings"));
+    if (warnings != NULL && warnings[0] != '\0') /* a yett that was started before an upgrade says none */
+        printf("%s\n", warnings);
+    json_decref(reply);
+    return COMMAND_DONE;
 }
 
 int cmd_drain(int argc, char **argv)

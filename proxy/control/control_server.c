@@ -117,7 +117,7 @@ static void answer_error(struct control_client *c, const char *error)
 static void on_reloaded(void *data, bool good, const char *report)
 {
     if (good)
-        answer(data, json_pack("{s:b}", "ok", true));
+        answer(data, json_pack("{s:b, s:s}", "ok", true, "warnings", report));
     else
         answer_error(data, report);
 }

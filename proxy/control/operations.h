@@ -6,9 +6,11 @@
 #include <jansson.h>
 
 /* `done` is called once, perhaps before the operation returns. */
-typedef void (*control_reloaded)(void *data, bool good, const char *report); /* when not good: one finding a line */
-typedef void (*control_logged_in)(void *data, bool good, const char *text);  /* what came of it, a sentence */
-typedef void (*control_gathered)(void *data, const json_t *result);          /* borrowed */
+/* `report`: one finding a line; when good: warnings, or "". `text`: what came of it, a sentence. `result` is borrowed.
+ */
+typedef void (*control_reloaded)(void *data, bool good, const char *report);
+typedef void (*control_logged_in)(void *data, bool good, const char *text);
+typedef void (*control_gathered)(void *data, const json_t *result);
 
 /* Each gets `data` first. proxy/supervisor/supervisor.h says what they do, one for one. */
 struct control_operations {

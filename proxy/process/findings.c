@@ -46,6 +46,26 @@ void findings_log_notes(const struct config_findings *findings)
     }
 }
 
+char *findings_warnings_text(const struct config_findings *findings)
+{
+    char *text = base_strdup("");
+
+    for (size_t i = 0; i < findings->note_count; i++) {
+        const struct config_note *note = &findings->notes[i];
+        char line[16] = "", *longer;
+
+        if (!note->is_warning)
+            continue;
+        if (note->what.line != 0)
+            snprintf(line, sizeof(line), ":%u", note->what.line);
+        longer = base_printf("%s%s%s%s: warning: %s", text, text[0] == '\0' ? "" : "\n", note->what.file, line,
+                             note->what.message);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 void findings_print_notes(const struct config_findings *findings)
 {
     for (size_t i = 0; i < findings->note_count; i++) {

@@ -11,6 +11,9 @@ char *findings_text(const struct config_findings *findings);
 void findings_log(const char *event, const char *report);
 
 /* Every note as a log line of its event and level, with the place in the field "place". */
+/* Those of them that are warnings, "FILE:LINE: warning: message" a line, for somebody who waits; "" when there are
+ * none. The caller's. */
+char *findings_warnings_text(const struct config_findings *findings);
 void findings_log_notes(const struct config_findings *findings);
 
 /* Every note as "FILE:LINE: warning: message" or "... note: message", on standard output. */

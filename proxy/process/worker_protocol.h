@@ -46,15 +46,17 @@ enum worker_phase {
     X(STOP, ON(UNTOLD) | ON(AT_WORK), 0)                                                                               \
     /* Either's. INTERMEDIATE: text: one in PEM, learnt (or used again) by who says so, or told by another worker. */  \
     X(INTERMEDIATE, ON(AT_WORK) | ON(STARTING) | ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                       \
-    /* The worker's. READY: accepting connections; text: its sandbox, and in a second line the path of the             \
-     * accelerator that it has loaded, or "none". FAILED: text: why it cannot start; it exits next. DRAINED: the last  \
-     * session is gone; it exits next. CONNECTIONS_ITEM: text: one session, one line of JSON; they and                 \
+    /* The worker's. WARNING: text: what an administrator should know of the configuration it has opened, as a line    \
+     * ("FILE:LINE: warning: ..."). READY: accepting connections; text: its sandbox, and in a second line the path of  \
+     * the accelerator that it has loaded, or "none". FAILED: text: why it cannot start; it exits next. DRAINED: the   \
+     * last session is gone; it exits next. CONNECTIONS_ITEM: text: one session, one line of JSON; they and            \
      * CONNECTIONS_END only after CONNECTIONS, whose several may have one answer. */                                   \
     X(READY, ON(STARTING) | ON(STOPPING), 0)                                                                           \
     X(FAILED, ON(STARTING) | ON(STOPPING), 0)                                                                          \
     X(DRAINED, ON(DRAINING) | ON(STOPPING), 0)                                                                         \
     X(CONNECTIONS_ITEM, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                                                \
-    X(CONNECTIONS_END, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)
+    X(CONNECTIONS_END, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                                                 \
+    X(WARNING, ON(STARTING) | ON(STOPPING), 0)
 
 enum worker_event {
 #define WORKER_MESSAGE_EVENT(event, phases, files) WORKER_##event,

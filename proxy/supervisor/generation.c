@@ -1,5 +1,6 @@
 /* see proxy/supervisor/generation.h */
 #include "proxy/supervisor/generation.h"
+#include "base/buffer.h"
 
 #include "proxy/supervisor/backoff.h"
 #include "proxy/process/log.h"
@@ -30,6 +31,7 @@ struct generation {
     uv_timer_t deadline; /* STARTING: to be ready; DRAINING and STOPPING: to be gone */
     unsigned handles_open;
     bool ending;
+    struct buffer warnings; /* STARTING: of the configuration, a line each; what is more is left out */
     unsigned slot_count;
     struct slot slots[];
 };
@@ -51,6 +53,7 @@ static void on_handle_closed(uv_handle_t *handle)
     close(g->settings.snapshot_fd);
     config_destroy(&g->settings.config);
     file_keys_destroy(&g->settings.file_keys);
+    buffer_release(&g->warnings);
     free(g);
 }
 
@@ -199,6 +202,23 @@ static void on_ready(void *owner, struct worker_process *w)
     g->events->on_ready(g->owner, g);
 }
 
+static void on_warning(void *owner, struct worker_process *w, const char *line)
+{
+    struct slot *slot = owner;
+    struct generation *g = slot->generation;
+
+    (void)w;
+    if (g->state == GENERATION_STARTING)
+        (void)!buffer_printf(&g->warnings, "%s%s", g->warnings.size == 0 ? "" : "\n", line);
+}
+
+char *generation_warnings(const struct generation *g)
+{
+    struct span text = buffer_span(&g->warnings);
+
+    return base_strndup((const char *)text.data, text.size);
+}
+
 static void on_failed(void *owner, struct worker_process *w, const char *why)
 {
     struct slot *slot = owner;
@@ -278,6 +298,7 @@ static void on_gone(void *owner, struct worker_process *w, const char *how, enum
 }
 
 static const struct worker_events worker_events = {.on_ready = on_ready,
+                                                   .on_warning = on_warning,
                                                    .on_failed = on_failed,
                                                    .on_caught_up = on_caught_up,
                                                    .on_connection = on_connection,
@@ -320,6 +341,7 @@ struct generation *generation_start(uv_loop_t *loop, uint32_t number, const stru
     g->events = events;
     g->owner = owner;
     g->slot_count = count;
+    buffer_init(&g->warnings, GENERATION_WARNINGS_BYTES_MAX);
     g->handles_open = count + 1;
     uv_timer_init(loop, &g->deadline);
     g->deadline.data = g;

@@ -16,6 +16,7 @@
 #include "proxy/supervisor/listen_sockets.h"
 #include "proxy/supervisor/worker_process.h"
 
+enum { GENERATION_WARNINGS_BYTES_MAX = 64 * 1024 };
 enum { GENERATION_START_MS_MAX = 120000, GENERATION_STOP_GRACE_MS = 5000, GENERATION_WORKERS_MAX = 256 };
 
 enum generation_state { GENERATION_STARTING, GENERATION_CURRENT, GENERATION_DRAINING, GENERATION_STOPPING };
@@ -61,6 +62,10 @@ struct generation_settings {
 struct generation *generation_start(uv_loop_t *loop, uint32_t number, const struct generation_settings *settings,
                                     const struct generation_shared *shared, const struct generation_events *events,
                                     void *owner, char **error);
+
+/* What its workers have said of its configuration while they started, "FILE:LINE: warning: ..." a line; the caller's.
+ */
+char *generation_warnings(const struct generation *g);
 
 /* Stop accepting; workers end with their last session, or when drain_timeout is over. */
 void generation_drain(struct generation *g);

@@ -135,16 +135,17 @@ static void start_workers(struct reload *r, const char *unused)
 
 static void commit(struct reload *r, const char *unused)
 {
-    char *report;
+    char *report, *warnings = NULL;
 
     (void)unused;
     r->state = RELOAD_COMMIT;
     step_begin(r);
-    r->steps->commit(r->owner);
+    r->steps->commit(r->owner, &warnings);
     if (step_end(r, &report) == RELOAD_STOPPED)
         reload_tell(r, RELOAD_STOPPED, NULL);
     else
-        finish(r, RELOAD_GOOD, "");
+        finish(r, RELOAD_GOOD, warnings == NULL ? "" : warnings);
+    free(warnings);
     free(report);
 }
 

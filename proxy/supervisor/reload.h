@@ -48,7 +48,7 @@ struct reload_steps {
     bool (*read)(void *owner, char **report); /* false: nothing is prepared */
     bool (*agents_are_ready)(void *owner);    /* those that have been prepared */
     bool (*start_workers)(void *owner, char **report);
-    void (*commit)(void *owner);
+    void (*commit)(void *owner, char **report); /* *report: warnings, one a line; NULL: none */
     void (*undo)(void *owner); /* all since a `read` that was good; `start_workers` may have been called, or not */
     /* After commit, undo, or a `read` that failed; before those who asked are told. */
     void (*outcome)(void *owner, enum reload_result result, const char *report);

@@ -65,6 +65,7 @@ struct supervisor {
     struct config *prepared;         /* of the reload under way, until its generation has it; NULL: none */
     int prepared_fd;                 /* its snapshot */
     struct file_keys *prepared_keys; /* its files', for the agent; NULL: none */
+    char *prepared_warnings;         /* of its findings, a line each; NULL: none */
     struct generation *next;         /* that starts; NULL: none */
     struct admin *next_admin;
     struct control_roles *next_roles;

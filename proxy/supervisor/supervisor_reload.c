@@ -150,7 +150,19 @@ static bool prepare(struct supervisor *s, const struct config *config, struct co
     return false;
 }
 
-static void commit(void *owner)
+/* Takes both. */
+static char *join_warnings(char **first, char *second)
+{
+    const char *one = *first == NULL ? "" : *first;
+    char *all = base_printf("%s%s%s", one, one[0] == '\0' || second[0] == '\0' ? "" : "\n", second);
+
+    free(*first);
+    *first = NULL;
+    free(second);
+    return all;
+}
+
+static void commit(void *owner, char **report)
 {
     struct supervisor *s = owner;
     struct generation *g = s->next;
@@ -176,6 +188,7 @@ static void commit(void *owner)
     for (size_t i = s->generation_count; i-- > 0;)
         if (s->generations[i] != g)
             generation_drain(s->generations[i]);
+    *report = join_warnings(&s->prepared_warnings, generation_warnings(g));
     s->current = g;
     s->next = NULL;
     s->state = SUPERVISOR_RUNNING;
@@ -207,6 +220,10 @@ static bool read_and_prepare(void *owner, char **report)
         snapshot_fd = snapshot_keep(s, snapshot, &findings);
     config_snapshot_destroy(&snapshot);
     if (snapshot_fd >= 0 && prepare(s, config, &findings)) {
+        roots_age_check(config, &findings);
+        free(s->prepared_warnings);
+        s->prepared_warnings = findings_warnings_text(&findings);
+        findings_log_notes(&findings);
         config_findings_clear(&findings);
         s->prepared = config;
         s->prepared_fd = snapshot_fd;

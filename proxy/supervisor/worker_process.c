@@ -151,6 +151,8 @@ static void on_message(struct worker_process *w, const struct worker_message *me
     }
     if (message->event == WORKER_READY) {
         on_ready(w, message->text);
+    } else if (message->event == WORKER_WARNING) {
+        w->events->on_warning(w->owner, w, message->text);
     } else if (message->event == WORKER_FAILED) {
         w->failed = true;
         w->events->on_failed(w->owner, w, message->text);

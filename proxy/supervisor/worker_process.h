@@ -19,6 +19,7 @@ struct worker_process;
 
 struct worker_events {
     void (*on_ready)(void *owner, struct worker_process *w);
+    void (*on_warning)(void *owner, struct worker_process *w, const char *line);
     void (*on_failed)(void *owner, struct worker_process *w, const char *why);
     void (*on_caught_up)(void *owner, struct worker_process *w); /* it is no longer behind */
     void (*on_connection)(void *owner, struct worker_process *w, const char *json);

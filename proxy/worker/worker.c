@@ -27,6 +27,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -381,6 +382,23 @@ static void log_identity_warning(const struct service *s, const struct config_id
                  log_text("identity", named->text), log_text("reason", tls_identity_warning(identity)));
 }
 
+/* The log has them, and so has whoever waits for the reload. */
+static void tell_notes(const struct config_findings *findings)
+{
+    char *text = findings_warnings_text(findings);
+
+    findings_log_notes(findings);
+    for (char *line = text; line != NULL && *line != '\0';) {
+        char *end = strchr(line, '\n');
+
+        if (end != NULL)
+            *end = '\0';
+        (void)say(WORKER_WARNING, line); /* a supervisor that is gone is found out by what comes next */
+        line = end == NULL ? NULL : end + 1;
+    }
+    free(text);
+}
+
 static void log_identity_warnings(const struct services *services)
 {
     for (size_t i = 0; i < services->count; i++) {
@@ -413,6 +431,7 @@ static bool open_listeners(struct worker *w, char **error)
         w->own_addresses[w->listener_count] = *listener_address(l);
         w->listeners[w->listener_count++] = l;
     }
+    w->plane.descriptors_open = base_fd_count();
     w->plane.own_addresses = w->own_addresses;
     w->plane.own_address_count = w->listener_count;
     /* And the supervisor's; on a Unix socket there is no way to it. */
@@ -431,7 +450,6 @@ static void count_handle(uv_handle_t *handle, void *count)
 static bool handles_are_open(uv_loop_t *loop)
 {
     size_t count = 0;
-    w->plane.descriptors_open = base_fd_count();
 
     uv_walk(loop, count_handle, &count);
     return count > 0;
@@ -525,7 +543,7 @@ int worker_main(void)
     read_intermediates(&w);
     log_identity_warnings(w.plane.services);
     if (w.plane.slot == 0) /* all of them read the same */
-        findings_log_notes(&findings);
+        tell_notes(&findings);
     config_findings_clear(&findings);
     run_loop(&w, &error);
     services_destroy(&w.plane.services);

@@ -187,6 +187,18 @@ def test_own_certificate_out_of_its_time_is_told(yett, pki, folder, port):
     assert warnings(running.command("check").stdout) == [words]
     (line,) = running.log_lines("identity_expired")
     assert line["level"] == "warning" and line["reason"] == words, line
+    reload = running.command("reload")
+    assert (reload.returncode, warnings(reload.stdout)) == (0, [words]), reload
+
+
+def test_a_reload_says_once_what_all_workers_find(yett, pki, folder, port):
+    ca, server, _ = pki
+    past = ca.issue("past", sans=("DNS:localhost",), dates=("20200101000000Z", "20210101000000Z"))
+    running = yett(terminating(port, "127.0.0.1:2", f"file:{server.pem}"), settings="workers = 3\n")
+    assert running.command("reload").stdout == ""
+    running.config.write_text(running.config.read_text().replace(str(server.pem), str(past.pem)))
+    said = running.command("reload").stdout.splitlines()
+    assert len(said) == 1 and said[0].startswith(f"{running.config}:") and ": warning: identity file:" in said[0], said
 
 
 def test_revocation_list_out_of_its_time_is_told(yett, pki, folder, port):
@@ -199,6 +211,7 @@ def test_revocation_list_out_of_its_time_is_told(yett, pki, folder, port):
     (line,) = warnings(running.command("check").stdout)
     assert " has expired, at 20" in line and line.endswith(": it does not count; a newer one is needed"), line
     assert [said["reason"] for said in running.log_lines("crl_expired")] == [line]
+    assert warnings(running.command("reload").stdout) == [line]
 
 
 def test_staple_that_is_none_is_a_mistake(pki, folder):

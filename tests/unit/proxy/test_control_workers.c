@@ -108,6 +108,10 @@ static int worker(void)
         say(WORKER_INTERMEDIATE, "learnt");
     for (unsigned i = 0; strcmp(script, "flood") == 0 && i < FLOOD; i++)
         say(WORKER_INTERMEDIATE, "flood");
+    if (strcmp(script, "warn") == 0 && start.slot == 0) {
+        say(WORKER_WARNING, "t.conf:3: warning: it is old");
+        say(WORKER_WARNING, "t.conf:4: warning: so is this");
+    }
     say(WORKER_READY, "");
     if (strcmp(script, "deaf") == 0)
         for (;;)
@@ -316,6 +320,22 @@ static void start_all_ready_then_drain(void **state)
     assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_client_sent_bytes_total], 4); /* two listeners each */
 }
 
+/* What a worker finds while it starts is there for whoever waits for the generation. */
+static void warnings_are_kept(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "warn");
+    char *warnings;
+
+    run(t);
+    assert_int_equal(generation_state(g), GENERATION_CURRENT);
+    warnings = generation_warnings(g);
+    assert_string_equal(warnings, "t.conf:3: warning: it is old\nt.conf:4: warning: so is this");
+    free(warnings);
+    generation_drain(g);
+    run(t);
+}
+
 static void intermediates_go_to_and_fro(void **state)
 {
     struct told *t = *state;
@@ -515,6 +535,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(start_all_ready_then_drain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(warnings_are_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(intermediates_go_to_and_fro, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_that_never_stops_talking_leaves_others_their_turn, set_up, tear_down),
         cmocka_unit_test_setup_teardown(start_fails_as_a_whole, set_up, tear_down),

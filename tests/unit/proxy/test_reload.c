@@ -111,7 +111,7 @@ static bool start_workers(void *owner, char **report)
     return false;
 }
 
-static void commit(void *owner)
+static void commit(void *owner, char **report)
 {
     struct scene *s = owner;
 
@@ -119,6 +119,7 @@ static void commit(void *owner)
     assert_false(s->stopped);
     assert_true(s->is_started);
     s->commits++;
+    *report = base_strdup("t.conf:1: warning: old");
     s->prepared = s->is_started = false;
     s->in_outcome = true;
     s->result = RELOAD_GOOD;
@@ -144,7 +145,7 @@ static void outcome(void *owner, enum reload_result result, const char *report)
     assert_true(s->in_outcome);
     assert_false(s->stopped); /* nobody cares any more */
     assert_int_equal(result, s->result);
-    assert_int_equal(report[0] == '\0', result == RELOAD_GOOD);
+    assert_int_equal(strcmp(report, "t.conf:1: warning: old") == 0, result == RELOAD_GOOD);
     s->in_outcome = false;
     s->outcomes++;
 }
