@@ -2,13 +2,14 @@
 import collections
 import os
 import re
+import socket
 import ssl
 import threading
 import time
 
 import pytest
-from conftest import SLOW_TOKEN, connect
-from peers import EchoServer, Nginx, client_tls, tool, wait_until
+from conftest import PATIENCE, SLOW_TOKEN, TOP, connect, free_port
+from peers import EchoServer, Nginx, SoftHsm, client_tls, server_tls, tool, wait_until
 
 
 def service(port, target, identity, name="web"):
@@ -223,3 +224,37 @@ def test_token_key_for_imap_and_a_file_key_at_once(yett, authority, token, folde
         out = tool("curl", "-sS", "--ssl-reqd", "--cacert", authority.cert, f"imap://alice:secret@localhost:{port}/")
         assert "INBOX" in out.stdout
         assert once(web, client_tls(authority))
+
+
+def test_smart_card_conf_signs_as_client_and_server(yett, authority, folder):
+    """The example, with another module, other places, and nothing else changed."""
+    hsm, listening = SoftHsm(folder / "hsm", label="Alice"), free_port()
+    hsm.put(authority.alice, "Ledger")
+    hsm._run("softhsm2-util", "--init-token", "--free", "--label", "Server", "--pin", hsm.pin, "--so-pin", "so-" + hsm.pin)
+    hsm.label = "Server"
+    hsm.put(authority.localhost, "www")
+    text = (TOP / "conf.d/smart-card.conf").read_text()
+    with EchoServer() as plain, EchoServer(tls=server_tls(authority.localhost, authority)) as ledger:
+        for pattern, ours in [
+            (r"(?m)^path .*", f"path = {hsm.module}\nenvironment = SOFTHSM2_CONF={hsm.conf}"), (r"(?m)^pin .*", f"pin = file:{hsm.pin_file}"),
+            (r"unix:/run/yett/ledger.sock", f"unix:{folder}/ledger.sock"), (r"0\.0\.0\.0:9443, \[::\]:9443", f"127.0.0.1:{listening}"),
+            (r"ledger\.example\.com:8443", f"localhost:{ledger.port}\ntrust = file:{authority.cert}"), (r"127\.0\.0\.1:8082", f"127.0.0.1:{plain.port}"),
+        ]:
+            text, count = re.subn(pattern, ours, text)
+            assert count == 1, pattern
+        running = yett(text)
+        assert "good" in running.command("check").stdout
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(20 * PATIENCE)
+            s.connect(f"{folder}/ledger.sock")
+            s.sendall(b"hello")
+            assert s.recv(10) == b"hello"  # the server asks for a certificate, and has got one
+        with client_tls(authority).wrap_socket(connect(listening), server_hostname="localhost") as s:
+            s.sendall(b"hello")
+            assert s.recv(10) == b"hello"
+
+
+def test_each_example_is_in_a_test():
+    tests = "".join(path.read_text() for path in (TOP / "tests/integration").glob("test_*.py"))
+    for example in (TOP / "conf.d").glob("*.conf"):
+        assert f'"{example.stem}"' in tests or f"conf.d/{example.name}" in tests or example.stem == "quickstart", example
