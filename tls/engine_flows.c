@@ -50,6 +50,9 @@ static void handshake_state_free(struct tls_engine *e)
         buffer_release(&e->chain);
 }
 
+static_assert(sizeof(struct tls_engine) + sizeof(struct tls_handshake) + 1024 <= TLS_ENGINE_STRUCTS_BYTES,
+              "with own records'");
+
 /* see tls/engine_internal.h */
 void tls_engine_enter(struct tls_engine *e, enum tls_phase phase)
 {
@@ -314,7 +317,7 @@ uint8_t *tls_engine_records_reserve(struct tls_engine *e, size_t *size)
         return NULL;
     room = records_in_max(e) - e->transport.in.size;
     if (e->hs != NULL && e->hs->flight.holding)
-        e->transport.in.size_max = TLS_FLIGHT_MAX + TLS_HELLO_KEPT_MAX;
+        e->transport.in.size_max = TLS_ENGINE_IN_MAX;
     space = buffer_reserve(&e->transport.in, room < TLS_RECORDS_IN_MAX ? room : TLS_RECORDS_IN_MAX, size);
     if (*size > room)
         *size = room;

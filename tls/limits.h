@@ -61,6 +61,15 @@ enum {
     TLS_CLIENT_SESSIONS_MAX = 256,
     TLS_CLIENT_SESSIONS_PER_KEY_MAX = 16,
     TLS_CLIENT_SESSION_BYTES_MAX = 32 * 1024,
+
+    /* All that an engine holds itself (tls_engine_memory()), what NSS keeps for its socket apart: records from the
+     * peer, as many as a flight that is held back has, with a ClientHello that is put before them again; records for
+     * it; the ClientHello that is kept; plaintext; the chain of a session; the peer's certificate; and its own structs.
+     */
+    TLS_ENGINE_STRUCTS_BYTES = 8 * 1024,
+    TLS_ENGINE_IN_MAX = TLS_FLIGHT_MAX + TLS_HELLO_KEPT_MAX,
+    TLS_ENGINE_BYTES_MAX = TLS_ENGINE_IN_MAX + TLS_RECORDS_OUT_MAX + TLS_HELLO_KEPT_MAX + TLS_PLAINTEXT_MAX +
+                           TLS_CLIENT_SESSION_BYTES_MAX + TLS_CERTIFICATE_MESSAGE_MAX + TLS_ENGINE_STRUCTS_BYTES,
 };
 
 #endif

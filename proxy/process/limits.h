@@ -35,7 +35,7 @@ enum {
     LIMIT_WIRE_BLOCK = 4 * 1024,
     LIMIT_STARTTLS_MAX =
         STARTTLS_OUTPUT_BYTES_MAX + STARTTLS_EARLY_DATA_BYTES_MAX + 2 * STARTTLS_HTTP_CHUNK_LINE_BYTES_MAX + 8 * 1024,
-    LIMIT_ENGINE_MAX = TLS_RECORDS_IN_MAX + TLS_RECORDS_OUT_MAX + TLS_PLAINTEXT_MAX + TLS_HELLO_KEPT_MAX,
+    LIMIT_ENGINE_MAX = TLS_ENGINE_BYTES_MAX,
     LIMIT_CONNECTION_FIXED = LIMIT_SESSION_STRUCTS + LIMIT_STARTTLS_MAX +
                              2 * (LIMIT_RECEIVED_MAX + LIMIT_WIRE_BLOCK + LIMIT_ENGINE_MAX), /* without what depends on
                                                                                               * the service */

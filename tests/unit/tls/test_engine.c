@@ -37,6 +37,24 @@ static void engine_handshake(void **state)
     }
 }
 
+/* The ceiling that is shown for a connection has each of an engine's buffers as large as it may become. */
+static void ceiling_has_every_buffer(void **state)
+{
+    struct test_fixture *f = *state;
+    struct test_pair p;
+    size_t most, room;
+
+    init(&p, f);
+    p.server->hs->flight.holding = true; /* certificates that are not complete: the most that `in` may be */
+    assert_non_null(tls_engine_records_reserve(p.server, &room));
+    most = p.server->transport.in.size_max + p.server->transport.out.size_max + p.server->transport.kept.size_max +
+           p.server->plaintext.size_max + p.server->chain.size_max + TLS_CERTIFICATE_MESSAGE_MAX + sizeof(*p.server) +
+           sizeof(*p.server->hs);
+    assert_in_range(TLS_ENGINE_BYTES_MAX, most, most + TLS_ENGINE_STRUCTS_BYTES);
+    p.server->hs->flight.holding = false;
+    test_pair_clear(&p);
+}
+
 /* More than every buffer holds, both ways at once, through rings of 512 bytes. */
 static void engine_bulk_data(void **state)
 {
@@ -357,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(engine_handshake),
+        cmocka_unit_test(ceiling_has_every_buffer),
         cmocka_unit_test(engine_bulk_data),
         cmocka_unit_test(engine_output_ceiling),
         cmocka_unit_test(engine_input_ceiling),
