@@ -254,6 +254,24 @@ static bool target_host_parse(const char *host, struct config_allow_target *targ
     return true;
 }
 
+/* "[::]/0:443": the prefix belongs inside. */
+static void add_right_network(const char *text, char **error)
+{
+    const char *bracket = strstr(text, "]/"), *colon = bracket == NULL ? NULL : strchr(bracket, ':');
+    size_t before = bracket == NULL ? 0 : (size_t)(bracket - text);
+    char *right, *quoted, *longer;
+
+    if (colon == NULL)
+        return;
+    right = base_printf("%.*s%.*s]%s", (int)before, text, (int)(colon - bracket - 1), bracket + 1, colon);
+    quoted = value_quote(right);
+    longer = base_printf("%s; a network is written %s", *error, quoted);
+    free(right);
+    free(quoted);
+    free(*error);
+    *error = longer;
+}
+
 bool item_allow_target_parse(const char *text, void *item, char **error)
 {
     struct config_allow_target *target = item;
@@ -261,8 +279,10 @@ bool item_allow_target_parse(const char *text, void *item, char **error)
     char *host;
     bool good;
 
-    if (!host_and_port_split(text, &host, &ports, error))
+    if (!host_and_port_split(text, &host, &ports, error)) {
+        add_right_network(text, error);
         return false;
+    }
     good = target_host_parse(host, target, error) && ports_parse(ports, target, error);
     free(host);
     return good;

@@ -206,13 +206,13 @@ static void target(struct check_context *c)
     if (c->service->protocol == CONFIG_PROTOCOL_HTTP_CONNECT) {
         useless_find(c, fixed_only, ARRAY_LEN(fixed_only),
                      "does not go with protocol http-proxy, whose clients name the target");
-        if (!given(c, OPTION_ALLOW_TARGET))
+        if (!given(c, OPTION_ALLOW_TARGET) && !c->section->bad[OPTION_ALLOW_TARGET])
             FIND(c, OPTION_PROTOCOL, "protocol: http-proxy needs allow_target, such as *:443");
     } else {
         useless_find(c, proxy_only, ARRAY_LEN(proxy_only), "is for protocol http-proxy");
         if (!given(c, OPTION_VIA))
             useless_find(c, http_only, ARRAY_LEN(http_only), "is for protocol http-proxy, or with via");
-        if (!given(c, OPTION_CONNECT))
+        if (!given(c, OPTION_CONNECT) && !c->section->bad[OPTION_CONNECT])
             config_finding_add(c->findings, c->section->place,
                                "connect is missing: the server, such as 127.0.0.1:10143");
     }
@@ -559,5 +559,6 @@ void checks_run(struct config *config, const struct section *sections, size_t se
             if (!any_is_bad(c.section, checks[check].uses, checks[check].use_count))
                 checks[check].run(&c);
     }
+    config->control_place = control_place;
     checks_run_across(config, control_place, findings);
 }

@@ -299,6 +299,7 @@ struct config {
     /* Where these options are; line 0: not given. */
     struct config_place accelerator_place, file_keys_place, database_place, blocklist_place, ev_place, roots_place,
         distrust_place;
+    struct config_place control_place;       /* line 0: what control has is the default */
     struct config_place intermediates_place; /* line 0: what intermediates has is the default */
 
     char **include; /* as written: config_snapshot_read() has followed it */

@@ -141,6 +141,17 @@ static bool accelerator_parse(const struct option *o, void *target, struct confi
     return text_parse(o, target, place, text, error);
 }
 
+/* Likewise; but a name without a folder is one of p11-kit's own, in its folder. */
+static bool module_path_parse(const struct option *o, void *target, struct config_place place, const char *text,
+                              char **error)
+{
+    if (text[0] != '/' && strchr(text, '/') != NULL) {
+        *error = base_strdup("must begin with /, or be a name without a folder: a module in p11-kit's");
+        return false;
+    }
+    return text_parse(o, target, place, text, error);
+}
+
 static bool file_parse(const struct option *o, void *target, struct config_place place, const char *text, char **error)
 {
     static const char prefix[] = "file:";
@@ -389,6 +400,7 @@ const struct option_kind option_kind_size = {"SIZE", size_parse, nothing_clear};
 const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
 const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
 const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};
+const struct option_kind option_kind_module_path = {"PATH", module_path_parse, text_clear};
 const struct option_kind option_kind_accelerator = {"auto|none|PATH", accelerator_parse, text_clear};
 const struct option_kind option_kind_path_or_none = {"PATH|none", path_or_none_parse, text_clear};
 const struct option_kind option_kind_file = {"file:PATH", file_parse, text_clear};

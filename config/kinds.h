@@ -11,6 +11,7 @@ extern const struct option_kind option_kind_word;         /* an enum, int or uns
 extern const struct option_kind option_kind_flag;         /* bool */
 extern const struct option_kind option_kind_text;         /* char * */
 extern const struct option_kind option_kind_file;         /* char *: the PATH of file:PATH */
+extern const struct option_kind option_kind_module_path;  /* char * */
 extern const struct option_kind option_kind_accelerator;  /* char *: "auto", a path, or NULL for "none" */
 extern const struct option_kind option_kind_path_or_none; /* char *: NULL for "none" */
 extern const struct option_kind option_kind_host;         /* char *: a host name or address literal */

@@ -152,7 +152,7 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_ADMINISTER] = {"administer", ROLE(administer), .default_text = "nobody else",
                            .help = "Who else may do all that root may over the control socket."},
 
-    [OPTION_PATH] = {"path", MODULE(path), .kind = &option_kind_text, .need = OPTION_REQUIRED,
+    [OPTION_PATH] = {"path", MODULE(path), .kind = &option_kind_module_path, .need = OPTION_REQUIRED,
                      .help = "The PKCS#11 module's shared object."},
     [OPTION_PIN] = {"pin", MODULE(pin_source), .count_offset = offsetof(struct config_module, pin_type),
                     .kind = &option_kind_pin, .default_text = "none",
@@ -363,26 +363,35 @@ static bool is_planned(const char *name)
     return false;
 }
 
-char *option_unknown(enum option_section section, const char *name)
+const struct option *option_meant(enum option_section section, const char *name)
 {
     const char *names[OPTION_COUNT];
-    const char *nearest, *here = sections[section].text;
-    char *quoted, *sentence;
+    const char *nearest;
     size_t count = 0;
 
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (config_options[i].section == section)
+            names[count++] = config_options[i].name;
+    nearest = is_planned(name) ? NULL : value_nearest(name, names, count);
+    return nearest == NULL ? NULL : option_find(section, nearest);
+}
+
+char *option_unknown(enum option_section section, const char *name)
+{
+    const char *here = sections[section].text;
+    const struct option *meant;
+    char *quoted, *sentence;
+
+    for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strcmp(config_options[i].name, name) == 0)
             return base_printf("%s does not belong in %s but in %s", name, here,
                                sections[config_options[i].section].text);
-        if (config_options[i].section == section)
-            names[count++] = config_options[i].name;
-    }
     if (is_planned(name))
         return base_printf("%s is not in this version", name);
-    nearest = value_nearest(name, names, count);
+    meant = option_meant(section, name);
     quoted = value_quote(name);
-    sentence = nearest == NULL ? base_printf("%s has no key %s", here, quoted)
-                               : base_printf("%s has no key %s; did you mean %s?", here, quoted, nearest);
+    sentence = meant == NULL ? base_printf("%s has no key %s", here, quoted)
+                             : base_printf("%s has no key %s; did you mean %s?", here, quoted, meant->name);
     free(quoted);
     return sentence;
 }

@@ -129,6 +129,8 @@ const struct option *option_find(enum option_section section, const char *name);
 /* What to say of a key that section does not have: where it belongs, that it is for a later version, or what may have
  * been meant. Owned by the caller. */
 char *option_unknown(enum option_section section, const char *name);
+/* The option of this section that such a key is most likely meant for; NULL: none. */
+const struct option *option_meant(enum option_section section, const char *name);
 
 const char *option_section_name(enum option_section section); /* "yett" */
 const char *option_section_text(enum option_section section); /* "[service NAME]" */

@@ -236,6 +236,16 @@ static void option_set(struct parser *p, struct section *s, const struct option 
     free(error);
 }
 
+/* The option that a misspelt key was meant for is there, with a value that nobody knows: that it is missing, or what
+ * its default is at odds with, would be told beside the one mistake there is, and before it. */
+static void note_meant(struct section *s, const char *key)
+{
+    const struct option *meant = option_meant(s->kind, key);
+
+    if (meant != NULL && s->lines[meant - config_options] == 0)
+        s->bad[meant - config_options] = true;
+}
+
 static void on_option(void *ctx, unsigned line, const char *key, const char *value)
 {
     struct parser *p = ctx;
@@ -258,6 +268,7 @@ static void on_option(void *ctx, unsigned line, const char *key, const char *val
         unknown = option_unknown(s->kind, key);
         config_finding_add(p->findings, place, "%s", unknown);
         free(unknown);
+        note_meant(s, key);
     } else if (s->lines[o - config_options] != 0) {
         config_finding_add(p->findings, place, "%s is already given in line %u", o->name, s->lines[o - config_options]);
     } else if (o == &config_options[OPTION_INCLUDE] && p->file != 0) {
@@ -281,7 +292,7 @@ static void required_check(const struct parser *p)
     for (size_t i = 0; i < p->section_count; i++)
         for (size_t id = 0; id < OPTION_COUNT; id++)
             if (config_options[id].section == p->sections[i].kind && config_options[id].need == OPTION_REQUIRED &&
-                p->sections[i].lines[id] == 0)
+                p->sections[i].lines[id] == 0 && !p->sections[i].bad[id])
                 config_finding_add(p->findings, p->sections[i].place, "%s is missing: %s", config_options[id].name,
                                    config_options[id].help);
 }

@@ -10,6 +10,7 @@
 #include "proxy/commands/check_live.h"
 #include "proxy/commands/command_line.h"
 #include "proxy/commands/control_client.h"
+#include "proxy/control/control_file.h"
 #include "proxy/control/control_roles.h"
 #include "proxy/process/drop.h"
 #include "proxy/process/findings.h"
@@ -334,6 +335,7 @@ static struct config *load(const char *path, struct config_findings *findings)
     struct config *config = snapshot == NULL ? NULL : config_parse(snapshot, findings);
     struct control_roles *roles;
     struct drop drop;
+    char *error = NULL;
 
     config_snapshot_destroy(&snapshot);
     if (config != NULL && !drop_find(config, &drop, findings))
@@ -341,6 +343,9 @@ static struct config *load(const char *path, struct config_findings *findings)
     if (config != NULL) {
         roles = control_roles_create(config, findings);
         control_roles_destroy(&roles);
+        if (!control_folder_check(config->control, &error))
+            config_finding_add(findings, config->control_place, "control: %s", error);
+        free(error);
     }
     return config;
 }

@@ -49,6 +49,16 @@ bool control_folder_prepare(const char *path, char **error)
     return good;
 }
 
+bool control_folder_check(const char *path, char **error)
+{
+    char *folder = folder_of(path);
+    struct stat info;
+    bool good = stat(folder, &info) != 0 || folder_is_safe(folder, info.st_uid, error); /* of whom, only run knows */
+
+    free(folder);
+    return good;
+}
+
 bool control_folder_is_safe(const char *path, uid_t server, char **error)
 {
     char *folder = folder_of(path);

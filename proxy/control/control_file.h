@@ -11,6 +11,10 @@
 /* The folder of `path` is made (0755) when it is missing. false with a sentence in *error when it is not as above. */
 MUST_CHECK bool control_folder_prepare(const char *path, char **error);
 
+/* What "yett run" will say of the folder, as far as it can be seen without making it, and whoever looks: that everybody
+ * may write to it. false with a sentence in *error. */
+MUST_CHECK bool control_folder_check(const char *path, char **error);
+
 /* Before a secret is sent to `server`, who answers at `path`: the same, from outside. false with a sentence in *error.
  */
 MUST_CHECK bool control_folder_is_safe(const char *path, uid_t server, char **error);

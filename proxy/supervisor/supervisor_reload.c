@@ -68,7 +68,6 @@ static int snapshot_keep(const struct supervisor *s, const struct config_snapsho
 /* What is made once for the life of the process, and what the process is. */
 static bool fixed_settings(struct supervisor *s, const struct config *config, struct config_findings *findings)
 {
-    struct config_place place = {.file = s->config_path};
     struct drop drop;
 
     if (!drop_find(config, &drop, findings) || !drop_is_possible(config, &drop, findings))
@@ -79,14 +78,14 @@ static bool fixed_settings(struct supervisor *s, const struct config *config, st
         return false;
     if (s->control == NULL || strcmp(control_server_path(s->control), config->control) == 0)
         return true;
-    config_finding_add(findings, place, "control cannot change from %s to %s while yett is running: stop and start it",
+    config_finding_add(findings, config->control_place,
+                       "control cannot change from %s to %s while yett is running: stop and start it",
                        control_server_path(s->control), config->control);
     return false;
 }
 
 static bool open_control(struct supervisor *s, const struct config *config, struct config_findings *findings)
 {
-    struct config_place place = {.file = s->config_path};
     char *error = NULL;
 
     if (s->control != NULL)
@@ -94,7 +93,7 @@ static bool open_control(struct supervisor *s, const struct config *config, stru
     s->control = control_server_start(&s->loop, config->control, supervisor_desk(s), &error);
     if (s->control != NULL)
         return true;
-    config_finding_add(findings, place, "%s", error);
+    config_finding_add(findings, config->control_place, "%s", error);
     free(error);
     return false;
 }

@@ -40,6 +40,7 @@ MISTAKES = {
     "ev list that is not there": ("[yett]\nworkers = 1\nev = file:FOLDER/none\n" + GOOD, "FILE:3",
                                   "FOLDER/none: cannot be opened: No such file"),
     "database that is not there": ("[yett]\ndatabase = sql:FOLDER/none\n" + GOOD, "FILE:2", "cannot open the NSS database"),
+    "control in a folder of everybody's": ("[yett]\ncontrol = /tmp/yett-never.sock\n" + GOOD, "FILE:2", "everybody may write to its folder /tmp"),
     "include that is not there": ("[yett]\ninclude = FOLDER/none.conf\n" + GOOD, "FILE:2", "there is no"),
     "include that is a folder": ("[yett]\ninclude = FOLDER\n" + GOOD, "FILE:2", "."),
     "include of itself": ("[yett]\ninclude = FILE\n" + GOOD, "FILE:2", "included once"),

@@ -154,3 +154,12 @@ def test_a_reload_waits_while_too_many_old_workers_drain(yett, authority, echo, 
     assert running.log_lines("reload_waits")
     for h in held:
         h.close()
+
+
+def test_a_control_that_cannot_change_is_told_with_its_line(yett, folder, port):
+    running = yett(f"[service a]\nprotocol = tcp\nlisten = 127.0.0.1:{port}\nlisten_tls = none\nconnect = 127.0.0.1:1\n"
+                   "connect_tls = none\n")
+    running.config.write_text(running.config.read_text().replace(f"control = {running.control}", f"control = {folder}/other.sock"))
+    refused = running.command("reload", "--control", str(running.control), check=False)
+    assert refused.returncode == 1
+    assert f"{running.config}:2: control cannot change from {running.control} to {folder}/other.sock" in refused.stderr + refused.stdout

@@ -57,6 +57,18 @@ static void structure_is_checked(void **state)
         {TCP "accept_proxy = v2\n", "f:4: accept_proxy is not in this version\n"},
         {TCP "frobnicate = v2\n", "f:4: [service NAME] has no key \"frobnicate\"\n"},
         {TCP "lisen = 127.0.0.1:3\n", "f:4: [service NAME] has no key \"lisen\"; did you mean listen?\n"},
+        /* One mistake is told once: not the default, or the lack, of what it was meant for. */
+        {"[service s]\nlisten = 127.0.0.1:1\nconect = 127.0.0.1:2\n",
+         "f:3: [service NAME] has no key \"conect\"; did you mean connect?\n"},
+        {"[service s]\nlisten = 0.0.0.0:1\nlisten_tsl = implicit\nidentity = file:/x\nconnect = 127.0.0.1:2\n",
+         "f:3: [service NAME] has no key \"listen_tsl\"; did you mean listen_tls?\n"},
+        {WEB "allow_targt = *:443\n", "f:4: [service NAME] has no key \"allow_targt\"; did you mean allow_target?\n"},
+        {TCP "[module m]\npaht = /x\n", "f:5: [module NAME] has no key \"paht\"; did you mean path?\n"},
+        {TCP "[module m]\npath = lib/x.so\n",
+         "f:5: path: must begin with /, or be a name without a folder: a module in p11-kit's\n"},
+        {WEB "allow_target = [::]/0:443\n",
+         "f:4: allow_target: \"[::]/0:443\" is not HOST:PORT or [IPV6]:PORT; a network is "
+         "written \"[::/0]:443\"\n"},
         {TCP "certificate = /x\n", "f:4: [service NAME] has no key \"certificate\"\n"},
         {TCP "workers = 2\n", "f:4: workers does not belong in [service NAME] but in [yett]\n"},
         {"[yett]\nlisten = 127.0.0.1:1\n" TCP, "f:2: listen does not belong in [yett] but in [service NAME]\n"},
