@@ -146,7 +146,17 @@ static bool is_missing(const char *folder)
     return stat(folder, &info) != 0 && errno == ENOENT;
 }
 
-static char *why_denied(const char *path)
+/* The folder that a name is in. */
+static char *parent_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash == NULL)
+        return base_strdup(".");
+    return slash == path ? base_strdup("/") : base_strndup(path, (size_t)(slash - path));
+}
+
+static char *why_denied(const char *path, enum base_file_use use)
 {
     char *folder = first_folder(path, is_closed), *text = NULL;
     struct stat info;
@@ -157,8 +167,17 @@ static char *why_denied(const char *path)
         if (stat(folder, &info) == 0)
             text = denied(name, &info, "chown or chgrp it, and chmod g+x it for a group");
         free(name);
+    } else if (use == BASE_FILE_MAKE) {
+        char *parent = parent_of(path), *name = base_printf("the folder %s", parent);
+
+        if (stat(parent, &info) == 0)
+            text = denied(name, &info, "chown it, or chgrp it and chmod g+w it for a group");
+        free(name);
+        free(parent);
     } else if (stat(path, &info) == 0) {
-        text = denied("it", &info, "chown or chgrp it, and chmod g+r it for a group");
+        text = denied("it", &info,
+                      use == BASE_FILE_READ ? "chown or chgrp it, and chmod g+r it for a group"
+                                            : "who connects must be allowed to write to it");
     }
     free(folder);
     return text;
@@ -166,10 +185,15 @@ static char *why_denied(const char *path)
 
 char *base_file_why(const char *path, int error_number)
 {
+    return base_file_why_for(path, error_number, BASE_FILE_READ);
+}
+
+char *base_file_why_for(const char *path, int error_number, enum base_file_use use)
+{
     char *more = NULL, *text;
 
     if (error_number == EACCES)
-        more = why_denied(path);
+        more = why_denied(path, use);
     if (error_number == ENOENT) {
         char *folder = first_folder(path, is_missing);
 

@@ -73,4 +73,9 @@ char *base_file_owner(const struct stat *info);
  * stops whom, and what would help; for ENOENT the folder that is not there, if one is not. Owned by the caller. */
 char *base_file_why(const char *path, int error_number);
 
+/* The same where it was to be made there (a socket bound, a file removed), which its folder allows or not, or where a
+ * socket was to be connected to. */
+enum base_file_use { BASE_FILE_READ, BASE_FILE_MAKE, BASE_FILE_CONNECT };
+char *base_file_why_for(const char *path, int error_number, enum base_file_use use);
+
 #endif

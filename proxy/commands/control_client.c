@@ -102,6 +102,16 @@ char *control_client_path(const struct command_line *c)
 
 /* --- what --- */
 
+static void tell_denied(const char *path)
+{
+    char *why = base_file_why_for(path, EACCES, BASE_FILE_CONNECT);
+
+    fprintf(stderr,
+            "yett: cannot connect to %s: %s: root and the user that yett runs as may, and who is named in [control]\n",
+            path, why);
+    free(why);
+}
+
 /* -1 after having said why. */
 static int connect_to(const char *path)
 {
@@ -115,10 +125,7 @@ static int connect_to(const char *path)
         if (errno == ENOENT || errno == ECONNREFUSED)
             fprintf(stderr, "yett: no yett is running at %s\n", path);
         else if (errno == EACCES)
-            fprintf(stderr,
-                    "yett: cannot connect to %s: %s: root and the user that yett runs as may, and who is named in "
-                    "[control]\n",
-                    path, strerror(errno));
+            tell_denied(path);
         else
             fprintf(stderr, "yett: cannot connect to %s: %s\n", path, strerror(errno));
     } else {

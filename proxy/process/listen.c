@@ -1,6 +1,8 @@
 /* see proxy/process/listen.h */
 #include "proxy/process/listen.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -25,6 +27,16 @@ static bool unix_address(const char *path, struct sockaddr_un *address, char **e
     return true;
 }
 
+/* By errno: who may not do what where, and what would help. */
+static char *why(const char *what, const char *path, enum base_file_use use)
+{
+    char *reason = base_file_why_for(path, errno, use);
+    char *sentence = base_printf("%s %s: %s", what, path, reason);
+
+    free(reason);
+    return sentence;
+}
+
 /* Make way for a socket at `path`: true when there is nothing, or was only a socket that nobody listens at. */
 static bool unix_clear_stale(const struct sockaddr_un *address, char **error)
 {
@@ -45,15 +57,16 @@ static bool unix_clear_stale(const struct sockaddr_un *address, char **error)
     result = connect(fd, (const struct sockaddr *)address, sizeof(*address));
     /* EAGAIN: somebody listens and is busy. Only a refusal shows that the file was left behind. */
     if (result == 0 || errno != ECONNREFUSED) {
-        *error = result == 0 || errno == EAGAIN ? base_printf("another program listens at %s", address->sun_path)
-                                                : base_printf("cannot tell whether another program listens at %s: %s",
-                                                              address->sun_path, strerror(errno));
+        if (result == 0 || errno == EAGAIN)
+            *error = base_printf("another program listens at %s", address->sun_path);
+        else
+            *error = why("cannot tell whether another program listens at", address->sun_path, BASE_FILE_CONNECT);
         close(fd);
         return false;
     }
     close(fd);
     if (unlink(address->sun_path) != 0 && errno != ENOENT) {
-        *error = base_printf("cannot remove the stale socket %s: %s", address->sun_path, strerror(errno));
+        *error = why("cannot remove the stale socket", address->sun_path, BASE_FILE_MAKE);
         return false;
     }
     return true;
@@ -77,7 +90,7 @@ int listen_unix(const char *path, unsigned mode, char **error)
     result = bind(fd, (const struct sockaddr *)&address, sizeof(address));
     umask(mask_before);
     if (result != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-        *error = base_printf("cannot listen at %s: %s", path, strerror(errno));
+        *error = why("cannot listen at", path, BASE_FILE_MAKE);
         if (result == 0)
             unlink(path);
         close(fd);

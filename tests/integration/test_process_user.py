@@ -132,3 +132,20 @@ def test_others_cannot_become_somebody(authority, echo, folder, port):
                             capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert f"{config}:3: user: only root can become nobody: start yett as root, or as nobody" in result.stderr
+
+
+@pytest.mark.parametrize("where", ["control", "admin", "listen"])
+def test_a_socket_that_may_not_be_made_says_whose_folder_it_is(folder, port, where):
+    mine, roots = folder / "mine", folder / "roots"
+    user = pwd.getpwnam("nobody")
+    mine.mkdir()
+    os.chown(mine, user.pw_uid, user.pw_gid)
+    roots.mkdir(mode=0o755)
+    place = {name: f"{roots if name == where else mine}/{name}.sock" for name in ("control", "admin", "listen")}
+    config = folder / "yett.conf"
+    config.write_text(f"[yett]\nworkers = 1\ncontrol = {place['control']}\nadmin = unix:{place['admin']}\n[service a]\n"
+                      f"protocol = tcp\nlisten = unix:{place['listen']}\nlisten_tls = none\nconnect = 127.0.0.1:1\nconnect_tls = none\n")
+    result = subprocess.run([YETT, "run", "-c", str(config)], capture_output=True, text=True, timeout=120, user="nobody",
+                            group=user.pw_gid, extra_groups=[])
+    assert result.returncode == 1
+    assert f"the folder {roots} belongs to root:root (mode 0755), and this process runs as nobody" in result.stderr, result.stderr

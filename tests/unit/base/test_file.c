@@ -226,15 +226,20 @@ static void read_tells_who_stops_whom(void **state)
     child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        char *file_why, *folder_why, *want;
+        char *file_why, *folder_why, *make_why, *connect_why, *want, *parent;
 
         if (setgid(65534) != 0 || setuid(65534) != 0)
             _exit(2);
         file_why = base_file_why(plain, EACCES);
         folder_why = base_file_why(path, EACCES);
+        make_why = base_file_why_for(plain, EACCES, BASE_FILE_MAKE);
+        connect_why = base_file_why_for(plain, EACCES, BASE_FILE_CONNECT);
+        parent =
+            base_printf("the folder %s belongs to root:root (mode 0755), and this process runs as nobody; ", folder);
         want = base_printf("the folder %s belongs to root:root (mode 0700), and this process runs as nobody; ", inside);
         _exit(strstr(file_why, "it belongs to root:root (mode 0600), and this process runs as nobody; ") != NULL &&
-                      strstr(folder_why, want) != NULL
+                      strstr(folder_why, want) != NULL && strstr(make_why, parent) != NULL &&
+                      strstr(connect_why, "must be allowed to write to it") != NULL
                   ? 0
                   : 1);
     }
