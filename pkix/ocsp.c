@@ -475,3 +475,42 @@ bool pkix_ocsp_has_form(struct span file)
     return der_enter_only(file, ASN1_SEQUENCE, DER_SMALL, &response) == PKIX_OK &&
            der_next_is(&response, ASN1_ENUMERATED);
 }
+
+/* A SingleResponse: what is before nextUpdate is passed over. */
+static bool single_ends_at(struct der single, int64_t *ends)
+{
+    struct der wrapper, id;
+    struct span value;
+    unsigned tag;
+    int64_t this_update;
+
+    return der_enter(&single, ASN1_SEQUENCE, &id) == PKIX_OK && der_read_any(&single, &tag, &value, NULL) == PKIX_OK &&
+           der_read_generalized_time(&single, &this_update) == PKIX_OK && der_next_is(&single, TAG_EXPLICIT_0) &&
+           der_enter(&single, TAG_EXPLICIT_0, &wrapper) == PKIX_OK &&
+           der_read_generalized_time(&wrapper, ends) == PKIX_OK;
+}
+
+bool pkix_ocsp_ends_at(struct span file, int64_t *ends)
+{
+    struct ocsp o = {.cert = NULL};
+    struct der data, responses, single, version;
+    struct span responder;
+    int64_t produced_at, ends_one;
+    unsigned tag;
+    bool found = false;
+
+    if (read_response(&o, file, &data) != PKIX_OK ||
+        (der_next_is(&data, TAG_EXPLICIT_0) && der_enter(&data, TAG_EXPLICIT_0, &version) != PKIX_OK) ||
+        der_read_any(&data, &tag, &responder, NULL) != PKIX_OK ||
+        der_read_generalized_time(&data, &produced_at) != PKIX_OK ||
+        der_enter(&data, ASN1_SEQUENCE, &responses) != PKIX_OK)
+        return false;
+    while (!der_at_end(&responses) && der_enter(&responses, ASN1_SEQUENCE, &single) == PKIX_OK) {
+        if (!single_ends_at(single, &ends_one))
+            continue;
+        if (!found || ends_one < *ends)
+            *ends = ends_one;
+        found = true;
+    }
+    return found;
+}

@@ -30,6 +30,10 @@ MUST_CHECK enum pkix_error pkix_ocsp_judge(struct span response, const struct pk
  * for the judge. */
 bool pkix_ocsp_has_form(struct span file);
 
+/* When the first of its statements ends (nextUpdate), whomever it is about and whoever signed it: for a file of our
+ * own, to see whether it was renewed. False where there is none that says so. */
+bool pkix_ocsp_ends_at(struct span file, int64_t *ends);
+
 /* A request about one certificate, SHA-1 CertID, no extensions. False when the serial number is too long. */
 MUST_CHECK bool pkix_ocsp_request_write(const struct pkix_cert *cert, const struct pkix_cert *issuer,
                                         uint8_t out[PKIX_OCSP_REQUEST_SIZE_MAX], size_t *size);

@@ -228,3 +228,8 @@ struct span tls_identity_leaf(const struct tls_identity *identity)
 {
     return span_of(identity->cert->derCert.data, identity->cert->derCert.len);
 }
+
+size_t tls_identity_issuer_count(const struct tls_identity *identity)
+{
+    return identity->chain_length;
+}

@@ -38,5 +38,6 @@ const char *tls_identity_warning(const struct tls_identity *identity);  /* "" wh
 const char *tls_identity_describe(const struct tls_identity *identity); /* subject, key type, expiry: for logs */
 int64_t tls_identity_not_after(const struct tls_identity *identity);    /* seconds since 1970 */
 struct span tls_identity_leaf(const struct tls_identity *identity);     /* DER */
+size_t tls_identity_issuer_count(const struct tls_identity *identity);  /* certificates that go with the leaf */
 
 #endif

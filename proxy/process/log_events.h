@@ -37,6 +37,9 @@
     X(identity_not_yet_valid, WARNING, "a certificate of ours is not valid yet")                                       \
     X(groups_exclude, WARNING, "with the groups of a service some peers have none in common")                          \
     X(authority_left_out, WARNING, "an authority that is configured cannot be used")                                   \
+    X(authority_expired, WARNING, "an authority that is configured has expired")                                       \
+    X(chain_incomplete, WARNING, "nothing is sent with a certificate of ours")                                         \
+    X(staple_expired, WARNING, "an OCSP response of ours should have been replaced by now")                            \
     X(roots_old, WARNING, "the list of roots is old")                                                                  \
     X(crls_read, INFO, "certificate revocation lists were read")                                                       \
     X(crl_expired, WARNING, "a certificate revocation list should have been replaced by now")                          \

@@ -4,6 +4,7 @@
 #include "pkix/cert.h"
 #include "pkix/describe.h"
 #include "pkix/dn.h"
+#include "pkix/ocsp.h"
 #include <stdlib.h>
 
 void validity_warn_identity(const struct config_identity *named, const struct tls_identity *identity, int64_t now,
@@ -28,6 +29,55 @@ void validity_warn_identity(const struct config_identity *named, const struct tl
                     named->text, subject, date);
     free(date);
     free(subject);
+}
+
+void validity_warn_chain(const struct config_identity *named, const struct tls_identity *identity,
+                         struct config_findings *findings)
+{
+    struct pkix_cert cert;
+    char *issuer;
+
+    if (tls_identity_issuer_count(identity) != 0 || pkix_cert_read(tls_identity_leaf(identity), &cert) != PKIX_OK ||
+        pkix_cert_is_self_issued(&cert) || pkix_cert_access_url(&cert, OID_AD_CA_ISSUERS, "http://").size == 0)
+        return;
+    issuer = pkix_dn_text(cert.issuer);
+    config_note_add(
+        findings, CONFIG_NOTE_WARNING, "chain_incomplete", named->place,
+        "identity %s: nothing is sent with the certificate, which %s has issued: unless peers trust that one itself, "
+        "they refuse it, or have to fetch it; put its certificate behind (a \"full chain\")",
+        named->text, issuer);
+    free(issuer);
+}
+
+void validity_warn_authority(struct span authority, struct config_place place, int64_t now,
+                             struct config_findings *findings)
+{
+    struct pkix_cert cert;
+    char *subject, *date;
+
+    if (pkix_cert_read(authority, &cert) != PKIX_OK || cert.validity_error != PKIX_OK || now <= cert.not_after)
+        return;
+    subject = pkix_dn_text(cert.subject);
+    date = pkix_time_text(cert.not_after);
+    config_note_add(findings, CONFIG_NOTE_WARNING, "authority_expired", place,
+                    "trust: the authority %s has expired, at %s: what it has issued is refused; a newer one is needed",
+                    subject, date);
+    free(date);
+    free(subject);
+}
+
+void validity_warn_staple(struct span file, const char *path, struct config_place place, int64_t now,
+                          struct config_findings *findings)
+{
+    int64_t ends;
+    char *date;
+
+    if (!pkix_ocsp_ends_at(file, &ends) || now <= ends)
+        return;
+    date = pkix_time_text(ends);
+    config_note_add(findings, CONFIG_NOTE_WARNING, "staple_expired", place,
+                    "ocsp_staple: %s: should have been replaced by now, at %s: clients may refuse it", path, date);
+    free(date);
 }
 
 void validity_warn_crls(const struct pkix_crl_set *set, size_t first, struct config_place place, int64_t now,

@@ -54,6 +54,7 @@ static struct tls_identity *open_identity(struct services_shared *shared, const 
         return NULL;
     }
     validity_warn_identity(wanted, identity, time(NULL), findings);
+    validity_warn_chain(wanted, identity, findings);
     shared->identities =
         base_realloc_array(shared->identities, shared->identity_count + 1, sizeof(struct tls_identity *));
     shared->identities[shared->identity_count] = identity;

@@ -6,8 +6,10 @@
 #include "proxy/fetch/issuer_fetch.h"
 #include "proxy/fetch/revocation.h"
 #include "proxy/process/limits.h"
+#include "proxy/process/validity.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 enum { OCSP_STAPLE_BYTES_MAX = 64 * 1024 };
 
@@ -68,6 +70,8 @@ static size_t read_staple(const struct config_service *service, uint8_t **data, 
     else if (!pkix_ocsp_has_form(span_of(*data, size)))
         config_finding_add(findings, service->place, "ocsp_staple: %s: is not an OCSP response in DER",
                            service->ocsp_staple);
+    else
+        validity_warn_staple(span_of(*data, size), service->ocsp_staple, service->place, time(NULL), findings);
     free(error);
     return size;
 }

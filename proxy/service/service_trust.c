@@ -5,10 +5,12 @@
 #include "pkix/distrust.h"
 #include "pkix/roots.h"
 #include "pkix/store.h"
+#include "proxy/process/validity.h"
 #include "proxy/service/token_trust.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool same_trust(const struct shared_store *s, const struct config_trust *trust, size_t count)
 {
@@ -34,6 +36,18 @@ static void on_left_out(void *ctx, const char *sentence)
     config_note_add(l->findings, CONFIG_NOTE_WARNING, "authority_left_out", l->place, "trust: left out: %s", sentence);
 }
 
+/* An administrator's file; Mozilla's list and Debian's are looked after by others. */
+static bool add_trust_path(struct pkix_store *store, const struct config_trust *trust, struct left_out *left_out,
+                           char **error)
+{
+    size_t before = pkix_store_anchor_count(store);
+    bool good = pkix_store_add_anchors_path(store, trust->value, on_left_out, left_out, error);
+
+    for (size_t i = before; good && i < pkix_store_anchor_count(store); i++)
+        validity_warn_authority(pkix_store_anchor_der(store, i), trust->place, time(NULL), left_out->findings);
+    return good;
+}
+
 static bool add_trust(const struct config *config, struct pkix_store *store, const struct config_trust *trust,
                       struct config_findings *findings, char **error)
 {
@@ -47,7 +61,7 @@ static bool add_trust(const struct config *config, struct pkix_store *store, con
     case CONFIG_TRUST_DATABASE:
         return pkix_store_add_database(store, error);
     case CONFIG_TRUST_PATH:
-        return pkix_store_add_anchors_path(store, trust->value, on_left_out, &left_out, error);
+        return add_trust_path(store, trust, &left_out, error);
     case CONFIG_TRUST_PKCS11:
         return token_trust_add(config, trust->value, store, error);
     }

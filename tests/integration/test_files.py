@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import ssl
 import subprocess
 
@@ -199,6 +200,45 @@ def test_a_reload_says_once_what_all_workers_find(yett, pki, folder, port):
     running.config.write_text(running.config.read_text().replace(str(server.pem), str(past.pem)))
     said = running.command("reload").stdout.splitlines()
     assert len(said) == 1 and said[0].startswith(f"{running.config}:") and ": warning: identity file:" in said[0], said
+
+
+def test_authority_that_has_expired_is_told(pki, folder):
+    ca, _, _ = pki
+    old = Authority(folder / "old", "Old", issuer=ca, dates=("20200101000000Z", "20210101000000Z"))
+    bundle = folder / "bundle.pem"
+    bundle.write_text(ca.cert.read_text() + old.cert.read_text())
+    (line,) = warnings(Yett(folder / "y", originating(1, "localhost:2", bundle)).command("check").stdout)
+    assert line == "trust: the authority CN=Old has expired, at 2021-01-01T00:00:00Z: what it has issued is refused; a newer one is needed"
+
+
+def test_certificate_that_goes_out_alone_is_told(pki, folder):
+    """As those of public authorities say where their issuer's is. One of a private root says nothing, and needs nobody."""
+    ca, server, _ = pki
+    issuer = Authority(folder / "i", "Issuing", issuer=ca)
+    whole = issuer.issue("localhost", sans=("DNS:localhost",), extensions="authorityInfoAccess=caIssuers;URI:http://ca.test/i.crt\n")
+    alone = folder / "alone.pem"
+    alone.write_text(whole.cert.read_text() + whole.key.read_text())
+    alone.chmod(0o600)
+    for name, pem, told in [("private", server.pem, False), ("whole", whole.pem, False), ("alone", alone, True)]:
+        said = warnings(Yett(folder / name, terminating(1, "127.0.0.1:2", f"file:{pem}")).command("check").stdout)
+        assert len(said) == int(told), said
+        assert not told or "which CN=Issuing has issued" in said[0] and "full chain" in said[0], said
+
+
+def test_staple_that_is_old_is_told(pki, folder):
+    ca, server, _ = pki
+    response, index = folder / "staple.der", folder / "index"
+    serial = tool("openssl", "x509", "-in", server.cert, "-noout", "-serial").stdout.split("=")[1].strip()
+    index.write_text(f"V\t301231235959Z\t\t{serial}\tunknown\t/CN=localhost\n")
+    tool("openssl", "ocsp", "-index", index, "-rsigner", ca.cert, "-rkey", ca.key, "-CA", ca.cert, "-issuer", ca.cert, "-cert",
+         server.cert, "-respout", response, "-ndays", "1")
+    text = terminating(1, "127.0.0.1:2", f"file:{server.pem}", f"ocsp_staple = {response}\n")
+    assert warnings(Yett(folder / "new", text).command("check").stdout) == []
+    data = response.read_bytes()
+    ends = max(m.start() for m in re.finditer(rb"\x18\x0f\d{14}Z", data))  # its last time: nextUpdate
+    response.write_bytes(data[:ends + 2] + b"20210101000000Z" + data[ends + 17:])
+    (line,) = warnings(Yett(folder / "old", text).command("check").stdout)
+    assert line == f"ocsp_staple: {response}: should have been replaced by now, at 2021-01-01T00:00:00Z: clients may refuse it"
 
 
 def test_revocation_list_out_of_its_time_is_told(yett, pki, folder, port):
