@@ -2,6 +2,7 @@
  * tokens/accelerator/accelerator.h. */
 #include "tokens/accelerator/accelerator.h"
 #include "tokens/accelerator/crypto.h"
+#include "tokens/accelerator/key.h"
 #include "tokens/accelerator/object.h"
 #include "tokens/accelerator/session.h"
 
