@@ -297,7 +297,8 @@ static void what_only_another_process_mends_ends_this_one(void **state)
         assert_false(is_signed(&world, EC_URI, world.tag));
         nanosleep(&pause, NULL);
     }
-    assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_FAILED), "CKR_FUNCTION_FAILED (0x6)"));
+    /* One that was under way at C_Finalize may have failed last, with another code. */
+    assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_FAILED), " fails (CKR_"));
     test_agent_stop(&world.agent, 1);
     assert_int_equal(count("C_Login"), logins + 1);
     test_faults(&store, "");
