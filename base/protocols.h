@@ -37,11 +37,12 @@ enum {
     X(IMAP, imap, "imap", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(POP3, pop3, "pop3", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(SIEVE, sieve, "sieve", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                      \
+    X(NNTP, nntp, "nntp", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(LDAP, ldap, "ldap", PROTOCOL_STARTTLS, PROTOCOL_IDLE_MS)                                                         \
     X(POSTGRES, postgres, "postgres", PROTOCOL_STARTTLS, PROTOCOL_IDLE_DATABASE_MS)                                    \
     X(HTTP_CONNECT, http_connect, "http-proxy", PROTOCOL_NO_STARTTLS, PROTOCOL_IDLE_MS)
 
 /* X("word"): those that a configuration may name one day, and that are refused by name until then. */
-#define PROTOCOLS_NOT_YET(X) X("nntp") X("socks5")
+#define PROTOCOLS_NOT_YET(X) X("socks5")
 
 #endif

@@ -66,6 +66,12 @@ enum {
     STARTTLS_LDAP_SERVER_HEAD_BYTES_MAX = 64,
     STARTTLS_LDAP_ROOT_BYTES_MAX = 8 * 1024, /* the root DSE, which is looked at as a whole; a longer one passes */
 
+    /* NNTP. RFC 3977 section 3.1 says 512 for a command and for the first line of a response; real peers pass both. */
+    STARTTLS_NNTP_COMMAND_BYTES_MAX = 1024,
+    STARTTLS_NNTP_REPLY_BYTES_MAX = 1024,
+    STARTTLS_NNTP_CAPABILITIES_MAX = 100,     /* lines of an answer to CAPABILITIES that is asked for to be shown */
+    STARTTLS_NNTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,
 

@@ -59,6 +59,8 @@ static const struct spoken {
     SPOKEN("* BYE", NULL, "the target speaks plain IMAP, and refuses to serve: connect_tls should be starttls"),
     SPOKEN("* PREAUTH", NULL, "the target speaks plain IMAP: connect_tls should be starttls"),
     SPOKEN("+OK", NULL, "the target speaks plain POP3: connect_tls should be starttls"),
+    SPOKEN("200 ", NULL, "the target speaks plain NNTP: connect_tls should be starttls"),
+    SPOKEN("201 ", NULL, "the target speaks plain NNTP: connect_tls should be starttls"),
     SPOKEN("\"IMPLEMENTATION\"", NULL, "the target speaks plain ManageSieve: connect_tls should be starttls"),
     SPOKEN("MAIL FROM", SMTP_CLIENT, NULL),
     SPOKEN("CAPA\r\n", POP3_CLIENT, NULL),

@@ -9,6 +9,7 @@ from peers import client_tls, free_port
 
 GREETINGS = {"smtp": b"220 mx.test ESMTP\r\n", "lmtp": b"220 mx.test LMTP\r\n",
              "imap": b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED ID] mx.test\r\n", "pop3": b"+OK mx.test\r\n",
+             "nntp": b"200 mx.test\r\n",
              "sieve": b'"IMPLEMENTATION" "mx.test"\r\n"SASL" ""\r\n"SIEVE" ""\r\n"STARTTLS"\r\n"VERSION" "1.0"\r\nOK "Ready"\r\n', "http": b""}
 EHLO = b"250-mx.test\r\n250-ENHANCEDSTATUSCODES\r\n250 STARTTLS\r\n"  # RFC 3207 section 4, RFC 2034
 
@@ -78,6 +79,13 @@ TALK = {
                                + b'BYE "Too many refused commands"\r\n', "10 commands", None),
     "sieve bare lf": ("sieve", b"STARTTLS\n", b'BYE "A line ends with LF instead of CRLF"\r\n', "LF instead", None),
     "tls to sieve": ("sieve", b"\x16\x03\x01\x00\x05hello", b'BYE "A line has a NUL byte"\r\n', "TLS at once", None),
+    "http to nntp": ("nntp", b"GET / HTTP/1.1\r\n\r\n", b"400 This is not an HTTP server\r\n", "speaks HTTP", None),
+    "nntp injection": ("nntp", b"STARTTLS\r\nDATE\r\n", b"501 Nothing may follow STARTTLS before TLS\r\n",
+                       "6 bytes of plain text", "injections_refused_total"),
+    "nntp login before tls": ("nntp", b"AUTHINFO USER x\r\n" * 50, b"483 Say STARTTLS first\r\n" * 10
+                              + b"400 Too many refused commands\r\n", "10 commands", None),
+    "nntp bare lf": ("nntp", b"STARTTLS\n", b"501 A line ends with LF instead of CRLF\r\n", "LF instead", None),
+    "tls to nntp": ("nntp", b"\x16\x03\x01\x00\x05hello", b"501 A line has a NUL byte\r\n", "TLS at once", None),
     "http get of no uri": ("http", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", NOT_UNDERSTOOD,
                            "neither host:port nor an https URI", None),
     "http control bytes": ("http", b"\0\1\2\r\n\r\n", NOT_UNDERSTOOD, "NUL", None),
@@ -116,9 +124,9 @@ def serves_on(protocol, authority, port, target):
         else:
             assert s.recv(4096) == GREETINGS[protocol]
             for command in {"smtp": [b"EHLO a", b"STARTTLS"], "lmtp": [b"LHLO a", b"STARTTLS"], "imap": [b"a STARTTLS"],
-                            "pop3": [b"STLS"], "sieve": [b"STARTTLS"]}[protocol]:
+                            "pop3": [b"STLS"], "sieve": [b"STARTTLS"], "nntp": [b"STARTTLS"]}[protocol]:
                 s.sendall(command + b"\r\n")
-                assert s.recv(4096)[:4] in (b"250-", b"220 ", b"a OK", b"+OK ", b"OK \"")
+                assert s.recv(4096)[:4] in (b"250-", b"220 ", b"a OK", b"+OK ", b"OK \"", b"382 ")
             client_tls(authority).wrap_socket(s, server_hostname="localhost").close()
 
 

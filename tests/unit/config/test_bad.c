@@ -18,8 +18,8 @@ static void expect_all(const struct bad_case *cases, size_t count)
 #define SMTP "[service s]\nprotocol = smtp\nlisten = 127.0.0.1:1\n"
 #define PIN  "pin_spki_sha256 = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 /* What there is, as messages list it. */
-#define WORDS          "tcp, smtp, lmtp, imap, pop3, sieve, ldap, postgres, http-proxy"
-#define STARTTLS_WORDS "smtp, lmtp, imap, pop3, sieve, ldap and postgres"
+#define WORDS          "tcp, smtp, lmtp, imap, pop3, sieve, nntp, ldap, postgres, http-proxy"
+#define STARTTLS_WORDS "smtp, lmtp, imap, pop3, sieve, nntp, ldap and postgres"
 
 #define WEB "[service s]\nprotocol = http-proxy\nlisten = 127.0.0.1:1\n"
 
@@ -139,7 +139,6 @@ static void values_are_checked(void **state)
         {"[yett]\ncontrol = /run/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" TCP,
          "f:2: control: the path of a Unix socket has 1 to 107 bytes, not 136\n"},
-        {TCP "protocol = nntp\n", "f:4: protocol: nntp is not in this version, which has " WORDS "\n"},
         {TCP "protocol = socks5\n", "f:4: protocol: socks5 is not in this version, which has " WORDS "\n"},
         {TCP "protocol = xmpp\n", "f:4: protocol: must be one of " WORDS ", not \"xmpp\"\n"},
         {TCP "listen_tls = starttls-optional\n",

@@ -255,6 +255,49 @@ static const steps sieve_client_cut_client = {SAY("NOOP u%u"), LEAVE, SEE("BYE %
 static const steps sieve_client_cut_server = {SEE("NOOP u%u"), AWAIT_END, SAY("BYE %u"), END};
 static const steps sieve_probed = {SEE("LOGOUT\r\n"), SAY("OK\r\n"), END};
 
+/* ---- NNTP ---- */
+
+static const steps nntp_client_opens = {
+    SKIP("\r\n"), SAY("CAPABILITIES\r\n"), SKIP("\r\n.\r\n"), SAY("STARTTLS\r\n"), SKIP("382 "), SKIP("\r\n"), HELLOS,
+    END};
+static const steps nntp_server_opens = {SAY("200 t%u.test\r\n"), SEE("STARTTLS\r\n"), SAY("382 go\r\n"), ACCEPT, END};
+static const steps nntp_words_client = {SAY("CAPABILITIES\r\nSTARTTLS\r\n"),
+                                        SEE("101\r\nREADER\r\n.\r\n500 %u\r\n"),
+                                        SAY("POST\r\n"),
+                                        SEE("340 %u\r\n"),
+                                        SAY("a: b\r\n\r\nSTARTTLS\r\n..\r\n.\r\n"),
+                                        SEE("240 %u\r\n"),
+                                        SAY("AUTHINFO USER u%u\r\n"),
+                                        SEE("381 %u\r\n"),
+                                        SAY("AUTHINFO PASS secret\r\n"),
+                                        SEE("281 in %u\r\n"),
+                                        STREAM,
+                                        END};
+static const steps nntp_words_server = {SEE("CAPABILITIES\r\nREFUSED-STARTTLS\r\n"),
+                                        SAY("101\r\nSTARTTLS\r\nREADER\r\n.\r\n500 %u\r\n"),
+                                        SEE("POST\r\n"),
+                                        SAY("340 %u\r\n"),
+                                        SEE("a: b\r\n\r\nSTARTTLS\r\n..\r\n.\r\n"),
+                                        SAY("240 %u\r\n"),
+                                        SEE("AUTHINFO USER u%u\r\n"),
+                                        SAY("381 %u\r\n"),
+                                        SEE("AUTHINFO PASS secret\r\n"),
+                                        SAY("281 in %u\r\n"),
+                                        STREAM,
+                                        END};
+static const steps nntp_many_client = {SAY_EACH(MANY, "DATE\r\n"), SEE_EACH(MANY, "111 %u-%n\r\n"), SAY("QUIT\r\n"),
+                                       SEE("205 %u bye\r\n"), END};
+static const steps nntp_many_server = {ANSWER_EACH(MANY, "DATE\r\n", "111 %u-%n\r\n"), SEE("QUIT\r\n"),
+                                       SAY("205 %u bye\r\n"), END};
+static const steps nntp_no_answer_client = {SAY_EACH(MANY, "DATE\r\n"), AWAIT_END, END};
+static const steps nntp_no_answer_server = {LEAVE, SEE_EACH(MANY, "DATE\r\n"), AWAIT_END, END};
+static const steps nntp_server_cut_client = {SAY("DATE\r\n"), SEE("400 %u"), AWAIT_END, END};
+static const steps nntp_server_cut_server = {SEE("DATE\r\n"), SAY("400 %u"), END};
+static const steps nntp_client_cut_client = {SAY("GROUP u%u"), LEAVE, SEE("400 %u"), AWAIT_END, END};
+static const steps nntp_client_cut_server = {SEE("GROUP u%u"), AWAIT_END, SAY("400 %u"), END};
+static const steps nntp_probed = {SEE("CAPABILITIES\r\n"), SAY("101\r\nREADER\r\n.\r\n"), SEE("QUIT\r\n"),
+                                  SAY("205\r\n"), END};
+
 /* ---- LDAP ---- */
 
 #define LDAP_STARTTLS                                                                                                  \
@@ -458,6 +501,13 @@ static const struct conversation sieve_conversations[] = {
     {"server_cut", sieve_server_cut_client, sieve_server_cut_server, 0},
     {"client_cut", sieve_client_cut_client, sieve_client_cut_server, 0},
     {NULL, NULL, NULL, 0}};
+static const struct conversation nntp_conversations[] = {
+    {"words", nntp_words_client, nntp_words_server, PAYLOAD_BOTH},
+    {"many", nntp_many_client, nntp_many_server, PAYLOAD_MANY},
+    {"no_answer", nntp_no_answer_client, nntp_no_answer_server, PAYLOAD_MANY},
+    {"server_cut", nntp_server_cut_client, nntp_server_cut_server, 0},
+    {"client_cut", nntp_client_cut_client, nntp_client_cut_server, 0},
+    {NULL, NULL, NULL, 0}};
 static const struct conversation ldap_conversations[] = {{"words", ldap_words_client, ldap_words_server, PAYLOAD_BOTH},
                                                          {"many", ldap_many_client, ldap_many_server, PAYLOAD_MANY},
                                                          {"cut", ldap_cut_client, ldap_cut_server, 0},
@@ -509,6 +559,8 @@ static const struct speech speeches[] = {
     {"sieve", CONFIG_PROTOCOL_SIEVE, sieve_client_opens, sieve_server_opens,
      "\"SASL\" \"%u\"\r\n\"STARTTLS\"\r\nOK\r\n", "\"SASL\" \"%u\"\r\nOK\r\n", true, sieve_conversations, sieve_probed,
      false},
+    {"nntp", CONFIG_PROTOCOL_NNTP, nntp_client_opens, nntp_server_opens, "200 t%u.test\r\n", "200 yett.test\r\n", false,
+     nntp_conversations, nntp_probed, false},
     {"ldap", CONFIG_PROTOCOL_LDAP, ldap_client_opens, ldap_server_opens, NULL, NULL, false, ldap_conversations,
      ldap_probed, false},
     {"postgres", CONFIG_PROTOCOL_POSTGRES, postgres_client_opens, postgres_server_opens, NULL, NULL, false,
