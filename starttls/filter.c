@@ -132,6 +132,22 @@ bool filter_move(struct buffer *from, struct buffer *out)
     return from->size == 0;
 }
 
+enum starttls_status filter_put_steps(struct starttls_filter *f, filter_step *step, struct span bytes, size_t *consumed,
+                                      struct buffer *out)
+{
+    enum starttls_status status = STARTTLS_NEED_MORE;
+
+    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
+        size_t taken = 0;
+
+        status = step(f, span_skip(bytes, *consumed), &taken, out);
+        *consumed += taken;
+        if (taken == 0)
+            break;
+    }
+    return status;
+}
+
 enum starttls_status filter_broken(struct starttls_filter *f, enum starttls_fault fault, const char *fmt, ...)
 {
     va_list args;

@@ -58,6 +58,14 @@ MUST_CHECK enum starttls_status filter_close(struct starttls_filter *f, struct s
 /* Move at most `size` bytes straight through; returns how many. */
 size_t filter_pass(struct span bytes, uint64_t size, struct buffer *out);
 
+/* put() of a filter that goes by states: steps, one after the other, each of which takes some of what is left, until
+ * all is taken, one takes nothing (there is no room, or nothing may be taken now), or the status is another than
+ * NEED_MORE. */
+typedef enum starttls_status filter_step(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                         struct buffer *out);
+MUST_CHECK enum starttls_status filter_put_steps(struct starttls_filter *f, filter_step *step, struct span bytes,
+                                                 size_t *consumed, struct buffer *out);
+
 /* The first error is the one that is told: a sentence that names who is at fault, which need not be the side whose
  * bytes are being read. */
 enum starttls_status filter_broken(struct starttls_filter *f, enum starttls_fault fault, const char *fmt, ...)

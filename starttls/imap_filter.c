@@ -306,35 +306,35 @@ static enum starttls_status put_server_rest(struct imap_filter *i, struct span b
     return on_server_line_end(i, text);
 }
 
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_server(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct imap_filter *i = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (i->server_state) {
-        case SERVER_LINE:
-            status = put_server_line(i, rest, &taken, out);
-            break;
-        case SERVER_REST:
-            status = put_server_rest(i, rest, &taken, out);
-            break;
-        case SERVER_LITERAL:
-            taken = filter_pass(rest, i->server_literal_left, out);
-            i->server_literal_left -= taken;
-            if (i->server_literal_left == 0)
-                i->server_state = SERVER_LINE;
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
+    switch (i->server_state) {
+    case SERVER_LINE:
+        status = put_server_line(i, bytes, taken, out);
+        break;
+    case SERVER_REST:
+        status = put_server_rest(i, bytes, taken, out);
+        break;
+    case SERVER_LITERAL:
+        *taken = filter_pass(bytes, i->server_literal_left, out);
+        i->server_literal_left -= *taken;
+        if (i->server_literal_left == 0)
+            i->server_state = SERVER_LINE;
+        break;
     }
-    filter_line_forget(&i->line);
+    return status;
+}
+
+static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->line);
     return status;
 }
 
@@ -485,35 +485,35 @@ static size_t pass_answer(struct imap_filter *i, struct span bytes, struct buffe
     return passed;
 }
 
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct imap_filter *i = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (i->client_state) {
-        case CLIENT_COMMAND:
-            status = put_command(i, rest, &taken, out);
-            break;
-        case CLIENT_LITERAL:
-            taken = filter_pass(rest, i->client_literal_left, out);
-            i->client_literal_left -= taken;
-            if (i->client_literal_left == 0)
-                i->client_state = CLIENT_COMMAND;
-            break;
-        case CLIENT_ANSWER:
-            taken = pass_answer(i, rest, out);
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
+    switch (i->client_state) {
+    case CLIENT_COMMAND:
+        status = put_command(i, bytes, taken, out);
+        break;
+    case CLIENT_LITERAL:
+        *taken = filter_pass(bytes, i->client_literal_left, out);
+        i->client_literal_left -= *taken;
+        if (i->client_literal_left == 0)
+            i->client_state = CLIENT_COMMAND;
+        break;
+    case CLIENT_ANSWER:
+        *taken = pass_answer(i, bytes, out);
+        break;
     }
-    filter_line_forget(&i->command);
+    return status;
+}
+
+static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->command);
     return status;
 }
 

@@ -231,29 +231,29 @@ static enum starttls_status put_server_rest(struct pop3_filter *p, struct span b
     return p->rest_is_login ? STARTTLS_READY : STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_server(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct pop3_filter *p = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (p->server_state) {
-        case SERVER_LINE:
-            status = put_server_line(p, rest, &taken, out);
-            break;
-        case SERVER_REST:
-            status = put_server_rest(p, rest, &taken, out);
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
+    switch (p->server_state) {
+    case SERVER_LINE:
+        status = put_server_line(p, bytes, taken, out);
+        break;
+    case SERVER_REST:
+        status = put_server_rest(p, bytes, taken, out);
+        break;
     }
-    filter_line_forget(&p->line);
+    return status;
+}
+
+static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->line);
     return status;
 }
 
@@ -322,30 +322,30 @@ static size_t pass_line(struct pop3_filter *p, struct span bytes, struct buffer 
     return passed;
 }
 
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct pop3_filter *p = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (p->state) {
-        case CLIENT_COMMAND:
-            status = put_command(p, rest, &taken, out);
-            break;
-        case CLIENT_REST:
-        case CLIENT_ANSWER:
-            taken = pass_line(p, rest, out);
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
+    switch (p->state) {
+    case CLIENT_COMMAND:
+        status = put_command(p, bytes, taken, out);
+        break;
+    case CLIENT_REST:
+    case CLIENT_ANSWER:
+        *taken = pass_line(p, bytes, out);
+        break;
     }
-    filter_line_forget(&p->command);
+    return status;
+}
+
+static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->command);
     return status;
 }
 

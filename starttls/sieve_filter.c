@@ -199,25 +199,25 @@ static size_t put_server_literal(struct sieve_filter *s, struct span bytes, stru
     return taken;
 }
 
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_server(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct sieve_filter *s = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
+    if (s->server_state == SERVER_LITERAL)
+        *taken = put_server_literal(s, bytes, out);
+    else
+        status = put_server_line(s, bytes, taken, out);
+    return status;
+}
 
-        if (s->server_state == SERVER_LITERAL)
-            taken = put_server_literal(s, rest, out);
-        else
-            status = put_server_line(s, rest, &taken, out);
-        *consumed += taken;
-        if (taken == 0)
-            break;
-    }
-    filter_line_forget(&s->line);
+static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->line);
     return status;
 }
 
@@ -375,25 +375,25 @@ static enum starttls_status put_client_literal(struct sieve_filter *s, struct sp
     return STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct sieve_filter *s = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
+    if (s->state == CLIENT_LITERAL)
+        status = put_client_literal(s, bytes, taken, out);
+    else
+        status = put_client_line(s, bytes, taken, out);
+    return status;
+}
 
-        if (s->state == CLIENT_LITERAL)
-            status = put_client_literal(s, rest, &taken, out);
-        else
-            status = put_client_line(s, rest, &taken, out);
-        *consumed += taken;
-        if (taken == 0)
-            break;
-    }
-    filter_line_forget(&s->command);
+static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->command);
     return status;
 }
 

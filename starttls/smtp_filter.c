@@ -304,29 +304,29 @@ static enum starttls_status put_reply_rest(struct smtp_filter *s, struct span by
     return s->rest_ends == 0 ? STARTTLS_NEED_MORE : on_reply_end(s, s->rest_ends);
 }
 
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_server(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct smtp_filter *s = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (s->server_state) {
-        case SERVER_LINE:
-            status = put_reply_line(s, rest, &taken, out);
-            break;
-        case SERVER_REST:
-            status = put_reply_rest(s, rest, &taken, out);
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
+    switch (s->server_state) {
+    case SERVER_LINE:
+        status = put_reply_line(s, bytes, taken, out);
+        break;
+    case SERVER_REST:
+        status = put_reply_rest(s, bytes, taken, out);
+        break;
     }
-    filter_line_forget(&s->line);
+    return status;
+}
+
+static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->line);
     return status;
 }
 
@@ -515,36 +515,36 @@ static size_t pass_chunk(struct smtp_filter *s, struct span bytes, struct buffer
     return passed;
 }
 
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
+static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
     struct smtp_filter *s = filter_of(f);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (s->state) {
-        case CLIENT_COMMAND:
-            status = put_command(s, rest, &taken, out);
-            break;
-        case CLIENT_DATA:
-            status = pass_data(s, rest, &taken, out);
-            break;
-        case CLIENT_REST:
-        case CLIENT_ANSWER:
-            taken = pass_line(s, rest, out);
-            break;
-        case CLIENT_CHUNK:
-            taken = pass_chunk(s, rest, out);
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
+    switch (s->state) {
+    case CLIENT_COMMAND:
+        status = put_command(s, bytes, taken, out);
+        break;
+    case CLIENT_DATA:
+        status = pass_data(s, bytes, taken, out);
+        break;
+    case CLIENT_REST:
+    case CLIENT_ANSWER:
+        *taken = pass_line(s, bytes, out);
+        break;
+    case CLIENT_CHUNK:
+        *taken = pass_chunk(s, bytes, out);
+        break;
     }
-    filter_line_forget(&s->command);
+    return status;
+}
+
+static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
+                                            struct buffer *out)
+{
+    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
+
+    filter_line_forget(&filter_of(f)->command);
     return status;
 }
 
