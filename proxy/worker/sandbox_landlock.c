@@ -33,7 +33,10 @@ enum { RULE_PORT = 2 };
 #define SCOPE_ABSTRACT (UINT64_C(1) << 0) /* version 6: abstract sockets of processes outside */
 #define SCOPE_SIGNALS  (UINT64_C(1) << 1)
 
-/* For getaddrinfo() (hosts, resolv.conf, nsswitch.conf, the modules it loads and what they ask), and the time zone. */
+/* For getaddrinfo() (hosts, resolv.conf, nsswitch.conf, the modules it loads and what they ask), and the time zone. All
+ * of /etc, since a rule is about a file and not about its name: hosts and resolv.conf are written anew and renamed into
+ * place while workers run, and a list of today's files would let a worker read none of tomorrow's. What is secret there
+ * is so by its owner and mode. */
 static const char *const readable_always[] = {
     "/etc",
     "/usr",
