@@ -203,6 +203,8 @@ static void keep_greeting(struct session *s)
 bool session_target_machine_is_done(struct session *s)
 {
     struct leg *target = &s->target;
+    /* A probe's last word is a farewell, to which nothing is answered: only what was asked must have been said. */
+    bool asked = s->state == SESSION_TARGET_PROBE && leg_is_drained(target);
     char *why;
     bool ended;
 
@@ -221,7 +223,7 @@ bool session_target_machine_is_done(struct session *s)
         return false;
     case STARTTLS_UPGRADE:
     case STARTTLS_READY:
-        if (leg_is_drained(target)) {
+        if (leg_is_drained(target) || asked) {
             s->kind->note_conversation(s);
             keep_greeting(s);
             starttls_machine_destroy(&s->target_machine);
