@@ -204,7 +204,8 @@ bool session_target_machine_is_done(struct session *s)
 {
     struct leg *target = &s->target;
     /* A probe's last word is a farewell, to which nothing is answered: only what was asked must have been said. */
-    bool asked = s->state == SESSION_TARGET_PROBE && leg_is_drained(target);
+    bool asked =
+        s->state == SESSION_TARGET_PROBE && starttls_output(s->target_machine).size == 0 && leg_is_drained(target);
     char *why;
     bool ended;
 
