@@ -6,7 +6,7 @@ import re
 import pytest
 from bad_peers import read_to_end
 from conftest import connect
-from peers import Dovecot, ScriptedServer, client_tls, free_port, server_tls, tool
+from peers import PATIENCE, Dovecot, ScriptedServer, client_tls, free_port, server_tls, tool
 
 OURS = (b'"IMPLEMENTATION" "mx.test"\r\n"SASL" ""\r\n"SIEVE" ""\r\n"STARTTLS"\r\n"VERSION" "1.0"\r\nOK "Ready"\r\n')
 SCRIPT = b'keep;\r\n# STARTTLS\r\nSTARTTLS\r\n"STARTTLS"\r\nOK\r\n' * 20
@@ -199,7 +199,7 @@ def test_what_is_said_inside_tls_is_the_greeting(yett, authority, port):
             inside.recv(100)
 
     with ScriptedServer(script) as server:
-        running = yett(connecting(port, server.port, authority) + "handshake_timeout = 2s\n")
+        running = yett(connecting(port, server.port, authority) + f"handshake_timeout = {int(5 * PATIENCE)}s\n")
         assert Client(port).greeting == [b'"SASL" "PLAIN"', b'OK "inside"']
         says[1] = b""
         with connect(port) as s:
