@@ -26,6 +26,9 @@ SKIPPED = 77  # ctest's SKIP_RETURN_CODE
 HOST = "www.example.com"
 # RFC 5280 section 4.2.1.13 lets them be critical, yett looks them up, and pyca does not know them.
 CRITICAL_CRL_POINTS = "2.5.29.31: certificate contains unaccounted-for critical extensions"
+# Version 43 (Debian 13) takes no wildcard for a name where names are constrained; yett, openssl and GnuTLS hold what stands
+# behind it against the constraint.
+WILDCARD_UNDER_CONSTRAINTS = "malformed SAN *."
 EXTENSIONS = 7  # the index of the tagged list among the elements of a TBSCertificate
 CONSTRUCTED, OCTET_STRING, BIT_STRING, BOOLEAN = 0x20, 0x04, 0x03, 0x01
 TAGS = (0x02, 0x04, 0x05, 0x0c, 0x13, 0x16, 0x17, 0x18, 0x80, 0x81, 0x82, 0x86, 0x87, 0x88, 0xa0, 0xa4)
@@ -227,7 +230,7 @@ def refusals(chain, own):
             verification.PolicyBuilder().store(verification.Store([root])) \
                 .build_server_verifier(x509.DNSName(HOST)).verify(leaf, [ca])
         except (verification.VerificationError, ValueError) as error:
-            if CRITICAL_CRL_POINTS not in str(error):
+            if CRITICAL_CRL_POINTS not in str(error) and WILDCARD_UNDER_CONSTRAINTS not in str(error):
                 yield f"pyca: {' '.join(str(error).split())[:200]}"
 
 
