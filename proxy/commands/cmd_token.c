@@ -31,7 +31,7 @@ static bool configured_module(struct token_options *o, const char **path, char *
     struct config_findings findings = {.items = NULL};
     struct config_snapshot *snapshot = config_snapshot_read(o->config, &findings);
 
-    o->read = snapshot == NULL ? NULL : config_parse(snapshot, &findings);
+    o->read = snapshot == NULL ? NULL : config_parse_for_commands(snapshot, &findings);
     config_snapshot_destroy(&snapshot);
     if (o->read == NULL) {
         *error = findings.count == 0 ? base_printf("%s: cannot be read", o->config)

@@ -52,10 +52,12 @@ enum {
     LIMIT_ACCEPT_PAUSE_MS = 500,     /* out of descriptors: tried again when a session ends, or after this */
     LIMIT_DESCRIPTORS_RESERVED = 64, /* of RLIMIT_NOFILE: for the control socket, libraries, resolving */
 
-    LIMIT_RESOLVER_THREADS = 16,    /* getaddrinfo() calls at a time */
-    LIMIT_RESOLVER_PER_SERVICE = 6, /* of one service: a name server that hangs must leave some to the others */
-    LIMIT_RESOLVER_WAITING = 1024,  /* lookups waiting for a thread */
-    LIMIT_ADDRESSES = 16,           /* of one family of a name that are tried */
+    LIMIT_RESOLVER_THREADS = 16,           /* getaddrinfo() calls at a time */
+    LIMIT_RESOLVER_PER_SERVICE = 6,        /* of one service: a name server that hangs must leave some to the others */
+    LIMIT_RESOLVER_PER_PEER = 2,           /* of these for one peer: a name in both families */
+    LIMIT_RESOLVER_WAITING = 1024,         /* lookups waiting for a thread, ... */
+    LIMIT_RESOLVER_WAITING_PER_PEER = 256, /* ... and those of one peer */
+    LIMIT_ADDRESSES = 16,                  /* of one family of a name that are tried */
 
     LIMIT_FETCH_LOOKUPS = 8,           /* getaddrinfo() calls for what is fetched at a time, forgotten ones included */
     LIMIT_FETCH_LOOKUPS_STRANGERS = 4, /* of them, for what nobody has verified */

@@ -11,12 +11,12 @@
 
 struct resolve_lookup {
     struct resolver *resolver;
-    struct resolve_lookup *next; /* while waiting */
-    size_t service;
+    struct resolve_lookup *next; /* among those that wait, or that run */
+    struct resolve_asker asker;
     char *host;
     uint16_t port;
     int family;
-    bool running;
+    bool is_running;
     void (*on_done)(void *context, const struct resolve_result *result); /* NULL: cancelled */
     void *context;
     uv_getaddrinfo_t request;
@@ -25,6 +25,7 @@ struct resolve_lookup {
 struct resolver {
     uv_loop_t *loop;
     struct resolve_lookup *waiting; /* oldest first */
+    struct resolve_lookup *running; /* LIMIT_RESOLVER_THREADS at most */
     size_t waiting_count;
     size_t running_count;
     size_t *running_of_service;
@@ -91,6 +92,36 @@ static void fill(struct resolve_result *result, const struct resolve_lookup *l, 
         result->error = UV_EAI_NONAME;
 }
 
+/* How many of a list are for the peer, at this service. */
+static size_t count_of_peer(const struct resolve_lookup *list, struct resolve_asker asker)
+{
+    size_t count = 0;
+
+    for (; list != NULL; list = list->next)
+        count += list->asker.peer == asker.peer && list->asker.service == asker.service;
+    return count;
+}
+
+static bool may_run(const struct resolver *r, struct resolve_asker asker)
+{
+    return r->running_count < LIMIT_RESOLVER_THREADS &&
+           r->running_of_service[asker.service] < LIMIT_RESOLVER_PER_SERVICE &&
+           (asker.peer == 0 || count_of_peer(r->running, asker) < LIMIT_RESOLVER_PER_PEER);
+}
+
+static bool may_wait(const struct resolver *r, struct resolve_asker asker)
+{
+    return r->waiting_count < LIMIT_RESOLVER_WAITING &&
+           (asker.peer == 0 || count_of_peer(r->waiting, asker) < LIMIT_RESOLVER_WAITING_PER_PEER);
+}
+
+static void take_out(struct resolve_lookup **list, const struct resolve_lookup *l)
+{
+    while (*list != l)
+        list = &(*list)->next;
+    *list = l->next;
+}
+
 static void run_waiting(struct resolver *r);
 
 static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *list)
@@ -99,8 +130,9 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct resolver *r = l->resolver;
     struct resolve_result result = {.error = status};
 
+    take_out(&r->running, l);
     r->running_count--;
-    r->running_of_service[l->service]--;
+    r->running_of_service[l->asker.service]--;
     fill(&result, l, list);
     uv_freeaddrinfo(list);
     if (l->on_done != NULL)
@@ -112,30 +144,39 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
         run_waiting(r);
 }
 
-/* Start what may run, oldest first; a service at its limit is passed over. */
+/* Only a name that cannot be encoded fails here; what is asked for has been validated. */
+static bool run(struct resolve_lookup *l)
+{
+    struct resolver *r = l->resolver;
+    struct addrinfo hints = {.ai_family = l->family, .ai_socktype = SOCK_STREAM};
+
+    if (uv_getaddrinfo(r->loop, &l->request, on_resolved, l->host, NULL, &hints) != 0)
+        return false;
+    l->is_running = true;
+    l->next = r->running;
+    r->running = l;
+    r->running_count++;
+    r->running_of_service[l->asker.service]++;
+    return true;
+}
+
+/* Start what may run, oldest first; a service or a peer at its limit is passed over. */
 static void run_waiting(struct resolver *r)
 {
     struct resolve_lookup **at = &r->waiting;
 
     while (*at != NULL && r->running_count < LIMIT_RESOLVER_THREADS) {
         struct resolve_lookup *l = *at;
-        struct addrinfo hints = {.ai_family = l->family, .ai_socktype = SOCK_STREAM};
 
-        if (r->running_of_service[l->service] >= LIMIT_RESOLVER_PER_SERVICE) {
+        if (!may_run(r, l->asker)) {
             at = &l->next;
             continue;
         }
         *at = l->next;
         r->waiting_count--;
-        l->running = true;
-        r->running_count++;
-        r->running_of_service[l->service]++;
-        if (uv_getaddrinfo(r->loop, &l->request, on_resolved, l->host, NULL, &hints) != 0) {
-            /* Only a name that cannot be encoded fails here; what is asked for has been validated. */
+        if (!run(l)) {
             struct resolve_result result = {.error = UV_EAI_NONAME};
 
-            r->running_count--;
-            r->running_of_service[l->service]--;
             if (l->on_done != NULL)
                 l->on_done(l->context, &result);
             free_lookup(l);
@@ -144,33 +185,28 @@ static void run_waiting(struct resolver *r)
     }
 }
 
-struct resolve_lookup *resolve_start(struct resolver *r, size_t service, const char *host, uint16_t port, int family,
-                                     void (*on_done)(void *context, const struct resolve_result *result), void *context)
+struct resolve_lookup *resolve_start(struct resolver *r, struct resolve_asker asker, const char *host, uint16_t port,
+                                     int family, void (*on_done)(void *context, const struct resolve_result *result),
+                                     void *context)
 {
-    struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
     struct resolve_lookup *l, **end = &r->waiting;
-    bool runs_now =
-        r->running_count < LIMIT_RESOLVER_THREADS && r->running_of_service[service] < LIMIT_RESOLVER_PER_SERVICE;
+    bool runs_now = may_run(r, asker);
 
-    if (!runs_now && r->waiting_count >= LIMIT_RESOLVER_WAITING)
+    if (!runs_now && !may_wait(r, asker))
         return NULL;
     l = base_alloc(sizeof(*l));
     *l = (struct resolve_lookup){.resolver = r,
-                                 .service = service,
+                                 .asker = asker,
                                  .host = base_strdup(host),
                                  .port = port,
                                  .family = family,
                                  .on_done = on_done,
                                  .context = context};
     if (runs_now) {
-        if (uv_getaddrinfo(r->loop, &l->request, on_resolved, l->host, NULL, &hints) != 0) {
-            free_lookup(l);
-            return NULL;
-        }
-        l->running = true;
-        r->running_count++;
-        r->running_of_service[service]++;
-        return l;
+        if (run(l))
+            return l;
+        free_lookup(l);
+        return NULL;
     }
     while (*end != NULL)
         end = &(*end)->next;
@@ -182,19 +218,16 @@ struct resolve_lookup *resolve_start(struct resolver *r, size_t service, const c
 void resolve_cancel(struct resolve_lookup **lookup)
 {
     struct resolve_lookup *l = *lookup;
-    struct resolve_lookup **at;
 
     if (l == NULL)
         return;
     *lookup = NULL;
-    if (l->running) {
+    if (l->is_running) {
         l->on_done = NULL;
         (void)uv_cancel((uv_req_t *)&l->request); /* works only while no thread has it; on_resolved frees in any case */
         return;
     }
-    for (at = &l->resolver->waiting; *at != l; at = &(*at)->next)
-        ;
-    *at = l->next;
+    take_out(&l->resolver->waiting, l);
     l->resolver->waiting_count--;
     free_lookup(l);
 }

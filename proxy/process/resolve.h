@@ -1,10 +1,12 @@
 /* proxy/process/resolve.h: names to addresses, without stopping the loop.
  *
- * getaddrinfo() runs on libuv's threads. At most LIMIT_RESOLVER_THREADS calls run at a time and at most
+ * getaddrinfo() runs on libuv's threads. At most LIMIT_RESOLVER_THREADS calls run at a time, at most
  * LIMIT_RESOLVER_PER_SERVICE of one service, so that a name server that does not answer one service leaves threads to
- * the others; what waits beyond that is bounded too. One lookup asks for one family: RFC 8305 section 3 wants to know
- * of each family as soon as it is there. Caveat: a call cannot be stopped once it runs; resolve_cancel() forgets it,
- * and its thread comes free when the system's resolver gives up. Threads: loop only. */
+ * the others, and LIMIT_RESOLVER_PER_PEER of those for one peer: who chooses the names, as a client of a proxy does,
+ * could choose those of a server of its own that never answers, and have everybody else's wait. What waits beyond that
+ * is bounded too, of one peer and of all. One lookup asks for one family: RFC 8305 section 3 wants to know of each
+ * family as soon as it is there. Caveat: a call cannot be stopped once it runs; resolve_cancel() forgets it, and its
+ * thread comes free when the system's resolver gives up. Threads: loop only. */
 #ifndef YETT_PROXY_PROCESS_RESOLVE_H
 #define YETT_PROXY_PROCESS_RESOLVE_H
 
@@ -28,10 +30,16 @@ struct resolver *resolver_create(uv_loop_t *loop, size_t service_count);
 /* Lookups still running are forgotten; the memory goes when the last has come back. */
 void resolver_destroy(struct resolver **r);
 
+/* For whom a lookup is. */
+struct resolve_asker {
+    size_t service;
+    uint64_t peer; /* a number that stands for who wants it; 0: nobody in particular */
+};
+
 /* family: AF_INET or AF_INET6. NULL when too many wait. on_done is called once, from the loop, unless cancelled; the
  * lookup is gone after it. */
-struct resolve_lookup *resolve_start(struct resolver *r, size_t service, const char *host, uint16_t port, int family,
-                                     void (*on_done)(void *context, const struct resolve_result *result),
+struct resolve_lookup *resolve_start(struct resolver *r, struct resolve_asker asker, const char *host, uint16_t port,
+                                     int family, void (*on_done)(void *context, const struct resolve_result *result),
                                      void *context);
 void resolve_cancel(struct resolve_lookup **lookup); /* NULL-safe; sets *lookup to NULL */
 

@@ -274,7 +274,7 @@ static void on_resolved(void *context, const struct resolve_result *result)
 static void begin_lookups(struct connector *c, const struct config_address *target)
 {
     for (size_t f = 0; f < FAMILY_COUNT; f++)
-        c->answers[f].lookup = resolve_start(c->options.resolver, c->options.service, target->host, target->port,
+        c->answers[f].lookup = resolve_start(c->options.resolver, c->options.asker, target->host, target->port,
                                              family_numbers[f], on_resolved, &c->answers[f]);
     if (!lookups_running(c)) {
         set_error(c, base_strdup("too many names are being resolved"));
@@ -310,6 +310,13 @@ static void begin_target(struct connector *c)
     } else {
         begin_lookups(c, target);
     }
+}
+
+const char *connector_looks_up(const struct connector *c)
+{
+    return lookups_running(c) && c->answers[FAMILY_IPV6].count + c->answers[FAMILY_IPV4].count == 0
+               ? c->options.targets[c->target].host
+               : NULL;
 }
 
 struct connector *connector_create(const struct connect_options *options)

@@ -30,7 +30,7 @@ struct connect_result {
 struct connect_options {
     uv_loop_t *loop;
     struct resolver *resolver;
-    size_t service;
+    struct resolve_asker asker;
     const struct config_address *targets; /* borrowed while the connector lives */
     size_t target_count;
     /* Why nobody may go there: static; NULL: one may. A member that is NULL: everywhere. */
@@ -43,6 +43,9 @@ struct connector;
 
 /* on_done is called once, later, from the loop; the connector stays the caller's to destroy (there, if it likes). */
 struct connector *connector_create(const struct connect_options *options);
+
+/* The name that is being looked up now, and has no address yet; NULL: there is none. */
+const char *connector_looks_up(const struct connector *c);
 
 /* Ends what is under way, without on_done. NULL-safe; sets *c to NULL. */
 void connector_destroy(struct connector **c);

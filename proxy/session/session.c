@@ -410,6 +410,25 @@ static void on_relay_due(struct session *s, uint64_t now_ms)
                            (s->trimmed || limit_ms < LIMIT_IDLE_TRIM_MS ? limit_ms : LIMIT_IDLE_TRIM_MS));
 }
 
+/* A name that has not been found has had no target asked for anything. */
+static void refuse_late_connect(struct session *s)
+{
+    const char *name = s->reach.connector == NULL ? NULL : connector_looks_up(s->reach.connector);
+    char quoted[BASE_QUOTE_SIZE];
+
+    if (name == NULL) {
+        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
+                       base_strdup("no target answered within connect_timeout"));
+        return;
+    }
+    session_blame(s, SESSION_FAULT_HERE,
+                  "see whether this machine's name server answers, and whether the client asks for many names that no "
+                  "server answers for: no more than a few of one client are looked up at a time");
+    session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
+                   base_printf("the name %s was not looked up within connect_timeout",
+                               base_quote(name, strlen(name), quoted, sizeof(quoted))));
+}
+
 static void on_deadline(struct session *s)
 {
     switch (states[s->state].time) {
@@ -421,8 +440,7 @@ static void on_deadline(struct session *s)
     case TIME_CONNECT:
         counter_add(s->counters, COUNTER_timeouts_connect_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
-        session_refuse(s, STARTTLS_FAILURE_TARGET_TIMEOUT, SESSION_ENDED_timeout_connect,
-                       base_strdup("no target answered within connect_timeout"));
+        refuse_late_connect(s);
         break;
     case TIME_VIA:
     case TIME_TARGET:

@@ -99,7 +99,7 @@ void session_start_connecting(struct session *s)
     struct connect_options options = {
         .loop = s->plane->loop,
         .resolver = s->plane->resolver,
-        .service = s->service_index,
+        .asker = {s->service_index, s->means.peer.words[0] ^ s->means.peer.words[1]},
         .targets = s->reach.targets,
         .target_count = s->reach.target_count,
         .on_done = on_connected,

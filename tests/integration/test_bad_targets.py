@@ -9,7 +9,7 @@ import threading
 import pytest
 from bad_peers import Watched, read_to_end, reset, tls_service
 from conftest import HANGING_RESOLVER, connect, preloading
-from peers import EchoServer, ScriptedServer, client_tls, free_port, server_tls, wait_until
+from peers import PATIENCE, EchoServer, ScriptedServer, client_tls, free_port, server_tls, wait_until
 
 SMTP_DOWN = b"421 4.3.2 mx.test No server answers, try again later\r\n"  # RFC 5321 section 3.8, RFC 3463
 SMTP_LATE = b"421 4.3.2 mx.test No server answers in time, try again later\r\n"
@@ -434,6 +434,24 @@ def test_name_server_that_hangs_costs_the_connect_timeout_and_no_other_service(y
     assert {x["end"] for x in written} == {"timeout_connect", "closed"}
     assert watch.rose("timeouts_connect_total") == lookups
     watch.serves_on(authority, out)
+
+
+def test_names_that_hang_hold_up_who_asks_for_them_and_no_other_client(yett, echo, port):
+    """A client of a proxy chooses the names, and so whose name server is asked: with more of them than may be looked up at a
+    time for a service it waits for itself, and another client goes through meanwhile."""
+    watch = Watched(yett, f"[service proxy]\nprotocol = http-proxy\nlisten = 127.0.0.1:{port}\nlisten_tls = none\n"
+                          f"allow_target = *:443, localhost:{echo.port}, 127.0.0.0/8:{echo.port}, [::1]:{echo.port}\n"
+                          f"connect_timeout = 60s\n", environment=with_hanging_resolver())
+    held = [socket.create_connection(("127.0.0.1", port), timeout=PATIENCE, source_address=("127.0.0.11", 0))
+            for _ in range(20)]
+    for n, s in enumerate(held):
+        s.sendall(b"CONNECT hang.%d.test:443 HTTP/1.1\r\nHost: hang.%d.test:443\r\n\r\n" % (n, n))
+    wait_until(lambda: watch.rose("connections_total") == len(held), "those that wait")
+    with connect(port) as s:
+        s.sendall(b"CONNECT localhost:%d HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % (echo.port, echo.port))
+        assert s.recv(100).startswith(b"HTTP/1.1 200")
+    for s in held:
+        s.close()
 
 
 @pytest.mark.parametrize("waits", [True, False], ids=["while a client waits", "after it was given up"])

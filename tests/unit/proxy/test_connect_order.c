@@ -87,13 +87,14 @@ static struct resolve_lookup *lookup_of(int family)
     return &lookups[family == AF_INET6 ? 0 : 1];
 }
 
-struct resolve_lookup *resolve_start(struct resolver *r, size_t service, const char *host, uint16_t port, int family,
-                                     void (*on_done)(void *context, const struct resolve_result *result), void *context)
+struct resolve_lookup *resolve_start(struct resolver *r, struct resolve_asker asker, const char *host, uint16_t port,
+                                     int family, void (*on_done)(void *context, const struct resolve_result *result),
+                                     void *context)
 {
     struct resolve_lookup *l = lookup_of(family);
 
     (void)r;
-    (void)service;
+    (void)asker;
     assert_string_equal(host, "name.test");
     assert_int_equal(port, 443);
     assert_false(l->running);
