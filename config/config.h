@@ -349,6 +349,9 @@ const char *config_snapshot_file_name(const struct config_snapshot *s, size_t in
 
 /* Parse and check everything that can be checked without opening anything. NULL when there is any finding. */
 struct config *config_parse(const struct config_snapshot *s, struct config_findings *findings);
+/* Likewise for a command that serves nobody: there need be no service. The first key on a token is made before a
+ * service can name it. */
+struct config *config_parse_for_commands(const struct config_snapshot *s, struct config_findings *findings);
 void config_destroy(struct config **c);
 
 /* The index of the service called `name`, or config->service_count. */

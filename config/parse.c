@@ -297,7 +297,7 @@ static void required_check(const struct parser *p)
                                    config_options[id].help);
 }
 
-struct config *config_parse(const struct config_snapshot *s, struct config_findings *findings)
+static struct config *parse(const struct config_snapshot *s, bool wants_services, struct config_findings *findings)
 {
     static const struct reader_events events = {on_section, on_option, on_problem};
     size_t findings_before = findings->count;
@@ -316,11 +316,21 @@ struct config *config_parse(const struct config_snapshot *s, struct config_findi
     required_check(&p);
     checks_run(config, p.sections, p.section_count, findings);
     free(p.sections);
-    if (config->service_count == 0 && findings->count == findings_before)
+    if (wants_services && config->service_count == 0 && findings->count == findings_before)
         config_finding_add(findings, (struct config_place){.file = config->files[0]},
                            "there is no section [service NAME]: nothing would be listened on");
     findings_sort(findings, findings_before, config->files, config->file_count);
     if (findings->count != findings_before)
         config_destroy(&config);
     return config;
+}
+
+struct config *config_parse(const struct config_snapshot *s, struct config_findings *findings)
+{
+    return parse(s, true, findings);
+}
+
+struct config *config_parse_for_commands(const struct config_snapshot *s, struct config_findings *findings)
+{
+    return parse(s, false, findings);
 }

@@ -272,6 +272,18 @@ static void whole_files_that_are_none(void **state)
     assert_non_null(strstr(text, "f:2: "));
     free(text);
 
+    /* Who serves nobody needs no service: a command makes the first key on a token. */
+    snapshot = config_snapshot_from_memory("f", span_of_string("[module m]\npath = /usr/lib/m.so\n"));
+    assert_null(config_parse(snapshot, &findings));
+    text = testing_findings_text(&findings);
+    assert_non_null(strstr(text, "there is no section [service NAME]"));
+    free(text);
+    config = config_parse_for_commands(snapshot, &findings);
+    assert_non_null(config);
+    assert_int_equal(config->module_count, 1);
+    config_destroy(&config);
+    config_snapshot_destroy(&snapshot);
+
     line = base_printf("%sgreeting_name = %0100000d\n", good, 1);
     expect_finding(line, "f:4: ");
     free(line);
