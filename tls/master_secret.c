@@ -15,7 +15,7 @@ enum {
 /* Making pairs for one key exchange without the check that keys of longer life get. NSS 3.110 makes them in its own
  * token, whatever the lists say, where that token has the mechanism (ssl_CreateECDHEPrivateKey()); NSS 3.87 knows of
  * none. */
-enum { ECDHE_KEY_PAIR_GEN = CKM_NSS + 47 };
+static const CK_MECHANISM_TYPE ecdhe_key_pair_gen = CKM_NSS + 47;
 
 /* Where NSS derives master secrets: where that of the key exchange was made, if it can be done there, and else in its
  * own token. A secret that is unwrapped from a session goes where the key that wraps it was made for (wrapping.c). So
@@ -50,7 +50,7 @@ struct tls_master_marks tls_master_secret_mark(void)
 {
     SCOPED_SLOT own = PK11_GetInternalSlot();
     PK11SlotInfo *accelerator = accelerator_slot();
-    bool in_own = own != NULL && (accelerator == NULL || PK11_DoesMechanism(own, ECDHE_KEY_PAIR_GEN));
+    bool in_own = own != NULL && (accelerator == NULL || PK11_DoesMechanism(own, ecdhe_key_pair_gen));
 
     return (struct tls_master_marks){.own = in_own ? mark(own) : 0,
                                      .accelerator = accelerator != NULL ? mark(accelerator) : 0};
