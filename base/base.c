@@ -48,7 +48,8 @@ char *base_strndup(const char *text, size_t len)
 {
     char *copy = base_alloc(len + 1);
 
-    memcpy(copy, text, len);
+    if (len != 0)
+        memcpy(copy, text, len);
     return copy;
 }
 
