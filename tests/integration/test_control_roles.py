@@ -40,7 +40,8 @@ def test_nobody_else_by_default(yett, port):
     running = yett(service(port))
     assert stat.S_IMODE(os.stat(running.control).st_mode) == 0o600
     code, said = ask(running, "status", user=NOBODY)
-    assert code == 1 and "Permission denied: root and the user that yett runs as may, and who is named in [control]" in said
+    assert code == 1 and ": Permission denied: it belongs to root:root (mode 0600)" in said
+    assert "root and the user that yett runs as may, and who is named in [control]" in said
 
 
 def test_each_role_may_what_it_is_for_and_no_more(yett, port):

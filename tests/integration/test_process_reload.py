@@ -67,7 +67,7 @@ def test_a_bad_configuration_changes_nothing(yett, authority, echo, port, kind, 
             "no such file": (good.replace(str(authority.localhost.pem), "/nowhere.pem"), "/nowhere.pem", "/nowhere.pem"),
             "port in use": (good + service(0, echo.port, authority.localhost, "other", address), address,
                             "Address already in use"),
-            "control moved": (good, None, "control cannot change"),
+            "control moved": (good, "other.sock", "control cannot change"),
         }[kind]
         running.configure(bad)
         if kind == "control moved":

@@ -78,7 +78,8 @@ def test_what_only_a_new_agent_mends(yett, authority, token, faults, echo, port)
     wait_until(lambda: served(port, authority), "another agent", 20 * PATIENCE)
     assert faults.calls("C_Login") <= logins + 2
     assert running.status()["modules"][0]["pin"] == "right"
-    assert "CKR_FUNCTION_FAILED (0x6)" in running.log_lines("agent_failed")[0]["reason"]
+    # One that was under way at C_Finalize may have failed last, with another code.
+    assert " fails (CKR_" in running.log_lines("agent_failed")[0]["reason"]
 
 
 def test_a_login_that_the_token_fails_is_not_held_against_the_pin(yett, authority, token, faults, echo, port):
