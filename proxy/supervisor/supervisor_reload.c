@@ -273,6 +273,8 @@ static void undo(void *owner)
         close(s->prepared_fd);
     config_destroy(&s->prepared);
     file_keys_destroy(&s->prepared_keys);
+    free(s->prepared_warnings);
+    s->prepared_warnings = NULL;
     supervisor_tell_file_keys(s, NULL);
     if (next != NULL)
         generation_stop(next);
