@@ -1,4 +1,8 @@
-/* see pkix/blocklist.h */
+/* see pkix/blocklist.h
+ *
+ * A rule that matches nothing because it was misspelt is worse than none: somebody believes that a certificate is
+ * blocked. So every line is a whole rule or an error that is told with its number, and what is decoded is looked at
+ * for the form that it has to have. */
 #include "pkix/blocklist.h"
 #include "base/nss_scope.h"
 #include "base/text.h"
@@ -8,10 +12,13 @@
 #include <nssb64.h>
 #include <stdlib.h>
 
+/* Bytes. RFC 5280 section 4.1.2.2 has at most 20 in a serial number, and devices have longer ones, which must be
+ * possible to block. */
 enum { SHA256_SIZE = 32, SERIAL_SIZE_MAX = 64 };
 
 /* All of `text`: pairs of digits, at most `max` bytes; an odd first digit stands alone. 0 when it is not hexadecimal.
- */
+ * Serial numbers are printed so by some tools; without it such a rule would be shifted by four bits and block another
+ * certificate, if any. */
 static size_t decode_hex(const char *text, uint8_t *out, size_t max)
 {
     size_t digits = strlen(text), size = 0;
@@ -32,6 +39,8 @@ static size_t decode_hex(const char *text, uint8_t *out, size_t max)
     return size;
 }
 
+/* All 64 digits: a fingerprint that was cut off by a terminal, or one of SHA-1, would be compared with a digest that it
+ * can never be equal to. */
 static bool decode_sha256(const char *text, uint8_t digest[SHA256_SIZE])
 {
     return strlen(text) == 2 * (size_t)SHA256_SIZE && decode_hex(text, digest, SHA256_SIZE) == SHA256_SIZE;
@@ -45,7 +54,8 @@ static bool is_name(struct span der)
     return der_enter_only(der, ASN1_SEQUENCE, DER_SMALL, &contents) == PKIX_OK;
 }
 
-/* NSS passes over what is not base64; here it is a mistake. */
+/* NSS passes over what is not base64; here it is a mistake. RFC 4648 section 3.3 has it rejected: a character lost in
+ * copying makes another name, and the rule would be about that one. */
 static SECItem *decode_name(const char *base64)
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
@@ -61,7 +71,9 @@ static SECItem *decode_name(const char *base64)
     return item;
 }
 
-/* Both forms of the INTEGER: with the zero byte that a set first bit needs, and without. */
+/* Both forms of the INTEGER: with the zero byte that a set first bit needs, and without. RFC 5280 section 4.1.2.2 has
+ * serial numbers positive, but there are authorities that forgot the zero byte, and their numbers are printed without
+ * their sign. A number that is blocked in one form only would be let through in the other. */
 static void add_serial(struct pkix_store *store, struct span issuer, const uint8_t *serial, size_t size)
 {
     uint8_t padded[1 + SERIAL_SIZE_MAX] = {0};
@@ -77,7 +89,7 @@ static void add_serial(struct pkix_store *store, struct span issuer, const uint8
     pkix_store_distrust_issuer_serial(store, issuer, span_of(padded, size + 1));
 }
 
-/* NULL, or what is wrong. */
+/* NULL, or what is wrong. Nothing is added unless both parts are good. */
 static const char *add_issuer_serial(struct pkix_store *store, const char *name, const char *serial_text)
 {
     uint8_t serial[SERIAL_SIZE_MAX];
@@ -92,6 +104,8 @@ static const char *add_issuer_serial(struct pkix_store *store, const char *name,
     return NULL;
 }
 
+/* Name and key together: the same key under another name is another authority, and the same name with another key is
+ * what a rule must not hit. Whoever wants one certificate has sha256. */
 static const char *add_subject_spki(struct pkix_store *store, const char *name, const char *digest_text)
 {
     uint8_t digest[SHA256_SIZE];
@@ -105,6 +119,10 @@ static const char *add_subject_spki(struct pkix_store *store, const char *name, 
     return NULL;
 }
 
+/* Three kinds and no default: an unknown word may be a rule of a later version, and to pass over it would be to trust
+ * what it distrusts. issuer-serial is one certificate of an authority, as lists of revoked ones have it (RFC 5280
+ * section 4.1.2.2: unique for each issuer), and is the only kind that can be written down without having the
+ * certificate. */
 static const char *add_line(struct pkix_store *store, char *kind)
 {
     char *first = kind, *second;
@@ -115,6 +133,7 @@ static const char *add_line(struct pkix_store *store, char *kind)
     if (second != NULL)
         strsep(&second, ":");
     if (strcmp(kind, "sha256") == 0) {
+        /* With nothing behind it: of "sha256:A:B" one of the two would be lost. */
         if (first == NULL || second != NULL || !decode_sha256(first, digest))
             return "sha256: must be followed by 64 hexadecimal digits";
         pkix_store_distrust_sha256(store, digest);
@@ -141,7 +160,11 @@ bool pkix_store_add_blocklist_path(struct pkix_store *store, const char *path, p
     size_t count;
     bool read;
 
+    /* Whose word it is, so that a person who finds a peer refused is told which file to look into; and taken back
+     * afterwards, or the next rules would be the blocklist's as well. */
     pkix_store_distrust_from(store, "the blocklist");
+    /* A bad line is told and the good ones count: where the store is used in spite of it, it distrusts more and not
+     * less. */
     read = pkix_rules_read(path, &kind, store, &count, problem, ctx);
     pkix_store_distrust_from(store, NULL);
     return read;

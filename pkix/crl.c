@@ -219,7 +219,8 @@ struct pkix_crl_answer pkix_crl_set_check(const struct pkix_crl_set *set, const 
 }
 
 /* Notes the key in *ctx, a span. For a list that is taken in: no budget, since no peer has a hand in it but by the
- * address that its certificate names. */
+ * address that its certificate names. The key that verified, and not the first one offered: the note lets handshakes
+ * pass over this signature later on. */
 static enum pkix_error verify_and_note(void *ctx, const struct pkix_signed *statement, struct span spki)
 {
     enum pkix_error error = pkix_nss_verify(statement, spki, NULL);
@@ -267,6 +268,8 @@ enum pkix_error pkix_crl_set_accept(struct pkix_crl_set *set, struct span cert, 
     return PKIX_OK;
 }
 
+/* For those who show a list or plan when to fetch the next: nothing is verified, and nothing in it is to be believed
+ * about any certificate. */
 enum pkix_error pkix_crl_info_read(struct span der, struct pkix_crl_info *info)
 {
     struct pkix_crl crl;
@@ -293,7 +296,8 @@ static bool append_digest(struct span bytes, char **at)
     return true;
 }
 
-/* Both the issuer and the scope, hashed: names come from whoever made the list, and must not choose a path. */
+/* Both the issuer and the scope, hashed: names come from whoever made the list, and must not choose a path. So a list
+ * takes the place of the one of its own issuer and scope, and of no other's. */
 static bool append_scope(const struct pkix_crl_scope *scope, char **at)
 {
     uint8_t *bytes = base_alloc(scope->point.size + 2);

@@ -37,7 +37,8 @@ static struct span normalised(struct span serial)
     return serial;
 }
 
-/* By length first: the numbers are normalised, so the longer one is another one. */
+/* By length first: the numbers are normalised, so the longer one is another one. Any order that is one will do for
+ * looking them up; that equal numbers are equal bytes is what matters, of negative ones too. */
 static int compare_entries(const void *a, const void *b)
 {
     const struct pkix_crl_entry *x = a, *y = b;
@@ -295,7 +296,9 @@ enum pkix_error pkix_crl_read(struct span der, struct pkix_crl *crl)
     return error != PKIX_OK ? error : read_entries(entries, crl);
 }
 
-/* By halving. Several entries of one number may be there, and one is as good as the other. */
+/* By halving. Several entries of one number may be there, and one is as good as the other. The certificate's number is
+ * normalised as well: its authority may have written it otherwise there than here, and a revoked one that is not found
+ * is good. */
 const struct pkix_crl_entry *pkix_crl_find(const struct pkix_crl *crl, struct span serial)
 {
     struct span number = normalised(serial);
@@ -386,7 +389,9 @@ static bool enter_point(struct point_names *p, struct span point, struct span is
            der_at_end(&d) && !der_at_end(&p->names);
 }
 
-/* False at the end, and where a name cannot be read: what is behind it then names no point. */
+/* False at the end, and where a name cannot be read: what is behind it then names no point. The list then covers less,
+ * and is "not about this certificate": nothing is known, which a strict setting refuses, where a wrong match would be
+ * "good". */
 static bool next_point_name(struct point_names *p, enum pkix_general_name *type, struct span *value)
 {
     if (der_at_end(&p->names))

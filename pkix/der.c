@@ -16,11 +16,15 @@ enum pkix_error der_read_any(struct der *d, unsigned *tag, struct span *value, s
     return der_take(d, tag, value, whole) ? PKIX_OK : PKIX_BAD_DER;
 }
 
+/* The tag is asked for and not found out: what stands where another type has to stand is refused, and never read as
+ * what it says that it is (CVE-2023-0286: an x400Address, written as one type and compared as another). */
 enum pkix_error der_read(struct der *d, unsigned tag, struct span *value)
 {
     return der_next_is(d, tag) ? der_read_any(d, NULL, value, NULL) : PKIX_BAD_DER;
 }
 
+/* Names, keys and algorithm identifiers are compared as they stand, with tag and length: two readers who agree on the
+ * bytes need not agree on what they mean. */
 enum pkix_error der_read_whole(struct der *d, unsigned tag, struct span *whole)
 {
     return der_next_is(d, tag) ? der_read_any(d, NULL, NULL, whole) : PKIX_BAD_DER;
@@ -85,6 +89,7 @@ static enum pkix_error check_minimal(struct span value)
     return PKIX_OK;
 }
 
+/* Negative ones pass: serial numbers of that kind have been issued. Who needs a positive one asks for it below. */
 enum pkix_error der_read_integer(struct der *d, struct span *value)
 {
     enum pkix_error error = der_read(d, ASN1_INTEGER, value);

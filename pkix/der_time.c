@@ -9,6 +9,7 @@
  * 5280's "has no end". */
 enum { UTC_TIME_SIZE = 13, GENERALIZED_TIME_SIZE = 15, YEAR_MIN = 1970, YEAR_MAX = 9999, SECONDS_PER_DAY = 86400 };
 
+/* 2000 is one and 2100 is none. A day more or less in one year would move every later date. */
 static bool is_leap(unsigned year)
 {
     return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -87,6 +88,8 @@ static enum pkix_error read_after_year(unsigned year, const uint8_t *at, int64_t
     return at[10] == 'Z' && der_date_to_seconds(&date, seconds) ? PKIX_OK : PKIX_BAD_TIME;
 }
 
+/* X.690 section 11.8: to the second and in Z, which are thirteen characters. BER's other forms (no seconds, an offset)
+ * have 11, 15 or 17. */
 static enum pkix_error read_utc(struct span text, int64_t *seconds)
 {
     unsigned year;
@@ -113,7 +116,8 @@ static enum pkix_error read_generalized(struct span text, int64_t *seconds)
     return read_after_year(high * 100 + low, text.data + 4, seconds);
 }
 
-/* Time ::= CHOICE { utcTime UTCTime, generalTime GeneralizedTime }. */
+/* Time ::= CHOICE { utcTime UTCTime, generalTime GeneralizedTime }. By its tag, and with no value for what is neither:
+ * a date that cannot be read and is taken for "none" is a certificate that never ends. */
 enum pkix_error der_read_time(struct der *d, int64_t *seconds)
 {
     struct span text;

@@ -1,5 +1,10 @@
 /* see pkix/dn_compare.h
  *
+ * RFC 5280 section 7.1 has names compared as LDAP does (RFC 4518): case, blanks and the string's type do not matter. It
+ * is asked where a name forbids or permits (section 4.2.1.10). There bytes are not enough: an authority from which
+ * "O=Example" is excluded would issue for "O=EXAMPLE", to the same reader. It is not asked where an issuer is looked
+ * for (pkix/search_candidates.c), for which bytes are enough and which a peer can have us do thousands of times.
+ *
  * The form of a name: for each RDN a SET's tag, its length and its attributes, sorted; for each attribute its OID, its
  * tag (that of UTF8String for all prepared text) and its value, both with their lengths. Lengths take four bytes. */
 #include "pkix/dn_compare.h"
@@ -28,13 +33,16 @@ static bool is_nothing(ucs4_t c)
            (c >= 0xe0020 && c <= 0xe007f);
 }
 
+/* Section 2.2 maps every separator to a space: a no-break space is another character, and to who reads the name the
+ * same one. */
 static bool is_blank(ucs4_t c)
 {
     return uc_is_general_category_withtable(c, UC_CATEGORY_MASK_Zs | UC_CATEGORY_MASK_Zl | UC_CATEGORY_MASK_Zp);
 }
 
 /* Sections 2.2 and 2.6.1, in place: nothing left of what is nothing, one space for all blanks together. Shorter or as
- * long, never longer. */
+ * long, never longer. RFC 4518 has one space at both ends and two within, where we have none and one: the same names
+ * are equal, in fewer bytes. */
 static size_t squeeze(uint8_t *text, size_t size)
 {
     size_t in = 0, out = 0;
@@ -116,7 +124,8 @@ struct part {
     size_t size;
 };
 
-/* Bytes, then length: any order will do as long as both names are put into the same one. */
+/* Bytes, then length: any order will do as long as both names are put into the same one. It need not be X.690's: forms
+ * are compared with each other and with nothing else. */
 static int compare_parts(const void *a, const void *b)
 {
     const struct part *left = a, *right = b;
@@ -125,7 +134,9 @@ static int compare_parts(const void *a, const void *b)
     return difference != 0 ? difference : (left->size > right->size) - (left->size < right->size);
 }
 
-/* The attributes of one RDN, sorted. */
+/* The attributes of one RDN, sorted. RFC 5280 section 4.1.2.4 has at least one in it, and an empty SET is no name. More
+ * than PKIX_DN_RDN_MAX nobody writes but to have us sort them, at each comparison; such a name has no form, and so is
+ * equal to nothing. */
 static bool put_rdn(struct buffer *out, struct der *rdn)
 {
     struct part parts[PKIX_DN_RDN_MAX];
@@ -195,11 +206,14 @@ static bool compare(struct span base, struct span name, enum relation relation)
     return result;
 }
 
+/* Bytes first: nearly all equal names are equal there, and a name without a form is equal to itself at least. */
 bool pkix_dn_equal(struct span a, struct span b)
 {
     return span_equal(a, b) || compare(a, b, RELATION_EQUAL);
 }
 
+/* RFC 5280 section 4.2.1.10: a directoryName constraint is a subtree, and what is in it begins with the same RDNs. Of
+ * whole RDNs, since each has its length in front: "O=Exam" is not the beginning of "O=Example". */
 bool pkix_dn_within(struct span base, struct span name)
 {
     return compare(base, name, RELATION_WITHIN);

@@ -19,6 +19,9 @@ enum { SHA256_SIZE = 32, TAG_OTHER_NAME_VALUE = ASN1_CONTEXT_CONSTRUCTED | 0 };
 static void add(struct pkix_identity *identity, enum pkix_id_type type, char *value)
 {
     if (value == NULL || value[0] == '\0' || identity->count == PKIX_IDS_MAX) {
+        /* Counted, so that an administrator whose rule does not match sees that there was a name and that it was
+         * refused. The ceiling is for a certificate with ten thousand names, each of which every rule would be held
+         * against. */
         free(value);
         identity->refused++;
         return;
@@ -26,7 +29,9 @@ static void add(struct pkix_identity *identity, enum pkix_id_type type, char *va
     identity->ids[identity->count++] = (struct pkix_id){type, value};
 }
 
-/* Printable ASCII only: DNS names, mail addresses and URIs are IA5Strings without spaces. */
+/* Printable ASCII only: DNS names, mail addresses and URIs are IA5Strings without spaces. A line's end would begin
+ * another header, or another line of a log, and a NUL would end the name for whoever compares it as a string of C
+ * (CVE-2009-2408). */
 static char *printable(struct span value)
 {
     for (size_t i = 0; i < value.size; i++)
@@ -35,12 +40,16 @@ static char *printable(struct span value)
     return base_strndup(value.size == 0 ? "" : (const char *)value.data, value.size);
 }
 
-/* As name checks have it, wildcards among them: a rule may ask for one by its text. */
+/* As name checks have it, wildcards among them: a rule may ask for one by its text. RFC 5280 section 4.2.1.6 has a
+ * dNSName in the preferred name syntax; what is not is refused, so that no reader of what we pass on can take it for
+ * two names. */
 static char *dns_text(struct span value)
 {
     return pkix_dns_id_valid(value, PKIX_DNS_PRESENTED) ? printable(value) : NULL;
 }
 
+/* A Mailbox as section 4.2.1.6 has it, without a display name or a comment; and here without a quoted local part as
+ * well, in which one address can be written within another. */
 static char *email_text(struct span value)
 {
     struct span local, domain;
@@ -48,6 +57,7 @@ static char *email_text(struct span value)
     return pkix_email_split(value, &local, &domain) ? printable(value) : NULL;
 }
 
+/* Made by us from the octets, so there is one spelling of each. */
 static char *ip_text(struct span value)
 {
     char text[PKIX_IP_TEXT_SIZE];
@@ -77,7 +87,9 @@ static void read_other_name(struct span value, struct pkix_identity *identity)
     add(identity, PKIX_ID_UPN, pkix_dn_value_utf8(ASN1_UTF8_STRING, text));
 }
 
-/* Names of other kinds say nothing that an access rule could ask for, and are neither taken nor counted. */
+/* Names of other kinds say nothing that an access rule could ask for, and are neither taken nor counted. By type, each
+ * under a prefix of its own: names that were joined into one text and taken apart again were split where the
+ * certificate's author wanted it (CVE-2021-44532). */
 static void read_alternative_names(const struct pkix_cert *cert, struct pkix_identity *identity)
 {
     struct der names;
@@ -105,6 +117,7 @@ static void read_alternative_names(const struct pkix_cert *cert, struct pkix_ide
             add(identity, PKIX_ID_EMAIL, email_text(value));
             break;
         case PKIX_GN_URI:
+            /* As it stands, with nothing decoded: "%2e%2e" and ".." are two names, whatever they are to a server. */
             add(identity, PKIX_ID_URI, printable(value));
             break;
         case PKIX_GN_IP:
@@ -122,12 +135,15 @@ static void read_alternative_names(const struct pkix_cert *cert, struct pkix_ide
     }
 }
 
+/* Counted in a first walk: that there is a second one is known only at the end of the name. */
 struct subject_counts {
     struct pkix_identity *identity;
     unsigned common_names, serial_numbers;
 };
 
-/* Of several common names, or serial numbers, nobody knows which one is meant: none is taken. */
+/* Of several common names, or serial numbers, nobody knows which one is meant: none is taken. Whoever may put one
+ * attribute into a certificate (a name in a form) could otherwise put a second one there, in front of the one that the
+ * authority has checked. */
 static bool count_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
 {
     struct subject_counts *counts = ctx;
@@ -139,6 +155,9 @@ static bool count_attribute(void *ctx, struct span oid, unsigned tag, struct spa
     return true;
 }
 
+/* Organisations and units may be several, as an organisation within another is; a rule that asks for one asks whether
+ * it is among them. Text by its string type and nothing else: what is not valid in that type, or has a control
+ * character, is refused by pkix_dn_value_utf8(). */
 static bool read_attribute(void *ctx, struct span oid, unsigned tag, struct span value)
 {
     struct subject_counts *counts = ctx;
@@ -165,7 +184,8 @@ static void read_subject(const struct pkix_cert *cert, struct pkix_identity *ide
         identity->refused++;
 }
 
-/* Of the whole certificate, and of the key alone, which a renewal keeps. */
+/* Of the whole certificate, and of the key alone, which a renewal keeps. SHA-256, since a rule that asks for a
+ * fingerprint rests on nothing else: of a hash that can be collided its holder could have a second certificate made. */
 static bool hex_digest(struct span data, char out[2 * SHA256_SIZE + 1])
 {
     uint8_t digest[SHA256_SIZE];
@@ -177,6 +197,9 @@ static bool hex_digest(struct span data, char out[2 * SHA256_SIZE + 1])
     return true;
 }
 
+/* Of a certificate that was verified (pkix/identity.h). It is read once more nevertheless, by the reader that verified
+ * it, so that both have the same names. Without its digests there is none of it: a rule that asks for a fingerprint
+ * must not be held against an empty one. */
 bool pkix_identity_read(struct span der, struct pkix_identity *identity)
 {
     struct pkix_cert cert;

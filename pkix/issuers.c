@@ -1,4 +1,8 @@
-/* see pkix/issuers.h */
+/* see pkix/issuers.h
+ *
+ * What is read here was sent by a server that an unverified certificate named, so it is anybody's. It is cut into
+ * certificates and nothing of it is believed: neither that they belong together, nor their order, nor who sent them.
+ * Each becomes a candidate like those of the peer, and counts if its signature does. */
 #include "pkix/issuers.h"
 #include "pkix/ocsp.h"
 #include "pkix/oid.h"
@@ -10,6 +14,7 @@ enum {
     TAG_CONTENT = ASN1_CONTEXT_CONSTRUCTED | 0,
     TAG_CERTIFICATES = ASN1_CONTEXT_CONSTRUCTED | 0,
     TAG_CRLS = ASN1_CONTEXT_CONSTRUCTED | 1,
+    /* RFC 5652 section 5.1 has 1 to 5; which it is follows from what is in it, and says nothing to us. */
     CMS_VERSION_MAX = 5,
 };
 
@@ -19,6 +24,8 @@ struct found {
     size_t count;
 };
 
+/* More than this is refused as a whole, and not cut: of an answer that is larger than any authority's the beginning is
+ * no better than the rest. */
 static bool find(struct found *f, struct span der)
 {
     if (f->count == PKIX_ISSUERS_MAX)
@@ -27,7 +34,9 @@ static bool find(struct found *f, struct span der)
     return true;
 }
 
-/* CertificateSet ::= SET OF CertificateChoices; of these, certificates only. */
+/* CertificateSet ::= SET OF CertificateChoices; of these, certificates only. RFC 5652 section 10.2.2: the other
+ * choices, attribute certificates and formats of others, have context tags and so are errors here. Not one of them is
+ * passed over: a message that has them was not made for us. */
 static enum pkix_error read_certificates(struct span contents, struct found *f)
 {
     struct der list = der_over(contents, DER_SMALL);
@@ -44,7 +53,11 @@ static enum pkix_error read_certificates(struct span contents, struct found *f)
 /* SignedData ::= SEQUENCE {
  *   version CMSVersion, digestAlgorithms SET OF DigestAlgorithmIdentifier, encapContentInfo EncapsulatedContentInfo,
  *   certificates [0] IMPLICIT CertificateSet OPTIONAL, crls [1] IMPLICIT RevocationInfoChoices OPTIONAL,
- *   signerInfos SET OF SignerInfo } */
+ *   signerInfos SET OF SignerInfo }
+ *
+ * RFC 5652 section 5.2: without signers the content is id-data and left out, which is why nothing may follow its type.
+ * Signers are refused: nobody would look at their signatures, and somebody might take them for a reason to believe.
+ * CRLs are passed over; they come by a way of their own (pkix/crl.h). */
 static enum pkix_error read_signed_data(struct der *d, struct found *f)
 {
     struct der content;
@@ -75,6 +88,8 @@ static enum pkix_error read_content_info(struct der *d, struct found *f)
     return read_signed_data(&data, f);
 }
 
+/* By what stands first: a ContentInfo begins with an OID, a certificate with its signed part. Not by the media type,
+ * which servers have wrong, and which whoever is on the way can choose. */
 static enum pkix_error read_der(struct span answer, struct found *f)
 {
     struct der inner;
@@ -98,6 +113,7 @@ static bool visit_pem(void *ctx, struct span der, const char *origin, char **err
     return find(f, span_of(f->owned[f->count], der.size));
 }
 
+/* PEM has no place in RFC 5280 section 4.2.2.1 and is served all the same. The limit comes before a block is copied. */
 static enum pkix_error read_pem(struct span answer, struct found *f)
 {
     size_t count;
@@ -108,6 +124,8 @@ static enum pkix_error read_pem(struct span answer, struct found *f)
     return good ? PKIX_OK : PKIX_BAD_DER;
 }
 
+/* The visitor is called when all of it was read: of a message that breaks off in the middle no half is left among the
+ * candidates. */
 enum pkix_error pkix_issuers_read(struct span answer, pkix_issuers_visit *visit, void *ctx)
 {
     struct found f = {.count = 0};
@@ -124,6 +142,8 @@ enum pkix_error pkix_issuers_read(struct span answer, pkix_issuers_visit *visit,
     return error;
 }
 
+/* Over http alone: with https the server's certificate would have to be verified first, whose issuer may be the very
+ * one that is looked for; and what comes is protected by its signature anyway. */
 struct span pkix_cert_issuer_url(const struct pkix_cert *cert)
 {
     return pkix_cert_access_url(cert, OID_AD_CA_ISSUERS, "http://");

@@ -31,6 +31,8 @@ static const struct curve_row curves[] = {
     [PKIX_CURVE_P521] = {OID_P521, 521, "EC P-521"},
 };
 
+/* What an OID means, in one row: key, hash and padding together, so that no combination can be put together from parts
+ * that an attacker chose one by one. */
 struct algorithm_row {
     enum pkix_oid oid;
     struct pkix_algorithm algorithm;
@@ -93,7 +95,8 @@ static enum pkix_error read_ec(struct der *algorithm, struct pkix_key *key)
     return PKIX_UNSUPPORTED_CURVE;
 }
 
-/* Of a number without leading zero bytes. */
+/* Of a number without leading zero bytes. Bits, not bytes times eight: a modulus of 2,041 bits has as many bytes as one
+ * of 2,048, and is refused. */
 static unsigned bits_of(struct span number)
 {
     unsigned bits = (unsigned)number.size * 8;
@@ -136,19 +139,22 @@ static enum pkix_error read_rsa(struct der *algorithm, struct pkix_key *key)
     key->bits = bits_of(modulus);
     key->exponent_bits = bits_of(exponent);
     key->modulus = modulus;
-    /* Bits of whole bytes, as the CA/Browser Forum asks: 2,047 is neither 2,048 nor anything anybody meant to make. */
+    /* Bits of whole bytes, as the CA/Browser Forum asks: 2,047 is neither 2,048 nor anything anybody meant to make. The
+     * upper end is ours: NSS takes twice as much, and a check costs the square of it. */
     if (key->bits < PKIX_RSA_BITS_MIN || key->bits > PKIX_RSA_BITS_MAX || key->bits % 8 != 0)
         return PKIX_WEAK_KEY;
     return check_rsa_exponent(exponent);
 }
 
 /* SubjectPublicKeyInfo ::= SEQUENCE { algorithm, subjectPublicKey BIT STRING }. A key that is for RSA-PSS alone (RFC
- * 4055 section 1.2), Ed25519 and DSA are told apart from bad ones: they may be good, and are not ours to judge. */
+ * 4055 section 1.2), Ed25519 and DSA are told apart from bad ones: they may be good, and are not ours to judge. All of
+ * the outer form is read before the algorithm is looked at, so that "unsupported" is said of a key that is one. */
 enum pkix_error pkix_key_read(struct span spki, struct pkix_key *key)
 {
     struct der sequence, algorithm;
     struct span oid;
 
+    /* Whoever reads on in spite of the error finds no key of an earlier call. */
     *key = (struct pkix_key){0};
     if (der_enter_only(spki, ASN1_SEQUENCE, DER_SMALL, &sequence) != PKIX_OK ||
         der_enter(&sequence, ASN1_SEQUENCE, &algorithm) != PKIX_OK || der_read(&algorithm, ASN1_OID, &oid) != PKIX_OK ||
@@ -186,7 +192,8 @@ static bool read_pss_hash(struct der *d, enum pkix_digest *digest)
     return false;
 }
 
-/* MGF1 with a hash. The mask's own hash is a parameter of its own (RFC 8017 appendix A.2.3). */
+/* MGF1 with a hash. The mask's own hash is a parameter of its own (RFC 8017 appendix A.2.3). No other generator is one
+ * that RFC 8017 knows (appendix B.2). */
 static bool read_pss_mask(struct der *d, enum pkix_digest *digest)
 {
     struct der algorithm;
@@ -213,7 +220,9 @@ static bool read_pss_salt(struct der *d, unsigned *size)
 
 /* RSASSA-PSS-params (RFC 4055 section 3.1): hash [0], mask [1], salt length [2] DEFAULT 20, trailer [3] DEFAULT 1. One
  * hash for both uses: a mask of a weaker hash than the signature's would be what is attacked. The salt may have any
- * length, as OpenSSL makes it as long as the modulus allows: its verification depends on no secret. */
+ * length, as OpenSSL makes it as long as the modulus allows: its verification depends on no secret. Hash and mask have
+ * to be there, though the syntax has both optional: what is
+ * absent is SHA-1 (section 3.1). */
 static enum pkix_error read_pss(struct der *params, struct pkix_algorithm *algorithm)
 {
     struct der fields, field;
@@ -227,7 +236,8 @@ static enum pkix_error read_pss(struct der *params, struct pkix_algorithm *algor
     if (der_next_is(&fields, TAG_PSS_SALT) &&
         (der_enter(&fields, TAG_PSS_SALT, &field) != PKIX_OK || !read_pss_salt(&field, &salt_size)))
         return PKIX_WEAK_SIGNATURE_ALGORITHM;
-    if (!der_at_end(&fields)) /* no other trailer than the default */
+    /* Section 3.1: the trailer is 1, which is the default and so is not written. Another one is another padding. */
+    if (!der_at_end(&fields))
         return PKIX_WEAK_SIGNATURE_ALGORITHM;
     *algorithm = (struct pkix_algorithm){PKIX_KEY_RSA, hash, PKIX_PADDING_PSS, salt_size};
     return PKIX_OK;
@@ -235,7 +245,8 @@ static enum pkix_error read_pss(struct der *params, struct pkix_algorithm *algor
 
 /* An identifier that has parameters of another form than its algorithm's is refused, and not passed over: what stands
  * there could be meant to change what is verified (RFC 4055 section 5 has NULL for RSA, RFC 5758 section 3.2 nothing
- * for ECDSA; both are found with both). */
+ * for ECDSA; both are found with both). What is not in the table, MD5 and Ed25519 alike, is no algorithm here and has
+ * none for a default: a statement that nobody can check is worth as much as one that is unsigned. */
 enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm *algorithm)
 {
     struct der d = der_over(contents, DER_SMALL);
@@ -258,13 +269,15 @@ enum pkix_error pkix_algorithm_read(struct span contents, struct pkix_algorithm 
     return PKIX_WEAK_SIGNATURE_ALGORITHM;
 }
 
-/* Weakness is a judgement of its own, so that an explanation can say which algorithm it is that was too weak. */
+/* Weakness is a judgement of its own, so that an explanation can say which algorithm it is that was too weak. What is
+ * judged is the signature on the statement, and not those that a key in it may make. */
 enum pkix_error pkix_algorithm_check(const struct pkix_algorithm *algorithm, struct span signature)
 {
     /* Whatever the date of the certificate: a date is as easily forged as the rest where the hash can be collided. */
     if (algorithm->digest == PKIX_SHA1)
         return PKIX_WEAK_SIGNATURE_ALGORITHM;
-    /* An RSA signature is as long as its modulus: a short one is refused before any issuer is looked for. */
+    /* An RSA signature is as long as its modulus: a short one is refused before any issuer is looked for. So is a long
+     * one, whose key would be too dear to ask. */
     if (algorithm->key_type == PKIX_KEY_RSA &&
         (signature.size * 8 < PKIX_RSA_BITS_MIN || signature.size * 8 > PKIX_RSA_BITS_MAX))
         return PKIX_WEAK_KEY;

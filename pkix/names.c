@@ -65,6 +65,7 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
+/* ASCII and by hand: isalpha() and tolower() ask the locale, which is not to decide what a host name is. */
 static bool is_alpha(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');

@@ -1,4 +1,9 @@
-/* see pkix/nss_crypto.h */
+/* see pkix/nss_crypto.h
+ *
+ * The only place where a signature becomes "good". Everything that could be told without computing was told before
+ * (pkix/signature.c); what is left to NSS is the arithmetic, by one function with an explicit mechanism. NSS's own
+ * way in, VFY_*, takes the algorithm from what is verified and copies the signature into a buffer of fixed size,
+ * which is how CVE-2021-43527 came about. */
 #include "pkix/nss_crypto.h"
 #include "base/nss_scope.h"
 #include "pkix/nss_keys.h"
@@ -8,8 +13,11 @@
 #include <secerr.h>
 #include <secoid.h>
 
+/* Bytes; P-521 is the longest field there is. */
 enum { EC_FIELD_BYTES_MAX = 66, EC_SIGNATURE_SIZE_MAX = 2 * EC_FIELD_BYTES_MAX };
 
+/* One row for each hash, with all that NSS calls it: mechanism, mask and policy are looked up by one index, so a
+ * signature is never computed with one hash and permitted as another. */
 struct mechanism_row {
     CK_MECHANISM_TYPE pkcs1, pss, digest, mgf;
     SECOidTag digest_tag, rsa_tag, ecdsa_tag;
@@ -32,6 +40,8 @@ static SECItem item_of(struct span s)
     return (SECItem){.type = siBuffer, .data = (unsigned char *)(uintptr_t)s.data, .len = (unsigned)s.size};
 }
 
+/* As mozilla::pkix asks: permitted for some kind of signature. A tag that NSS does not know is refused: what nobody has
+ * a policy for nobody has permitted. */
 static bool policy_allows(SECOidTag tag)
 {
     PRUint32 flags = 0;
@@ -39,6 +49,9 @@ static bool policy_allows(SECOidTag tag)
     return NSS_GetAlgorithmPolicy(tag, &flags) == SECSuccess && (flags & NSS_USE_ALG_IN_ANY_SIGNATURE) != 0;
 }
 
+/* Three questions, since an administrator may have forbidden any of the three: the kind of key, the hash, or the two
+ * together. What is forbidden system-wide (update-crypto-policies, or a database's own line) must not come back because
+ * this program has a chain builder of its own. */
 static bool policy_allows_algorithm(const struct pkix_algorithm *algorithm, const struct mechanism_row *row)
 {
     SECOidTag combined = algorithm->padding == PKIX_PADDING_PSS ? SEC_OID_PKCS1_RSA_PSS_SIGNATURE
@@ -49,6 +62,7 @@ static bool policy_allows_algorithm(const struct pkix_algorithm *algorithm, cons
     return policy_allows(key) && policy_allows(row->digest_tag) && policy_allows(combined);
 }
 
+/* PKCS#11 has r and s of one length, the field's. A longer number is refused here, before it is copied. */
 static bool put_fixed(struct span number, uint8_t *out, size_t size)
 {
     if (number.size > size)
@@ -58,7 +72,8 @@ static bool put_fixed(struct span number, uint8_t *out, size_t size)
     return true;
 }
 
-/* r || s, as PKCS#11 has it. */
+/* r || s, as PKCS#11 has it. From the strict reader (RFC 5480 appendix A, positive numbers): one that is negative or
+ * zero never gets here, so r = s = 0 does not either (CVE-2022-21449). */
 static bool unpack_ecdsa(struct span signature, size_t field_size, uint8_t *out)
 {
     struct span r, s;
@@ -67,6 +82,8 @@ static bool unpack_ecdsa(struct span signature, size_t field_size, uint8_t *out)
            put_fixed(s, out + field_size, field_size);
 }
 
+/* In a verification pkix_key_read() has read it before: a named curve, an uncompressed point, sizes within bounds. So
+ * NSS's decoder is given no form that we have not seen. */
 static SECKEYPublicKey *public_key_of(struct span spki)
 {
     SECItem item = item_of(spki);
@@ -82,6 +99,8 @@ struct check {
     SECItem signature, data;
 };
 
+/* SECSuccess and nothing else is good. An error of the token, a key it does not take, a call that was interrupted: all
+ * of them are "bad" (CVE-2014-0092 was an error read as success). */
 static bool is_good(SECKEYPublicKey *key, struct check *check)
 {
     return PK11_VerifyWithMechanism(key, check->mechanism, check->params.data == NULL ? NULL : &check->params,
@@ -104,6 +123,9 @@ static bool verify_with_kept(struct pkix_nss_keys *keys, const uint8_t *digest, 
     return judged;
 }
 
+/* By the digest of the whole SubjectPublicKeyInfo, with algorithm and curve, so that the same bits under another
+ * algorithm are another key. Kept only after a good signature (pkix/nss_keys.h), and where it cannot be hashed nothing
+ * is looked up or kept. */
 static enum pkix_error verify_with_key(struct pkix_nss_keys *keys, struct span spki, struct check *check)
 {
     uint8_t digest[PKIX_NSS_KEYS_DIGEST_SIZE];
@@ -143,6 +165,8 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
         (error = pkix_algorithm_read(statement->algorithm, &algorithm)) != PKIX_OK ||
         (error = pkix_key_read(spki, &key)) != PKIX_OK)
         return error;
+    /* Asked anew for each signature that is computed, since the policy is NSS's to change; and after the form, so that
+     * what is malformed is called that and not forbidden. */
     row = &mechanisms[algorithm.digest];
     if (!policy_allows_algorithm(&algorithm, row))
         return PKIX_WEAK_SIGNATURE_ALGORITHM;
@@ -158,10 +182,14 @@ enum pkix_error pkix_nss_verify(const struct pkix_signed *statement, struct span
         check.mechanism = CKM_ECDSA;
         break;
     case PKIX_PADDING_PKCS1:
+        /* NSS makes the expected block and compares all of it (RFC 8017 section 8.2.2): what is behind a lax reading of
+         * it was forged in 2006 and again in CVE-2014-1568. */
         check.mechanism = row->pkcs1;
         break;
     case PKIX_PADDING_PSS:
         check.mechanism = row->pss;
+        /* The mask has the signature's own hash: read_pss() of pkix/key.c lets no other pass. The salt is checked to be
+         * as long as it says (RFC 8017 section 9.1.2). */
         pss = (CK_RSA_PKCS_PSS_PARAMS){row->digest, row->mgf, algorithm.salt_size};
         check.params = (SECItem){.type = siBuffer, .data = (unsigned char *)&pss, .len = sizeof(pss)};
         break;
@@ -178,6 +206,7 @@ bool pkix_nss_takes_key(struct span spki)
     return slot != NULL && key != NULL && PK11_ImportPublicKey(slot, key, PR_FALSE) != CK_INVALID_HANDLE;
 }
 
+/* Sizes are signed 32-bit numbers to NSS: a longer text would be hashed in part, and two texts have one digest. */
 bool pkix_nss_digest(enum pkix_digest digest, struct span data, uint8_t *out)
 {
     return data.size <= INT32_MAX &&

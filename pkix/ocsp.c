@@ -458,6 +458,8 @@ enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *ce
     struct ocsp o = {.cert = cert, .issuer = issuer, .time = time, .verify = verify, .ctx = ctx};
 
     *statement = (struct pkix_statement){.error = judge(&o, response)};
+    /* Dates are told of statements that were found and read to their end; of any other there are none, or not the
+     * responder's. */
     if (statement->error == PKIX_OK || statement->error == PKIX_REVOKED || statement->error == PKIX_OCSP_OLD ||
         statement->error == PKIX_OCSP_UNKNOWN_CERT) {
         statement->this_update = o.this_update;
@@ -467,7 +469,8 @@ enum pkix_error pkix_ocsp_judge(struct span response, const struct pkix_cert *ce
     return statement->error;
 }
 
-/* By its first field, to tell a file of it from one of a certificate or a list; nothing is believed for it. */
+/* By its first field, to tell a file of it from one of a certificate or a list; nothing is believed for it. Those begin
+ * with a SEQUENCE, so a file put in the wrong place is told at the start. */
 bool pkix_ocsp_has_form(struct span file)
 {
     struct der response;
@@ -476,7 +479,7 @@ bool pkix_ocsp_has_form(struct span file)
            der_next_is(&response, ASN1_ENUMERATED);
 }
 
-/* A SingleResponse: what is before nextUpdate is passed over. */
+/* A SingleResponse: what is before nextUpdate is passed over. One without it has no end that could be told. */
 static bool single_ends_at(struct der single, int64_t *ends)
 {
     struct der wrapper, id;
@@ -490,6 +493,8 @@ static bool single_ends_at(struct der single, int64_t *ends)
            der_read_generalized_time(&wrapper, ends) == PKIX_OK;
 }
 
+/* When a file's response wants to be renewed: the first end of all that is in it, whomever it is about. Not verified,
+ * since nothing is decided by it but when a person is reminded. */
 bool pkix_ocsp_ends_at(struct span file, int64_t *ends)
 {
     struct ocsp o = {.cert = NULL};

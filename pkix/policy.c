@@ -111,6 +111,8 @@ static bool add_edge(struct graph *g, int child, int parent)
     return true;
 }
 
+/* An expected policy is what the next certificate has to match. One mapping makes one, so that this, too, is what a
+ * peer multiplies. */
 static bool add_expected(struct graph *g, struct span policy, unsigned node)
 {
     if (!spend(g, 1))
@@ -123,6 +125,8 @@ static bool add_expected(struct graph *g, struct span policy, unsigned node)
     return true;
 }
 
+/* Of one policy by node, so that a child's edges lie in the order of its parents and two runs over one path give one
+ * graph. */
 static int compare_expected(const void *a, const void *b)
 {
     const struct expected *x = a, *y = b;
@@ -184,7 +188,9 @@ static bool add_child_of_any(struct graph *g, struct span policy)
     return child != NONE;
 }
 
-/* Section 6.1.3 (d) (1): the policies that the certificate lists. */
+/* Section 6.1.3 (d) (1): the policies that the certificate lists. Expected by issuers, a policy hangs below all that
+ * expect it (i); by none, below their anyPolicy if they have one (ii); and with neither it is a claim that nobody made
+ * possible, and has no node. */
 static bool add_listed(struct graph *g)
 {
     for (unsigned i = 0; i < g->policies.count; i++) {
@@ -256,13 +262,15 @@ static bool add_level(struct graph *g, enum any_policy any_policy)
     return expect_frontier(g);
 }
 
-/* valid_policy_tree is NULL, in the RFC's words. */
+/* valid_policy_tree is NULL, in the RFC's words. From then on nothing can be added: a node needs one above it, so no
+ * certificate further down gets a policy back. */
 static bool is_empty(const struct graph *g)
 {
     return g->expected_count == 0 && g->any == NONE;
 }
 
-/* What the nodes expect that were neither mapped nor deleted. The rest was added behind `own`. */
+/* What the nodes expect that were neither mapped nor deleted. The rest was added behind `own`. A deleted node keeps its
+ * number, which edges refer to; as nobody expects anything of it any more, nothing hangs below it. */
 static void drop_replaced(struct graph *g, unsigned own)
 {
     unsigned kept = 0;
@@ -334,7 +342,8 @@ bool pkix_policy_set_has(const struct pkix_policy_set *set, struct span policy)
     return false;
 }
 
-/* A few hundred at most, and compared one by one: the number is limited, so that nobody has to hash them. */
+/* A few hundred at most, and compared one by one: the number is limited, so that nobody has to hash them. Once each,
+ * however many nodes of several levels have it. */
 static bool add_to_set(struct graph *g, struct pkix_policy_set *set, struct span policy)
 {
     if (pkix_policy_set_has(set, policy))
@@ -442,7 +451,9 @@ static void cap(unsigned *counter, unsigned max)
         *counter = max;
 }
 
-/* Section 6.1.4 (a), (b) and (h) to (j): an issuer's word on the certificates below it. */
+/* Section 6.1.4 (a), (b) and (h) to (j): an issuer's word on the certificates below it. Mappings first and counters
+ * then, as the RFC has it: what an issuer maps is judged by what stands above it, and not by what it says of those
+ * below. */
 static enum pkix_error prepare_next(struct graph *g, const struct pkix_cert *cert, unsigned at, struct counters *c,
                                     struct pkix_policy_outcome *outcome)
 {
@@ -541,6 +552,8 @@ static enum pkix_error check_path(struct graph *g, const struct pkix_cert *const
         .required_by = PKIX_POLICY_REQUESTED,
     };
 
+    /* Section 6.1.2 (a): the anchor has anyPolicy. What the anchor's own certificate says of policies is not looked at:
+     * it is trusted by configuration, and is not on the path (section 6.1). */
     g->any = add_node(g, pkix_oid(OID_ANY_POLICY));
     if (g->any == NONE)
         return limit_exceeded(g, outcome);
@@ -569,6 +582,7 @@ enum pkix_error pkix_policy_check(const struct pkix_cert *const *path, unsigned 
     struct graph *g = base_realloc_array(NULL, 1, sizeof(*g)); /* not zeroed: that would cost more than all the rest */
     enum pkix_error error;
 
+    /* That number stands for "the request" where a certificate's is told, so no certificate may have it. */
     assert(count < PKIX_POLICY_REQUESTED);
     *outcome = (struct pkix_policy_outcome){.required_by = PKIX_POLICY_REQUESTED};
     g->node_count = g->edge_count = g->expected_count = g->frontier = g->emptied_at = 0;

@@ -11,7 +11,8 @@
 
 enum { TAG_REQUIRE_EXPLICIT_POLICY = ASN1_CONTEXT | 0, TAG_INHIBIT_POLICY_MAPPING = ASN1_CONTEXT | 1 };
 
-/* Any order that is one will do; by length first is the cheapest. */
+/* Any order that is one will do; by length first is the cheapest. By bytes: that one policy has one encoding is seen to
+ * where it is read. */
 int pkix_policy_compare(struct span a, struct span b)
 {
     if (a.size != b.size)
@@ -25,6 +26,7 @@ static int compare_items(const void *a, const void *b)
     return pkix_policy_compare(*(const struct span *)a, *(const struct span *)b);
 }
 
+/* By the issuer's policy and then the subject's, so that a mapping that is there twice stands beside itself. */
 static int compare_mappings(const void *a, const void *b)
 {
     const struct pkix_policy_mapping *x = a, *y = b;
@@ -176,6 +178,7 @@ enum pkix_error pkix_policy_mappings_read(const struct pkix_cert *cert, struct p
  * large for our numbers is capped, which means the same. */
 static bool skip_certs_of(struct span integer, unsigned *skip_certs)
 {
+    /* However many bytes there are, the shift stops where the cap is met, and nothing wraps round to a small number. */
     unsigned value = 0;
 
     if (integer.size == 0 || (integer.data[0] & 0x80) != 0 ||
@@ -187,7 +190,7 @@ static bool skip_certs_of(struct span integer, unsigned *skip_certs)
     return true;
 }
 
-/* What is absent stays at its "never". */
+/* What is absent stays at its "never". Each of the two may be absent, both may not: see below. */
 static bool read_optional_skip_certs(struct der *d, unsigned tag, unsigned *skip_certs)
 {
     struct span integer;
@@ -231,6 +234,8 @@ enum pkix_error pkix_inhibit_any_policy_read(const struct pkix_cert *cert, unsig
     if (!pkix_cert_extension(cert, PKIX_EXT_INHIBIT_ANY_POLICY, &value))
         return PKIX_OK;
     *what = "its inhibitAnyPolicy is malformed";
+    /* An INTEGER by itself, read by the same rule as those of policyConstraints: 4.2.1.14 has the same SkipCerts, and
+     * two readers would soon differ in what is negative. */
     d = der_over(value, DER_SMALL);
     if (der_read(&d, ASN1_INTEGER, &integer) != PKIX_OK || !skip_certs_of(integer, skip_certs) ||
         der_end(&d) != PKIX_OK)

@@ -14,6 +14,7 @@ const struct pkix_limits pkix_limits_default = {
     .wall_ms_max = 2000,
 };
 
+/* The strictest form: everything that lets more in is asked for by name. */
 struct pkix_request pkix_request_of_server(void)
 {
     return (struct pkix_request){.purpose = PKIX_PURPOSE_SERVER};

@@ -31,7 +31,8 @@ static unsigned at_most(unsigned value, unsigned max)
     return value < max ? value : max;
 }
 
-/* Whatever the caller says, there is no more room. */
+/* Whatever the caller says, there is no more room. The arrays are fixed so that a verification's memory is known before
+ * the first byte of a peer is read. */
 static struct pkix_limits capped(const struct pkix_limits *asked)
 {
     struct pkix_limits limits = *asked;
@@ -76,7 +77,9 @@ static struct pkix_failure at_end(const struct pkix_search *s)
     return (struct pkix_failure){.culprit = s->path.count - 1};
 }
 
-/* The candidate has signed the path's last certificate and is on the path now: go on to an anchor. */
+/* The candidate has signed the path's last certificate and is on the path now: go on to an anchor. Only the store says
+ * what an anchor is: a certificate of the peer's that has signed itself ends no path, it goes on and finds nobody
+ * (CVE-2008-4989 trusted a chain for ending in one). */
 static enum pkix_error complete(struct pkix_search *s, const struct pkix_candidate *candidate,
                                 struct pkix_failure *failure, bool *noted)
 {
@@ -343,6 +346,8 @@ void pkix_search_remember(const struct pkix_search *s)
             pkix_intermediates_add(s->store->remembered, s->path.steps[i].cert->der, PKIX_INTERMEDIATE_LEARNT);
 }
 
+/* What was lent goes back and what was fetched is freed only here: every certificate that was looked at borrows its
+ * bytes, the notes' too. */
 void pkix_search_clear(struct pkix_search *s)
 {
     pkix_notes_clear(&s->notes);

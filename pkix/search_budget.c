@@ -1,10 +1,14 @@
 /* see pkix/search_budget.h */
 #include "pkix/search_budget.h"
 
-/* The numbers are pkix/request.h's, or an administrator's; Go and rustls have 100 signatures as well. */
+/* The numbers are pkix/request.h's, or an administrator's; Go and rustls have 100 signatures as well. The latter have
+ * them since a chain could keep a processor busy at will (RUSTSEC-2023-0052). They are of the whole verification: what
+ * a path that was given up has cost is not given back, or turning back would be free, and how often we do a peer
+ * decides. */
 void pkix_budget_init(struct pkix_budget *b, const struct pkix_limits *limits, uint64_t (*now_ms)(void))
 {
     *b = (struct pkix_budget){.limits = *limits, .now_ms = now_ms};
+    /* These two are spent by those who compare, who know no budget but a number. */
     b->comparisons_left = limits->name_comparisons_max;
     b->policy_steps_left = limits->policy_steps_max;
     if (limits->wall_ms_max != 0)

@@ -28,6 +28,8 @@ bool pkix_search_is_anchor(const struct pkix_search *s, const struct pkix_store_
 {
     if (s->crl_anchor != NULL && (entry == NULL || &entry->cert != s->crl_anchor))
         return false;
+    /* An entry of the store, which is found by all of its bytes: a certificate with the subject and the key identifier
+     * of an anchor is not that anchor (CVE-2026-34580). */
     return entry != NULL && entry->trust == PKIX_TRUST_ANCHOR && (entry->purposes & wanted_purposes(s->request)) != 0;
 }
 
@@ -54,6 +56,8 @@ static void add_candidate(struct pkix_candidates *c, const struct pkix_cert *cer
         (struct pkix_candidate){.cert = cert, .entry = entry, .parse_error = parse_error, .rank = rank};
 }
 
+/* Up to the ceiling, which anchors are counted under as well: a store with a thousand roots of one name is somebody's
+ * mistake and not a reason to try them all. */
 static bool visit_entry(void *ctx, const struct pkix_store_entry *entry)
 {
     struct pkix_candidates *c = ctx;

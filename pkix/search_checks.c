@@ -238,7 +238,8 @@ static enum pkix_error check_ev(struct pkix_search *s, struct pkix_failure *fail
 }
 
 /* RFC 5280 section 6.1 has the path end below the anchor. A leaf that is one itself is trusted as it is; what it says
- * of policies counts where some are asked for. */
+ * of policies counts where some are asked for. Of an anchor it takes the name and the key (section 6.1.1 (d)), and no
+ * policies. */
 static enum pkix_error check_policies(struct pkix_search *s, struct pkix_failure *failure)
 {
     const struct pkix_policy_inputs *inputs = &s->request->policy;

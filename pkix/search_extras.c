@@ -65,7 +65,8 @@ static bool is_in_store(const struct pkix_store *store, struct span subject)
 }
 
 /* From the store downwards, each certificate once: the square of their number in comparisons, however they are linked.
- * A certificate may be reached that in the end is not usable; none that is unreachable by name is ever usable. */
+ * A certificate may be reached that in the end is not usable; none that is unreachable by name is ever usable. Each
+ * enters the queue once, which is as long as there are certificates. */
 void pkix_search_find_reach(struct pkix_search *s)
 {
     unsigned queue[PKIX_EXTRAS_MAX], head = 0, tail = 0;

@@ -35,6 +35,7 @@ static void take(void *ctx, struct span der)
     unsigned before = s->extras_count;
     uint8_t *copy;
 
+    /* A message may have more certificates than there is room for; those in front count. */
     if (s->fetched_count == PKIX_EXTRAS_MAX) {
         a->is_full = true;
         return;
@@ -83,7 +84,9 @@ static bool ask(struct pkix_search *s, const struct pkix_cert *child, struct spa
     return note->why == NULL;
 }
 
-/* Only off the loop, where somebody may wait. */
+/* Only off the loop, where somebody may wait. So many of one verification and no more: every question is a request of
+ * ours to an address of the peer's choice, and a chain of many certificates would otherwise multiply what it costs to
+ * have us ask. */
 bool pkix_search_may_fetch(const struct pkix_search *s)
 {
     return s->request->issuers != NULL && s->request->evidence_waiting == PKIX_MAY_WAIT &&
@@ -103,6 +106,9 @@ bool pkix_search_fetch_issuer(struct pkix_search *s, enum pkix_error error)
         const struct pkix_cert *child = s->notes.dead_ends[i];
         struct span url = pkix_cert_issuer_url(child);
 
+        /* Who has issued itself is its own issuer, and what is served there would be it again. An address that was
+         * asked is not asked again within one verification, whoever names it: the answer would be the same, and the
+         * requests are what an attacker is after. */
         if (pkix_cert_is_self_issued(child) || url.size == 0 || pkix_notes_asked(&s->notes, url))
             continue;
         if (!ask(s, child, url))

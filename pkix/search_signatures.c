@@ -54,7 +54,9 @@ enum pkix_error pkix_signatures_verify(struct pkix_signatures *s, const struct p
     return verify_signature(s, statement, pkix_signature_cache_digest(statement, digest) ? digest : NULL, spki);
 }
 
-/* Each pair of certificate and issuer's key is looked at once in a verification, good or bad. */
+/* Each pair of certificate and issuer's key is looked at once in a verification, good or bad. By the key and not by the
+ * issuer's certificate: with many certificates of one key a peer makes many paths, but no more pairs. So a lattice
+ * costs at most the square of what was sent, and not what its paths come to. */
 enum pkix_error pkix_signatures_verify_child(struct pkix_signatures *s, const struct pkix_cert *child, struct span spki)
 {
     uint8_t digest[PKIX_CACHE_KEY_SIZE];

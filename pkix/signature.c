@@ -55,6 +55,7 @@ static bool is_below(struct span a, struct span b)
     return a.size != b.size ? a.size < b.size : memcmp(a.data, b.data, a.size) < 0;
 }
 
+/* An RSA signature has the modulus's length and may begin with zero bytes, which say nothing of how large it is. */
 static struct span without_leading_zeros(struct span number)
 {
     while (number.size != 0 && number.data[0] == 0)
