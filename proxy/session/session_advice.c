@@ -7,6 +7,9 @@
 #define NOT_TLS            "see that port, protocol and listen_tls or connect_tls are right"
 
 const char session_advice_limit[] = "raise the setting that the reason names, if such requests or answers are right";
+const char session_advice_injected[] =
+    "nothing of it was used: somebody between may have put it there, or that program does not wait for the answer to its "
+    "request for TLS, and has to be mended";
 
 /* What is wrong with TLS. NULL: for that side there is nothing more exact to say. `target_fault`: who has to do
  * something about the target's; it is this yett where its own certificate is what the target does not like. */

@@ -27,4 +27,8 @@ struct session_remedy session_remedy(const struct session_cause *cause);
 /* Where something proper was more than a setting lets pass, which the reason names. */
 extern const char session_advice_limit[];
 
+/* Where plain text came together with a STARTTLS, which is how text is slipped into a conversation (CVE-2011-0411 and
+ * its many successors). */
+extern const char session_advice_injected[];
+
 #endif

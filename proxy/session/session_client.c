@@ -106,16 +106,19 @@ void session_note_request(struct session *s)
 static void client_broke_protocol(struct session *s)
 {
     const char *error = starttls_error(s->client_machine);
-    const char *spoken = starttls_was_injected(s->client_machine) ? NULL : session_spoke_tls(s, &s->client);
+    bool injected = starttls_was_injected(s->client_machine);
+    const char *spoken = injected ? NULL : session_spoke_tls(s, &s->client);
 
     note_refused_starttls(s);
     session_note_request(s);
-    if (spoken != NULL)
+    if (injected)
+        session_blame(s, SESSION_FAULT_NOBODY, session_advice_injected);
+    else if (spoken != NULL)
         session_blame(s, SESSION_FAULT_NOBODY, spoken_advice(spoken));
     else if (starttls_is_over_limit(s->client_machine))
         session_blame(s, SESSION_FAULT_HERE, session_advice_limit);
     counter_add(s->counters, COUNTER_negotiations_failed_total, 1);
-    if (starttls_was_injected(s->client_machine))
+    if (injected)
         counter_add(s->counters, COUNTER_injections_refused_total, 1);
     session_note_end(s, SESSION_ENDED_protocol_error,
                      base_printf("%s (%s)", spoken != NULL ? spoken : error, starttls_state_name(s->client_machine)));

@@ -37,7 +37,7 @@
     X(shutdown, "session_ended", INFO, HERE, "yett is stopping", "")                                                     \
     X(protocol_error, "client_protocol_error", WARNING, CLIENT,                                                          \
       "before TLS the client broke the rules of its protocol",                                                           \
-      "see that it is meant for this port; text hidden behind STARTTLS is an attack")                                    \
+      "see that the client is meant for this port, and is set to use TLS there")                                         \
     X(timeout_client, "client_timeout", WARNING, CLIENT, "the client was not ready within handshake_timeout",            \
       "it may be waiting for a greeting that this protocol does not have, or be far away")                               \
     X(tls_failed, "client_tls_failed", WARNING, CLIENT, "TLS with the client failed",                                    \
@@ -70,7 +70,7 @@
       "see that protocol is right for this server")                                                                      \
     X(target_protocol_error, "target_failed", WARNING, TARGET,                                                           \
       "before TLS the target broke the rules of its protocol",                                                           \
-      "see that protocol and connect_tls are right for its port; text hidden behind STARTTLS is an attack")              \
+      "see that protocol and connect_tls are right for its port")                                                        \
     X(via_refused, "target_failed", WARNING, TARGET, "the upstream proxy does not take us to the target",                \
       "see that the proxy in via allows this target")                                                                    \
     X(header_too_large, "target_failed", WARNING, HERE, "the PROXY header is too large for the client's certificate",    \

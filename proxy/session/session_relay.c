@@ -137,6 +137,15 @@ static const char *side_name(const struct session *s, const struct leg *leg)
     return leg == &s->client ? "client" : "target";
 }
 
+/* Not every program sends an alert when it looks at our certificate itself, after the handshake, and does not like it.
+ */
+#define WENT_WITHOUT_A_BYTE ", right after its handshake and without a byte: it may not have liked our certificate"
+
+static bool went_without_a_byte(struct flow_legs f)
+{
+    return f.direction == STARTTLS_FROM_CLIENT && f.flow->bytes == 0 && leg_engine(f.source) != NULL;
+}
+
 static void on_truncated(struct session *s, struct flow_legs f)
 {
     /* A peer that closes after our close_notify owes nobody an answer to it. */
@@ -146,8 +155,9 @@ static void on_truncated(struct session *s, struct flow_legs f)
     }
     counter_add(s->counters, COUNTER_truncations_total, 1);
     break_relay(s, SESSION_ENDED_truncated,
-                base_printf("the %s closed its connection without close_notify", side_name(s, f.source)), f,
-                TRANSPORT_CLOSE_ORDERLY);
+                base_printf("the %s closed its connection without close_notify%s", side_name(s, f.source),
+                            went_without_a_byte(f) ? WENT_WITHOUT_A_BYTE : ""),
+                f, TRANSPORT_CLOSE_ORDERLY);
 }
 
 static void on_failed(struct session *s, struct flow_legs f)
@@ -167,8 +177,9 @@ static void on_failed(struct session *s, struct flow_legs f)
         return;
     }
     break_relay(s, SESSION_ENDED_reset,
-                base_printf("the %s's connection broke: %s", side_name(s, f.source), leg_error(f.source)), f,
-                TRANSPORT_CLOSE_RESET);
+                base_printf("the %s's connection broke%s: %s", side_name(s, f.source),
+                            went_without_a_byte(f) ? WENT_WITHOUT_A_BYTE : "", leg_error(f.source)),
+                f, TRANSPORT_CLOSE_RESET);
 }
 
 /* What a filter held back goes first, as far as there is room; then the end. */

@@ -177,11 +177,12 @@ static void refuse_for_target_machine(struct session *s)
     };
     const struct leg *target = &s->target;
     enum starttls_refusal refusal = starttls_refusal(s->target_machine);
-    const char *spoken = refusal != STARTTLS_REFUSAL_NONE || starttls_was_injected(s->target_machine)
-                             ? NULL
-                             : session_spoke_tls(s, target);
+    bool injected = starttls_was_injected(s->target_machine);
+    const char *spoken = refusal != STARTTLS_REFUSAL_NONE || injected ? NULL : session_spoke_tls(s, target);
 
-    if (spoken != NULL)
+    if (injected)
+        session_blame(s, SESSION_FAULT_NOBODY, session_advice_injected);
+    else if (spoken != NULL)
         session_blame(s, SESSION_FAULT_NOBODY, spoken_advice(spoken));
     else if (starttls_is_over_limit(s->target_machine))
         session_blame(s, SESSION_FAULT_HERE, session_advice_limit);

@@ -115,3 +115,17 @@ def test_a_server_that_does_not_trust_our_client_certificate(yett, port, authori
         line = wait_until(lambda: y.log_lines(service="a"), "the line")[0]
     assert line["error"] == "alert_received_unknown_ca", line
     assert "the server ended the connection" in line["reason"] and "CN=mallory" in line["reason"], line
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+@pytest.mark.parametrize("said", [b"", b"x"])
+def test_a_client_that_goes_without_an_alert(yett, port, echo, authority, version, said):
+    """Some look at the certificate when the handshake is done, and hang up. Who has said something liked it."""
+    y = yett(server(port, echo, authority))
+    with connect(port) as plain, client_tls(authority, version=version).wrap_socket(plain, server_hostname="localhost") as s:
+        s.sendall(said)
+        assert s.recv(1) == said if said else True
+        s.shutdown(socket.SHUT_RDWR)
+    line = wait_until(lambda: [x for x in y.log_lines(service="a") if "end" in x], "the line")[0]
+    assert line["end"] in ("truncated", "reset"), line
+    assert ("it may not have liked our certificate" in line["reason"]) == (said == b""), line

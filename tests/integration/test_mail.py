@@ -82,6 +82,8 @@ def test_plain_text_behind_starttls_is_refused(yett, authority, echo, port, prot
             answer += more
         assert answer.startswith(refusal)
     running.wait_for_counter("injections_refused_total")
+    line = running.wait_for_log("client_protocol_error")
+    assert "does not wait for the answer to its request for TLS" in line, line
     assert echo.connections == 0
 
 

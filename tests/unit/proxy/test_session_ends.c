@@ -184,11 +184,11 @@ static void a_proxy_has_advice_of_its_own(void **state)
     cause = (struct session_cause){.ended = SESSION_ENDED_protocol_error, .error = "", .is_proxy = true};
     cause.http_status = 403;
     assert_non_null(strstr(session_remedy(&cause).advice, "https URI"));
-    assert_null(strstr(session_remedy(&cause).advice, "STARTTLS"));
+    assert_null(strstr(session_remedy(&cause).advice, "is set to use TLS"));
     cause.http_status = 400;
-    assert_null(strstr(session_remedy(&cause).advice, "STARTTLS"));
+    assert_null(strstr(session_remedy(&cause).advice, "is set to use TLS"));
     cause.is_proxy = false;
-    assert_non_null(strstr(session_remedy(&cause).advice, "STARTTLS"));
+    assert_non_null(strstr(session_remedy(&cause).advice, "is set to use TLS"));
 }
 
 int main(void)
