@@ -33,6 +33,7 @@
     X(session_cache_lock_repaired, WARNING, "a worker died while it held a part of the session cache")                 \
     /* What a configuration names. */                                                                                  \
     X(identity_warning, WARNING, "a certificate of ours serves, but not as well as it might")                          \
+    X(identity_away, WARNING, "the token with a key of ours is not there; its service refuses clients")                \
     X(identity_expired, WARNING, "a certificate of ours has expired")                                                  \
     X(identity_not_yet_valid, WARNING, "a certificate of ours is not valid yet")                                       \
     X(groups_exclude, WARNING, "with the groups of a service some peers have none in common")                          \
@@ -55,6 +56,7 @@
     X(grants_failed, ERROR, "which worker may use which key could not be told to the token agents")                    \
     X(file_keys_failed, ERROR, "the keys of files could not be given to their agent")                                  \
     X(token_gone, WARNING, "a token was taken out")                                                                    \
+    X(token_awaited, INFO, "a token is there that services wait for: workers start anew")                              \
     X(token_back, INFO, "a token is there again")                                                                      \
     X(token_logged_out, WARNING, "a token has forgotten that it was logged in")                                        \
     X(pin_not_given, WARNING,                                                                                          \

@@ -32,8 +32,8 @@ enum worker_phase {
      * memory file. LISTENER: a listening socket; service, address: indexes. INTERMEDIATES: those that are known, in a \
      * memory file (proxy/process/intermediates_file.h). IDENTITIES: what there is for it of files whose keys an agent \
      * has, in a memory file (proxy/service/file_identities.h). START: text: "slot generation". DRAIN: accept nothing, \
-     * end with the last session or when drain_timeout is over. CONNECTIONS: list sessions. STOP: close everything     \
-     * now. */                                                                                                         \
+     * end with the last session or when drain_timeout is over. RETIRE: likewise, but with no end to the time; a DRAIN \
+     * may follow. CONNECTIONS: list sessions. STOP: close everything now. */                                          \
     X(CONFIG, ON(UNTOLD), 1)                                                                                           \
     X(COUNTERS, ON(UNTOLD), 1)                                                                                         \
     X(TICKET_KEY, ON(UNTOLD), 1)                                                                                       \
@@ -47,16 +47,18 @@ enum worker_phase {
     /* Either's. INTERMEDIATE: text: one in PEM, learnt (or used again) by who says so, or told by another worker. */  \
     X(INTERMEDIATE, ON(AT_WORK) | ON(STARTING) | ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                       \
     /* The worker's. WARNING: text: what an administrator should know of the configuration it has opened, as a line    \
-     * ("FILE:LINE: warning: ..."). READY: accepting connections; text: its sandbox, and in a second line the path of  \
-     * the accelerator that it has loaded, or "none". FAILED: text: why it cannot start; it exits next. DRAINED: the   \
-     * last session is gone; it exits next. CONNECTIONS_ITEM: text: one session, one line of JSON; they and            \
-     * CONNECTIONS_END only after CONNECTIONS, whose several may have one answer. */                                   \
+     * ("FILE:LINE: warning: ..."). READY: accepting connections; text: its sandbox, in a second line the path of the  \
+     * accelerator that it has loaded, or "none", and a third one where services wait for tokens. FAILED: text: why it \
+     * cannot start; it exits next. DRAINED: the last session is gone; it exits next. CONNECTIONS_ITEM: text: one      \
+     * session, one line of JSON; they and CONNECTIONS_END only after CONNECTIONS, whose several may have one answer.  \
+     */                                                                                                                \
     X(READY, ON(STARTING) | ON(STOPPING), 0)                                                                           \
     X(FAILED, ON(STARTING) | ON(STOPPING), 0)                                                                          \
     X(DRAINED, ON(DRAINING) | ON(STOPPING), 0)                                                                         \
     X(CONNECTIONS_ITEM, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                                                \
     X(CONNECTIONS_END, ON(ACCEPTING) | ON(DRAINING) | ON(STOPPING), 0)                                                 \
-    X(WARNING, ON(STARTING) | ON(STOPPING), 0)
+    X(WARNING, ON(STARTING) | ON(STOPPING), 0)                                                                         \
+    X(RETIRE, ON(AT_WORK), 0)
 
 enum worker_event {
 #define WORKER_MESSAGE_EVENT(event, phases, files) WORKER_##event,

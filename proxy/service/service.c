@@ -5,6 +5,7 @@
 #include "proxy/fetch/revocation.h"
 #include "proxy/process/validity.h"
 #include "starttls/limits.h"
+#include "tokens/shim/shim.h"
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,7 +38,7 @@ static bool open_wanted(const struct config_identity *wanted, struct tls_identit
     return tls_identity_open_parts(&parts, identity, error);
 }
 
-/* NULL with a finding. */
+/* NULL with a finding, or with a note: its token is away. */
 static struct tls_identity *open_identity(struct services_shared *shared, const struct config_identity *wanted,
                                           struct config_findings *findings)
 {
@@ -45,9 +46,17 @@ static struct tls_identity *open_identity(struct services_shared *shared, const 
     ptrdiff_t known = text_index_find(index, wanted->value);
     struct tls_identity *identity;
     char *error = NULL;
+    const char *away;
 
     if (known != TEXT_INDEX_NONE)
         return shared->identities[known];
+    away = wanted->type == CONFIG_IDENTITY_PKCS11 ? tokens_shim_away(wanted->value) : NULL;
+    if (away != NULL) {
+        config_note_add(findings, CONFIG_NOTE_WARNING, "identity_away", wanted->place,
+                        "identity %s: %s; the service refuses its clients until the token is there", wanted->text,
+                        away);
+        return NULL;
+    }
     if (!open_wanted(wanted, &identity, &error)) {
         config_finding_add(findings, wanted->place, "identity %s: %s", wanted->text, error);
         free(error);
@@ -70,6 +79,14 @@ static struct tls_identity **open_identities(struct services_shared *shared, con
     for (size_t i = 0; i < count; i++)
         identities[i] = open_identity(shared, &wanted[i], findings);
     return identities;
+}
+
+static bool some_are_away(struct tls_identity *const *identities, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (identities[i] == NULL)
+            return true;
+    return false;
 }
 
 /* ---- a service ---- */
@@ -176,7 +193,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
         s->identities = open_identities(shared, config->identity, config->identity_count, findings);
         if (config->peer != CONFIG_PEER_NONE)
             s->peer_trust = service_store_open(shared, config->peer_trust, config->peer_trust_count, findings);
-        if (findings->count == findings_before)
+        if (findings->count == findings_before && !some_are_away(s->identities, s->identity_count))
             service_open_server_context(shared, s, findings);
     }
     if (config_service_originates_tls(config)) {
@@ -188,7 +205,7 @@ static void open_service(struct services_shared *shared, struct service *s, stru
         if (!config->insecure_no_verify)
             s->trust = service_store_open(shared, config->trust_count > 0 ? config->trust : &mozilla,
                                           config->trust_count > 0 ? config->trust_count : 1, findings);
-        if (findings->count == findings_before)
+        if (findings->count == findings_before && !some_are_away(s->connect_identities, s->connect_identity_count))
             service_open_client_context(shared, s, findings);
     }
 }
@@ -214,6 +231,18 @@ struct services *services_open(const struct config *config, struct config_findin
     if (findings->count > findings_before)
         services_destroy(&services);
     return services;
+}
+
+bool services_wait_for_tokens(const struct services *services)
+{
+    for (size_t i = 0; i < services->count; i++) {
+        const struct service *s = &services->items[i];
+
+        if (some_are_away(s->identities, s->identity_count) ||
+            some_are_away(s->connect_identities, s->connect_identity_count))
+            return true;
+    }
+    return false;
 }
 
 void services_count(struct services *services, struct counters *counters)

@@ -14,8 +14,8 @@
 struct service {
     const struct config_service *config;
     enum starttls_protocol protocol;
-    struct tls_context *server_context; /* NULL when the listening side has no TLS */
-    struct tls_context *client_context; /* NULL when the connecting side has no TLS */
+    struct tls_context *server_context; /* NULL when the listening side has no TLS, or its token is away */
+    struct tls_context *client_context; /* NULL when the connecting side has no TLS, or its token is away */
     struct tls_identity **identities;
     size_t identity_count;
     struct tls_identity **connect_identities;
@@ -64,12 +64,17 @@ char *services_accelerator(const struct config *config);
 struct services_runtime_options {
     struct span ticket_key;
     const char *session_cache;                /* see tls/runtime.h; NULL: none */
+    bool may_be_away;                         /* tokens that are not there keep nothing from starting; the services that
+                                               * use them refuse in their protocols' words */
     const struct file_identities *identities; /* files whose keys the agent of file keys has: those are opened from
                                                * here, and all other files from where they are. NULL: none. Lent until
                                                * services_runtime_stop() */
 };
 MUST_CHECK bool services_runtime_start(const struct config *config, const struct services_runtime_options *options,
                                        struct config_findings *findings);
+
+/* Whether some service waits for a token that was away when it was opened: opened anew, it may be there. */
+bool services_wait_for_tokens(const struct services *services);
 
 /* Everything opened must have been destroyed. false: something is still held; *error is a sentence, the caller's. */
 MUST_CHECK bool services_runtime_stop(char **error);

@@ -74,15 +74,19 @@ static struct tokens_shim_module shim_module(const struct config *config, const 
                                        .sign_timeout_ms = module->sign_timeout_ms};
 }
 
-static bool start_shim(const struct config *config, const struct wanted_list *wanted, bool with_files,
+static bool start_shim(const struct config *config, const struct wanted_list *wanted, bool with_files, bool may_be_away,
                        struct config_findings *findings)
 {
     struct tokens_shim_module *modules = base_alloc((config->module_count + 1) * sizeof(*modules));
     const char **uris = base_alloc(wanted->count * sizeof(*uris));
     const char **names = base_alloc(wanted->count * sizeof(*names));
     size_t failed = 0;
-    struct tokens_shim_options options = {
-        .modules = modules, .uris = uris, .names = names, .uri_count = wanted->count, .failed = &failed};
+    struct tokens_shim_options options = {.modules = modules,
+                                          .uris = uris,
+                                          .names = names,
+                                          .uri_count = wanted->count,
+                                          .failed = &failed,
+                                          .may_be_away = may_be_away};
     struct config_module file_keys;
     char *error = NULL;
     bool started;
@@ -174,7 +178,8 @@ bool services_runtime_start(const struct config *config, const struct services_r
     char *error = NULL;
 
     if (good && wanted.count > 0) {
-        good = shim_is_started = start_shim(config, &wanted, file_identities_count(options->identities) > 0, findings);
+        good = shim_is_started =
+            start_shim(config, &wanted, file_identities_count(options->identities) > 0, options->may_be_away, findings);
         if (!good && !tls_runtime_stop(&error)) {
             config_finding_add(findings, wanted.items[0].place, "%s", error);
             free(error);

@@ -591,8 +591,10 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
     plane_set_deadline(p, &s->wheel, s->deadline_ms);
     session_report_started(s);
     if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
-        leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
-        session_enter(s, SESSION_CLIENT_TLS);
+        if (!session_is_without_token(s)) {
+            leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
+            session_enter(s, SESSION_CLIENT_TLS);
+        }
     } else if (config->listen_tls == CONFIG_TLS_STARTTLS || starttls_client_opens(s->service->protocol)) {
         session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS
                                                                                   : MACHINE_ENDS_PLAIN);

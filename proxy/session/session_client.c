@@ -58,12 +58,25 @@ static bool keys_cannot_sign(const struct session *s)
 {
     uint64_t failed_ms = s->plane->keys_failed_ms[s->service_index];
 
+    if (s->service->server_context == NULL)
+        return true; /* its token was not there when the worker started */
     if (failed_ms == 0)
         return false;
     for (size_t i = 0; i < s->service->identity_count; i++)
         if (!tls_identity_may_block(s->service->identities[i]))
             return false;
     return uv_now(s->plane->loop) - failed_ms < LIMIT_KEYS_FAILED_MS;
+}
+
+/* With TLS from the first byte there is nothing that the client could be told. */
+bool session_is_without_token(struct session *s)
+{
+    if (s->service->server_context != NULL)
+        return false;
+    session_note_end(s, SESSION_ENDED_identity_unavailable,
+                     base_strdup("the token with the key of our certificate is not there"));
+    session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
+    return true;
 }
 
 void session_start_client_machine(struct session *s, enum machine_end end)
@@ -141,6 +154,8 @@ void session_step_client_negotiate(struct session *s)
         session_enter(s, SESSION_CLIENT_GO_AHEAD);
         break;
     case STARTTLS_DIRECT:
+        if (session_is_without_token(s))
+            break;
         starttls_machine_destroy(&s->client_machine);
         s->direct_tls = true;
         leg_start_direct_tls(&s->client, s->service->server_context);

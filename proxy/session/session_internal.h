@@ -53,6 +53,9 @@ void session_enter(struct session *s, enum session_state state);
 /* The client is turned away before the relay began, in its protocol's words where it can hear them; takes `reason`. */
 void session_refuse(struct session *s, enum starttls_failure failure, enum session_ended ended, char *reason);
 
+/* Whether the service cannot do TLS with its clients, since its token was not there: then the session has ended. */
+bool session_is_without_token(struct session *s);
+
 /* Note why it ends (the first reason is the one that is told; takes `reason`, which may be NULL). */
 void session_note_end(struct session *s, enum session_ended ended, char *reason);
 /* The same where the TLS or the connection of `leg` broke: the line has the error's name, and of a certificate that was

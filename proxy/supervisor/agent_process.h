@@ -19,6 +19,9 @@ struct agent_events {
     /* It says that it cannot go on, or it died or was too slow before it had loaded its module. It is started again
      * all the same. `report`: "FILE:LINE: module NAME: why". It may be stopped here. */
     void (*on_failed)(void *owner, struct agent_process *a, const char *report);
+    void (*on_token)(void *owner, struct agent_process *a); /* a token came back, or was logged in to */
+    /* A token does not take its PIN. `report` as above. It may be stopped here. */
+    void (*on_pin_refused)(void *owner, struct agent_process *a, const char *report);
     /* After agent_process_stop(), when all is gone; the struct frees itself then. */
     void (*on_ended)(void *owner, struct agent_process *a);
 };
@@ -47,7 +50,9 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
 void agent_process_stop(struct agent_process *a);
 
 const char *agent_process_name(const struct agent_process *a);
-bool agent_process_is_ready(const struct agent_process *a);      /* it has its module, now */
+bool agent_process_is_ready(const struct agent_process *a); /* it has its module, now */
+void agent_process_hear_now(
+    struct agent_process *a); /* what it has said already, before this returns; not from an event */
 const char *agent_process_reason(const struct agent_process *a); /* why it failed last; NULL: it is not known to */
 const char *agent_process_socket_path(const struct agent_process *a);
 /* Let `client` (besides root and ourselves) connect: the agent is told, and the socket's file becomes that user's.

@@ -178,12 +178,13 @@ static void hear_pin_ok(struct agent_process *a, const struct tokens_agent_messa
     pin_policy_right(&a->policy, m->token);
     end_login_of(a, m->token, true, text);
     free(text);
+    a->events->on_token(a->owner, a);
 }
 
 static void pin_refused(struct agent_process *a, const struct tokens_agent_message *m, enum pin_standing standing)
 {
     struct agent_login *login = login_of(a, m->token);
-    char label[TOKENS_AGENT_TOKEN_SIZE];
+    char label[TOKENS_AGENT_TOKEN_SIZE], *report;
 
     pin_policy_refused(&a->policy, m->token, standing);
     if (login != NULL)
@@ -192,6 +193,9 @@ static void pin_refused(struct agent_process *a, const struct tokens_agent_messa
              log_text("serial", serial_of(m->token)), log_text("standing", pin_standing_name(standing)),
              log_text("reason", m->text));
     end_login_of(a, m->token, false, m->text);
+    report = base_printf("%s: module %s: the PIN is refused: %s", a->where, a->name, m->text);
+    a->events->on_pin_refused(a->owner, a, report);
+    free(report);
 }
 
 static void on_ready(struct agent_process *a, const char *description)
@@ -229,6 +233,8 @@ static void on_token(struct agent_process *a, const struct tokens_agent_message 
     pin_policy_token_gone(&a->policy, m->token, gone);
     log_line(gone ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, gone ? "token_gone" : "token_back", log_text("module", a->name),
              log_text("token", m->text), log_text("serial", serial_of(m->token)));
+    if (!gone)
+        a->events->on_token(a->owner, a);
 }
 
 static void hear_ready(struct agent_process *a, const struct tokens_agent_message *m)
@@ -329,6 +335,12 @@ static int hear_one(void *owner, struct child *child)
 void agent_process_hear(void *owner, struct child *child)
 {
     child_hear(child, hear_one, owner);
+}
+
+void agent_process_hear_now(struct agent_process *a)
+{
+    if (a->child != NULL)
+        child_hear(a->child, hear_one, a);
 }
 
 /* All else that an agent is told is little, and never waits; of these only the last counts. Whether it is to be said

@@ -36,6 +36,7 @@ struct agents {
     struct candidate *candidates;
     size_t candidate_count;
     bool told_ready; /* that all candidates are */
+    bool committed;  /* something is in force, which goes on when a candidate is not good enough */
     int grants_fd;   /* a sealed memory file; -1: none yet */
     int keys_fd;     /* likewise */
 };
@@ -151,6 +152,8 @@ static void on_ready(void *owner, struct agent_process *agent)
 
     if (candidate_of(a, agent) != NULL)
         decide(a);
+    else if (a->events->on_token != NULL)
+        a->events->on_token(a->owner); /* all of its tokens were away */
 }
 
 static void on_failed(void *owner, struct agent_process *agent, const char *report)
@@ -165,7 +168,38 @@ static void on_failed(void *owner, struct agent_process *agent, const char *repo
     decide(a);
 }
 
-static const struct agent_events agent_events = {.on_ready = on_ready, .on_failed = on_failed, .on_ended = on_ended};
+static void on_token(void *owner, struct agent_process *agent)
+{
+    struct agents *a = owner;
+
+    (void)agent;
+    if (a->events->on_token != NULL)
+        a->events->on_token(a->owner);
+}
+
+/* What is in force can go on as it is. At the start nothing is: the services of that token wait for somebody to log in,
+ * and the others begin. */
+static void on_pin_refused(void *owner, struct agent_process *agent, const char *report)
+{
+    const struct agents *a = owner;
+
+    if (a->committed)
+        on_failed(owner, agent, report);
+}
+
+static const struct agent_events agent_events = {.on_ready = on_ready,
+                                                 .on_failed = on_failed,
+                                                 .on_token = on_token,
+                                                 .on_pin_refused = on_pin_refused,
+                                                 .on_ended = on_ended};
+
+void agents_hear_candidates(struct agents *a)
+{
+    /* What one says may end them all. */
+    for (size_t i = 0; i < a->candidate_count; i++)
+        if (a->candidates[i].agent != NULL)
+            agent_process_hear_now(a->candidates[i].agent);
+}
 
 static struct agent_process *find(const struct agents *a, const char *name)
 {
@@ -424,6 +458,7 @@ void agents_commit(struct agents *a, const struct config *config, uid_t owner)
     for (size_t i = 0; i < a->candidate_count; i++)
         put_in_force(a, &a->candidates[i]);
     a->candidate_count = 0;
+    a->committed = true;
     for (size_t i = a->count; i-- > 0;) {
         if (is_named(config, agent_process_name(a->items[i])))
             continue;

@@ -8,8 +8,9 @@
  * The PIN is read here, kept in locked memory, and given by the rules of tokens/agent/agent.h
  * (proxy/supervisor/pin_policy.h). As with listening sockets, a configuration is prepared, then committed or abandoned.
  * In between each agent that was started for it, a *candidate*, loads its module or fails; it is ready or has failed
- * within the time that agents_create() was given. Whether its token is there, and takes the PIN, is not asked: cards
- * come and go. Agents that stay as they are are not asked anything. Threads: the loop's. */
+ * within the time that agents_create() was given. Whether its token is there is not asked: cards come and go. One that
+ * refuses its PIN when a worker needs it fails the candidate, except at the start. Agents that stay as they are are not
+ * asked anything. Threads: the loop's. */
 #ifndef YETT_PROXY_SUPERVISOR_AGENTS_H
 #define YETT_PROXY_SUPERVISOR_AGENTS_H
 
@@ -26,8 +27,11 @@ struct agents_events {
     void (*on_candidates_ready)(void *owner);
     /* All candidates are ready or have failed, and some have: their modules cannot be loaded, above all. `report` has a
      * line "FILE:LINE: module NAME: why" for each of those. Abandoning, or stopping all, is what one does then. Comes
-     * also, and again, when one fails that was ready, until the commit. */
+     * also, and again, when one fails that was ready, until the commit; or when a token refuses its PIN, where a
+     * configuration is in force that can go on instead. */
     void (*on_candidates_failed)(void *owner, const char *report);
+    /* A token is there that was not, or has been logged in to: a service that waits for one may have it now. */
+    void (*on_token)(void *owner);
     /* The last agent has ended after agents_stop(). */
     void (*on_empty)(void *owner);
 };
@@ -49,6 +53,9 @@ MUST_CHECK bool agents_prepare(struct agents *a, const struct config *config, en
                                struct config_findings *findings);
 /* Whether all candidates of this preparation are ready; true when it has none. */
 bool agents_candidates_are_ready(const struct agents *a);
+/* What candidates have said already is heard before this returns: what a token answered to the last worker that asked
+ * for a key, say, when that worker is known to be ready. Not from an event of theirs. */
+void agents_hear_candidates(struct agents *a);
 /* `owner`: the user to whom the agents' sockets belong from now on, and who may connect beside root and us. */
 void agents_commit(struct agents *a, const struct config *config, uid_t owner);
 void agents_abandon(struct agents *a);

@@ -31,6 +31,7 @@ struct generation {
     uv_timer_t deadline; /* STARTING: to be ready; DRAINING and STOPPING: to be gone */
     unsigned handles_open;
     bool ending;
+    bool retired;           /* DRAINING, without an end to its time */
     struct buffer warnings; /* STARTING: of the configuration, a line each; what is more is left out */
     unsigned slot_count;
     struct slot slots[];
@@ -360,23 +361,43 @@ struct generation *generation_start(uv_loop_t *loop, uint32_t number, const stru
     return g;
 }
 
-void generation_drain(struct generation *g)
+/* Each worker that is there is told by `tell`; one that has not begun has nothing to bring to an end. */
+static void send_away(struct generation *g, void (*tell)(struct worker_process *w))
 {
-    if (g->state != GENERATION_CURRENT) {
-        if (g->state == GENERATION_STARTING)
-            generation_stop(g);
-        return;
-    }
     g->state = GENERATION_DRAINING;
     for (unsigned i = 0; i < g->slot_count; i++) {
         struct worker_process *w = g->slots[i].worker;
 
         uv_timer_stop(&g->slots[i].restart);
-        if (w != NULL && worker_process_state(w) == WORKER_ACCEPTING)
-            worker_process_drain(w);
+        if (w != NULL && (worker_process_state(w) == WORKER_ACCEPTING || worker_process_state(w) == WORKER_DRAINING))
+            tell(w);
         else if (w != NULL)
             worker_process_stop(w);
     }
+}
+
+void generation_retire(struct generation *g)
+{
+    if (g->state != GENERATION_CURRENT)
+        return;
+    g->retired = true;
+    send_away(g, worker_process_retire);
+    end_if_empty(g);
+}
+
+bool generation_is_retired(const struct generation *g)
+{
+    return g->retired;
+}
+
+void generation_drain(struct generation *g)
+{
+    if (g->state == GENERATION_STARTING)
+        generation_stop(g);
+    if (g->state != GENERATION_CURRENT && !g->retired)
+        return;
+    g->retired = false;
+    send_away(g, worker_process_drain);
     /* A worker keeps drain_timeout itself; this is for one that does not. */
     uv_timer_start(&g->deadline, on_deadline, (uint64_t)g->settings.config->drain_timeout_ms + GENERATION_STOP_GRACE_MS,
                    0);
@@ -388,6 +409,7 @@ void generation_stop(struct generation *g)
     if (g->state == GENERATION_STOPPING)
         return;
     g->state = GENERATION_STOPPING;
+    g->retired = false;
     for (unsigned i = 0; i < g->slot_count; i++) {
         uv_timer_stop(&g->slots[i].restart);
         if (g->slots[i].worker != NULL)
@@ -415,6 +437,11 @@ uint32_t generation_number(const struct generation *g)
 const struct config *generation_config(const struct generation *g)
 {
     return g->settings.config;
+}
+
+int generation_snapshot_fd(const struct generation *g)
+{
+    return g->settings.snapshot_fd;
 }
 
 struct file_keys *generation_file_keys(const struct generation *g)

@@ -4,6 +4,8 @@
  *      |  one failed           |                               |
  *      +-----------------------+-----generation_stop()---------+--> STOPPING --------> ended
  *
+ * generation_retire() is a drain whose sessions may go on for as long as they like; generation_drain() may follow.
+ *
  * While CURRENT, a worker that dies is replaced at once on the same sockets and the same configuration; one that dies
  * again before it was ready, with growing pauses. A STARTING generation has no second try: it fails as a whole, and
  * what runs goes on. Threads: the loop's. */
@@ -69,6 +71,9 @@ char *generation_warnings(const struct generation *g);
 
 /* Stop accepting; workers end with their last session, or when drain_timeout is over. */
 void generation_drain(struct generation *g);
+/* Stop accepting; workers end with their last session. Of one that is CURRENT; else it does nothing. */
+void generation_retire(struct generation *g);
+bool generation_is_retired(const struct generation *g); /* and not drained since */
 /* End now. */
 void generation_stop(struct generation *g);
 
@@ -76,6 +81,7 @@ enum generation_state generation_state(const struct generation *g);
 const char *generation_state_name(enum generation_state state);
 uint32_t generation_number(const struct generation *g);
 const struct config *generation_config(const struct generation *g);
+int generation_snapshot_fd(const struct generation *g);             /* of its configuration; lent */
 struct file_keys *generation_file_keys(const struct generation *g); /* lent; NULL: none */
 
 /* The worker of slot `index`, or NULL while there is none. */

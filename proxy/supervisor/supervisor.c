@@ -22,6 +22,7 @@ static void close_everything(struct supervisor *s)
     uv_close((uv_handle_t *)&s->child_ended, NULL);
     uv_close((uv_handle_t *)&s->reap_timer, NULL);
     uv_close((uv_handle_t *)&s->gather_timer, NULL);
+    uv_close((uv_handle_t *)&s->token_timer, NULL);
     notify_stop(&s->notify);
     control_server_stop(&s->control);
     admin_stop(&s->admin);
@@ -75,8 +76,9 @@ void supervisor_drain(struct supervisor *s)
         return;
     log_line(LOG_LEVEL_INFO, "draining", log_number("generations", (int64_t)s->generation_count));
     s->state = SUPERVISOR_DRAINED;
-    if (s->current != NULL)
-        generation_drain(s->current);
+    for (size_t i = 0; i < s->generation_count; i++)
+        if (s->generations[i] == s->current || generation_is_retired(s->generations[i]))
+            generation_drain(s->generations[i]);
     s->current = NULL;
     if (!reload_is_under_way(&s->reload))
         listen_sockets_close(s->sockets);
@@ -222,6 +224,8 @@ static bool prepare(struct supervisor *s)
     s->agents = agents_create(&s->loop, LIMIT_MODULE_LOAD_MS, &supervisor_agents_events, s);
     uv_timer_init(&s->loop, &s->gather_timer);
     s->gather_timer.data = s;
+    uv_timer_init(&s->loop, &s->token_timer);
+    s->token_timer.data = s;
     signals_init(s);
     orphans_init(s);
     notify_start(&s->notify, &s->loop);

@@ -23,6 +23,9 @@
 
 enum {
     SUPERVISOR_GENERATIONS_MAX = 8, /* alive at once; a reload beyond waits for an old one to end */
+    SUPERVISOR_RETIRED_MAX = 3,     /* of them, that may end when they like */
+    SUPERVISOR_TOKEN_WAIT_MS = 1000,
+    SUPERVISOR_TOKEN_WAIT_MS_MAX = 300000,
 };
 
 enum supervisor_state { SUPERVISOR_STARTING, SUPERVISOR_RUNNING, SUPERVISOR_DRAINED, SUPERVISOR_STOPPING };
@@ -71,6 +74,14 @@ struct supervisor {
     struct control_roles *next_roles;
     uint64_t reloads, reloads_failed;
 
+    /* Workers that wait for tokens: supervisor_look_for_tokens(). */
+    uv_timer_t token_timer;
+    bool token_came;      /* since the last generation began to look for its tokens */
+    unsigned opened_anew; /* for tokens, in a row, and some were still away */
+    bool reopening;       /* the next reload is of the configuration that is in force, */
+    bool asked;           /* unless somebody has asked for one */
+    bool reopened;        /* the one under way is */
+
     /* Connections being gathered. */
     uv_timer_t gather_timer;
     json_t *gathered; /* the list; NULL: not gathering */
@@ -87,6 +98,10 @@ void supervisor_go_on(struct supervisor *s); /* after a generation has ended: is
 /* supervisor_news.c */
 extern const struct generation_events supervisor_generation_events;
 extern const struct agents_events supervisor_agents_events;
+
+/* supervisor_news.c: when a token has come while workers wait for one, they start anew. After each reload, too. */
+void supervisor_look_for_tokens(struct supervisor *s);
+void supervisor_on_token_timer(uv_timer_t *timer);
 
 /* supervisor_reload.c */
 extern const struct reload_steps supervisor_reload_steps;

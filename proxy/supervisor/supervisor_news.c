@@ -10,7 +10,10 @@ static void on_ready(void *owner, struct generation *g)
     struct supervisor *s = owner;
 
     assert(g == s->next);
-    reload_tell(&s->reload, RELOAD_WORKERS_READY, NULL);
+    /* A PIN that was refused was so before the worker that needed it was ready, though this may be heard first. */
+    agents_hear_candidates(s->agents);
+    if (g == s->next)
+        reload_tell(&s->reload, RELOAD_WORKERS_READY, NULL);
 }
 
 static void on_failed(void *owner, struct generation *g, const char *why)
@@ -109,6 +112,75 @@ static void on_agents_failed(void *owner, const char *report)
     reload_tell(&s->reload, RELOAD_AGENTS_FAILED, report);
 }
 
-const struct agents_events supervisor_agents_events = {.on_candidates_ready = on_agents_ready,
+static void on_opened_anew(void *data, bool good, const char *report)
+{
+    (void)data; /* how it went is in the log */
+    (void)good;
+    (void)report;
+}
+
+static bool workers_wait_for_tokens(const struct generation *g)
+{
+    for (unsigned i = 0; i < generation_worker_count(g); i++)
+        if (generation_worker(g, i) != NULL && worker_process_waits_for_tokens(generation_worker(g, i)))
+            return true;
+    return false;
+}
+
+/* At once at first; one that is not the awaited one, or comes and goes, has workers start anew less and less often. */
+static uint64_t token_wait_ms(unsigned opened_anew)
+{
+    uint64_t wait_ms = opened_anew == 0 ? 0 : SUPERVISOR_TOKEN_WAIT_MS;
+
+    for (unsigned i = 1; i < opened_anew && wait_ms < SUPERVISOR_TOKEN_WAIT_MS_MAX; i++)
+        wait_ms *= 2;
+    return wait_ms;
+}
+
+void supervisor_look_for_tokens(struct supervisor *s)
+{
+    if (s->state != SUPERVISOR_RUNNING || s->current == NULL || !workers_wait_for_tokens(s->current))
+        s->opened_anew = 0;
+    else if (s->token_came && !uv_is_active((uv_handle_t *)&s->token_timer))
+        uv_timer_start(&s->token_timer, supervisor_on_token_timer, token_wait_ms(s->opened_anew), 0);
+}
+
+/* Sessions of services that have nothing to do with the token are not cut for its sake, so old workers may stay for
+ * long; not too many of them. */
+static void limit_retired(struct supervisor *s)
+{
+    size_t retired = 0;
+
+    for (size_t i = s->generation_count; i-- > 0;)
+        if (generation_is_retired(s->generations[i]) && ++retired >= SUPERVISOR_RETIRED_MAX)
+            generation_drain(s->generations[i]);
+}
+
+/* Workers that started while a token was away open it by starting anew, as in a reload, but with the configuration that
+ * is in force: what somebody is writing into the file is not meant yet. */
+void supervisor_on_token_timer(uv_timer_t *timer)
+{
+    struct supervisor *s = timer->data;
+
+    if (!s->token_came || s->state != SUPERVISOR_RUNNING || s->current == NULL ||
+        !workers_wait_for_tokens(s->current) || reload_is_under_way(&s->reload))
+        return; /* a reload looks again when it is over */
+    s->opened_anew++;
+    s->reopening = true;
+    log_line(LOG_LEVEL_INFO, "token_awaited", log_number("generation", generation_number(s->current)));
+    limit_retired(s);
+    reload_ask(&s->reload, on_opened_anew, NULL);
+}
+
+static void on_token(void *owner)
+{
+    struct supervisor *s = owner;
+
+    s->token_came = true;
+    supervisor_look_for_tokens(s);
+}
+
+const struct agents_events supervisor_agents_events = {.on_token = on_token,
+                                                       .on_candidates_ready = on_agents_ready,
                                                        .on_candidates_failed = on_agents_failed,
                                                        .on_empty = supervisor_agents_gone};

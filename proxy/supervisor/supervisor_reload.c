@@ -45,6 +45,7 @@ static void outcome(void *owner, enum reload_result result, const char *report)
     }
     if (s->state != SUPERVISOR_STARTING)
         notify_ready(result == RELOAD_GOOD ? "Running." : "Running; the last reload failed, see the log.");
+    supervisor_look_for_tokens(s);
 }
 
 /* --- preparation --- */
@@ -184,9 +185,12 @@ static void commit(void *owner, char **report)
     s->next_roles = NULL;
     totals_keep(&s->totals, config);
     s->roots_age = roots_age_read(config);
-    for (size_t i = s->generation_count; i-- > 0;)
-        if (s->generations[i] != g)
+    for (size_t i = s->generation_count; i-- > 0;) {
+        if (s->generations[i] != g && s->reopened)
+            generation_retire(s->generations[i]);
+        else if (s->generations[i] != g)
             generation_drain(s->generations[i]);
+    }
     *report = join_warnings(&s->prepared_warnings, generation_warnings(g));
     s->current = g;
     s->next = NULL;
@@ -212,7 +216,10 @@ static bool read_and_prepare(void *owner, char **report)
 
     if (s->state != SUPERVISOR_STARTING)
         notify_reloading();
-    snapshot = config_snapshot_read(s->config_path, &findings);
+    s->reopened = s->reopening && !s->asked && s->current != NULL;
+    s->reopening = s->asked = false;
+    snapshot = s->reopened ? config_snapshot_from_fd(generation_snapshot_fd(s->current), &findings)
+                           : config_snapshot_read(s->config_path, &findings);
     if (snapshot != NULL)
         config = config_parse(snapshot, &findings);
     if (config != NULL)
@@ -250,6 +257,7 @@ static bool start_generation(void *owner, char **report)
     const struct generation_settings settings = {s->prepared, s->prepared_fd, s->prepared_keys};
     struct generation *g;
 
+    s->token_came = false;
     supervisor_tell_file_keys(s, s->prepared_keys);
     g = generation_start(&s->loop, ++s->generation_number, &settings, &s->shared, &supervisor_generation_events, s,
                          report);
@@ -292,5 +300,6 @@ void supervisor_reload(struct supervisor *s, control_reloaded done, void *data)
 {
     if (!reload_is_under_way(&s->reload) && s->state != SUPERVISOR_STOPPING && !has_room(s))
         log_line(LOG_LEVEL_INFO, "reload_waits", log_number("generations", (int64_t)s->generation_count));
+    s->asked = true;
     reload_ask(&s->reload, done, data);
 }

@@ -37,8 +37,10 @@ struct worker_process {
     uint32_t slot;
     uint32_t generation;
     uint64_t started_ms;
-    char *sandbox;     /* as it has described it; NULL: not yet */
-    char *accelerator; /* as it has named it; NULL: not yet, or not at all */
+    char *sandbox;         /* as it has described it; NULL: not yet */
+    char *accelerator;     /* as it has named it; NULL: not yet, or not at all */
+    bool waits_for_tokens; /* some were away when it started */
+    bool retired;          /* draining, without an end to its time */
     struct counters *counters;
     struct waiting *waiting, **waiting_end;
     unsigned waiting_count;
@@ -136,8 +138,12 @@ static void on_ready(struct worker_process *w, const char *text)
         return; /* it has been told to stop meanwhile */
     w->state = WORKER_ACCEPTING;
     w->sandbox = base_strndup(text, first_line);
-    if (text[first_line] != '\0')
-        w->accelerator = base_strdup(text + first_line + 1);
+    if (text[first_line] != '\0') {
+        const char *second = text + first_line + 1;
+
+        w->accelerator = base_strndup(second, strcspn(second, "\n"));
+        w->waits_for_tokens = strchr(second, '\n') != NULL;
+    }
     w->events->on_ready(w->owner, w);
 }
 
@@ -267,11 +273,21 @@ void worker_process_begin(struct worker_process *w)
     send_or_keep(w, &message, -1);
 }
 
-void worker_process_drain(struct worker_process *w)
+void worker_process_retire(struct worker_process *w)
 {
-    if (w->state == WORKER_DRAINING || w->state == WORKER_STOPPING)
+    if (w->state != WORKER_ACCEPTING)
         return;
     w->state = WORKER_DRAINING;
+    w->retired = true;
+    worker_process_give(w, WORKER_RETIRE, 0, 0, -1);
+}
+
+void worker_process_drain(struct worker_process *w)
+{
+    if ((w->state == WORKER_DRAINING && !w->retired) || w->state == WORKER_STOPPING)
+        return;
+    w->state = WORKER_DRAINING;
+    w->retired = false;
     worker_process_give(w, WORKER_DRAIN, 0, 0, -1);
 }
 
@@ -322,6 +338,11 @@ uint32_t worker_process_slot(const struct worker_process *w)
 const char *worker_process_sandbox(const struct worker_process *w)
 {
     return w->sandbox;
+}
+
+bool worker_process_waits_for_tokens(const struct worker_process *w)
+{
+    return w->waits_for_tokens;
 }
 
 const char *worker_process_accelerator(const struct worker_process *w)

@@ -47,7 +47,8 @@ struct worker_process *worker_process_spawn(uv_loop_t *loop, const struct worker
 void worker_process_give(struct worker_process *w, enum worker_event event, uint32_t service, uint32_t address, int fd);
 /* Something waits for the socket to take it. */
 bool worker_process_is_behind(const struct worker_process *w);
-void worker_process_begin(struct worker_process *w); /* WORKER_START */
+void worker_process_begin(struct worker_process *w);  /* WORKER_START */
+void worker_process_retire(struct worker_process *w); /* of one that accepts; a drain without an end to its time */
 void worker_process_drain(struct worker_process *w);
 void worker_process_stop(struct worker_process *w); /* everything closed now */
 void worker_process_kill(struct worker_process *w); /* for one that does not listen */
@@ -63,6 +64,7 @@ enum worker_phase worker_process_state(const struct worker_process *w);
 const char *worker_state_name(enum worker_phase state);
 uint32_t worker_process_slot(const struct worker_process *w);
 const char *worker_process_sandbox(const struct worker_process *w);     /* sandbox_describe(); NULL: not ready yet */
+bool worker_process_waits_for_tokens(const struct worker_process *w);   /* as it said when it was ready */
 const char *worker_process_accelerator(const struct worker_process *w); /* a path, or "none"; NULL: has not said */
 int worker_process_pid(const struct worker_process *w);
 uint64_t worker_process_started_ms(const struct worker_process *w); /* CLOCK_MONOTONIC */

@@ -25,10 +25,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct worker {
@@ -48,7 +50,8 @@ struct worker {
     size_t connection_line_count, connection_line_next;
     bool listing;
     bool draining;
-    bool ending; /* the handles are being closed */
+    bool drain_is_timed; /* drain_timeout runs, or is over */
+    bool ending;         /* the handles are being closed */
     bool lookup_hangs;
     bool control_lost;
 };
@@ -117,7 +120,8 @@ static void on_drain_timeout(uv_timer_t *timer)
     end_if_done(w);
 }
 
-static void drain(struct worker *w)
+/* What is established goes on for as long as it likes. */
+static void retire(struct worker *w)
 {
     if (w->draining)
         return;
@@ -125,8 +129,16 @@ static void drain(struct worker *w)
     for (size_t i = 0; i < w->listener_count; i++)
         listener_destroy(&w->listeners[i]);
     log_line(LOG_LEVEL_INFO, "draining", log_number("connections", (int64_t)w->plane.session_count));
-    uv_timer_start(&w->drain_timer, on_drain_timeout, w->config->drain_timeout_ms, 0);
     end_if_done(w);
+}
+
+static void drain(struct worker *w)
+{
+    retire(w);
+    if (w->drain_is_timed || w->ending)
+        return;
+    w->drain_is_timed = true;
+    uv_timer_start(&w->drain_timer, on_drain_timeout, w->config->drain_timeout_ms, 0);
 }
 
 static void on_session_ended(struct plane *p)
@@ -181,6 +193,8 @@ static void on_message(struct worker *w, const struct worker_message *message)
 {
     if (message->event == WORKER_DRAIN) {
         drain(w);
+    } else if (message->event == WORKER_RETIRE) {
+        retire(w);
     } else if (message->event == WORKER_STOP) {
         drain(w);
         close_all_sessions(w);
@@ -254,6 +268,16 @@ static char *first_finding(const struct config_findings *findings)
     return text;
 }
 
+/* The supervisor may have changed its mind meanwhile: then no connection is taken, only to be ended at once. */
+static bool is_told_to_end(void)
+{
+    struct worker_message message;
+    ssize_t size = recv(WORKER_CONTROL_FD, &message, sizeof(message), MSG_PEEK | MSG_DONTWAIT);
+
+    return size == 0 ||
+           (size > 0 && (size_t)size >= offsetof(struct worker_message, text) && message.event == WORKER_STOP);
+}
+
 /* As many descriptors as we may have: two for each connection. */
 static void raise_descriptor_limit(void)
 {
@@ -300,7 +324,8 @@ static bool say_ready(const struct worker *w)
 {
     char *description = sandbox_describe(&w->sandbox);
     const char *accelerator = tls_accelerator_path();
-    char *text = base_printf("%s\n%s", description, accelerator == NULL ? "none" : accelerator);
+    char *text = base_printf("%s\n%s%s", description, accelerator == NULL ? "none" : accelerator,
+                             services_wait_for_tokens(w->plane.services) ? "\naway" : "");
     bool said = say(WORKER_READY, text);
 
     free(description);
@@ -345,7 +370,8 @@ static bool open_services(struct worker *w, struct config_findings *findings)
 {
     const struct services_runtime_options options = {.ticket_key = span_of(w->told.ticket_key, w->told.ticket_key_size),
                                                      .session_cache = getenv("SSL_INHERITANCE"),
-                                                     .identities = w->told.identities};
+                                                     .identities = w->told.identities,
+                                                     .may_be_away = true};
     bool started = services_runtime_start(w->config, &options, findings);
 
     worker_told_wipe_ticket_key(&w->told);
@@ -377,6 +403,8 @@ static void read_intermediates(struct worker *w)
 static void log_identity_warning(const struct service *s, const struct config_identity *named,
                                  const struct tls_identity *identity)
 {
+    if (identity == NULL)
+        return; /* its token is away */
     if (tls_identity_warning(identity)[0] != '\0')
         log_line(LOG_LEVEL_WARNING, "identity_warning", log_text("service", s->config->name),
                  log_text("identity", named->text), log_text("reason", tls_identity_warning(identity)));
@@ -476,7 +504,10 @@ static void run_loop(struct worker *w, char **error)
     if (uv_poll_init(&w->loop, &w->control, WORKER_CONTROL_FD) != 0)
         base_abort("descriptor %d is not the supervisor", WORKER_CONTROL_FD);
     w->control.data = w;
-    if (open_listeners(w, error) && enter_sandbox(w, error)) {
+    if (is_told_to_end()) {
+        w->draining = true;
+        end_loop(w);
+    } else if (open_listeners(w, error) && enter_sandbox(w, error)) {
         watch_control(w);
         if (!say_ready(w))
             log_line(LOG_LEVEL_ERROR, "supervisor_lost", log_text("reason", strerror(errno)));

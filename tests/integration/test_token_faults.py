@@ -4,7 +4,7 @@ import ssl
 import subprocess
 
 import pytest
-from conftest import BUILD, PATIENCE, YETT
+from conftest import BUILD, PATIENCE, YETT, connect, free_port
 from peers import client_tls, wait_until
 from test_token import once, service
 
@@ -167,3 +167,99 @@ def test_two_tokens_of_one_label_are_two_accounts(yett, authority, folder, token
     status, said = token_command(running, "login", "token", "pkcs11:token=test", pin="1")
     assert status == 1 and "several tokens are called so" in said
     assert faults.calls("C_Login") == 1
+
+
+def smtp(port):
+    """What a mail client sees: the greeting, EHLO's answer, and what STARTTLS gets."""
+    with connect(port) as s, s.makefile("rwb") as f:
+        lines = [f.readline().decode()]
+        f.write(b"EHLO me\r\n")
+        f.flush()
+        while True:
+            lines.append(f.readline().decode())
+            if lines[-1][3:4] != "-":
+                break
+        f.write(b"STARTTLS\r\n")
+        f.flush()
+        lines.append(f.readline().decode())
+        return lines
+
+
+def test_a_missing_card_stops_no_other_service_and_its_own_comes_up_with_it(yett, authority, token, faults, echo, port):
+    mail, plain = free_port(), free_port()
+    uri = token.put(authority.localhost, "server")
+    faults.set("gone")
+    running = yett(faults.settings() + service(port, echo.port, uri)
+                   + service(plain, echo.port, f"file:{authority.localhost.pem}", "plain")
+                   + f"[service mail]\nprotocol = smtp\nlisten = 127.0.0.1:{mail}\nlisten_tls = starttls\n"
+                     f"identity = {uri}\nconnect = 127.0.0.1:{echo.port}\nconnect_tls = none\n")
+    assert served(plain, authority)
+    assert not served(port, authority)
+    said = smtp(mail)
+    assert said[0].startswith("220") and not any("STARTTLS" in line for line in said[:-1])
+    assert said[-1].startswith("454"), said
+    assert running.log_lines("identity_away")
+    assert running.log_lines(error="identity_unavailable") or "is not there" in running.log()
+    faults.set()
+    wait_until(lambda: served(port, authority), "the token's service", 30 * PATIENCE)
+    wait_until(lambda: smtp(mail)[-1].startswith("220"), "STARTTLS", 20 * PATIENCE)
+    assert served(plain, authority)
+    assert running.log_lines("token_awaited")
+    assert faults.calls("C_Login") == 1
+
+
+def test_waiting_for_a_card_is_nothing_to_other_services(yett, authority, token, faults, echo, port):
+    """What they have open goes on when it comes, and a configuration that somebody is writing is not meant yet."""
+    plain = free_port()
+    uri = token.put(authority.localhost, "server")
+    faults.set("gone")
+    running = yett(faults.settings() + service(port, echo.port, uri)
+                   + service(plain, echo.port, f"file:{authority.localhost.pem}", "plain"),
+                   settings="drain_timeout = 10ms\n")
+    written = running.config.read_text()
+    with client_tls(authority).wrap_socket(connect(plain), server_hostname="localhost") as established:
+        established.sendall(b"before")
+        assert established.recv(100) == b"before"
+        running.config.write_text(written + "[service half")
+        faults.set()
+        wait_until(lambda: served(port, authority), "the token's service", 30 * PATIENCE)
+        for i in range(20):
+            established.sendall(b"%d" % i)
+            assert established.recv(100) == b"%d" % i
+        running.config.write_text(written)
+        running.command("reload")  # which ends it, as it ends all others
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            assert established.recv(100) == b""
+    assert not running.log_lines("reload_failed")
+
+
+def test_a_reload_needs_no_card_but_a_pin_that_is_right(yett, authority, token, faults, echo, port):
+    """A new agent whose token is out takes its place; one whose token refuses the PIN does not, and what was goes on."""
+    uri = token.put(authority.localhost, "server")
+    good = faults.settings() + service(port, echo.port, uri)
+    running = yett(good)
+    agent = running.status()["modules"][0]["pid"]
+    assert served(port, authority)
+    token.pin_file.write_text("000000\n")
+    running.configure(good.replace("pin =", "sessions_max = 2\npin ="))
+    refused = running.command("reload", check=False)
+    assert refused.returncode == 1 and "CKR_PIN_INCORRECT (0xa0)" in refused.stderr
+    assert running.status()["modules"][0]["pid"] == agent
+    wait_until(lambda: served(port, authority), "the old workers alone")  # new ones may not have heard yet
+    assert faults.calls("C_Login") == 2
+    faults.set("gone")
+    running.wait_for_log("token_gone")
+    running.command("reload")
+    assert running.status()["modules"][0]["pid"] != agent
+    assert not served(port, authority)
+
+
+def test_a_wrong_pin_at_the_start_waits_for_a_login(yett, authority, token, faults, echo, port):
+    uri = token.put(authority.localhost, "server")
+    token.pin_file.write_text("000000\n")
+    running = yett(faults.settings() + service(port, echo.port, uri))
+    assert not served(port, authority)
+    assert pin_of(running) == "incorrect"
+    assert token_command(running, "login", "token", pin=token.pin) == (0, 'token "test" is logged in')
+    wait_until(lambda: served(port, authority), "the token's service", 30 * PATIENCE)
+    assert faults.calls("C_Login") == 2

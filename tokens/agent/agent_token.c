@@ -162,6 +162,8 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
         if (known == AGENT_TOKENS_MAX)
             return;
         token = agent_token_create(agent, slot, info);
+        if (agent->watcher.started) /* it came since */
+            (void)!agent_tell_of(token, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
     }
     token->seen_round = agent->round;
     if (token->slot != slot && !token->gone)

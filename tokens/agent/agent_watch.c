@@ -62,6 +62,7 @@ static void watch_once(struct agent *agent, bool look)
     CK_SLOT_ID slot;
 
     pthread_mutex_lock(&agent->mutex);
+    look = look || agent->tokens == NULL;
     for (const struct token *t = agent->tokens; t != NULL; t = t->next)
         look = look || t->gone;
     look = look || agent->module.broken;
@@ -189,7 +190,7 @@ void *agent_watcher_main(void *data)
         bool restart;
 
         rest(agent);
-        if (agent->stopping || agent->tokens == NULL)
+        if (agent->stopping)
             continue;
         pthread_mutex_unlock(&agent->mutex);
         watch_once(agent, false);

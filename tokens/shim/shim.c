@@ -24,6 +24,12 @@ struct known {
     struct span encoded;
     struct tokens_wire_identity identity;
     PK11SlotInfo *slot;
+    bool away; /* while it is looked for */
+};
+
+/* One whose token is not there. */
+struct away {
+    char *uri, *reason;
 };
 
 /* NSS is process-global, and so is what it has loaded. */
@@ -34,6 +40,8 @@ static struct {
     SECMODModule *module;
     struct known *known;
     size_t known_count;
+    struct away *away;
+    size_t away_count;
 } shim;
 
 static bool library_open(const char *path, char **error)
@@ -75,7 +83,14 @@ static void add_reason(struct finder *finder, const struct tokens_shim_module *m
     finder->reasons = reasons;
 }
 
-enum found { FOUND_NO, FOUND_YES, FOUND_AMBIGUOUS };
+enum found { FOUND_NO, FOUND_YES, FOUND_AMBIGUOUS, FOUND_AWAY };
+
+/* Whether the same question may have another answer once the token is there, works, or is logged in. */
+static bool may_pass(enum tokens_wire_failure failure)
+{
+    return failure == TOKENS_WIRE_GONE || failure == TOKENS_WIRE_LOGIN || failure == TOKENS_WIRE_TIMEOUT ||
+           failure == TOKENS_WIRE_QUEUE_FULL;
+}
 
 /* One URI, one module. */
 static enum found find_in(struct finder *finder, size_t agent, const char *uri, struct known *known)
@@ -93,7 +108,7 @@ static enum found find_in(struct finder *finder, size_t agent, const char *uri, 
     if (status != AGENT_CLIENT_OK) {
         finder->down[agent] = true;
         add_reason(finder, module, span_of_string(agent_client_status_text(status)));
-        return FOUND_NO;
+        return FOUND_AWAY;
     }
     if (reply.type == TOKENS_WIRE_FOUND && tokens_wire_identity_decode(reply.identity, &identity) == TOKENS_WIRE_OK) {
         if (known->frame != NULL) {
@@ -108,7 +123,9 @@ static enum found find_in(struct finder *finder, size_t agent, const char *uri, 
         }
     } else if (reply.type == TOKENS_WIRE_FAILED) {
         add_reason(finder, module, reply.text);
-        found = reply.failure == TOKENS_WIRE_AMBIGUOUS ? FOUND_AMBIGUOUS : FOUND_NO;
+        found = reply.failure == TOKENS_WIRE_AMBIGUOUS ? FOUND_AMBIGUOUS
+                : may_pass(reply.failure)              ? FOUND_AWAY
+                                                       : FOUND_NO;
     } else {
         add_reason(finder, module, span_of_string(agent_client_status_text(AGENT_CLIENT_BAD_REPLY)));
     }
@@ -122,16 +139,22 @@ static bool find_everywhere(struct finder *finder, const char *name, struct know
 {
     bool file_key = tokens_file_key_is(known->uri);
     char quoted[BASE_QUOTE_SIZE];
-    bool ambiguous = false;
+    bool ambiguous = false, away = false;
 
     if (strstr(known->uri, "pin-value") != NULL) {
         /* Not sent anywhere, and not quoted back: there is a PIN in it. */
         *error = base_strdup("a PKCS#11 URI with pin-value is not accepted: a PIN does not belong in a URI");
         return false;
     }
-    for (size_t i = 0; i < finder->options->module_count; i++)
+    for (size_t i = 0; i < finder->options->module_count; i++) {
+        enum found found = FOUND_NO;
+
         if (finder->options->modules[i].file_keys == file_key)
-            ambiguous = find_in(finder, i, known->uri, known) == FOUND_AMBIGUOUS || ambiguous;
+            found = find_in(finder, i, known->uri, known);
+        ambiguous = ambiguous || found == FOUND_AMBIGUOUS;
+        away = away || found == FOUND_AWAY;
+    }
+    known->away = away && !ambiguous && !file_key && known->frame == NULL && finder->options->may_be_away;
     if (ambiguous || known->frame == NULL)
         *error = base_printf("%s%s: %s", file_key ? "" : "cannot use ",
                              base_quote(name, strlen(name), quoted, sizeof(quoted)),
@@ -139,6 +162,14 @@ static bool find_everywhere(struct finder *finder, const char *name, struct know
     free(finder->reasons);
     finder->reasons = NULL;
     return *error == NULL;
+}
+
+/* The last one that is known is not: takes `reason`. */
+static void put_away(struct known *known, char *reason)
+{
+    shim.away[shim.away_count++] = (struct away){.uri = known->uri, .reason = reason};
+    *known = (struct known){.uri = NULL};
+    shim.known_count--;
 }
 
 static bool find_identities(const struct tokens_shim_options *options, char **error)
@@ -151,12 +182,18 @@ static bool find_identities(const struct tokens_shim_options *options, char **er
     for (size_t i = 0; i < options->module_count; i++)
         finder.clients[i] = agent_client_create(options->modules[i].socket_path);
     shim.known = base_alloc(options->uri_count * sizeof(*shim.known));
-    while (good && shim.known_count < options->uri_count) {
-        size_t index = shim.known_count++;
-        struct known *known = &shim.known[index];
+    shim.away = base_alloc(options->uri_count * sizeof(*shim.away));
+    for (size_t index = 0; good && index < options->uri_count; index++) {
+        struct known *known = &shim.known[shim.known_count++];
 
         known->uri = base_strdup(options->uris[index]);
         good = find_everywhere(&finder, options->names == NULL ? known->uri : options->names[index], known, error);
+        if (known->away) {
+            good = true;
+            put_away(known, *error);
+            *error = NULL;
+            continue;
+        }
         if (!good && options->failed != NULL)
             *options->failed = index;
     }
@@ -273,6 +310,13 @@ void tokens_shim_stop(void)
     free(shim.known);
     shim.known = NULL;
     shim.known_count = 0;
+    for (size_t i = 0; i < shim.away_count; i++) {
+        free(shim.away[i].uri);
+        free(shim.away[i].reason);
+    }
+    free(shim.away);
+    shim.away = NULL;
+    shim.away_count = 0;
     if (shim.module != NULL) {
         SECMOD_UnloadUserModule(shim.module);
         SECMOD_DestroyModule(shim.module);
@@ -285,6 +329,15 @@ void tokens_shim_stop(void)
     shim.library = NULL;
     shim.configure = NULL;
     shim.error = NULL;
+}
+
+/* see tokens/shim/shim.h */
+const char *tokens_shim_away(const char *uri)
+{
+    for (size_t i = 0; i < shim.away_count; i++)
+        if (strcmp(shim.away[i].uri, uri) == 0)
+            return shim.away[i].reason;
+    return NULL;
 }
 
 static const struct known *known_get(const char *uri)

@@ -26,7 +26,8 @@ struct tokens_shim_options {
     const char *const *uris;  /* identities, RFC 7512, and keys of files; copied */
     const char *const *names; /* what messages call them; NULL: by their URIs */
     size_t uri_count;
-    size_t *failed; /* index of the URI that was not found, if one was not; may be NULL */
+    size_t *failed;   /* index of the URI that was not found, if one was not; may be NULL */
+    bool may_be_away; /* tokens that are not there, or not logged in, are no failure: see tokens_shim_away() */
 };
 
 /* Loads the shim into NSS and asks the agents for every identity. Call once, after tls_runtime_start(). Fails with a
@@ -40,6 +41,10 @@ void tokens_shim_stop(void); /* before tls_runtime_stop(); every key and certifi
  * *pss says whether the key can make RSA-PSS signatures (true for EC). */
 MUST_CHECK bool tokens_shim_identity(const char *uri, CERTCertificate **cert, SECKEYPrivateKey **key, bool *pss,
                                      char **error);
+
+/* Why the token of a URI given at start cannot be used now, though it may be later; NULL: it can, or is not one of
+ * those. Lent until tokens_shim_stop(). */
+const char *tokens_shim_away(const char *uri);
 
 /* Why the calling thread's last signature through a token failed, as a sentence for the log; "" when it did not. NSS
  * itself only tells a SEC_ERROR_. Valid until the thread's next signature. */

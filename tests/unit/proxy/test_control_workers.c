@@ -112,11 +112,13 @@ static int worker(void)
         say(WORKER_WARNING, "t.conf:3: warning: it is old");
         say(WORKER_WARNING, "t.conf:4: warning: so is this");
     }
-    say(WORKER_READY, "");
+    say(WORKER_READY, strcmp(script, "away") == 0 && start.slot == 1 ? "held\nnone\naway" : "held\nnone");
     if (strcmp(script, "deaf") == 0)
         for (;;)
             pause();
     wait_for(WORKER_DRAIN, counts, &counters_fd);
+    if (counts[WORKER_RETIRE] != (strcmp(script, "retire") == 0 ? 1 : 0))
+        return 17;
     say(WORKER_DRAINED, "");
     counters_destroy(&counters);
     return strcmp(script, "bad-end") == 0 ? 3 : 0;
@@ -318,6 +320,56 @@ static void start_all_ready_then_drain(void **state)
     assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_connections_open],
                      0); /* a gauge ends with its worker */
     assert_int_equal(totals_find(&t->totals, "a")->values[COUNTER_client_sent_bytes_total], 4); /* two listeners each */
+}
+
+/* A drain with no end to its time may get one, and is told so once. */
+static void retired_workers_can_be_drained(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "retire");
+
+    run(t);
+    assert_false(generation_is_retired(g));
+    generation_retire(g);
+    generation_retire(g);
+    assert_int_equal(generation_state(g), GENERATION_DRAINING);
+    assert_true(generation_is_retired(g));
+    generation_drain(g);
+    generation_retire(g);
+    assert_false(generation_is_retired(g));
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->gone, 2);
+    assert_int_equal(t->died, 0);
+}
+
+static void retired_workers_can_be_stopped(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "good");
+
+    run(t);
+    generation_retire(g);
+    generation_stop(g);
+    assert_false(generation_is_retired(g));
+    run(t);
+    assert_int_equal(t->ended, 1);
+    assert_int_equal(t->died, 0);
+}
+
+static void worker_says_that_it_waits_for_tokens(void **state)
+{
+    struct told *t = *state;
+    struct generation *g = start(t, "away");
+
+    run(t);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_string_equal(worker_process_sandbox(generation_worker(g, i)), "held");
+        assert_string_equal(worker_process_accelerator(generation_worker(g, i)), "none");
+        assert_int_equal(worker_process_waits_for_tokens(generation_worker(g, i)), i == 1);
+    }
+    generation_drain(g);
+    run(t);
 }
 
 /* What a worker finds while it starts is there for whoever waits for the generation. */
@@ -535,6 +587,9 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(start_all_ready_then_drain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(retired_workers_can_be_drained, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(retired_workers_can_be_stopped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_says_that_it_waits_for_tokens, set_up, tear_down),
         cmocka_unit_test_setup_teardown(warnings_are_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(intermediates_go_to_and_fro, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_that_never_stops_talking_leaves_others_their_turn, set_up, tear_down),
