@@ -551,9 +551,11 @@ void checks_run(struct config *config, const struct section *sections, size_t se
         places_note(config, &sections[i]);
     }
     for (size_t i = 0; i < section_count; i++) {
+        c.section = &sections[i];
+        if (sections[i].kind == OPTION_MODULE)
+            config->modules[sections[i].index].pin_place = place_of(&c, OPTION_PIN);
         if (sections[i].kind != OPTION_SERVICE)
             continue;
-        c.section = &sections[i];
         c.service = &config->services[sections[i].index];
         for (size_t check = 0; check < ARRAY_LEN(checks); check++)
             if (!any_is_bad(c.section, checks[check].uses, checks[check].use_count))

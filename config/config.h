@@ -171,8 +171,9 @@ struct config_module {
     char *name;
     char *path;
     enum config_pin_type pin_type;
-    char *pin_source;   /* path, credential name or variable name; never the PIN */
-    char **environment; /* "NAME=value" */
+    char *pin_source;              /* path, credential name or variable name; never the PIN */
+    struct config_place pin_place; /* where it is said, or else the section */
+    char **environment;            /* "NAME=value" */
     size_t environment_count;
     unsigned sessions_max;    /* concurrent signatures; default 8 */
     unsigned queue_max;       /* waiting signatures, beyond which is a refusal; default 64 */

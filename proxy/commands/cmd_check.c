@@ -59,7 +59,8 @@ struct check_agents {
     uv_async_t stop;
     uv_thread_t thread;
     struct agents *agents;
-    char *failed; /* what an agent said that cannot do its work; NULL: none did */
+    char *failed;      /* what an agent said that cannot do its work; NULL: none did */
+    char *pin_refused; /* what is to be said of a PIN that a token does not take; NULL: nothing */
     char **links;
     size_t link_count;
 };
@@ -180,13 +181,23 @@ static void on_candidates_failed(void *owner, const char *report)
     agents_stop(a->agents);
 }
 
+static void on_pin_refused(void *owner, const char *report)
+{
+    struct check_agents *a = owner;
+
+    if (a->pin_refused == NULL)
+        a->pin_refused = base_strdup(report);
+}
+
 static void on_empty(void *owner)
 {
     (void)owner; /* the loop ends by itself */
 }
 
-static const struct agents_events agents_events = {
-    .on_candidates_ready = on_candidates_ready, .on_candidates_failed = on_candidates_failed, .on_empty = on_empty};
+static const struct agents_events agents_events = {.on_candidates_ready = on_candidates_ready,
+                                                   .on_candidates_failed = on_candidates_failed,
+                                                   .on_pin_refused = on_pin_refused,
+                                                   .on_empty = on_empty};
 
 static void run_loop(void *data)
 {
@@ -401,7 +412,10 @@ int cmd_check(int argc, char **argv)
         roots_age_check(config, &findings);
         agents_end(&agents);
     }
+    if (agents.pin_refused != NULL)
+        printf("%s\n", agents.pin_refused); /* the place that has to be changed; what it is the cause of follows */
     status = report(line.config_path, config, &findings, agents.failed);
+    free(agents.pin_refused);
     free(agents.failed);
     config_destroy(&config);
     config_findings_clear(&findings);

@@ -38,6 +38,7 @@ static void on_timer_closed(uv_handle_t *handle)
     tokens_pin_destroy(&a->pin);
     agent_process_forget_logins(a);
     free(a->pin_source);
+    free(a->pin_where);
     free(a->reason);
     free(a->name);
     free(a->where);
@@ -224,6 +225,8 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->sandbox_may_fail = options->sandbox_may_fail;
     a->pin_type = module->pin_type;
     a->pin_source = module->pin_source == NULL ? NULL : base_strdup(module->pin_source);
+    a->pin_where = base_printf("%s:%u", module->pin_place.file, module->pin_place.line);
+    a->pin_asked_for = options->asked_for;
     a->listen_fd = options->listen_fd;
     a->socket_path = base_strdup(options->socket_path);
     a->client = geteuid();
@@ -234,6 +237,11 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->load_timeout_ms = options->load_timeout_ms;
     if (options->before != NULL)
         take_over(a, options->before);
+    if (options->refused != NULL) {
+        a->policy = *options->refused;
+        a->pin_known_bad = true;
+        pin_policy_agent_died(&a->policy);
+    }
     a->events = events;
     a->owner = owner;
     uv_timer_init(loop, &a->timer);
@@ -319,6 +327,11 @@ bool agent_process_has_file_keys(const struct agent_process *a)
     return a->file_keys;
 }
 
+const struct pin_policy *agent_process_policy(const struct agent_process *a)
+{
+    return &a->policy;
+}
+
 const struct tokens_pin *agent_process_pin(const struct agent_process *a)
 {
     return a->pin;
@@ -358,12 +371,12 @@ static json_t *tokens_status(const struct agent_process *a)
 
     for (size_t i = 0; i < a->policy.count; i++) {
         const struct pin_policy_token *t = &a->policy.tokens[i];
-
+        bool logged_out = a->logged_out && t->standing == PIN_STANDING_RIGHT;
         const char *end = strrchr(t->label, '\n');
 
         json_array_append_new(list, json_pack("{s:s#, s:s, s:b, s:s}", "label", t->label, strcspn(t->label, "\n"),
                                               "serial", end == NULL ? "" : end + 1, "present", !t->gone, "pin",
-                                              pin_standing_name(t->standing)));
+                                              logged_out ? "logged_out" : pin_standing_name(t->standing)));
     }
     return list;
 }

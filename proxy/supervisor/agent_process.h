@@ -33,6 +33,10 @@ struct agent_process_options {
     /* The agent whose place it takes, when that has the same PIN: what is known of the PIN, and one that an
      * administrator gave, are taken over. NULL: a PIN nobody knows about yet. */
     const struct agent_process *before;
+    /* An agent that was given up since a token did not take this PIN: no token that is known from there is tried with
+     * it, and that is told (on_pin_refused). NULL: none. Not with `before`. */
+    const struct pin_policy *refused;
+    bool asked_for; /* somebody has asked for this PIN to be used: a token that had a wrong one before is tried, too */
     bool sandbox_may_fail;    /* insecure_no_seccomp */
     int grants_fd;            /* see agent_process_grant(); -1: none yet */
     bool file_keys;           /* the agent of file keys */
@@ -64,6 +68,7 @@ void agent_process_grant(struct agent_process *a, int grants_fd);
 /* The keys that it has from now on (tokens/file_keys.h), likewise. Does nothing for the agent of a token module. */
 void agent_process_give_keys(struct agent_process *a, int keys_fd);
 bool agent_process_has_file_keys(const struct agent_process *a);
+const struct pin_policy *agent_process_policy(const struct agent_process *a); /* what is known of its PIN; lent */
 /* The PIN as it was read from where the configuration says; NULL: none. Lent. */
 const struct tokens_pin *agent_process_pin(const struct agent_process *a);
 /* Whether `module` says the same as what it was made from. */

@@ -41,6 +41,8 @@ struct agent_process {
     bool sandbox_may_fail;
     enum config_pin_type pin_type;
     char *pin_source;
+    char *pin_where; /* "FILE:LINE" of where it is said */
+    bool pin_asked_for, pin_known_bad;
 
     int listen_fd;
     char *socket_path;

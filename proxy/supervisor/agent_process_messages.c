@@ -12,9 +12,10 @@
 
 enum { USER_NUMBER_SIZE = 24 };
 
-void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *token, const char *text)
+static void say(struct agent_process *a, enum tokens_agent_event event, bool knowing, const char *token,
+                const char *text)
 {
-    struct tokens_agent_message message = {.event = event};
+    struct tokens_agent_message message = {.event = event, .knowing = knowing};
     bool sent, dying;
 
     if (a->child == NULL || child_control_fd(a->child) < 0)
@@ -27,6 +28,11 @@ void agent_process_say(struct agent_process *a, enum tokens_agent_event event, c
     base_wipe(&message, sizeof(message));
     if (!sent && !dying)
         child_give_up(a->child);
+}
+
+void agent_process_say(struct agent_process *a, enum tokens_agent_event event, const char *token, const char *text)
+{
+    say(a, event, false, token, text);
 }
 
 /* --- PINs --- */
@@ -115,6 +121,18 @@ static const char *serial_of(const char *token)
     return end == NULL ? "" : end + 1;
 }
 
+/* For the owner: where the administrator finds what is to be changed. One that is named elsewhere (pin-source in a
+ * URI), or was typed in, is not said to be in the configuration. */
+static void tell_refused(struct agent_process *a, const char *token, const char *why)
+{
+    bool configured = a->pin != NULL && login_of(a, token) == NULL;
+    char *report =
+        base_printf("%s: module %s: the PIN is not taken: %s", configured ? a->pin_where : a->where, a->name, why);
+
+    a->events->on_pin_refused(a->owner, a, report);
+    free(report);
+}
+
 static void hear_pin_wanted(struct agent_process *a, const struct tokens_agent_message *m)
 {
     const struct tokens_pin *pin = pin_of(a, m->token);
@@ -126,12 +144,15 @@ static void hear_pin_wanted(struct agent_process *a, const struct tokens_agent_m
     if (pin == NULL) {
         pin_policy_missing(&a->policy, m->token);
     } else if (pin_policy_give(&a->policy, m->token, &why)) {
-        agent_process_say(a, TOKENS_AGENT_PIN, m->token, tokens_pin_text(pin));
+        say(a, TOKENS_AGENT_PIN, a->pin_asked_for || pin_policy_was_right(&a->policy, m->token), m->token,
+            tokens_pin_text(pin));
         return;
     }
     log_line(LOG_LEVEL_WARNING, "pin_not_given", log_text("module", a->name), log_label(m, label),
              log_text("serial", serial_of(m->token)), log_text("reason", why));
     agent_process_say(a, TOKENS_AGENT_PIN_REFUSED, m->token, why);
+    if (a->pin_known_bad && pin != NULL)
+        tell_refused(a, m->token, why);
 }
 
 static void hear_pin_taken(struct agent_process *a, const struct tokens_agent_message *m)
@@ -184,18 +205,21 @@ static void hear_pin_ok(struct agent_process *a, const struct tokens_agent_messa
 static void pin_refused(struct agent_process *a, const struct tokens_agent_message *m, enum pin_standing standing)
 {
     struct agent_login *login = login_of(a, m->token);
-    char label[TOKENS_AGENT_TOKEN_SIZE], *report;
+    bool configured = login == NULL && a->pin != NULL && pin_policy_was_given(&a->policy, m->token);
+    char *reason = configured ? base_printf("%s; the PIN is that of %s", m->text, a->pin_where) : base_strdup(m->text);
+    char label[TOKENS_AGENT_TOKEN_SIZE];
 
     pin_policy_refused(&a->policy, m->token, standing);
-    if (login != NULL)
-        tokens_pin_destroy(&login->pin); /* of no use to anybody */
     log_line(LOG_LEVEL_ERROR, "pin_refused", log_text("module", a->name), log_label(m, label),
              log_text("serial", serial_of(m->token)), log_text("standing", pin_standing_name(standing)),
-             log_text("reason", m->text));
+             log_text("reason", reason),
+             log_text("advice",
+                      configured ? "put the right one there and reload, or: yett token login" : "yett token login"));
+    free(reason);
     end_login_of(a, m->token, false, m->text);
-    report = base_printf("%s: module %s: the PIN is refused: %s", a->where, a->name, m->text);
-    a->events->on_pin_refused(a->owner, a, report);
-    free(report);
+    tell_refused(a, m->token, m->text);
+    if (login != NULL)
+        tokens_pin_destroy(&login->pin); /* of no use to anybody */
 }
 
 static void on_ready(struct agent_process *a, const char *description)
@@ -252,6 +276,11 @@ static void hear_pin_incorrect(struct agent_process *a, const struct tokens_agen
     pin_refused(a, m, PIN_STANDING_INCORRECT);
 }
 
+static void hear_pin_held(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    pin_refused(a, m, PIN_STANDING_HELD);
+}
+
 static void hear_pin_locked(struct agent_process *a, const struct tokens_agent_message *m)
 {
     pin_refused(a, m, PIN_STANDING_LOCKED);
@@ -299,6 +328,7 @@ static void (*const handlers[TOKENS_AGENT_EVENT_COUNT])(struct agent_process *a,
     [TOKENS_AGENT_PIN_OK] = hear_pin_ok,
     [TOKENS_AGENT_PIN_INCORRECT] = hear_pin_incorrect,
     [TOKENS_AGENT_PIN_LOCKED] = hear_pin_locked,
+    [TOKENS_AGENT_PIN_HELD] = hear_pin_held,
     [TOKENS_AGENT_TOKEN_GONE] = hear_token_gone,
     [TOKENS_AGENT_TOKEN_BACK] = hear_token_back,
     [TOKENS_AGENT_LOGGED_OUT] = hear_logged_out,

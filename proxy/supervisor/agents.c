@@ -23,6 +23,13 @@ struct candidate {
     char *report;                   /* why the new one failed first; NULL: it has not */
 };
 
+/* A PIN that a reload brought and a token did not take: the next reload does not try it once more. */
+struct refused_pin {
+    char *module;
+    struct tokens_pin *pin;
+    struct pin_policy policy;
+};
+
 struct agents {
     uv_loop_t *loop;
     uint32_t load_timeout_ms;
@@ -37,8 +44,10 @@ struct agents {
     size_t candidate_count;
     bool told_ready; /* that all candidates are */
     bool committed;  /* something is in force, which goes on when a candidate is not good enough */
-    int grants_fd;   /* a sealed memory file; -1: none yet */
-    int keys_fd;     /* likewise */
+    struct refused_pin *refused;
+    size_t refused_count;
+    int grants_fd; /* a sealed memory file; -1: none yet */
+    int keys_fd;   /* likewise */
 };
 
 struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const struct agents_events *events, void *owner)
@@ -54,6 +63,25 @@ struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const st
     return a;
 }
 
+static struct refused_pin *refused_of(const struct agents *a, const char *module)
+{
+    for (size_t i = 0; i < a->refused_count; i++)
+        if (strcmp(a->refused[i].module, module) == 0)
+            return &a->refused[i];
+    return NULL;
+}
+
+static void refused_forget(struct agents *a, const char *module)
+{
+    struct refused_pin *r = refused_of(a, module);
+
+    if (r == NULL)
+        return;
+    tokens_pin_destroy(&r->pin);
+    free(r->module);
+    *r = a->refused[--a->refused_count];
+}
+
 void agents_destroy(struct agents **a)
 {
     if (*a == NULL)
@@ -63,6 +91,9 @@ void agents_destroy(struct agents **a)
         close((*a)->grants_fd);
     if ((*a)->keys_fd >= 0)
         close((*a)->keys_fd);
+    while ((*a)->refused_count > 0)
+        refused_forget(*a, (*a)->refused[0].module);
+    free((*a)->refused);
     free((*a)->items);
     free((*a)->candidates);
     free(*a);
@@ -177,14 +208,34 @@ static void on_token(void *owner, struct agent_process *agent)
         a->events->on_token(a->owner);
 }
 
+static void refused_keep(struct agents *a, const struct agent_process *agent)
+{
+    const struct tokens_pin *pin = agent_process_pin(agent);
+    struct tokens_pin *copy;
+    char *error = NULL;
+
+    refused_forget(a, agent_process_name(agent));
+    copy = pin == NULL ? NULL : tokens_pin_copy(tokens_pin_text(pin), strlen(tokens_pin_text(pin)), &error);
+    free(error);
+    if (copy == NULL)
+        return;
+    a->refused = base_realloc_array(a->refused, a->refused_count + 1, sizeof(*a->refused));
+    a->refused[a->refused_count++] = (struct refused_pin){
+        .module = base_strdup(agent_process_name(agent)), .pin = copy, .policy = *agent_process_policy(agent)};
+}
+
 /* What is in force can go on as it is. At the start nothing is: the services of that token wait for somebody to log in,
  * and the others begin. */
 static void on_pin_refused(void *owner, struct agent_process *agent, const char *report)
 {
-    const struct agents *a = owner;
+    struct agents *a = owner;
 
-    if (a->committed)
-        on_failed(owner, agent, report);
+    if (a->events->on_pin_refused != NULL)
+        a->events->on_pin_refused(a->owner, report);
+    if (!a->committed || candidate_of(a, agent) == NULL)
+        return;
+    refused_keep(a, agent);
+    on_failed(owner, agent, report);
 }
 
 static const struct agent_events agent_events = {.on_ready = on_ready,
@@ -331,6 +382,7 @@ static bool start_candidate(struct agents *a, const struct config *config, const
     int fd = old == NULL ? listen_unix(path, 0600, error) : socket_take_over(path, error);
     struct agent_process_options options = {
         .listen_fd = fd, .socket_path = path, .pin = pin, .load_timeout_ms = a->load_timeout_ms};
+    const struct refused_pin *refused = refused_of(a, module->name);
     struct candidate *candidate;
     const char *reason;
 
@@ -345,6 +397,9 @@ static bool start_candidate(struct agents *a, const struct config *config, const
     options.sandbox_may_fail = config->insecure_no_seccomp;
     if (old != NULL && same_pin(agent_process_pin(old), pin))
         options.before = old;
+    else if (pin != NULL && refused != NULL && same_pin(refused->pin, pin))
+        options.refused = &refused->policy;
+    options.asked_for = a->committed;
     candidate = candidate_add(a);
     candidate->replaces = old;
     candidate->agent = agent_process_create(a->loop, module, &options, &agent_events, a);
@@ -425,6 +480,7 @@ void agents_abandon(struct agents *a)
 static void put_in_force(struct agents *a, struct candidate *c)
 {
     assert(c->report == NULL);
+    refused_forget(a, agent_process_name(c->agent == NULL ? c->replaces : c->agent));
     if (c->agent == NULL) {
         agent_process_renew_pin(c->replaces, c->pin);
         return;
@@ -462,6 +518,7 @@ void agents_commit(struct agents *a, const struct config *config, uid_t owner)
     for (size_t i = a->count; i-- > 0;) {
         if (is_named(config, agent_process_name(a->items[i])))
             continue;
+        refused_forget(a, agent_process_name(a->items[i]));
         agent_process_stop(a->items[i]);
         a->items[i] = a->items[--a->count];
     }
@@ -502,6 +559,7 @@ bool agents_logout(struct agents *a, const char *name, char **error)
         *error = no_module(name);
         return false;
     }
+    refused_forget(a, name);
     agent_process_logout(agent);
     return true;
 }

@@ -30,6 +30,8 @@ struct agents_events {
      * also, and again, when one fails that was ready, until the commit; or when a token refuses its PIN, where a
      * configuration is in force that can go on instead. */
     void (*on_candidates_failed)(void *owner, const char *report);
+    /* A token does not take its PIN: a line "FILE:LINE: module NAME: why". May be NULL. */
+    void (*on_pin_refused)(void *owner, const char *report);
     /* A token is there that was not, or has been logged in to: a service that waits for one may have it now. */
     void (*on_token)(void *owner);
     /* The last agent has ended after agents_stop(). */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const standing_names[] = {"untried", "right", "unknown", "incorrect", "locked"};
+static const char *const standing_names[] = {"untried", "right", "unknown", "held", "incorrect", "locked"};
 static_assert(ARRAY_LEN(standing_names) == PIN_STANDING_LOCKED + 1, "one name for each standing");
 
 const char *pin_standing_name(enum pin_standing standing)
@@ -28,6 +28,28 @@ static struct pin_policy_token *find_or_add(struct pin_policy *p, const char *la
     return t;
 }
 
+static const struct pin_policy_token *find(const struct pin_policy *p, const char *label)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strncmp(p->tokens[i].label, label, PIN_POLICY_LABEL_SIZE - 1) == 0)
+            return &p->tokens[i];
+    return NULL;
+}
+
+bool pin_policy_was_right(const struct pin_policy *p, const char *label)
+{
+    const struct pin_policy_token *t = find(p, label);
+
+    return t != NULL && t->ever_right;
+}
+
+bool pin_policy_was_given(const struct pin_policy *p, const char *label)
+{
+    const struct pin_policy_token *t = find(p, label);
+
+    return t != NULL && t->given;
+}
+
 bool pin_policy_give(struct pin_policy *p, const char *label, const char **why)
 {
     struct pin_policy_token *t = find_or_add(p, label);
@@ -47,6 +69,9 @@ bool pin_policy_give(struct pin_policy *p, const char *label, const char **why)
             break;
         case PIN_STANDING_UNKNOWN:
             *why = "an agent died while trying it, and a try may have been spent; it waits for an administrator";
+            break;
+        case PIN_STANDING_HELD:
+            *why = "the token had a wrong one before, as it says; it waits for an administrator";
             break;
         case PIN_STANDING_INCORRECT:
             *why = "it was wrong and is not tried again until an administrator gives one";

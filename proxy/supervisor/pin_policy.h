@@ -23,6 +23,7 @@ enum pin_standing {
     PIN_STANDING_UNTRIED,
     PIN_STANDING_RIGHT,
     PIN_STANDING_UNKNOWN, /* an agent died while trying it */
+    PIN_STANDING_HELD,    /* not tried: the token had a wrong one before */
     PIN_STANDING_INCORRECT,
     PIN_STANDING_LOCKED
 };
@@ -72,6 +73,10 @@ void pin_policy_logout(struct pin_policy *p);
 /* Whether a PIN of this module was refused, or lost with an agent: then those that the agent finds by itself
  * (pin-source in a URI) are not tried either. */
 bool pin_policy_is_spent(const struct pin_policy *p);
+/* Whether it has been right for this token, and nothing has been said against it since. */
+bool pin_policy_was_right(const struct pin_policy *p, const char *label);
+/* Whether the agent that lives now has one for this token from us. */
+bool pin_policy_was_given(const struct pin_policy *p, const char *label);
 
 /* The worst standing of all tokens: what an administrator has to know. */
 enum pin_standing pin_policy_worst(const struct pin_policy *p);

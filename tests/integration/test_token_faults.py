@@ -1,5 +1,6 @@
 """Tokens that fail while they are in use, as real card stacks do, and what becomes of the service."""
 import contextlib
+import os
 import ssl
 import subprocess
 
@@ -94,6 +95,12 @@ def test_a_login_that_the_token_fails_is_not_held_against_the_pin(yett, authorit
     assert faults.calls("C_Login") == 4
     assert running.status()["modules"][0]["pin"] == "right"
     assert not running.log_lines("pin_refused")
+
+
+def pin_line(running):
+    """FILE:LINE of `pin =`."""
+    number = next(i for i, x in enumerate(running.config.read_text().splitlines(), 1) if x.startswith("pin"))
+    return f"{running.config}:{number}: "
 
 
 def pin_of(running, label="test"):
@@ -244,7 +251,10 @@ def test_a_reload_needs_no_card_but_a_pin_that_is_right(yett, authority, token, 
     running.configure(good.replace("pin =", "sessions_max = 2\npin ="))
     refused = running.command("reload", check=False)
     assert refused.returncode == 1 and "CKR_PIN_INCORRECT (0xa0)" in refused.stderr
+    assert refused.stderr.startswith(pin_line(running)), refused.stderr
     assert running.status()["modules"][0]["pid"] == agent
+    again = running.command("reload", check=False)
+    assert again.returncode == 1 and "it was wrong and is not tried again" in again.stderr
     wait_until(lambda: served(port, authority), "the old workers alone")  # new ones may not have heard yet
     assert faults.calls("C_Login") == 2
     faults.set("gone")
@@ -263,3 +273,49 @@ def test_a_wrong_pin_at_the_start_waits_for_a_login(yett, authority, token, faul
     assert token_command(running, "login", "token", pin=token.pin) == (0, 'token "test" is logged in')
     wait_until(lambda: served(port, authority), "the token's service", 30 * PATIENCE)
     assert faults.calls("C_Login") == 2
+
+
+def test_a_wrong_pin_is_tried_once_however_often_yett_starts(yett, authority, token, faults, echo, port):
+    """The token remembers; a right one in the file is taken by a reload, or given by a person."""
+    uri = token.put(authority.localhost, "server")
+    token.pin_file.write_text("000000\n")
+    running = yett(faults.settings() + service(port, echo.port, uri))
+    (refused,) = running.log_lines("pin_refused")
+    assert pin_line(running)[:-2] in refused["reason"] and "CKR_PIN_INCORRECT (0xa0)" in refused["reason"]
+    for _ in range(3):
+        running.stop()
+        running.start()
+        assert not served(port, authority)
+        assert pin_of(running) == "held"
+    running.stop()
+    checked = running.command("check", check=False)
+    assert checked.returncode == 1 and checked.stdout.startswith(pin_line(running)), checked
+    assert "CKF_USER_PIN_COUNT_LOW" in checked.stdout
+    assert faults.calls("C_Login") == 1
+    running.start()
+    token.pin_file.write_text(token.pin + "\n")
+    running.command("reload")
+    wait_until(lambda: served(port, authority), "the token's service", 30 * PATIENCE)
+    assert (faults.calls("C_Login"), pin_of(running)) == (2, "right")
+
+
+def test_check_and_status_tell_that_somebody_has_logged_out(yett, authority, token, faults, echo, port):
+    uri = token.put(authority.localhost, "server")
+    running = yett(faults.settings() + service(port, echo.port, uri))
+    assert running.command("check").returncode == 0
+    assert token_command(running, "logout", "token")[0] == 0
+    running.wait_for_log("token_logged_out")
+    checked = running.command("check", check=False)
+    assert checked.returncode == 1 and "an administrator has logged out" in checked.stdout, checked
+    assert pin_of(running) == "logged_out"
+    assert "PIN logged_out" in running.command("status").stdout
+    before = running.workers()[0]
+    os.kill(before, 9)  # one that takes its place starts with what is known of the key
+    wait_until(lambda: running.workers().get(0) not in (None, before), "another worker", 20 * PATIENCE)
+    assert not running.log_lines("identity_away")
+    assert token_command(running, "login", "token", pin=token.pin)[0] == 0
+    assert running.command("check").returncode == 0
+    faults.set("gone")
+    running.wait_for_log("token_gone")
+    checked = running.command("check", check=False)
+    assert checked.returncode == 1 and "no token matches" in checked.stdout, checked

@@ -8,7 +8,9 @@
  * TOKENS_AGENT_PIN_TRYING before each C_Login and the outcome after it, so that the supervisor knows, whatever happens
  * to the agent, whether a try was spent. A PIN that was refused, or whose try ended in a dead agent without ever having
  * been right, is not tried again until an administrator gives one. A C_Login that failed with an error that is not
- * about the PIN (tokens/ckr.h) is made again, when tokens/agent/agent_health.h says so.
+ * about the PIN (tokens/ckr.h) is made again, when tokens/agent/agent_health.h says so. What a token remembers counts
+ * as well, since we may have been started anew: one that says CKF_USER_PIN_COUNT_LOW has had a wrong PIN since the last
+ * right one, and a service manager that starts us three times must not lock it.
  *
  * An agent of `file_keys` has no vendor's module, but one that computes, and the private keys of files, which the
  * supervisor brings (tokens/agent/agent_files.h). All else is the same to those who ask.
@@ -50,12 +52,13 @@ int tokens_agent_main(const struct tokens_agent_options *options);
     X(READY, SUPERVISOR, 0)         /* module loaded and listening. text: module description */                        \
     X(FAILED, SUPERVISOR, 0)        /* cannot go on. text: why; it exits next */                                       \
     X(PIN_WANTED, SUPERVISOR, 0)    /* a token needs login. text: token label */                                       \
-    X(PIN, AGENT, 0)                /* for `token`; its text is the PIN (wipe!) */                                     \
+    X(PIN, AGENT, 0)                /* for `token`; its text is the PIN (wipe!); see also `knowing` */                 \
     X(PIN_REFUSED, AGENT, 0)        /* none will be given. text: why */                                                \
     X(PIN_TRYING, SUPERVISOR, 0)    /* about to C_Login */                                                             \
     X(PIN_OK, SUPERVISOR, 0)        /* logged in */                                                                    \
     X(PIN_INCORRECT, SUPERVISOR, 0) /* CKR_PIN_INCORRECT */                                                            \
     X(PIN_LOCKED, SUPERVISOR, 0)    /* CKR_PIN_LOCKED or CKF_USER_PIN_FINAL_TRY; text: which */                        \
+    X(PIN_HELD, SUPERVISOR, 0)      /* not tried: CKF_USER_PIN_COUNT_LOW. text: why */                                 \
     X(PIN_UNUSED, SUPERVISOR, 0)    /* C_Login failed, and not for the PIN: it is made again. text: how */             \
     X(PIN_TAKEN, SUPERVISOR, 0)     /* a PIN that came unasked is for this token. One outcome follows, or: */          \
     X(PIN_KEPT, SUPERVISOR, 0)      /* not tried now, but at the next login. text: why */                              \
@@ -93,6 +96,8 @@ enum { TOKENS_AGENT_TEXT_MAX = 512, TOKENS_AGENT_TOKEN_SIZE = 112 };
 struct tokens_agent_message {
     enum tokens_agent_event event;
     uint64_t signatures, failures, timeouts, refused, logins;
+    bool knowing; /* PIN, one that was wanted: it has been right, or somebody has just said that it is; so it is tried
+                     though the token says that a wrong one came last (CKF_USER_PIN_COUNT_LOW) */
     char token[TOKENS_AGENT_TOKEN_SIZE]; /* NUL-terminated; "": it is about none */
     char text[TOKENS_AGENT_TEXT_MAX];    /* NUL-terminated */
 };

@@ -499,9 +499,10 @@ enum outcome agent_identity_find(struct agent *agent, struct job *job, struct id
         else
             outcome = agent_fail(failure, TOKENS_WIRE_REFUSED, CKR_HOST_MEMORY, "more than %d identities are in use",
                                  AGENT_IDENTITIES_MAX);
-    } else if (job->type == JOB_FIND && failure->kind != TOKENS_WIRE_NOT_FOUND &&
+    } else if (job->type == JOB_FIND && job->conn->by_grants && failure->kind != TOKENS_WIRE_NOT_FOUND &&
                failure->kind != TOKENS_WIRE_AMBIGUOUS && agent_identity_get(agent, job->uri, 0) != NULL) {
-        /* The card is out: what is known of it lets a worker start. Signing will say what is the matter. */
+        /* The card is out: what is known of it lets a worker start. Signing will say what is the matter. Others want to
+         * know how things are now. */
         *identity = agent_identity_get(agent, job->uri, 0);
         (*identity)->users++;
         free(failure->text);

@@ -52,7 +52,7 @@ static void spend(struct token *token, enum tokens_agent_event event, const char
     pthread_mutex_lock(&agent->mutex);
     tokens_pin_destroy(&token->pin);
     set_pin_state(token, PIN_SPENT, text);
-    token->final_try_allowed = false;
+    token->final_try_allowed = token->low_allowed = false;
     token->pin_right = token->pin_told = false;
     (void)!agent_tell_of(token, event, "%s", text);
     pthread_mutex_unlock(&agent->mutex);
@@ -108,7 +108,7 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
         pthread_mutex_lock(&agent->mutex);
         set_pin_state(token, PIN_GOOD, NULL);
         token->pin_right = true;
-        token->final_try_allowed = token->pin_told = false;
+        token->final_try_allowed = token->low_allowed = token->pin_told = false;
         (void)!agent_tell_of(token, TOKENS_AGENT_PIN_OK, "%s", token->label);
         pthread_mutex_unlock(&agent->mutex);
         agent_token_well(token, AGENT_LOGIN);
@@ -196,8 +196,8 @@ static enum outcome pin_ready(struct token *token, CK_FLAGS flags, struct failur
 {
     struct agent *agent = token->agent;
     enum outcome outcome = OUTCOME_OK;
-    bool last_try = (flags & CKF_USER_PIN_FINAL_TRY) != 0;
-    bool spend_it = false;
+    bool last_try = (flags & CKF_USER_PIN_FINAL_TRY) != 0, low = (flags & CKF_USER_PIN_COUNT_LOW) != 0;
+    bool spend_it = false, hold_it = false;
 
     pthread_mutex_lock(&agent->mutex);
     adopt_offer(token);
@@ -223,6 +223,7 @@ static enum outcome pin_ready(struct token *token, CK_FLAGS flags, struct failur
     case PIN_AT_HAND:
     case PIN_GOOD:
         spend_it = last_try && !token->final_try_allowed;
+        hold_it = low && !token->pin_right && !token->low_allowed;
         break;
     case PIN_NOT_GIVEN:
     case PIN_SPENT:
@@ -236,6 +237,12 @@ static enum outcome pin_ready(struct token *token, CK_FLAGS flags, struct failur
             token, TOKENS_AGENT_PIN_LOCKED,
             "CKF_USER_PIN_FINAL_TRY: one wrong PIN more locks the token, so none is tried until an administrator logs in");
         return not_logged_in(token, CKR_USER_NOT_LOGGED_IN, "CKF_USER_PIN_FINAL_TRY", failure);
+    }
+    if (hold_it) {
+        spend(token, TOKENS_AGENT_PIN_HELD,
+              "CKF_USER_PIN_COUNT_LOW: the token had a wrong PIN since the last right one, so none is tried until an "
+              "administrator logs in");
+        return not_logged_in(token, CKR_USER_NOT_LOGGED_IN, "CKF_USER_PIN_COUNT_LOW", failure);
     }
     return outcome;
 }
@@ -416,7 +423,7 @@ static struct token *token_for(struct agent *agent, const char *name)
 }
 
 /* see tokens/agent/agent_login.h */
-void agent_login_take_pin(struct agent *agent, const char *name, const char *pin)
+void agent_login_take_pin(struct agent *agent, const char *name, const char *pin, bool knowing)
 {
     struct tokens_pin *copy;
     struct token *token;
@@ -436,6 +443,7 @@ void agent_login_take_pin(struct agent *agent, const char *name, const char *pin
     copy = tokens_pin_copy(pin, strlen(pin), &error);
     /* One that was not asked for comes from an administrator, who was told about the final try. */
     token->final_try_allowed = !asked;
+    token->low_allowed = !asked || knowing;
     token->pin_told = !asked;
     if (copy != NULL) {
         tokens_pin_destroy(&token->pin_offered);
@@ -470,7 +478,7 @@ void agent_login_end(struct token *token, CK_SESSION_HANDLE session)
     if (wanted) {
         tokens_pin_destroy(&token->pin);
         tokens_pin_destroy(&token->pin_offered);
-        token->final_try_allowed = false;
+        token->final_try_allowed = token->low_allowed = false;
         /* What is known of a PIN that was wrong stays known. */
         if (token->pin_state != PIN_SPENT && token->pin_state != PIN_ASKED)
             set_pin_state(token, PIN_UNKNOWN, NULL);

@@ -10,8 +10,9 @@ MUST_CHECK enum outcome agent_login_context(struct token *token, CK_SESSION_HAND
 MUST_CHECK enum outcome agent_login_allowed(struct token *token, struct failure *failure);
 /* Log out and wipe the PIN, unless an administrator has logged in since. */
 void agent_login_end(struct token *token, CK_SESSION_HANDLE session);
-/* Main thread. `name`: whose, as in struct tokens_agent_message; "": of who was asked about, or is in need. */
-void agent_login_take_pin(struct agent *agent, const char *name, const char *pin);
+/* Main thread. `name`: whose, as in struct tokens_agent_message, like `knowing`; "": of who was asked about, or is in
+ * need. */
+void agent_login_take_pin(struct agent *agent, const char *name, const char *pin, bool knowing);
 /* A PIN that came is not tried now, since the token is not there, say: it is kept for later, and that is told. */
 void agent_login_keep(struct token *token, const char *why);
 void agent_login_late(struct token *token, const char *why);         /* only told; agent->mutex held */

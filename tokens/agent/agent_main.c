@@ -55,7 +55,7 @@ static enum control_turn on_control(struct agent *agent)
     if (tokens_agent_message_fault(message.event, file >= 0, TOKENS_AGENT_TO_AGENT) != NULL) {
         go_on = false; /* who holds this socket is not the supervisor that it was */
     } else if (message.event == TOKENS_AGENT_PIN) {
-        agent_login_take_pin(agent, message.token, message.text);
+        agent_login_take_pin(agent, message.token, message.text, message.knowing);
     } else if (message.event == TOKENS_AGENT_PIN_REFUSED) {
         agent_login_refused(agent, message.text);
     } else if (message.event == TOKENS_AGENT_LOGOUT) {

@@ -113,6 +113,7 @@ struct token {
     struct tokens_pin *pin;         /* the one in use; under login_lock */
     struct tokens_pin *pin_offered; /* came since; under agent->mutex */
     bool final_try_allowed;         /* an administrator gave the PIN, knowing */
+    bool low_allowed;               /* CKF_USER_PIN_COUNT_LOW is no reason against it */
     bool pin_right;                 /* token->pin has been right */
     bool pin_told;                  /* who gave pin_offered unasked waits for what comes of it */
     char *pin_text;                 /* why not */

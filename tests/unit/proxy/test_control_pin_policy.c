@@ -49,6 +49,28 @@ static void give_right_to_each_restarted_agent(void **state)
     }
 }
 
+static void what_is_known_of_a_pin(void **state)
+{
+    struct pin_policy p = {0};
+
+    (void)state;
+    assert_false(pin_policy_was_right(&p, "Mail"));
+    assert_false(pin_policy_was_given(&p, "Mail"));
+    try_right(&p, "Mail");
+    assert_true(pin_policy_was_right(&p, "Mail"));
+    assert_true(pin_policy_was_given(&p, "Mail"));
+    pin_policy_agent_died(&p);
+    assert_true(pin_policy_was_right(&p, "Mail"));
+    assert_false(pin_policy_was_given(&p, "Mail"));
+    pin_policy_refused(&p, "Mail", PIN_STANDING_HELD);
+    assert_false(pin_policy_was_right(&p, "Mail"));
+    assert_false(give(&p, "Mail"));
+    assert_true(pin_policy_is_spent(&p));
+    assert_string_equal(pin_standing_name(pin_policy_worst(&p)), "held");
+    assert_int_equal(pin_policy_renew(&p), 1);
+    assert_int_equal(pin_policy_worst(&p), PIN_STANDING_UNTRIED);
+}
+
 static void give_again_to_the_next_agent_after_a_try_that_came_to_nothing(void **state)
 {
     struct pin_policy p = {0};
@@ -261,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(give_once_per_agent),
         cmocka_unit_test(give_right_to_each_restarted_agent),
+        cmocka_unit_test(what_is_known_of_a_pin),
         cmocka_unit_test(give_again_to_the_next_agent_after_a_try_that_came_to_nothing),
         cmocka_unit_test(give_never_after_refusal),
         cmocka_unit_test(give_never_after_death_while_trying),

@@ -178,6 +178,7 @@ static void *supervise(void *data)
         agent->events[agent->event_count++] = message;
         if (message.event == TOKENS_AGENT_PIN_WANTED) {
             snprintf(answer.token, sizeof(answer.token), "%s", message.token);
+            answer.knowing = agent->knowing;
             answer.event = agent->pin != NULL ? TOKENS_AGENT_PIN : TOKENS_AGENT_PIN_REFUSED;
             snprintf(answer.text, sizeof(answer.text), "%s", agent->pin != NULL ? agent->pin : "none in this test");
             (void)!tokens_agent_send(agent->control_fd, &answer);
@@ -201,6 +202,7 @@ static void spawn(struct test_agent *agent, const struct test_agent_options *opt
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     agent->control_fd = pair[0];
     agent->pin = options->pin;
+    agent->knowing = options->knowing;
     agent->event_count = 0;
     agent->ended = false;
     snprintf(listen_fd, sizeof(listen_fd), "%d", agent->listen_fd);

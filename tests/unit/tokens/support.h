@@ -48,7 +48,8 @@ struct test_agent {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t changed;
-    const char *pin; /* answer to PIN_WANTED; NULL: refuse */
+    const char *pin;
+    bool knowing; /* answer to PIN_WANTED; NULL: refuse */
     struct tokens_agent_message events[EVENTS_MAX];
     size_t event_count;
     bool ended; /* the control socket was closed by the agent */
@@ -59,6 +60,7 @@ struct test_agent_options {
     unsigned sessions, queue;
     unsigned timeout_ms;
     const char *pin;
+    bool knowing; /* see struct tokens_agent_message */
 };
 
 /* Makes the listening socket and starts an agent on it; waits for READY. */

@@ -224,6 +224,50 @@ static void pin_is_not_tried_when_one_try_is_left(void **state)
     world_stop(&world, 0);
 }
 
+static void tries_left(const char *text)
+{
+    FILE *file = fopen(pin_state, "we");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    setenv("YETT_TEST_PIN_TRIES", "3", 1);
+}
+
+/* Whoever gave it: we may have been started anew, with the PIN that was wrong before. */
+static void pin_is_not_tried_after_a_wrong_one_that_the_token_remembers(void **state)
+{
+    struct world world;
+
+    (void)state;
+    tries_left("2\n");
+    world_start(&world, &plain);
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_COUNT_LOW");
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_COUNT_LOW");
+    assert_int_equal(test_count(count_file, "C_Login"), 0);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_HELD, 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
+    test_agent_send_pin(&world.agent, TEST_PIN);
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
+    world.tag = test_find_tag(world.client, EC_URI);
+    world_stop(&world, 0);
+}
+
+static void pin_that_is_known_to_be_right_is_tried_all_the_same(void **state)
+{
+    struct test_agent_options options = plain;
+    struct world world;
+
+    (void)state;
+    tries_left("2\n");
+    options.knowing = true;
+    world_start(&world, &options);
+    world.tag = test_find_tag(world.client, EC_URI);
+    assert_int_equal(test_count(count_file, "C_Login"), 1);
+    test_agent_expect(&world.agent, TOKENS_AGENT_PIN_HELD, 0);
+    world_stop(&world, 0);
+}
+
 static void pin_that_is_locked_is_said_by_name(void **state)
 {
     struct world world;
@@ -258,8 +302,8 @@ static void logout_ends_signing_until_a_pin_comes(void **state)
         test_expect_failed(test_sign(world.client, EC_URI, world.tag), TOKENS_WIRE_LOGIN,
                            "an administrator has logged out");
     test_expect_failed(test_find(world.client, "pkcs11:token=two;object=other"), TOKENS_WIRE_LOGIN, "logged out");
-    assert_int_equal(test_find_tag(world.client, EC_URI),
-                     world.tag); /* a worker may start: it is only not signed for */
+    test_expect_failed(test_find(world.client, EC_URI), TOKENS_WIRE_LOGIN,
+                       "logged out"); /* no worker: wants the truth */
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_WANTED, 1);
     assert_int_equal(test_count(count_file, "C_Login"), 1);
     test_agent_send_pin(&world.agent, TEST_PIN);
@@ -376,6 +420,12 @@ static void pin_source_of_a_uri_is_read_once(void **state)
     assert_non_null(file);
     fputs(TEST_PIN "\n", file);
     fclose(file);
+    world_start(&world, &options);
+    test_expect_failed(test_find(world.client, uri), TOKENS_WIRE_LOGIN, "CKF_USER_PIN_COUNT_LOW");
+    assert_int_equal(test_count(count_file, "C_Login"), 0);
+    test_agent_send_pin(&world.agent, TEST_PIN);
+    test_agent_wait(&world.agent, TOKENS_AGENT_PIN_OK, 1);
+    world_stop(&world, 0);
     world_start(&world, &options);
     world.tag = test_find_tag(world.client, uri);
     test_agent_expect(&world.agent, TOKENS_AGENT_PIN_OK, 1);
@@ -669,6 +719,8 @@ int main(int argc, char **argv)
         TEST(pin_that_is_wrong_is_tried_once_until_an_administrator_gives_one),
         TEST(pin_refused_by_the_supervisor_fails_requests_at_once),
         TEST(pin_is_not_tried_when_one_try_is_left),
+        TEST(pin_is_not_tried_after_a_wrong_one_that_the_token_remembers),
+        TEST(pin_that_is_known_to_be_right_is_tried_all_the_same),
         TEST(pin_that_is_locked_is_said_by_name),
         TEST(logout_ends_signing_until_a_pin_comes),
         TEST(logout_of_a_key_pad_does_not_ask_it_again),
