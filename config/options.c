@@ -106,7 +106,8 @@ const struct option config_options[OPTION_COUNT] = {
                         .default_value = "/run/yett/control.sock",
                         .help = "Path of the control socket, which yett status, reload, drain and stop talk to."},
     [OPTION_ADMIN] = {"admin", YETT(admin), .kind = &option_kind_address, .default_text = "off",
-                      .help = "Where /metrics, /healthz and /status are served: a loopback address or unix:PATH."},
+                      .help =
+                          "Where /metrics, /healthz, /readyz and /status are served: a loopback address or unix:PATH."},
     [OPTION_DATABASE] = {"database", YETT(database), .kind = &option_kind_database, .default_text = "none",
                          .help = "The NSS database with certificates, keys and trust."},
     [OPTION_ACCELERATOR] = {"accelerator", YETT(accelerator), .kind = &option_kind_accelerator, .default_value = "auto",

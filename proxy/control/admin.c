@@ -2,6 +2,7 @@
 #include "proxy/control/admin.h"
 
 #include "proxy/process/listen.h"
+#include "proxy/control/health.h"
 #include "proxy/control/metrics.h"
 #include "starttls/http/http.h"
 #include "starttls/target.h"
@@ -137,12 +138,28 @@ static void reply_status(struct admin_client *c)
     json_decref(status);
 }
 
-static void reply_health(struct admin_client *c)
+/* "ok" for as long as it serves, with what is missing behind it; who wants no client sent to where something is missing
+ * asks for readiness. */
+static void reply_health(struct admin_client *c, bool of_readiness)
 {
-    if (c->admin->desk.can->is_in_service(c->admin->desk.data))
-        reply_with(c, "text/plain; charset=utf-8", base_strdup("ok\n"));
-    else
+    json_t *status;
+    char *missing, *text;
+
+    if (!c->admin->desk.can->is_in_service(c->admin->desk.data)) {
         starttls_http_respond(503, "Cache-Control: no-store\r\n", "out of service\n", &c->reply);
+        return;
+    }
+    status = c->admin->desk.can->status(c->admin->desk.data);
+    missing = health_missing(status);
+    json_decref(status);
+    text = base_printf("ok\n%s", missing);
+    if (of_readiness && missing[0] != '\0') {
+        starttls_http_respond(503, "Cache-Control: no-store\r\n", missing, &c->reply);
+        free(text);
+    } else {
+        reply_with(c, "text/plain; charset=utf-8", text);
+    }
+    free(missing);
 }
 
 bool admin_host_is_local(struct span host)
@@ -174,11 +191,13 @@ static void do_request(struct admin_client *c)
     else if (is_path(c, "/metrics"))
         reply_metrics(c);
     else if (is_path(c, "/healthz"))
-        reply_health(c);
+        reply_health(c, false);
+    else if (is_path(c, "/readyz"))
+        reply_health(c, true);
     else if (is_path(c, "/status"))
         reply_status(c);
     else
-        starttls_http_respond(404, "", "there are /metrics, /healthz and /status\n", &c->reply);
+        starttls_http_respond(404, "", "there are /metrics, /healthz, /readyz and /status\n", &c->reply);
     send_reply(c);
 }
 

@@ -1,6 +1,8 @@
 /* see proxy/control/metrics.h */
 #include "proxy/control/metrics.h"
 
+#include "proxy/control/metrics_print.h"
+#include "proxy/control/token_metrics.h"
 #include "proxy/process/counters.h"
 
 #include <stdio.h>
@@ -31,8 +33,7 @@ static const struct metric process_metrics[] = {
     {"reloads_failed_total", "reloads_failed", "Of these, refused"},
 };
 
-/* Label values: backslash, quote and newline are escaped. */
-static void print_escaped(FILE *out, const char *text)
+void metrics_print_escaped(FILE *out, const char *text)
 {
     for (; *text != '\0'; text++) {
         if (*text == '\n') {
@@ -45,15 +46,20 @@ static void print_escaped(FILE *out, const char *text)
     }
 }
 
+void metrics_print_head(FILE *out, const char *name, const char *help, const char *type)
+{
+    fprintf(out, "# HELP yett_%s %s\n# TYPE yett_%s %s\n", name, help, name, type);
+}
+
 static void print_head(FILE *out, const char *name, const char *help, bool gauge)
 {
-    fprintf(out, "# HELP yett_%s %s\n# TYPE yett_%s %s\n", name, help, name, gauge ? "gauge" : "counter");
+    metrics_print_head(out, name, help, gauge ? "gauge" : "counter");
 }
 
 static void print_labels(FILE *out, const char *name, const char *label, const char *value)
 {
     fprintf(out, "yett_%s{%s=\"", name, label);
-    print_escaped(out, value);
+    metrics_print_escaped(out, value);
     fputs("\"} ", out);
 }
 
@@ -72,7 +78,7 @@ static void print_number(FILE *out, const json_t *number)
         fprintf(out, "%" JSON_INTEGER_FORMAT "\n", json_integer_value(number));
 }
 
-static const char *text_of(const json_t *object, const char *key)
+const char *metrics_text_of(const json_t *object, const char *key)
 {
     const char *text = json_string_value(json_object_get(object, key));
 
@@ -101,7 +107,7 @@ static void print_services(FILE *out, const json_t *services)
         print_head(out, counter_name(which), counter_help(which), counter_is_gauge(which));
         json_array_foreach(services, i, service)
         {
-            print_labels(out, counter_name(which), "service", text_of(service, "name"));
+            print_labels(out, counter_name(which), "service", metrics_text_of(service, "name"));
             print_number(out, json_object_get(json_object_get(service, "counters"), counter_name(which)));
         }
     }
@@ -116,12 +122,14 @@ static void print_modules(FILE *out, const json_t *modules)
         return;
     for (size_t m = 0; m < ARRAY_LEN(module_metrics); m++) {
         print_head(out, module_metrics[m].name, module_metrics[m].help, false);
-        json_array_foreach(modules, i, module) print_labelled(
-            out, module_metrics[m].name, "module", text_of(module, "name"), number_of(module, module_metrics[m].key));
+        json_array_foreach(modules, i, module)
+            print_labelled(out, module_metrics[m].name, "module", metrics_text_of(module, "name"),
+                           number_of(module, module_metrics[m].key));
     }
     print_head(out, "module_ready", "Whether the module's agent is ready", true);
-    json_array_foreach(modules, i, module) print_labelled(out, "module_ready", "module", text_of(module, "name"),
-                                                          strcmp(text_of(module, "state"), "ready") == 0);
+    json_array_foreach(modules, i, module)
+        print_labelled(out, "module_ready", "module", metrics_text_of(module, "name"),
+                       strcmp(metrics_text_of(module, "state"), "ready") == 0);
 }
 
 static void print_workers(FILE *out, const json_t *workers)
@@ -134,7 +142,7 @@ static void print_workers(FILE *out, const json_t *workers)
         size_t i;
         json_t *worker;
 
-        json_array_foreach(workers, i, worker) count += strcmp(text_of(worker, "state"), states[s]) == 0;
+        json_array_foreach(workers, i, worker) count += strcmp(metrics_text_of(worker, "state"), states[s]) == 0;
         print_labelled(out, "workers", "state", states[s], count);
     }
 }
@@ -157,7 +165,7 @@ char *metrics_text(const json_t *status)
     if (out == NULL)
         base_abort("out of memory (metrics)");
     print_head(out, "info", "The version that runs", true);
-    print_labelled(out, "info", "version", text_of(status, "version"), 1);
+    print_labelled(out, "info", "version", metrics_text_of(status, "version"), 1);
     for (size_t m = 0; m < ARRAY_LEN(process_metrics); m++) {
         print_head(out, process_metrics[m].name, process_metrics[m].help, !is_total(process_metrics[m].name));
         fprintf(out, "yett_%s %" JSON_INTEGER_FORMAT "\n", process_metrics[m].name,
@@ -167,6 +175,7 @@ char *metrics_text(const json_t *status)
     print_workers(out, json_object_get(status, "workers"));
     print_services(out, json_object_get(status, "services"));
     print_modules(out, json_object_get(status, "modules"));
+    token_metrics_print(out, json_object_get(status, "modules"));
     if (fclose(out) != 0)
         base_abort("out of memory (metrics)");
     return text;

@@ -37,6 +37,7 @@ static void on_timer_closed(uv_handle_t *handle)
     free(a->environment);
     tokens_pin_destroy(&a->pin);
     agent_process_forget_logins(a);
+    token_figures_clear(&a->figures);
     free(a->pin_source);
     free(a->pin_where);
     free(a->reason);
@@ -61,6 +62,7 @@ static void fold_counts(struct agent_process *a)
     a->before.refused += a->now.refused;
     a->before.logins += a->now.logins;
     a->now = (struct agent_counts){0};
+    token_figures_agent_died(&a->figures);
 }
 
 /* It had not said why. */
@@ -179,6 +181,11 @@ static void schedule_start(struct agent_process *a)
 {
     a->deaths++;
     uv_timer_start(&a->timer, on_timer, backoff_ms(a->deaths), 0);
+}
+
+void agent_process_continue_figures(struct agent_process *a, const struct agent_process *before)
+{
+    token_figures_take_over(&a->figures, &before->figures);
 }
 
 static void take_over(struct agent_process *a, const struct agent_process *before)
@@ -365,6 +372,13 @@ bool agent_process_is_logged_out(const struct agent_process *a)
     return a->logged_out;
 }
 
+/* Whether anybody has wanted something of it: one that merely is in a slot of the module is nobody's loss. */
+static bool is_used(const struct agent_process *a, const struct pin_policy_token *t, const json_t *shown)
+{
+    return t->given || t->turned_away || t->standing != PIN_STANDING_UNTRIED || a->logged_out ||
+           json_integer_value(json_object_get(shown, "signatures")) > 0;
+}
+
 static json_t *tokens_status(const struct agent_process *a)
 {
     json_t *list = json_array();
@@ -374,9 +388,13 @@ static json_t *tokens_status(const struct agent_process *a)
         bool logged_out = a->logged_out && t->standing == PIN_STANDING_RIGHT;
         const char *end = strrchr(t->label, '\n');
 
-        json_array_append_new(list, json_pack("{s:s#, s:s, s:b, s:s}", "label", t->label, strcspn(t->label, "\n"),
-                                              "serial", end == NULL ? "" : end + 1, "present", !t->gone, "pin",
-                                              logged_out ? "logged_out" : pin_standing_name(t->standing)));
+        json_t *shown = json_pack("{s:s#, s:s, s:b, s:s}", "label", t->label, strcspn(t->label, "\n"), "serial",
+                                  end == NULL ? "" : end + 1, "present", !t->gone, "pin",
+                                  logged_out ? "logged_out" : pin_standing_name(t->standing));
+
+        token_figures_show(&a->figures, t->label, shown);
+        json_object_set_new(shown, "used", json_boolean(is_used(a, t, shown)));
+        json_array_append_new(list, shown);
     }
     return list;
 }

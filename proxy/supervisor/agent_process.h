@@ -76,6 +76,9 @@ bool agent_process_is_for(const struct agent_process *a, const struct config_mod
 /* Whether its PIN comes from the same place. */
 bool agent_process_pin_is_from(const struct agent_process *a, const struct config_module *module);
 
+/* What the tokens of the one whose place it takes have done counts on. */
+void agent_process_continue_figures(struct agent_process *a, const struct agent_process *before);
+
 /* There is another PIN (takes) where the configuration says: whatever the last ones did is forgotten. Each token that
  * is known gets it: who is logged in keeps it for the next login. */
 void agent_process_renew_pin(struct agent_process *a, struct tokens_pin *pin);

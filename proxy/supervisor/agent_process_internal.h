@@ -5,6 +5,7 @@
 
 #include "proxy/process/spawn.h"
 #include "proxy/supervisor/agent_process.h"
+#include "proxy/supervisor/token_figures.h"
 #include "tokens/agent/agent.h"
 
 enum agent_state { AGENT_STARTING, AGENT_READY, AGENT_FAILED, AGENT_STOPPING };
@@ -68,6 +69,7 @@ struct agent_process {
     uint64_t restarts;
     char *reason;                    /* what it said last when it failed; NULL: nothing */
     struct agent_counts now, before; /* of this process, and of those before it */
+    struct token_figures_list figures;
 
     const struct agent_events *events;
     void *owner;

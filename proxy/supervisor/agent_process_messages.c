@@ -315,6 +315,12 @@ static void hear_counters(struct agent_process *a, const struct tokens_agent_mes
                                    .logins = m->logins};
 }
 
+static void hear_figures(struct agent_process *a, const struct tokens_agent_message *m)
+{
+    token_figures_hear(&a->figures, m->token, &m->figures);
+    pin_policy_token_gone(&a->policy, m->token, m->figures.present == 0);
+}
+
 static void (*const handlers[TOKENS_AGENT_EVENT_COUNT])(struct agent_process *a,
                                                         const struct tokens_agent_message *m) = {
     [TOKENS_AGENT_READY] = hear_ready,
@@ -334,6 +340,7 @@ static void (*const handlers[TOKENS_AGENT_EVENT_COUNT])(struct agent_process *a,
     [TOKENS_AGENT_LOGGED_OUT] = hear_logged_out,
     [TOKENS_AGENT_LOG] = hear_log,
     [TOKENS_AGENT_COUNTERS] = hear_counters,
+    [TOKENS_AGENT_FIGURES] = hear_figures,
 };
 
 static void hear(struct agent_process *a, const struct tokens_agent_message *message, bool has_file)

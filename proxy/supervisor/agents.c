@@ -493,6 +493,7 @@ static void put_in_force(struct agents *a, struct candidate *c)
     for (size_t i = 0; i < a->count; i++)
         if (a->items[i] == c->replaces)
             a->items[i] = c->agent;
+    agent_process_continue_figures(c->agent, c->replaces);
     socket_forget_kept(agent_process_socket_path(c->agent));
     agent_process_stop(c->replaces);
 }

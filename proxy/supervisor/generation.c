@@ -460,6 +460,14 @@ struct worker_process *generation_worker(const struct generation *g, unsigned in
     return g->slots[index].worker;
 }
 
+bool generation_waits_for_tokens(const struct generation *g)
+{
+    for (unsigned i = 0; i < generation_worker_count(g); i++)
+        if (generation_worker(g, i) != NULL && worker_process_waits_for_tokens(generation_worker(g, i)))
+            return true;
+    return false;
+}
+
 unsigned generation_workers_wanted(const struct config *config)
 {
     unsigned wanted = config->workers == 0 ? uv_available_parallelism() : config->workers;

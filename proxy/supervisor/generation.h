@@ -88,6 +88,9 @@ struct file_keys *generation_file_keys(const struct generation *g); /* lent; NUL
 unsigned generation_worker_count(const struct generation *g);
 struct worker_process *generation_worker(const struct generation *g, unsigned index);
 
+/* Whether services of it wait for tokens that were away when a worker started. */
+bool generation_waits_for_tokens(const struct generation *g);
+
 /* How many workers a configuration asks for. */
 unsigned generation_workers_wanted(const struct config *config);
 

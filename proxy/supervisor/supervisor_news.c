@@ -119,14 +119,6 @@ static void on_opened_anew(void *data, bool good, const char *report)
     (void)report;
 }
 
-static bool workers_wait_for_tokens(const struct generation *g)
-{
-    for (unsigned i = 0; i < generation_worker_count(g); i++)
-        if (generation_worker(g, i) != NULL && worker_process_waits_for_tokens(generation_worker(g, i)))
-            return true;
-    return false;
-}
-
 /* At once at first; one that is not the awaited one, or comes and goes, has workers start anew less and less often. */
 static uint64_t token_wait_ms(unsigned opened_anew)
 {
@@ -139,7 +131,7 @@ static uint64_t token_wait_ms(unsigned opened_anew)
 
 void supervisor_look_for_tokens(struct supervisor *s)
 {
-    if (s->state != SUPERVISOR_RUNNING || s->current == NULL || !workers_wait_for_tokens(s->current))
+    if (s->state != SUPERVISOR_RUNNING || s->current == NULL || !generation_waits_for_tokens(s->current))
         s->opened_anew = 0;
     else if (s->token_came && !uv_is_active((uv_handle_t *)&s->token_timer))
         uv_timer_start(&s->token_timer, supervisor_on_token_timer, token_wait_ms(s->opened_anew), 0);
@@ -163,7 +155,7 @@ void supervisor_on_token_timer(uv_timer_t *timer)
     struct supervisor *s = timer->data;
 
     if (!s->token_came || s->state != SUPERVISOR_RUNNING || s->current == NULL ||
-        !workers_wait_for_tokens(s->current) || reload_is_under_way(&s->reload))
+        !generation_waits_for_tokens(s->current) || reload_is_under_way(&s->reload))
         return; /* a reload looks again when it is over */
     s->opened_anew++;
     s->reopening = true;

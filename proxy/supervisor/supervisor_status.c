@@ -161,6 +161,8 @@ json_t *supervisor_status(const struct supervisor *s)
     if (roots != NULL)
         json_object_set_new(status, "roots", roots);
     json_object_set_new(status, "modules", agents_status(s->agents));
+    json_object_set_new(status, "waits_for_tokens",
+                        json_boolean(s->current != NULL && generation_waits_for_tokens(s->current)));
     return status;
 }
 

@@ -92,7 +92,7 @@ def test_metrics_are_what_prometheus_expects(yett, authority, echo, port):
     assert {line.split("{")[0].split(" ")[0] for line in page.splitlines() if line[0] != "#"} == set(names)
     manual = set(re.findall(r"^\.It Li (yett_\w+)$", (TOP / "packaging/yett.8").read_text(), re.M))
     assert set(names) - manual == set() and all(
-        name.startswith(("yett_module_", "yett_mozilla_")) for name in manual - set(names))  # where there are any
+        name.startswith(("yett_module_", "yett_token_", "yett_mozilla_")) for name in manual - set(names))  # where there are any
     assert re.search(r'^yett_verification_seconds_total\{service="web"\} \d+\.\d{6}$', page, re.M), page
 
 

@@ -1,12 +1,14 @@
 """Tokens that fail while they are in use, as real card stacks do, and what becomes of the service."""
 import contextlib
 import os
+import re
 import ssl
 import subprocess
 
 import pytest
 from conftest import BUILD, PATIENCE, YETT, connect, free_port
 from peers import client_tls, wait_until
+from test_process_control import curl
 from test_token import once, service
 
 FAULTY_TOKEN = BUILD / "tests/modules/faulty-token.so"
@@ -319,3 +321,72 @@ def test_check_and_status_tell_that_somebody_has_logged_out(yett, authority, tok
     running.wait_for_log("token_gone")
     checked = running.command("check", check=False)
     assert checked.returncode == 1 and "no token matches" in checked.stdout, checked
+
+
+def values(page, name):
+    """Of a metric: what its labels say after those of the token, and its value."""
+    lines = re.findall(rf'^yett_{name}{{module="token",token="test",serial="[0-9a-f]+",?(.*)}} (\S+)$', page, re.M)
+    return {labels: float(value) for labels, value in lines}
+
+
+def test_metrics_and_health_of_a_token(yett, authority, token, faults, echo, port):
+    admin = free_port()
+    uri = token.put(authority.localhost, "server")
+    running = yett(faults.settings() + service(port, echo.port, uri), settings=f"admin = 127.0.0.1:{admin}\n")
+
+    def ask(path):
+        head, _, body = curl(f"http://127.0.0.1:{admin}{path}").partition("\n\n")
+        return int(head.split()[1]), body
+
+    def metric(name, labels=""):
+        return values(ask("/metrics")[1], name).get(labels)
+
+    assert served(port, authority)
+    wait_until(lambda: metric("token_signatures_total"), "the signature to be counted", 20 * PATIENCE)
+    assert (ask("/healthz"), ask("/readyz")) == ((200, "ok\n"), (200, "ok\n"))
+    faults.set("fail C_Sign 0x30 2")  # the second is the one that is told
+    assert not served(port, authority)
+    faults.set()
+    wait_until(lambda: metric("token_failures_total", 'code="CKR_DEVICE_ERROR",number="0x30"') == 1, "the failure",
+               20 * PATIENCE)
+    wait_until(lambda: served(port, authority), "the token to be well", 20 * PATIENCE)
+    wait_until(lambda: metric("token_signatures_total") >= 2 and metric("token_busy") == 0, "rest", 20 * PATIENCE)
+    page = ask("/metrics")[1]
+
+    def now(name):
+        return values(page, name)[""]
+
+    checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True, timeout=60)
+    assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
+    buckets = values(page, "token_signature_seconds_bucket")
+    assert list(buckets.values()) == sorted(buckets.values()) and list(buckets)[-1] == 'le="+Inf"'
+    assert buckets['le="+Inf"'] == now("token_signature_seconds_count") == now("token_signatures_total") >= 2
+    assert now("token_signature_seconds_sum") > 0
+    assert values(page, "token_pin") == {f'standing="{s}"': s == "right" for s in (
+        "untried", "right", "unknown", "held", "incorrect", "locked", "logged_out")}
+    assert now("token_sessions_open") >= 1 and now("token_sessions_limit") == 8
+    assert (now("token_busy"), now("token_queue"), now("token_present")) == (0, 0, 1)
+    faults.set("gone")
+    wait_until(lambda: ask("/readyz") == (503, 'module token: token "test" is not there\n'), "readiness to tell it",
+               20 * PATIENCE)
+    assert ask("/healthz") == (200, 'ok\nmodule token: token "test" is not there\n')
+    assert metric("token_present") == 0
+    faults.set()
+    wait_until(lambda: ask("/readyz") == (200, "ok\n"), "readiness", 20 * PATIENCE)
+    signatures = metric("token_signatures_total")
+    os.kill(running.status()["modules"][0]["pid"], 9)
+    wait_until(lambda: served(port, authority), "another agent", 20 * PATIENCE)
+    wait_until(lambda: metric("token_signatures_total") > signatures, "what was counted before, and more", 20 * PATIENCE)
+
+
+def test_readiness_tells_of_services_that_wait_for_a_token(yett, authority, token, faults, echo, port):
+    admin = free_port()
+    uri = token.put(authority.localhost, "server")
+    faults.set("gone")
+    yett(faults.settings() + service(port, echo.port, uri), settings=f"admin = 127.0.0.1:{admin}\n")
+    assert "HTTP/1.1 503 " in curl(f"http://127.0.0.1:{admin}/readyz")
+    assert curl(f"http://127.0.0.1:{admin}/healthz").endswith(
+        "\n\nok\na service waits for the token with its key; the log says which (identity_away)\n")
+    faults.set()
+    wait_until(lambda: "HTTP/1.1 200 " in curl(f"http://127.0.0.1:{admin}/readyz"), "the token's service", 30 * PATIENCE)
+    assert served(port, authority)

@@ -67,6 +67,7 @@ int tokens_agent_main(const struct tokens_agent_options *options);
     X(TOKEN_BACK, SUPERVISOR, 0)    /* text: token label */                                                            \
     X(LOG, SUPERVISOR, 0)           /* text: a sentence for the log */                                                 \
     X(COUNTERS, SUPERVISOR, 0)      /* counters of struct tokens_agent_message; about once a second when changed */    \
+    X(FIGURES, SUPERVISOR, 0)       /* of `token`: `figures`; about once a second when changed */                      \
     X(LOGOUT, AGENT, 0)             /* log out of all tokens, wipe their PINs, log in to none before a PIN comes */    \
     X(LOGGED_OUT, SUPERVISOR, 0)    /* done for one. text: token label */                                              \
     X(CLIENT, AGENT, 0)             /* text: the number of the user who may connect besides root and our own */        \
@@ -93,9 +94,31 @@ const char *tokens_agent_event_name(enum tokens_agent_event event); /* as in the
  * tokens_token_label() has it. In a PIN that comes unasked either may be empty: any. */
 enum { TOKENS_AGENT_TEXT_MAX = 512, TOKENS_AGENT_TOKEN_SIZE = 112 };
 
+/* What a token has done in this agent's life, and is doing. */
+enum { TOKENS_AGENT_BUCKETS = 11, TOKENS_AGENT_CODES = 12 };
+extern const unsigned tokens_agent_bucket_ms[TOKENS_AGENT_BUCKETS]; /* upper bounds, growing */
+
+const char *tokens_agent_code_name(uint64_t ckr); /* tokens_ckr_name() */
+struct tokens_agent_code {
+    uint64_t ckr, count; /* count 0: not in use */
+};
+
+struct tokens_agent_figures {
+    uint32_t present;                        /* 0: it is not there */
+    uint32_t sessions_open, sessions_limit;  /* the limit as the token has it now: it may have shrunk */
+    uint32_t busy, queued;                   /* signatures and logins under way, and waiting */
+    uint32_t unused;                         /* 0 */
+    uint64_t took[TOKENS_AGENT_BUCKETS + 1]; /* signatures made, each counted once, by how long it took; last: longer */
+    uint64_t took_us;                        /* all of them together */
+    uint64_t timeouts;                       /* given up at their deadline while the token had them */
+    struct tokens_agent_code codes[TOKENS_AGENT_CODES]; /* failures at signatures, look-ups and logins, by CKR_ */
+    uint64_t other_codes;                               /* failures with a code that found no place there */
+};
+
 struct tokens_agent_message {
     enum tokens_agent_event event;
-    uint64_t signatures, failures, timeouts, refused, logins;
+    uint64_t signatures, failures, timeouts, refused, logins; /* COUNTERS */
+    struct tokens_agent_figures figures;                      /* FIGURES */
     bool knowing; /* PIN, one that was wanted: it has been right, or somebody has just said that it is; so it is tried
                      though the token says that a wrong one came last (CKF_USER_PIN_COUNT_LOW) */
     char token[TOKENS_AGENT_TOKEN_SIZE]; /* NUL-terminated; "": it is about none */

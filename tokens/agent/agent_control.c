@@ -1,10 +1,19 @@
 /* The datagrams between an agent and its supervisor: see tokens/agent/agent.h */
 #include "tokens/agent/agent.h"
 
+#include "tokens/ckr.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+const char *tokens_agent_code_name(uint64_t ckr)
+{
+    return tokens_ckr_name((CK_RV)ckr);
+}
+
+const unsigned tokens_agent_bucket_ms[TOKENS_AGENT_BUCKETS] = {1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000};
 
 static const struct {
     const char *name;

@@ -4,6 +4,7 @@
  * Where several tokens match the URI's token part, the ones that show a matching public object are asked first, so that
  * no PIN is wanted for the others. */
 #include "tokens/agent/agent_find.h"
+#include "tokens/agent/agent_figures.h"
 
 #include <stdlib.h>
 
@@ -278,6 +279,12 @@ static enum outcome search_token(struct search *search, struct token *token, enu
             agent_session_give(token, &session);
     }
     free(before.candidates);
+    if (outcome == OUTCOME_FAILED && failure->kind != TOKENS_WIRE_LOGIN && failure->kind != TOKENS_WIRE_TIMEOUT &&
+        failure->waits_for == NULL) {
+        pthread_mutex_lock(&search->agent->mutex);
+        agent_figures_failed(token, failure->ckr);
+        pthread_mutex_unlock(&search->agent->mutex);
+    }
     return outcome;
 }
 

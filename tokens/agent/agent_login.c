@@ -6,6 +6,7 @@
  *                             |               +---- wrong, locked ---+--> SPENT --PIN from an administrator--> AT_HAND
  *                             +-- PIN_REFUSED --> NOT_GIVEN ------------------PIN from an administrator--> AT_HAND */
 #include "tokens/agent/agent_login.h"
+#include "tokens/agent/agent_figures.h"
 
 #include <stdlib.h>
 
@@ -114,6 +115,9 @@ static enum outcome try_login(struct token *token, CK_SESSION_HANDLE session, CK
         agent_token_well(token, AGENT_LOGIN);
         return OUTCOME_OK;
     }
+    pthread_mutex_lock(&agent->mutex);
+    agent_figures_failed(token, rv);
+    pthread_mutex_unlock(&agent->mutex);
     text = base_printf("token \"%s\" answers %s", token->label, tokens_ckr_text(rv, code));
     if (rv == CKR_PIN_LOCKED) {
         spend(token, TOKENS_AGENT_PIN_LOCKED, text);

@@ -5,6 +5,7 @@
 #include "tokens/agent/agent_access.h"
 #include "tokens/agent/agent_certs.h"
 #include "tokens/agent/agent_conn.h"
+#include "tokens/agent/agent_figures.h"
 #include "tokens/agent/agent_files.h"
 #include "tokens/agent/agent_find.h"
 #include "tokens/agent/agent_login.h"
@@ -102,6 +103,7 @@ static void tell_counters(struct agent *agent)
     message.logins = agent->counters.logins;
     if (agent->counters.changed)
         agent->counters.changed = !tokens_agent_send(agent->options.control_fd, &message);
+    agent_figures_tell(agent);
     pthread_mutex_unlock(&agent->mutex);
 }
 

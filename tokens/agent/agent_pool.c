@@ -1,6 +1,7 @@
 /* Jobs, their queues, and the threads that do them. See tokens/agent/agent_pool.h */
 #include "tokens/agent/agent_pool.h"
 #include "tokens/agent/agent_certs.h"
+#include "tokens/agent/agent_figures.h"
 #include "tokens/agent/agent_files.h"
 #include "tokens/agent/agent_find.h"
 #include "tokens/agent/agent_login.h"
@@ -210,6 +211,8 @@ static void abandon(struct agent *agent, struct job *job, uint64_t now_ms)
         return;
     }
     job->token->abandoned++;
+    if (job->type == JOB_SIGN)
+        agent_figures_timed_out(job->token);
     if (agent_token_hangs(job->token) && job->token->hanging_since == 0)
         job->token->hanging_since = now_ms;
 }
@@ -372,6 +375,9 @@ static enum outcome run_logout(struct job *job, struct failure *failure)
 /* The key of a file may have been dropped while the job waited. */
 static enum outcome run_sign(struct agent *agent, struct job *job, struct result *result)
 {
+    uint64_t begun_us = agent_figures_now_us();
+    enum outcome outcome;
+
     pthread_mutex_lock(&agent->mutex);
     result->identity = agent_identity_get(agent, job->uri, job->key_tag);
     if (result->identity != NULL)
@@ -380,7 +386,9 @@ static enum outcome run_sign(struct agent *agent, struct job *job, struct result
     if (result->identity == NULL || result->identity->problem != NULL)
         return agent_fail(&result->failure, TOKENS_WIRE_KEY_CHANGED, CKR_KEY_CHANGED,
                           "%s is not in use any more: it belongs to another configuration", job->uri);
-    return agent_identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
+    outcome = agent_identity_sign(result->identity, job, result->signature, &result->signature_size, &result->failure);
+    job->took_us = agent_figures_now_us() - begun_us;
+    return outcome;
 }
 
 static void run(struct agent *agent, struct job *job, struct result *result)
@@ -474,6 +482,17 @@ static bool goes_on(struct agent *agent, struct job *job, const struct result *r
     return false;
 }
 
+/* What the token is to be charged with: not that it was asked for something that it has not got. agent->mutex held. */
+static void count(const struct job *job, const struct result *result)
+{
+    if (job->type != JOB_SIGN || job->token == NULL)
+        return;
+    if (result->outcome == OUTCOME_OK)
+        agent_figures_signed(job->token, job->took_us);
+    else if (result->failure.kind != TOKENS_WIRE_TIMEOUT && result->failure.kind != TOKENS_WIRE_LOGIN)
+        agent_figures_failed(job->token, result->failure.ckr);
+}
+
 static void finish(struct agent *agent, struct job *job, struct result *result)
 {
     bool wanted;
@@ -492,6 +511,7 @@ static void finish(struct agent *agent, struct job *job, struct result *result)
         else if (job->type == JOB_SIGN)
             agent->counters.signatures++;
         agent->counters.changed = true;
+        count(job, result);
     }
     pthread_mutex_unlock(&agent->mutex);
     if (wanted)

@@ -11,6 +11,7 @@
  *   agent_identity.h identities that were found
  *   agent_login.h    PINs
  *   agent_watch.h    the thread that looks after tokens: slots, the module's recovery
+ *   agent_figures.h  what tokens have done, for who watches
  *   agent_token.h    tokens: present or gone, well or not, their sessions
  *   agent_state.h    what all of them work on
  *
@@ -121,6 +122,9 @@ struct token {
     struct agent_health health;
     CK_RV failed_with; /* of the last failure that counted for it */
 
+    struct tokens_agent_figures figures, told; /* those of now; those that the supervisor knows of */
+    bool figures_told;
+
     struct job *queue_first, *queue_last;
     size_t queued; /* in the queue or parked */
     unsigned running;
@@ -166,6 +170,7 @@ struct job {
     struct conn *conn; /* NULL: JOB_LOGIN or JOB_LOGOUT, nobody to answer */
     uint32_t id;
     uint64_t deadline_ms;
+    uint64_t took_us;         /* SIGN: what it took to make */
     struct token *token;      /* whose place it has, or waits for; NULL: a look-up comes first */
     struct token *parked_for; /* PARKED: whose PIN it waits for */
     bool abandoned;           /* the deadline passed while running */
