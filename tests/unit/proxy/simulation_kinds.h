@@ -1,7 +1,7 @@
 /* tests/unit/proxy/simulation_kinds.h: what services the simulation has, and what is said there.
  *
  * A *kind* is a protocol with its TLS on both sides, what is between us and the target, and one *conversation*: a
- * script for the client and one for the target. The kinds are made once, from the tables in simulation_kinds.c: a
+ * script for the client and one for the target. The kinds are made once, from the tables of simulation_speeches.h: a
  * protocol says how its TLS begins and what its conversations are, and gets a kind for each of them with each TLS. Each
  * kind has two services: its handshakes' steps are taken on the loop, or on the pool. */
 #ifndef YETT_TESTS_UNIT_PROXY_SIMULATION_KINDS_H

@@ -72,6 +72,16 @@ void test_inject(struct test_pair *p, enum tls_content_type type, const void *da
     assert_true(tls_record_seal(&p->client->own->write, type, span_of(data, size), &p->client->transport.out));
 }
 
+void test_inject_key_updates(struct test_pair *p, int count)
+{
+    static const uint8_t update[] = {24, 0, 0, 1, 0};
+
+    for (int i = 0; i < count; i++) {
+        test_inject(p, TLS_CONTENT_HANDSHAKE, update, sizeof(update));
+        assert_true(tls_record_direction_update(&p->client->own->write));
+    }
+}
+
 void test_expect_failure(struct test_pair *p, const char *name, int alert)
 {
     uint8_t byte;

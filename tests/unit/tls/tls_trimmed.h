@@ -22,6 +22,9 @@ void test_send_both_ways(struct test_pair *p, size_t size);
  * padding, are the end of the data; one more byte of padding follows. */
 void test_inject(struct test_pair *p, enum tls_content_type type, const void *data, size_t size);
 
+/* KeyUpdates that ask for none, each with the keys that follow from it. */
+void test_inject_key_updates(struct test_pair *p, int count);
+
 /* The server, which was trimmed, reads on, and fails; the client hears of it. `alert` -1: none was sent. The pair is
  * cleared. */
 void test_expect_failure(struct test_pair *p, const char *name, int alert);
