@@ -203,7 +203,8 @@ static bool host_bits_clear(uint8_t *network, unsigned size, unsigned prefix_bit
 }
 
 /* 10.0.0.0/8 or fd00::/8: `slash` is within `text`. A prefix of IPv4-mapped addresses is one of IPv4. */
-static bool network_parse(const char *text, const char *slash, struct config_allow_target *target, char **error)
+static bool network_parse(const char *text, const char *slash, struct address *network, unsigned *prefix_bits,
+                          char **error)
 {
     enum { MAPPED_BITS = 96 };
     struct span written = span_of(text, (size_t)(slash - text));
@@ -211,17 +212,17 @@ static bool network_parse(const char *text, const char *slash, struct config_all
     char canonical[ADDRESS_TEXT_SIZE];
     uint64_t bits = 0;
 
-    if (!address_parse(written, &target->network)) {
+    if (!address_parse(written, network)) {
         *error = base_strdup("a network is ADDRESS/BITS, such as 10.0.0.0/8 or [fd00::/8]");
         return false;
     }
-    is_mapped = is_ipv6_text && target->network.size == 4;
+    is_mapped = is_ipv6_text && network->size == 4;
     if (!value_number(slash + 1, is_mapped ? MAPPED_BITS : 0, is_ipv6_text ? 128 : 32, &bits, error))
         return false;
-    target->prefix_bits = (unsigned)bits - (is_mapped ? MAPPED_BITS : 0);
-    if (host_bits_clear(target->network.bytes, (unsigned)target->network.size, target->prefix_bits)) {
-        *error = base_printf("the address has bits after the first %u set; the network is %s/%u", target->prefix_bits,
-                             address_text(&target->network, canonical), target->prefix_bits);
+    *prefix_bits = (unsigned)bits - (is_mapped ? MAPPED_BITS : 0);
+    if (host_bits_clear(network->bytes, (unsigned)network->size, *prefix_bits)) {
+        *error = base_printf("the address has bits after the first %u set; the network is %s/%u", *prefix_bits,
+                             address_text(network, canonical), *prefix_bits);
         return false;
     }
     return true;
@@ -233,7 +234,7 @@ static bool target_host_parse(const char *host, struct config_allow_target *targ
     char *suffix;
 
     if (slash != NULL)
-        return network_parse(host, slash, target, error);
+        return network_parse(host, slash, &target->network, &target->prefix_bits, error);
     if (strcmp(host, "*") == 0) {
         target->host = base_strdup(host);
         return true;
@@ -252,6 +253,29 @@ static bool target_host_parse(const char *host, struct config_allow_target *targ
     target->host = base_printf("*.%s", suffix);
     free(suffix);
     return true;
+}
+
+/* A network, or an address, which is one of its own; brackets are for ports, and there are none here. */
+bool item_network_parse(const char *text, void *item, char **error)
+{
+    struct config_network *network = item;
+    const char *slash = strchr(text, '/');
+
+    if (strcmp(text, "unix") == 0)
+        return true; /* size 0: what has no address */
+    if (slash != NULL)
+        return network_parse(text, slash, &network->network, &network->prefix_bits, error);
+    if (!address_parse(span_of_string(text), &network->network)) {
+        *error = base_strdup("must be addresses and networks, such as 192.0.2.7, 10.0.0.0/8 or fd00::/8, or unix");
+        return false;
+    }
+    network->prefix_bits = (unsigned)network->network.size * 8;
+    return true;
+}
+
+void item_network_clear(void *item)
+{
+    (void)item; /* it holds no memory */
 }
 
 /* "[::]/0:443": the prefix belongs inside. */

@@ -113,6 +113,26 @@ static void listen_plaintext(struct check_context *c)
     }
 }
 
+/* Whoever may send the header may say that he is anybody. */
+static void accept_proxy(struct check_context *c)
+{
+    static const enum option_id from[] = {OPTION_ACCEPT_PROXY_FROM};
+    const struct config_service *s = c->service;
+
+    if (s->accept_proxy == CONFIG_ACCEPT_PROXY_NONE) {
+        useless_find(c, from, ARRAY_LEN(from), "needs accept_proxy = v1, v2 or any");
+        return;
+    }
+    if (!given(c, OPTION_ACCEPT_PROXY_FROM))
+        FIND(c, OPTION_ACCEPT_PROXY,
+             "accept_proxy: needs accept_proxy_from, the addresses of the balancers, such as 10.0.0.7, 10.1.0.0/24");
+    for (size_t i = 0; i < s->accept_proxy_from_count; i++)
+        if (s->accept_proxy_from[i].network.size != 0 && s->accept_proxy_from[i].prefix_bits == 0)
+            FIND(c, OPTION_ACCEPT_PROXY_FROM,
+                 "accept_proxy_from: with a network of all addresses everybody could say that he is somebody else; "
+                 "name the balancers");
+}
+
 static void listen_identity(struct check_context *c)
 {
     static const enum option_id tls_only[] = {OPTION_SNI, OPTION_OCSP_STAPLE, OPTION_ALPN};
@@ -477,6 +497,7 @@ static const struct {
 } checks[] = {
     {listen_addresses, USES(OPTION_LISTEN)},
     {listen_plaintext, USES(OPTION_LISTEN, OPTION_LISTEN_TLS, OPTION_PROTOCOL, OPTION_INSECURE_PLAINTEXT_LISTEN)},
+    {accept_proxy, USES(OPTION_ACCEPT_PROXY, OPTION_ACCEPT_PROXY_FROM)},
     {listen_identity, USES(OPTION_LISTEN_TLS)},
     {sources, USES(OPTION_IDENTITY, OPTION_CONNECT_IDENTITY, OPTION_TRUST, OPTION_PEER_TRUST)},
     {connect_identity, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS, OPTION_IDENTITY,

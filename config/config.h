@@ -42,6 +42,13 @@ enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
 enum config_peer_purpose { CONFIG_PEER_PURPOSE_CLIENT, CONFIG_PEER_PURPOSE_SERVER, CONFIG_PEER_PURPOSE_ANY };
 enum config_ciphers { CONFIG_CIPHERS_INTERMEDIATE, CONFIG_CIPHERS_MODERN };
 enum config_send_proxy { CONFIG_SEND_PROXY_NONE, CONFIG_SEND_PROXY_V1, CONFIG_SEND_PROXY_V2, CONFIG_SEND_PROXY_V2_TLS };
+/* Which versions of a PROXY header a balancer in front of us may send. */
+enum config_accept_proxy {
+    CONFIG_ACCEPT_PROXY_NONE,
+    CONFIG_ACCEPT_PROXY_V1,
+    CONFIG_ACCEPT_PROXY_V2,
+    CONFIG_ACCEPT_PROXY_ANY
+};
 enum config_no_suitable { CONFIG_NO_SUITABLE_ONLY, CONFIG_NO_SUITABLE_NONE };
 enum config_sni { CONFIG_SNI_ANY, CONFIG_SNI_KNOWN, CONFIG_SNI_REQUIRED };
 enum config_revocation { CONFIG_REVOCATION_OFF, CONFIG_REVOCATION_SOFT, CONFIG_REVOCATION_HARD };
@@ -109,6 +116,13 @@ struct config_allow_target {
     struct address network;         /* a network, or a literal; size 0: neither */
     unsigned prefix_bits;           /* of a literal: all */
     uint16_t port_first, port_last; /* "*": 1..65535 */
+    struct config_place place;
+};
+
+/* 192.0.2.7, 10.0.0.0/8, fd00::/8, unix */
+struct config_network {
+    struct address network; /* size 0: unix, whoever comes by a Unix socket */
+    unsigned prefix_bits;   /* of an address: all */
     struct config_place place;
 };
 
@@ -200,6 +214,11 @@ struct config_service {
     struct config_address *listen;
     size_t listen_count;
     enum config_tls_mode listen_tls;
+    enum config_accept_proxy accept_proxy;
+    struct config_network *accept_proxy_from; /* from whom a PROXY header comes first, and from nobody else */
+    size_t accept_proxy_from_count;
+    struct config_network *allow_client; /* 0 of them: everybody */
+    size_t allow_client_count;
     struct config_identity *identity; /* of the listening side when it has TLS, else of the connecting side */
     size_t identity_count;
     enum config_sni sni;

@@ -20,6 +20,9 @@ void item_allow_clear(void *item);
 MUST_CHECK bool item_allow_target_parse(const char *text, void *item, char **error); /* struct config_allow_target */
 void item_allow_target_clear(void *item);
 
+MUST_CHECK bool item_network_parse(const char *text, void *item, char **error); /* struct config_network */
+void item_network_clear(void *item);
+
 MUST_CHECK bool item_issuer_host_parse(const char *text, void *item, char **error); /* struct config_issuer_host */
 void item_issuer_host_clear(void *item);
 

@@ -347,6 +347,7 @@ DEFINE_LIST(address, "ADDRESS", PLACED(config_address), item_address_parse, item
 DEFINE_LIST(identity, "IDENTITY", PLACED(config_identity), item_identity_parse, item_identity_clear);
 DEFINE_LIST(allow, "RULE", PLACED(config_allow), item_allow_parse, item_allow_clear);
 DEFINE_LIST(allow_target, "HOST:PORTS", PLACED(config_allow_target), item_allow_target_parse, item_allow_target_clear);
+DEFINE_LIST(network, "NETWORK", PLACED(config_network), item_network_parse, item_network_clear);
 DEFINE_LIST(issuer_host, "HOST", PLACED(config_issuer_host), item_issuer_host_parse, item_issuer_host_clear);
 DEFINE_LIST(trust, "TRUST", PLACED(config_trust), item_trust_parse, item_trust_clear);
 DEFINE_LIST(crl, "CRL", PLACED(config_crl), item_crl_parse, item_crl_clear);

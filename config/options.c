@@ -69,6 +69,12 @@ static const struct value_word send_proxy_words[] = {{"none", CONFIG_SEND_PROXY_
                                                      {"v2-tls", CONFIG_SEND_PROXY_V2_TLS, VALUE_WORD_READY},
                                                      {.name = NULL}};
 
+static const struct value_word accept_proxy_words[] = {{"none", CONFIG_ACCEPT_PROXY_NONE, VALUE_WORD_READY},
+                                                       {"v1", CONFIG_ACCEPT_PROXY_V1, VALUE_WORD_READY},
+                                                       {"v2", CONFIG_ACCEPT_PROXY_V2, VALUE_WORD_READY},
+                                                       {"any", CONFIG_ACCEPT_PROXY_ANY, VALUE_WORD_READY},
+                                                       {.name = NULL}};
+
 static const struct value_word ciphers_words[] = {{"intermediate", CONFIG_CIPHERS_INTERMEDIATE, VALUE_WORD_READY},
                                                   {"modern", CONFIG_CIPHERS_MODERN, VALUE_WORD_READY},
                                                   {.name = NULL}};
@@ -179,6 +185,14 @@ const struct option config_options[OPTION_COUNT] = {
                        .help = "Where clients connect."},
     [OPTION_LISTEN_TLS] = {"listen_tls", SERVICE(listen_tls), .kind = &option_kind_word, .words = listen_tls_words,
                            .default_value = "none", .help = "TLS with clients."},
+    [OPTION_ACCEPT_PROXY] = {"accept_proxy", SERVICE(accept_proxy), .kind = &option_kind_word,
+                             .words = accept_proxy_words, .default_value = "none",
+                             .help = "The PROXY header with which a balancer tells who its client is."},
+    [OPTION_ACCEPT_PROXY_FROM] = {"accept_proxy_from", SERVICE_LIST(accept_proxy_from),
+                                  .kind = &option_kind_network_list, .default_text = "none",
+                                  .help = "The balancers that send it; nobody else may."},
+    [OPTION_ALLOW_CLIENT] = {"allow_client", SERVICE_LIST(allow_client), .kind = &option_kind_network_list,
+                             .default_text = "everybody", .help = "From which addresses clients may come."},
     [OPTION_IDENTITY] = {"identity", SERVICE_LIST(identity), .kind = &option_kind_identity_list, .default_text = "none",
                          .help = "Certificates with keys shown to clients; without TLS there, to the server."},
     [OPTION_SNI] = {"sni", SERVICE(sni), .kind = &option_kind_word, .words = sni_words, .default_value = "any",
@@ -334,25 +348,10 @@ const struct option *option_find(enum option_section section, const char *name)
 /* Names that the documentation of later versions has, so that nobody is told that another one was meant. Those which
  * this version has are found before. */
 static const char *const planned[] = {
-    "accept_proxy",
-    "accept_proxy_from",
-    "admin_host",
-    "allow_client",
-    "balance",
-    "connect_for",
-    "connect_credentials",
-    "connect_token",
-    "expiry_warning",
-    "file_keys",
-    "forwarded",
-    "peer_purpose",
-    "send_xclient",
-    "server_name",
-    "start",
-    "ticket_lifetime",
-    "users",
-    "via_credentials",
-    "watch",
+    "admin_host",         "balance",        "connect_for",     "connect_credentials",
+    "connect_token",      "expiry_warning", "file_keys",       "forwarded",
+    "peer_purpose",       "send_xclient",   "server_name",     "start",
+    "ticket_lifetime",    "users",          "via_credentials", "watch",
     "allow_plain_target",
 };
 

@@ -1,5 +1,6 @@
 /* see starttls/proxy_header.h; section numbers are those of proxy-protocol.txt */
 #include "starttls/proxy_header.h"
+#include "starttls/proxy_tlv.h"
 
 #include <stdlib.h>
 
@@ -12,9 +13,6 @@ enum {
     FAMILY_TCP4 = 0x11,
     FAMILY_TCP6 = 0x21,
 
-    TYPE_ALPN = 0x01,
-    TYPE_AUTHORITY = 0x02,
-    TYPE_SSL = 0x20,
     SUBTYPE_SSL_VERSION = 0x21,
     SUBTYPE_SSL_CN = 0x22,
     SUBTYPE_SSL_CIPHER = 0x23,
@@ -25,7 +23,8 @@ enum {
     CLIENT_CERT_SESS = 0x04,
 };
 
-static const uint8_t signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
+const uint8_t starttls_proxy_signature[STARTTLS_PROXY_SIGNATURE_BYTES] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d,
+                                                                          0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
 
 static bool is_mapped(const uint8_t *address)
 {
@@ -169,7 +168,7 @@ static void put_ssl(struct header *h, const struct starttls_proxy_tls *tls)
     uint8_t verify[4] = {0, 0, 0, has_cert && tls->client_cert_is_verified ? 0 : 1};
     size_t length_offset;
 
-    put_u8(h, TYPE_SSL);
+    put_u8(h, STARTTLS_PROXY_TLV_SSL);
     length_offset = h->bytes.size;
     put_u16(h, 0);
     put_u8(h, CLIENT_SSL | (tls->client_cert_on_connection ? CLIENT_CERT_CONN : 0) | (has_cert ? CLIENT_CERT_SESS : 0));
@@ -179,6 +178,27 @@ static void put_ssl(struct header *h, const struct starttls_proxy_tls *tls)
     put_text_tlv(h, SUBTYPE_SSL_CN, tls->client_common_name);
     put_tlv(h, SUBTYPE_SSL_CLIENT_CERT, tls->client_cert);
     set_length(h, length_offset);
+}
+
+/* What a balancer in front of us said. Its checksum was over another header; a name is a client's word wherever it was
+ * read. */
+static void put_passed(struct header *h, const struct starttls_proxy_passed *passed)
+{
+    struct span tlvs = passed->tlvs, value;
+    unsigned type;
+
+    while (starttls_proxy_tlv_take(&tlvs, &type, &value)) {
+        bool is_about_tls =
+            type == STARTTLS_PROXY_TLV_ALPN || type == STARTTLS_PROXY_TLV_AUTHORITY || type == STARTTLS_PROXY_TLV_SSL;
+
+        if (type == STARTTLS_PROXY_TLV_CRC32C || type == STARTTLS_PROXY_TLV_NOOP ||
+            (is_about_tls && !passed->about_tls))
+            continue;
+        if (type == STARTTLS_PROXY_TLV_AUTHORITY)
+            put_text_tlv(h, type, value);
+        else
+            put_tlv(h, type, value);
+    }
 }
 
 static void put_addresses(struct header *h, const struct starttls_proxy_addresses *a)
@@ -195,7 +215,7 @@ static void start(struct header *h, unsigned command, unsigned family)
 {
     h->is_spoilt = false;
     buffer_init(&h->bytes, FIXED_BYTES + UINT16_MAX);
-    put(h, signature, sizeof(signature));
+    put(h, starttls_proxy_signature, sizeof(starttls_proxy_signature));
     put_u8(h, command);
     put_u8(h, family);
     put_u16(h, 0);
@@ -212,7 +232,7 @@ static bool finish(struct header *h, struct buffer *out)
 }
 
 bool starttls_proxy_header_v2(const struct starttls_proxy_addresses *addresses, const struct starttls_proxy_tls *tls,
-                              struct buffer *out)
+                              const struct starttls_proxy_passed *passed, struct buffer *out)
 {
     struct starttls_proxy_addresses a = unmap(addresses);
     struct header h;
@@ -220,11 +240,13 @@ bool starttls_proxy_header_v2(const struct starttls_proxy_addresses *addresses, 
     start(&h, COMMAND_PROXY, a.size == 4 ? FAMILY_TCP4 : a.size == 16 ? FAMILY_TCP6 : FAMILY_UNSPEC);
     put_addresses(&h, &a);
     if (tls != NULL) {
-        put_tlv(&h, TYPE_ALPN, tls->alpn);
-        put_text_tlv(&h, TYPE_AUTHORITY, tls->authority);
+        put_tlv(&h, STARTTLS_PROXY_TLV_ALPN, tls->alpn);
+        put_text_tlv(&h, STARTTLS_PROXY_TLV_AUTHORITY, tls->authority);
         if (tls->is_tls)
             put_ssl(&h, tls);
     }
+    if (passed != NULL)
+        put_passed(&h, passed);
     return finish(&h, out);
 }
 

@@ -1,8 +1,8 @@
 /* starttls/proxy_header.h: writing the PROXY protocol's header (proxy-protocol.txt, versions 1 and 2).
  *
  * A server behind us sees every client with our address; the header, first on the connection and in clear or inside
- * TLS, tells it the client's, and in version 2 what TLS learnt about it. What this does not do: read such headers, or
- * copy anything a client sent in one. Addresses are bytes in network order, so that no socket type is needed here. */
+ * TLS, tells it the client's, and in version 2 what TLS learnt about it. Such headers are read by
+ * starttls/proxy_reader.h. Addresses are bytes in network order, so that no socket type is needed here. */
 #ifndef YETT_STARTTLS_PROXY_HEADER_H
 #define YETT_STARTTLS_PROXY_HEADER_H
 
@@ -33,13 +33,22 @@ struct starttls_proxy_tls {
                                      * without its chain */
 };
 
+/* What came in a header that a balancer sent to us, and goes on: all TLVs, in their order, but those about the header
+ * itself (checksum, padding), and a name that is not as above. Borrowed; each TLV within its bounds. */
+struct starttls_proxy_passed {
+    struct span tlvs;
+    bool about_tls; /* also ALPN, AUTHORITY and SSL: no TLS of the client's ended here, of which these would be said
+                     * twice, or wrongly */
+};
+
 /* "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n". False, and nothing written, when `out` has no room. */
 MUST_CHECK bool starttls_proxy_header_v1(const struct starttls_proxy_addresses *addresses, struct buffer *out);
 
-/* The binary header, command PROXY. `tls` may be NULL. False, and nothing written, when `out` has no room or a value
- * does not fit its 16-bit length; leaving out a certificate in silence would make a client a stranger. */
+/* The binary header, command PROXY. `tls` and `passed` may be NULL. False, and nothing written, when `out` has no room
+ * or a value does not fit its 16-bit length; leaving out a certificate in silence would make a client a stranger. */
 MUST_CHECK bool starttls_proxy_header_v2(const struct starttls_proxy_addresses *addresses,
-                                         const struct starttls_proxy_tls *tls, struct buffer *out);
+                                         const struct starttls_proxy_tls *tls,
+                                         const struct starttls_proxy_passed *passed, struct buffer *out);
 
 /* Command LOCAL: a connection of our own, such as a health check. */
 MUST_CHECK bool starttls_proxy_header_v2_local(struct buffer *out);

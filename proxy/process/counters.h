@@ -38,9 +38,10 @@
     X(verifications_failed_total, COUNTER, "Peer certificates refused")                                                \
     X(signature_checks_total, COUNTER, "Signatures on peers' certificates that were verified")                         \
     X(verification_seconds_total, SECONDS, "Processor time of verifying peers' certificates")                          \
-    X(access_denied_total, COUNTER, "Verified clients or requested targets that no rule allows")                       \
+    X(access_denied_total, COUNTER, "Clients or requested targets that no rule allows")                                \
     X(negotiations_failed_total, COUNTER,                                                                              \
       "Plain-text phases (STARTTLS, CONNECT) that broke the protocol or were refused")                                 \
+    X(proxy_headers_refused_total, COUNTER, "PROXY headers missing, malformed, or from who is not to send one")        \
     X(injections_refused_total, COUNTER, "Plain text found behind STARTTLS")                                           \
     X(targets_failed_total, COUNTER, "Sessions for which no target could be reached")                                  \
     X(truncations_total, COUNTER, "TLS connections that ended without close_notify")                                   \

@@ -8,6 +8,7 @@
  *   + 2 legs x plain bytes to send                      memory_ceiling_to_send(): LIMIT_TO_SEND_MAX, and HTTP's heads
  *   + 2 legs x bytes handed to the kernel's queue       LIMIT_WIRE_BLOCK
  *   + machine or filter                                 LIMIT_STARTTLS_MAX      (starttls/limits.h)
+ *   + what a balancer's PROXY header says               STARTTLS_PROXY_V2_BYTES_MAX, with accept_proxy
  *   + heads of HTTP messages                            as configured           (starttls_http_memory_max())
  *   + 2 engines' own buffers                            LIMIT_ENGINE_MAX each   (tls_engine_memory())
  *   = memory_ceiling()
@@ -39,6 +40,8 @@ enum {
     LIMIT_CONNECTION_FIXED = LIMIT_SESSION_STRUCTS + LIMIT_STARTTLS_MAX +
                              2 * (LIMIT_RECEIVED_MAX + LIMIT_WIRE_BLOCK + LIMIT_ENGINE_MAX), /* without what depends on
                                                                                               * the service */
+
+    LIMIT_PROXY_HEADER_IN_MS = 5000, /* for the PROXY header of a balancer, before anything else */
 
     LIMIT_LINGER_MS = 2000,          /* after the last words: how long the peer has to read them and go */
     LIMIT_LINGER_BYTES = 256 * 1024, /* and how much of what it still says is thrown away */

@@ -89,6 +89,7 @@
     X(verification_warning, WARNING, "a peer was accepted although something is not as it should be")                  \
     X(session_ended, INFO, "a connection has ended in good order, or as peers end them")                               \
     X(access_denied, WARNING, "a client that was verified is not allowed in")                                          \
+    X(proxy_header_refused, WARNING, "a PROXY header is missing, malformed, or from who is not to send one")           \
     X(client_protocol_error, WARNING, "a client broke the rules of its protocol")                                      \
     X(client_timeout, WARNING, "a client took too long before it was served")                                          \
     X(client_tls_failed, WARNING, "TLS with a client failed")                                                          \

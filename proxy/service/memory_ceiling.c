@@ -4,6 +4,7 @@
 #include "proxy/process/limits.h"
 #include "proxy/service/service.h"
 #include "starttls/http/http_proxy.h"
+#include "starttls/proxy_reader.h"
 
 static size_t larger(size_t a, size_t b)
 {
@@ -41,7 +42,9 @@ static size_t heads(const struct config_service *service)
 
 size_t memory_ceiling(const struct config_service *service)
 {
-    return LIMIT_CONNECTION_FIXED + heads(service) + memory_ceiling_to_send(service, MEMORY_CEILING_CLIENT) +
+    size_t header = service->accept_proxy == CONFIG_ACCEPT_PROXY_NONE ? 0 : (size_t)STARTTLS_PROXY_V2_BYTES_MAX;
+
+    return LIMIT_CONNECTION_FIXED + header + heads(service) + memory_ceiling_to_send(service, MEMORY_CEILING_CLIENT) +
            memory_ceiling_to_send(service, MEMORY_CEILING_TARGET);
 }
 

@@ -164,6 +164,16 @@ bool access_client_allowed(const struct config_service *service, const struct ac
     return false;
 }
 
+bool access_networks_have(const struct config_network *networks, size_t count, const struct sockaddr *address)
+{
+    struct address a = address_of_socket(address);
+
+    for (size_t i = 0; i < count; i++)
+        if (address_in_network(&a, &networks[i].network, networks[i].prefix_bits))
+            return true;
+    return false;
+}
+
 char *access_rules_text(const struct pkix_identity *identity)
 {
     char *text = base_strdup("");

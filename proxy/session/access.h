@@ -22,6 +22,9 @@ struct access_client {
 /* `client` NULL: it showed no certificate. */
 bool access_client_allowed(const struct config_service *service, const struct access_client *client);
 
+/* Whether one of the networks has the address; "unix" has what has none. */
+bool access_networks_have(const struct config_network *networks, size_t count, const struct sockaddr *address);
+
 /* What an `allow` rule could name of it, as rules: "san_email:a@example.org, cn:alice"; its fingerprint where there is
  * nothing else. At most ACCESS_RULES_TOLD of them, none that is longer than ACCESS_RULE_TOLD_BYTES; of the others, how
  * many. Owned by the caller. */

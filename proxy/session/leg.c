@@ -147,7 +147,8 @@ void leg_start_direct_tls(struct leg *leg, const struct tls_context *context)
     leg_keep_fresh(leg);
     bytes = buffer_take(&leg->received, &size);
     leg_start_tls(leg, context, NULL, NULL);
-    keep_first_bytes(leg, bytes, size);
+    if (size != 0)
+        keep_first_bytes(leg, bytes, size);
     while (used < size) {
         size_t room;
         uint8_t *space = tls_engine_records_reserve(leg->tls.engine, &room);
@@ -438,6 +439,18 @@ void leg_return(struct leg *leg, struct span unused)
         leg->fresh = unused;
     else if (!buffer_append(&leg->received, unused))
         leg->state.input_error = UV_ENOBUFS;
+}
+
+void leg_peer_begins(struct leg *leg)
+{
+    struct span begins;
+
+    leg_keep_fresh(leg);
+    begins = buffer_span(&leg->received);
+    leg->state.heard = false;
+    leg->first_byte_count = 0;
+    if (begins.size != 0)
+        keep_first_bytes(leg, begins.data, begins.size);
 }
 
 bool leg_has_left(const struct leg *leg)

@@ -124,6 +124,9 @@ static inline struct span leg_first_bytes(const struct leg *leg)
 const char *leg_error_name(const struct leg *leg);
 const char *leg_error(const struct leg *leg);
 
+/* What came so far was somebody else's word about the peer, who begins with what is received and not yet used. */
+void leg_peer_begins(struct leg *leg);
+
 /* Whether the peer is gone, or what it said last was its end: nothing more can be expected of it. */
 bool leg_has_left(const struct leg *leg);
 

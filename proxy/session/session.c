@@ -2,6 +2,8 @@
  *
  * The life of a session. Transitions go forward only; there is none back to plain text.
  *
+ *                  PROXY_HEADER   (only of a balancer that accept_proxy_from names)
+ *                       |
  *   listen_tls = starttls          implicit              none, http-proxy      none
  *        |                            |                        |                 |
  *   CLIENT_NEGOTIATE <---- http-proxy | -----------> CLIENT_NEGOTIATE            |
@@ -58,7 +60,17 @@
 
 static struct slab sessions = SLAB_OF(struct session);
 
-enum state_time { TIME_CLIENT, TIME_CONNECT, TIME_VIA, TIME_TARGET, TIME_PROBE, TIME_RELAY, TIME_LINGER, TIME_NEVER };
+enum state_time {
+    TIME_HEADER,
+    TIME_CLIENT,
+    TIME_CONNECT,
+    TIME_VIA,
+    TIME_TARGET,
+    TIME_PROBE,
+    TIME_RELAY,
+    TIME_LINGER,
+    TIME_NEVER
+};
 enum state_reads { READS_NOBODY, READS_CLIENT, READS_BOTH, READS_MACHINE, READS_FLOWS, READS_AS_IS };
 enum state_client { CLIENT_ACTS, CLIENT_WAITS };
 
@@ -95,6 +107,7 @@ const char *session_state_title(enum session_state state)
 static uint64_t state_time_ms(const struct session *s, enum session_state state)
 {
     switch (states[state].time) {
+    case TIME_HEADER:
     case TIME_CLIENT:
     case TIME_NEVER:
         return 0;
@@ -209,6 +222,9 @@ static void free_when_possible(struct session *s)
     slab_strfree(s->target_host);
     free(s->target_greeting);
     slab_strfree(s->target_text);
+    if (s->proxied != NULL)
+        free((void *)(uintptr_t)s->proxied->tlvs.data);
+    free(s->proxied);
     free(s->http.host);
     free(s->http.page_words);
     free(s->client_subject);
@@ -236,6 +252,10 @@ static bool client_can_hear(const struct session *s)
 {
     const struct leg *client = &s->client;
 
+    /* Before a balancer has said its word, and before TLS that comes first, nobody waits for words in clear. */
+    if ((s->proxied != NULL && s->proxied->awaited) ||
+        (s->state == SESSION_PROXY_HEADER && s->service->config->listen_tls == CONFIG_TLS_IMPLICIT))
+        return false;
     if (!leg_is_attached(client) || leg_state(client).output_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD)
         return false;
     return leg_tls_state(client) == LEG_TLS_NONE || leg_tls_state(client) == LEG_TLS_UP;
@@ -432,6 +452,9 @@ static void refuse_late_connect(struct session *s)
 static void on_deadline(struct session *s)
 {
     switch (states[s->state].time) {
+    case TIME_HEADER:
+        session_on_header_due(s);
+        break;
     case TIME_CLIENT:
         counter_add(s->counters, COUNTER_timeouts_handshake_total, 1);
         session_refuse(s, STARTTLS_FAILURE_TIMEOUT, SESSION_ENDED_timeout_client,
@@ -587,19 +610,7 @@ void session_start(struct plane *p, const struct session_accepted *accepted)
     if (transport_open(transport, accepted->fd) != 0)
         base_abort("the loop does not take an accepted descriptor");
     leg_attach(&s->client, transport);
-    s->deadline_ms = s->started_ms + config->handshake_timeout_ms;
-    plane_set_deadline(p, &s->wheel, s->deadline_ms);
     session_report_started(s);
-    if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
-        if (!session_is_without_token(s)) {
-            leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
-            session_enter(s, SESSION_CLIENT_TLS);
-        }
-    } else if (config->listen_tls == CONFIG_TLS_STARTTLS || starttls_client_opens(s->service->protocol)) {
-        session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS
-                                                                                  : MACHINE_ENDS_PLAIN);
-    } else {
-        session_enter(s, SESSION_CONNECT);
-    }
+    session_meet_client(s);
     session_step(s);
 }

@@ -14,8 +14,11 @@
 #include "proxy/session/session_ends.h"
 #include "proxy/session/session_states.h"
 #include "proxy/session/target_steps.h"
+#include "starttls/proxy_reader.h"
 #include "starttls/starttls.h"
 #include <netinet/in.h>
+
+enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
 
 enum flow_state {
     FLOW_OPEN,
@@ -38,6 +41,14 @@ struct session_probe {
     bool good;
     char *text;              /* what was negotiated, or the step that failed and why; the probe's owner frees it */
     struct session *session; /* while it runs; lent */
+};
+
+/* What a balancer in front of us has said of its client. */
+struct session_proxied {
+    bool awaited; /* it has not said it yet */
+    enum starttls_proxy_subject subject;
+    char by[SESSION_PEER_SIZE]; /* the balancer, as the kernel knows it */
+    struct span tlvs;           /* ours */
 };
 
 /* How the target is reached. */
@@ -69,8 +80,6 @@ union session_address {
     struct sockaddr_in6 v6;
 };
 
-enum { SESSION_ID_SIZE = 40, SESSION_PEER_SIZE = 64 };
-
 struct session {
     struct plane *plane;
     struct session *previous, *next; /* plane->sessions */
@@ -99,9 +108,11 @@ struct session {
     uint64_t started_ms;  /* of the loop's clock */
     uint64_t deadline_ms; /* absolute, of every state but SESSION_RELAY */
     uint64_t last_activity_ms;
-    union session_address peer, local; /* of the accepted socket */
+    union session_address peer, local; /* of the accepted socket, or as a PROXY header has them */
     char peer_text[SESSION_PEER_SIZE];
-    struct config_address asked; /* http-proxy: the target asked for */
+    struct session_proxied *proxied; /* NULL: no PROXY header is expected from this peer */
+    bool counted;                    /* among the connections of its address */
+    struct config_address asked;     /* http-proxy: the target asked for */
     struct session_http http;
     char *target_host; /* name of the target under way, for its certificate and CONNECT */
     uint16_t target_port;
@@ -127,7 +138,11 @@ struct session_accepted {
     struct sockaddr_storage peer;
 };
 
-/* Begins. The limits have been checked and counted (listener.c); session_step() counts down when it ends. */
+/* Whether `peer` is a balancer that says first who its client is. The limits of one address are then the client's. */
+bool session_awaits_header(const struct config_service *config, const struct sockaddr *peer);
+
+/* Begins. The limits have been checked and counted (listener.c), but for that of one address where a PROXY header is
+ * awaited; session_step() counts down when it ends. */
 void session_start(struct plane *p, const struct session_accepted *accepted);
 
 /* Reaches one target of a service as a session would, with no client: the same addresses, upstream proxy, STARTTLS, TLS

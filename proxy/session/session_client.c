@@ -143,6 +143,11 @@ void session_step_client_negotiate(struct session *s)
 {
     bool ended;
 
+    /* A line of it would be one more unknown command to some machines, and its client served as if nothing were. */
+    if (leg_tls_state(&s->client) == LEG_TLS_NONE && session_note_unexpected_header(s)) {
+        session_refuse(s, STARTTLS_FAILURE_BAD_REQUEST, SESSION_ENDED_proxy_unexpected, NULL);
+        return;
+    }
     switch (session_run_machine(s->client_machine, &s->client, &ended)) {
     case STARTTLS_NEED_MORE:
         if (ended || leg_state(&s->client).output_error != 0) {
@@ -248,6 +253,8 @@ static void fail_client_tls(struct session *s)
         ended = SESSION_ENDED_identity_unavailable;
         s->plane->keys_failed_ms[s->service_index] = uv_now(s->plane->loop);
     }
+    if (session_note_unexpected_header(s))
+        ended = SESSION_ENDED_proxy_unexpected;
     session_report_tls_failed(s, &s->client, ended);
     /* The alert has gone; there are too many of them to wait until each has read it. */
     if (leg_refusal(&s->client) == LEG_REFUSAL_TURN) {

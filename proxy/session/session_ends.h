@@ -35,6 +35,15 @@
     X(reset, "session_ended", INFO, PEER, "a connection broke",                                                          \
       "a program has crashed or does not read to the end, or the network between has cut it")                            \
     X(shutdown, "session_ended", INFO, HERE, "yett is stopping", "")                                                     \
+    X(too_many, "connection_refused", WARNING, HERE, "connections_per_address_max is reached",                           \
+      "raise it where one address is that of many clients; or look at who connects so often")                            \
+    X(proxy_missing, "proxy_header_refused", WARNING, CLIENT, "no PROXY header came from who accept_proxy_from names",   \
+      "have the balancer send one (HAProxy: send-proxy-v2), or take it out of accept_proxy_from")                        \
+    X(proxy_malformed, "proxy_header_refused", WARNING, CLIENT, "the PROXY header is not as it must be",                 \
+      "see that the balancer sends the version that accept_proxy has, over TCP")                                         \
+    X(proxy_unexpected, "proxy_header_refused", WARNING, CLIENT,                                                         \
+      "the client sends a PROXY header, which is not expected here",                                                     \
+      "if it is a balancer of yours, set accept_proxy and accept_proxy_from, or have it send none")                      \
     X(protocol_error, "client_protocol_error", WARNING, CLIENT,                                                          \
       "before TLS the client broke the rules of its protocol",                                                           \
       "see that the client is meant for this port, and is set to use TLS there")                                         \

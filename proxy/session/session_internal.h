@@ -1,6 +1,7 @@
 /* proxy/session/session_internal.h: between the files of the session. Private to session*.c.
  *
  *   session.c               the states, the step, time, the beginning and the end
+ *   session_proxied.c       who the client is, by its address or a PROXY header, and whether it may come in
  *   session_client.c        the client's side up to the access rules
  *   session_target_steps.c  the target's side up to the relay; the order is in proxy/session/target_steps.h
  *   session_target.c        names, addresses and the PROXY header of the target
@@ -103,6 +104,15 @@ void session_report_tls_failed(struct session *s, const struct leg *leg, enum se
  * be told is still there; the others when they are closed. Once: later calls do nothing. */
 void session_report_ended(struct session *s);
 size_t session_memory(const struct session *s);
+
+/* session_proxied.c */
+
+/* The client is who its connection says, or its balancer. Begins with it, or turns it away. */
+void session_meet_client(struct session *s);
+void session_step_proxy_header(struct session *s);
+void session_on_header_due(struct session *s);
+/* It has sent a PROXY header where none is expected: what is to be said of it; the end is noted. */
+bool session_note_unexpected_header(struct session *s);
 
 /* session_client.c */
 

@@ -419,7 +419,8 @@ void session_note_nothing(struct session *s)
 
 void session_uncount_client(struct session *s)
 {
-    peer_count_subtract(s->plane->peers, s->service_index, s->means.peer);
+    if (s->counted)
+        peer_count_subtract(s->plane->peers, s->service_index, s->means.peer);
 }
 
 const struct session_kind session_kind_relay = {

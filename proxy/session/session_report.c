@@ -142,7 +142,7 @@ static unsigned http_status_of(const struct session *s)
     return status != 0 ? status : s->http.status;
 }
 
-enum { FIELDS_MAX = 28 };
+enum { FIELDS_MAX = 32 };
 
 static bool is_key_failure(enum session_ended ended)
 {
@@ -179,6 +179,22 @@ static struct session_remedy remedy_of(const struct session *s, const char *erro
     return remedy;
 }
 
+/* What there is to say of a balancer's header besides the client that it names. */
+static const char *header_subject(const struct session_proxied *proxied)
+{
+    if (proxied == NULL || proxied->awaited)
+        return "";
+    switch (proxied->subject) {
+    case STARTTLS_PROXY_CLIENT:
+        break;
+    case STARTTLS_PROXY_UNKNOWN:
+        return "unknown";
+    case STARTTLS_PROXY_LOCAL:
+        return "local";
+    }
+    return "";
+}
+
 /* Fields that have nothing to say are left out. The text that a peer may have made long comes last: a line that is full
  * loses its end. */
 static void write_line(const struct session *s)
@@ -187,14 +203,21 @@ static void write_line(const struct session *s)
     char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
     const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
     struct session_remedy remedy = remedy_of(s, error);
-    const char *shown = shown_identity(&s->target);
+    const char *shown = shown_identity(&s->target), *subject = header_subject(s->proxied);
+    char tlvs[STARTTLS_PROXY_TLVS_TEXT_SIZE] = "";
     struct tls_verification verification = verification_of(s->ended_by);
     struct log_field fields[FIELDS_MAX];
     size_t count = 0;
 
+    if (s->proxied != NULL)
+        starttls_proxy_tlvs_text(s->proxied->tlvs, tlvs);
     fields[count++] = log_text("conn", s->id);
     fields[count++] = log_text("service", s->service->config->name);
     fields[count++] = log_text("client", s->peer_text);
+    if (s->proxied != NULL)
+        fields[count++] = log_text("proxy", s->proxied->by);
+    if (subject[0] != '\0')
+        fields[count++] = log_text("proxy_header", subject);
     if (s->target_text != NULL)
         fields[count++] = log_text("target", s->target_text);
     if (s->http.method != NULL)
@@ -224,6 +247,8 @@ static void write_line(const struct session *s)
     fields[count++] = log_number("duration_ms", (int64_t)(uv_now(s->plane->loop) - s->started_ms));
     if (shown[0] != '\0')
         fields[count++] = log_text("shown", shown);
+    if (tlvs[0] != '\0')
+        fields[count++] = log_text("proxy_tlvs", tlvs);
     if (s->client_subject != NULL)
         fields[count++] = log_text("subject", s->client_subject);
     fields[count] = (struct log_field){.key = NULL};
@@ -260,8 +285,11 @@ void session_report_ended(struct session *s)
 
 size_t session_memory(const struct session *s)
 {
-    return sizeof(*s) + leg_memory(&s->client) + leg_memory(&s->target) + starttls_machine_memory(s->client_machine) +
-           starttls_machine_memory(s->target_machine) + starttls_exchange_memory(s->filter);
+    size_t proxied = s->proxied == NULL ? 0 : sizeof(*s->proxied) + s->proxied->tlvs.size;
+
+    return sizeof(*s) + proxied + leg_memory(&s->client) + leg_memory(&s->target) +
+           starttls_machine_memory(s->client_machine) + starttls_machine_memory(s->target_machine) +
+           starttls_exchange_memory(s->filter);
 }
 
 static json_t *leg_to_json(const struct leg *leg)
@@ -281,13 +309,13 @@ char *session_to_json(const struct session *s)
 {
     uint64_t now_ms = uv_now(s->plane->loop);
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
-        s->service->config->name, "state", session_state_name(s->state), "client", s->peer_text, "target",
-        s->target_text, "method", s->http.method, "subject", s->client_subject, "client_tls", leg_to_json(&s->client),
-        "target_tls", leg_to_json(&s->target), "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes",
-        (json_int_t)s->from_target.bytes, "age_ms", (json_int_t)(now_ms - s->started_ms), "idle_ms",
-        (json_int_t)(now_ms - s->last_activity_ms), "memory_bytes", (json_int_t)session_memory(s), "memory_bytes_max",
-        (json_int_t)memory_ceiling(s->service->config));
+        "{s:s, s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "id", s->id, "service",
+        s->service->config->name, "state", session_state_name(s->state), "client", s->peer_text, "proxy",
+        s->proxied == NULL ? NULL : s->proxied->by, "target", s->target_text, "method", s->http.method, "subject",
+        s->client_subject, "client_tls", leg_to_json(&s->client), "target_tls", leg_to_json(&s->target),
+        "received_bytes", (json_int_t)s->from_client.bytes, "sent_bytes", (json_int_t)s->from_target.bytes, "age_ms",
+        (json_int_t)(now_ms - s->started_ms), "idle_ms", (json_int_t)(now_ms - s->last_activity_ms), "memory_bytes",
+        (json_int_t)session_memory(s), "memory_bytes_max", (json_int_t)memory_ceiling(s->service->config));
     char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII);
 
     json_decref(object);

@@ -4,6 +4,7 @@
  * (session_step_NAME(), proxy/session/session_internal.h); `title` for messages to people. The drawing is in session.c.
  *
  *   time    which deadline it has, and so who was too slow when it passes
+ *             HEADER   LIMIT_PROXY_HEADER_IN_MS, set at the start
  *             CLIENT   one for all of the client's part, set at the start
  *             CONNECT  connect_timeout
  *             VIA      handshake_timeout
@@ -25,6 +26,7 @@
 #define YETT_PROXY_SESSION_SESSION_STATES_H
 
 #define SESSION_STATES(X)                                                                                              \
+    X(PROXY_HEADER, proxy_header, "proxy_header", HEADER, CLIENT, ACTS)             /* of a balancer before us */      \
     X(CLIENT_NEGOTIATE, client_negotiate, "client_negotiate", CLIENT, CLIENT, ACTS) /* plain: STARTTLS, or CONNECT */  \
     X(CLIENT_GO_AHEAD, client_go_ahead, "client_go_ahead", CLIENT, NOBODY, ACTS)    /* nothing plain may follow it */  \
     X(CLIENT_TLS, client_tls, "client_tls", CLIENT, CLIENT, ACTS)                                                      \

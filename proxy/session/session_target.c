@@ -193,9 +193,17 @@ static struct starttls_proxy_tls proxy_tls(const struct session *s)
     };
 }
 
+/* Of a header that came to us: with TLS of the client's ended here, what was said of another TLS is not passed on. */
+static struct starttls_proxy_passed proxy_passed(const struct session *s)
+{
+    return (struct starttls_proxy_passed){.tlvs = s->proxied == NULL ? span_of(NULL, 0) : s->proxied->tlvs,
+                                          .about_tls = leg_tls_state(&s->client) == LEG_TLS_NONE};
+}
+
 bool session_make_proxy_header(const struct session *s, struct buffer *header)
 {
     struct starttls_proxy_addresses addresses;
+    struct starttls_proxy_passed passed = proxy_passed(s);
     struct starttls_proxy_tls tls;
     size_t destination_size;
 
@@ -209,10 +217,10 @@ bool session_make_proxy_header(const struct session *s, struct buffer *header)
     case CONFIG_SEND_PROXY_V1:
         return starttls_proxy_header_v1(&addresses, header);
     case CONFIG_SEND_PROXY_V2:
-        return starttls_proxy_header_v2(&addresses, NULL, header);
+        return starttls_proxy_header_v2(&addresses, NULL, &passed, header);
     case CONFIG_SEND_PROXY_V2_TLS:
         tls = proxy_tls(s);
-        return starttls_proxy_header_v2(&addresses, &tls, header);
+        return starttls_proxy_header_v2(&addresses, &tls, &passed, header);
     }
     return true;
 }

@@ -22,8 +22,10 @@
 #define LDAP_CLIENT                                                                                                    \
     "the client speaks plain LDAP: it should use ldaps here, or the service protocol = ldap and listen_tls = starttls"
 #define SSH_PEER "the peer speaks SSH, which has no TLS: another port is meant"
-#define PROXY_PEER                                                                                                     \
-    "the peer sends a PROXY header, which is not expected here: see that it is meant to, or turn it off there"
+#define PROXY_CLIENT                                                                                                   \
+    "the client sends a PROXY header, which is not expected here: if it is a balancer of yours, set accept_proxy and " \
+    "accept_proxy_from, or have it send none"
+#define PROXY_TARGET "the target sends a PROXY header, which only who connects may: see that the port is the right one"
 
 /* What begins like this. Letters of either case are the same. NULL: that side does not begin like this. */
 static const struct spoken {
@@ -84,8 +86,8 @@ static const struct spoken {
     SPOKEN("SSH-", SSH_PEER, SSH_PEER),
     SPOKEN("\0\0\0\x08\x04\xd2\x16\x2f", POSTGRESQL_CLIENT, NULL), /* SSLRequest */
     SPOKEN("\0\0\0\x08\x04\xd2\x16\x30", POSTGRESQL_CLIENT, NULL), /* GSSENCRequest */
-    SPOKEN("PROXY ", PROXY_PEER, PROXY_PEER),
-    SPOKEN("\r\n\r\n\0\r\nQUIT\n", PROXY_PEER, PROXY_PEER),
+    SPOKEN("PROXY ", PROXY_CLIENT, PROXY_TARGET),
+    SPOKEN("\r\n\r\n\0\r\nQUIT\n", PROXY_CLIENT, PROXY_TARGET),
     SPOKEN("\x05\x01", "the client speaks SOCKS: it is configured for another kind of proxy", NULL),
     SPOKEN("\x05\x02", "the client speaks SOCKS: it is configured for another kind of proxy", NULL),
     SPOKEN("\x04\x01", "the client speaks SOCKS: it is configured for another kind of proxy", NULL),

@@ -64,7 +64,8 @@ static const char *limit_reached(struct listener *l, const struct sockaddr_stora
 
     if (l->plane->service_session_count[l->service_index] >= config->connections_max)
         return "connections_max of the service is reached";
-    if (!peer_count_add(l->plane->peers, l->service_index, key, config->connections_per_address_max))
+    if (!session_awaits_header(config, (const struct sockaddr *)peer) &&
+        !peer_count_add(l->plane->peers, l->service_index, key, config->connections_per_address_max))
         return "connections_per_address_max is reached";
     l->plane->service_session_count[l->service_index]++;
     return NULL;

@@ -58,7 +58,6 @@ HELLOS = {
     "plain http": (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "unexpected_message", "not_tls", "plain HTTP"),
     "plain smtp": (b"EHLO localhost\r\n", "unexpected_message", "not_tls", "plain SMTP"),
     "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", "unexpected_message", "not_tls", "SSH"),
-    "a proxy header": (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "unexpected_message", "not_tls", "PROXY"),
     "zeros": (b"\0" * 100, "unexpected_message", "not_tls", "not TLS"),
     "sslv2 hello": (SSL2_HELLO, "protocol_version", "ssl2_hello", "SSL 2"),
     "sslv3 hello": (SSL3_HELLO, "protocol_version", "no_common_version", "TLS version"),
@@ -79,6 +78,12 @@ def test_hello_that_is_none(web, name):
     answer = send(web.port, data)
     assert is_alert(answer, alert) if alert else answer == b"", answer
     web.one_line("client_tls_failed", "tls_failed", "handshakes_server_failed_total", reason, error)
+
+
+def test_proxy_header_that_nobody_expects(web):
+    answer = send(web.port, b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+    assert is_alert(answer, "unexpected_message"), answer
+    web.one_line("proxy_header_refused", "proxy_unexpected", "proxy_headers_refused_total", "not expected here", "not_tls")
 
 
 # Correct as far as they go: the server answers, and waits for what never comes.

@@ -175,6 +175,36 @@ def _(scene):
 
 # ---- the client ----
 
+BALANCER = "accept_proxy = any\naccept_proxy_from = 127.0.0.1\n"
+
+
+@way("too_many")
+def _(scene):
+    scene.accepting(free_port(), BALANCER + "connections_per_address_max = 1\n")
+    for _ in range(2):
+        scene.connect().sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+
+
+@way("proxy_missing")
+def _(scene):
+    scene.accepting(free_port(), BALANCER, protocol="smtp", listen_tls="starttls")
+    s = scene.connect()
+    s.sendall(b"EHLO a\r\n")
+    assert read_to_end(s)[0] == b""
+
+
+@way("proxy_malformed")
+def _(scene):
+    scene.accepting(free_port(), BALANCER)
+    scene.connect().sendall(b"PROXY TCP4 192.0.2.1\r\n")
+
+
+@way("proxy_unexpected")
+def _(scene):
+    scene.accepting(free_port(), protocol="smtp", listen_tls="starttls")
+    scene.connect().sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nEHLO a\r\n")
+
+
 @way("protocol_error")
 def _(scene):
     scene.accepting(free_port(), protocol="smtp", listen_tls="starttls")

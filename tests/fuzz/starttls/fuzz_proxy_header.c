@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     buffer_init(&out, room);
     FUZZ_CHECK(buffer_append(&out, span_of("x", 1)));
-    if (starttls_proxy_header_v2(&a, &tls, &out))
+    if (starttls_proxy_header_v2(&a, &tls, NULL, &out))
         check_v2(span_skip(buffer_span(&out), 1));
     else
         FUZZ_CHECK(out.size == 1);

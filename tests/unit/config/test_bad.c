@@ -54,7 +54,16 @@ static void structure_is_checked(void **state)
         {"[service s]\n", "f:1: listen is missing: Where clients connect.\n"
                           "f:1: connect is missing: the server, such as 127.0.0.1:10143\n"},
         {TCP "[module m]\n", "f:4: path is missing: The PKCS#11 module's shared object.\n"},
-        {TCP "accept_proxy = v2\n", "f:4: accept_proxy is not in this version\n"},
+        {TCP "connect_for = any -> 127.0.0.1:2\n", "f:4: connect_for is not in this version\n"},
+        {TCP "accept_proxy = v2\n",
+         "f:4: accept_proxy: needs accept_proxy_from, the addresses of the balancers, such as "
+         "10.0.0.7, 10.1.0.0/24\n"},
+        {TCP "accept_proxy_from = 10.0.0.7\n", "f:4: accept_proxy_from: needs accept_proxy = v1, v2 or any\n"},
+        {TCP "accept_proxy = any\naccept_proxy_from = ::/0\n",
+         "f:5: accept_proxy_from: with a network of all addresses everybody could say that he is somebody else; name the "
+         "balancers\n"},
+        {TCP "allow_client = example.org\n",
+         "f:4: allow_client: must be addresses and networks, such as 192.0.2.7, 10.0.0.0/8 or fd00::/8, or unix\n"},
         {TCP "frobnicate = v2\n", "f:4: [service NAME] has no key \"frobnicate\"\n"},
         {TCP "lisen = 127.0.0.1:3\n", "f:4: [service NAME] has no key \"lisen\"; did you mean listen?\n"},
         /* One mistake is told once: not the default, or the lack, of what it was meant for. */

@@ -66,6 +66,9 @@ static void defaults_are_those_of_the_header(void **state)
     assert_int_equal(s->alpn_count, 0);
     assert_null(s->greeting_name);
     assert_int_equal(s->send_proxy, CONFIG_SEND_PROXY_NONE);
+    assert_int_equal(s->accept_proxy, CONFIG_ACCEPT_PROXY_NONE);
+    assert_int_equal(s->accept_proxy_from_count, 0);
+    assert_int_equal(s->allow_client_count, 0);
     assert_false(s->insecure_plaintext_listen);
     assert_false(s->insecure_plaintext_connect);
     assert_false(s->insecure_smtp_loopback_relay);
@@ -184,6 +187,8 @@ static void service_options_are_read(void **state)
         "tls_min = 1.3\n"
         "greeting_name = mx.example.org\n"
         "send_proxy = v2-tls\n"
+        "accept_proxy = any\naccept_proxy_from = 10.1.0.0/24, ::ffff:192.0.2.7, fd00::/8, unix\n"
+        "allow_client = 2001:db8::/32\n"
         "connect_timeout = 1\nhandshake_timeout = 2s\nidle_timeout = 3m\nhalf_close_timeout = 4h\n"
         "connections_max = 5\nconnections_per_address_max = 0\n"
         "pin_spki_sha256 = " HEX_64 ", "
@@ -278,6 +283,14 @@ static void service_options_are_read(void **state)
     assert_int_equal(s->tls_min, 0x0304);
     assert_string_equal(s->greeting_name, "mx.example.org");
     assert_int_equal(s->send_proxy, CONFIG_SEND_PROXY_V2_TLS);
+    assert_int_equal(s->accept_proxy, CONFIG_ACCEPT_PROXY_ANY);
+    assert_int_equal(s->accept_proxy_from_count, 4);
+    assert_int_equal(s->accept_proxy_from[0].prefix_bits, 24);
+    assert_int_equal(s->accept_proxy_from[1].network.size, 4);
+    assert_int_equal(s->accept_proxy_from[1].prefix_bits, 32);
+    assert_int_equal(s->accept_proxy_from[2].network.size, 16);
+    assert_int_equal(s->accept_proxy_from[3].network.size, 0);
+    assert_int_equal(s->allow_client_count, 1);
     assert_int_equal(s->connect_timeout_ms, 1000);
     assert_int_equal(s->handshake_timeout_ms, 2000);
     assert_int_equal(s->idle_timeout_ms, 180000);

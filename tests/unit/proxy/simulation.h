@@ -29,7 +29,7 @@
     X(CLIENT_INJECTS, "protocol_error|tls_failed")                                                                     \
     X(TARGET_INJECTS, "target_protocol_error|target_tls_failed")                                                       \
     X(TARGET_HASTY, NULL) /* answers what it has not heard */                                                          \
-    X(CLIENT_SILENT, "timeout_client|timeout_connect|timeout_target|timeout_idle|timeout_half_close")                  \
+    X(CLIENT_SILENT, "proxy_missing|timeout_client|timeout_connect|timeout_target|timeout_idle|timeout_half_close")    \
     X(TARGET_SILENT, "timeout_client|timeout_target|timeout_idle|timeout_half_close")                                  \
     X(CONNECT_SILENT, "timeout_connect|timeout_target")                                                                \
     X(CONNECT_FAILED, "target_failed")                                                                                 \

@@ -50,6 +50,8 @@ static void make_client(struct simulation_kind *k, const struct speech *speech, 
 {
     static const steps hellos = {HELLOS, END};
 
+    if (k->balanced)
+        add_text(k->client, FAKE_SAY, "PROXY TCP4 192.0.2.%u 198.51.100.1 1 2\r\n");
     if (k->listen == CONFIG_TLS_STARTTLS)
         add_steps(k->client, speech->client_opens);
     else if (k->listen == CONFIG_TLS_IMPLICIT)
@@ -73,7 +75,7 @@ static void make_target(struct simulation_kind *k, const struct speech *speech, 
         add_steps(k->target, via_opens);
     }
     if (k->header)
-        add_text(k->target, FAKE_SEE, "PROXY UNKNOWN\r\n");
+        add_text(k->target, FAKE_SEE, k->balanced ? "PROXY TCP4 192.0.2.%u 198.51.100.1 1 2\r\n" : "PROXY UNKNOWN\r\n");
     if (k->connect == CONFIG_TLS_STARTTLS)
         add_steps(k->target, speech->server_opens);
     else if (tls)
@@ -99,13 +101,14 @@ static struct simulation_kind *make_kind(const struct speech *speech, enum simul
                                   .listen = listen,
                                   .connect = connect,
                                   .header = kind_count % 3 == 1,
+                                  .balanced = kind_count % 4 == 1 && look == LOOK_CLIENT,
                                   .via = (enum simulation_via)(kind_count % 5 < 2 ? kind_count % 5 + 1 : VIA_NONE),
                                   .look = look,
                                   .is_exchange = speech->is_exchange};
     if (k->via == VIA_REFUSES_FIRST && (speech->protocol == CONFIG_PROTOCOL_HTTP_CONNECT || look == LOOK_PROBE))
         k->via = VIA_PROXY; /* there is one target */
     kind_count++;
-    snprintf(k->name, sizeof(k->name), "%s %s, %s to %s%s%s", speech->name, name,
+    snprintf(k->name, sizeof(k->name), "%s %s, %s%s to %s%s%s", speech->name, name, k->balanced ? "balanced " : "",
              look == LOOK_PROBE ? "nobody" : tls_name(listen), tls_name(connect), k->header ? ", header" : "",
              k->via == VIA_NONE    ? ""
              : k->via == VIA_PROXY ? ", via"
@@ -180,29 +183,34 @@ static void open_service(size_t i)
     static struct config_address targets[] = {{.host = target_host, .port = 1, .text = target_text},
                                               {.host = second_host, .port = 2, .text = second_text}};
     static struct config_address via = {.host = via_host, .port = 3, .text = via_text};
+    static struct config_network balancers = {.network = {.bytes = {10}, .size = 4}, .prefix_bits = 8};
     static struct config_allow_target anywhere = {.host = any, .port_first = 1, .port_last = 65535};
     const struct simulation_kind *k = &kinds[i / 2];
 
     servers[i] = (struct fake_context){.server = true, .blocks = i % 2 != 0, .verifies = i % 4 == 3};
     clients[i] = (struct fake_context){.server = false, .blocks = i % 2 != 0, .verifies = true};
-    configs[i] = (struct config_service){.name = name,
-                                         .protocol = k->protocol,
-                                         .listen_tls = k->listen,
-                                         .connect_tls = k->connect,
-                                         .connect = targets,
-                                         .connect_count = k->via == VIA_REFUSES_FIRST ? 2 : 1,
-                                         .via = k->via == VIA_NONE ? NULL : &via,
-                                         .allow_target = &anywhere,
-                                         .allow_target_count = 1,
-                                         .send_proxy = k->header ? CONFIG_SEND_PROXY_V1 : CONFIG_SEND_PROXY_NONE,
-                                         .connect_timeout_ms = SIMULATION_TIMEOUT_MS,
-                                         .handshake_timeout_ms = SIMULATION_TIMEOUT_MS,
-                                         .idle_timeout_ms = SIMULATION_TIMEOUT_MS,
-                                         .half_close_timeout_ms = SIMULATION_TIMEOUT_MS,
-                                         .http_request_head_max_bytes = HTTP_HEAD_MAX,
-                                         .http_response_head_max_bytes = HTTP_HEAD_MAX,
-                                         .http_field_max_bytes = HTTP_HEAD_MAX,
-                                         .http_fields_max = 100};
+    configs[i] =
+        (struct config_service){.name = name,
+                                .protocol = k->protocol,
+                                .listen_tls = k->listen,
+                                .connect_tls = k->connect,
+                                .connect = targets,
+                                .connect_count = k->via == VIA_REFUSES_FIRST ? 2 : 1,
+                                .via = k->via == VIA_NONE ? NULL : &via,
+                                .allow_target = &anywhere,
+                                .allow_target_count = 1,
+                                .accept_proxy = k->balanced ? CONFIG_ACCEPT_PROXY_ANY : CONFIG_ACCEPT_PROXY_NONE,
+                                .accept_proxy_from = &balancers,
+                                .accept_proxy_from_count = 1,
+                                .send_proxy = k->header ? CONFIG_SEND_PROXY_V1 : CONFIG_SEND_PROXY_NONE,
+                                .connect_timeout_ms = SIMULATION_TIMEOUT_MS,
+                                .handshake_timeout_ms = SIMULATION_TIMEOUT_MS,
+                                .idle_timeout_ms = SIMULATION_TIMEOUT_MS,
+                                .half_close_timeout_ms = SIMULATION_TIMEOUT_MS,
+                                .http_request_head_max_bytes = HTTP_HEAD_MAX,
+                                .http_response_head_max_bytes = HTTP_HEAD_MAX,
+                                .http_field_max_bytes = HTTP_HEAD_MAX,
+                                .http_fields_max = 100};
     items[i] = (struct service){.config = &configs[i],
                                 .protocol = protocol_of(k->protocol),
                                 .server_context = (struct tls_context *)(uintptr_t)fake_context(&servers[i]),

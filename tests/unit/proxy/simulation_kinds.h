@@ -29,7 +29,8 @@ struct simulation_kind {
     char name[96];
     enum config_protocol protocol;
     enum config_tls_mode listen, connect;
-    bool header; /* PROXY, version 1 */
+    bool header;   /* PROXY, version 1 */
+    bool balanced; /* another one comes from the client's side first */
     enum simulation_via via;
     enum simulation_look look;
     bool is_exchange; /* one HTTP request with an https URI */

@@ -124,7 +124,8 @@ static void start_session(struct run *r)
     peer->sin_family = AF_INET;
     peer->sin_addr.s_addr = htonl((uint32_t)(0x0a000000 + simulation_below(simulation.is_crowded ? 1 : ADDRESSES)));
     plane->service_session_count[r->service]++;
-    if (!peer_count_add(plane->peers, r->service, peer_key_of((struct sockaddr *)peer), 0))
+    if (!session_awaits_header(plane->services->items[r->service].config, (struct sockaddr *)peer) &&
+        !peer_count_add(plane->peers, r->service, peer_key_of((struct sockaddr *)peer), 0))
         simulation_fail(r, "the peer was not counted");
     session_start(plane, &accepted);
     r->session = plane->sessions;

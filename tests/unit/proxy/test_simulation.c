@@ -22,9 +22,22 @@ static const uint64_t seeds_of_old[] = {13, 14, 41, 100, 140, 165, 181};
 
 /* ---- time ---- */
 
+/* A balancer has little time for its header, whatever the timeouts of its service are. */
+static void shake_late_headers(void)
+{
+    for (size_t i = 0; i < simulation.open_count; i++) {
+        struct run *r = &simulation.runs[simulation.open[i]];
+
+        if (!simulation_is_closed(r) && r->session->state == SESSION_PROXY_HEADER &&
+            r->session->deadline_ms <= fake_now_ms)
+            r->shaken = true;
+    }
+}
+
 static void pass_time(uint64_t ms)
 {
     fake_now_ms += ms;
+    shake_late_headers();
     for (size_t i = 0; i < GENERATIONS; i++)
         if (simulation.generations[i].is_up)
             wheel_advance(&simulation.generations[i].plane.wheel, fake_now_ms, session_calls.on_due,

@@ -89,7 +89,7 @@ static void v2_writes_addresses(void **state)
 
         set_pair(&p, rows[i].source, rows[i].destination);
         buffer_init(&out, 200);
-        assert_true(starttls_proxy_header_v2(&p.addresses, NULL, &out));
+        assert_true(starttls_proxy_header_v2(&p.addresses, NULL, NULL, &out));
         assert_true(span_equal(buffer_span(&out), rows[i].want));
         buffer_release(&out);
     }
@@ -154,7 +154,7 @@ static void v2_writes_what_tls_learnt(void **state)
 
         set_pair(&p, "192.0.2.1", "10.0.0.1");
         buffer_init(&out, 1000);
-        assert_true(starttls_proxy_header_v2(&p.addresses, &rows[i].tls, &out));
+        assert_true(starttls_proxy_header_v2(&p.addresses, &rows[i].tls, NULL, &out));
         got = buffer_span(&out);
         assert_int_equal(got.data[14] << 8 | got.data[15], got.size - 16);
         if (!span_equal(span_skip(got, 28), rows[i].want))
@@ -173,18 +173,18 @@ static void v2_is_whole_or_not_at_all(void **state)
     (void)state;
     set_pair(&p, "192.0.2.1", "10.0.0.1");
     buffer_init(&out, 100000);
-    assert_true(starttls_proxy_header_v2(&p.addresses, &tls, &out)); /* exactly 65,535 */
+    assert_true(starttls_proxy_header_v2(&p.addresses, &tls, NULL, &out)); /* exactly 65,535 */
     assert_int_equal(out.size, 16 + 65535);
     buffer_consume(&out, out.size);
     for (; tls.client_cert.size < 70000; tls.client_cert.size += 1 + tls.client_cert.size % 7) {
         if (tls.client_cert.size == 65535 - 12 - 3 - 5 - 3)
             continue;
-        assert_false(starttls_proxy_header_v2(&p.addresses, &tls, &out));
+        assert_false(starttls_proxy_header_v2(&p.addresses, &tls, NULL, &out));
         assert_int_equal(out.size, 0);
     }
     buffer_release(&out);
     buffer_init(&out, 20);
-    assert_false(starttls_proxy_header_v2(&p.addresses, NULL, &out));
+    assert_false(starttls_proxy_header_v2(&p.addresses, NULL, NULL, &out));
     assert_false(starttls_proxy_header_v1(&p.addresses, &out));
     assert_int_equal(out.size, 0);
     buffer_release(&out);
