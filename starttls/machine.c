@@ -149,6 +149,11 @@ bool starttls_was_injected(const struct starttls_machine *m)
     return m->was_injected;
 }
 
+unsigned starttls_refused_commands(const struct starttls_machine *m)
+{
+    return m->bad_commands;
+}
+
 const char *starttls_state_name(const struct starttls_machine *m)
 {
     return m->class->state_names[m->state];

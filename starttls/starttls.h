@@ -134,6 +134,9 @@ enum starttls_refusal starttls_refusal(const struct starttls_machine *m);
 /* Whether the machine broke off because bytes came together with the switch to TLS (an injection, CVE-2011-0411). */
 bool starttls_was_injected(const struct starttls_machine *m);
 
+/* How many commands of a client were answered with a refusal: what it wanted before TLS, or what is no command. */
+unsigned starttls_refused_commands(const struct starttls_machine *m);
+
 /* For logs: the name of the state, such as "SMTP_EHLO". */
 const char *starttls_state_name(const struct starttls_machine *m);
 

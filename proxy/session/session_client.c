@@ -104,6 +104,18 @@ static void note_refused_starttls(struct session *s)
                          base_strdup("STARTTLS was not offered, since the key of our certificate cannot sign now"));
 }
 
+/* A program that is not set to use TLS, of which nothing else would tell: NULL where that is not why it left. */
+static char *left_without_tls(const struct session *s)
+{
+    unsigned refused = starttls_refused_commands(s->client_machine);
+
+    return refused == 0 || leg_tls_state(&s->client) != LEG_TLS_NONE
+               ? NULL
+               : base_printf(
+                     "the client left without TLS, and %u of its commands were refused: is it set to use STARTTLS?",
+                     refused);
+}
+
 void session_note_request(struct session *s)
 {
     struct starttls_request_facts facts = starttls_request_facts(s->client_machine);
@@ -152,6 +164,8 @@ void session_step_client_negotiate(struct session *s)
     case STARTTLS_NEED_MORE:
         if (ended || leg_state(&s->client).output_error != 0) {
             note_refused_starttls(s);
+            if (starttls_refused_commands(s->client_machine) != 0)
+                session_note_end(s, SESSION_ENDED_client_left, left_without_tls(s));
             session_client_left(s);
         }
         break;
@@ -178,7 +192,7 @@ void session_step_client_negotiate(struct session *s)
         break;
     case STARTTLS_CLOSE:
         note_refused_starttls(s);
-        session_note_end(s, SESSION_ENDED_quit, NULL);
+        session_note_end(s, SESSION_ENDED_quit, left_without_tls(s));
         session_enter(s, SESSION_LAST_WORDS);
         break;
     case STARTTLS_REFUSED:

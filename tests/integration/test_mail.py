@@ -2,11 +2,12 @@
 import contextlib
 import imaplib
 import smtplib
+import socket
 import ssl
 
 import pytest
 from conftest import connect
-from peers import Dovecot, Postfix, client_tls, tool
+from peers import Dovecot, Postfix, client_tls, tool, wait_until
 
 
 def accepting(protocol, port, target, authority, extra=""):
@@ -85,6 +86,20 @@ def test_plain_text_behind_starttls_is_refused(yett, authority, echo, port, prot
     line = running.wait_for_log("client_protocol_error")
     assert "does not wait for the answer to its request for TLS" in line, line
     assert echo.connections == 0
+
+
+@pytest.mark.parametrize("last, end", [(b"QUIT\r\n", "quit"), (b"", "client_left")])
+def test_a_client_that_is_not_set_to_use_starttls_is_told_of(yett, authority, echo, port, last, end):
+    running = yett(accepting("smtp", port, echo.port, authority, "send_proxy = v1\n"))
+    with connect(port) as s:
+        s.sendall(b"EHLO x\r\nAUTH PLAIN AGEAYg==\r\nMAIL FROM:<a@example>\r\n" + last)
+        while b"530" not in (answer := s.recv(4096)):
+            assert answer
+        s.shutdown(socket.SHUT_WR)
+        while s.recv(4096):
+            pass
+    line, = wait_until(lambda: [x for x in running.log_lines(service="in") if "end" in x], "the line")
+    assert line["end"] == end and "left without TLS, and 2 of its commands were refused" in line["reason"], line
 
 
 def test_curl_logs_in_to_dovecot_through_starttls(yett, authority, folder, port):
