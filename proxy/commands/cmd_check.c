@@ -90,20 +90,26 @@ static bool names_tokens(const struct config *config)
     return false;
 }
 
-static bool answers(const char *path)
+/* 0: somebody listens there; else why it cannot be told, or that nobody does (errno). */
+static int try_socket(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool connected = false;
+    int error = ENAMETOOLONG;
 
     if (fd < 0)
-        return false;
+        return errno;
     if (strlen(path) < sizeof(address.sun_path)) {
         memcpy(address.sun_path, path, strlen(path) + 1);
-        connected = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+        error = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
     }
     close(fd);
-    return connected;
+    return error;
+}
+
+static bool answers(const char *path)
+{
+    return try_socket(path) == 0;
 }
 
 /* Whether a running yett has an agent for the module. */
@@ -314,8 +320,18 @@ static void check_listen(const struct config *config, const struct command_line 
     const char **ours = base_alloc(sizeof(*ours));
     json_t *reply = NULL, *services, *service, *address;
     size_t count = 0, i, k;
+    int error = try_socket(config->control);
 
-    if (answers(config->control)) {
+    if (error == EACCES || error == EPERM) {
+        /* An address that is taken may be a running yett's of this very configuration, and then is no finding. */
+        fprintf(stderr,
+                "yett check: %s is not for this user, so a yett that runs cannot be asked where it listens: no listen "
+                "address is tried\n",
+                config->control);
+        free(ours);
+        return;
+    }
+    if (error == 0) {
         reply = control_client_ask(line, json_pack("{s:s}", "command", "status"), CONTROL_ANSWER);
         if (reply == NULL) {
             fputs("yett check: the running yett does not say where it listens: no listen address is tried\n", stderr);
@@ -390,6 +406,7 @@ int cmd_check(int argc, char **argv)
     enum check_depth depth;
     struct command_line line;
     struct config *config;
+    size_t found;
     int status;
 
     if (!command_line_parse(&line, argc, argv, COMMAND_LIVE, 0, help, &status))
@@ -402,8 +419,9 @@ int cmd_check(int argc, char **argv)
     if (config != NULL) {
         agents_take_environment(config);
         check_listen(config, &line, &findings);
+        found = findings.count;
         check_modules(config, depth, is_served, &findings);
-        if (findings.count > 0 && names_tokens(config))
+        if (findings.count > found && names_tokens(config))
             fputs("yett check: no identity is opened, and no target looked at, before the modules are mended\n",
                   stderr);
         else if (!names_tokens(config) || config->module_count == 0 || agents_begin(&agents, config, &findings))
