@@ -192,6 +192,8 @@ struct config_module {
     unsigned sessions_max;    /* concurrent signatures; default 8 */
     unsigned queue_max;       /* waiting signatures, beyond which is a refusal; default 64 */
     uint32_t sign_timeout_ms; /* default 10000 */
+    char *parameters;         /* C_Initialize()'s reserved string; NULL: none */
+    bool serialise;           /* one call at a time */
     bool insecure_programs;   /* it may start other programs */
     struct config_place place;
 };

@@ -401,6 +401,7 @@ const struct option_kind option_kind_size = {"SIZE", size_parse, nothing_clear};
 const struct option_kind option_kind_word = {NULL, word_parse, nothing_clear};
 const struct option_kind option_kind_flag = {NULL, flag_parse, nothing_clear};
 const struct option_kind option_kind_text = {"PATH", text_parse, text_clear};
+const struct option_kind option_kind_parameters = {"TEXT", text_parse, text_clear};
 const struct option_kind option_kind_module_path = {"PATH", module_path_parse, text_clear};
 const struct option_kind option_kind_accelerator = {"auto|none|PATH", accelerator_parse, text_clear};
 const struct option_kind option_kind_path_or_none = {"PATH|none", path_or_none_parse, text_clear};

@@ -9,6 +9,7 @@ extern const struct option_kind option_kind_time;         /* uint32_t, milliseco
 extern const struct option_kind option_kind_size;         /* uint32_t, bytes */
 extern const struct option_kind option_kind_word;         /* an enum, int or unsigned */
 extern const struct option_kind option_kind_flag;         /* bool */
+extern const struct option_kind option_kind_parameters;   /* char *; for the reserved pointer of C_Initialize() */
 extern const struct option_kind option_kind_text;         /* char * */
 extern const struct option_kind option_kind_file;         /* char *: the PATH of file:PATH */
 extern const struct option_kind option_kind_module_path;  /* char * */

@@ -1,6 +1,7 @@
 /* see tokens/module.h and tokens/module_load.h */
 #include "tokens/module.h"
 #include "tokens/module_load.h"
+#include "tokens/p11_kit_module.h"
 
 #include "base/file.h"
 
@@ -9,33 +10,62 @@
 /* see tokens/module_load.h */
 struct tokens_module *tokens_module_load(const char *path, char **error)
 {
-    return tokens_module_load_with(path, NULL, error);
+    return tokens_module_load_with(path, &(struct tokens_module_settings){.parameters = NULL}, error);
+}
+
+/* A name without a folder stands for what p11-kit is configured for, or else for a file in its folder. */
+static struct tokens_module *module_named(const char *path, const struct tokens_module_settings *settings, char **error)
+{
+    struct tokens_module *module = base_alloc(sizeof(*module));
+
+    module->parameters = settings->parameters == NULL ? NULL : base_strdup(settings->parameters);
+    module->serialise = settings->serialise;
+    if (strchr(path, '/') == NULL) {
+        struct tokens_p11_kit_module configured;
+
+        if (!tokens_p11_kit_module_find(path, &configured, error)) {
+            tokens_module_unload(&module);
+            return NULL;
+        }
+        module->path = configured.path;
+        if (module->parameters == NULL)
+            module->parameters = configured.parameters;
+        else
+            free(configured.parameters);
+    }
+    if (module->path == NULL)
+        module->path = base_strdup(path);
+    return module;
 }
 
 /* see tokens/module_load.h */
-struct tokens_module *tokens_module_load_with(const char *path, const char *parameters, char **error)
+struct tokens_module *tokens_module_load_with(const char *path, const struct tokens_module_settings *settings,
+                                              char **error)
 {
     char code[TOKENS_CKR_TEXT_SIZE];
-    struct tokens_module *module;
+    struct tokens_module *module = module_named(path, settings, error);
     CK_RV rv;
 
-    /* A name without a folder is one of p11-kit's own. */
-    if (strchr(path, '/') != NULL && !base_file_check_program(path, error))
+    if (module == NULL)
         return NULL;
-    module = base_alloc(sizeof(*module));
-    module->path = base_strdup(path);
-    module->parameters = parameters;
-    module->p11 = p11_kit_module_load(path, P11_KIT_MODULE_UNMANAGED);
+    if (strchr(module->path, '/') != NULL && !base_file_check_program(module->path, error)) {
+        tokens_module_unload(&module);
+        return NULL;
+    }
+    module->p11 = p11_kit_module_load(module->path, P11_KIT_MODULE_UNMANAGED);
     if (module->p11 == NULL) {
         const char *why = p11_kit_message();
 
-        *error = base_printf("cannot load PKCS#11 module %s: %s", path, why == NULL ? "unknown reason" : why);
+        *error = base_printf("cannot load PKCS#11 module %s: %s", module->path, why == NULL ? "unknown reason" : why);
         tokens_module_unload(&module);
         return NULL;
     }
     rv = tokens_module_initialize(module);
     if (rv != CKR_OK) {
-        *error = base_printf("cannot initialise PKCS#11 module %s: %s", path, tokens_ckr_text(rv, code));
+        *error = base_printf("cannot initialise PKCS#11 module %s: %s%s", module->path, tokens_ckr_text(rv, code),
+                             rv == CKR_ARGUMENTS_BAD && module->parameters == NULL
+                                 ? "; it may want a string for C_Initialize (parameters = ...)"
+                                 : "");
         tokens_module_unload(&module);
     }
     return module;
@@ -52,6 +82,7 @@ void tokens_module_unload(struct tokens_module **module)
     if (m->p11 != NULL)
         p11_kit_module_release(m->p11);
     free(m->path);
+    free(m->parameters);
     free(m);
     *module = NULL;
 }
@@ -67,11 +98,13 @@ struct initialize_args {
 CK_RV tokens_module_initialize(struct tokens_module *module)
 {
     struct initialize_args with = {
-        .args = {.flags = CKF_OS_LOCKING_OK, .pReserved = (void *)(uintptr_t)module->parameters}};
-    CK_RV rv = module->p11->C_Initialize(&with.args);
+        .args = {.flags = module->serialise ? 0 : CKF_OS_LOCKING_OK, .pReserved = module->parameters}};
+    void *without_locks = module->parameters == NULL ? NULL : &with.args;
+    CK_RV rv = module->p11->C_Initialize(module->serialise ? without_locks : &with.args);
 
-    if (rv == CKR_CANT_LOCK && module->parameters == NULL) {
-        rv = module->p11->C_Initialize(NULL);
+    if (rv == CKR_CANT_LOCK && !module->serialise) {
+        with.args.flags = 0;
+        rv = module->p11->C_Initialize(without_locks);
         module->serialise = true;
     }
     module->initialized = rv == CKR_OK;

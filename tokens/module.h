@@ -14,12 +14,13 @@
 struct tokens_module {
     CK_FUNCTION_LIST *p11;
     char *path;
-    const char *parameters; /* lent; C_Initialize()'s reserved string; NULL: none */
+    char *parameters; /* C_Initialize()'s reserved string; NULL: none */
     bool initialized;
     bool serialise; /* only one call at a time */
 };
 
-/* C_Initialize with OS locking; a module that cannot lock is initialised without and has `serialise` set. */
+/* C_Initialize with OS locking, unless `serialise` is set; a module that cannot lock is initialised without, and has it
+ * set then. */
 CK_RV tokens_module_initialize(struct tokens_module *module);
 CK_RV tokens_module_finalize(struct tokens_module *module);
 

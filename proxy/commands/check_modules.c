@@ -23,13 +23,14 @@ enum { STATUS_GOOD = 100, STATUS_FAILED = 1 };
 
 NORETURN static void load_and_list(const struct config_module *module, enum check_depth depth, int fd)
 {
+    const struct tokens_module_settings settings = {.parameters = module->parameters, .serialise = module->serialise};
     struct tokens_module *loaded;
     FILE *out = fdopen(fd, "w");
     char *error = NULL;
 
     for (size_t i = 0; i < module->environment_count; i++)
         (void)putenv(module->environment[i]);
-    loaded = tokens_module_load(module->path, &error);
+    loaded = tokens_module_load_with(module->path, &settings, &error);
     if (loaded == NULL || (depth == CHECK_LIVE && !token_report_list(loaded, out, TOKEN_REPORT_JSON, &error))) {
         fprintf(out, "%s", error);
         (void)fflush(out);

@@ -51,6 +51,9 @@ int cmd_agent(int argc, char **argv)
     options.sign_timeout_ms = (uint32_t)strtoul(argv[5], NULL, 10);
     options.pin_source_spent = strcmp(argv[6], AGENT_PIN_SOURCE_SPENT) == 0;
     options.file_keys = strcmp(argv[8], AGENT_KIND_TOKENS) != 0;
+    options.serialise = strcmp(argv[9], AGENT_CALLS_ONE_BY_ONE) == 0;
+    if (argv[10][0] != '\0')
+        options.module_parameters = argv[10];
     if (strcmp(argv[8], AGENT_KIND_FILE_KEYS_NSS) == 0)
         options.module_parameters = nss_without_database;
     signal(SIGPIPE, SIG_IGN);

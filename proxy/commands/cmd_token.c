@@ -26,7 +26,8 @@ static void set_environment(const struct config_module *module)
             base_abort("out of memory (environment)");
 }
 
-static bool configured_module(struct token_options *o, const char **path, char **error)
+static bool configured_module(struct token_options *o, const char **path, struct tokens_module_settings *settings,
+                              char **error)
 {
     struct config_findings findings = {.items = NULL};
     struct config_snapshot *snapshot = config_snapshot_read(o->config, &findings);
@@ -46,6 +47,8 @@ static bool configured_module(struct token_options *o, const char **path, char *
         if (strcmp(module->name, o->module) != 0)
             continue;
         *path = module->path;
+        settings->parameters = module->parameters;
+        settings->serialise = module->serialise;
         if (o->pin == NULL) {
             o->pin_source = configured_pin_source(module->pin_type);
             o->pin_value = module->pin_source;
@@ -60,10 +63,11 @@ static bool configured_module(struct token_options *o, const char **path, char *
 static bool open_module(struct token_options *o, char **error)
 {
     const char *path = o->module;
+    struct tokens_module_settings settings = {.parameters = NULL};
 
-    if (o->config != NULL && !configured_module(o, &path, error))
+    if (o->config != NULL && !configured_module(o, &path, &settings, error))
         return false;
-    o->opened = tokens_module_load(path, error);
+    o->opened = tokens_module_load_with(path, &settings, error);
     return o->opened != NULL;
 }
 

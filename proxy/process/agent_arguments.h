@@ -2,9 +2,11 @@
 #ifndef YETT_PROXY_PROCESS_AGENT_ARGUMENTS_H
 #define YETT_PROXY_PROCESS_AGENT_ARGUMENTS_H
 
-/* The arguments, all of them: NAME PATH SESSIONS_MAX QUEUE_MAX SIGN_TIMEOUT_MS PIN_SOURCE SANDBOX KIND. The listening
- * socket is AGENT_LISTEN_FD. */
-enum { AGENT_LISTEN_FD = 4, AGENT_ARGUMENTS = 8 };
+/* The arguments, all of them: NAME PATH SESSIONS_MAX QUEUE_MAX SIGN_TIMEOUT_MS PIN_SOURCE SANDBOX KIND CALLS
+ * PARAMETERS. PARAMETERS may be empty: none. The listening socket is AGENT_LISTEN_FD. */
+enum { AGENT_LISTEN_FD = 4, AGENT_ARGUMENTS = 10 };
+#define AGENT_CALLS_AT_ONCE           "calls-at-once"
+#define AGENT_CALLS_ONE_BY_ONE        "calls-one-by-one"
 #define AGENT_PIN_SOURCE_MAY_BE_TRIED "pin-source-untried"
 #define AGENT_PIN_SOURCE_SPENT        "pin-source-spent"
 /* No programs; programs; and either without a kernel that can hold it to that. */

@@ -40,6 +40,7 @@ static void on_timer_closed(uv_handle_t *handle)
     token_figures_clear(&a->figures);
     free(a->pin_source);
     free(a->pin_where);
+    free(a->parameters);
     free(a->reason);
     free(a->name);
     free(a->where);
@@ -131,8 +132,10 @@ static void start(struct agent_process *a)
 {
     char sessions[AGENT_NUMBER_SIZE], queue[AGENT_NUMBER_SIZE], timeout[AGENT_NUMBER_SIZE];
     const char *pin_source = pin_policy_is_spent(&a->policy) ? AGENT_PIN_SOURCE_SPENT : AGENT_PIN_SOURCE_MAY_BE_TRIED;
-    const char *const arguments[] = {"agent", a->name,    a->path,         sessions, queue,
-                                     timeout, pin_source, sandbox_kind(a), kind(a),  NULL};
+    const char *calls = a->serialise ? AGENT_CALLS_ONE_BY_ONE : AGENT_CALLS_AT_ONCE;
+    const char *parameters = a->parameters == NULL ? "" : a->parameters;
+    const char *const arguments[] = {"agent",    a->name,         a->path, sessions, queue,      timeout,
+                                     pin_source, sandbox_kind(a), kind(a), calls,    parameters, NULL};
     const struct spawn_fd listen_fd = {.source = a->listen_fd, .target = AGENT_LISTEN_FD};
     struct spawn_options options = {.arguments = arguments, .fds = &listen_fd, .fd_count = 1};
     char *error = NULL;
@@ -229,6 +232,8 @@ struct agent_process *agent_process_create(uv_loop_t *loop, const struct config_
     a->queue_max = module->queue_max;
     a->sign_timeout_ms = module->sign_timeout_ms;
     a->programs = module->insecure_programs;
+    a->serialise = module->serialise;
+    a->parameters = module->parameters == NULL ? NULL : base_strdup(module->parameters);
     a->sandbox_may_fail = options->sandbox_may_fail;
     a->pin_type = module->pin_type;
     a->pin_source = module->pin_source == NULL ? NULL : base_strdup(module->pin_source);
@@ -358,6 +363,7 @@ bool agent_process_is_for(const struct agent_process *a, const struct config_mod
 {
     if (strcmp(a->path, module->path) != 0 || a->sessions_max != module->sessions_max ||
         a->queue_max != module->queue_max || a->programs != module->insecure_programs ||
+        a->serialise != module->serialise || !same_text(a->parameters, module->parameters) ||
         a->sign_timeout_ms != module->sign_timeout_ms || !agent_process_pin_is_from(a, module) ||
         a->environment_count != module->environment_count)
         return false;

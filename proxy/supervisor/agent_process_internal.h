@@ -39,6 +39,8 @@ struct agent_process {
     unsigned sessions_max, queue_max;
     uint32_t sign_timeout_ms;
     bool programs; /* the module may start some */
+    bool serialise;
+    char *parameters; /* for C_Initialize(); NULL: none */
     bool sandbox_may_fail;
     enum config_pin_type pin_type;
     char *pin_source;

@@ -32,6 +32,7 @@ struct tokens_agent_options {
     uint32_t sign_timeout_ms;
     bool file_keys; /* no vendor's tokens: the module computes with the keys that TOKENS_AGENT_KEYS brings */
     const char *module_parameters; /* for C_Initialize(); NULL: none */
+    bool serialise;                /* the module is never called by two threads at a time */
     bool pin_source_spent; /* an agent of this module had TOKENS_AGENT_PIN_INCORRECT or _LOCKED before, or died while
                               TRYING: PINs in files that URIs name (pin-source) are not tried. Else such a PIN is
                               tried once in this agent's life, told by the same events */

@@ -352,17 +352,18 @@ static void set_flags(int fd)
 
 static bool agent_start(struct agent *agent)
 {
+    const struct tokens_module_settings settings = {.parameters = agent->options.module_parameters,
+                                                    .serialise = agent->options.serialise};
     char *error = NULL;
     CK_INFO info;
 
-    agent->module.loaded =
-        tokens_module_load_with(agent->options.module_path, agent->options.module_parameters, &error);
+    agent->module.loaded = tokens_module_load_with(agent->options.module_path, &settings, &error);
     if (agent->module.loaded == NULL) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "%s", error);
         free(error);
         return false;
     }
-    if (agent->module.loaded->serialise)
+    if (agent->module.loaded->serialise && !settings.serialise)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "module %s cannot lock: its tokens sign one after the other",
                           agent->options.module_name);
     (void)agent_tokens_refresh(agent);
