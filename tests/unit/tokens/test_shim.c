@@ -356,19 +356,36 @@ static void sign_fails_cleanly_while_the_token_is_out_and_works_when_it_is_back(
     world_stop(&world);
 }
 
-/* Found once, an identity is known to the agent: a worker can start while the card is out. */
-static void start_works_from_what_the_agent_remembers_while_the_token_is_out(void **state)
+/* Who is not a worker of the agent's supervisor is told how things are now; whoever may do without starts all the same.
+ */
+static void start_without_the_token_tells_what_is_away(void **state)
 {
     struct world world;
+    struct tokens_shim_module module = {.name = "test", .sign_timeout_ms = 10000};
+    struct tokens_shim_options options = {.library_path = TEST_SHIM,
+                                          .modules = &module,
+                                          .module_count = 1,
+                                          .uris = uris,
+                                          .uri_count = ARRAY_LEN(uris),
+                                          .may_be_away = true};
     char *error = NULL;
 
     (void)state;
     world_start(&world);
     tokens_shim_stop();
     test_file_create(gone_file);
-    if (!shim_start(&world, uris, ARRAY_LEN(uris), &error))
-        fail_msg("%s", error);
+    assert_false(shim_start(&world, uris, ARRAY_LEN(uris), &error));
+    assert_non_null(strstr(error, "no token matches"));
+    free(error);
+    module.socket_path = world.agent.socket_path;
+    assert_true(tokens_shim_start(&options, &error));
+    for (size_t i = 0; i < ARRAY_LEN(uris); i++)
+        assert_non_null(strstr(tokens_shim_away(uris[i]), "no token matches"));
+    tokens_shim_stop();
     unlink(gone_file);
+    test_agent_wait(&world.agent, TOKENS_AGENT_TOKEN_BACK, 1);
+    assert_true(tokens_shim_start(&options, &error));
+    assert_null(tokens_shim_away(uris[0]));
     world_stop(&world);
 }
 
@@ -430,7 +447,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(sign_from_16_threads_at_once),
         cmocka_unit_test(agent_killed_under_load_is_replaced_without_a_failure),
         cmocka_unit_test(sign_fails_cleanly_while_the_token_is_out_and_works_when_it_is_back),
-        cmocka_unit_test(start_works_from_what_the_agent_remembers_while_the_token_is_out),
+        cmocka_unit_test(start_without_the_token_tells_what_is_away),
         cmocka_unit_test(pss_is_padded_by_the_agent_where_the_token_has_only_raw_rsa),
         cmocka_unit_test(pss_is_not_offered_where_the_token_has_neither),
     };
