@@ -9,10 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What one peer has at one service. */
+struct tally {
+    struct tally *next; /* of its bucket */
+    struct resolve_asker asker;
+    size_t lookups; /* that know of it; at 0 it goes */
+    size_t waiting, running;
+};
+
 struct resolve_lookup {
     struct resolver *resolver;
-    struct resolve_lookup *next; /* among those that wait, or that run */
+    struct resolve_lookup *next, **at; /* among those that wait; what points to it */
     struct resolve_asker asker;
+    struct tally *tally; /* NULL: for nobody in particular */
     char *host;
     uint16_t port;
     int family;
@@ -22,10 +31,14 @@ struct resolve_lookup {
     uv_getaddrinfo_t request;
 };
 
+enum { TALLY_BUCKETS = 512 /* a power of two; there are LIMIT_RESOLVER_WAITING tallies and a few */ };
+
 struct resolver {
     uv_loop_t *loop;
     struct resolve_lookup *waiting; /* oldest first */
-    struct resolve_lookup *running; /* LIMIT_RESOLVER_THREADS at most */
+    struct resolve_lookup **waiting_end;
+    struct tally *tallies[TALLY_BUCKETS];
+    uint64_t secret; /* peers choose their numbers, and must not choose who shares a bucket */
     size_t waiting_count;
     size_t running_count;
     size_t *running_of_service;
@@ -37,14 +50,81 @@ struct resolver *resolver_create(uv_loop_t *loop, size_t service_count)
     struct resolver *r = base_alloc(sizeof(*r));
 
     r->loop = loop;
+    r->waiting_end = &r->waiting;
+    if (uv_random(NULL, NULL, &r->secret, sizeof(r->secret), 0, NULL) != 0)
+        base_abort("the system has no random numbers");
     r->running_of_service = base_alloc(service_count * sizeof(*r->running_of_service));
     return r;
 }
 
+/* Where the pointer to the tally is; it points to NULL when there is none. */
+static struct tally **find_tally(struct resolver *r, struct resolve_asker asker)
+{
+    uint64_t hash = (asker.peer ^ r->secret) * (r->secret | 1) + asker.service;
+    struct tally **at = &r->tallies[(hash ^ hash >> 32) & (TALLY_BUCKETS - 1)];
+
+    while (*at != NULL && ((*at)->asker.peer != asker.peer || (*at)->asker.service != asker.service))
+        at = &(*at)->next;
+    return at;
+}
+
+static struct tally *take_tally(struct resolver *r, struct resolve_asker asker)
+{
+    struct tally **at = find_tally(r, asker);
+
+    if (asker.peer == 0)
+        return NULL;
+    if (*at == NULL) {
+        *at = base_alloc(sizeof(**at));
+        (*at)->asker = asker;
+    }
+    (*at)->lookups++;
+    return *at;
+}
+
+static void return_tally(struct resolver *r, struct tally *t)
+{
+    struct tally **at;
+
+    if (t == NULL || --t->lookups > 0)
+        return;
+    at = find_tally(r, t->asker);
+    *at = t->next;
+    free(t);
+}
+
 static void free_lookup(struct resolve_lookup *l)
 {
+    return_tally(l->resolver, l->tally);
     free(l->host);
     free(l);
+}
+
+static void enter_queue(struct resolve_lookup *l)
+{
+    struct resolver *r = l->resolver;
+
+    l->at = r->waiting_end;
+    *l->at = l;
+    r->waiting_end = &l->next;
+    r->waiting_count++;
+    if (l->tally != NULL)
+        l->tally->waiting++;
+}
+
+static void leave_queue(struct resolve_lookup *l)
+{
+    struct resolver *r = l->resolver;
+
+    *l->at = l->next;
+    if (l->next != NULL)
+        l->next->at = l->at;
+    else
+        r->waiting_end = l->at;
+    l->next = NULL;
+    r->waiting_count--;
+    if (l->tally != NULL)
+        l->tally->waiting--;
 }
 
 static void free_resolver_when_done(struct resolver *r)
@@ -63,11 +143,11 @@ void resolver_destroy(struct resolver **resolver)
         return;
     *resolver = NULL;
     while (r->waiting != NULL) {
-        struct resolve_lookup *next = r->waiting->next;
-        free_lookup(r->waiting);
-        r->waiting = next;
+        struct resolve_lookup *l = r->waiting;
+
+        leave_queue(l);
+        free_lookup(l);
     }
-    r->waiting_count = 0;
     r->destroyed = true;
     free_resolver_when_done(r);
 }
@@ -92,34 +172,18 @@ static void fill(struct resolve_result *result, const struct resolve_lookup *l, 
         result->error = UV_EAI_NONAME;
 }
 
-/* How many of a list are for the peer, at this service. */
-static size_t count_of_peer(const struct resolve_lookup *list, struct resolve_asker asker)
-{
-    size_t count = 0;
-
-    for (; list != NULL; list = list->next)
-        count += list->asker.peer == asker.peer && list->asker.service == asker.service;
-    return count;
-}
-
-static bool may_run(const struct resolver *r, struct resolve_asker asker)
+/* `tally`: what the asker has, NULL: nothing, or it is nobody in particular. */
+static bool may_run(const struct resolver *r, struct resolve_asker asker, const struct tally *tally)
 {
     return r->running_count < LIMIT_RESOLVER_THREADS &&
            r->running_of_service[asker.service] < LIMIT_RESOLVER_PER_SERVICE &&
-           (asker.peer == 0 || count_of_peer(r->running, asker) < LIMIT_RESOLVER_PER_PEER);
+           (tally == NULL || tally->running < LIMIT_RESOLVER_PER_PEER);
 }
 
-static bool may_wait(const struct resolver *r, struct resolve_asker asker)
+static bool may_wait(const struct resolver *r, const struct tally *tally)
 {
     return r->waiting_count < LIMIT_RESOLVER_WAITING &&
-           (asker.peer == 0 || count_of_peer(r->waiting, asker) < LIMIT_RESOLVER_WAITING_PER_PEER);
-}
-
-static void take_out(struct resolve_lookup **list, const struct resolve_lookup *l)
-{
-    while (*list != l)
-        list = &(*list)->next;
-    *list = l->next;
+           (tally == NULL || tally->waiting < LIMIT_RESOLVER_WAITING_PER_PEER);
 }
 
 static void run_waiting(struct resolver *r);
@@ -130,12 +194,13 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     struct resolver *r = l->resolver;
     struct resolve_result result = {.error = status};
 
-    take_out(&r->running, l);
     r->running_count--;
     r->running_of_service[l->asker.service]--;
+    if (l->tally != NULL)
+        l->tally->running--;
     fill(&result, l, list);
     uv_freeaddrinfo(list);
-    if (l->on_done != NULL)
+    if (l->on_done != NULL && !r->destroyed)
         l->on_done(l->context, &result);
     free_lookup(l);
     if (r->destroyed)
@@ -153,35 +218,33 @@ static bool run(struct resolve_lookup *l)
     if (uv_getaddrinfo(r->loop, &l->request, on_resolved, l->host, NULL, &hints) != 0)
         return false;
     l->is_running = true;
-    l->next = r->running;
-    r->running = l;
     r->running_count++;
     r->running_of_service[l->asker.service]++;
+    if (l->tally != NULL)
+        l->tally->running++;
     return true;
 }
 
 /* Start what may run, oldest first; a service or a peer at its limit is passed over. */
 static void run_waiting(struct resolver *r)
 {
-    struct resolve_lookup **at = &r->waiting;
+    struct resolve_lookup *l = r->waiting;
 
-    while (*at != NULL && r->running_count < LIMIT_RESOLVER_THREADS) {
-        struct resolve_lookup *l = *at;
+    while (l != NULL && r->running_count < LIMIT_RESOLVER_THREADS) {
+        struct resolve_lookup *next = l->next;
 
-        if (!may_run(r, l->asker)) {
-            at = &l->next;
-            continue;
+        if (may_run(r, l->asker, l->tally)) {
+            leave_queue(l);
+            if (!run(l)) {
+                struct resolve_result result = {.error = UV_EAI_NONAME};
+
+                if (l->on_done != NULL)
+                    l->on_done(l->context, &result);
+                free_lookup(l);
+                next = r->waiting; /* on_done may have changed the queue */
+            }
         }
-        *at = l->next;
-        r->waiting_count--;
-        if (!run(l)) {
-            struct resolve_result result = {.error = UV_EAI_NONAME};
-
-            if (l->on_done != NULL)
-                l->on_done(l->context, &result);
-            free_lookup(l);
-            at = &r->waiting; /* on_done may have changed the queue */
-        }
+        l = next;
     }
 }
 
@@ -189,30 +252,29 @@ struct resolve_lookup *resolve_start(struct resolver *r, struct resolve_asker as
                                      int family, void (*on_done)(void *context, const struct resolve_result *result),
                                      void *context)
 {
-    struct resolve_lookup *l, **end = &r->waiting;
-    bool runs_now = may_run(r, asker);
+    const struct tally *tally = asker.peer == 0 ? NULL : *find_tally(r, asker);
+    bool runs_now = may_run(r, asker, tally);
+    struct resolve_lookup *l;
 
-    if (!runs_now && !may_wait(r, asker))
+    if (!runs_now && !may_wait(r, tally))
         return NULL;
     l = base_alloc(sizeof(*l));
     *l = (struct resolve_lookup){.resolver = r,
                                  .asker = asker,
+                                 .tally = take_tally(r, asker),
                                  .host = base_strdup(host),
                                  .port = port,
                                  .family = family,
                                  .on_done = on_done,
                                  .context = context};
-    if (runs_now) {
-        if (run(l))
-            return l;
-        free_lookup(l);
-        return NULL;
+    if (!runs_now) {
+        enter_queue(l);
+        return l;
     }
-    while (*end != NULL)
-        end = &(*end)->next;
-    *end = l;
-    r->waiting_count++;
-    return l;
+    if (run(l))
+        return l;
+    free_lookup(l);
+    return NULL;
 }
 
 void resolve_cancel(struct resolve_lookup **lookup)
@@ -227,8 +289,7 @@ void resolve_cancel(struct resolve_lookup **lookup)
         (void)uv_cancel((uv_req_t *)&l->request); /* works only while no thread has it; on_resolved frees in any case */
         return;
     }
-    take_out(&l->resolver->waiting, l);
-    l->resolver->waiting_count--;
+    leave_queue(l);
     free_lookup(l);
 }
 
