@@ -7,6 +7,9 @@
 
 enum { STARTTLS_DIRECTION_COUNT = 2 };
 
+/* CONTAINER_OF() for the tables of constants that classes are. */
+#define CONST_CONTAINER_OF(ptr, type, member) ((const type *)(const void *)((const char *)(ptr)-offsetof(type, member)))
+
 struct filter_class {
     size_t size; /* of the struct that begins with a struct starttls_filter */
     void (*start)(struct starttls_filter *f);

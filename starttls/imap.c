@@ -58,10 +58,7 @@ static void accept_start(struct starttls_machine *m)
 static enum starttls_status refuse_command(struct starttls_machine *m, const char *tag, const char *reply)
 {
     machine_say(m, "%s %s\r\n", tag, reply);
-    if (!machine_bad_command(m))
-        return STARTTLS_NEED_MORE;
-    machine_say(m, "* BYE Too many refused commands\r\n");
-    return machine_broken(m, "the client gave %d commands that are refused before TLS", STARTTLS_BAD_COMMANDS_MAX);
+    return machine_refuse_command(m, "* BYE Too many refused commands");
 }
 
 static enum starttls_status on_command(struct accept *a, struct span command, bool has_arguments)
@@ -143,30 +140,13 @@ static void accept_hinge(struct starttls_machine *m, enum hinge hinge)
 
 /* ---- the connected side ---- */
 
+/* RFC 9051 section 6.2.1: no CAPABILITY before it; its answer could not be believed. */
+static const char *const connect_says[CONNECT_STATE_COUNT] = {[CONNECT_STARTTLS] = "S1 STARTTLS\r\n"};
+
 struct connect {
     struct starttls_machine m;
     unsigned untagged_lines; /* since our STARTTLS */
 };
-
-static void connect_enter(struct starttls_machine *m, enum connect_state state)
-{
-    m->state = state;
-    switch (state) {
-    case CONNECT_STARTTLS: /* RFC 9051 section 6.2.1: no CAPABILITY before it; its answer could not be believed */
-        machine_say(m, "S1 STARTTLS\r\n");
-        break;
-    case CONNECT_GREETING:
-    case CONNECT_UPGRADE:
-    case CONNECT_READY:
-    case CONNECT_STATE_COUNT:
-        break;
-    }
-}
-
-static void connect_start(struct starttls_machine *m)
-{
-    connect_enter(m, CONNECT_GREETING);
-}
 
 static enum starttls_status on_greeting(struct starttls_machine *m, struct span tag, struct span word, struct span line)
 {
@@ -180,7 +160,7 @@ static enum starttls_status on_greeting(struct starttls_machine *m, struct span 
         return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
     if (!text_word_is(word, "OK"))
         return machine_broken_by(m, "the server's greeting is not one", line);
-    connect_enter(m, m->options.upgrade ? CONNECT_STARTTLS : CONNECT_READY);
+    machine_enter(m, m->options.upgrade ? CONNECT_STARTTLS : CONNECT_READY);
     return m->options.upgrade ? STARTTLS_NEED_MORE : STARTTLS_READY;
 }
 
@@ -205,7 +185,7 @@ static enum starttls_status on_starttls_reply(struct connect *c, struct span tag
         return machine_refused_by(m, STARTTLS_REFUSAL_TLS, "the server refuses STARTTLS", line);
     if (!text_word_is(word, "OK"))
         return machine_broken_by(m, "the server sent something that is not a reply", line);
-    connect_enter(m, CONNECT_UPGRADE);
+    machine_enter(m, CONNECT_UPGRADE);
     return STARTTLS_UPGRADE;
 }
 
@@ -231,12 +211,6 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
         break;
     }
     return machine_broken_by(m, "the server speaks out of turn", line);
-}
-
-static void connect_hinge(struct starttls_machine *m, enum hinge hinge)
-{
-    (void)m; /* the client speaks first inside TLS; there is no go-ahead of ours, and no last word to an attacker */
-    (void)hinge;
 }
 
 /* ---- words ---- */
@@ -289,9 +263,10 @@ static const struct machine_class connect_class = {
     .bytes_max = STARTTLS_CONNECTED_BYTES_MAX,
     .text = LINE_TEXT_EIGHT_BIT,
     .state_names = connect_names,
-    .start = connect_start,
+    .says = connect_says,
+    .start = machine_start,
     .on_line = connect_line,
-    .on_hinge = connect_hinge,
+    .on_hinge = machine_hinge_in_silence,
 };
 
 const struct protocol starttls_imap = {
@@ -299,7 +274,7 @@ const struct protocol starttls_imap = {
     .accept = &accept_class,
     .connect = &connect_class,
     .probe = &imap_probe_class,
-    .filter = &imap_filter_class,
+    .filter = &imap_filter_class.class,
     .failure_text = failure_text,
     .greeting_text = greeting_text,
 };

@@ -2,9 +2,10 @@
 #ifndef YETT_STARTTLS_IMAP_H
 #define YETT_STARTTLS_IMAP_H
 
+#include "starttls/line_filter.h"
 #include "starttls/machine.h"
 
-extern const struct machine_class imap_probe_class; /* imap_probe.c */
-extern const struct filter_class imap_filter_class; /* imap_filter.c */
+extern const struct machine_class imap_probe_class;      /* imap_probe.c */
+extern const struct line_filter_class imap_filter_class; /* imap_filter.c */
 
 #endif

@@ -34,19 +34,15 @@ struct tag {
 };
 
 struct imap_filter {
-    struct starttls_filter f;
+    struct line_filter l;
 
     enum server_state server_state;
-    struct buffer line;
     uint64_t server_literal_left;
     uint8_t tail[IMAP_LITERAL_BYTES_MAX + 2]; /* SERVER_REST: the last bytes that passed */
     size_t tail_size;
-    bool server_ended;     /* no response comes any more */
     bool response_goes_on; /* the next line is the rest of a response, after its literal */
 
     enum client_state client_state;
-    struct buffer command;
-    bool spoke; /* the first line has been judged */
     uint64_t client_literal_left;
     bool command_goes_on;
     unsigned login_args; /* of the LOGIN that goes on; IMAP_LOGIN_UNCLEAR: it is another command, or not well formed */
@@ -55,25 +51,9 @@ struct imap_filter {
     struct tag logins[STARTTLS_IMAP_LOGINS_PENDING_MAX];
 };
 
-static struct imap_filter *filter_of(struct starttls_filter *f)
+static struct imap_filter *filter_of(struct line_filter *l)
 {
-    return CONTAINER_OF(f, struct imap_filter, f);
-}
-
-static void start(struct starttls_filter *f)
-{
-    struct imap_filter *i = filter_of(f);
-
-    buffer_init(&i->line, STARTTLS_IMAP_LINE_BYTES_MAX);
-    buffer_init(&i->command, STARTTLS_IMAP_LINE_BYTES_MAX);
-}
-
-static void clear(struct starttls_filter *f)
-{
-    struct imap_filter *i = filter_of(f);
-
-    buffer_wipe(&i->line);
-    buffer_wipe(&i->command); /* LOGIN carries passwords */
+    return CONTAINER_OF(l, struct imap_filter, l);
 }
 
 static bool tag_is(const struct tag *tag, struct span wanted)
@@ -169,10 +149,10 @@ static enum starttls_status on_continuation(struct imap_filter *i)
     }
     if (awaits_login(i)) /* it is what the server answers, and more has been said since */
         return filter_broken(
-            &i->f, STARTTLS_FAULT_CLIENT,
+            &i->l.f, STARTTLS_FAULT_CLIENT,
             "the client did not wait for the server's \"+\": what it said could be taken for commands or "
             "for an answer");
-    return filter_broken(&i->f, STARTTLS_FAULT_SERVER,
+    return filter_broken(&i->l.f, STARTTLS_FAULT_SERVER,
                          "the server sent a \"+\" that nobody waits for: what the client says next could be taken for "
                          "commands or for data");
 }
@@ -188,7 +168,7 @@ static enum starttls_status on_response(struct imap_filter *i, struct span text)
     if (!text_word_is(tag, "*"))
         return on_tagged(i, tag, word);
     if (text_word_is(word, "PREAUTH"))
-        return filter_broken(&i->f, STARTTLS_FAULT_SERVER,
+        return filter_broken(&i->l.f, STARTTLS_FAULT_SERVER,
                              "the server greets with PREAUTH: a session somebody else has logged in");
     return STARTTLS_NEED_MORE;
 }
@@ -201,7 +181,7 @@ static enum starttls_status on_server_line_end(struct imap_filter *i, struct spa
     i->server_state = SERVER_LINE;
     i->response_goes_on = imap_ends_with_literal(text, &literal);
     if (i->response_goes_on && literal.size == UINT64_MAX)
-        return filter_broken_by(&i->f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
+        return filter_broken_by(&i->l.f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
     if (i->response_goes_on && literal.size != 0) {
         i->server_state = SERVER_LITERAL;
         i->server_literal_left = literal.size;
@@ -209,9 +189,9 @@ static enum starttls_status on_server_line_end(struct imap_filter *i, struct spa
     return STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status on_server_line(struct imap_filter *i, struct buffer *out)
+static enum starttls_status on_whole_server_line(struct imap_filter *i, struct buffer *out)
 {
-    struct span line = buffer_span(&i->line);
+    struct span line = buffer_span(&i->l.line);
     struct span text = filter_line_text(line);
     struct span capabilities = i->response_goes_on ? span_of(NULL, 0) : find_capabilities(text);
     enum starttls_status status = i->response_goes_on ? STARTTLS_NEED_MORE : on_response(i, text);
@@ -221,8 +201,8 @@ static enum starttls_status on_server_line(struct imap_filter *i, struct buffer 
         return STARTTLS_BROKEN;
     sink_open(&sink, out, line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
     put_without_starttls(line, capabilities, &sink);
-    buffer_consume(&i->line, i->line.size);
-    return filter_close(&i->f, &sink, status);
+    buffer_consume(&i->l.line, i->l.line.size);
+    return filter_close(&i->l.f, &sink, status);
 }
 
 /* Whether one of the words that tell what a response is may lie, or end, behind these first bytes of it. */
@@ -258,7 +238,7 @@ static void keep_tail(struct imap_filter *i, struct span passed)
  * ends. */
 static enum starttls_status on_long_server_line(struct imap_filter *i, struct buffer *out)
 {
-    struct span start = buffer_span(&i->line);
+    struct span start = buffer_span(&i->l.line);
     struct span capabilities = i->response_goes_on ? span_of(NULL, 0) : find_capabilities(start);
     enum starttls_status status = STARTTLS_NEED_MORE;
     struct sink sink;
@@ -266,8 +246,8 @@ static enum starttls_status on_long_server_line(struct imap_filter *i, struct bu
     if (!i->response_goes_on &&
         (response_is_cut(start) ||
          (capabilities.size != 0 && capabilities.data + capabilities.size == start.data + start.size)))
-        return filter_broken_by(&i->f, STARTTLS_FAULT_SERVER, "the server sent a line that is too long to be rewritten",
-                                start);
+        return filter_broken_by(&i->l.f, STARTTLS_FAULT_SERVER,
+                                "the server sent a line that is too long to be rewritten", start);
     if (!i->response_goes_on)
         status = on_response(i, start);
     if (status == STARTTLS_BROKEN)
@@ -277,18 +257,13 @@ static enum starttls_status on_long_server_line(struct imap_filter *i, struct bu
     keep_tail(i, start);
     sink_open(&sink, out, start.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
     put_without_starttls(start, capabilities, &sink);
-    buffer_consume(&i->line, i->line.size);
-    return filter_close(&i->f, &sink, status);
+    buffer_consume(&i->l.line, i->l.line.size);
+    return filter_close(&i->l.f, &sink, status);
 }
 
-static enum starttls_status put_server_line(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
+static enum starttls_status on_server_line(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    *taken = 0;
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
-        return STARTTLS_NEED_MORE;
-    if (filter_line_put(&i->line, bytes, taken))
-        return on_server_line(i, out);
-    return buffer_room(&i->line) == 0 ? on_long_server_line(i, out) : STARTTLS_NEED_MORE;
+    return is_complete ? on_whole_server_line(filter_of(l), out) : on_long_server_line(filter_of(l), out);
 }
 
 static enum starttls_status put_server_rest(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
@@ -302,23 +277,20 @@ static enum starttls_status put_server_rest(struct imap_filter *i, struct span b
         return STARTTLS_NEED_MORE;
     text = filter_line_text(span_of(i->tail, i->tail_size));
     if (imap_literal_is_cut(text))
-        return filter_broken_by(&i->f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
+        return filter_broken_by(&i->l.f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
     return on_server_line_end(i, text);
 }
 
 static enum starttls_status step_from_server(struct starttls_filter *f, struct span bytes, size_t *taken,
                                              struct buffer *out)
 {
-    struct imap_filter *i = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
+    struct imap_filter *i = CONTAINER_OF(f, struct imap_filter, l.f);
 
     switch (i->server_state) {
     case SERVER_LINE:
-        status = put_server_line(i, bytes, taken, out);
-        break;
+        return line_filter_gather(&i->l, &i->l.line, on_server_line, bytes, taken, out);
     case SERVER_REST:
-        status = put_server_rest(i, bytes, taken, out);
-        break;
+        return put_server_rest(i, bytes, taken, out);
     case SERVER_LITERAL:
         *taken = filter_pass(bytes, i->server_literal_left, out);
         i->server_literal_left -= *taken;
@@ -326,16 +298,7 @@ static enum starttls_status step_from_server(struct starttls_filter *f, struct s
             i->server_state = SERVER_LINE;
         break;
     }
-    return status;
-}
-
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
-
-    filter_line_forget(&filter_of(f)->line);
-    return status;
+    return STARTTLS_NEED_MORE;
 }
 
 /* ---- client to server ---- */
@@ -352,7 +315,7 @@ static struct tag *free_login(struct imap_filter *i)
 /* After the server's end no login is answered: there is nothing to wait for, or to remember. */
 static bool can_take_command(struct imap_filter *i)
 {
-    return i->command.size != 0 || i->command_goes_on || i->server_ended || free_login(i) != NULL;
+    return i->l.command.size != 0 || i->command_goes_on || i->l.server_ended || free_login(i) != NULL;
 }
 
 static void remember_login(struct imap_filter *i, struct span tag)
@@ -402,15 +365,13 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
     bool is_authenticate = text_word_is(word, "AUTHENTICATE");
     struct sink sink;
 
-    /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
-    if (!i->spoke && text_looks_like_http(text, HTTP_LIKENESS_REQUEST_LINE))
-        return filter_broken_by(&i->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(text));
-    i->spoke = true;
+    if (line_filter_judge_first(&i->l, text, HTTP_LIKENESS_REQUEST_LINE) == STARTTLS_BROKEN)
+        return STARTTLS_BROKEN;
     i->last.size = 0;
     if (!is_complete && !is_authenticate) /* only an initial response (RFC 4959) is ever that long */
-        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long");
+        return filter_broken(&i->l.f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long");
     if (!imap_is_tag(tag)) {
-        filter_move(&i->command, out); /* the server's to refuse */
+        filter_move(&i->l.command, out); /* the server's to refuse */
         return STARTTLS_NEED_MORE;
     }
     set_tag(&i->last, tag);
@@ -418,32 +379,33 @@ static enum starttls_status on_command(struct imap_filter *i, struct span text, 
         remember_login(i, tag);
     if (is_authenticate)
         i->wait = WAIT_AUTHENTICATE;
-    sink_open(&sink, out, i->command.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
+    sink_open(&sink, out, i->l.command.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
     if (!put_instead(tag, word, imap_ends_with_literal(text, NULL), &sink))
-        sink_put(&sink, buffer_span(&i->command));
-    buffer_consume(&i->command, i->command.size);
-    return filter_close(&i->f, &sink, STARTTLS_NEED_MORE);
+        sink_put(&sink, buffer_span(&i->l.command));
+    buffer_consume(&i->l.command, i->l.command.size);
+    return filter_close(&i->l.f, &sink, STARTTLS_NEED_MORE);
 }
 
-static enum starttls_status on_client_line(struct imap_filter *i, bool is_complete, struct buffer *out)
+static enum starttls_status on_client_line(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    struct span text = filter_line_text(buffer_span(&i->command));
+    struct imap_filter *i = filter_of(l);
+    struct span text = filter_line_text(buffer_span(&i->l.command));
     struct imap_literal literal = {0};
     bool has_literal = is_complete && imap_ends_with_literal(text, &literal);
     enum starttls_status status = STARTTLS_NEED_MORE;
 
     if (has_literal && literal.size == UINT64_MAX)
-        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT, "the client sent a literal of no known size");
+        return filter_broken(&i->l.f, STARTTLS_FAULT_CLIENT, "the client sent a literal of no known size");
     i->login_args = has_literal ? see_login_literal(i, text) : IMAP_LOGIN_UNCLEAR;
     if (has_literal && !literal.is_synchronizing &&
-        (i->login_args == IMAP_LOGIN_UNCLEAR || !ends_with_crlf(buffer_span(&i->command))))
-        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT,
+        (i->login_args == IMAP_LOGIN_UNCLEAR || !ends_with_crlf(buffer_span(&i->l.command))))
+        return filter_broken(&i->l.f, STARTTLS_FAULT_CLIENT,
                              "the client sent a literal that nobody asked for before it has logged in, and that is no "
                              "user name or password of a LOGIN: some servers take it for commands");
     if (i->command_goes_on && !is_complete)
-        return filter_broken(&i->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long");
+        return filter_broken(&i->l.f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long");
     if (i->command_goes_on)
-        filter_move(&i->command, out);
+        filter_move(&i->l.command, out);
     else
         status = on_command(i, text, is_complete, out);
     i->command_goes_on = false;
@@ -461,40 +423,22 @@ static enum starttls_status on_client_line(struct imap_filter *i, bool is_comple
 
 static enum starttls_status put_command(struct imap_filter *i, struct span bytes, size_t *taken, struct buffer *out)
 {
-    bool complete;
-
-    *taken = 0;
     if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX || !can_take_command(i))
         return STARTTLS_NEED_MORE;
     /* It did not wait, or it was refused: this is a new command, and no "+" may come for the one before. */
     i->wait = WAIT_NONE;
-    complete = filter_line_put(&i->command, bytes, taken);
-    if (complete || buffer_room(&i->command) == 0)
-        return on_client_line(i, complete, out);
-    return STARTTLS_NEED_MORE;
-}
-
-/* Straight through to the end of the line. */
-static size_t pass_answer(struct imap_filter *i, struct span bytes, struct buffer *out)
-{
-    bool ended;
-    size_t passed = filter_pass_line(bytes, out, &ended);
-
-    if (ended)
-        i->client_state = CLIENT_COMMAND;
-    return passed;
+    return line_filter_gather(&i->l, &i->l.command, on_client_line, bytes, taken, out);
 }
 
 static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
                                              struct buffer *out)
 {
-    struct imap_filter *i = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
+    struct imap_filter *i = CONTAINER_OF(f, struct imap_filter, l.f);
+    bool ended = false;
 
     switch (i->client_state) {
     case CLIENT_COMMAND:
-        status = put_command(i, bytes, taken, out);
-        break;
+        return put_command(i, bytes, taken, out);
     case CLIENT_LITERAL:
         *taken = filter_pass(bytes, i->client_literal_left, out);
         i->client_literal_left -= *taken;
@@ -502,32 +446,11 @@ static enum starttls_status step_from_client(struct starttls_filter *f, struct s
             i->client_state = CLIENT_COMMAND;
         break;
     case CLIENT_ANSWER:
-        *taken = pass_answer(i, bytes, out);
+        *taken = filter_pass_line(bytes, out, &ended);
+        if (ended)
+            i->client_state = CLIENT_COMMAND;
         break;
     }
-    return status;
-}
-
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
-
-    filter_line_forget(&filter_of(f)->command);
-    return status;
-}
-
-static bool rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
-{
-    struct imap_filter *i = filter_of(f);
-
-    return filter_move(direction == STARTTLS_FROM_CLIENT ? &i->command : &i->line, out);
-}
-
-static enum starttls_status end(struct starttls_filter *f, enum starttls_direction direction)
-{
-    if (direction == STARTTLS_FROM_SERVER)
-        filter_of(f)->server_ended = true;
     return STARTTLS_NEED_MORE;
 }
 
@@ -536,11 +459,9 @@ static_assert(STARTTLS_IMAP_LINE_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX <= 
 static_assert(STARTTLS_IMAP_LINE_BYTES_MAX + STARTTLS_CLIENT_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
               "a command");
 
-const struct filter_class imap_filter_class = {
-    .size = sizeof(struct imap_filter),
-    .start = start,
-    .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
-    .rest = rest,
-    .end = end,
-    .clear = clear,
+const struct line_filter_class imap_filter_class = {
+    .class = LINE_FILTER_CLASS(imap_filter),
+    .line_bytes_max = STARTTLS_IMAP_LINE_BYTES_MAX,
+    .command_bytes_max = STARTTLS_IMAP_LINE_BYTES_MAX,
+    .step = {[STARTTLS_FROM_CLIENT] = step_from_client, [STARTTLS_FROM_SERVER] = step_from_server},
 };

@@ -25,6 +25,9 @@ enum {
     STARTTLS_OUTPUT_BYTES_MAX = 64 * 1024,
     STARTTLS_REPLY_BYTES_MAX = 1024,
 
+    /* Relayed commands that have no reply yet; more wait for one. */
+    STARTTLS_COMMANDS_PENDING_MAX = 512,
+
     /* SMTP and LMTP. RFC 5321 section 4.5.3.1 says 512 for both; real peers pass it (long EHLO lines). */
     STARTTLS_SMTP_COMMAND_BYTES_MAX = 1024,
     STARTTLS_SMTP_REPLY_BYTES_MAX = 2048,
@@ -32,7 +35,7 @@ enum {
     STARTTLS_SMTP_KEYWORD_BYTES_MAX = 16,      /* longer than any word that is looked for in a reply */
     STARTTLS_SMTP_HELLO_BYTES_MAX = 255,       /* the argument of EHLO, RFC 5321 section 4.5.3.1.2 */
     STARTTLS_SMTP_CHUNK_BYTES_MAX = INT32_MAX, /* of a BDAT: more than that, servers may count otherwise */
-    STARTTLS_SMTP_COMMANDS_PENDING_MAX = 512,  /* relayed commands that have no reply yet; more wait for one */
+    STARTTLS_SMTP_COMMANDS_PENDING_MAX = STARTTLS_COMMANDS_PENDING_MAX,
 
     /* IMAP. */
     STARTTLS_IMAP_LINE_BYTES_MAX = 8192,
@@ -46,15 +49,15 @@ enum {
      */
     STARTTLS_POP3_COMMAND_BYTES_MAX = 512,
     STARTTLS_POP3_REPLY_BYTES_MAX = 1024,
-    STARTTLS_POP3_CREDENTIALS_MAX = 2,        /* commands with credentials before TLS; the last of them closes */
-    STARTTLS_POP3_CAPABILITIES_MAX = 100,     /* lines of an answer to CAPA that is asked for to be shown */
-    STARTTLS_POP3_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+    STARTTLS_POP3_CREDENTIALS_MAX = 2,    /* commands with credentials before TLS; the last of them closes */
+    STARTTLS_POP3_CAPABILITIES_MAX = 100, /* lines of an answer to CAPA that is asked for to be shown */
+    STARTTLS_POP3_COMMANDS_PENDING_MAX = STARTTLS_COMMANDS_PENDING_MAX,
 
     /* ManageSieve. RFC 5804 section 1.6: a quoted string has at most 1,024 bytes. */
     STARTTLS_SIEVE_LINE_BYTES_MAX = 2048,
-    STARTTLS_SIEVE_NOOP_BYTES_MAX = 128,       /* a string that is said again */
-    STARTTLS_SIEVE_RELAYED_BYTES_MAX = 8192,   /* a line inside TLS */
-    STARTTLS_SIEVE_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+    STARTTLS_SIEVE_NOOP_BYTES_MAX = 128,     /* a string that is said again */
+    STARTTLS_SIEVE_RELAYED_BYTES_MAX = 8192, /* a line inside TLS */
+    STARTTLS_SIEVE_COMMANDS_PENDING_MAX = STARTTLS_COMMANDS_PENDING_MAX,
 
     /* PostgreSQL. Its server takes 10,000 bytes to begin a session; only the head is looked at here. */
     STARTTLS_POSTGRES_STARTUP_BYTES_MAX = 10000,
@@ -69,8 +72,8 @@ enum {
     /* NNTP. RFC 3977 section 3.1 says 512 for a command and for the first line of a response; real peers pass both. */
     STARTTLS_NNTP_COMMAND_BYTES_MAX = 1024,
     STARTTLS_NNTP_REPLY_BYTES_MAX = 1024,
-    STARTTLS_NNTP_CAPABILITIES_MAX = 100,     /* lines of an answer to CAPABILITIES that is asked for to be shown */
-    STARTTLS_NNTP_COMMANDS_PENDING_MAX = 512, /* relayed commands that have no reply yet; more wait for one */
+    STARTTLS_NNTP_CAPABILITIES_MAX = 100, /* lines of an answer to CAPABILITIES that is asked for to be shown */
+    STARTTLS_NNTP_COMMANDS_PENDING_MAX = STARTTLS_COMMANDS_PENDING_MAX,
 
     /* What a server says it can do, kept to be shown. */
     STARTTLS_CAPABILITIES_BYTES_MAX = 512,

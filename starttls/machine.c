@@ -183,6 +183,26 @@ struct span starttls_early_data(const struct starttls_machine *m)
     return buffer_span(&m->early);
 }
 
+void machine_enter(struct starttls_machine *m, unsigned state)
+{
+    const char *const *says = m->class->says;
+
+    m->state = state;
+    if (says != NULL && says[state] != NULL)
+        machine_put(m, span_of_string(says[state]));
+}
+
+void machine_start(struct starttls_machine *m)
+{
+    machine_enter(m, 0);
+}
+
+void machine_hinge_in_silence(struct starttls_machine *m, enum hinge hinge)
+{
+    (void)m;
+    (void)hinge;
+}
+
 void machine_say(struct starttls_machine *m, const char *fmt, ...)
 {
     va_list args;
@@ -274,4 +294,12 @@ bool machine_keep_greeting(struct starttls_machine *m, struct span line)
 bool machine_bad_command(struct starttls_machine *m)
 {
     return ++m->bad_commands >= STARTTLS_BAD_COMMANDS_MAX;
+}
+
+enum starttls_status machine_refuse_command(struct starttls_machine *m, const char *last_words)
+{
+    if (!machine_bad_command(m))
+        return STARTTLS_NEED_MORE;
+    machine_say(m, "%s\r\n", last_words);
+    return machine_broken(m, "the client gave %d commands that are refused before TLS", STARTTLS_BAD_COMMANDS_MAX);
 }

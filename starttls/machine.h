@@ -2,10 +2,11 @@
  *
  * A protocol is one file that exports one `struct protocol`, which base/protocols.h names: the two machine classes
  * (facing a client, facing a server), the one that asks a server what it can do, its filter, and its words. A machine
- * class is a table: states with names, `start`, which enters the first state, and `on_line`, a switch over the state.
- * The common part cuts bytes into lines, counts, keeps the output and the error, and owns the hinge: on_line only
- * *asks* for STARTTLS_UPGRADE, and then on_hinge is told whether the peer kept silent after it (HINGE_CLEAN: say the
- * go-ahead) or not (HINGE_EARLY: say the refusal). A protocol without lines gives on_bytes instead of on_line. */
+ * class is a table: states with names and with what is said on entering them, `start`, which enters the first state,
+ * and `on_line`, a switch over the state. The common part cuts bytes into lines, counts, keeps the output and the
+ * error, and owns the hinge: on_line only *asks* for STARTTLS_UPGRADE, and then on_hinge is told whether the peer kept
+ * silent after it (HINGE_CLEAN: say the go-ahead) or not (HINGE_EARLY: say the refusal). A protocol without lines gives
+ * on_bytes instead of on_line. */
 #ifndef YETT_STARTTLS_MACHINE_H
 #define YETT_STARTTLS_MACHINE_H
 
@@ -22,8 +23,9 @@ struct machine_class {
     size_t bytes_max;      /* of the whole conversation */
     enum line_text text;
     const char *const *state_names;
+    const char *const *says; /* by state: what is said on entering it, NULL: nothing. NULL: nothing on any */
 
-    void (*start)(struct starttls_machine *m);
+    void (*start)(struct starttls_machine *m); /* machine_start() where the first state is the first of the enum */
     enum starttls_status (*on_line)(struct starttls_machine *m, struct span line);
     /* Instead of on_line; NULL otherwise. Takes at least one byte, or changes the status. */
     enum starttls_status (*on_bytes)(struct starttls_machine *m, struct span bytes, size_t *consumed);
@@ -76,6 +78,15 @@ PROTOCOLS(PROTOCOL_OBJECT)
 struct starttls_machine *machine_create(enum starttls_protocol protocol, const struct machine_class *class,
                                         const struct starttls_options *options);
 
+/* Enter a state, and say what belongs to it. The only setter of the state where a class has `says`. */
+void machine_enter(struct starttls_machine *m, unsigned state);
+
+/* `start` of a class that begins with its first state. */
+void machine_start(struct starttls_machine *m);
+
+/* `on_hinge` of a connected side: there is no go-ahead of ours, and no last word to an attacker. */
+void machine_hinge_in_silence(struct starttls_machine *m, enum hinge hinge);
+
 /* Say something to the peer. Output past its ceiling is dropped and breaks the machine. */
 void machine_say(struct starttls_machine *m, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -103,6 +114,9 @@ MUST_CHECK bool machine_keep_greeting(struct starttls_machine *m, struct span li
 
 /* Count a refused command; true when it was one too many. */
 MUST_CHECK bool machine_bad_command(struct starttls_machine *m);
+
+/* The same for a command whose refusal has been said: NEED_MORE, or BROKEN behind `last_words`, a line without CRLF. */
+MUST_CHECK enum starttls_status machine_refuse_command(struct starttls_machine *m, const char *last_words);
 
 /* Append to a buffer that may be full: last words are not worth an error of their own. */
 void text_append(struct buffer *out, const char *fmt, ...) PRINTF_LIKE(2, 3);

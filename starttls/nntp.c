@@ -37,35 +37,20 @@ unsigned nntp_reply_code(struct span line)
 
 /* ---- the accepted side ---- */
 
-static void accept_enter(struct starttls_machine *m, enum accept_state state)
-{
-    m->state = state;
-    switch (state) {
-    case ACCEPT_GREETED:
-        machine_say(m, "200 %s\r\n", m->options.name);
-        break;
-    case ACCEPT_CLOSED:
-        machine_say(m, "205 Bye\r\n");
-        break;
-    case ACCEPT_UPGRADE: /* the go-ahead waits for the hinge */
-    case ACCEPT_STATE_COUNT:
-        break;
-    }
-}
+/* Nothing on UPGRADE: the go-ahead waits for the hinge. */
+static const char *const accept_says[ACCEPT_STATE_COUNT] = {[ACCEPT_CLOSED] = "205 Bye\r\n"};
 
 static void accept_start(struct starttls_machine *m)
 {
-    accept_enter(m, ACCEPT_GREETED);
+    machine_enter(m, ACCEPT_GREETED);
+    machine_say(m, "200 %s\r\n", m->options.name);
 }
 
 /* A refused command: its reply, and the end when there were too many. */
 static enum starttls_status refuse_command(struct starttls_machine *m, const char *reply)
 {
     machine_say(m, "%s\r\n", reply);
-    if (!machine_bad_command(m))
-        return STARTTLS_NEED_MORE;
-    machine_say(m, "400 Too many refused commands\r\n");
-    return machine_broken(m, "the client gave %d commands that are refused before TLS", STARTTLS_BAD_COMMANDS_MAX);
+    return machine_refuse_command(m, "400 Too many refused commands");
 }
 
 static enum starttls_status on_starttls(struct starttls_machine *m, bool has_argument)
@@ -74,7 +59,7 @@ static enum starttls_status on_starttls(struct starttls_machine *m, bool has_arg
         return refuse_command(m, "501 STARTTLS takes no argument");
     if (!m->options.upgrade)
         return refuse_command(m, "580 TLS is not available now");
-    accept_enter(m, ACCEPT_UPGRADE);
+    machine_enter(m, ACCEPT_UPGRADE);
     return STARTTLS_UPGRADE;
 }
 
@@ -103,7 +88,7 @@ static enum starttls_status accept_line(struct starttls_machine *m, struct span 
         return on_capabilities(m);
     if (!text_word_is(verb, "QUIT") || has_argument)
         return refuse_command(m, "483 Say STARTTLS first");
-    accept_enter(m, ACCEPT_CLOSED);
+    machine_enter(m, ACCEPT_CLOSED);
     return STARTTLS_CLOSE;
 }
 
@@ -120,25 +105,7 @@ static void accept_hinge(struct starttls_machine *m, enum hinge hinge)
 
 /* ---- the connected side ---- */
 
-static void connect_enter(struct starttls_machine *m, enum connect_state state)
-{
-    m->state = state;
-    switch (state) {
-    case CONNECT_STARTTLS:
-        machine_say(m, "STARTTLS\r\n");
-        break;
-    case CONNECT_GREETING:
-    case CONNECT_UPGRADE:
-    case CONNECT_READY:
-    case CONNECT_STATE_COUNT:
-        break;
-    }
-}
-
-static void connect_start(struct starttls_machine *m)
-{
-    connect_enter(m, CONNECT_GREETING);
-}
+static const char *const connect_says[CONNECT_STATE_COUNT] = {[CONNECT_STARTTLS] = "STARTTLS\r\n"};
 
 static enum starttls_status on_greeting(struct starttls_machine *m, unsigned code, struct span line)
 {
@@ -152,7 +119,7 @@ static enum starttls_status on_greeting(struct starttls_machine *m, unsigned cod
     free(greeting);
     if (!kept)
         return machine_broken(m, "our greeting is longer than %d bytes", STARTTLS_GREETING_BYTES_MAX);
-    connect_enter(m, m->options.upgrade ? CONNECT_STARTTLS : CONNECT_READY);
+    machine_enter(m, m->options.upgrade ? CONNECT_STARTTLS : CONNECT_READY);
     return m->options.upgrade ? STARTTLS_NEED_MORE : STARTTLS_READY;
 }
 
@@ -170,7 +137,7 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
         if (code != NNTP_BEGIN_TLS)
             return machine_refused_by(m, code == 400 ? STARTTLS_REFUSAL_GOODBYE : STARTTLS_REFUSAL_TLS,
                                       code == 400 ? "the server said goodbye" : "the server refuses STARTTLS", line);
-        connect_enter(m, CONNECT_UPGRADE);
+        machine_enter(m, CONNECT_UPGRADE);
         return STARTTLS_UPGRADE;
     case CONNECT_UPGRADE:
     case CONNECT_READY:
@@ -178,12 +145,6 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
         break;
     }
     return machine_broken_by(m, "the server speaks out of turn", line);
-}
-
-static void connect_hinge(struct starttls_machine *m, enum hinge hinge)
-{
-    (void)m; /* the client speaks first inside TLS; there is no go-ahead of ours, and no last word to an attacker */
-    (void)hinge;
 }
 
 /* ---- words ---- */
@@ -220,6 +181,7 @@ static const struct machine_class accept_class = {
     .bytes_max = STARTTLS_ACCEPTED_BYTES_MAX,
     .text = LINE_TEXT_ASCII,
     .state_names = accept_names,
+    .says = accept_says,
     .start = accept_start,
     .on_line = accept_line,
     .on_fault = accept_fault,
@@ -232,16 +194,17 @@ static const struct machine_class connect_class = {
     .bytes_max = STARTTLS_CONNECTED_BYTES_MAX,
     .text = LINE_TEXT_EIGHT_BIT,
     .state_names = connect_names,
-    .start = connect_start,
+    .says = connect_says,
+    .start = machine_start,
     .on_line = connect_line,
-    .on_hinge = connect_hinge,
+    .on_hinge = machine_hinge_in_silence,
 };
 
 const struct protocol starttls_nntp = {
     .alpn = "nntp",
     .accept = &accept_class,
     .connect = &connect_class,
-    .probe = &nntp_probe_class,
-    .filter = &nntp_filter_class,
+    .probe = &nntp_probe_class.class,
+    .filter = &nntp_filter_class.lines.class,
     .failure_text = failure_text,
 };

@@ -2,10 +2,11 @@
 #ifndef YETT_STARTTLS_NNTP_H
 #define YETT_STARTTLS_NNTP_H
 
-#include "starttls/machine.h"
+#include "starttls/list_filter.h"
+#include "starttls/list_probe.h"
 
-extern const struct machine_class nntp_probe_class; /* nntp_probe.c */
-extern const struct filter_class nntp_filter_class; /* nntp_filter.c */
+extern const struct list_probe_class nntp_probe_class;   /* nntp_probe.c */
+extern const struct list_filter_class nntp_filter_class; /* nntp_filter.c */
 
 /* The code of a server's line (RFC 3977 section 3.2), or 0. */
 unsigned nntp_reply_code(struct span line); /* nntp.c */

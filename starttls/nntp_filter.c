@@ -20,7 +20,6 @@
 #include "starttls/nntp.h"
 
 enum client_state { CLIENT_COMMAND, CLIENT_REST /* of a line that is passing by */, CLIENT_ANSWER, CLIENT_ARTICLE };
-enum server_state { SERVER_LINE, SERVER_REST };
 
 /* Where in an article: behind which line end, and what of a lone dot has come. */
 enum article {
@@ -47,75 +46,20 @@ enum command {
 };
 
 struct nntp_filter {
-    struct starttls_filter f;
-
-    /* From the server. */
-    struct buffer line;
-    enum server_state server_state;
-    bool greeting_follows;
-    bool in_block;      /* of the oldest command without a whole reply */
-    bool rest_ends_all; /* SERVER_REST: the filter is over when the line has ended */
-    bool server_ended;  /* no reply comes any more */
-
-    /* From the client. */
+    struct list_filter x;
     enum client_state state;
     enum article article;
-    struct buffer command;
-    bool spoke; /* the first line has been judged */
-
-    /* Commands without a whole reply yet, oldest first: a ring. */
-    uint8_t pending[STARTTLS_NNTP_COMMANDS_PENDING_MAX];
-    size_t pending_start, pending_count;
 };
 
-static struct nntp_filter *filter_of(struct starttls_filter *f)
+static struct nntp_filter *filter_of(struct list_filter *x)
 {
-    return CONTAINER_OF(f, struct nntp_filter, f);
+    return CONTAINER_OF(x, struct nntp_filter, x);
 }
 
-static void start(struct starttls_filter *f)
+/* What must not be asked for, or offered, inside TLS. */
+static bool is_refused(struct span word)
 {
-    struct nntp_filter *n = filter_of(f);
-
-    buffer_init(&n->line, STARTTLS_NNTP_REPLY_BYTES_MAX);
-    buffer_init(&n->command, STARTTLS_NNTP_COMMAND_BYTES_MAX);
-    n->greeting_follows = f->greeting == STARTTLS_GREETING_FOLLOWS;
-}
-
-static void clear(struct starttls_filter *f)
-{
-    struct nntp_filter *n = filter_of(f);
-
-    buffer_wipe(&n->line);
-    buffer_wipe(&n->command); /* AUTHINFO carries passwords */
-}
-
-/* ---- the commands that have no reply yet ---- */
-
-/* Whether one more can be remembered. After the server's end nothing is: no reply comes that could change a meaning. */
-static bool can_push_command(const struct nntp_filter *n)
-{
-    return n->server_ended || n->pending_count < ARRAY_LEN(n->pending);
-}
-
-static void push_command(struct nntp_filter *n, enum command command)
-{
-    if (n->pending_count < ARRAY_LEN(n->pending))
-        n->pending[(n->pending_start + n->pending_count++) % ARRAY_LEN(n->pending)] = (uint8_t)command;
-}
-
-static enum command oldest_command(const struct nntp_filter *n)
-{
-    return n->pending_count == 0 ? COMMAND_OTHER : (enum command)n->pending[n->pending_start];
-}
-
-static void pop_command(struct nntp_filter *n)
-{
-    n->in_block = false;
-    if (n->pending_count == 0)
-        return; /* a reply out of the blue: the server says why it closes */
-    n->pending_start = (n->pending_start + 1) % ARRAY_LEN(n->pending);
-    n->pending_count--;
+    return text_word_is(word, "STARTTLS");
 }
 
 /* ---- server to client ---- */
@@ -132,10 +76,12 @@ static bool has_block(unsigned code, enum command command)
 }
 
 /* The client is to say something that is no command. */
-static enum starttls_status on_go_ahead(struct nntp_filter *n, enum client_state state)
+static enum starttls_status on_go_ahead(struct list_filter *x, enum client_state state)
 {
-    if (n->pending_count != 1 || n->state != CLIENT_COMMAND || n->command.size != 0)
-        return filter_broken(&n->f, STARTTLS_FAULT_CLIENT,
+    struct nntp_filter *n = filter_of(x);
+
+    if (x->pending.count != 1 || n->state != CLIENT_COMMAND || x->l.command.size != 0)
+        return filter_broken(&x->l.f, STARTTLS_FAULT_CLIENT,
                              "the client did not wait for the server's go-ahead: what it said could be taken for "
                              "commands or for an article");
     n->state = state;
@@ -149,114 +95,27 @@ static bool ends_all(unsigned code, enum command command)
            (command == COMMAND_COMPRESS && (code == 206 || code == 290));
 }
 
-/* The line that answers a command. *is_over: nothing is watched once it has gone out. */
-static enum starttls_status on_reply(struct nntp_filter *n, struct span line, bool *is_over)
+static enum starttls_status on_reply(struct list_filter *x, struct span line, struct sink *sink, bool *is_over)
 {
-    unsigned code = nntp_reply_code(line);
-    enum command command = oldest_command(n);
+    unsigned code = nntp_reply_code(filter_line_text(line));
+    enum command command = (enum command)pending_oldest(&x->pending);
 
+    sink_put(sink, line);
     if (code == 0)
         return STARTTLS_NEED_MORE; /* of a block that we do not know: it counts for nothing */
-    if (n->greeting_follows) {
-        n->greeting_follows = false;
+    if (x->l.greeting_follows) {
+        x->l.greeting_follows = false;
         return STARTTLS_NEED_MORE;
     }
     if (command == COMMAND_ARTICLE && (code == 340 || code == 335))
-        return on_go_ahead(n, CLIENT_ARTICLE);
+        return on_go_ahead(x, CLIENT_ARTICLE);
     if (command == COMMAND_LOGIN && code == 383)
-        return on_go_ahead(n, CLIENT_ANSWER);
+        return on_go_ahead(x, CLIENT_ANSWER);
     *is_over = ends_all(code, command);
-    n->in_block = has_block(code, command);
-    if (!n->in_block)
-        pop_command(n);
+    x->in_list = has_block(code, command);
+    if (!x->in_list)
+        list_filter_answered(x);
     return STARTTLS_NEED_MORE;
-}
-
-/* A line of a block, or its start. *is_left_out: it is not for the client. One whose first word may go on is, to be
- * sure. */
-static enum starttls_status on_listed(struct nntp_filter *n, struct span text, bool is_complete, bool *is_left_out)
-{
-    struct span rest = text;
-    struct span word = text_next_word(&rest);
-    bool may_be = !is_complete && rest.size == 0 && word.size < sizeof("STARTTLS");
-
-    if (is_complete && span_equal(text, span_of_string("."))) {
-        pop_command(n);
-        return STARTTLS_NEED_MORE;
-    }
-    *is_left_out = oldest_command(n) == COMMAND_CAPABILITIES && (text_word_is(word, "STARTTLS") || may_be);
-    if (*is_left_out && !is_complete)
-        return filter_broken_by(&n->f, STARTTLS_FAULT_SERVER,
-                                "the server sent a capability that is too long to be left out", text);
-    return STARTTLS_NEED_MORE;
-}
-
-/* A whole line, or (not `is_complete`) the start of one that is longer than what is held of it. */
-static enum starttls_status on_server_line(struct nntp_filter *n, bool is_complete, struct buffer *out)
-{
-    struct span line = buffer_span(&n->line);
-    struct span text = filter_line_text(line);
-    bool is_over = false, is_left_out = false;
-    enum starttls_status status;
-    struct sink sink;
-
-    sink_open(&sink, out, line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
-    status = n->in_block ? on_listed(n, text, is_complete, &is_left_out) : on_reply(n, text, &is_over);
-    if (!is_left_out)
-        sink_put(&sink, line);
-    buffer_consume(&n->line, n->line.size);
-    if (!is_complete) {
-        n->server_state = SERVER_REST;
-        n->rest_ends_all = is_over;
-    }
-    return filter_close(&n->f, &sink, is_over && is_complete ? STARTTLS_READY : status);
-}
-
-static enum starttls_status put_server_line(struct nntp_filter *n, struct span bytes, size_t *taken, struct buffer *out)
-{
-    bool complete;
-
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
-        return STARTTLS_NEED_MORE;
-    complete = filter_line_put(&n->line, bytes, taken);
-    return complete || buffer_room(&n->line) == 0 ? on_server_line(n, complete, out) : STARTTLS_NEED_MORE;
-}
-
-static enum starttls_status put_server_rest(struct nntp_filter *n, struct span bytes, size_t *taken, struct buffer *out)
-{
-    bool ended;
-
-    *taken = filter_pass_line(bytes, out, &ended);
-    if (!ended)
-        return STARTTLS_NEED_MORE;
-    n->server_state = SERVER_LINE;
-    return n->rest_ends_all ? STARTTLS_READY : STARTTLS_NEED_MORE;
-}
-
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    struct nntp_filter *n = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
-
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        struct span rest = span_skip(bytes, *consumed);
-        size_t taken = 0;
-
-        switch (n->server_state) {
-        case SERVER_LINE:
-            status = put_server_line(n, rest, &taken, out);
-            break;
-        case SERVER_REST:
-            status = put_server_rest(n, rest, &taken, out);
-            break;
-        }
-        *consumed += taken;
-        if (taken == 0)
-            break;
-    }
-    filter_line_forget(&n->line);
-    return status;
 }
 
 /* ---- client to server ---- */
@@ -281,60 +140,27 @@ static enum command command_of(struct span verb)
 }
 
 /* A command line, or as much of one as the filter holds (`is_complete` tells). The state is CLIENT_COMMAND. */
-static enum starttls_status on_command(struct nntp_filter *n, bool is_complete, struct buffer *out)
+static enum starttls_status on_command(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    struct span line = buffer_span(&n->command);
-    struct span text = filter_line_text(line), rest = text;
+    struct list_filter *x = CONTAINER_OF(l, struct list_filter, l);
+    struct nntp_filter *n = filter_of(x);
+    struct span text = filter_line_text(buffer_span(&l->command)), rest = text;
     struct span verb = text_next_word(&rest);
-    bool is_refused = text_word_is(verb, "STARTTLS"), takes_this = text_word_is(verb, "TAKETHIS");
-    struct sink sink;
 
-    /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. HEAD and POST
-     * are NNTP as well. */
-    if (!n->spoke && text_looks_like_http(text, HTTP_LIKENESS_REQUEST_LINE))
-        return filter_broken_by(&n->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(text));
-    n->spoke = true;
+    /* HEAD and POST are NNTP as well as HTTP. */
+    if (line_filter_judge_first(l, text, HTTP_LIKENESS_REQUEST_LINE) == STARTTLS_BROKEN)
+        return STARTTLS_BROKEN;
     if (!is_complete && !text_word_is(verb, "AUTHINFO")) /* by SASL: a ticket or a token may be long */
-        return filter_broken_by(&n->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
+        return filter_broken_by(&l->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
                                 text_verb(text));
-    push_command(n, command_of(verb));
+    pending_push(&x->pending, command_of(verb));
     if (!is_complete) {
         n->state = CLIENT_REST;
-    } else if (takes_this) {
+    } else if (text_word_is(verb, "TAKETHIS")) {
         n->state = CLIENT_ARTICLE;
         n->article = ARTICLE_START;
     }
-    sink_open(&sink, out, line.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
-    if (is_refused) {
-        sink_put_text(&sink, "REFUSED-");
-        sink_put(&sink, verb);
-        sink_put_text(&sink, "\r\n");
-    } else {
-        sink_put(&sink, line);
-    }
-    buffer_consume(&n->command, n->command.size);
-    return filter_close(&n->f, &sink, STARTTLS_NEED_MORE);
-}
-
-static enum starttls_status put_command(struct nntp_filter *n, struct span bytes, size_t *taken, struct buffer *out)
-{
-    bool complete;
-
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX || !can_push_command(n))
-        return STARTTLS_NEED_MORE;
-    complete = filter_line_put(&n->command, bytes, taken);
-    return complete || buffer_room(&n->command) == 0 ? on_command(n, complete, out) : STARTTLS_NEED_MORE;
-}
-
-/* Straight through to the end of the line. */
-static size_t pass_line(struct nntp_filter *n, struct span bytes, struct buffer *out)
-{
-    bool ended;
-    size_t passed = filter_pass_line(bytes, out, &ended);
-
-    if (ended)
-        n->state = CLIENT_COMMAND;
-    return passed;
+    return line_filter_send_command(l, is_refused(verb) ? LINE_FILTER_REFUSED : LINE_FILTER_PASSES, verb, out);
 }
 
 static enum article after_other(uint8_t byte)
@@ -379,7 +205,7 @@ static enum starttls_status put_article(struct nntp_filter *n, struct span bytes
     *taken = filter_pass(bytes, at == ARTICLE_UNCLEAR ? size - 1 : size, out);
     if (at == ARTICLE_UNCLEAR)
         return filter_broken(
-            &n->f, STARTTLS_FAULT_CLIENT,
+            &n->x.l.f, STARTTLS_FAULT_CLIENT,
             "the client sent an article with a line that is a lone dot, between line ends that are not "
             "CRLF: to one server it ends there, to another it goes on");
     n->article = at;
@@ -388,50 +214,27 @@ static enum starttls_status put_article(struct nntp_filter *n, struct span bytes
     return STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status put_client_some(struct nntp_filter *n, struct span bytes, size_t *taken, struct buffer *out)
+static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
+                                             struct buffer *out)
 {
+    struct nntp_filter *n = CONTAINER_OF(f, struct nntp_filter, x.l.f);
+    struct line_filter *l = &n->x.l;
+    bool ended = false;
+
     switch (n->state) {
     case CLIENT_COMMAND:
-        return put_command(n, bytes, taken, out);
+        if (!line_filter_can_push(l, &n->x.pending))
+            break;
+        return line_filter_gather(l, &l->command, on_command, bytes, taken, out);
     case CLIENT_REST:
     case CLIENT_ANSWER:
-        *taken = pass_line(n, bytes, out);
+        *taken = filter_pass_line(bytes, out, &ended);
+        if (ended)
+            n->state = CLIENT_COMMAND;
         break;
     case CLIENT_ARTICLE:
         return put_article(n, bytes, taken, out);
     }
-    return STARTTLS_NEED_MORE;
-}
-
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    struct nntp_filter *n = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
-
-    while (status == STARTTLS_NEED_MORE && *consumed < bytes.size) {
-        size_t taken = 0;
-
-        status = put_client_some(n, span_skip(bytes, *consumed), &taken, out);
-        *consumed += taken;
-        if (taken == 0)
-            break;
-    }
-    filter_line_forget(&n->command);
-    return status;
-}
-
-static bool rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
-{
-    struct nntp_filter *n = filter_of(f);
-
-    return filter_move(direction == STARTTLS_FROM_CLIENT ? &n->command : &n->line, out);
-}
-
-static enum starttls_status end(struct starttls_filter *f, enum starttls_direction direction)
-{
-    if (direction == STARTTLS_FROM_SERVER)
-        filter_of(f)->server_ended = true;
     return STARTTLS_NEED_MORE;
 }
 
@@ -440,11 +243,14 @@ static_assert(STARTTLS_NNTP_REPLY_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX <=
 static_assert(STARTTLS_NNTP_COMMAND_BYTES_MAX + STARTTLS_CLIENT_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
               "a command");
 
-const struct filter_class nntp_filter_class = {
-    .size = sizeof(struct nntp_filter),
-    .start = start,
-    .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
-    .rest = rest,
-    .end = end,
-    .clear = clear,
+const struct list_filter_class nntp_filter_class = {
+    .lines =
+        {.class = LINE_FILTER_CLASS(nntp_filter),
+         .line_bytes_max = STARTTLS_NNTP_REPLY_BYTES_MAX,
+         .command_bytes_max = STARTTLS_NNTP_COMMAND_BYTES_MAX,
+         .step = {[STARTTLS_FROM_CLIENT] = step_from_client, [STARTTLS_FROM_SERVER] = list_filter_step_from_server}},
+    .on_reply = on_reply,
+    .capabilities = COMMAND_CAPABILITIES,
+    .is_offer = is_refused,
+    .offer_bytes_max = sizeof("STARTTLS") - 1,
 };

@@ -45,35 +45,20 @@ static void greeting_text(const char *name, struct buffer *out)
     text_append(out, "+OK %s\r\n", name);
 }
 
-static void accept_enter(struct starttls_machine *m, enum accept_state state)
-{
-    m->state = state;
-    switch (state) {
-    case ACCEPT_GREETED:
-        machine_say(m, "+OK %s\r\n", m->options.name);
-        break;
-    case ACCEPT_CLOSED:
-        machine_say(m, "+OK Bye\r\n");
-        break;
-    case ACCEPT_UPGRADE: /* the go-ahead waits for the hinge */
-    case ACCEPT_STATE_COUNT:
-        break;
-    }
-}
+/* Nothing on UPGRADE: the go-ahead waits for the hinge. */
+static const char *const accept_says[ACCEPT_STATE_COUNT] = {[ACCEPT_CLOSED] = "+OK Bye\r\n"};
 
 static void accept_start(struct starttls_machine *m)
 {
-    accept_enter(m, ACCEPT_GREETED);
+    machine_enter(m, ACCEPT_GREETED);
+    machine_say(m, "+OK %s\r\n", m->options.name);
 }
 
 /* A refused command: its reply, and the end when there were too many. */
 static enum starttls_status refuse_command(struct starttls_machine *m, const char *reply)
 {
     machine_say(m, "-ERR %s\r\n", reply);
-    if (!machine_bad_command(m))
-        return STARTTLS_NEED_MORE;
-    machine_say(m, "-ERR Too many refused commands\r\n");
-    return machine_broken(m, "the client gave %d commands that are refused before TLS", STARTTLS_BAD_COMMANDS_MAX);
+    return machine_refuse_command(m, "-ERR Too many refused commands");
 }
 
 /* AUTH without a mechanism asks for their names, as old clients do. */
@@ -99,7 +84,7 @@ static enum starttls_status on_stls(struct starttls_machine *m)
 {
     if (!m->options.upgrade)
         return refuse_command(m, "[SYS/TEMP] TLS is not available now");
-    accept_enter(m, ACCEPT_UPGRADE);
+    machine_enter(m, ACCEPT_UPGRADE);
     return STARTTLS_UPGRADE;
 }
 
@@ -133,7 +118,7 @@ static enum starttls_status accept_line(struct starttls_machine *m, struct span 
         return on_capa(m);
     if (!text_word_is(verb, "QUIT") || has_argument)
         return refuse_command(m, "Unknown command, or not before STLS");
-    accept_enter(m, ACCEPT_CLOSED);
+    machine_enter(m, ACCEPT_CLOSED);
     return STARTTLS_CLOSE;
 }
 
@@ -150,25 +135,7 @@ static void accept_hinge(struct starttls_machine *m, enum hinge hinge)
 
 /* ---- the connected side ---- */
 
-static void connect_enter(struct starttls_machine *m, enum connect_state state)
-{
-    m->state = state;
-    switch (state) {
-    case CONNECT_STLS:
-        machine_say(m, "STLS\r\n");
-        break;
-    case CONNECT_GREETING:
-    case CONNECT_UPGRADE:
-    case CONNECT_READY:
-    case CONNECT_STATE_COUNT:
-        break;
-    }
-}
-
-static void connect_start(struct starttls_machine *m)
-{
-    connect_enter(m, CONNECT_GREETING);
-}
+static const char *const connect_says[CONNECT_STATE_COUNT] = {[CONNECT_STLS] = "STLS\r\n"};
 
 static enum starttls_status connect_line(struct starttls_machine *m, struct span line)
 {
@@ -180,13 +147,13 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
     case CONNECT_GREETING:
         if (reply == POP3_REPLY_ERR)
             return machine_refused_by(m, STARTTLS_REFUSAL_SERVICE, "the server does not want to serve", line);
-        connect_enter(m, m->options.upgrade ? CONNECT_STLS : CONNECT_READY);
+        machine_enter(m, m->options.upgrade ? CONNECT_STLS : CONNECT_READY);
         return m->options.upgrade ? STARTTLS_NEED_MORE : STARTTLS_READY;
     case CONNECT_STLS:
         /* No way back to plain text, whatever the server says: somebody else may be saying it. */
         if (reply == POP3_REPLY_ERR)
             return machine_refused_by(m, STARTTLS_REFUSAL_TLS, "the server refuses STLS", line);
-        connect_enter(m, CONNECT_UPGRADE);
+        machine_enter(m, CONNECT_UPGRADE);
         return STARTTLS_UPGRADE;
     case CONNECT_UPGRADE:
     case CONNECT_READY:
@@ -194,12 +161,6 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
         break;
     }
     return machine_broken_by(m, "the server speaks out of turn", line);
-}
-
-static void connect_hinge(struct starttls_machine *m, enum hinge hinge)
-{
-    (void)m; /* the client speaks first inside TLS; there is no go-ahead of ours, and no last word to an attacker */
-    (void)hinge;
 }
 
 /* ---- words ---- */
@@ -235,6 +196,7 @@ static const struct machine_class accept_class = {
     .bytes_max = STARTTLS_ACCEPTED_BYTES_MAX,
     .text = LINE_TEXT_ASCII,
     .state_names = accept_names,
+    .says = accept_says,
     .start = accept_start,
     .on_line = accept_line,
     .on_fault = accept_fault,
@@ -247,17 +209,18 @@ static const struct machine_class connect_class = {
     .bytes_max = STARTTLS_CONNECTED_BYTES_MAX,
     .text = LINE_TEXT_EIGHT_BIT,
     .state_names = connect_names,
-    .start = connect_start,
+    .says = connect_says,
+    .start = machine_start,
     .on_line = connect_line,
-    .on_hinge = connect_hinge,
+    .on_hinge = machine_hinge_in_silence,
 };
 
 const struct protocol starttls_pop3 = {
     .alpn = "pop3",
     .accept = &accept_class,
     .connect = &connect_class,
-    .probe = &pop3_probe_class,
-    .filter = &pop3_filter_class,
+    .probe = &pop3_probe_class.class,
+    .filter = &pop3_filter_class.lines.class,
     .failure_text = failure_text,
     .greeting_text = greeting_text,
 };

@@ -2,10 +2,11 @@
 #ifndef YETT_STARTTLS_POP3_H
 #define YETT_STARTTLS_POP3_H
 
-#include "starttls/machine.h"
+#include "starttls/list_filter.h"
+#include "starttls/list_probe.h"
 
-extern const struct machine_class pop3_probe_class; /* pop3_probe.c */
-extern const struct filter_class pop3_filter_class; /* pop3_filter.c */
+extern const struct list_probe_class pop3_probe_class;   /* pop3_probe.c */
+extern const struct list_filter_class pop3_filter_class; /* pop3_filter.c */
 
 /* How a server's line begins: RFC 1939 section 3, and "+ " for a challenge in RFC 5034 section 4. In any case, and with
  * whatever blank behind it, since a client may read it so. */

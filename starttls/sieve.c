@@ -64,42 +64,27 @@ static void say_capabilities(struct starttls_machine *m)
         m->options.name, m->options.upgrade ? "\"STARTTLS\"\r\n" : "");
 }
 
-static void accept_enter(struct starttls_machine *m, enum accept_state state)
-{
-    m->state = state;
-    switch (state) {
-    case ACCEPT_GREETED:
-        say_capabilities(m);
-        break;
-    case ACCEPT_CLOSED:
-        machine_say(m, "OK \"Bye\"\r\n");
-        break;
-    case ACCEPT_UPGRADE: /* the go-ahead waits for the hinge */
-    case ACCEPT_STATE_COUNT:
-        break;
-    }
-}
+/* Nothing on UPGRADE: the go-ahead waits for the hinge. */
+static const char *const accept_says[ACCEPT_STATE_COUNT] = {[ACCEPT_CLOSED] = "OK \"Bye\"\r\n"};
 
 static void accept_start(struct starttls_machine *m)
 {
-    accept_enter(m, ACCEPT_GREETED);
+    machine_enter(m, ACCEPT_GREETED);
+    say_capabilities(m);
 }
 
 /* A refused command: its reply, and the end when there were too many. */
 static enum starttls_status refuse_command(struct starttls_machine *m, const char *reply)
 {
     machine_say(m, "NO %s\r\n", reply);
-    if (!machine_bad_command(m))
-        return STARTTLS_NEED_MORE;
-    machine_say(m, "BYE \"Too many refused commands\"\r\n");
-    return machine_broken(m, "the client gave %d commands that are refused before TLS", STARTTLS_BAD_COMMANDS_MAX);
+    return machine_refuse_command(m, "BYE \"Too many refused commands\"");
 }
 
 static enum starttls_status on_starttls(struct starttls_machine *m)
 {
     if (!m->options.upgrade)
         return refuse_command(m, "(TRYLATER) \"TLS is not available now\"");
-    accept_enter(m, ACCEPT_UPGRADE);
+    machine_enter(m, ACCEPT_UPGRADE);
     return STARTTLS_UPGRADE;
 }
 
@@ -136,7 +121,7 @@ static enum starttls_status on_plain_command(struct starttls_machine *m, struct 
         say_capabilities(m);
         return STARTTLS_NEED_MORE;
     }
-    accept_enter(m, ACCEPT_CLOSED);
+    machine_enter(m, ACCEPT_CLOSED);
     return STARTTLS_CLOSE;
 }
 
@@ -178,30 +163,12 @@ static void accept_hinge(struct starttls_machine *m, enum hinge hinge)
 
 /* ---- the connected side ---- */
 
+static const char *const connect_says[CONNECT_STATE_COUNT] = {[CONNECT_STARTTLS] = "STARTTLS\r\n"};
+
 struct connect {
     struct starttls_machine m;
     bool offered; /* STARTTLS is in the greeting */
 };
-
-static void connect_enter(struct starttls_machine *m, enum connect_state state)
-{
-    m->state = state;
-    switch (state) {
-    case CONNECT_STARTTLS:
-        machine_say(m, "STARTTLS\r\n");
-        break;
-    case CONNECT_GREETING:
-    case CONNECT_UPGRADE:
-    case CONNECT_READY:
-    case CONNECT_STATE_COUNT:
-        break;
-    }
-}
-
-static void connect_start(struct starttls_machine *m)
-{
-    connect_enter(m, CONNECT_GREETING);
-}
 
 /* A line of the greeting for the client, where nothing is upgraded any more. */
 static enum starttls_status keep_line(struct starttls_machine *m, struct span line)
@@ -227,12 +194,12 @@ static enum starttls_status on_greeted(struct starttls_machine *m, struct span l
     if (!m->options.upgrade) {
         enum starttls_status status = keep_line(m, line);
 
-        connect_enter(m, CONNECT_READY);
+        machine_enter(m, CONNECT_READY);
         return status == STARTTLS_NEED_MORE ? STARTTLS_READY : status;
     }
     if (!CONTAINER_OF(m, struct connect, m)->offered)
         return machine_refused(m, STARTTLS_REFUSAL_NO_TLS, "the server does not offer STARTTLS");
-    connect_enter(m, CONNECT_STARTTLS);
+    machine_enter(m, CONNECT_STARTTLS);
     return STARTTLS_NEED_MORE;
 }
 
@@ -257,7 +224,7 @@ static enum starttls_status on_starttls_reply(struct starttls_machine *m, enum s
 {
     switch (reply) {
     case SIEVE_REPLY_OK:
-        connect_enter(m, CONNECT_UPGRADE);
+        machine_enter(m, CONNECT_UPGRADE);
         return STARTTLS_UPGRADE;
     case SIEVE_REPLY_NO:
         return machine_refused_by(m, STARTTLS_REFUSAL_TLS, "the server refuses STARTTLS", line);
@@ -287,12 +254,6 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
         break;
     }
     return machine_broken_by(m, "the server speaks out of turn", line);
-}
-
-static void connect_hinge(struct starttls_machine *m, enum hinge hinge)
-{
-    (void)m; /* there is no go-ahead of ours, and no last word to an attacker */
-    (void)hinge;
 }
 
 /* ---- words ---- */
@@ -328,6 +289,7 @@ static const struct machine_class accept_class = {
     .bytes_max = STARTTLS_ACCEPTED_BYTES_MAX,
     .text = LINE_TEXT_ASCII,
     .state_names = accept_names,
+    .says = accept_says,
     .start = accept_start,
     .on_line = accept_line,
     .on_fault = accept_fault,
@@ -340,9 +302,10 @@ static const struct machine_class connect_class = {
     .bytes_max = STARTTLS_CONNECTED_BYTES_MAX,
     .text = LINE_TEXT_EIGHT_BIT,
     .state_names = connect_names,
-    .start = connect_start,
+    .says = connect_says,
+    .start = machine_start,
     .on_line = connect_line,
-    .on_hinge = connect_hinge,
+    .on_hinge = machine_hinge_in_silence,
 };
 
 const struct protocol starttls_sieve = {
@@ -351,6 +314,6 @@ const struct protocol starttls_sieve = {
     .accept = &accept_class,
     .connect = &connect_class,
     .probe = &sieve_probe_class,
-    .filter = &sieve_filter_class,
+    .filter = &sieve_filter_class.class,
     .failure_text = failure_text,
 };

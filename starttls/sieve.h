@@ -2,10 +2,11 @@
 #ifndef YETT_STARTTLS_SIEVE_H
 #define YETT_STARTTLS_SIEVE_H
 
+#include "starttls/line_filter.h"
 #include "starttls/machine.h"
 
-extern const struct machine_class sieve_probe_class; /* sieve_probe.c */
-extern const struct filter_class sieve_filter_class; /* sieve_filter.c */
+extern const struct machine_class sieve_probe_class;      /* sieve_probe.c */
+extern const struct line_filter_class sieve_filter_class; /* sieve_filter.c */
 
 /* How a server's line begins (RFC 5804 section 4): a capability and a challenge begin with a string. In any case, and
  * with whatever blank behind it, since a client may read it so. */

@@ -27,91 +27,36 @@ enum server_state { SERVER_LINE, SERVER_LITERAL, SERVER_REST };
 enum command { COMMAND_OTHER, COMMAND_LOGIN };
 
 struct sieve_filter {
-    struct starttls_filter f;
+    struct line_filter l;
+    struct pending_commands pending;
 
     /* From the server. */
-    struct buffer line;
     enum server_state server_state;
     enum sieve_reply reply; /* how the one began that is under way */
     uint64_t server_literal_left;
-    bool greeting_follows;
-    bool server_ended; /* no reply comes any more */
 
     /* From the client. */
     enum client_state state;
-    struct buffer command;
     uint64_t client_literal_left;
     bool client_literal_is_short; /* no longer than a command that is refused */
-    bool spoke;                   /* the first line has been judged */
-
-    /* Commands without a reply yet, oldest first: a ring. */
-    uint8_t pending[STARTTLS_SIEVE_COMMANDS_PENDING_MAX];
-    size_t pending_start, pending_count;
 };
 
-static struct sieve_filter *filter_of(struct starttls_filter *f)
+static struct sieve_filter *filter_of(struct line_filter *l)
 {
-    return CONTAINER_OF(f, struct sieve_filter, f);
-}
-
-static void start(struct starttls_filter *f)
-{
-    struct sieve_filter *s = filter_of(f);
-
-    buffer_init(&s->line, STARTTLS_SIEVE_RELAYED_BYTES_MAX);
-    buffer_init(&s->command, STARTTLS_SIEVE_RELAYED_BYTES_MAX);
-    s->greeting_follows = f->greeting == STARTTLS_GREETING_FOLLOWS;
-}
-
-static void clear(struct starttls_filter *f)
-{
-    struct sieve_filter *s = filter_of(f);
-
-    buffer_wipe(&s->line);
-    buffer_wipe(&s->command); /* AUTHENTICATE carries passwords */
-}
-
-/* ---- the commands that have no reply yet ---- */
-
-/* Whether one more can be remembered. After the server's end nothing is: no reply comes that could change a meaning. */
-static bool can_push_command(const struct sieve_filter *s)
-{
-    return s->server_ended || s->pending_count < ARRAY_LEN(s->pending);
-}
-
-static void push_command(struct sieve_filter *s, enum command command)
-{
-    if (s->pending_count < ARRAY_LEN(s->pending))
-        s->pending[(s->pending_start + s->pending_count++) % ARRAY_LEN(s->pending)] = (uint8_t)command;
-}
-
-static enum command oldest_command(const struct sieve_filter *s)
-{
-    return s->pending_count == 0 ? COMMAND_OTHER : (enum command)s->pending[s->pending_start];
-}
-
-static enum command pop_command(struct sieve_filter *s)
-{
-    enum command command = oldest_command(s);
-
-    if (s->pending_count == 0)
-        return command; /* a reply out of the blue: the server says why it closes */
-    s->pending_start = (s->pending_start + 1) % ARRAY_LEN(s->pending);
-    s->pending_count--;
-    return command;
+    return CONTAINER_OF(l, struct sieve_filter, l);
 }
 
 /* ---- server to client ---- */
 
 static bool is_challenge(const struct sieve_filter *s)
 {
-    return !s->greeting_follows && oldest_command(s) == COMMAND_LOGIN;
+    return !s->l.greeting_follows && pending_oldest(&s->pending) == COMMAND_LOGIN;
 }
 
 static enum starttls_status on_challenge(struct sieve_filter *s)
 {
-    if (s->pending_count != 1 || s->state != CLIENT_COMMAND || s->command.size != 0)
-        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
+    if (s->pending.count != 1 || s->state != CLIENT_COMMAND || s->l.command.size != 0)
+        return filter_broken(&s->l.f, STARTTLS_FAULT_CLIENT,
                              "the client did not wait for the server's challenge: what it said could be taken "
                              "for commands or for an answer");
     s->state = CLIENT_ANSWER;
@@ -121,6 +66,8 @@ static enum starttls_status on_challenge(struct sieve_filter *s)
 /* A reply, or a line of a list, is whole, with what literals it has. */
 static enum starttls_status on_reply_end(struct sieve_filter *s)
 {
+    bool is_login;
+
     switch (s->reply) {
     case SIEVE_REPLY_STRING:
         return is_challenge(s) ? on_challenge(s) : STARTTLS_NEED_MORE;
@@ -131,11 +78,13 @@ static enum starttls_status on_reply_end(struct sieve_filter *s)
     case SIEVE_REPLY_NONE:
         return STARTTLS_NEED_MORE;
     }
-    if (s->greeting_follows) {
-        s->greeting_follows = false;
+    if (s->l.greeting_follows) {
+        s->l.greeting_follows = false;
         return STARTTLS_NEED_MORE;
     }
-    return pop_command(s) == COMMAND_LOGIN && s->reply == SIEVE_REPLY_OK ? STARTTLS_READY : STARTTLS_NEED_MORE;
+    is_login = pending_oldest(&s->pending) == COMMAND_LOGIN;
+    pending_pop(&s->pending);
+    return is_login && s->reply == SIEVE_REPLY_OK ? STARTTLS_READY : STARTTLS_NEED_MORE;
 }
 
 /* The first line of a reply. *is_left_out: it is not for the client. */
@@ -147,46 +96,36 @@ static enum starttls_status on_reply_start(struct sieve_filter *s, struct span t
         return STARTTLS_NEED_MORE;
     *is_left_out = sieve_is_refused(sieve_capability_of(text));
     if (text.data[0] == '{' || (*is_left_out && has_literal))
-        return filter_broken_by(&s->f, STARTTLS_FAULT_SERVER,
+        return filter_broken_by(&s->l.f, STARTTLS_FAULT_SERVER,
                                 "the server sent a capability with a literal, which cannot be left out", text);
     return STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status on_server_line(struct sieve_filter *s, struct buffer *out)
+static enum starttls_status on_server_line(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    struct span line = buffer_span(&s->line);
+    struct sieve_filter *s = filter_of(l);
+    struct span line = buffer_span(&l->line);
     struct span text = filter_line_text(line);
     struct imap_literal literal = {.size = 0};
     bool has_literal = imap_ends_with_literal(text, &literal), is_left_out = false;
     enum starttls_status status = STARTTLS_NEED_MORE;
     struct sink sink;
 
+    if (!is_complete)
+        return filter_broken_by(&l->f, STARTTLS_FAULT_SERVER, "the server sent a line that is too long", line);
     sink_open(&sink, out, line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
     if (s->server_state == SERVER_LINE)
         status = on_reply_start(s, text, has_literal, &is_left_out);
     if (has_literal && literal.size == UINT64_MAX)
-        status = filter_broken_by(&s->f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
+        status = filter_broken_by(&s->l.f, STARTTLS_FAULT_SERVER, "the server sent a literal of no known size", text);
     if (!is_left_out)
         sink_put(&sink, line);
-    buffer_consume(&s->line, s->line.size);
+    buffer_consume(&l->line, l->line.size);
     s->server_literal_left = literal.size;
     s->server_state = !has_literal ? SERVER_LINE : literal.size == 0 ? SERVER_REST : SERVER_LITERAL;
     if (status == STARTTLS_NEED_MORE && !has_literal)
         status = on_reply_end(s);
-    return filter_close(&s->f, &sink, status);
-}
-
-static enum starttls_status put_server_line(struct sieve_filter *s, struct span bytes, size_t *taken,
-                                            struct buffer *out)
-{
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
-        return STARTTLS_NEED_MORE;
-    if (filter_line_put(&s->line, bytes, taken))
-        return on_server_line(s, out);
-    return buffer_room(&s->line) != 0
-               ? STARTTLS_NEED_MORE
-               : filter_broken_by(&s->f, STARTTLS_FAULT_SERVER, "the server sent a line that is too long",
-                                  buffer_span(&s->line));
+    return filter_close(&s->l.f, &sink, status);
 }
 
 static size_t put_server_literal(struct sieve_filter *s, struct span bytes, struct buffer *out)
@@ -202,23 +141,12 @@ static size_t put_server_literal(struct sieve_filter *s, struct span bytes, stru
 static enum starttls_status step_from_server(struct starttls_filter *f, struct span bytes, size_t *taken,
                                              struct buffer *out)
 {
-    struct sieve_filter *s = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
+    struct sieve_filter *s = CONTAINER_OF(f, struct sieve_filter, l.f);
 
-    if (s->server_state == SERVER_LITERAL)
-        *taken = put_server_literal(s, bytes, out);
-    else
-        status = put_server_line(s, bytes, taken, out);
-    return status;
-}
-
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
-
-    filter_line_forget(&filter_of(f)->line);
-    return status;
+    if (s->server_state != SERVER_LITERAL)
+        return line_filter_gather(&s->l, &s->l.line, on_server_line, bytes, taken, out);
+    *taken = put_server_literal(s, bytes, out);
+    return STARTTLS_NEED_MORE;
 }
 
 /* ---- client to server ---- */
@@ -232,7 +160,7 @@ static enum starttls_status on_client_literal(struct sieve_filter *s, struct spa
     if (!imap_ends_with_literal(text, &literal))
         return STARTTLS_NEED_MORE;
     if (!may_have_one || literal.is_synchronizing || literal.size == UINT64_MAX)
-        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT,
+        return filter_broken_by(&s->l.f, STARTTLS_FAULT_CLIENT,
                                 "the client sent a literal where it could be taken for commands", text_verb(text));
     s->client_literal_left = literal.size;
     s->client_literal_is_short = literal.size < sizeof("STARTTLS");
@@ -246,18 +174,10 @@ static enum starttls_status on_command(struct sieve_filter *s, struct span text,
     struct span verb = text_next_word(&rest);
     bool is_login = text_word_is(verb, "AUTHENTICATE");
 
-    /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
-    if (!s->spoke && text_looks_like_http(text, HTTP_LIKENESS_METHOD))
-        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(text));
-    s->spoke = true;
-    push_command(s, is_login ? COMMAND_LOGIN : COMMAND_OTHER);
-    if (sieve_is_refused(verb)) {
-        sink_put_text(sink, "REFUSED-");
-        sink_put(sink, verb);
-        sink_put_text(sink, "\r\n");
-    } else {
-        sink_put(sink, line);
-    }
+    if (line_filter_judge_first(&s->l, text, HTTP_LIKENESS_METHOD) == STARTTLS_BROKEN)
+        return STARTTLS_BROKEN;
+    pending_push(&s->pending, is_login ? COMMAND_LOGIN : COMMAND_OTHER);
+    line_filter_write_command(sink, sieve_is_refused(verb) ? LINE_FILTER_REFUSED : LINE_FILTER_PASSES, verb, line);
     return on_client_literal(s, text, is_login);
 }
 
@@ -265,7 +185,7 @@ static enum starttls_status on_command(struct sieve_filter *s, struct span text,
 static enum starttls_status on_answer(struct sieve_filter *s, struct span text, struct span line, struct sink *sink)
 {
     if (sieve_reply_of(text) != SIEVE_REPLY_STRING)
-        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
+        return filter_broken(&s->l.f, STARTTLS_FAULT_CLIENT,
                              "the client answered the server's challenge with something that is not a string");
     sink_put(sink, line);
     return on_client_literal(s, text, true);
@@ -281,20 +201,24 @@ static enum starttls_status on_client_rest(struct sieve_filter *s, struct span t
     while (strings.size != 0 && strings.data[0] == ' ')
         strings = span_skip(strings, 1);
     if (strings.size != 0 && sieve_reply_of(strings) != SIEVE_REPLY_STRING)
-        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
+        return filter_broken(&s->l.f, STARTTLS_FAULT_CLIENT,
                              "the client sent something behind a literal that is not a string");
     sink_put(sink, line);
     return on_client_literal(s, text, true);
 }
 
 /* The state is that of the line's beginning. */
-static enum starttls_status on_client_line(struct sieve_filter *s, struct buffer *out)
+static enum starttls_status on_client_line(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    struct span line = buffer_span(&s->command);
+    struct sieve_filter *s = filter_of(l);
+    struct span line = buffer_span(&l->command);
     struct span text = filter_line_text(line);
     enum starttls_status status = STARTTLS_NEED_MORE;
     struct sink sink;
 
+    if (!is_complete)
+        return filter_broken_by(&l->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
+                                text_verb(line));
     sink_open(&sink, out, line.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
     switch (s->state) {
     case CLIENT_COMMAND:
@@ -309,21 +233,8 @@ static enum starttls_status on_client_line(struct sieve_filter *s, struct buffer
     case CLIENT_LITERAL:
         break;
     }
-    buffer_consume(&s->command, s->command.size);
-    return filter_close(&s->f, &sink, status);
-}
-
-static enum starttls_status put_client_line(struct sieve_filter *s, struct span bytes, size_t *taken,
-                                            struct buffer *out)
-{
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX || (s->state == CLIENT_COMMAND && !can_push_command(s)))
-        return STARTTLS_NEED_MORE;
-    if (filter_line_put(&s->command, bytes, taken))
-        return on_client_line(s, out);
-    return buffer_room(&s->command) != 0
-               ? STARTTLS_NEED_MORE
-               : filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
-                                  text_verb(buffer_span(&s->command)));
+    buffer_consume(&l->command, l->command.size);
+    return filter_close(&s->l.f, &sink, status);
 }
 
 /* A mechanism's name (RFC 4422 section 3.1) or base64. */
@@ -338,19 +249,19 @@ static enum starttls_status put_short_literal(struct sieve_filter *s, struct spa
 {
     bool all;
 
-    if (!buffer_append(&s->command, bytes))
-        return filter_broken(&s->f, STARTTLS_FAULT_YETT, "a literal does not fit: this is a fault of yett's own");
+    if (!buffer_append(&s->l.command, bytes))
+        return filter_broken(&s->l.f, STARTTLS_FAULT_YETT, "a literal does not fit: this is a fault of yett's own");
     s->client_literal_left -= bytes.size;
     if (s->client_literal_left != 0)
         return STARTTLS_NEED_MORE;
-    if (sieve_is_refused(buffer_span(&s->command)))
-        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT,
+    if (sieve_is_refused(buffer_span(&s->l.command)))
+        return filter_broken_by(&s->l.f, STARTTLS_FAULT_CLIENT,
                                 "the client sent a literal that could be taken for a command",
-                                buffer_span(&s->command));
-    all = filter_move(&s->command, out);
+                                buffer_span(&s->l.command));
+    all = filter_move(&s->l.command, out);
     s->state = CLIENT_REST;
     return all ? STARTTLS_NEED_MORE
-               : filter_broken(&s->f, STARTTLS_FAULT_YETT, "a literal does not fit: this is a fault of yett's own");
+               : filter_broken(&s->l.f, STARTTLS_FAULT_YETT, "a literal does not fit: this is a fault of yett's own");
 }
 
 static enum starttls_status put_client_literal(struct sieve_filter *s, struct span bytes, size_t *taken,
@@ -366,7 +277,7 @@ static enum starttls_status put_client_literal(struct sieve_filter *s, struct sp
     is_bad = good < bytes.size && good < s->client_literal_left;
     *taken = s->client_literal_is_short ? good : filter_pass(bytes, good, out);
     if (is_bad && *taken == good)
-        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT, "the client sent a literal that is not base64");
+        return filter_broken(&s->l.f, STARTTLS_FAULT_CLIENT, "the client sent a literal that is not base64");
     if (s->client_literal_is_short)
         return put_short_literal(s, span_of(bytes.data, good), out);
     s->client_literal_left -= *taken;
@@ -378,37 +289,13 @@ static enum starttls_status put_client_literal(struct sieve_filter *s, struct sp
 static enum starttls_status step_from_client(struct starttls_filter *f, struct span bytes, size_t *taken,
                                              struct buffer *out)
 {
-    struct sieve_filter *s = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
+    struct sieve_filter *s = CONTAINER_OF(f, struct sieve_filter, l.f);
 
     if (s->state == CLIENT_LITERAL)
-        status = put_client_literal(s, bytes, taken, out);
-    else
-        status = put_client_line(s, bytes, taken, out);
-    return status;
-}
-
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
-
-    filter_line_forget(&filter_of(f)->command);
-    return status;
-}
-
-static bool rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
-{
-    struct sieve_filter *s = filter_of(f);
-
-    return filter_move(direction == STARTTLS_FROM_CLIENT ? &s->command : &s->line, out);
-}
-
-static enum starttls_status end(struct starttls_filter *f, enum starttls_direction direction)
-{
-    if (direction == STARTTLS_FROM_SERVER)
-        filter_of(f)->server_ended = true;
-    return STARTTLS_NEED_MORE;
+        return put_client_literal(s, bytes, taken, out);
+    if (s->state == CLIENT_COMMAND && !line_filter_can_push(&s->l, &s->pending))
+        return STARTTLS_NEED_MORE;
+    return line_filter_gather(&s->l, &s->l.command, on_client_line, bytes, taken, out);
 }
 
 static_assert(STARTTLS_SIEVE_RELAYED_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
@@ -416,11 +303,9 @@ static_assert(STARTTLS_SIEVE_RELAYED_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX
 static_assert(STARTTLS_SIEVE_RELAYED_BYTES_MAX + STARTTLS_CLIENT_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
               "a command");
 
-const struct filter_class sieve_filter_class = {
-    .size = sizeof(struct sieve_filter),
-    .start = start,
-    .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
-    .rest = rest,
-    .end = end,
-    .clear = clear,
+const struct line_filter_class sieve_filter_class = {
+    .class = LINE_FILTER_CLASS(sieve_filter),
+    .line_bytes_max = STARTTLS_SIEVE_RELAYED_BYTES_MAX,
+    .command_bytes_max = STARTTLS_SIEVE_RELAYED_BYTES_MAX,
+    .step = {[STARTTLS_FROM_CLIENT] = step_from_client, [STARTTLS_FROM_SERVER] = step_from_server},
 };

@@ -11,24 +11,12 @@ enum probe_state { PROBE_GREETING, PROBE_GOODBYE, PROBE_READY, PROBE_STATE_COUNT
 static const char *const state_names[] = {"PROBE_GREETING", "PROBE_GOODBYE", "PROBE_READY"};
 static_assert(ARRAY_LEN(state_names) == PROBE_STATE_COUNT, "one name for each state");
 
-static void enter(struct starttls_machine *m, enum probe_state state)
-{
-    m->state = state;
-    switch (state) {
-    case PROBE_GOODBYE:
-        machine_say(m, "LOGOUT\r\n");
-        break;
-    case PROBE_GREETING:
-    case PROBE_READY:
-    case PROBE_STATE_COUNT:
-        break;
-    }
-}
+static const char *const says[PROBE_STATE_COUNT] = {[PROBE_GOODBYE] = "LOGOUT\r\n"};
 
 static void start(struct starttls_machine *m)
 {
     machine_open_capabilities(m);
-    enter(m, PROBE_GREETING);
+    machine_enter(m, PROBE_GREETING);
 }
 
 static enum starttls_status on_greeting(struct starttls_machine *m, enum sieve_reply reply, struct span line)
@@ -38,7 +26,7 @@ static enum starttls_status on_greeting(struct starttls_machine *m, enum sieve_r
         machine_note_capability(m, sieve_capability_of(line));
         return STARTTLS_NEED_MORE;
     case SIEVE_REPLY_OK:
-        enter(m, PROBE_GOODBYE);
+        machine_enter(m, PROBE_GOODBYE);
         return STARTTLS_NEED_MORE;
     case SIEVE_REPLY_NO:
     case SIEVE_REPLY_BYE:
@@ -61,7 +49,7 @@ static enum starttls_status on_line(struct starttls_machine *m, struct span line
     case PROBE_GOODBYE:
         if (reply == SIEVE_REPLY_NONE)
             return machine_broken_by(m, "the server sent something that is not a reply", line);
-        enter(m, PROBE_READY);
+        machine_enter(m, PROBE_READY);
         return STARTTLS_READY;
     case PROBE_READY:
     case PROBE_STATE_COUNT:
@@ -76,6 +64,7 @@ const struct machine_class sieve_probe_class = {
     .bytes_max = STARTTLS_CONNECTED_BYTES_MAX,
     .text = LINE_TEXT_EIGHT_BIT,
     .state_names = state_names,
+    .says = says,
     .start = start,
     .on_line = on_line,
     .clear = machine_close_capabilities,

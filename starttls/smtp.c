@@ -64,10 +64,7 @@ static void accept_start(struct starttls_machine *m)
 static enum starttls_status refuse_command(struct starttls_machine *m, const char *reply)
 {
     machine_say(m, "%s\r\n", reply);
-    if (!machine_bad_command(m))
-        return STARTTLS_NEED_MORE;
-    machine_say(m, "421 4.7.0 Too many refused commands\r\n");
-    return machine_broken(m, "the client gave %d commands that are refused before TLS", STARTTLS_BAD_COMMANDS_MAX);
+    return machine_refuse_command(m, "421 4.7.0 Too many refused commands");
 }
 
 /* One domain or address literal: printable, without spaces. It is never repeated to anyone. */
@@ -270,12 +267,6 @@ static enum starttls_status connect_line(struct starttls_machine *m, struct span
     return on_reply(c, line);
 }
 
-static void connect_hinge(struct starttls_machine *m, enum hinge hinge)
-{
-    (void)m; /* the client speaks first inside TLS; there is no go-ahead of ours, and no last word to an attacker */
-    (void)hinge;
-}
-
 /* ---- words ---- */
 
 static void failure_text(enum starttls_failure failure, bool greeted, const char *name, struct buffer *out)
@@ -324,14 +315,14 @@ static const struct machine_class connect_class = {
     .state_names = connect_names,
     .start = connect_start,
     .on_line = connect_line,
-    .on_hinge = connect_hinge,
+    .on_hinge = machine_hinge_in_silence,
 };
 
 const struct protocol starttls_smtp = {
     .accept = &accept_class,
     .connect = &connect_class,
     .probe = &smtp_probe_class,
-    .filter = &smtp_filter_class,
+    .filter = &smtp_filter_class.class,
     .failure_text = failure_text,
     .greeting_text = greeting_text,
 };
@@ -340,7 +331,7 @@ const struct protocol starttls_lmtp = {
     .accept = &accept_class,
     .connect = &connect_class,
     .probe = &smtp_probe_class,
-    .filter = &smtp_filter_class,
+    .filter = &smtp_filter_class.class,
     .failure_text = failure_text,
     .greeting_text = lmtp_greeting_text,
 };

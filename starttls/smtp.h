@@ -2,9 +2,10 @@
 #ifndef YETT_STARTTLS_SMTP_H
 #define YETT_STARTTLS_SMTP_H
 
+#include "starttls/line_filter.h"
 #include "starttls/machine.h"
 
-extern const struct machine_class smtp_probe_class; /* smtp_probe.c */
-extern const struct filter_class smtp_filter_class; /* smtp_filter.c */
+extern const struct machine_class smtp_probe_class;      /* smtp_probe.c */
+extern const struct line_filter_class smtp_filter_class; /* smtp_filter.c */
 
 #endif

@@ -53,97 +53,60 @@ enum end_of_data {
 };
 
 struct smtp_filter {
-    struct starttls_filter f;
+    struct line_filter l;
+    struct pending_commands pending;
+    size_t recipients; /* accepted ones of this message: LMTP answers a message once for each */
 
     /* From the server. */
     struct buffer held; /* the line before, when it is not the last of its reply */
-    struct buffer line;
     enum server_state server_state;
     unsigned rest_ends;   /* SERVER_REST: the code of the reply that ends with it; 0: none does */
     bool in_reply;        /* a line of this reply has been seen */
     bool answered;        /* a whole reply has been seen */
-    bool server_ended;    /* no reply comes any more */
     bool says_chunking;   /* in this reply */
     bool offers_chunking; /* in the reply to the last EHLO */
 
     /* From the client. */
     enum client_state state;
-    struct buffer command;
-    bool spoke; /* the first line has been judged */
     uint64_t chunk_left;
     enum end_of_data end_of_data;
-
-    /* Commands without a reply yet, oldest first: a ring. */
-    uint8_t pending[STARTTLS_SMTP_COMMANDS_PENDING_MAX];
-    size_t pending_start, pending_count;
-    size_t recipients; /* accepted ones of this message: LMTP answers a message once for each */
 };
 
 static struct smtp_filter *filter_of(struct starttls_filter *f)
 {
-    return CONTAINER_OF(f, struct smtp_filter, f);
+    return CONTAINER_OF(f, struct smtp_filter, l.f);
 }
 
 static void start(struct starttls_filter *f)
 {
-    struct smtp_filter *s = filter_of(f);
-
-    buffer_init(&s->held, STARTTLS_SMTP_REPLY_BYTES_MAX);
-    buffer_init(&s->line, STARTTLS_SMTP_REPLY_BYTES_MAX);
-    buffer_init(&s->command, STARTTLS_SMTP_COMMAND_BYTES_MAX);
+    line_filter_start(f);
+    buffer_init(&filter_of(f)->held, STARTTLS_SMTP_REPLY_BYTES_MAX);
 }
 
 static void clear(struct starttls_filter *f)
 {
-    struct smtp_filter *s = filter_of(f);
-
-    buffer_wipe(&s->held);
-    buffer_wipe(&s->line);
-    buffer_wipe(&s->command); /* AUTH carries passwords */
+    line_filter_clear(f);
+    buffer_wipe(&filter_of(f)->held);
 }
 
 /* ---- the commands that have no reply yet ---- */
 
-/* Whether one more can be counted. After the server's end nothing is: there is no reply that could change a meaning. */
-static bool can_push_command(const struct smtp_filter *s)
-{
-    return s->server_ended || s->pending_count < ARRAY_LEN(s->pending);
-}
-
-static void push_command(struct smtp_filter *s, enum command command)
-{
-    if (s->pending_count < ARRAY_LEN(s->pending))
-        s->pending[(s->pending_start + s->pending_count++) % ARRAY_LEN(s->pending)] = (uint8_t)command;
-}
-
 /* The oldest command has its final reply. */
 static void pop_command(struct smtp_filter *s, unsigned code)
 {
-    enum command command;
+    enum command command = (enum command)pending_oldest(&s->pending);
 
-    if (s->pending_count == 0)
-        return; /* the greeting, or a 421 out of the blue */
-    command = (enum command)s->pending[s->pending_start];
     if (command == COMMAND_HELLO && code / 100 == 2)
         s->offers_chunking = s->says_chunking;
     if (command == COMMAND_MAIL)
         s->recipients = 0;
     if (command == COMMAND_RCPT && code / 100 == 2)
         s->recipients++;
-    if (command == COMMAND_MESSAGE && s->f.protocol == STARTTLS_LMTP && s->recipients > 1) {
+    if (command == COMMAND_MESSAGE && s->l.f.protocol == STARTTLS_LMTP && s->recipients > 1) {
         s->recipients--; /* RFC 2033 section 4.2: one reply for each accepted recipient */
         return;
     }
-    s->pending_start = (s->pending_start + 1) % ARRAY_LEN(s->pending);
-    s->pending_count--;
-}
-
-static bool awaits_hello(const struct smtp_filter *s)
-{
-    for (size_t i = 0; i < s->pending_count; i++)
-        if (s->pending[(s->pending_start + i) % ARRAY_LEN(s->pending)] == COMMAND_HELLO)
-            return true;
-    return false;
+    pending_pop(&s->pending);
 }
 
 /* ---- server to client ---- */
@@ -185,19 +148,19 @@ static bool keyword_is_cut(struct span start)
 
 static enum starttls_status on_intermediate_reply(struct smtp_filter *s, unsigned code)
 {
-    if (s->pending_count != 1 || s->state != CLIENT_COMMAND || s->command.size != 0)
-        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
+    if (s->pending.count != 1 || s->state != CLIENT_COMMAND || s->l.command.size != 0)
+        return filter_broken(&s->l.f, STARTTLS_FAULT_CLIENT,
                              "the client did not wait for the %u reply that came: what it said could be taken "
                              "for commands or for data",
                              code);
     if (code == 354) {
         s->state = CLIENT_DATA;
         s->end_of_data = DATA_LINE_START;
-        s->pending[s->pending_start] = COMMAND_MESSAGE;
+        pending_replace_oldest(&s->pending, COMMAND_MESSAGE);
         return STARTTLS_NEED_MORE;
     }
     if (code != 334)
-        return filter_broken(&s->f, STARTTLS_FAULT_SERVER, "the server sent a %u reply, which no known command has",
+        return filter_broken(&s->l.f, STARTTLS_FAULT_SERVER, "the server sent a %u reply, which no known command has",
                              code);
     s->state = CLIENT_ANSWER;
     return STARTTLS_NEED_MORE;
@@ -242,12 +205,12 @@ static struct reply_line judge_reply_line(struct smtp_filter *s, struct span tex
 /* A whole line. It is passed on, or held back while it is not the last, or left out. */
 static enum starttls_status on_reply_line(struct smtp_filter *s, struct buffer *out)
 {
-    struct span line = buffer_span(&s->line);
+    struct span line = buffer_span(&s->l.line);
     struct reply_line r = judge_reply_line(s, filter_line_text(line));
     struct sink sink;
 
     if (r.is_offer && r.is_last && s->held.size <= 3)
-        return filter_broken(&s->f, STARTTLS_FAULT_SERVER,
+        return filter_broken(&s->l.f, STARTTLS_FAULT_SERVER,
                              "the server offers TLS, or another client's address, in the last line of a reply, "
                              "behind one that is too long to become the last");
     sink_open(&sink, out, s->held.size + line.size + STARTTLS_SERVER_LINE_GROWTH_MAX);
@@ -260,37 +223,34 @@ static enum starttls_status on_reply_line(struct smtp_filter *s, struct buffer *
     if (!r.is_offer && r.is_last)
         sink_put(&sink, line);
     if (!r.is_offer && !r.is_last && !buffer_append(&s->held, line))
-        return filter_broken(&s->f, STARTTLS_FAULT_SERVER, "the server sent a reply line that is too long");
-    buffer_consume(&s->line, s->line.size);
+        return filter_broken(&s->l.f, STARTTLS_FAULT_SERVER, "the server sent a reply line that is too long");
+    buffer_consume(&s->l.line, s->l.line.size);
     filter_line_forget(&s->held);
-    return filter_close(&s->f, &sink, r.is_last && r.code != 0 ? on_reply_end(s, r.code) : STARTTLS_NEED_MORE);
+    return filter_close(&s->l.f, &sink, r.is_last && r.code != 0 ? on_reply_end(s, r.code) : STARTTLS_NEED_MORE);
 }
 
 /* The start of a line that is longer than what is held of one. Nothing of it has to be changed, or the session ends. */
 static enum starttls_status on_long_reply_line(struct smtp_filter *s, struct buffer *out)
 {
-    struct span start = buffer_span(&s->line);
+    struct span start = buffer_span(&s->l.line);
     bool may_offer = s->in_reply && reply_code(start) == 250 && keyword_is_cut(start);
     struct reply_line r = judge_reply_line(s, start);
 
     if (r.is_offer || may_offer)
-        return filter_broken_by(&s->f, STARTTLS_FAULT_SERVER,
+        return filter_broken_by(&s->l.f, STARTTLS_FAULT_SERVER,
                                 "the server sent a reply line that is too long to be rewritten", start);
-    if (!filter_move(&s->held, out) || !filter_move(&s->line, out))
-        return filter_broken(&s->f, STARTTLS_FAULT_SERVER, "the server sent a reply line that is too long");
+    if (!filter_move(&s->held, out) || !filter_move(&s->l.line, out))
+        return filter_broken(&s->l.f, STARTTLS_FAULT_SERVER, "the server sent a reply line that is too long");
     s->server_state = SERVER_REST;
     s->rest_ends = r.is_last ? r.code : 0;
     return STARTTLS_NEED_MORE;
 }
 
-static enum starttls_status put_reply_line(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
+static enum starttls_status on_server_line(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    *taken = 0;
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX)
-        return STARTTLS_NEED_MORE;
-    if (filter_line_put(&s->line, bytes, taken))
-        return on_reply_line(s, out);
-    return buffer_room(&s->line) == 0 ? on_long_reply_line(s, out) : STARTTLS_NEED_MORE;
+    struct smtp_filter *s = CONTAINER_OF(l, struct smtp_filter, l);
+
+    return is_complete ? on_reply_line(s, out) : on_long_reply_line(s, out);
 }
 
 static enum starttls_status put_reply_rest(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
@@ -308,26 +268,14 @@ static enum starttls_status step_from_server(struct starttls_filter *f, struct s
                                              struct buffer *out)
 {
     struct smtp_filter *s = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
 
     switch (s->server_state) {
     case SERVER_LINE:
-        status = put_reply_line(s, bytes, taken, out);
-        break;
+        return line_filter_gather(&s->l, &s->l.line, on_server_line, bytes, taken, out);
     case SERVER_REST:
-        status = put_reply_rest(s, bytes, taken, out);
         break;
     }
-    return status;
-}
-
-static enum starttls_status put_from_server(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    enum starttls_status status = filter_put_steps(f, step_from_server, bytes, consumed, out);
-
-    filter_line_forget(&filter_of(f)->line);
-    return status;
+    return put_reply_rest(s, bytes, taken, out);
 }
 
 /* ---- client to server ---- */
@@ -387,29 +335,27 @@ static bool is_hello(struct span verb)
 /* False: it is a BDAT of which servers may think otherwise than we. */
 static bool judge_chunk(struct smtp_filter *s, struct span line, enum command *command)
 {
-    if (!s->offers_chunking || awaits_hello(s) || !parse_chunk(line, &s->chunk_left, command))
+    if (!s->offers_chunking || pending_has(&s->pending, COMMAND_HELLO) || !parse_chunk(line, &s->chunk_left, command))
         return false;
     s->state = s->chunk_left == 0 ? CLIENT_COMMAND : CLIENT_CHUNK;
     return true;
 }
 
 /* A command line, or as much of one as the filter holds (`is_complete` tells). The state is CLIENT_COMMAND. */
-static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, struct buffer *out)
+static enum starttls_status on_command(struct line_filter *l, bool is_complete, struct buffer *out)
 {
-    struct span line = buffer_span(&s->command);
+    struct smtp_filter *s = CONTAINER_OF(l, struct smtp_filter, l);
+    struct span line = buffer_span(&s->l.command);
     struct span arguments = filter_line_text(line);
     struct span verb;
     enum command command = COMMAND_OTHER;
     bool refused;
-    struct sink sink;
 
-    /* ALPACA (X1): a browser sent here by someone who holds the network. Not a byte of it is answered. */
-    if (!s->spoke && text_looks_like_http(arguments, HTTP_LIKENESS_METHOD))
-        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT, "the client speaks HTTP", text_verb(arguments));
-    s->spoke = true;
+    if (line_filter_judge_first(l, arguments, HTTP_LIKENESS_METHOD) == STARTTLS_BROKEN)
+        return STARTTLS_BROKEN;
     verb = text_next_word(&arguments);
     if (!is_complete && (is_refused(verb) || text_word_is(verb, "BDAT") || arguments.size == 0))
-        return filter_broken_by(&s->f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
+        return filter_broken_by(&s->l.f, STARTTLS_FAULT_CLIENT, "the client sent a command line that is too long",
                                 text_verb(line));
     if (text_word_is(verb, "MAIL"))
         command = COMMAND_MAIL;
@@ -418,19 +364,10 @@ static enum starttls_status on_command(struct smtp_filter *s, bool is_complete, 
     if (is_hello(verb))
         command = COMMAND_HELLO;
     refused = is_refused(verb) || (text_word_is(verb, "BDAT") && !judge_chunk(s, line, &command));
-    push_command(s, command);
+    pending_push(&s->pending, command);
     if (!is_complete)
         s->state = CLIENT_REST;
-    sink_open(&sink, out, line.size + STARTTLS_CLIENT_LINE_GROWTH_MAX);
-    if (refused) {
-        sink_put_text(&sink, "REFUSED-");
-        sink_put(&sink, verb);
-        sink_put_text(&sink, "\r\n");
-    } else {
-        sink_put(&sink, line);
-    }
-    buffer_consume(&s->command, s->command.size);
-    return filter_close(&s->f, &sink, STARTTLS_NEED_MORE);
+    return line_filter_send_command(l, refused ? LINE_FILTER_REFUSED : LINE_FILTER_PASSES, verb, out);
 }
 
 /* What comes after `state` with `c`. */
@@ -466,19 +403,6 @@ static size_t scan_data(enum end_of_data *state, struct span bytes)
     return bytes.size;
 }
 
-static enum starttls_status put_command(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
-{
-    bool complete;
-
-    *taken = 0;
-    if (buffer_room(out) < STARTTLS_FILTER_LINE_BYTES_MAX || !can_push_command(s))
-        return STARTTLS_NEED_MORE;
-    complete = filter_line_put(&s->command, bytes, taken);
-    if (complete || buffer_room(&s->command) == 0)
-        return on_command(s, complete, out);
-    return STARTTLS_NEED_MORE;
-}
-
 /* Straight through, unchanged. */
 static enum starttls_status pass_data(struct smtp_filter *s, struct span bytes, size_t *taken, struct buffer *out)
 {
@@ -486,23 +410,12 @@ static enum starttls_status pass_data(struct smtp_filter *s, struct span bytes, 
         bytes.size = buffer_room(out);
     *taken = filter_pass(bytes, scan_data(&s->end_of_data, bytes), out);
     if (s->end_of_data == DATA_UNCLEAR)
-        return filter_broken(&s->f, STARTTLS_FAULT_CLIENT,
+        return filter_broken(&s->l.f, STARTTLS_FAULT_CLIENT,
                              "the client's message has a line that is a lone dot, with line ends that are not "
                              "CRLF: some servers take it for the end, and what follows for commands");
     if (s->end_of_data == DATA_ENDED)
         s->state = CLIENT_COMMAND;
     return STARTTLS_NEED_MORE;
-}
-
-/* Straight through to the end of the line. */
-static size_t pass_line(struct smtp_filter *s, struct span bytes, struct buffer *out)
-{
-    bool ended;
-    size_t passed = filter_pass_line(bytes, out, &ended);
-
-    if (ended)
-        s->state = CLIENT_COMMAND;
-    return passed;
 }
 
 static size_t pass_chunk(struct smtp_filter *s, struct span bytes, struct buffer *out)
@@ -519,49 +432,33 @@ static enum starttls_status step_from_client(struct starttls_filter *f, struct s
                                              struct buffer *out)
 {
     struct smtp_filter *s = filter_of(f);
-    enum starttls_status status = STARTTLS_NEED_MORE;
+    bool ended = false;
 
     switch (s->state) {
     case CLIENT_COMMAND:
-        status = put_command(s, bytes, taken, out);
-        break;
+        if (!line_filter_can_push(&s->l, &s->pending))
+            break;
+        return line_filter_gather(&s->l, &s->l.command, on_command, bytes, taken, out);
     case CLIENT_DATA:
-        status = pass_data(s, bytes, taken, out);
-        break;
+        return pass_data(s, bytes, taken, out);
     case CLIENT_REST:
     case CLIENT_ANSWER:
-        *taken = pass_line(s, bytes, out);
+        *taken = filter_pass_line(bytes, out, &ended);
+        if (ended)
+            s->state = CLIENT_COMMAND;
         break;
     case CLIENT_CHUNK:
         *taken = pass_chunk(s, bytes, out);
         break;
     }
-    return status;
-}
-
-static enum starttls_status put_from_client(struct starttls_filter *f, struct span bytes, size_t *consumed,
-                                            struct buffer *out)
-{
-    enum starttls_status status = filter_put_steps(f, step_from_client, bytes, consumed, out);
-
-    filter_line_forget(&filter_of(f)->command);
-    return status;
+    return STARTTLS_NEED_MORE;
 }
 
 static bool rest(struct starttls_filter *f, enum starttls_direction direction, struct buffer *out)
 {
-    struct smtp_filter *s = filter_of(f);
-
-    if (direction == STARTTLS_FROM_CLIENT)
-        return filter_move(&s->command, out);
-    return filter_move(&s->held, out) && filter_move(&s->line, out);
-}
-
-static enum starttls_status end(struct starttls_filter *f, enum starttls_direction direction)
-{
-    if (direction == STARTTLS_FROM_SERVER)
-        filter_of(f)->server_ended = true;
-    return STARTTLS_NEED_MORE;
+    if (direction == STARTTLS_FROM_SERVER && !filter_move(&filter_of(f)->held, out))
+        return false;
+    return line_filter_rest(f, direction, out);
 }
 
 static_assert(2 * STARTTLS_SMTP_REPLY_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
@@ -569,11 +466,14 @@ static_assert(2 * STARTTLS_SMTP_REPLY_BYTES_MAX + STARTTLS_SERVER_LINE_GROWTH_MA
 static_assert(STARTTLS_SMTP_COMMAND_BYTES_MAX + STARTTLS_CLIENT_LINE_GROWTH_MAX <= STARTTLS_FILTER_LINE_BYTES_MAX,
               "a command");
 
-const struct filter_class smtp_filter_class = {
-    .size = sizeof(struct smtp_filter),
-    .start = start,
-    .put = {[STARTTLS_FROM_CLIENT] = put_from_client, [STARTTLS_FROM_SERVER] = put_from_server},
-    .rest = rest,
-    .end = end,
-    .clear = clear,
+const struct line_filter_class smtp_filter_class = {
+    .class = {.size = sizeof(struct smtp_filter),
+              .start = start,
+              .put = LINE_FILTER_PUT,
+              .rest = rest,
+              .end = line_filter_end,
+              .clear = clear},
+    .line_bytes_max = STARTTLS_SMTP_REPLY_BYTES_MAX,
+    .command_bytes_max = STARTTLS_SMTP_COMMAND_BYTES_MAX,
+    .step = {[STARTTLS_FROM_CLIENT] = step_from_client, [STARTTLS_FROM_SERVER] = step_from_server},
 };
