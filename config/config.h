@@ -303,6 +303,7 @@ struct config {
     enum config_log_format log_format;
     int log_level;                /* 0 error 1 warning 2 info (default) 3 debug */
     uint32_t drain_timeout_ms;    /* 30000 */
+    uint32_t expiry_warning_ms;   /* 14 days; 0: only what has ended is told */
     bool insecure_no_seccomp;     /* workers and agents go on where the kernel takes no seccomp filter */
     unsigned handshake_queue_max; /* handshakes waiting for the pool per worker; 1024 */
     char *blocklist;              /* a file of certificates that are never accepted (pkix/blocklist.h); NULL: none */

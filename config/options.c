@@ -91,6 +91,9 @@ enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 enum { OCSP_TIMEOUT_MAX_MS = MINUTE, CRL_TIMEOUT_MAX_MS = 10 * MINUTE };
 enum { TIMEOUT_MIN_MS = 10 * MS, TIMEOUT_MAX_MS = HOUR, DRAIN_MAX_MS = 24 * HOUR, IDLE_MAX_MS = 168 * HOUR };
 
+/* As many days as fit into 32 bits of milliseconds, and that end in a 5. */
+#define EXPIRY_WARNING_MAX_MS (45u * 24 * HOUR)
+
 #define YETT(field) .section = OPTION_YETT, .offset = offsetof(struct config, field)
 #define ROLE(field)                                                                                                    \
     .section = OPTION_CONTROL_ROLES, .offset = offsetof(struct config, field),                                         \
@@ -136,6 +139,9 @@ const struct option config_options[OPTION_COUNT] = {
     [OPTION_DRAIN_TIMEOUT] = {"drain_timeout", YETT(drain_timeout_ms), .kind = &option_kind_time, .min = TIMEOUT_MIN_MS,
                               .max = DRAIN_MAX_MS, .default_value = "30s",
                               .help = "How long open connections may go on after a stop or reload."},
+    [OPTION_EXPIRY_WARNING] = {"expiry_warning", YETT(expiry_warning_ms), .kind = &option_kind_time, .min = 0,
+                               .max = EXPIRY_WARNING_MAX_MS, .default_value = "14d",
+                               .help = "How long before its end a certificate of ours is warned of."},
     [OPTION_HANDSHAKE_QUEUE_MAX] = {"handshake_queue_max", YETT(handshake_queue_max), .kind = &option_kind_number,
                                     .min = 1, .max = 1000000, .default_value = "1024",
                                     .help = "Handshakes of one worker that may wait for a thread."},

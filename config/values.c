@@ -58,7 +58,8 @@ struct unit {
     uint64_t worth;
 };
 
-static const struct unit duration_units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+static const struct unit duration_units[] = {{"", 1000},   {"ms", 1},      {"s", 1000},
+                                             {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 static const struct unit size_units[] = {{"", 1}, {"K", 1024}, {"M", 1024 * 1024}};
 
 /* With the largest unit that divides it, as an administrator would write it. */
@@ -106,7 +107,7 @@ static bool quantity_parse(const char *text, const struct unit *units, size_t co
 bool value_duration(const char *text, uint64_t min_ms, uint64_t max_ms, uint64_t *duration_ms, char **error)
 {
     return quantity_parse(text, duration_units, ARRAY_LEN(duration_units), min_ms, max_ms, duration_ms,
-                          "a time such as 500ms, 30s, 5m or 1h", error);
+                          "a time such as 500ms, 30s, 5m, 1h or 14d", error);
 }
 
 bool value_size(const char *text, uint64_t min, uint64_t max, uint64_t *size, char **error)

@@ -34,6 +34,7 @@
     /* What a configuration names. */                                                                                  \
     X(identity_warning, WARNING, "a certificate of ours serves, but not as well as it might")                          \
     X(identity_away, WARNING, "the token with a key of ours is not there; its service refuses clients")                \
+    X(identity_expires, WARNING, "a certificate of ours ends soon")                                                    \
     X(identity_expired, WARNING, "a certificate of ours has expired")                                                  \
     X(identity_not_yet_valid, WARNING, "a certificate of ours is not valid yet")                                       \
     X(groups_exclude, WARNING, "with the groups of a service some peers have none in common")                          \

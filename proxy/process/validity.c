@@ -7,26 +7,44 @@
 #include "pkix/ocsp.h"
 #include <stdlib.h>
 
+enum { SECONDS_PER_HOUR = 3600, SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR };
+
+/* "in 13 days", or in hours when there are fewer than two days left. */
+static char *time_left(int64_t seconds)
+{
+    return seconds >= 2 * SECONDS_PER_DAY ? base_printf("in %lld days", (long long)(seconds / SECONDS_PER_DAY))
+                                          : base_printf("in %lld hours", (long long)(seconds / SECONDS_PER_HOUR));
+}
+
 void validity_warn_identity(const struct config_identity *named, const struct tls_identity *identity, int64_t now,
-                            struct config_findings *findings)
+                            int64_t soon, struct config_findings *findings)
 {
     struct pkix_cert cert;
-    char *subject, *date;
-    bool expired;
+    char *subject, *date, *left;
+    bool early;
 
     if (pkix_cert_read(tls_identity_leaf(identity), &cert) != PKIX_OK || cert.validity_error != PKIX_OK)
         return;
-    expired = now > cert.not_after;
-    if (!expired && now >= cert.not_before)
+    early = now < cert.not_before;
+    if (!early && cert.not_after - now >= soon)
         return;
     subject = pkix_dn_text(cert.subject);
-    date = pkix_time_text(expired ? cert.not_after : cert.not_before);
-    config_note_add(findings, CONFIG_NOTE_WARNING, expired ? "identity_expired" : "identity_not_yet_valid",
-                    named->place,
-                    expired ? "identity %s: the certificate %s has expired, at %s: peers refuse it; renew it"
-                            : "identity %s: the certificate %s is not valid before %s: until then peers "
-                              "refuse it; see whether this machine's clock is right",
-                    named->text, subject, date);
+    date = pkix_time_text(early ? cert.not_before : cert.not_after);
+    left = time_left(cert.not_after - now);
+    if (early)
+        config_note_add(findings, CONFIG_NOTE_WARNING, "identity_not_yet_valid", named->place,
+                        "identity %s: the certificate %s is not valid before %s: until then peers "
+                        "refuse it; see whether this machine's clock is right",
+                        named->text, subject, date);
+    else if (now > cert.not_after)
+        config_note_add(findings, CONFIG_NOTE_WARNING, "identity_expired", named->place,
+                        "identity %s: the certificate %s has expired, at %s: peers refuse it; renew it", named->text,
+                        subject, date);
+    else
+        config_note_add(findings, CONFIG_NOTE_WARNING, "identity_expires", named->place,
+                        "identity %s: the certificate %s ends at %s, %s: renew it, and reload", named->text, subject,
+                        date, left);
+    free(left);
     free(date);
     free(subject);
 }

@@ -12,9 +12,9 @@
 #include "pkix/crl.h"
 #include "tls/identity.h"
 
-/* `now`: seconds since 1970. */
+/* `now`: seconds since 1970; `soon`: seconds before its end in which a certificate is warned of. */
 void validity_warn_identity(const struct config_identity *named, const struct tls_identity *identity, int64_t now,
-                            struct config_findings *findings);
+                            int64_t soon, struct config_findings *findings);
 
 /* A certificate that says where its issuer's can be fetched (as those of public authorities do), and goes out alone:
  * only browsers fetch it. */

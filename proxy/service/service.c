@@ -62,7 +62,7 @@ static struct tls_identity *open_identity(struct services_shared *shared, const 
         free(error);
         return NULL;
     }
-    validity_warn_identity(wanted, identity, time(NULL), findings);
+    validity_warn_identity(wanted, identity, time(NULL), shared->config->expiry_warning_ms / 1000, findings);
     validity_warn_chain(wanted, identity, findings);
     shared->identities =
         base_realloc_array(shared->identities, shared->identity_count + 1, sizeof(struct tls_identity *));

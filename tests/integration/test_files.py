@@ -1,5 +1,6 @@
 """The files a configuration names: what each takes of what people write, and that nothing else is passed over in silence."""
 import base64
+import datetime
 import json
 import os
 import re
@@ -190,6 +191,23 @@ def test_own_certificate_out_of_its_time_is_told(yett, pki, folder, port):
     assert line["level"] == "warning" and line["reason"] == words, line
     reload = running.command("reload")
     assert (reload.returncode, warnings(reload.stdout)) == (0, [words]), reload
+
+
+@pytest.mark.parametrize("hours, said", [(13 * 24 + 1, "in 13 days"), (47.5, "in 47 hours"), (15 * 24, None)])
+def test_own_certificate_that_ends_soon_is_told(yett, pki, folder, port, hours, said):
+    """Before its clients tell: as long before as expiry_warning says."""
+    ca = pki[0]
+    ends = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours, minutes=1)
+    soon = ca.issue("soon", sans=("DNS:localhost",), dates=("20200101000000Z", f"{ends:%Y%m%d%H%M%SZ}"))
+    running = yett(terminating(port, "127.0.0.1:2", f"file:{soon.pem}"))
+    words = f"identity file:{soon.pem}: the certificate CN=soon ends at {ends:%Y-%m-%dT%H:%M:%SZ}, {said}: renew it, and reload"
+    told = [words] if said else []
+    assert warnings(running.command("check").stdout) == told
+    assert [x["reason"] for x in running.log_lines("identity_expires")] == told
+    assert warnings(running.command("reload").stdout) == told
+    running.settings = "expiry_warning = 0\n"
+    running.configure(terminating(port, "127.0.0.1:2", f"file:{soon.pem}"))
+    assert warnings(running.command("check").stdout) == []
 
 
 def test_a_reload_says_once_what_all_workers_find(yett, pki, folder, port):

@@ -27,6 +27,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_LOG_FORMAT] = "xml",
     [OPTION_LOG_LEVEL] = "trace",
     [OPTION_DRAIN_TIMEOUT] = "1ms",
+    [OPTION_EXPIRY_WARNING] = "46d",
     [OPTION_HANDSHAKE_QUEUE_MAX] = "0",
     [OPTION_BLOCKLIST] = "/x",
     [OPTION_ROOTS] = QUOTED,

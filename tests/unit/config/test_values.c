@@ -68,13 +68,13 @@ static void duration_takes_units_within_range(void **state)
         {"3601", 0, "must be from 10ms to 1h, not \"3601\""},
         {"18446744073709551615h", 0, "must be from 10ms to 1h, not \"18446744073709551615h\""},
         {"5124095576030432h", 0, "must be from 10ms to 1h, not \"5124095576030432h\""}, /* 2^64 ms and a bit */
-        {"", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"\""},
-        {"s", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"s\""},
-        {"30 s", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"30 s\""},
-        {"30S", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"30S\""},
-        {"1d", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"1d\""},
-        {"1h30m", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"1h30m\""},
-        {"-1s", 0, "must be a time such as 500ms, 30s, 5m or 1h, not \"-1s\""},
+        {"", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"\""},
+        {"s", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"s\""},
+        {"30 s", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"30 s\""},
+        {"30S", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"30S\""},
+        {"1w", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"1w\""},
+        {"1h30m", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"1h30m\""},
+        {"-1s", 0, "must be a time such as 500ms, 30s, 5m, 1h or 14d, not \"-1s\""},
     };
 
     (void)state;
