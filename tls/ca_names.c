@@ -1,11 +1,12 @@
-/* see tls/engine_internal.h
+/* see tls/context_internal.h
  *
  * libssl takes the names for a CertificateRequest from certificates only, and of a trust store we have the names. So
  * each is put into a certificate that has nothing else to say: libssl copies its subject and looks at nothing more.
  * They must not live on: NSS would find them when it looks for the issuers of a client certificate of ours. */
-#include "tls/engine_internal.h"
+#include "tls/context_internal.h"
 #include "tls/runtime_internal.h"
 
+#include "base/buffer.h"
 #include "base/nss_scope.h"
 
 #include <secasn1.h>

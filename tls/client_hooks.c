@@ -1,11 +1,12 @@
-/* see tls/engine_internal.h
+/* see tls/handshake_internal.h
  *
  * A session is offered again only after its peer was verified again, now, with the certificates that verified it the
  * first time (the session itself keeps only the leaf). If that fails, the handshake is a full one, and its verdict
  * counts. NSS does not hand out sessions in which a client certificate was used: those are never resumed, so that a
  * card that was taken out lets nobody in. */
 #include "tls/client_identity.h"
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
+#include "tls/sessions.h"
 #include "tls/key_der.h"
 #include "tls/runtime_internal.h"
 

@@ -1,5 +1,6 @@
 /* see tls/client_identity.h */
 #include "tls/client_identity.h"
+#include "tls/engine_internal.h"
 
 #include "base/nss_scope.h"
 #include "pkix/cert.h"

@@ -9,7 +9,7 @@
 #ifndef YETT_TLS_CLIENT_IDENTITY_H
 #define YETT_TLS_CLIENT_IDENTITY_H
 
-#include "tls/engine_internal.h"
+#include "tls/context_internal.h"
 
 /* Make an identity one that can be shown to servers. Once is enough; not while an engine of a client uses it. */
 MUST_CHECK bool tls_client_identity_prepare(struct tls_identity *identity, char **error);

@@ -4,10 +4,13 @@
  * set up per connection. NSS's defaults are not safe (RC4, 3DES and static RSA suites, renegotiation by clients,
  * client certificates on the first handshake only): everything is set here. */
 #include "tls/client_identity.h"
-#include "tls/engine_internal.h"
+#include "tls/context_internal.h"
 #include "tls/key_groups.h"
 #include "tls/models.h"
+#include "tls/nspr_layer.h"
 #include "tls/runtime_internal.h"
+#include "tls/sessions.h"
+#include "tls/nspr_layer.h"
 
 #include "base/nss_scope.h"
 
@@ -349,7 +352,7 @@ static bool add_identity(PRFileDesc *model, const struct tls_identity *identity,
     return status == SECSuccess ? true : tls_nss_fail(error, "NSS does not take the certificate for a server");
 }
 
-/* see tls/engine_internal.h */
+/* see tls/context_internal.h */
 PRFileDesc *tls_site_socket_create(struct tls_context *context, const struct tls_site *site, char **error)
 {
     static const struct span no_staple = {0};

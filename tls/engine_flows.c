@@ -4,7 +4,8 @@
  *     take_records <--- transport.out <--- layer <---- put_plaintext
  *
  * The handshake, in steps, is NSS's (handshake.c); afterwards the layer is NSS's or our own (layer.h). */
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
+#include "tls/sessions.h"
 #include "tls/established.h"
 
 #include "base/slab.h"

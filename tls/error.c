@@ -3,7 +3,7 @@
  * Every failure has a name and a sentence an administrator can act on. NSS's own texts are used where nothing better
  * can be said; what is read often has a sentence of ours. */
 #include "tls/alert.h"
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 #include "tls/established.h"
 #include "tokens/shim/shim.h"
 

@@ -7,6 +7,7 @@
  *                 --> a hello of TLS 1.2 -> no_renegotiation
  *     put -> seal --> out */
 #include "tls/established.h"
+#include "tls/handshake_internal.h"
 
 #include <prerror.h>
 #include <secerr.h>

@@ -1,5 +1,6 @@
 /* see tls/established.h: when a connection leaves NSS's socket behind, and with what. */
 #include "tls/established.h"
+#include "tls/handshake_internal.h"
 
 #include "base/slab.h"
 #include <prerror.h>

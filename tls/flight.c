@@ -1,6 +1,6 @@
 /* see tls/flight.h */
 #include "tls/flight.h"
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 
 #include <secerr.h>
 #include <ssl.h>

@@ -1,5 +1,5 @@
-/* see tls/engine_internal.h */
-#include "tls/engine_internal.h"
+/* see tls/handshake_internal.h */
+#include "tls/handshake_internal.h"
 #include "tls/established.h"
 #include "tls/key_groups.h"
 #include "tls/runtime_internal.h"

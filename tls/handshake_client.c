@@ -1,5 +1,5 @@
-/* see tls/engine_internal.h: what is a client's alone in a handshake. */
-#include "tls/engine_internal.h"
+/* see tls/handshake_internal.h: what is a client's alone in a handshake. */
+#include "tls/handshake_internal.h"
 
 static bool client_look_again(struct tls_engine *e, bool done, PRErrorCode code, enum tls_status *status)
 {

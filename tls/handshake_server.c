@@ -2,7 +2,7 @@
  *
  * What is a server's alone in a handshake: the same ClientHello is given to another socket where the first one could
  * only fail (sites.c, server_hooks.c), and a name may be demanded of the client. */
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 #include "tls/models.h"
 
 #include "base/nss_scope.h"

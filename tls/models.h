@@ -10,7 +10,7 @@
 #ifndef YETT_TLS_MODELS_H
 #define YETT_TLS_MODELS_H
 
-#include "tls/engine_internal.h"
+#include "tls/context_internal.h"
 
 struct tls_model;
 

@@ -1,9 +1,9 @@
-/* see tls/engine_internal.h
+/* see tls/handshake_internal.h
  *
  * NSS has one error for a client with whom a server shares no cipher suite, no group, and no kind of certificate, and
  * another one's for no application protocol. Who has to change what differs, so it is looked up in the ClientHello. */
 #include "tls/client_hello.h"
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 #include "tls/key_groups.h"
 
 #include <secerr.h>

@@ -1,8 +1,8 @@
-/* see tls/engine_internal.h
+/* see tls/handshake_internal.h
  *
  * The verdict is pkix/'s alone. NSS is told its error code, from which it picks the alert (ssl3_SendAlertForCertError);
  * there is no bad-certificate hook, so a bad verdict is final. */
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 #include "tls/key_der.h"
 
 #include "base/address.h"

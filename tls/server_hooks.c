@@ -1,4 +1,4 @@
-/* see tls/engine_internal.h
+/* see tls/handshake_internal.h
  *
  * Whose ticket is it? NSS protects the tickets of all services of a process with one key, so that a client could resume
  * a session of one service at another, and be taken for somebody whom that one has never verified, or be led to a
@@ -12,7 +12,7 @@
  * there are none. Sessions are in the cache that the workers share, under the address of the peer, which for NSS is the
  * hash of the context. */
 #include "tls/client_hello.h"
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 #include "tls/key_groups.h"
 #include "tls/models.h"
 #include "tls/runtime_internal.h"

@@ -1,13 +1,14 @@
-/* see tls/engine_internal.h
+/* see tls/sessions.h
  *
  * NSS has a client cache of its own, but it is one list for the whole process, searched from its front under one lock,
  * with an entry more for each ticket and no ceiling. This one belongs to a context, so that services do not share
  * sessions, and is bounded. A target has several sessions, for connections at the same time. Linear search is fine: a
  * context has few targets. */
-#include "tls/engine_internal.h"
+#include "tls/sessions.h"
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct entry {
     char *key;

@@ -1,4 +1,4 @@
-/* see tls/engine_internal.h
+/* see tls/context_internal.h
  *
  * A *site* is the set of identities served for a name: for each kind of key the first identity, in configuration order,
  * whose certificate has that name; one with the exact name goes before one with a wildcard. Names with the same set
@@ -19,7 +19,7 @@
  * Where the site of the name has no such key the engine starts over with a socket that is that site's from the
  * beginning. */
 #include "tls/client_hello.h"
-#include "tls/engine_internal.h"
+#include "tls/context_internal.h"
 #include "tls/models.h"
 
 #include <stdlib.h>

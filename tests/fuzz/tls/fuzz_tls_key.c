@@ -1,7 +1,7 @@
 /* tls/pem.c and tls/key_der.c: keys and certificates as files have them, and names as clients and certificates do. What
  * was taken for a key of PKCS#8 must begin as one. */
 #include "tests/fuzz/fuzz.h"
-#include "tls/engine_internal.h"
+#include "tls/handshake_internal.h"
 #include "tls/key_der.h"
 #include "tls/pem.h"
 

@@ -3,6 +3,7 @@
 #include "tls_raw.h"
 
 #include "tls/engine_internal.h"
+#include "tls/sessions.h"
 
 #include <pk11pub.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* tls/sessions.c: what a client keeps of its sessions, how many, and which go first. */
-#include "tls/engine_internal.h"
+#include "tls/sessions.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -10,6 +10,7 @@
 
 #include "base/nss_scope.h"
 #include "tls/engine_internal.h"
+#include "tls/sessions.h"
 #include "tls/identity_internal.h"
 #include "tls/runtime_internal.h"
 
