@@ -107,7 +107,7 @@ static enum outcome look(struct agent *agent, const struct job *job, P11KitUri *
     /* Half of the time for a session, as with identities: to answer with what is known of a token that hangs. */
     if (deadline_ms > now_ms)
         deadline_ms -= (deadline_ms - now_ms) / 2;
-    (void)agent_tokens_refresh(agent);
+    agent_tokens_look(agent);
     count = agent_tokens_matching(agent, uri, tokens, &candidates);
     for (size_t i = 0; count > 1 && i < count; i++)
         agent_candidate_add(&candidates,

@@ -445,7 +445,7 @@ static enum outcome search_all(struct search *search, struct failure *failure)
 
     if (!read_uri(search, failure))
         return OUTCOME_FAILED;
-    (void)agent_tokens_refresh(search->agent);
+    agent_tokens_look(search->agent);
     count = agent_tokens_matching(search->agent, search->uri, tokens, &search->candidates);
     if (count == 0)
         return agent_fail(failure, TOKENS_WIRE_GONE, CKR_TOKEN_NOT_PRESENT, "no token matches %s; there is %s",

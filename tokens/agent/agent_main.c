@@ -147,6 +147,8 @@ static char *reason_to_end(struct agent *agent, uint64_t now_ms)
     if (hanging != NULL)
         return base_printf("%s%s hangs inside the module: starting over", hanging[0] == '\0' ? "a look-up" : "token ",
                            hanging);
+    if (agent_watch_is_hopeless(agent, now_ms))
+        return base_strdup("a question about slots hangs inside the module, and no token is served: starting over");
     if (agent->worn_out != NULL)
         return base_printf("token %s fails (%s), whatever was tried: starting over", agent->worn_out->label,
                            tokens_ckr_text(agent->worn_out->failed_with, code));
@@ -183,6 +185,7 @@ static char *serve(struct agent *agent)
         now_ms = base_now_ms();
         pthread_mutex_lock(&agent->mutex);
         deadline_ms = agent_pool_expire(agent, now_ms);
+        agent_watch_check(agent, now_ms);
         reason = reason_to_end(agent, now_ms);
         pthread_mutex_unlock(&agent->mutex);
         if (reason != NULL)
@@ -199,8 +202,7 @@ static void detach_threads(struct agent *agent)
 {
     for (unsigned i = 0; i < agent->threads.count; i++)
         pthread_detach(agent->threads.ids[i]);
-    if (agent->watcher.started)
-        pthread_detach(agent->watcher.thread);
+    agent_watch_detach(agent);
 }
 
 /* Signatures under way may finish; what waits is dropped. false: a thread does not come back. */
@@ -214,15 +216,14 @@ static bool stop_threads(struct agent *agent)
     pthread_cond_broadcast(&agent->threads.work);
     pthread_cond_broadcast(&agent->watcher.wake);
     do
-        ended = agent->threads.ended == agent->threads.count && (agent->watcher.ended || !agent->watcher.started);
+        ended = agent->threads.ended == agent->threads.count && agent_watch_has_ended(agent);
     while (!ended && pthread_cond_timedwait(&agent->threads.settled, &agent->mutex, &until) == 0);
     pthread_mutex_unlock(&agent->mutex);
     if (!ended)
         return false;
     for (unsigned i = 0; i < agent->threads.count; i++)
         pthread_join(agent->threads.ids[i], NULL);
-    if (agent->watcher.started)
-        pthread_join(agent->watcher.thread, NULL);
+    agent_watch_join(agent);
     return true;
 }
 
@@ -366,7 +367,6 @@ static bool agent_start(struct agent *agent)
     if (agent->module.loaded->serialise && !settings.serialise)
         (void)!agent_tell(agent, TOKENS_AGENT_LOG, "module %s cannot lock: its tokens sign one after the other",
                           agent->options.module_name);
-    (void)agent_tokens_refresh(agent);
     if (agent->module.loaded->p11->C_GetInfo(&info) != CKR_OK)
         memset(info.libraryDescription, ' ', sizeof(info.libraryDescription));
     if (agent->options.file_keys && !agent_files_start(agent, &error)) {
@@ -374,11 +374,14 @@ static bool agent_start(struct agent *agent)
         free(error);
         return false;
     }
-    if (!agent->options.file_keys && pthread_create(&agent->watcher.thread, NULL, agent_watcher_main, agent) != 0) {
+    if (!agent->options.file_keys && !agent_watch_start(agent)) {
         (void)!agent_tell(agent, TOKENS_AGENT_FAILED, "cannot start a thread");
         return false;
     }
-    agent->watcher.started = !agent->options.file_keys;
+    /* Who asks for a token at once finds it known. */
+    agent_module_enter(agent);
+    agent_tokens_look(agent);
+    agent_module_leave(agent);
     return agent_tell(agent, TOKENS_AGENT_READY, "%.*s",
                       (int)p11_kit_space_strlen(info.libraryDescription, sizeof(info.libraryDescription)),
                       (const char *)info.libraryDescription);

@@ -251,7 +251,7 @@ enum outcome agent_identity_sign(struct identity *identity, struct job *job, uin
         free(failure->text);
         *failure = (struct failure){0};
         if (again == AGAIN_IN_NEW_SESSION)
-            (void)agent_tokens_refresh(identity->token->agent);
+            agent_tokens_look(identity->token->agent);
     }
     base_wipe(operation.padded, sizeof(operation.padded));
     return outcome;

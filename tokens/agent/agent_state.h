@@ -56,6 +56,9 @@ enum {
     AGENT_FINDS_MAX = 2,         /* look-ups at once */
     AGENT_OUT_MAX = 1048576,     /* bytes waiting for a client that does not read */
     AGENT_POLL_MS = 500,         /* how often tokens are looked for */
+    AGENT_SLOT_MS = 2000,        /* a question about slots that takes longer hangs */
+    AGENT_LOOK_MS = 4000,        /* who needs to know what is in the slots waits no longer for that */
+    AGENT_WATCHERS_MAX = 8,      /* threads that ask about slots, all but one of them hanging */
     AGENT_STOP_MS = 2000,        /* how long a stop waits for signatures */
     AGENT_REINIT_MS_MAX = 3000,  /* C_Finalize and C_Initialize at least this often while no token answers */
     AGENT_REINIT_WAIT_MS = 1500, /* for who is inside the module, before that */
@@ -235,10 +238,28 @@ struct agent_threads {
     size_t jobs_ready; /* in queues */
 };
 
-struct agent_watcher {
+/* What is asked about slots. A reader that hangs holds the thread that asked: it is left alone then, and another thread
+ * goes on without that question. */
+enum agent_question { AGENT_ASKS_NOTHING, AGENT_ASKS_EVENT, AGENT_ASKS_LIST, AGENT_ASKS_TOKEN };
+
+struct watch {
+    struct agent *agent;
     pthread_t thread;
-    pthread_cond_t wake; /* stopping, or a token fails */
     bool started, ended;
+    enum agent_question question; /* that it has asked the module, */
+    CK_SLOT_ID slot;              /* about this, */
+    uint64_t since_ms;            /* since then */
+    bool hangs;                   /* another one has its place */
+};
+
+struct agent_watcher {
+    struct watch watches[AGENT_WATCHERS_MAX];
+    unsigned turn;       /* whose place it is */
+    pthread_cond_t wake; /* stopping, a token fails, or somebody wants to know what is in the slots */
+    bool started;
+    bool look_wanted;
+    uint64_t looks_begun, looks_done; /* the number of the last one */
+    bool looked;                      /* at all slots, once: what is new since then has come */
 };
 
 /* The keys of files: the main thread's, after the start. */

@@ -162,7 +162,7 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
         if (known == AGENT_TOKENS_MAX)
             return;
         token = agent_token_create(agent, slot, info);
-        if (agent->watcher.started) /* it came since */
+        if (agent->watcher.looked) /* it came since */
             (void)!agent_tell_of(token, TOKENS_AGENT_TOKEN_BACK, "%s", token->label);
     }
     token->seen_round = agent->round;
@@ -180,58 +180,114 @@ static void token_seen(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO
         agent->events->login_wanted(agent, token);
 }
 
-/* A slot that has something in it, as it was found. */
-struct slot_seen {
-    CK_SLOT_ID slot;
-    CK_RV rv; /* of C_GetTokenInfo() */
-    CK_TOKEN_INFO info;
-};
-
-/* Asked without the lock. */
-static CK_RV slots_read(struct agent *agent, struct slot_seen **seen, size_t *count)
+/* see tokens/agent/agent_token.h */
+void agent_watch_ask(struct watch *watch, enum agent_question question, CK_SLOT_ID slot)
 {
-    CK_SLOT_ID *slots;
-    CK_RV rv = tokens_slots(agent->module.loaded, &slots, count);
-
-    *seen = base_alloc(*count * sizeof(**seen));
-    for (size_t i = 0; i < *count; i++) {
-        (*seen)[i].slot = slots[i];
-        (*seen)[i].rv = agent->module.loaded->p11->C_GetTokenInfo(slots[i], &(*seen)[i].info);
-    }
-    free(slots);
-    return rv;
-}
-
-/* A token that is there but does not answer just now (busy, say) is not gone. agent->mutex held. */
-static void slot_unreadable(struct agent *agent, const struct slot_seen *seen)
-{
-    if (agent_session_is_gone(seen->rv))
+    if (watch == NULL)
         return;
-    for (struct token *t = agent->tokens; t != NULL; t = t->next)
-        if (!t->gone && t->slot == seen->slot)
-            t->seen_round = agent->round;
+    pthread_mutex_lock(&watch->agent->mutex);
+    watch->question = question;
+    watch->slot = slot;
+    watch->since_ms = base_now_ms();
+    pthread_mutex_unlock(&watch->agent->mutex);
 }
 
 /* see tokens/agent/agent_token.h */
-CK_RV agent_tokens_refresh(struct agent *agent)
+bool agent_watch_answered(struct watch *watch)
 {
-    struct slot_seen *seen;
-    size_t count, lost_count = 0;
-    struct session *lost[AGENT_TOKENS_MAX];
-    size_t lost_sizes[AGENT_TOKENS_MAX];
-    CK_RV rv;
+    struct agent *agent;
+    bool in_time;
 
-    if (agent->options.file_keys)
-        return CKR_OK; /* nobody can pull it out */
-    rv = slots_read(agent, &seen, &count);
+    if (watch == NULL)
+        return true;
+    agent = watch->agent;
     pthread_mutex_lock(&agent->mutex);
-    agent->round++;
-    for (size_t i = 0; i < count; i++) {
-        if (seen[i].rv != CKR_OK)
-            slot_unreadable(agent, &seen[i]);
-        else if ((seen[i].info.flags & CKF_TOKEN_INITIALIZED) != 0)
-            token_seen(agent, seen[i].slot, &seen[i].info);
+    in_time = !watch->hangs;
+    watch->question = AGENT_ASKS_NOTHING;
+    if (!in_time) {
+        (void)!agent_tell(agent, TOKENS_AGENT_LOG, "the module answers again about its slots");
+        agent->watcher.look_wanted = true;
+        pthread_cond_broadcast(&agent->watcher.wake);
     }
+    pthread_mutex_unlock(&agent->mutex);
+    return in_time;
+}
+
+/* see tokens/agent/agent_token.h */
+bool agent_question_hangs(const struct agent *agent, enum agent_question question, CK_SLOT_ID slot)
+{
+    for (size_t i = 0; i < AGENT_WATCHERS_MAX; i++) {
+        const struct watch *w = &agent->watcher.watches[i];
+
+        if (w->hangs && w->question == question && (question != AGENT_ASKS_TOKEN || w->slot == slot))
+            return true;
+    }
+    return false;
+}
+
+/* A token that is there but does not answer just now (busy, say) is not gone. agent->mutex held. */
+static void slot_unreadable(struct agent *agent, CK_SLOT_ID slot)
+{
+    for (struct token *t = agent->tokens; t != NULL; t = t->next)
+        if (!t->gone && t->slot == slot)
+            t->seen_round = agent->round;
+}
+
+/* The slots to look at; those where something was, when the module does not say which there are. false: too late. */
+static bool slots_list(struct agent *agent, struct watch *watch, CK_SLOT_ID **slots, size_t *count, CK_RV *rv)
+{
+    bool hangs;
+
+    *rv = CKR_OK;
+    pthread_mutex_lock(&agent->mutex);
+    hangs = agent_question_hangs(agent, AGENT_ASKS_LIST, 0);
+    if (hangs) {
+        *slots = base_alloc(AGENT_TOKENS_MAX * sizeof(**slots));
+        *count = 0;
+        for (const struct token *t = agent->tokens; t != NULL && *count < AGENT_TOKENS_MAX; t = t->next)
+            if (!t->gone)
+                (*slots)[(*count)++] = t->slot;
+    }
+    pthread_mutex_unlock(&agent->mutex);
+    if (hangs)
+        return true;
+    agent_watch_ask(watch, AGENT_ASKS_LIST, 0);
+    *rv = tokens_slots(agent->module.loaded, slots, count);
+    return agent_watch_answered(watch);
+}
+
+/* false: too late for what comes after it; what is in the slot has been learnt all the same. */
+static bool slot_look(struct agent *agent, struct watch *watch, CK_SLOT_ID slot)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv;
+    bool hangs;
+
+    pthread_mutex_lock(&agent->mutex);
+    hangs = agent_question_hangs(agent, AGENT_ASKS_TOKEN, slot);
+    if (hangs)
+        slot_unreadable(agent, slot);
+    pthread_mutex_unlock(&agent->mutex);
+    if (hangs)
+        return true;
+    agent_watch_ask(watch, AGENT_ASKS_TOKEN, slot);
+    rv = agent->module.loaded->p11->C_GetTokenInfo(slot, &info);
+    pthread_mutex_lock(&agent->mutex);
+    if (rv == CKR_OK && (info.flags & CKF_TOKEN_INITIALIZED) != 0)
+        token_seen(agent, slot, &info);
+    else if (rv != CKR_OK && !agent_session_is_gone(rv))
+        slot_unreadable(agent, slot);
+    pthread_mutex_unlock(&agent->mutex);
+    return agent_watch_answered(watch);
+}
+
+/* Those that were in no slot. */
+static void tokens_miss(struct agent *agent, CK_RV rv)
+{
+    struct session *lost[AGENT_TOKENS_MAX];
+    size_t lost_sizes[AGENT_TOKENS_MAX], lost_count = 0;
+
+    pthread_mutex_lock(&agent->mutex);
     for (struct token *t = agent->tokens; t != NULL; t = t->next) {
         if (t->gone || t->seen_round == agent->round)
             continue;
@@ -241,12 +297,60 @@ CK_RV agent_tokens_refresh(struct agent *agent)
         (void)!agent_tell_of(t, TOKENS_AGENT_TOKEN_GONE, "%s", t->label);
     }
     agent->module.broken = rv != CKR_OK;
+    agent->watcher.looked = true;
     pthread_cond_broadcast(&agent->threads.settled);
     pthread_mutex_unlock(&agent->mutex);
     for (size_t i = 0; i < lost_count; i++)
         sessions_close(agent, lost[i], lost_sizes[i]);
-    free(seen);
-    return rv;
+}
+
+/* see tokens/agent/agent_token.h */
+bool agent_tokens_refresh(struct agent *agent, struct watch *watch, CK_RV *rv)
+{
+    CK_SLOT_ID *slots = NULL;
+    size_t count = 0;
+    bool in_time;
+
+    *rv = CKR_OK;
+    if (agent->options.file_keys)
+        return true; /* nobody can pull it out */
+    pthread_mutex_lock(&agent->mutex);
+    agent->round++;
+    pthread_mutex_unlock(&agent->mutex);
+    in_time = slots_list(agent, watch, &slots, &count, rv);
+    for (size_t i = 0; i < count && in_time; i++)
+        in_time = slot_look(agent, watch, slots[i]);
+    free(slots);
+    if (in_time)
+        tokens_miss(agent, *rv);
+    return in_time;
+}
+
+/* A module that is called by one thread at a time is held by us already: nobody else could ask it. see
+ * tokens/agent/agent_token.h */
+void agent_tokens_look(struct agent *agent)
+{
+    struct timespec until = agent_when(base_now_ms() + AGENT_LOOK_MS);
+    uint64_t wanted;
+    CK_RV rv;
+
+    if (agent->options.file_keys)
+        return;
+    if (!agent->watcher.started || agent->module.loaded->serialise) {
+        (void)!agent_tokens_refresh(agent, NULL, &rv);
+        return;
+    }
+    /* Who wants to have the module alone must not wait for us, who wait for them. */
+    agent_module_leave(agent);
+    pthread_mutex_lock(&agent->mutex);
+    wanted = agent->watcher.looks_begun + 1;
+    agent->watcher.look_wanted = true;
+    pthread_cond_broadcast(&agent->watcher.wake);
+    while (agent->watcher.looks_done < wanted && !agent->stopping &&
+           pthread_cond_timedwait(&agent->threads.settled, &agent->mutex, &until) == 0)
+        ;
+    pthread_mutex_unlock(&agent->mutex);
+    agent_module_enter(agent);
 }
 
 /* see tokens/agent/agent_token.h */

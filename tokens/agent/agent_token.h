@@ -6,7 +6,17 @@
 
 void agent_module_enter(struct agent *agent); /* around every use of the module */
 void agent_module_leave(struct agent *agent);
-CK_RV agent_tokens_refresh(struct agent *agent); /* module entered: look at all slots, learn and miss tokens */
+/* Module entered: look at all slots, learn and miss tokens. By a watch, which leaves out what hangs and stops when it
+ * has lost its place: false; or NULL, for who may wait for ever. *rv: of the list. */
+MUST_CHECK bool agent_tokens_refresh(struct agent *agent, struct watch *watch, CK_RV *rv);
+/* Module entered, and left meanwhile: no session may be held. Have it done by a thread that may hang. Returns when it
+ * is done, or does not get done in time: then what hangs is as it was. */
+void agent_tokens_look(struct agent *agent);
+/* Around each question of a watch's. false: it took so long that another watch has its place. */
+void agent_watch_ask(struct watch *watch, enum agent_question question, CK_SLOT_ID slot);
+MUST_CHECK bool agent_watch_answered(struct watch *watch);
+/* Whether a watch hangs with this question. agent->mutex held. */
+bool agent_question_hangs(const struct agent *agent, enum agent_question question, CK_SLOT_ID slot);
 MUST_CHECK enum outcome agent_session_take(struct token *token, uint64_t deadline_ms, struct session *session,
                                            bool *fresh, struct failure *failure);
 void agent_session_give(struct token *token, const struct session *session);

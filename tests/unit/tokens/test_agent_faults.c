@@ -334,6 +334,71 @@ static void a_token_that_fails_leaves_the_other_alone(void **state)
     world_stop(&world);
 }
 
+/* What is asked about slots, and of whom it may never be answered. */
+static const char *const questions[] = {"C_GetTokenInfo @two", "C_GetSlotList", "C_WaitForSlotEvent"};
+
+/* It is told, tokens that were known sign and are found as before, and all is well again when the answer comes. */
+static void a_question_about_slots_that_hangs_holds_up_nobody(void **state)
+{
+    struct world world;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(questions); i++) {
+        size_t finalized = count("C_Finalize");
+
+        world_start(&world, &plain);
+        world.tag = test_find_tag(world.client, EC_URI);
+        test_expect_signed(test_sign(world.client, EC_URI, world.tag));
+        faults("hang %s\n", questions[i]);
+        test_agent_wait(&world.agent, TOKENS_AGENT_LOG, 1);
+        assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_LOG), "hangs inside the module"));
+        for (unsigned k = 0; k < 20; k++)
+            test_expect_signed(test_sign(world.client, EC_URI, world.tag));
+        assert_int_equal(test_find_tag(world.client, "pkcs11:token=one;object=ec"), world.tag);
+        test_faults(&store, "");
+        test_agent_wait(&world.agent, TOKENS_AGENT_LOG, 2);
+        assert_non_null(strstr(test_agent_text(&world.agent, TOKENS_AGENT_LOG), "answers again"));
+        (void)test_find_tag(world.client, OTHER_URI);
+        assert_int_equal(count("C_Finalize"), finalized);
+        assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_TOKEN_GONE), 0);
+        world_stop(&world);
+    }
+}
+
+/* The agent is ready all the same, and has the other token; the one that hangs is found when it answers. */
+static void a_slot_that_hangs_at_the_start_leaves_the_other_one(void **state)
+{
+    struct world world;
+
+    (void)state;
+    test_faults(&store, "hang C_GetTokenInfo @two\n");
+    world_start(&world, &plain);
+    world.tag = test_find_tag(world.client, EC_URI);
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
+    test_expect_failed(test_find(world.client, OTHER_URI), TOKENS_WIRE_GONE, "no token matches");
+    test_faults(&store, "");
+    test_agent_wait(&world.agent, TOKENS_AGENT_LOG, 2);
+    (void)test_find_tag(world.client, OTHER_URI);
+    test_expect_signed(test_sign(world.client, EC_URI, world.tag));
+    assert_int_equal(test_agent_events(&world.agent, TOKENS_AGENT_FAILED), 0);
+    world_stop(&world);
+}
+
+/* An agent that is told to stop does not wait for it. */
+static void a_question_that_hangs_keeps_no_agent_from_ending(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_start(&world, &plain);
+    test_faults(&store, "hang C_GetSlotList\n");
+    test_agent_wait(&world.agent, TOKENS_AGENT_LOG, 1);
+    agent_client_destroy(&world.client);
+    test_agent_stop(&world.agent, 0);
+    test_agent_clear(&world.agent);
+    test_faults(&store, "");
+}
+
 /* Whatever C_OpenSession says while some are open, the pool is smaller, and not for ever. */
 static void a_pool_of_sessions_shrinks_and_grows_again(void **state)
 {
@@ -362,6 +427,9 @@ int main(void)
         cmocka_unit_test_setup(what_fails_at_the_login_is_mended_without_being_asked, setup),
         cmocka_unit_test_setup(what_only_another_process_mends_ends_this_one, setup),
         cmocka_unit_test_setup(a_token_that_fails_leaves_the_other_alone, setup),
+        cmocka_unit_test_setup(a_question_about_slots_that_hangs_holds_up_nobody, setup),
+        cmocka_unit_test_setup(a_slot_that_hangs_at_the_start_leaves_the_other_one, setup),
+        cmocka_unit_test_setup(a_question_that_hangs_keeps_no_agent_from_ending, setup),
         cmocka_unit_test_setup(a_pool_of_sessions_shrinks_and_grows_again, setup),
     };
 
