@@ -78,7 +78,7 @@ _yett() {
         'token info') options='--json --module -c --config --help' ;;
         'token set-pin') options='--pin --new-pin --insecure-weak-pin --module -c --config --help' ;;
         'token init') options='--label --so-pin --pin --module -c --config --help' ;;
-        'token keygen') options='--type --pin --module -c --config --help' ;;
+        'token keygen') options='--type --force --pin --module -c --config --help' ;;
         'token request') options='--subject --san --out --pin --module -c --config --help' ;;
         'token import') options='--pin --module -c --config --help' ;;
         'token login') options='-c --config --control --help' ;;

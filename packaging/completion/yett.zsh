@@ -304,6 +304,7 @@ _yett() {
         'token keygen')
             _arguments \
                 '(--type)--type[p256 (default), p384, p521, rsa2048, rsa3072, rsa4096]:value:(p256 p384 p521 rsa2048 rsa3072 rsa4096)' \
+                '(--force)--force[also where a key of this label is there already]' \
                 '(--pin)--pin[where the PIN is]:source:(file\: env\: credential\: prompt)' \
                 '(--module)--module[the PKCS#11 module]:file:_files' \
                 '(-c --config)-c[yett.conf]:file:_files' \

@@ -112,6 +112,7 @@ static const struct subcommand_option options_table[] = {
     OPTION("san", 'r', TEXTS, sans),
     OPTION("out", 'o', TEXT, out),
     OPTION("json", 'j', FLAG, json),
+    OPTION("force", 'f', FLAG, force),
 };
 
 static const struct subcommand commands[] = {
@@ -119,7 +120,7 @@ static const struct subcommand commands[] = {
     {"info", "j", 0, 1, "it takes one pkcs11: URI, or a module", cmd_token_info, cmd_token_help_info},
     {"set-pin", "pNW", 1, 1, "it takes one pkcs11: URI", cmd_token_set_pin, cmd_token_help_set_pin},
     {"init", "pSl", 0, 0, "it takes options only", cmd_token_init, cmd_token_help_init},
-    {"keygen", "pt", 1, 1, "it takes one pkcs11: URI", cmd_token_keygen, cmd_token_help_keygen},
+    {"keygen", "ptf", 1, 1, "it takes one pkcs11: URI", cmd_token_keygen, cmd_token_help_keygen},
     {"request", "pnro", 1, 1, "it takes one pkcs11: URI", cmd_token_request, cmd_token_help_request},
     {"import", "p", 2, 2, "it takes a pkcs11: URI and a file", cmd_token_import, cmd_token_help_import},
 };

@@ -77,7 +77,8 @@ static const char cmd_token_help_keygen[] =
     "yett token keygen URI [options]: make a key pair on the token that URI names; object= is the key's label. The key\n"
     "only signs, and cannot be taken off the token. Prints the key's URI.\n"
     "\n"
-    "  --type TYPE            p256 (default), p384, p521, rsa2048, rsa3072, rsa4096\n" CMD_TOKEN_PIN_HELP
+    "  --type TYPE            p256 (default), p384, p521, rsa2048, rsa3072, rsa4096\n"
+    "  --force                also where a key of this label is there already\n" CMD_TOKEN_PIN_HELP
         CMD_TOKEN_MODULE_HELP "\n"
     "Example:\n"
     "\n"

@@ -22,7 +22,7 @@ struct token_options {
     const char *subject;
     const char *out;
     struct subcommand_texts sans;
-    bool json, insecure_weak_pin;
+    bool json, insecure_weak_pin, force;
     /* What they work with, filled in before they run. */
     struct tokens_module *opened;
     struct config *read; /* NULL: no configuration was named */

@@ -92,7 +92,8 @@ int cmd_token_keygen(void *options)
     if (o->type != NULL && !parse_key_type(o->type, &type))
         return subcommand_misused(&o->line, "--type is p256, p384, p521, rsa2048, rsa3072 or rsa4096");
     pin = token_pin_read(o, &error);
-    done = pin != NULL && tokens_keygen(o->opened, o->line.arguments[0], type, pin, &uri, &error);
+    done = pin != NULL && tokens_keygen(o->opened, o->line.arguments[0], type,
+                                        o->force ? TOKENS_LABEL_AGAIN : TOKENS_LABEL_ONCE, pin, &uri, &error);
     tokens_pin_destroy(&pin);
     return done ? print_uri(uri) : subcommand_failed(&o->line, &error);
 }

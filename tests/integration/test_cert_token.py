@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from conftest import TOP, YETT
 from peers import SoftHsm, has_name
+from test_token_faults import FAULTY_TOKEN
 
 
 def run(*args, status=0, env=None):
@@ -246,6 +247,31 @@ def test_a_key_made_on_a_token_gets_its_certificate(cert, ca, token, folder, key
     # A certificate whose key is elsewhere is not for this token.
     cert("create", "--issuer", ca, "--client", "--subject", "CN=bob", "--out", folder / "bob.pem")
     token("import", "pkcs11:token=demo", folder / "bob.pem", status=1)
+
+
+def test_a_label_is_used_once(token, folder):
+    token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
+    first = token("keygen", "pkcs11:token=demo;object=alice").strip()
+    refused = token("keygen", "pkcs11:token=demo;object=alice", status=1)
+    assert first in refused and "--force" in refused
+    second = token("keygen", "--force", "pkcs11:token=demo;object=alice").strip()
+    assert first != second and ";id=" in first and ";id=" in second
+    token("keygen", "pkcs11:token=demo;object=bob")
+
+
+def test_a_key_has_its_id_from_the_beginning(token, folder):
+    """A token that lets nobody change it keeps the first; killed before that, a key can be named all the same."""
+    token("init", "--label", "demo", "--so-pin", f"file:{folder}/so-pin")
+    (folder / "faults").write_text("fail C_SetAttributeValue 0x10\n")
+    made = run("token", "keygen", "--module", FAULTY_TOKEN, "--pin", f"file:{folder}/pin", "pkcs11:token=demo;object=alice",
+               env={"SOFTHSM2_CONF": str(folder / "softhsm2.conf"), "YETT_FAULTS": str(folder / "faults")}).strip()
+    assert re.search(";id=(%[0-9A-F]{2}|[^%;]){20};", made), made
+    token("request", made, "--subject", "CN=alice", "--out", folder / "alice.csr")
+    (folder / "faults").write_text("crash C_SetAttributeValue\n")
+    run("token", "keygen", "--module", FAULTY_TOKEN, "--pin", f"file:{folder}/pin", "pkcs11:token=demo;object=bob",
+        env={"SOFTHSM2_CONF": str(folder / "softhsm2.conf"), "YETT_FAULTS": str(folder / "faults")}, status=-6)
+    token("request", "pkcs11:token=demo;object=bob", "--subject", "CN=bob", "--out", folder / "bob.csr")
+    openssl("req", "-in", folder / "bob.csr", "-verify", "-noout")
 
 
 def test_a_wrong_pin_is_told(token, folder):

@@ -6,6 +6,7 @@
 #include "tokens/manage/manage_session.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 enum { SHA1_SIZE = 20 };
 
@@ -64,18 +65,18 @@ static const struct key_type {
 };
 static_assert(ARRAY_LEN(key_types) == TOKENS_KEY_P521 + 1, "one entry for each type of key");
 
-/* A key that signs and does nothing else, and never leaves. */
-static CK_RV generate(struct manage_session *session, const struct key_type *type, CK_OBJECT_HANDLE *public_key,
-                      CK_OBJECT_HANDLE *private_key)
+/* A key that signs and does nothing else, and never leaves. `id`: NULL: without one. */
+static CK_RV generate(struct manage_session *session, const struct key_type *type, CK_ATTRIBUTE *id,
+                      CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
 {
     static unsigned char exponent[] = {1, 0, 1};
     const CK_ATTRIBUTE *label = p11_kit_uri_get_attribute(session->uri, CKA_LABEL);
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     CK_ULONG bits = type->bits;
     CK_MECHANISM mechanism = {.mechanism = bits != 0 ? CKM_RSA_PKCS_KEY_PAIR_GEN : CKM_EC_KEY_PAIR_GEN};
-    CK_ATTRIBUTE public_template[8] = {
+    CK_ATTRIBUTE public_template[9] = {
         {CKA_TOKEN, &yes, sizeof(yes)}, {CKA_VERIFY, &yes, sizeof(yes)}, {CKA_PRIVATE, &no, sizeof(no)}};
-    CK_ATTRIBUTE private_template[10] = {{CKA_TOKEN, &yes, sizeof(yes)},     {CKA_PRIVATE, &yes, sizeof(yes)},
+    CK_ATTRIBUTE private_template[11] = {{CKA_TOKEN, &yes, sizeof(yes)},     {CKA_PRIVATE, &yes, sizeof(yes)},
                                          {CKA_SENSITIVE, &yes, sizeof(yes)}, {CKA_EXTRACTABLE, &no, sizeof(no)},
                                          {CKA_SIGN, &yes, sizeof(yes)},      {CKA_DECRYPT, &no, sizeof(no)},
                                          {CKA_UNWRAP, &no, sizeof(no)},      {CKA_DERIVE, &no, sizeof(no)}};
@@ -90,6 +91,10 @@ static CK_RV generate(struct manage_session *session, const struct key_type *typ
     if (label != NULL) {
         public_template[public_count++] = *label;
         private_template[private_count++] = *label;
+    }
+    if (id != NULL) {
+        public_template[public_count++] = *id;
+        private_template[private_count++] = *id;
     }
     return session->module->p11->C_GenerateKeyPair(session->handle, &mechanism, public_template, public_count,
                                                    private_template, private_count, public_key, private_key);
@@ -116,31 +121,80 @@ static CK_RV set_id(struct manage_session *session, CK_OBJECT_HANDLE public_key,
     return rv == CKR_OK ? p11->C_SetAttributeValue(session->handle, public_key, &attribute, 1) : rv;
 }
 
+/* Any that nothing else has; there is no public key yet to make it from. */
+static CK_RV generate_with_id(struct manage_session *session, const struct key_type *type, bool *has_id,
+                              CK_OBJECT_HANDLE *public_key, CK_OBJECT_HANDLE *private_key)
+{
+    uint8_t id[SHA1_SIZE];
+    CK_ATTRIBUTE attribute = {.type = CKA_ID, .pValue = id, .ulValueLen = sizeof(id)};
+    CK_RV rv;
+
+    *has_id = getrandom(id, sizeof(id), 0) == (ssize_t)sizeof(id);
+    rv = generate(session, type, *has_id ? &attribute : NULL, public_key, private_key);
+    if (!*has_id || (rv != CKR_ATTRIBUTE_TYPE_INVALID && rv != CKR_ATTRIBUTE_VALUE_INVALID &&
+                     rv != CKR_ATTRIBUTE_READ_ONLY && rv != CKR_TEMPLATE_INCONSISTENT))
+        return rv;
+    *has_id = false; /* some tokens choose it themselves */
+    return generate(session, type, NULL, public_key, private_key);
+}
+
+/* false with *error: a private key of the new one's label is there. */
+static bool label_is_free(struct manage_session *session, char **error)
+{
+    const CK_ATTRIBUTE *label = p11_kit_uri_get_attribute(session->uri, CKA_LABEL);
+    CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
+    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof(class)}, {.type = CKA_LABEL}};
+    CK_OBJECT_HANDLE *keys;
+    char *there;
+    size_t count;
+    CK_RV rv;
+
+    if (label == NULL)
+        return true;
+    wanted[1] = *label;
+    rv = tokens_objects(session->module, session->handle, wanted, ARRAY_LEN(wanted), &keys, &count);
+    if (rv != CKR_OK) {
+        *error = manage_ckr_error("the token does not list its keys", rv);
+        return false;
+    }
+    if (count > 0) {
+        there = tokens_uri_format(session->module, &session->info, session->handle, keys[0]);
+        *error =
+            base_printf("there is a key of this label already: %s. Give the new one another (object=), or make it all "
+                        "the same with --force",
+                        there);
+        free(there);
+    }
+    free(keys);
+    return count == 0;
+}
+
 /* see tokens/manage/manage.h */
 bool tokens_keygen(struct tokens_module *module, const char *token_uri, enum tokens_key_type type,
-                   const struct tokens_pin *pin, char **uri, char **error)
+                   enum tokens_label_use use, const struct tokens_pin *pin, char **uri, char **error)
 {
     struct manage_session session = {.handle = CK_INVALID_HANDLE};
     struct tokens_key key = {0};
     struct manage_crypto *crypto = manage_crypto_start(error);
     CK_OBJECT_HANDLE public_key, private_key;
-    bool generated = false;
+    bool generated = false, has_id;
     CK_RV rv;
 
     *uri = NULL;
-    if (crypto == NULL || !manage_session_open(&session, module, token_uri, MANAGE_READ_WRITE, pin, error))
+    if (crypto == NULL || !manage_session_open(&session, module, token_uri, MANAGE_READ_WRITE, pin, error) ||
+        (use == TOKENS_LABEL_ONCE && !label_is_free(&session, error)))
         goto out;
-    rv = generate(&session, &key_types[type], &public_key, &private_key);
+    rv = generate_with_id(&session, &key_types[type], &has_id, &public_key, &private_key);
     if (rv != CKR_OK) {
         *error = manage_ckr_error("the token does not make the key pair", rv);
         goto out;
     }
     generated = true;
-    /* The public key object: without a CKA_ID yet, the private one cannot be asked for its public half. */
+    /* The public key object: where there is no CKA_ID yet, the private one cannot be asked for its public half. */
     if (!tokens_key_read(module, session.handle, public_key, &key, error))
         goto out;
     rv = set_id(&session, public_key, private_key, &key);
-    if (rv != CKR_OK) {
+    if (rv != CKR_OK && !has_id) {
         *error = manage_ckr_error("the token does not take the key's CKA_ID", rv);
         goto out;
     }

@@ -101,11 +101,15 @@ enum tokens_key_type {
     TOKENS_KEY_P521
 };
 
+/* Whether there may be a private key with the label of a new one already: who names one of two by it names both. */
+enum tokens_label_use { TOKENS_LABEL_ONCE, TOKENS_LABEL_AGAIN };
+
 /* Make a key pair on the token the URI names (exactly one writable token must match): sign-only, sensitive, not
- * extractable; CKA_ID from the public key (SHA-1 of it, as NSS does); CKA_LABEL from the URI's object. *uri gets the
- * private key's URI (owned by the caller). */
+ * extractable; CKA_LABEL from the URI's object. Both halves have one CKA_ID from their first moment, so that whatever
+ * ends this leaves no key that nobody can name; in the end it is SHA-1 of the public key, as NSS does, where the token
+ * lets it be changed. *uri gets the private key's URI (owned by the caller). */
 MUST_CHECK bool tokens_keygen(struct tokens_module *module, const char *token_uri, enum tokens_key_type type,
-                              const struct tokens_pin *pin, char **uri, char **error);
+                              enum tokens_label_use use, const struct tokens_pin *pin, char **uri, char **error);
 
 /* Initialise an empty slot's token (C_InitToken, C_InitPIN): for demos and tests with SoftHSM. */
 MUST_CHECK bool tokens_init(struct tokens_module *module, const char *label, const struct tokens_pin *so_pin,

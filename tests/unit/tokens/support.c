@@ -149,7 +149,7 @@ void test_key_create(struct tokens_module *module, const char *token, const char
     struct buffer out;
 
     buffer_init(&out, 8192);
-    if (!tokens_keygen(module, uri, type, pin, &key_uri, &error))
+    if (!tokens_keygen(module, uri, type, TOKENS_LABEL_ONCE, pin, &key_uri, &error))
         fail_msg("%s", error);
     if (cert) {
         if (!tokens_request(module, key_uri, "CN=unused", NULL, 0, pin, &request, &size, &error))

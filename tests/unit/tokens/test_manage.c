@@ -108,7 +108,7 @@ static void keygen_request_and_import_work_for_each_type(void **state)
         uint8_t *der = NULL;
         size_t size = 0;
 
-        if (!tokens_keygen(module, where, table[i].type, pin, &uri, &error))
+        if (!tokens_keygen(module, where, table[i].type, TOKENS_LABEL_ONCE, pin, &uri, &error))
             fail_msg("%s", error);
         expect_in(uri, "type=private");
         expect_in(uri, "id=%");
@@ -130,7 +130,8 @@ static void keygen_starts_nss_by_itself(void **state)
 
     (void)state;
     assert_false(NSS_IsInitialized());
-    assert_true(tokens_keygen(module, "pkcs11:token=manage;object=alone", TOKENS_KEY_P256, pin, &uri, &error));
+    assert_true(tokens_keygen(module, "pkcs11:token=manage;object=alone", TOKENS_KEY_P256, TOKENS_LABEL_ONCE, pin, &uri,
+                              &error));
     assert_false(NSS_IsInitialized());
     free(uri);
 }
@@ -153,7 +154,8 @@ static void import_gives_the_certificate_the_id_of_its_key_once(void **state)
 
     (void)state;
     buffer_init(&out, 4096);
-    assert_true(tokens_keygen(module, "pkcs11:token=manage;object=imp", TOKENS_KEY_P256, pin, &key_uri, &error));
+    assert_true(tokens_keygen(module, "pkcs11:token=manage;object=imp", TOKENS_KEY_P256, TOKENS_LABEL_ONCE, pin,
+                              &key_uri, &error));
     assert_true(tokens_request(module, key_uri, "CN=a", NULL, 0, pin, &request, &size, &error));
     test_cert_write(&out, test_request_spki(span_of(request, size)), "imp", "TestCA", 3, "450101000000Z");
     assert_true(tokens_import_certificate(module, "pkcs11:token=manage", buffer_span(&out), pin, &first, &error));
@@ -201,10 +203,12 @@ static void errors_name_what_is_the_matter(void **state)
     size_t size;
 
     (void)state;
-    assert_false(tokens_keygen(module, "pkcs11:token=nowhere;object=x", TOKENS_KEY_P256, pin, &uri, &error));
+    assert_false(
+        tokens_keygen(module, "pkcs11:token=nowhere;object=x", TOKENS_KEY_P256, TOKENS_LABEL_ONCE, pin, &uri, &error));
     expect_in(error, "token=manage");
     free(error);
-    assert_false(tokens_keygen(module, "pkcs11:token=manage;object=x", TOKENS_KEY_P256, wrong, &uri, &error));
+    assert_false(
+        tokens_keygen(module, "pkcs11:token=manage;object=x", TOKENS_KEY_P256, TOKENS_LABEL_ONCE, wrong, &uri, &error));
     expect_in(error, "CKR_PIN_INCORRECT");
     free(error);
     assert_false(tokens_request(module, "pkcs11:token=manage;type=private", "CN=a", NULL, 0, pin, &der, &size, &error));
