@@ -135,7 +135,7 @@ static void accept_proxy(struct check_context *c)
 
 static void listen_identity(struct check_context *c)
 {
-    static const enum option_id tls_only[] = {OPTION_SNI, OPTION_OCSP_STAPLE, OPTION_ALPN};
+    static const enum option_id tls_only[] = {OPTION_SNI, OPTION_OCSP_STAPLE, OPTION_ALPN, OPTION_SERVER_NAME};
 
     if (c->service->listen_tls == CONFIG_TLS_NONE)
         useless_find(c, tls_only, ARRAY_LEN(tls_only), "has no effect with listen_tls = none");

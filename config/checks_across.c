@@ -1,5 +1,6 @@
 /* see config/checks_across.h */
 #include "config/checks_across.h"
+#include "config/doors.h"
 #include "config/kinds.h"
 #include "config/values.h"
 
@@ -11,16 +12,15 @@ struct listener {
     char *key; /* canonical text */
     struct config_place place;
     size_t order;
+    size_t service; /* CONFIG_NO_SERVICE: the control socket, or the admin endpoint */
 };
 
-static void listener_add(struct listener *listeners, size_t *count, const struct config_address *a)
+static void listener_add(struct listener *listeners, size_t *count, const struct config_address *a, size_t service)
 {
     struct listener *l = &listeners[*count];
 
-    l->key = a->type == CONFIG_ADDRESS_UNIX      ? base_printf("unix:%s", a->host)
-             : a->type == CONFIG_ADDRESS_SYSTEMD ? base_printf("systemd:%s", a->host)
-             : strchr(a->host, ':') != NULL      ? base_printf("[%s]:%u", a->host, a->port)
-                                                 : base_printf("%s:%u", a->host, a->port);
+    l->key = doors_address_text(a);
+    l->service = service;
     l->place = a->place;
     l->order = (*count)++;
 }
@@ -44,18 +44,21 @@ static void listeners_check(const struct config *config, struct config_place con
         count_max += config->services[i].listen_count;
     listeners = base_alloc(count_max * sizeof(*listeners));
     if (control.host != NULL)
-        listener_add(listeners, &count, &control);
+        listener_add(listeners, &count, &control, CONFIG_NO_SERVICE);
     if (config->admin != NULL)
-        listener_add(listeners, &count, config->admin);
+        listener_add(listeners, &count, config->admin, CONFIG_NO_SERVICE);
     for (size_t i = 0; i < config->service_count; i++)
         for (size_t j = 0; j < config->services[i].listen_count; j++)
-            listener_add(listeners, &count, &config->services[i].listen[j]);
+            listener_add(listeners, &count, &config->services[i].listen[j], i);
     qsort(listeners, count, sizeof(*listeners), by_key_and_order);
     for (size_t i = 1; i < count; i++) {
         const struct config_place *before = &listeners[i - 1].place;
 
         if (strcmp(listeners[i].key, listeners[i - 1].key) != 0)
             continue;
+        if (listeners[i].service != CONFIG_NO_SERVICE && listeners[i - 1].service != CONFIG_NO_SERVICE &&
+            listeners[i].service != listeners[i - 1].service)
+            continue; /* whether they can share it is told by config/doors.h */
         if (before->line == 0)
             config_finding_add(findings, listeners[i].place, "%s is already the control socket", listeners[i].key);
         else
@@ -95,9 +98,10 @@ static void module_names_check(const struct config *config, struct config_findin
                                CONFIG_FILE_KEYS_MODULE);
 }
 
-void checks_run_across(const struct config *config, struct config_place control_place, struct config_findings *findings)
+void checks_run_across(struct config *config, struct config_place control_place, struct config_findings *findings)
 {
     admin_check(config, findings);
     module_names_check(config, findings);
     listeners_check(config, control_place, findings);
+    doors_make(config, findings);
 }

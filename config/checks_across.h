@@ -5,8 +5,7 @@
 
 #include "config/findings.h"
 
-/* `control_place`: where `control` is set; line 0: nowhere. */
-void checks_run_across(const struct config *config, struct config_place control_place,
-                       struct config_findings *findings);
+/* Also makes config.doors. `control_place`: where `control` is set; line 0: nowhere. */
+void checks_run_across(struct config *config, struct config_place control_place, struct config_findings *findings);
 
 #endif

@@ -75,6 +75,7 @@ struct config_address {
     char *host;    /* INET: literal without brackets, or a name. UNIX: path. SYSTEMD: socket name */
     uint16_t port; /* INET */
     char *text;    /* as written, for messages */
+    size_t door;   /* of config.doors, and 1 more: a client's server name chooses the service; 0: it does not */
     struct config_place place;
 };
 
@@ -216,6 +217,8 @@ struct config_service {
     struct config_address *listen;
     size_t listen_count;
     enum config_tls_mode listen_tls;
+    char **server_name; /* "mail.example.org", "*.example.net": what clients ask for that are its own */
+    size_t server_name_count;
     enum config_accept_proxy accept_proxy;
     struct config_network *accept_proxy_from; /* from whom a PROXY header comes first, and from nobody else */
     size_t accept_proxy_from_count;
@@ -289,6 +292,17 @@ struct config_service {
     unsigned connections_per_address_max;                               /* 256 per worker; 0: no limit */
 };
 
+/* An address where the client's server name says which service it goes to: several listen there, or one that has
+ * server_name. */
+struct config_door {
+    size_t *services; /* indexes, as they are configured; the first one has the socket, and the client until it is
+                       * known where it goes */
+    size_t service_count;
+    size_t rest;             /* the one without server_name; CONFIG_NO_SERVICE: there is none */
+    struct text_index names; /* as written in server_name, and whose they are */
+};
+#define CONFIG_NO_SERVICE SIZE_MAX
+
 struct config {
     unsigned workers;             /* 0: one per core */
     char *control;                /* default /run/yett/control.sock */
@@ -318,6 +332,8 @@ struct config {
     struct config_service *services;
     size_t service_count;
     struct text_index service_index; /* by name: see config_service_find() */
+    struct config_door *doors;
+    size_t door_count;
 
     /* Where these options are; line 0: not given. */
     struct config_place accelerator_place, file_keys_place, database_place, blocklist_place, ev_place, roots_place,
@@ -376,6 +392,11 @@ struct config *config_parse(const struct config_snapshot *s, struct config_findi
  * service can name it. */
 struct config *config_parse_for_commands(const struct config_snapshot *s, struct config_findings *findings);
 void config_destroy(struct config **c);
+
+/* The index of the service that serves `name` there: a host name in lower case, without a dot at its end; NULL: the
+ * client asked for none. The name itself is looked for first, then what its longest end is of in "*.END"; then the
+ * rest. CONFIG_NO_SERVICE: nobody. */
+size_t config_door_find(const struct config_door *door, const char *name);
 
 /* The index of the service called `name`, or config->service_count. */
 size_t config_service_find(const struct config *config, const char *name);

@@ -326,6 +326,23 @@ void item_principal_clear(void *item)
     free(((struct config_principal *)item)->name);
 }
 
+bool item_server_name_parse(const char *text, void *item, char **error)
+{
+    bool is_wild = strncmp(text, "*.", 2) == 0;
+    char **out = item, *host = NULL, *address;
+
+    if (value_address_literal(text, &address)) {
+        free(address);
+        *error = base_strdup("must be names: a client that asks for an address sends no name (RFC 6066 section 3)");
+        return false;
+    }
+    if (!value_host_name(text + (is_wild ? 2 : 0), &host, error))
+        return false;
+    *out = is_wild ? base_printf("*.%s", host) : base_strdup(host);
+    free(host);
+    return true;
+}
+
 bool item_text_parse(const char *text, void *item, char **error)
 {
     char **out = item;

@@ -40,6 +40,8 @@ MUST_CHECK bool item_group_parse(const char *text, void *item, char **error); /*
 MUST_CHECK bool item_principal_parse(const char *text, void *item, char **error); /* struct config_principal */
 void item_principal_clear(void *item);
 
+MUST_CHECK bool item_server_name_parse(const char *text, void *item, char **error); /* char * */
+
 MUST_CHECK bool item_text_parse(const char *text, void *item, char **error); /* char * */
 void item_text_clear(void *item);
 

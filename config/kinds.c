@@ -354,6 +354,7 @@ DEFINE_LIST(crl, "CRL", PLACED(config_crl), item_crl_parse, item_crl_clear);
 DEFINE_LIST(principal, "USER, @GROUP", PLACED(config_principal), item_principal_parse, item_principal_clear);
 DEFINE_LIST(policy, "OID|ev", PLACED(config_policy), item_policy_parse, item_policy_clear);
 DEFINE_LIST(text, "TEXT", sizeof(char *), NO_PLACE, item_text_parse, item_text_clear);
+DEFINE_LIST(server_name, "NAME", sizeof(char *), NO_PLACE, item_server_name_parse, item_text_clear);
 DEFINE_LIST(sha256, "HEX", sizeof(char *), NO_PLACE, item_sha256_parse, item_text_clear);
 DEFINE_LIST(environment, "NAME=VALUE", sizeof(char *), NO_PLACE, item_environment_parse, item_text_clear);
 

@@ -26,6 +26,7 @@ extern const struct option_kind option_kind_identity_list;
 extern const struct option_kind option_kind_allow_list;
 extern const struct option_kind option_kind_allow_target_list;
 extern const struct option_kind option_kind_network_list;
+extern const struct option_kind option_kind_server_name_list;
 extern const struct option_kind option_kind_issuer_host_list;
 extern const struct option_kind option_kind_trust_list;
 extern const struct option_kind option_kind_crl_list;

@@ -195,6 +195,9 @@ const struct option config_options[OPTION_COUNT] = {
                        .help = "Where clients connect."},
     [OPTION_LISTEN_TLS] = {"listen_tls", SERVICE(listen_tls), .kind = &option_kind_word, .words = listen_tls_words,
                            .default_value = "none", .help = "TLS with clients."},
+    [OPTION_SERVER_NAME] = {"server_name", SERVICE_LIST(server_name), .kind = &option_kind_server_name_list,
+                            .default_text = "every name",
+                            .help = "Which names lead here, where services share an address."},
     [OPTION_ACCEPT_PROXY] = {"accept_proxy", SERVICE(accept_proxy), .kind = &option_kind_word,
                              .words = accept_proxy_words, .default_value = "none",
                              .help = "The PROXY header with which a balancer tells who its client is."},
@@ -358,11 +361,9 @@ const struct option *option_find(enum option_section section, const char *name)
 /* Names that the documentation of later versions has, so that nobody is told that another one was meant. Those which
  * this version has are found before. */
 static const char *const planned[] = {
-    "admin_host",         "balance",        "connect_for",     "connect_credentials",
-    "connect_token",      "expiry_warning", "file_keys",       "forwarded",
-    "peer_purpose",       "send_xclient",   "server_name",     "start",
-    "ticket_lifetime",    "users",          "via_credentials", "watch",
-    "allow_plain_target",
+    "admin_host", "balance",         "connect_for",  "connect_credentials", "connect_token", "expiry_warning",
+    "file_keys",  "forwarded",       "peer_purpose", "send_xclient",        "start",         "ticket_lifetime",
+    "users",      "via_credentials", "watch",        "allow_plain_target",
 };
 
 static bool is_planned(const char *name)

@@ -1,5 +1,6 @@
 /* see config/config.h: from a snapshot to a struct config */
 #include "config/checks.h"
+#include "config/doors.h"
 #include "config/kinds.h"
 #include "config/reader.h"
 #include "config/snapshot.h"
@@ -59,6 +60,7 @@ void config_destroy(struct config **c)
         free(config->files[i]);
     free(config->files);
     text_index_clear(&config->service_index);
+    doors_clear(config);
     free(config->services);
     free(config->modules);
     free(config);

@@ -11,6 +11,7 @@
 #define YETT_TLS_HANDSHAKE_INTERNAL_H
 
 #include "tls/engine_internal.h"
+#include "tls/hello_name.h"
 
 /* handshake.c */
 enum tls_status tls_handshake_step(struct tls_engine *e);
@@ -31,9 +32,6 @@ void tls_handshake_cap(struct tls_engine *e);
 
 /* server_hooks.c */
 enum { TLS_TICKET_TOKEN_SIZE = TLS_TOKEN_SIZE + 4 };
-/* A name as clients send it: in lower case, and without the final dot that some of them keep. From the slab
- * (base/slab.h); NULL where it is no host name. */
-char *tls_server_name_copy(struct span name);
 void tls_server_socket_prepare(struct tls_engine *e);
 /* Before the kept ClientHello goes: what will be needed of it. */
 void tls_server_hello_look(struct tls_engine *e);

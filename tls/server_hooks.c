@@ -18,7 +18,6 @@
 #include "tls/runtime_internal.h"
 #include "base/slab.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
 /* When every ticket has expired. Far from the ends of PRTime: NSS subtracts. */
@@ -68,44 +67,6 @@ static SSLHelloRetryRequestAction PR_CALLBACK check_ticket(PRBool first_hello, c
     }
     (void)tls_nss_calls()->set_time_func(e->fd, time_after_all_tickets, NULL);
     return ssl_hello_retry_accept;
-}
-
-/* A host name as RFC 6066 section 3 asks: ASCII letters, digits, hyphens, and the underscore that is out there, in
- * labels of 1 to 63 bytes, without a final dot. NSS leaves this to us. */
-static bool is_host_name(struct span name)
-{
-    size_t label = 0;
-
-    if (name.size == 0 || name.size > TLS_HOST_NAME_MAX)
-        return false;
-    for (size_t i = 0; i < name.size; i++) {
-        uint8_t c = name.data[i];
-
-        if (c == '.') {
-            if (label == 0)
-                return false;
-            label = 0;
-        } else if (!(c < 0x80 && isalnum(c)) && c != '-' && c != '_') {
-            return false;
-        } else if (++label > 63) {
-            return false;
-        }
-    }
-    return label != 0;
-}
-
-char *tls_server_name_copy(struct span name)
-{
-    char *copy;
-
-    if (name.size > 1 && name.data[name.size - 1] == '.')
-        name.size--;
-    if (!is_host_name(name))
-        return NULL;
-    copy = slab_strndup((const char *)name.data, name.size);
-    for (char *c = copy; *c != '\0'; c++)
-        *c = (char)tolower((unsigned char)*c);
-    return copy;
 }
 
 /* What a client asks for that is no name: an address, a name with a port. RFC 6066 section 3 forbids it, and clients

@@ -13,6 +13,13 @@ void leg_init(struct leg *leg, const struct leg_means *means, enum leg_side side
     buffer_init(&leg->to_send, to_send_max);
 }
 
+void leg_set_to_send_max(struct leg *leg, size_t bytes)
+{
+    assert(leg->to_send.size == 0);
+    buffer_release(&leg->to_send);
+    buffer_init(&leg->to_send, bytes);
+}
+
 /* What is read in one go, or moved by the relay in one step, fits where it is kept. Should a sum go wrong nevertheless,
  * it is an error of the one connection (UV_ENOBUFS), not the end of all. */
 static_assert(LIMIT_RECEIVED_MAX >= LIMIT_RELAY_BLOCK && LIMIT_RECEIVED_MAX >= LIMIT_HELD_MAX &&

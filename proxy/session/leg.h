@@ -70,6 +70,7 @@ struct leg {
 
 /* `means` is borrowed while the leg lives; to_send_max: bytes that may wait to be sent. */
 void leg_init(struct leg *leg, const struct leg_means *means, enum leg_side side, size_t to_send_max);
+void leg_set_to_send_max(struct leg *leg, size_t bytes);       /* while nothing waits */
 void leg_attach(struct leg *leg, struct transport *transport); /* takes the transport */
 
 /* Everything but an engine that is on the pool is released; the peer sees the end now. Idempotent. */

@@ -183,7 +183,8 @@ void plane_start(struct plane *p)
     uv_idle_init(p->loop, &p->turn_idle);
     p->turn_idle.data = p;
     p->turn_last = &p->turn_first;
-    p->service_session_count = base_alloc(p->services->count * sizeof(*p->service_session_count));
+    p->service_session_count =
+        base_alloc((p->services->count + p->config->door_count) * sizeof(*p->service_session_count));
     p->keys_failed_ms = base_alloc(p->services->count * sizeof(*p->keys_failed_ms));
     p->blocks = (struct leg_blocks){.read = base_alloc(LIMIT_READ_BLOCK),
                                     .read_size = LIMIT_READ_BLOCK,

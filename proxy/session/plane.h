@@ -46,7 +46,7 @@ struct plane {
     struct plane_turn *turn_first, **turn_last;
     struct session *sessions; /* all that are open */
     size_t session_count;
-    size_t *service_session_count; /* by service */
+    size_t *service_session_count; /* by service, then by door: see plane_count_of_door() */
     uint64_t *keys_failed_ms;      /* by service: when its token could not sign; 0: it could, as far as is known */
     size_t sessions_not_freed;     /* open ones, and closed ones whose engine is still on the pool */
     uint32_t slot, generation;     /* in connection ids */
@@ -62,6 +62,13 @@ struct plane {
     uint64_t pages_returned_ms;                /* ... which was then */
     struct leg_blocks blocks;
 };
+
+/* What the connections at a door count as, in service_session_count and peers, until it is known where each goes: as
+ * none of its services, so that one that is full keeps nobody from the others. `door`: as in struct config_address. */
+static inline size_t plane_count_of_door(const struct plane *p, size_t door)
+{
+    return p->services->count + door - 1;
+}
 
 /* Fills the rest of a plane whose loop, calls, config, services, counters, slot and generation are set. */
 void plane_start(struct plane *p);

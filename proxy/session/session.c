@@ -10,7 +10,9 @@
  *        | UPGRADE                    |                        |                 |
  *   CLIENT_GO_AHEAD                   |                        |                 |
  *        | flushed                    |                        |                 |
- *        `-------> CLIENT_TLS <-------'                        |                 |
+ *        `----> CLIENT_HELLO <--------+    (where services share the address: which of them)
+ *                     |               |                        |                 |
+ *                  CLIENT_TLS <-------'                        |                 |
  *                      | access rules                          | target rules    |
  *                      `-----------------> CONNECT <-----------'-----------------'
  *                                             | (via = ...)
@@ -184,8 +186,10 @@ static void unlink_session(struct session *s)
         s->next->previous = s->previous;
     p->session_count--;
     plane_note_trimmed(p);
-    p->service_session_count[s->service_index]--;
+    p->service_session_count[s->counted_as]--;
     counter_subtract(s->counters, COUNTER_connections_open, 1);
+    if (s->door != NULL && s->counted_as != s->service_index) /* it never became known where it goes */
+        counter_add(s->counters, COUNTER_connections_total, 1);
 }
 
 void session_close_target(struct session *s, enum transport_close how)
@@ -254,7 +258,8 @@ static bool client_can_hear(const struct session *s)
 
     /* Before a balancer has said its word, and before TLS that comes first, nobody waits for words in clear. */
     if ((s->proxied != NULL && s->proxied->awaited) ||
-        (s->state == SESSION_PROXY_HEADER && s->service->config->listen_tls == CONFIG_TLS_IMPLICIT))
+        (s->state == SESSION_PROXY_HEADER && s->service->config->listen_tls == CONFIG_TLS_IMPLICIT) ||
+        s->state == SESSION_CLIENT_HELLO)
         return false;
     if (!leg_is_attached(client) || leg_state(client).output_error != 0 || s->state == SESSION_CLIENT_GO_AHEAD)
         return false;
@@ -535,7 +540,8 @@ static void link_session(struct session *s)
     p->session_count++;
     p->sessions_not_freed++;
     counter_add(s->counters, COUNTER_connections_open, 1);
-    counter_add(s->counters, COUNTER_connections_total, 1);
+    if (s->counted_as == s->service_index)
+        counter_add(s->counters, COUNTER_connections_total, 1);
 }
 
 void session_init_target(struct session *s)
@@ -559,7 +565,7 @@ static void on_moved(void *context)
     plane_set_deadline(s->plane, &s->wheel, s->last_activity_ms + LIMIT_IDLE_TRIM_MS);
 }
 
-static void give_means(struct session *s)
+void session_give_means(struct session *s)
 {
     const struct plane *p = s->plane;
 
@@ -574,13 +580,17 @@ static void give_means(struct session *s)
                                   .events = {.news = on_news, .moved = on_moved, .context = s}};
 }
 
-struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer,
+struct session *session_create(struct plane *p, const struct session_accepted *accepted,
                                const struct session_kind *kind)
 {
     struct session *s = slab_alloc(&sessions);
+    const struct sockaddr_storage *peer = &accepted->peer;
+    size_t service_index = accepted->service_index;
 
     s->plane = p;
     s->service_index = service_index;
+    s->door = accepted->door == 0 ? NULL : &p->config->doors[accepted->door - 1];
+    s->counted_as = accepted->door == 0 ? service_index : plane_count_of_door(p, accepted->door);
     s->service = &p->services->items[service_index];
     s->kind = kind;
     s->reach.targets = s->service->config->connect;
@@ -590,7 +600,7 @@ struct session *session_create(struct plane *p, size_t service_index, const stru
     resolve_address_text(&s->peer.header, s->peer_text, sizeof(s->peer_text));
     snprintf(s->id, sizeof(s->id), "%" PRIu32 ".%" PRIu32 ".%" PRIu64, p->slot, p->generation, ++p->next_session);
     s->started_ms = s->last_activity_ms = uv_now(p->loop);
-    give_means(s);
+    session_give_means(s);
     leg_init(&s->client, &s->means, LEG_CLIENT, memory_ceiling_to_send(s->service->config, MEMORY_CEILING_CLIENT));
     session_init_target(s);
     link_session(s);
@@ -599,13 +609,14 @@ struct session *session_create(struct plane *p, size_t service_index, const stru
 
 void session_start(struct plane *p, const struct session_accepted *accepted)
 {
-    struct session *s = session_create(p, accepted->service_index, &accepted->peer, &session_kind_relay);
+    struct session *s = session_create(p, accepted, &session_kind_relay);
     const struct config_service *config = s->service->config;
     struct transport *transport = transport_create(p->loop, accepted->type);
     socklen_t local_size = sizeof(s->local);
 
     s->local.header.sa_family = AF_UNSPEC;
-    if (config->send_proxy != CONFIG_SEND_PROXY_NONE && getsockname(accepted->fd, &s->local.header, &local_size) != 0)
+    if ((config->send_proxy != CONFIG_SEND_PROXY_NONE || s->door != NULL) &&
+        getsockname(accepted->fd, &s->local.header, &local_size) != 0)
         s->local.header.sa_family = AF_UNSPEC;
     if (transport_open(transport, accepted->fd) != 0)
         base_abort("the loop does not take an accepted descriptor");

@@ -87,6 +87,8 @@ struct session {
     struct wheel_entry wheel;
     const struct service *service;
     size_t service_index;
+    const struct config_door *door; /* several services listen where it came in; NULL: this one alone */
+    size_t counted_as;              /* whose limits it counts for: plane_service_count() */
     struct counters_block *counters;
     char id[SESSION_ID_SIZE]; /* slot.generation.number */
 
@@ -132,8 +134,9 @@ struct session {
 
 /* What a listener knows of a connection it has accepted. */
 struct session_accepted {
-    size_t service_index;
-    int fd; /* the session's from now on */
+    size_t service_index; /* of a door, the one that has the socket */
+    size_t door;          /* as in struct config_address; 0: none */
+    int fd;               /* the session's from now on */
     enum transport_type type;
     struct sockaddr_storage peer;
 };

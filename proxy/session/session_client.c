@@ -54,18 +54,28 @@ const char *session_spoke_tls(const struct session *s, const struct leg *leg)
 /* Whether a client would be led into a handshake that fails: every key of the service is on a token, and the last that
  * was asked for a signature could not give it. Now and then somebody is let try again, or it would never be found out
  * that the token is back. RFC 3207 section 4: 454 is for this. */
-static bool keys_cannot_sign(const struct session *s)
+static bool keys_of_service_cannot_sign(const struct session *s, size_t index)
 {
-    uint64_t failed_ms = s->plane->keys_failed_ms[s->service_index];
+    const struct service *service = &s->plane->services->items[index];
+    uint64_t failed_ms = s->plane->keys_failed_ms[index];
 
-    if (s->service->server_context == NULL)
+    if (service->server_context == NULL)
         return true; /* its token was not there when the worker started */
     if (failed_ms == 0)
         return false;
-    for (size_t i = 0; i < s->service->identity_count; i++)
-        if (!tls_identity_may_block(s->service->identities[i]))
+    for (size_t i = 0; i < service->identity_count; i++)
+        if (!tls_identity_may_block(service->identities[i]))
             return false;
     return uv_now(s->plane->loop) - failed_ms < LIMIT_KEYS_FAILED_MS;
+}
+
+/* At a door, of every service: it is not known yet which one the client wants. */
+static bool keys_cannot_sign(const struct session *s)
+{
+    for (size_t i = 0; s->door != NULL && i < s->door->service_count; i++)
+        if (!keys_of_service_cannot_sign(s, s->door->services[i]))
+            return false;
+    return keys_of_service_cannot_sign(s, s->service_index);
 }
 
 /* With TLS from the first byte there is nothing that the client could be told. */
@@ -84,7 +94,8 @@ void session_start_client_machine(struct session *s, enum machine_end end)
     const struct starttls_options options = {.name = s->service->greeting_name,
                                              .upgrade = end == MACHINE_ENDS_WITH_TLS && !keys_cannot_sign(s),
                                              .opens_here = end == MACHINE_ENDS_PLAIN,
-                                             .cancels_in_clear = s->service->config->peer != CONFIG_PEER_REQUIRE,
+                                             .cancels_in_clear =
+                                                 s->service->config->peer != CONFIG_PEER_REQUIRE && s->door == NULL,
                                              .http_limits = s->service->http_limits,
                                              .connection = s->id};
 
@@ -173,12 +184,9 @@ void session_step_client_negotiate(struct session *s)
         session_enter(s, SESSION_CLIENT_GO_AHEAD);
         break;
     case STARTTLS_DIRECT:
-        if (session_is_without_token(s))
-            break;
         starttls_machine_destroy(&s->client_machine);
         s->direct_tls = true;
-        leg_start_direct_tls(&s->client, s->service->server_context);
-        session_enter(s, SESSION_CLIENT_TLS);
+        session_start_client_tls(s);
         break;
     case STARTTLS_READY:
         session_enter(s, SESSION_CONNECT);
@@ -213,8 +221,8 @@ void session_step_client_go_ahead(struct session *s)
     if (starttls_output(s->client_machine).size > 0 || !leg_is_drained(&s->client))
         return;
     starttls_machine_destroy(&s->client_machine);
-    leg_start_tls(&s->client, s->service->server_context, NULL, NULL);
-    session_enter(s, SESSION_CLIENT_TLS);
+    assert(leg_holds(&s->client).received == 0); /* the hinge */
+    session_start_client_tls(s);
 }
 
 /* The access rules, on the certificate that has just been verified. *denied: why not, where it is not. */
@@ -319,6 +327,8 @@ void session_step_client_tls(struct session *s)
         return;
     s->plane->keys_failed_ms[s->service_index] = 0;
     session_report_tls(s, &s->client);
+    if (!session_kept_its_name(s))
+        return;
     if (s->direct_tls && tls_engine_session(leg_engine(&s->client)).alpn[0] == '\0') {
         refuse_unnamed_tls(s);
         return;

@@ -51,6 +51,9 @@
       "it may be waiting for a greeting that this protocol does not have, or be far away")                               \
     X(tls_failed, "client_tls_failed", WARNING, CLIENT, "TLS with the client failed",                                    \
       "look up the error's name in yett(8)")                                                                             \
+    X(name_unknown, "client_tls_failed", WARNING, CLIENT,                                                                \
+      "no service at this address has the server name that the client asks for",                                         \
+      "add it to server_name of the service that is meant; one service without server_name takes all others")            \
     X(identity_unavailable, "client_tls_failed", WARNING, HERE, "the key of our certificate cannot sign now",            \
       "see that its token is there and logged in: yett status, yett token list")                                         \
     X(overload, "client_tls_failed", WARNING, HERE, "too many handshakes wait",                                          \

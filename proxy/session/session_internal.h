@@ -2,6 +2,7 @@
  *
  *   session.c               the states, the step, time, the beginning and the end
  *   session_proxied.c       who the client is, by its address or a PROXY header, and whether it may come in
+ *   session_door.c          which of the services at an address the client goes to
  *   session_client.c        the client's side up to the access rules
  *   session_target_steps.c  the target's side up to the relay; the order is in proxy/session/target_steps.h
  *   session_target.c        names, addresses and the PROXY header of the target
@@ -114,6 +115,16 @@ void session_on_header_due(struct session *s);
 /* It has sent a PROXY header where none is expected: what is to be said of it; the end is noted. */
 bool session_note_unexpected_header(struct session *s);
 
+bool session_client_may_come_in(struct session *s); /* allow_client; false: it is turned away */
+
+/* session_door.c */
+
+/* TLS begins, with what is held: at a door its name is looked for first. */
+void session_start_client_tls(struct session *s);
+void session_step_client_hello(struct session *s);
+/* After the handshake: it has asked NSS for the name that it was let in by. false: it is turned away. */
+bool session_kept_its_name(struct session *s);
+
 /* session_client.c */
 
 /* HTTP: keep what the log may be told of the request, before its machine is gone. */
@@ -153,7 +164,8 @@ void session_on_probe_due(struct session *s);
 const char *session_state_title(enum session_state state);
 
 /* session.c: a session whose accepted side the caller attaches, if there is one. */
-struct session *session_create(struct plane *p, size_t service_index, const struct sockaddr_storage *peer,
+struct session *session_create(struct plane *p, const struct session_accepted *accepted,
                                const struct session_kind *kind);
+void session_give_means(struct session *s); /* by its service and its peer */
 
 #endif

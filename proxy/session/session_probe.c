@@ -228,8 +228,8 @@ const struct session_kind session_kind_probe = {
 
 void session_start_probe(struct plane *p, struct session_probe *probe)
 {
-    const struct sockaddr_storage nobody = {.ss_family = AF_UNSPEC};
-    struct session *s = session_create(p, probe->service_index, &nobody, &session_kind_probe);
+    const struct session_accepted nobody = {.service_index = probe->service_index, .peer = {.ss_family = AF_UNSPEC}};
+    struct session *s = session_create(p, &nobody, &session_kind_probe);
 
     p->service_session_count[probe->service_index]++;
     s->reach.targets += probe->target_index;

@@ -25,8 +25,8 @@ bool session_awaits_header(const struct config_service *config, const struct soc
 static bool count_client(struct session *s)
 {
     if (!s->counted)
-        s->counted = peer_count_add(s->plane->peers, s->service_index, s->means.peer,
-                                    s->service->config->connections_per_address_max);
+        s->counted = peer_count_add(s->plane->peers, s->counted_as, s->means.peer,
+                                    s->door != NULL ? 0 : s->service->config->connections_per_address_max);
     if (s->counted)
         return true;
     counter_add(s->counters, COUNTER_connections_refused_limit_total, 1);
@@ -34,7 +34,7 @@ static bool count_client(struct session *s)
     return false;
 }
 
-static bool client_may_come_in(struct session *s)
+bool session_client_may_come_in(struct session *s)
 {
     const struct config_service *config = s->service->config;
 
@@ -54,13 +54,10 @@ static void begin(struct session *s)
     const struct config_service *config = s->service->config;
 
     s->deadline_ms = s->started_ms + config->handshake_timeout_ms;
-    if (!count_client(s) || !client_may_come_in(s))
+    if (!count_client(s) || (s->door == NULL && !session_client_may_come_in(s)))
         return;
     if (config->listen_tls == CONFIG_TLS_IMPLICIT) {
-        if (session_is_without_token(s))
-            return;
-        leg_start_direct_tls(&s->client, s->service->server_context);
-        session_enter(s, SESSION_CLIENT_TLS);
+        session_start_client_tls(s);
     } else if (config->listen_tls == CONFIG_TLS_STARTTLS || starttls_client_opens(s->service->protocol)) {
         session_start_client_machine(s, config->listen_tls == CONFIG_TLS_STARTTLS ? MACHINE_ENDS_WITH_TLS
                                                                                   : MACHINE_ENDS_PLAIN);

@@ -420,7 +420,7 @@ void session_note_nothing(struct session *s)
 void session_uncount_client(struct session *s)
 {
     if (s->counted)
-        peer_count_subtract(s->plane->peers, s->service_index, s->means.peer);
+        peer_count_subtract(s->plane->peers, s->counted_as, s->means.peer);
 }
 
 const struct session_kind session_kind_relay = {

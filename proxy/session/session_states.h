@@ -29,6 +29,7 @@
     X(PROXY_HEADER, proxy_header, "proxy_header", HEADER, CLIENT, ACTS)             /* of a balancer before us */      \
     X(CLIENT_NEGOTIATE, client_negotiate, "client_negotiate", CLIENT, CLIENT, ACTS) /* plain: STARTTLS, or CONNECT */  \
     X(CLIENT_GO_AHEAD, client_go_ahead, "client_go_ahead", CLIENT, NOBODY, ACTS)    /* nothing plain may follow it */  \
+    X(CLIENT_HELLO, client_hello, "client_hello", CLIENT, CLIENT, ACTS)             /* which service, by its name */   \
     X(CLIENT_TLS, client_tls, "client_tls", CLIENT, CLIENT, ACTS)                                                      \
     X(CONNECT, connect, "connect", CONNECT, BOTH, WAITS)          /* resolving and connecting */                       \
     X(TARGET_VIA, target_via, "upstream proxy", VIA, BOTH, WAITS) /* for each target in turn */                        \

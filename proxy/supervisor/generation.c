@@ -104,8 +104,13 @@ static bool give_listener(struct slot *slot)
         const struct config_service *service = &config->services[slot->service_index];
 
         for (; slot->listen_index < service->listen_count; slot->listen_index++, slot->cursor = 0) {
-            int fd = listen_sockets_next(g->shared->sockets, &service->listen[slot->listen_index],
-                                         worker_process_slot(slot->worker), g->slot_count, &slot->cursor);
+            const struct config_address *address = &service->listen[slot->listen_index];
+            int fd = -1;
+
+            /* A door has its sockets once. */
+            if (address->door == 0 || config->doors[address->door - 1].services[0] == slot->service_index)
+                fd = listen_sockets_next(g->shared->sockets, address, worker_process_slot(slot->worker), g->slot_count,
+                                         &slot->cursor);
 
             if (fd < 0)
                 continue;

@@ -8,6 +8,7 @@
 #include "proxy/process/log.h"
 #include "proxy/session/session.h"
 #include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@
 struct listener {
     struct plane *plane;
     size_t service_index;
+    size_t door;                             /* as in struct config_address */
+    size_t counted_as;                       /* by whom connections are counted until the session is a service's */
+    size_t connections_max, per_address_max; /* the latter 0: no limit */
     int fd;
     struct sockaddr_storage address;
     uv_poll_t poll;
@@ -62,12 +66,12 @@ static const char *limit_reached(struct listener *l, const struct sockaddr_stora
     const struct config_service *config = l->plane->services->items[l->service_index].config;
     struct peer_key key = peer_key_of((const struct sockaddr *)peer);
 
-    if (l->plane->service_session_count[l->service_index] >= config->connections_max)
+    if (l->plane->service_session_count[l->counted_as] >= l->connections_max)
         return "connections_max of the service is reached";
     if (!session_awaits_header(config, (const struct sockaddr *)peer) &&
-        !peer_count_add(l->plane->peers, l->service_index, key, config->connections_per_address_max))
+        !peer_count_add(l->plane->peers, l->counted_as, key, (unsigned)l->per_address_max))
         return "connections_per_address_max is reached";
-    l->plane->service_session_count[l->service_index]++;
+    l->plane->service_session_count[l->counted_as]++;
     return NULL;
 }
 
@@ -113,6 +117,7 @@ static void take(struct listener *l, int fd, const struct sockaddr_storage *peer
     }
     session_start(l->plane, &(struct session_accepted){
                                 .service_index = l->service_index,
+                                .door = l->door,
                                 .fd = fd,
                                 .type = l->address.ss_family == AF_UNIX ? TRANSPORT_UNIX : TRANSPORT_TCP,
                                 .peer = *peer,
@@ -195,7 +200,29 @@ static void set_tcp_options(int fd)
         (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
 }
 
-struct listener *listener_create(struct plane *p, size_t service_index, int fd, char **error)
+/* At a door, those of all its services together: how many may be on their way to one of them. */
+static void set_limits(struct listener *l)
+{
+    const struct config *config = l->plane->config;
+    const struct config_door *door = l->door == 0 ? NULL : &config->doors[l->door - 1];
+    size_t count = door == NULL ? 1 : door->service_count;
+    bool is_limited = true;
+
+    l->counted_as = door == NULL ? l->service_index : plane_count_of_door(l->plane, l->door);
+    for (size_t i = 0; i < count; i++) {
+        const struct config_service *s = &config->services[door == NULL ? l->service_index : door->services[i]];
+
+        l->connections_max += s->connections_max;
+        l->per_address_max += s->connections_per_address_max;
+        is_limited = is_limited && s->connections_per_address_max != 0;
+    }
+    if (!is_limited)
+        l->per_address_max = 0;
+    else if (l->per_address_max > UINT_MAX)
+        l->per_address_max = UINT_MAX;
+}
+
+struct listener *listener_create(struct plane *p, size_t service_index, size_t door, int fd, char **error)
 {
     struct listener *l = base_alloc(sizeof(*l));
     socklen_t size = sizeof(l->address);
@@ -203,6 +230,8 @@ struct listener *listener_create(struct plane *p, size_t service_index, int fd, 
 
     l->plane = p;
     l->service_index = service_index;
+    l->door = door;
+    set_limits(l);
     l->fd = fd;
     if (getsockname(fd, (struct sockaddr *)&l->address, &size) != 0)
         result = -errno;

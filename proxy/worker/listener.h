@@ -12,8 +12,8 @@
 
 struct listener;
 
-/* Takes `fd`. NULL with a sentence in *error (then fd is closed). */
-struct listener *listener_create(struct plane *p, size_t service_index, int fd, char **error);
+/* Takes `fd`. `door`: as in struct config_address. NULL with a sentence in *error (then fd is closed). */
+struct listener *listener_create(struct plane *p, size_t service_index, size_t door, int fd, char **error);
 
 /* The address it listens on; family AF_UNIX where it is none. */
 const struct sockaddr_storage *listener_address(const struct listener *l);

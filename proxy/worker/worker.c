@@ -447,12 +447,15 @@ static bool open_listeners(struct worker *w, char **error)
     w->own_addresses = base_alloc((w->told.listener_count + 1) * sizeof(*w->own_addresses));
     for (size_t i = 0; i < w->told.listener_count; i++) {
         struct listener *l;
+        const struct passed_listener *told = &w->told.listeners[i];
 
-        if (w->told.listeners[i].fd < 0 || w->told.listeners[i].service_index >= w->config->service_count) {
+        if (told->fd < 0 || told->service_index >= w->config->service_count ||
+            told->address_index >= w->config->services[told->service_index].listen_count) {
             *error = base_strdup("a listening socket was passed that no service has");
             return false;
         }
-        l = listener_create(&w->plane, w->told.listeners[i].service_index, w->told.listeners[i].fd, error);
+        l = listener_create(&w->plane, told->service_index,
+                            w->config->services[told->service_index].listen[told->address_index].door, told->fd, error);
         w->told.listeners[i].fd = -1;
         if (l == NULL)
             return false;

@@ -25,7 +25,8 @@ static bool read_ticket_key(struct worker_told *t, int fd)
 static void keep_listener(struct worker_told *t, const struct worker_message *message, int fd)
 {
     t->listeners = base_realloc_array(t->listeners, t->listener_count + 1, sizeof(*t->listeners));
-    t->listeners[t->listener_count++] = (struct passed_listener){.service_index = message->service, .fd = fd};
+    t->listeners[t->listener_count++] =
+        (struct passed_listener){.service_index = message->service, .address_index = message->address, .fd = fd};
 }
 
 /* Each comes once. */

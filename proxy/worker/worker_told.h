@@ -8,8 +8,8 @@
 
 /* A listening socket as it came, until the configuration is known. */
 struct passed_listener {
-    size_t service_index;
-    int fd; /* -1: taken */
+    size_t service_index, address_index; /* the latter of its listen */
+    int fd;                              /* -1: taken */
 };
 
 /* Descriptors are its own until somebody takes them, and says so with -1. */

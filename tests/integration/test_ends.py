@@ -205,6 +205,13 @@ def _(scene):
     scene.connect().sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nEHLO a\r\n")
 
 
+@way("name_unknown")
+def _(scene):
+    scene.accepting(free_port(), "server_name = other.test\n")
+    with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
+        scene.tls()
+
+
 @way("protocol_error")
 def _(scene):
     scene.accepting(free_port(), protocol="smtp", listen_tls="starttls")

@@ -4,6 +4,8 @@
 #include "tls/record.h"
 
 #include "base/buffer.h"
+#include "base/slab.h"
+#include "tls/hello_name.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,6 +34,32 @@ static uint64_t ask(struct span records)
     }
     return offered | (uint64_t)tls_client_hello_takes_tickets(records) << ARRAY_LEN(known) |
            hash << (ARRAY_LEN(known) + 1);
+}
+
+/* What is known stays so when more comes, and the name is one that a service may have. */
+static void look_for_name(struct span records)
+{
+    enum tls_hello_name before = TLS_HELLO_NEEDS_MORE;
+    uint64_t hash_before = 0;
+
+    for (size_t have = 0; have <= records.size; have += 1 + records.size / 64) {
+        uint64_t hash = 0;
+        char *name;
+        enum tls_hello_name answer = tls_hello_name_read(span_of(records.data, have), &name);
+
+        if ((name != NULL) != (answer == TLS_HELLO_HAS_NAME))
+            base_abort("a name and no name");
+        for (const char *c = name; c != NULL && *c != '\0'; c++) {
+            if ((*c >= 'A' && *c <= 'Z') || *c <= ' ' || *c > '~')
+                base_abort("a name has what no host name has");
+            hash = hash * 31 + (uint8_t)*c;
+        }
+        slab_strfree(name);
+        if (before != TLS_HELLO_NEEDS_MORE && (before != answer || hash != hash_before))
+            base_abort("more bytes change what was known");
+        before = answer;
+        hash_before = hash;
+    }
 }
 
 static void look_at_lists(struct span records)
@@ -66,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     offered = ask(input);
     look_at_lists(input);
+    look_for_name(input);
     if (size < TLS_RECORD_HEADER_SIZE || data[0] != TLS_CONTENT_HANDSHAKE)
         return 0;
     body_size = tls_record_body_size(data);

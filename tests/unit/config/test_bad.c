@@ -479,11 +479,44 @@ static void open_mail_relays_are_refused(void **state)
     expect_all(cases, ARRAY_LEN(cases));
 }
 
+#define ALONE         "; services that share an address are told apart by server_name, and one of them at most has none\n"
+#define SHARED(extra) "[service t]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nidentity = file:/x\n" extra
+#define DIFFERENT(what)                                                                                                \
+    "f:7: 0.0.0.0:1 is listened on by [service s] at f:2 too: services that share an address have " what "\n"
+
+static void sharing_is_refused(void **state)
+{
+    static const struct bad_case cases[] = {
+        {TLS SHARED("listen_tls = implicit\n"), "f:7: 0.0.0.0:1 is already listened on by f:2" ALONE},
+        {TLS SHARED("listen_tls = implicit\nserver_name = a.test\nprotocol = imap\n"), DIFFERENT("one protocol")},
+        {"[service s]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nlisten_tls = implicit\nidentity = file:/x\n" SHARED(
+             "listen_tls = implicit\nserver_name = a.test\naccept_proxy = v1\naccept_proxy_from = 10.0.0.1\n"),
+         DIFFERENT("one accept_proxy and accept_proxy_from, whose header comes before the name")},
+        {"[service s]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nprotocol = imap\nlisten_tls = starttls\nidentity = "
+         "file:/x\n[service t]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nprotocol = imap\nlisten_tls = "
+         "starttls\nidentity = file:/x\nserver_name = a.test\ngreeting_name = b.test\n",
+         "f:8: 0.0.0.0:1 is listened on by [service s] at f:2 too: services that share an address have one greeting_name, "
+         "which is said before the name\n"},
+        {"[service s]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nprotocol = imap\nlisten_tls = starttls\nidentity = "
+         "file:/x\n[service t]\nlisten = 0.0.0.0:1\nconnect = 127.0.0.1:2\nprotocol = imap\nlisten_tls = "
+         "implicit\nidentity = file:/x\nserver_name = a.test\n",
+         "f:8: 0.0.0.0:1 is listened on by [service s] at f:2 too: services that share an address have one listen_tls\n"},
+        {TLS "server_name = a.test, *.b.test\n" SHARED("listen_tls = implicit\nserver_name = *.B.test.\n"),
+         "f:8: on 0.0.0.0:1 the server_name *.b.test is already that of [service s] at f:1\n"},
+        {TCP "server_name = a.test\n", "f:4: server_name: has no effect with listen_tls = none\n"},
+        {TLS "server_name = 192.0.2.1\n",
+         "f:6: server_name: must be names: a client that asks for an address sends no name (RFC 6066 section 3)\n"},
+    };
+
+    (void)state;
+    expect_all(cases, ARRAY_LEN(cases));
+}
+
 static void listening_twice_is_refused(void **state)
 {
     static const struct bad_case cases[] = {
         {TCP "[service t]\nlisten = 127.0.0.1:3, 127.0.0.1:1\nconnect = 127.0.0.1:2\n",
-         "f:5: 127.0.0.1:1 is already listened on by f:2\n"},
+         "f:5: 127.0.0.1:1 is already listened on by f:2" ALONE},
         {"[service s]\nlisten = [::1]:1, [0::1]:1\nconnect = 127.0.0.1:2\n",
          "f:2: [::1]:1 is already listened on by f:2\n"},
         {"[yett]\nadmin = 127.0.0.1:1\n" TCP, "f:4: 127.0.0.1:1 is already listened on by f:2\n"},
@@ -581,6 +614,7 @@ int main(void)
         cmocka_unit_test(clients_are_checked),
         cmocka_unit_test(servers_are_checked),
         cmocka_unit_test(open_mail_relays_are_refused),
+        cmocka_unit_test(sharing_is_refused),
         cmocka_unit_test(listening_twice_is_refused),
         cmocka_unit_test(all_findings_come_at_once_in_order),
         cmocka_unit_test(ceilings_hold),

@@ -50,6 +50,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_PROTOCOL] = "gopher",
     [OPTION_LISTEN] = "127.0.0.1",
     [OPTION_LISTEN_TLS] = "on",
+    [OPTION_SERVER_NAME] = "a.*",
     [OPTION_ACCEPT_PROXY] = "v3",
     [OPTION_ACCEPT_PROXY_FROM] = "10.0.0.1/8",
     [OPTION_ALLOW_CLIENT] = "[::1]",

@@ -300,6 +300,44 @@ static void service_options_are_read(void **state)
     config_destroy(&c);
 }
 
+#define DOOR(name, names)                                                                                              \
+    "[service " name "]\nlisten = 127.0.0.1:1\nlisten_tls = implicit\nidentity = file:/x\nconnect = 127.0.0.1:2\n" names
+
+/* A name leads to who has it, then to who has the longest end of it, then to who takes the rest. */
+static void doors_lead_by_name(void **state)
+{
+    struct config *c = testing_parse_good(DOOR("a", "server_name = one.test, *.wild.test\n") DOOR("b", "") DOOR(
+        "c", "server_name = *.deep.wild.test, Two.Test.\n") "[service d]\nlisten = 127.0.0.1:3\nlisten_tls = "
+                                                            "implicit\nidentity = file:/x\nconnect = "
+                                                            "127.0.0.1:2\nserver_name = only.test\n"
+                                                            "[service e]\nlisten = 127.0.0.1:4\nconnect = "
+                                                            "127.0.0.1:2\n");
+    static const struct {
+        const char *name;
+        size_t service;
+    } rows[] = {
+        {"one.test", 0},           {"a.wild.test", 0},
+        {"b.a.wild.test", 0},      {"two.test", 2},
+        {"x.deep.wild.test", 2},   {"deep.wild.test", 0},
+        {"y.x.deep.wild.test", 2}, {"wild.test", 1},
+        {"other.test", 1},         {NULL, 1},
+        {"one.test.one", 1},       {"test", 1},
+        {"sub.one.test", 1},       {"*.wild.test", 0},
+        {"notwild.test", 1},
+    };
+
+    (void)state;
+    assert_int_equal(c->door_count, 2);
+    assert_int_equal(c->services[0].listen[0].door, c->services[2].listen[0].door);
+    assert_int_equal(c->services[4].listen[0].door, 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(config_door_find(&c->doors[c->services[0].listen[0].door - 1], rows[i].name), rows[i].service);
+    assert_int_equal(config_door_find(&c->doors[c->services[3].listen[0].door - 1], "only.test"), 3);
+    assert_true(config_door_find(&c->doors[c->services[3].listen[0].door - 1], "other.test") == CONFIG_NO_SERVICE);
+    assert_true(config_door_find(&c->doors[c->services[3].listen[0].door - 1], NULL) == CONFIG_NO_SERVICE);
+    config_destroy(&c);
+}
+
 static void insecure_options_and_alpn_are_read(void **state)
 {
     struct config *c = testing_parse_good(
@@ -519,6 +557,7 @@ int main(void)
         cmocka_unit_test(places_of_files_are_kept),
         cmocka_unit_test(process_and_module_options_are_read),
         cmocka_unit_test(service_options_are_read),
+        cmocka_unit_test(doors_lead_by_name),
         cmocka_unit_test(insecure_options_and_alpn_are_read),
         cmocka_unit_test(identity_without_listen_tls_is_the_connecting_sides),
         cmocka_unit_test(timeouts_depend_on_the_protocol),

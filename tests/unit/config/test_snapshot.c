@@ -181,7 +181,8 @@ static void parse_knows_the_file_of_each_line(void **state)
         "g/yett.conf:2: workers: must be a number from 1 to 256, not \"0\"\n"
         "g/conf.d/b.conf:1: the section [service a] is already at g/conf.d/a.conf:2\n"
         "g/conf.d/b.conf:4: the section [yett] is already at g/yett.conf:1\n"
-        "g/conf.d/b.conf:6: 127.0.0.1:1 is already listened on by g/conf.d/a.conf:3\n"
+        "g/conf.d/b.conf:6: 127.0.0.1:1 is already listened on by g/conf.d/a.conf:3; services that share an address are told "
+        "apart by server_name, and one of them at most has none\n"
         "g/conf.d/c.conf:1: the first line must be a section: [yett], [control], [module NAME] or [service NAME]\n");
     free(got);
     config_snapshot_destroy(&s);
