@@ -217,8 +217,8 @@ static void starttls(struct check_context *c)
 /* Which options go with http-proxy, where the client names the target, and which with everything else. */
 static void target(struct check_context *c)
 {
-    static const enum option_id fixed_only[] = {OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_VIA, OPTION_SEND_PROXY,
-                                                OPTION_VERIFY_NAME};
+    static const enum option_id fixed_only[] = {OPTION_CONNECT, OPTION_BALANCE,    OPTION_CONNECT_TLS,
+                                                OPTION_VIA,     OPTION_SEND_PROXY, OPTION_VERIFY_NAME};
     static const enum option_id proxy_only[] = {OPTION_ALLOW_TARGET, OPTION_HTTP_REQUEST_HEAD_MAX};
     static const enum option_id http_only[] = {OPTION_HTTP_RESPONSE_HEAD_MAX, OPTION_HTTP_FIELD_MAX,
                                                OPTION_HTTP_FIELDS_MAX};
@@ -236,6 +236,12 @@ static void target(struct check_context *c)
             config_finding_add(c->findings, c->section->place,
                                "connect is missing: the server, such as 127.0.0.1:10143");
     }
+}
+
+static void balance(struct check_context *c)
+{
+    if (given(c, OPTION_BALANCE) && given(c, OPTION_CONNECT) && c->service->connect_count < 2)
+        FIND(c, OPTION_BALANCE, "balance: is for several servers in connect, and there is one");
 }
 
 static bool same_address(const struct config_address *a, const struct config_address *b)
@@ -505,6 +511,7 @@ static const struct {
     {peer, USES(OPTION_PEER, OPTION_LISTEN_TLS)},
     {starttls, USES(OPTION_PROTOCOL, OPTION_LISTEN_TLS, OPTION_CONNECT_TLS)},
     {target, USES(OPTION_PROTOCOL)},
+    {balance, USES(OPTION_BALANCE, OPTION_CONNECT)},
     {connect_addresses, USES(OPTION_CONNECT, OPTION_LISTEN)},
     {connect_plaintext, USES(OPTION_CONNECT, OPTION_CONNECT_TLS, OPTION_PROTOCOL, OPTION_INSECURE_PLAINTEXT_CONNECT)},
     {via, USES(OPTION_VIA, OPTION_CONNECT)},

@@ -42,6 +42,8 @@ enum config_peer { CONFIG_PEER_NONE, CONFIG_PEER_REQUEST, CONFIG_PEER_REQUIRE };
 enum config_peer_purpose { CONFIG_PEER_PURPOSE_CLIENT, CONFIG_PEER_PURPOSE_SERVER, CONFIG_PEER_PURPOSE_ANY };
 enum config_ciphers { CONFIG_CIPHERS_INTERMEDIATE, CONFIG_CIPHERS_MODERN };
 enum config_send_proxy { CONFIG_SEND_PROXY_NONE, CONFIG_SEND_PROXY_V1, CONFIG_SEND_PROXY_V2, CONFIG_SEND_PROXY_V2_TLS };
+/* Which of several targets comes first. */
+enum config_balance { CONFIG_BALANCE_FIRST, CONFIG_BALANCE_ROUND, CONFIG_BALANCE_LEAST };
 /* Which versions of a PROXY header a balancer in front of us may send. */
 enum config_accept_proxy {
     CONFIG_ACCEPT_PROXY_NONE,
@@ -236,6 +238,7 @@ struct config_service {
 
     struct config_address *connect;
     size_t connect_count;
+    enum config_balance balance;
     enum config_tls_mode connect_tls;
     struct config_identity *connect_identity; /* client certificates offered to the target, in order of preference */
     size_t connect_identity_count;

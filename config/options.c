@@ -75,6 +75,11 @@ static const struct value_word accept_proxy_words[] = {{"none", CONFIG_ACCEPT_PR
                                                        {"any", CONFIG_ACCEPT_PROXY_ANY, VALUE_WORD_READY},
                                                        {.name = NULL}};
 
+static const struct value_word balance_words[] = {{"first", CONFIG_BALANCE_FIRST, VALUE_WORD_READY},
+                                                  {"round", CONFIG_BALANCE_ROUND, VALUE_WORD_READY},
+                                                  {"least", CONFIG_BALANCE_LEAST, VALUE_WORD_READY},
+                                                  {.name = NULL}};
+
 static const struct value_word ciphers_words[] = {{"intermediate", CONFIG_CIPHERS_INTERMEDIATE, VALUE_WORD_READY},
                                                   {"modern", CONFIG_CIPHERS_MODERN, VALUE_WORD_READY},
                                                   {.name = NULL}};
@@ -225,6 +230,8 @@ const struct option config_options[OPTION_COUNT] = {
                       .help = "Which verified clients may pass; any one rule is enough."},
     [OPTION_CONNECT] = {"connect", SERVICE_LIST(connect), .kind = &option_kind_address_list, .default_text = "none",
                         .help = "The server; several are tried in turn."},
+    [OPTION_BALANCE] = {"balance", SERVICE(balance), .kind = &option_kind_word, .words = balance_words,
+                        .default_value = "first", .help = "Which of several servers is tried first."},
     [OPTION_CONNECT_TLS] = {"connect_tls", SERVICE(connect_tls), .kind = &option_kind_word, .words = connect_tls_words,
                             .default_value = "none", .help = "TLS with the server."},
     [OPTION_CONNECT_IDENTITY] = {"connect_identity", SERVICE_LIST(connect_identity), .kind = &option_kind_identity_list,
@@ -361,9 +368,9 @@ const struct option *option_find(enum option_section section, const char *name)
 /* Names that the documentation of later versions has, so that nobody is told that another one was meant. Those which
  * this version has are found before. */
 static const char *const planned[] = {
-    "admin_host", "balance",         "connect_for",  "connect_credentials", "connect_token", "expiry_warning",
-    "file_keys",  "forwarded",       "peer_purpose", "send_xclient",        "start",         "ticket_lifetime",
-    "users",      "via_credentials", "watch",        "allow_plain_target",
+    "admin_host",      "connect_for", "connect_credentials", "connect_token", "expiry_warning",
+    "file_keys",       "forwarded",   "peer_purpose",        "send_xclient",  "start",
+    "ticket_lifetime", "users",       "via_credentials",     "watch",         "allow_plain_target",
 };
 
 static bool is_planned(const char *name)

@@ -111,6 +111,11 @@ static void print_services(const json_t *services, FILE *out)
                 status_text_bytes(number_of(c, "client_received_bytes_total"), received),
                 status_text_bytes(number_of(c, "client_sent_bytes_total"), sent), listen);
         free(listen);
+        if (number_of(c, "targets_left_alone") > 0)
+            fprintf(out,
+                    "  %" PRIu64 " of its targets, counted in each worker, failed last and are tried behind the others "
+                    "for a while: target_left_alone in the log\n",
+                    number_of(c, "targets_left_alone"));
     }
 }
 

@@ -44,6 +44,7 @@
     X(proxy_headers_refused_total, COUNTER, "PROXY headers missing, malformed, or from who is not to send one")        \
     X(injections_refused_total, COUNTER, "Plain text found behind STARTTLS")                                           \
     X(targets_failed_total, COUNTER, "Sessions for which no target could be reached")                                  \
+    X(targets_left_alone, GAUGE, "Targets that failed last, one of several: tried behind the others for a while")      \
     X(truncations_total, COUNTER, "TLS connections that ended without close_notify")                                   \
     X(timeouts_connect_total, COUNTER, "Sessions ended by the connect timeout")                                        \
     X(timeouts_handshake_total, COUNTER, "Sessions ended by the handshake timeout")                                    \

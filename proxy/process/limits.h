@@ -105,6 +105,9 @@ enum {
     LIMIT_TURNS_WAITING = 1024,  /* of dear peers, that wait behind, and at most ... */
     LIMIT_TURNS_SHARE = 8,       /* ... this part of the connections for which there are descriptors */
 
+    LIMIT_TARGET_ALONE_MS = 2000, /* one of several targets that failed is tried behind the others for so long, ... */
+    LIMIT_TARGET_ALONE_MAX_MS = 60 * 1000, /* ... twice as long each time it fails again, up to this */
+
     LIMIT_KEYS_FAILED_MS = 2000, /* after a token could not sign, STARTTLS is not offered for so long */
 
     LIMIT_PROBES = 16,            /* targets that yett check --live looks at at a time */

@@ -86,6 +86,8 @@
     X(connection_refused, WARNING, "a connection was closed at once: a limit is reached")                              \
     X(session_started, DEBUG, "a client has connected")                                                                \
     X(session_state, DEBUG, "a connection goes on to its next step")                                                   \
+    X(target_left_alone, WARNING, "one of several targets failed, and is tried behind the others for a while")         \
+    X(target_back, INFO, "one of several targets serves again")                                                        \
     X(target_passed_over, DEBUG, "a target could not be reached, and the next one is tried")                           \
     X(verification_warning, WARNING, "a peer was accepted although something is not as it should be")                  \
     X(session_ended, INFO, "a connection has ended in good order, or as peers end them")                               \

@@ -312,6 +312,11 @@ static void begin_target(struct connector *c)
     }
 }
 
+size_t connector_target(const struct connector *c)
+{
+    return c->target == SIZE_MAX ? 0 : c->target;
+}
+
 const char *connector_looks_up(const struct connector *c)
 {
     return lookups_running(c) && c->answers[FAMILY_IPV6].count + c->answers[FAMILY_IPV4].count == 0

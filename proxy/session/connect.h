@@ -44,6 +44,9 @@ struct connector;
 /* on_done is called once, later, from the loop; the connector stays the caller's to destroy (there, if it likes). */
 struct connector *connector_create(const struct connect_options *options);
 
+/* The target that is being looked up or connected to now: all before it have failed. */
+size_t connector_target(const struct connector *c);
+
 /* The name that is being looked up now, and has no address yet; NULL: there is none. */
 const char *connector_looks_up(const struct connector *c);
 

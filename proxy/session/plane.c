@@ -175,6 +175,7 @@ void plane_start(struct plane *p)
     uv_unref((uv_handle_t *)&p->turns_round);
     p->resolver = resolver_create(p->loop, p->services->count);
     p->peers = peer_count_create();
+    p->targets = targets_create(p->services);
     p->local_addresses = local_addresses_open();
     wheel_init(&p->wheel, uv_now(p->loop));
     p->tick_due_ms = UINT64_MAX;
@@ -201,6 +202,7 @@ void plane_stop(struct plane *p)
     uv_close((uv_handle_t *)&p->turns_round, NULL);
     resolver_destroy(&p->resolver);
     peer_count_destroy(&p->peers);
+    targets_destroy(&p->targets);
     local_addresses_close(&p->local_addresses);
     uv_close((uv_handle_t *)&p->wheel_timer, NULL);
     uv_close((uv_handle_t *)&p->turn_idle, NULL);

@@ -8,6 +8,7 @@
 #include "proxy/session/peer_count.h"
 #include "proxy/process/resolve.h"
 #include "proxy/service/service.h"
+#include "proxy/session/targets.h"
 #include "proxy/session/wheel.h"
 #include <uv.h>
 
@@ -39,6 +40,7 @@ struct plane {
     uint64_t round; /* of the loop */
     struct resolver *resolver;
     struct peer_count *peers;
+    struct targets *targets;
     struct wheel wheel;     /* the sessions' deadlines */
     uv_timer_t wheel_timer; /* runs out when one is near, ... */
     uint64_t tick_due_ms;   /* ... then; UINT64_MAX: it does not run */

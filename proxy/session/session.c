@@ -203,6 +203,7 @@ void session_end_now(struct session *s, enum transport_close client, enum transp
     if (s->state == SESSION_CLOSED)
         return;
     session_report_ended(s);
+    session_release_target(s);
     s->kind->on_end(s);
     session_enter(s, SESSION_CLOSED);
     connector_destroy(&s->reach.connector);
@@ -234,6 +235,8 @@ static void free_when_possible(struct session *s)
     free(s->client_subject);
     free(s->client_common_name);
     free(s->reach.error);
+    free(s->reach.order);
+    free(s->reach.ordered);
     free(s->ended_reason);
     slab_free(&sessions, s);
     p->sessions_not_freed--;
@@ -468,6 +471,7 @@ static void on_deadline(struct session *s)
     case TIME_CONNECT:
         counter_add(s->counters, COUNTER_timeouts_connect_total, 1);
         counter_add(s->counters, COUNTER_targets_failed_total, 1);
+        session_note_connecting_failed(s);
         refuse_late_connect(s);
         break;
     case TIME_VIA:

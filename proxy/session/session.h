@@ -55,7 +55,12 @@ struct session_proxied {
 struct session_reach {
     const struct config_address *targets; /* tried in turn; of the configuration, or what was asked for */
     size_t target_count;
-    size_t via_target; /* of them: the one the upstream proxy is asked for */
+    size_t via_target;              /* of them: the one the upstream proxy is asked for */
+    size_t *order;                  /* of several: which of the configuration's each is; NULL: there is no choice */
+    struct config_address *ordered; /* what `targets` is then; the texts are the configuration's */
+    bool reached;                   /* one of them is connected: */
+    size_t reached_target;
+    bool held; /* it serves: proxy/session/targets.h */
     struct connector *connector;
     bool done; /* the connector has told: the target is attached, or ... */
     enum connect_status status;

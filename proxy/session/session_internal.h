@@ -93,6 +93,13 @@ void session_start_connecting(struct session *s);
 /* In SESSION_TARGET_VIA: begins to connect to the upstream proxy again, for the next target. false: there is none.
  * `why` is for the log: what became of this one. */
 bool session_try_next_target(struct session *s, const char *why);
+/* One of several targets failed (an index of reach.targets), or the one that was reached did, or it serves. */
+void session_note_target_failed(struct session *s, size_t at);
+void session_note_reached_failed(struct session *s);
+void session_note_reached_serves(struct session *s);
+void session_release_target(struct session *s);
+/* Time is up while targets are connected to: the one under way has failed, and those before it. */
+void session_note_connecting_failed(struct session *s);
 bool session_take_asked_target(struct session *s); /* http-proxy: false when no rule allows it; then it is counted */
 bool session_make_proxy_header(const struct session *s, struct buffer *header);
 void session_start_target_tls(struct session *s);

@@ -278,6 +278,8 @@ void session_report_ended(struct session *s)
     if (s->reported)
         return;
     s->reported = true;
+    if (!s->relayed && session_end_of(s->ended)->fault == SESSION_FAULT_TARGET)
+        session_note_reached_failed(s);
     s->kind->note_failure(s);
     count_end(s);
     write_line(s);

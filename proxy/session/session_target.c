@@ -57,6 +57,89 @@ static const char *address_is_denied(void *context, const struct sockaddr *addre
     return NULL;
 }
 
+/* ---- which of several ---- */
+
+/* Those of the configuration, in the order of now: not what a client has asked for, nor what is looked at. */
+static void order_targets(struct session *s)
+{
+    const struct config_service *config = s->service->config;
+
+    if (s->probe != NULL || s->reach.targets != config->connect || !targets_has(s->plane->targets, s->service_index))
+        return;
+    s->reach.order = base_alloc(config->connect_count * sizeof(*s->reach.order));
+    s->reach.ordered = base_alloc(config->connect_count * sizeof(*s->reach.ordered));
+    targets_order(s->plane->targets, s->service_index, uv_now(s->plane->loop), s->reach.order);
+    for (size_t i = 0; i < config->connect_count; i++)
+        s->reach.ordered[i] = config->connect[s->reach.order[i]];
+    s->reach.targets = s->reach.ordered;
+}
+
+void session_note_target_failed(struct session *s, size_t at)
+{
+    size_t target;
+
+    if (s->reach.order == NULL)
+        return;
+    target = s->reach.order[at];
+    if (!targets_note_failed(s->plane->targets, s->service_index, target, uv_now(s->plane->loop)))
+        return;
+    counter_add(s->counters, COUNTER_targets_left_alone, 1);
+    log_line(LOG_LEVEL_WARNING, "target_left_alone", log_text("service", s->service->config->name),
+             log_text("target", s->reach.targets[at].text),
+             log_number("for_ms", targets_alone_ms(s->plane->targets, s->service_index, target)),
+             log_text("reason", "it could not be reached, or did not serve"));
+}
+
+void session_note_reached_failed(struct session *s)
+{
+    if (s->reach.reached)
+        session_note_target_failed(s, s->reach.reached_target);
+}
+
+void session_note_connecting_failed(struct session *s)
+{
+    if (s->reach.connector == NULL || s->service->config->via != NULL || s->reach.order == NULL)
+        return;
+    for (size_t i = 0; i <= connector_target(s->reach.connector) && i < s->reach.target_count; i++)
+        session_note_target_failed(s, i);
+}
+
+void session_note_reached_serves(struct session *s)
+{
+    size_t target;
+
+    if (s->reach.order == NULL || !s->reach.reached)
+        return;
+    target = s->reach.order[s->reach.reached_target];
+    targets_hold(s->plane->targets, s->service_index, target);
+    s->reach.held = true;
+    if (!targets_note_good(s->plane->targets, s->service_index, target))
+        return;
+    counter_subtract(s->counters, COUNTER_targets_left_alone, 1);
+    log_line(LOG_LEVEL_INFO, "target_back", log_text("service", s->service->config->name),
+             log_text("target", s->reach.targets[s->reach.reached_target].text));
+}
+
+void session_release_target(struct session *s)
+{
+    if (s->reach.held)
+        targets_release(s->plane->targets, s->service_index, s->reach.order[s->reach.reached_target]);
+    s->reach.held = false;
+}
+
+/* The connector tries one behind the other: those before the one that answered, or all, have failed. Of an upstream
+ * proxy's targets nothing is known by it. */
+static void note_reached(struct session *s, const struct connect_result *result)
+{
+    bool via = s->service->config->via != NULL;
+    size_t failed = result->status == CONNECT_OK ? result->target : s->reach.target_count;
+
+    for (size_t i = 0; !via && result->status != CONNECT_DENIED && i < failed; i++)
+        session_note_target_failed(s, i);
+    s->reach.reached = result->status == CONNECT_OK;
+    s->reach.reached_target = via ? s->reach.via_target : result->target;
+}
+
 /* The target that answered, for its certificate's name and for logs. */
 static void note_target(struct session *s, const struct connect_result *result)
 {
@@ -84,6 +167,7 @@ static void on_connected(void *context, const struct connect_result *result)
 
     s->reach.done = true;
     s->reach.status = result->status;
+    note_reached(s, result);
     if (result->status == CONNECT_OK) {
         note_target(s, result);
         leg_attach(&s->target, result->transport);
@@ -96,7 +180,11 @@ static void on_connected(void *context, const struct connect_result *result)
 void session_start_connecting(struct session *s)
 {
     const struct config_service *config = s->service->config;
-    struct connect_options options = {
+    struct connect_options options;
+
+    if (s->reach.order == NULL)
+        order_targets(s);
+    options = (struct connect_options){
         .loop = s->plane->loop,
         .resolver = s->plane->resolver,
         .asker = {s->service_index, s->means.peer.words[0] ^ s->means.peer.words[1]},
@@ -125,6 +213,7 @@ bool session_try_next_target(struct session *s, const char *why)
     if (log_wants(LOG_LEVEL_DEBUG))
         log_line(LOG_LEVEL_DEBUG, "target_passed_over", log_text("conn", s->id), log_text("target", s->target_text),
                  log_text("reason", why));
+    session_note_target_failed(s, s->reach.via_target);
     s->reach.via_target++;
     session_close_target(s, TRANSPORT_CLOSE_ORDERLY);
     leg_clear(&s->target);

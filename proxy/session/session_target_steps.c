@@ -90,6 +90,7 @@ static enum came_to begin_greeting(struct session *s)
 
 static enum came_to begin_serving(struct session *s)
 {
+    session_note_reached_serves(s);
     s->kind->serve(s);
     return CAME_TO_END;
 }

@@ -9,7 +9,7 @@ import threading
 class EchoServer:
     """A plain TCP echo server in a thread. Counts connections; can be told to misbehave (mode)."""
 
-    def __init__(self, mode="echo", host="127.0.0.1", tls=None, unix=None):
+    def __init__(self, mode="echo", host="127.0.0.1", tls=None, unix=None, port=0):
         self.mode, self.connections = mode, 0
         outer = self
 
@@ -26,7 +26,7 @@ class EchoServer:
             class Server(socketserver.ThreadingTCPServer):
                 daemon_threads, request_queue_size, allow_reuse_address = True, 1024, True
                 address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self.server = Server((host, 0), Handler)
+            self.server = Server((host, port), Handler)
             self.port = self.server.server_address[1]
         self.tls = tls
         self.stopping = threading.Event()

@@ -58,6 +58,7 @@ static void structure_is_checked(void **state)
         {TCP "accept_proxy = v2\n",
          "f:4: accept_proxy: needs accept_proxy_from, the addresses of the balancers, such as "
          "10.0.0.7, 10.1.0.0/24\n"},
+        {TCP "balance = round\n", "f:4: balance: is for several servers in connect, and there is one\n"},
         {TCP "accept_proxy_from = 10.0.0.7\n", "f:4: accept_proxy_from: needs accept_proxy = v1, v2 or any\n"},
         {TCP "accept_proxy = any\naccept_proxy_from = ::/0\n",
          "f:5: accept_proxy_from: with a network of all addresses everybody could say that he is somebody else; name the "

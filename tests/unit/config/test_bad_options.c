@@ -63,6 +63,7 @@ static const char *const bad_values[OPTION_COUNT] = {
     [OPTION_PEER_TRUST] = "/ca.pem",
     [OPTION_ALLOW] = "alice",
     [OPTION_CONNECT] = "127.0.0.1:65536",
+    [OPTION_BALANCE] = "random",
     [OPTION_CONNECT_TLS] = "on",
     [OPTION_CONNECT_IDENTITY] = "nss:name",
     [OPTION_NO_SUITABLE_IDENTITY] = "any",

@@ -48,6 +48,7 @@ static void defaults_are_those_of_the_header(void **state)
     assert_int_equal(s->peer, CONFIG_PEER_NONE);
     assert_int_equal(s->allow_count, 0);
     assert_int_equal(s->peer_trust_count, 0);
+    assert_int_equal(s->balance, CONFIG_BALANCE_FIRST);
     assert_int_equal(s->connect_tls, CONFIG_TLS_NONE);
     assert_int_equal(s->connect_identity_count, 0);
     assert_null(s->verify_name);
@@ -178,6 +179,7 @@ static void service_options_are_read(void **state)
         ", san_upn:*@corp.example, serial_number:PNOEE-*, issuer:sha256=" HEX_64 ", policy:1.2.3, any\n"
         "peer_purpose = any\n"
         "connect = Mail.Example.org:993, [2001:db8::1]:993\n"
+        "balance = least\n"
         "connect_tls = implicit\n"
         "connect_identity = file:/etc/yett/client.pem\n"
         "verify_name = Mail.Example.org.\n"
@@ -268,6 +270,7 @@ static void service_options_are_read(void **state)
     assert_string_equal(s->connect[0].host, "mail.example.org");
     assert_string_equal(s->connect[0].text, "Mail.Example.org:993");
     assert_string_equal(s->connect[1].host, "2001:db8::1");
+    assert_int_equal(s->balance, CONFIG_BALANCE_LEAST);
     assert_int_equal(s->connect_tls, CONFIG_TLS_IMPLICIT);
     assert_int_equal(s->connect_identity_count, 1);
     assert_string_equal(s->connect_identity[0].value, "/etc/yett/client.pem");
