@@ -3,6 +3,7 @@
 
 #include "proxy/supervisor/agent_process.h"
 #include "proxy/supervisor/listen_sockets.h"
+#include "proxy/supervisor/refused_pins.h"
 #include "proxy/process/log.h"
 #include "proxy/process/secret_source.h"
 #include "proxy/service/service.h"
@@ -23,13 +24,6 @@ struct candidate {
     char *report;                   /* why the new one failed first; NULL: it has not */
 };
 
-/* A PIN that a reload brought and a token did not take: the next reload does not try it once more. */
-struct refused_pin {
-    char *module;
-    struct tokens_pin *pin;
-    struct pin_policy policy;
-};
-
 struct agents {
     uv_loop_t *loop;
     uint32_t load_timeout_ms;
@@ -44,8 +38,7 @@ struct agents {
     size_t candidate_count;
     bool told_ready; /* that all candidates are */
     bool committed;  /* something is in force, which goes on when a candidate is not good enough */
-    struct refused_pin *refused;
-    size_t refused_count;
+    struct refused_pins refused;
     int grants_fd; /* a sealed memory file; -1: none yet */
     int keys_fd;   /* likewise */
 };
@@ -63,25 +56,6 @@ struct agents *agents_create(uv_loop_t *loop, uint32_t load_timeout_ms, const st
     return a;
 }
 
-static struct refused_pin *refused_of(const struct agents *a, const char *module)
-{
-    for (size_t i = 0; i < a->refused_count; i++)
-        if (strcmp(a->refused[i].module, module) == 0)
-            return &a->refused[i];
-    return NULL;
-}
-
-static void refused_forget(struct agents *a, const char *module)
-{
-    struct refused_pin *r = refused_of(a, module);
-
-    if (r == NULL)
-        return;
-    tokens_pin_destroy(&r->pin);
-    free(r->module);
-    *r = a->refused[--a->refused_count];
-}
-
 void agents_destroy(struct agents **a)
 {
     if (*a == NULL)
@@ -91,9 +65,7 @@ void agents_destroy(struct agents **a)
         close((*a)->grants_fd);
     if ((*a)->keys_fd >= 0)
         close((*a)->keys_fd);
-    while ((*a)->refused_count > 0)
-        refused_forget(*a, (*a)->refused[0].module);
-    free((*a)->refused);
+    refused_pins_clear(&(*a)->refused);
     free((*a)->items);
     free((*a)->candidates);
     free(*a);
@@ -208,22 +180,6 @@ static void on_token(void *owner, struct agent_process *agent)
         a->events->on_token(a->owner);
 }
 
-static void refused_keep(struct agents *a, const struct agent_process *agent)
-{
-    const struct tokens_pin *pin = agent_process_pin(agent);
-    struct tokens_pin *copy;
-    char *error = NULL;
-
-    refused_forget(a, agent_process_name(agent));
-    copy = pin == NULL ? NULL : tokens_pin_copy(tokens_pin_text(pin), strlen(tokens_pin_text(pin)), &error);
-    free(error);
-    if (copy == NULL)
-        return;
-    a->refused = base_realloc_array(a->refused, a->refused_count + 1, sizeof(*a->refused));
-    a->refused[a->refused_count++] = (struct refused_pin){
-        .module = base_strdup(agent_process_name(agent)), .pin = copy, .policy = *agent_process_policy(agent)};
-}
-
 /* What is in force can go on as it is. At the start nothing is: the services of that token wait for somebody to log in,
  * and the others begin. */
 static void on_pin_refused(void *owner, struct agent_process *agent, const char *report)
@@ -234,7 +190,7 @@ static void on_pin_refused(void *owner, struct agent_process *agent, const char 
         a->events->on_pin_refused(a->owner, report);
     if (!a->committed || candidate_of(a, agent) == NULL)
         return;
-    refused_keep(a, agent);
+    refused_pins_keep(&a->refused, agent_process_name(agent), agent_process_pin(agent), agent_process_policy(agent));
     on_failed(owner, agent, report);
 }
 
@@ -382,7 +338,7 @@ static bool start_candidate(struct agents *a, const struct config *config, const
     int fd = old == NULL ? listen_unix(path, 0600, error) : socket_take_over(path, error);
     struct agent_process_options options = {
         .listen_fd = fd, .socket_path = path, .pin = pin, .load_timeout_ms = a->load_timeout_ms};
-    const struct refused_pin *refused = refused_of(a, module->name);
+    const struct refused_pin *refused = refused_pins_find(&a->refused, module->name);
     struct candidate *candidate;
     const char *reason;
 
@@ -480,7 +436,7 @@ void agents_abandon(struct agents *a)
 static void put_in_force(struct agents *a, struct candidate *c)
 {
     assert(c->report == NULL);
-    refused_forget(a, agent_process_name(c->agent == NULL ? c->replaces : c->agent));
+    refused_pins_forget(&a->refused, agent_process_name(c->agent == NULL ? c->replaces : c->agent));
     if (c->agent == NULL) {
         agent_process_renew_pin(c->replaces, c->pin);
         return;
@@ -519,7 +475,7 @@ void agents_commit(struct agents *a, const struct config *config, uid_t owner)
     for (size_t i = a->count; i-- > 0;) {
         if (is_named(config, agent_process_name(a->items[i])))
             continue;
-        refused_forget(a, agent_process_name(a->items[i]));
+        refused_pins_forget(&a->refused, agent_process_name(a->items[i]));
         agent_process_stop(a->items[i]);
         a->items[i] = a->items[--a->count];
     }
@@ -560,7 +516,7 @@ bool agents_logout(struct agents *a, const char *name, char **error)
         *error = no_module(name);
         return false;
     }
-    refused_forget(a, name);
+    refused_pins_forget(&a->refused, name);
     agent_process_logout(agent);
     return true;
 }
