@@ -351,7 +351,8 @@ static void update_reading(struct session *s)
         target = target && s->target_machine != NULL;
         break;
     case READS_FLOWS:
-        client = s->from_client.state == FLOW_OPEN && leg_holds(&s->client).received == 0 && leg_can_take(&s->target);
+        client = s->from_client.state == FLOW_OPEN && (leg_holds(&s->client).received == 0 || s->words_undecided) &&
+                 leg_can_take(&s->target);
         target = s->from_target.state == FLOW_OPEN && leg_holds(&s->target).received == 0 && leg_can_take(&s->client);
         break;
     case READS_AS_IS:

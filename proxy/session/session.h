@@ -118,6 +118,7 @@ struct session {
     union session_address peer, local; /* of the accepted socket, or as a PROXY header has them */
     char peer_text[SESSION_PEER_SIZE];
     struct session_proxied *proxied; /* NULL: no PROXY header is expected from this peer */
+    bool words_undecided;            /* what the client has said may still become a PROXY header, and is held */
     bool counted;                    /* among the connections of its address */
     struct config_address asked;     /* http-proxy: the target asked for */
     struct session_http http;

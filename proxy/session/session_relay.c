@@ -314,6 +314,27 @@ static void pump(struct session *s, struct flow_legs f)
     session_advance_ending(s, f.direction);
 }
 
+/* Where balancers are named, the first words of a client in plain text are not the server's before it is known that
+ * they are no PROXY header: behind a server that takes one from us anybody could be anybody. False: not known yet, or
+ * turned away. */
+static bool client_may_begin(struct session *s)
+{
+    struct span bytes;
+
+    if (s->from_client.bytes != 0 || s->service->config->accept_proxy == CONFIG_ACCEPT_PROXY_NONE ||
+        leg_tls_state(&s->client) != LEG_TLS_NONE)
+        return true;
+    (void)leg_peek(&s->client, &bytes); /* how it has ended is asked when it is taken */
+    if (starttls_proxy_is_header(bytes)) {
+        (void)session_note_unexpected_header(s);
+        session_end_now(s, TRANSPORT_CLOSE_RESET, TRANSPORT_CLOSE_RESET);
+        return false;
+    }
+    s->words_undecided =
+        bytes.size != 0 && starttls_proxy_likeness(bytes) == bytes.size && !leg_state(&s->client).input_ended;
+    return !s->words_undecided;
+}
+
 /* The server's words first: the filter must have seen what the client answers to. */
 void session_step_relay(struct session *s)
 {
@@ -323,7 +344,7 @@ void session_step_relay(struct session *s)
             return;
     }
     pump(s, flow_of(s, STARTTLS_FROM_SERVER));
-    if (s->state == SESSION_RELAY)
+    if (s->state == SESSION_RELAY && client_may_begin(s))
         pump(s, flow_of(s, STARTTLS_FROM_CLIENT));
     if (s->state == SESSION_RELAY)
         s->kind->on_moved(s);

@@ -273,6 +273,26 @@ def test_who_is_not_named(yett, authority, port, echo):
     assert line["client"].startswith("127.0.0.1:") and "accept_proxy_from does not have" in line["reason"], line
 
 
+@pytest.mark.parametrize("header, piece", [(V1, 1000), (v2(), 1000), (V1, 1), (v2(), 1)])
+@pytest.mark.parametrize("who, said", [(connect, "accept_proxy_from does not have"), (balance, "behind the one of its balancer")])
+def test_no_header_gets_through_in_plain_text(yett, authority, port, echo, who, said, header, piece):
+    """The server behind might believe it, since it comes from us."""
+    running = yett(service(authority, port, echo.port, listen_tls="none"))
+    with who(port) as s:
+        if who is balance:
+            s.sendall(V1)
+        with contextlib.suppress(ConnectionError):
+            for i in range(0, len(header), piece):
+                s.sendall(header[i:i + piece])
+            s.sendall(b"hello")
+        assert read_to_end(s)[0] == b""
+    assert said in one_line(running, event="proxy_header_refused", end="proxy_unexpected")["reason"]
+    with who(port) as s:
+        s.sendall((V1 if who is balance else b"") + b"PROX")  # which is none: an echo of all of it
+        s.sendall(b"IMA")
+        assert s.recv(7, socket.MSG_WAITALL) == b"PROXIMA"
+
+
 @pytest.mark.parametrize("named", ["accept_proxy_from does not have", "not expected here", "behind the one of its balancer"])
 def test_a_header_before_starttls(yett, authority, port, named):
     """It would be an unknown command, and its client served as if nothing were."""
