@@ -113,8 +113,10 @@ static enum starttls_status on_authentication(struct postgres_filter *p, struct 
 static enum starttls_status on_head(struct postgres_filter *p, struct buffer *out)
 {
     const uint8_t *head = buffer_span(&p->message).data;
-    size_t size = postgres_number(head + 1); /* of itself and the body */
+    size_t size;
 
+    assert(head != NULL);             /* TYPED_HEAD_BYTES of it have been gathered */
+    size = postgres_number(head + 1); /* of itself and the body */
     if (size < 4)
         return filter_broken(&p->f, STARTTLS_FAULT_SERVER, "the server sent a message of no size");
     p->message_left = size - 4;

@@ -148,6 +148,7 @@ static bool make_wrapping_key(const struct kind *kind, unsigned version, struct 
         struct tls_server_options options = {
             .identities = &identity, .identity_count = 1, .version_min = version, .alpn_ignore = true};
 
+        assert(identity != NULL);
         identity->version_max = version;
         ok = tls_server_context_create(&options, &server_context, error);
     }

@@ -230,9 +230,28 @@ CK_RV tokens_slots(const struct tokens_module *module, CK_SLOT_ID **slots, size_
 }
 
 /* see tokens/module.h */
+char *tokens_padded_text(const unsigned char *bytes, size_t size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t used = p11_kit_space_strlen(bytes, size);
+    char *text = base_alloc(3 * used + 1), *at = text;
+
+    for (size_t i = 0; i < used; i++) {
+        if (bytes[i] >= ' ' && bytes[i] != 0x7f && bytes[i] != '%') {
+            *at++ = (char)bytes[i];
+            continue;
+        }
+        *at++ = '%';
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
+    }
+    return text;
+}
+
+/* see tokens/module.h */
 char *tokens_token_label(const CK_TOKEN_INFO *info)
 {
-    return base_strndup((const char *)info->label, p11_kit_space_strlen(info->label, sizeof(info->label)));
+    return tokens_padded_text(info->label, sizeof(info->label));
 }
 
 /* The basename of a module's file, without "lib" and the suffix: RFC 7512 section 2.3, module-name. */

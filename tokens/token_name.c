@@ -5,7 +5,7 @@
 /* What a URI does not name begins with NUL in p11-kit's struct. */
 static char *field(const unsigned char *bytes, size_t size)
 {
-    return bytes[0] == '\0' ? base_strdup("") : base_strndup((const char *)bytes, p11_kit_space_strlen(bytes, size));
+    return bytes[0] == '\0' ? base_strdup("") : tokens_padded_text(bytes, size);
 }
 
 /* see tokens/token_name.h */

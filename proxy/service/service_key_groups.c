@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 static const bool is_curve[KEY_GROUP_COUNT] = {
-#define GROUP_CURVE(id, word, number, curve) [KEY_GROUP_##id] = curve,
+#define GROUP_CURVE(id, word, number, curve) [KEY_GROUP_##id] = (curve),
     KEY_GROUPS(GROUP_CURVE)
 #undef GROUP_CURVE
 };

@@ -89,6 +89,7 @@ void agent_process_end_login(struct agent_process *a, bool good, const char *tex
 /* Something came of a PIN for this token: is that what an administrator waits for? */
 static void end_login_of(struct agent_process *a, const char *token, bool good, const char *text)
 {
+    assert(token != NULL);
     if (a->waiting.done != NULL && a->waiting.pin == NULL && strcmp(a->waiting.token, token) == 0)
         agent_process_end_login(a, good, text);
 }
@@ -116,8 +117,10 @@ static struct log_field log_label(const struct tokens_agent_message *m, char lab
 
 static const char *serial_of(const char *token)
 {
-    const char *end = strrchr(token, '\n');
+    const char *end;
 
+    assert(token != NULL);
+    end = strrchr(token, '\n');
     return end == NULL ? "" : end + 1;
 }
 

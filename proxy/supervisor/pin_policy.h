@@ -15,7 +15,7 @@
 
 enum {
     PIN_POLICY_TOKENS_MAX = 64,
-    PIN_POLICY_LABEL_SIZE = 112,  /* with its NUL: TOKENS_AGENT_TOKEN_SIZE */
+    PIN_POLICY_LABEL_SIZE = 160,  /* with its NUL: TOKENS_AGENT_TOKEN_SIZE */
     PIN_POLICY_TRY_DEATHS_MAX = 2 /* of agents in a row while they tried a PIN that had been right */
 };
 

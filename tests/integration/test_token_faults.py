@@ -4,10 +4,11 @@ import os
 import re
 import ssl
 import subprocess
+from urllib.parse import quote
 
 import pytest
 from conftest import BUILD, PATIENCE, YETT, connect, free_port
-from peers import client_tls, wait_until
+from peers import SoftHsm, client_tls, wait_until
 from test_process_control import curl
 from test_token import once, service
 
@@ -35,7 +36,7 @@ class Faults:
 
     def calls(self, function):
         lines = self.written.read_text().splitlines() if self.written.exists() else []
-        return sum(line.split()[1] == function for line in lines)
+        return sum(line.split()[1:2] == [function] for line in lines)
 
 
 @pytest.fixture
@@ -176,6 +177,25 @@ def test_two_tokens_of_one_label_are_two_accounts(yett, authority, folder, token
     status, said = token_command(running, "login", "token", "pkcs11:token=test", pin="1")
     assert status == 1 and "several tokens are called so" in said
     assert faults.calls("C_Login") == 1
+
+
+def test_a_label_of_odd_bytes_is_one_name(yett, authority, folder, echo, port):
+    """Nor does its PIN go to another token, whose label is the odd one's beginning."""
+    odd = SoftHsm(folder / "odd", "x\ny%\x1b[31m")
+    other = SoftHsm(folder / "x", "x")
+    odd.put(authority.localhost, "server")
+    for entry in (other.folder / "tokens").iterdir():
+        entry.rename(odd.folder / "tokens" / entry.name)
+    faults = Faults(folder, odd)
+    running = yett(faults.settings() + service(port, echo.port, f"pkcs11:token={quote(odd.label)};object=server"))
+    assert served(port, authority)
+    assert faults.calls("C_Login") == 1
+    said = running.command("status").stdout
+    assert "x%0Ay%25%1B[31m" in said and "\x1b" not in said, said
+    assert token_command(running, "logout", "token")[0] == 0
+    status, said = token_command(running, "login", "token", f"pkcs11:token={quote(odd.label)}", pin=odd.pin)
+    assert status == 0 and "x%0Ay%25%1B[31m" in said and "\x1b" not in said, said
+    assert served(port, authority)
 
 
 def smtp(port):

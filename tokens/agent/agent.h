@@ -93,7 +93,7 @@ const char *tokens_agent_event_name(enum tokens_agent_event event); /* as in the
 
 /* A token is known by its label and its serial number together: "LABEL\nSERIAL", both without padding, the label as
  * tokens_token_label() has it. In a PIN that comes unasked either may be empty: any. */
-enum { TOKENS_AGENT_TEXT_MAX = 512, TOKENS_AGENT_TOKEN_SIZE = 112 };
+enum { TOKENS_AGENT_TEXT_MAX = 512, TOKENS_AGENT_TOKEN_SIZE = 160 };
 
 /* What a token has done in this agent's life, and is doing. */
 enum { TOKENS_AGENT_BUCKETS = 11, TOKENS_AGENT_CODES = 12 };

@@ -73,13 +73,14 @@ static bool same_token(const CK_TOKEN_INFO *a, const CK_TOKEN_INFO *b)
 struct token *agent_token_create(struct agent *agent, CK_SLOT_ID slot, const CK_TOKEN_INFO *info)
 {
     struct token *token = base_alloc(sizeof(*token));
+    char *serial;
 
     token->agent = agent;
     token->info = *info;
     token->label = tokens_token_label(info);
-    token->name =
-        base_printf("%s\n%.*s", token->label, (int)p11_kit_space_strlen(info->serialNumber, sizeof(info->serialNumber)),
-                    (const char *)info->serialNumber);
+    serial = tokens_padded_text(info->serialNumber, sizeof(info->serialNumber));
+    token->name = base_printf("%s\n%s", token->label, serial);
+    free(serial);
     token->slot = slot;
     token->generation = 1;
     token->sessions_limit = agent->options.sessions_max;
