@@ -17,20 +17,20 @@
 enum { SHA256_SIZE = 32 };
 
 /* NSS says no more than SEC_ERROR_INVALID_ARGS, and much later, when a certificate and a key are not a pair. */
-static bool is_pair(struct tls_identity *identity)
+static bool is_pair(CERTCertificate *cert, SECKEYPrivateKey *key)
 {
-    SCOPED_PUBLIC_KEY public_key = CERT_ExtractPublicKey(identity->cert);
+    SCOPED_PUBLIC_KEY public_key = CERT_ExtractPublicKey(cert);
     uint8_t digest[SHA256_SIZE] = {1};
     SECItem hash = {.type = siBuffer, .data = digest, .len = sizeof(digest)};
     SECItem signature = {.type = siBuffer};
-    int size = PK11_SignatureLen(identity->key);
+    int size = PK11_SignatureLen(key);
     bool ok;
 
     if (public_key == NULL || size <= 0)
         return false;
     signature.data = base_alloc((size_t)size);
     signature.len = (unsigned)size;
-    ok = PK11_Sign(identity->key, &signature, &hash) == SECSuccess &&
+    ok = PK11_Sign(key, &signature, &hash) == SECSuccess &&
          PK11_Verify(public_key, &signature, &hash, NULL) == SECSuccess;
     free(signature.data);
     return ok;
@@ -103,14 +103,32 @@ bool tls_identity_put_in_slot(struct tls_identity *identity, char **error)
                : tls_nss_fail(error, "NSS does not take the certificate");
 }
 
+/* Which of the others the key belongs to, as in a file that begins with the authority's; 0: none. */
+static size_t find_pair(const struct span *certs, size_t count, SECKEYPrivateKey *key)
+{
+    for (size_t i = 1; i < count && i <= TLS_CHAIN_LENGTH_MAX; i++) {
+        SCOPED_CERT cert = decode_certificate(certs[i]);
+
+        if (cert != NULL && is_pair(cert, key))
+            return i;
+    }
+    return 0;
+}
+
 /* Takes `key`. */
 static bool open_pair(const struct span *certs, size_t count, CERTCertificate *leaf, SECKEYPrivateKey *key,
                       struct tls_identity **identity, char **error)
 {
     if (!tls_identity_create(CERT_DupCertificate(leaf), key, identity, error))
         return false;
-    if (!is_pair(*identity)) {
-        *error = base_strdup("the first certificate and the private key do not belong together");
+    if (!is_pair((*identity)->cert, (*identity)->key)) {
+        size_t fits = find_pair(certs, count, (*identity)->key);
+
+        *error = fits == 0
+                     ? base_strdup("the first certificate and the private key do not belong together")
+                     : base_printf("the private key belongs to certificate %zu of the file, and its own must be the "
+                                   "first one, with its issuers behind it",
+                                   fits + 1);
         return false;
     }
     (*identity)->in_memory = true;

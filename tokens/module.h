@@ -59,9 +59,9 @@ CK_RV tokens_objects(const struct tokens_module *module, CK_SESSION_HANDLE sessi
 /* Slots with a token in them; an array of our own. At most TOKENS_SLOTS_MAX. */
 CK_RV tokens_slots(const struct tokens_module *module, CK_SLOT_ID **slots, size_t *count);
 
-/* A field of PKCS#11 that is padded with blanks, without them; owned by the caller. Control characters and % are written
- * as in a pkcs11: URI (RFC 7512 section 2.3): whoever makes a token may call it what he likes, and its name is told on
- * terminals, and kept with a line end between label and serial number. */
+/* A field of PKCS#11 that is padded with blanks, without them; owned by the caller. Control characters and % are
+ * written as in a pkcs11: URI (RFC 7512 section 2.3): whoever makes a token may call it what he likes, and its name is
+ * told on terminals, and kept with a line end between label and serial number. */
 char *tokens_padded_text(const unsigned char *bytes, size_t size);
 /* The token's label, likewise. */
 char *tokens_token_label(const CK_TOKEN_INFO *info);

@@ -3,6 +3,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char default_config[] = "/etc/yett/yett.conf";
 
@@ -14,9 +15,17 @@ static const struct option long_options[] = {{"config", required_argument, NULL,
                                              {"now", no_argument, NULL, COMMAND_NOW},
                                              {NULL, 0, NULL, 0}};
 
-static bool misused(const char *command, const char *what, const char *argument, int *status)
+/* The command is named as its help does: "token login", and not the last word of it. */
+static bool misused(const char *help, const char *what, const char *argument, int *status)
 {
-    fprintf(stderr, "yett %s: %s%s; see: yett %s --help\n", command, what, argument, command);
+    static const char before[] = "Usage: yett ";
+    const char *command = help + strlen(before);
+    int size = (int)strspn(command, "abcdefghijklmnopqrstuvwxyz ");
+
+    assert(strncmp(help, before, strlen(before)) == 0);
+    while (size > 0 && command[size - 1] == ' ')
+        size--;
+    fprintf(stderr, "yett %.*s: %s%s; see: yett %.*s --help\n", size, command, what, argument, size, command);
     *status = COMMAND_USAGE;
     return false;
 }
@@ -36,9 +45,9 @@ bool command_line_parse(struct command_line *c, int argc, char **argv, unsigned 
             return false;
         }
         if (option == ':')
-            return misused(argv[0], "a value is missing after ", argv[optind - 1], status);
+            return misused(help, "a value is missing after ", argv[optind - 1], status);
         if (option == '?' || (option != 'c' && ((unsigned)option & allowed) == 0))
-            return misused(argv[0], "it does not take ", argv[optind - 1], status);
+            return misused(help, "it does not take ", argv[optind - 1], status);
         if (option == 'c') {
             c->config_path = optarg;
             continue;
@@ -52,6 +61,6 @@ bool command_line_parse(struct command_line *c, int argc, char **argv, unsigned 
     if ((allowed & COMMAND_ONE_MORE) != 0 && c->argument_count == arguments + 1)
         return true;
     if (c->argument_count != arguments)
-        return misused(argv[0], arguments == 0 ? "it takes no arguments" : "it takes one argument", "", status);
+        return misused(help, arguments == 0 ? "it takes no arguments" : "it takes one argument", "", status);
     return true;
 }

@@ -41,7 +41,7 @@ enum starttls_status session_run_machine(struct starttls_machine *machine, struc
 
 const char *session_spoke_tls(const struct session *s, const struct leg *leg)
 {
-    if (!spoken_is_tls(leg_first_bytes(leg)))
+    if (leg_tls_state(leg) != LEG_TLS_NONE || !spoken_is_tls(leg_first_bytes(leg)))
         return NULL;
     if (leg == &s->client && s->service->protocol == STARTTLS_HTTP_CONNECT)
         return "the client begins with TLS at once: it should name this proxy by http://, or the service have listen_tls "
@@ -83,8 +83,9 @@ bool session_is_without_token(struct session *s)
 {
     if (s->service->server_context != NULL)
         return false;
-    session_note_end(s, SESSION_ENDED_identity_unavailable,
-                     base_strdup("the token with the key of our certificate is not there"));
+    session_note_end(
+        s, SESSION_ENDED_identity_unavailable,
+        base_strdup("the key of our certificate cannot be used: its token is not there, or not logged in"));
     session_end_now(s, TRANSPORT_CLOSE_ORDERLY, TRANSPORT_CLOSE_ORDERLY);
     return true;
 }
@@ -123,7 +124,7 @@ static char *left_without_tls(const struct session *s)
     return refused == 0 || leg_tls_state(&s->client) != LEG_TLS_NONE
                ? NULL
                : base_printf(
-                     "the client left without TLS, and %u of its commands were refused: is it set to use STARTTLS?",
+                     "the client left without TLS, and %u of its commands had been refused: is it set to use STARTTLS?",
                      refused);
 }
 

@@ -67,7 +67,7 @@
     X(timeout_connect, "target_failed", WARNING, TARGET, "no target answered within connect_timeout",                    \
       "see whether its address is right and a firewall lets us pass")                                                    \
     X(timeout_target, "target_failed", WARNING, TARGET, "the target was not ready within handshake_timeout",             \
-      "see whether the server is overloaded, or waits for us to speak first")                                            \
+      "see whether the server is overloaded, and that protocol and connect_tls are right for its port")                  \
     X(target_left, "target_failed", WARNING, TARGET, "the target closed the connection before it served",                \
       "see the server's own log; connect_tls may be wrong for its port")                                                 \
     X(target_unwilling, "target_failed", WARNING, TARGET, "the target greets us with a refusal to serve",                \

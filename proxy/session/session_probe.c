@@ -106,7 +106,15 @@ static const char *advice(const struct session *s)
                                                          : "does the server run, and is this its address?";
     if (s->state == SESSION_TARGET_NEGOTIATE)
         return session_end_of(s->ended)->advice; /* of what was said before TLS; says who has to do something */
-    return cause.error[0] == '\0' ? "" : session_remedy(&cause).advice;
+    return cause.error[0] == '\0' ? session_end_of(s->ended)->advice : session_remedy(&cause).advice;
+}
+
+/* What its client spoke is told with what would be right. */
+static const char *more_advice(const struct session *s)
+{
+    const char *more = advice(s);
+
+    return s->ended_reason != NULL && strstr(s->ended_reason, more) != NULL ? "" : more;
 }
 
 static void note_failure(struct session *s)
@@ -117,8 +125,8 @@ static void note_failure(struct session *s)
         return;
     free(probe->text);
     probe->text = base_printf("%s: %s: %s%s%s", s->target_text, step_name(s),
-                              s->ended_reason == NULL ? "it ended" : s->ended_reason, advice(s)[0] == '\0' ? "" : "; ",
-                              advice(s));
+                              s->ended_reason == NULL ? "it ended" : s->ended_reason,
+                              more_advice(s)[0] == '\0' ? "" : "; ", more_advice(s));
 }
 
 static void on_end(struct session *s)

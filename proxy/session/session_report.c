@@ -201,7 +201,8 @@ static void write_line(const struct session *s)
 {
     const struct session_end *end = session_end_of(s->ended);
     char client_tls[DESCRIPTION_SIZE], target_tls[DESCRIPTION_SIZE];
-    const char *error = s->ended_by == NULL ? "" : leg_error_name(s->ended_by);
+    /* Whose side ended first is no error of a good end: a peer may close on our close_notify without an own one. */
+    const char *error = s->ended_by == NULL || s->ended == SESSION_ENDED_closed ? "" : leg_error_name(s->ended_by);
     struct session_remedy remedy = remedy_of(s, error);
     const char *shown = shown_identity(&s->target), *subject = header_subject(s->proxied);
     char tlvs[STARTTLS_PROXY_TLVS_TEXT_SIZE] = "";

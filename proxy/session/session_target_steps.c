@@ -72,8 +72,10 @@ static enum came_to begin_drain(struct session *s)
 static enum came_to begin_tls(struct session *s)
 {
     if (s->service->client_context == NULL) {
-        session_refuse(s, STARTTLS_FAILURE_IDENTITY, SESSION_ENDED_target_identity_unavailable,
-                       base_strdup("the token with our certificate for the target is not there"));
+        session_refuse(
+            s, STARTTLS_FAILURE_IDENTITY, SESSION_ENDED_target_identity_unavailable,
+            base_strdup(
+                "the key of our certificate for the target cannot be used: its token is not there, or not logged in"));
         return CAME_TO_WAIT;
     }
     session_start_target_tls(s);

@@ -44,12 +44,11 @@ def test_nobody_else_by_default(yett, port):
     assert "root and the user that yett runs as may, and who is named in [control]" in said
 
 
-def test_check_of_another_user_does_not_take_the_running_yett_for_a_stranger(yett, port, tmp_path):
+def test_check_of_another_user_does_not_take_the_running_yett_for_a_stranger(yett, port, folder):
     running = yett(service(port))
-    copy = tmp_path / "yett.conf"
+    copy = folder / "copy.conf"
     copy.write_text(running.config.read_text())
-    for path in (tmp_path, *list(tmp_path.parents)[:2]):
-        path.chmod(0o755)
+    folder.chmod(0o755)
     result = subprocess.run([str(YETT), "check", "-c", str(copy)], capture_output=True, text=True, user=NOBODY.pw_uid,
                             group=NOBODY.pw_gid, extra_groups=[], cwd="/", timeout=60 * PATIENCE)
     assert result.returncode == 0 and "good, 1 service" in result.stdout, result

@@ -193,6 +193,17 @@ def test_own_certificate_out_of_its_time_is_told(yett, pki, folder, port):
     assert (reload.returncode, warnings(reload.stdout)) == (0, [words]), reload
 
 
+def test_certificates_in_the_wrong_order_are_told(pki, folder):
+    ca, server, _ = pki
+    pem = folder / "wrong-order.pem"
+    with open(os.open(pem, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as f:
+        for path in (ca.cert, server.pem):
+            f.write(open(path, "rb").read())
+    result = Yett(folder / "o", terminating(1, "127.0.0.1:2", f"file:{pem}")).command("check", check=False)
+    assert result.returncode == 1
+    assert f'"{pem}": the private key belongs to certificate 2 of the file, and its own must be the first one' in result.stdout, result
+
+
 @pytest.mark.parametrize("hours, said", [(13 * 24 + 1, "in 13 days"), (47.5, "in 47 hours"), (15 * 24, None)])
 def test_own_certificate_that_ends_soon_is_told(yett, pki, folder, port, hours, said):
     """Before its clients tell: as long before as expiry_warning says."""

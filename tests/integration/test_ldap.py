@@ -61,7 +61,7 @@ def test_without_tls_every_request_is_refused(yett, authority, echo, port):
     running = yett(accepting(port, echo.port, authority))
     out = ldap("ldapsearch", port, authority, *ALICE, check=False)
     assert out.returncode == 13 and "Confidentiality required (13)" in out.stderr and "Say StartTLS first" in out.stderr
-    running.wait_for_log("the client left without TLS, and 1 of its commands were refused")
+    running.wait_for_log("the client left without TLS, and 1 of its commands had been refused")
     with connect(port) as s:
         s.sendall(BIND * 50)
         said = read_to_end(s)[0]

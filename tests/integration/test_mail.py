@@ -99,7 +99,7 @@ def test_a_client_that_is_not_set_to_use_starttls_is_told_of(yett, authority, ec
         while s.recv(4096):
             pass
     line, = wait_until(lambda: [x for x in running.log_lines(service="in") if "end" in x], "the line")
-    assert line["end"] == end and "left without TLS, and 2 of its commands were refused" in line["reason"], line
+    assert line["end"] == end and "left without TLS, and 2 of its commands had been refused" in line["reason"], line
 
 
 def test_curl_logs_in_to_dovecot_through_starttls(yett, authority, folder, port):
