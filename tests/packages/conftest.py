@@ -57,15 +57,29 @@ def clean_root(kind):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def paths(root):
+    """Every file and folder of a root, but for what the machine itself writes while it runs."""
+    found = set()
+    for folder, _, names in os.walk(root):
+        relative = "/" + os.path.relpath(folder, root) if folder != str(root) else ""
+        if relative.split("/")[1:2] in (["proc"], ["sys"], ["dev"], ["run"], ["tmp"], ["packages"], ["root"]) or \
+                relative.startswith(("/var/lib/dpkg", "/var/cache", "/var/log", "/var/lib/apt", "/var/lib/systemd", "/var/tmp")):
+            continue
+        found |= {f"{relative}/{n}" for n in names} | ({relative} if relative else set())
+    return found
+
+
 @pytest.fixture(scope="module")
 def booted():
-    """The machine on which the version before was installed, booted."""
+    """The machine on which the version before was installed, booted; what was there before is in machine.before."""
     with clean_root("old") as root:
         # What the packages depend on first, so that only their own files come after that.
         within(root, "for one in /packages/*/*.deb; do dpkg-deb --field $one Depends | sed 's/, yett ([^)]*)//'; done | sort -u | "
                      "while read -r needed; do apt-get satisfy -y --no-install-recommends \"$needed\" </dev/null || exit 1; done")
+        before = paths(root)
         within(root, "dpkg --install /packages/old/*.deb")
         machine = Machine(root)
+        machine.before = before
         try:
             machine.boot()
             yield machine

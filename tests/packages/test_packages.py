@@ -1,9 +1,9 @@
-"""The packages on a clean Debian: installed, used, upgraded. In this order: each test goes on where the one before
+"""The packages on a clean Debian: installed, used, upgraded, removed, purged. In this order: each test goes on where the one before
 has left the machine."""
 import hashlib
 import re
 
-from conftest import PACKAGES, PATIENCE, clean_root, within
+from conftest import PACKAGES, PATIENCE, clean_root, paths, within
 from peers import wait_until
 
 SERVE = "curl -sS --max-time 60 --cacert /etc/yett/first-ca.pem https://localhost/"
@@ -133,3 +133,42 @@ def test_certbots_hook(booted):
     assert "hello" in booted.run(SERVE.replace("/etc/yett/first-ca.pem", "new-ca.pem")).stdout
     booted.run("cp before.pem /etc/yett/first.pem && systemctl reload yett")
     serves(booted)
+
+
+def test_a_port_that_systemd_opens(booted):
+    booted.run("systemctl stop yett && cp /usr/share/doc/yett/examples/systemd/yett.socket /etc/systemd/system/ && "
+               "cp /etc/yett/conf.d/first.conf . && sed -i 's/^listen  *=.*/listen = systemd:https/' /etc/yett/conf.d/first.conf && "
+               "systemctl daemon-reload && systemctl start yett.socket")
+    booted.run("systemd-analyze verify --man=no yett.socket")
+    assert active(booted) == "inactive"
+    serves(booted)  # the first client starts it
+    assert active(booted) == "active"
+    booted.run("systemctl stop yett.socket yett && rm /etc/systemd/system/yett.socket && cp first.conf /etc/yett/conf.d/ && "
+               "systemctl daemon-reload && systemctl start yett")
+    serves(booted)
+
+
+def test_removed_it_is_gone_but_for_what_was_made_with_it(booted):
+    before = sums(booted)
+    booted.run("apt-get remove -y yett yett-accelerator")
+    assert active(booted) == "inactive"
+    assert booted.run("ls -l /proc/[0-9]*/exe 2>/dev/null | grep /yett", check=False).returncode == 1
+    assert sums(booted) == before
+    for path in ("/usr/bin/yett", "/run/yett", "/usr/lib/systemd/system/yett.service", "/lib/systemd/system/yett.service"):
+        assert not (booted.root / path.lstrip("/")).exists(), path
+
+
+def test_installed_again_it_serves_as_before(booted):
+    booted.run("dpkg --install /packages/new/*.deb </dev/null && systemctl start yett")
+    serves(booted)
+
+
+def test_purged_nothing_is_left_but_the_administrators_own(booted):
+    booted.run("systemctl stop yett && apt-get purge -y yett yett-accelerator")
+    own = {"/etc/yett", "/etc/yett/conf.d", "/etc/yett/conf.d/first.conf", "/etc/yett/first.pem", "/etc/yett/first-ca.pem",
+           "/etc/yett/blocklist"}
+    machines_own = re.compile(r"^/etc/(passwd|group|shadow|gshadow|subuid|subgid|\.pwd\.lock|machine-id|.*-$)|^/var/lib/(dbus)"
+                              r"|^/srv/|^/var/spool/rsyslog|^/(etc|var)/\.updated$|^/etc/credstore|^/etc/resolv|__pycache__")
+    left = {p for p in paths(booted.root) - booted.before if not machines_own.search(p)}
+    assert left == own, (left - own, own - left)
+    assert "yett" not in booted.run("systemctl list-unit-files --no-pager").stdout
