@@ -4,8 +4,8 @@
 
 #include "base/base.h"
 
-/* Label and serial number that the URI names, as tokens_padded_text() writes them, owned by the caller; "" where it names
- * none. False with a sentence. */
+/* Label and serial number that the URI names, as tokens_padded_text() writes them, owned by the caller; "" where it
+ * names none. False with a sentence. */
 MUST_CHECK bool tokens_token_name(const char *uri, char **label, char **serial, char **error);
 
 #endif
