@@ -119,8 +119,9 @@ static bool is_meant(const struct pkix_store_entry *entry, enum pkix_distrust_sc
 {
     uint8_t digest[PKIX_DISTRUST_SHA256_SIZE];
 
-    return (scope == PKIX_DISTRUST_ALL || entry->listed) && pkix_nss_digest(PKIX_SHA256, entry->cert.der, digest) &&
-           memcmp(digest, rule->sha256, sizeof(digest)) == 0;
+    /* A digest that cannot be made is a reason to distrust, not to trust, as in store_distrust.c. */
+    return (scope == PKIX_DISTRUST_ALL || entry->listed) && (!pkix_nss_digest(PKIX_SHA256, entry->cert.der, digest) ||
+                                                             memcmp(digest, rule->sha256, sizeof(digest)) == 0);
 }
 
 /* Three strengths. "never" is about the certificate, wherever it comes from: it is a rule of the store, and holds for

@@ -5,6 +5,7 @@ import re
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -291,6 +292,21 @@ def test_no_header_gets_through_in_plain_text(yett, authority, port, echo, who, 
         s.sendall((V1 if who is balance else b"") + b"PROX")  # which is none: an echo of all of it
         s.sendall(b"IMA")
         assert s.recv(7, socket.MSG_WAITALL) == b"PROXIMA"
+
+
+@pytest.mark.parametrize("how, end", [("fin", "closed"), ("rst", "reset")])
+def test_a_client_that_goes_within_its_first_word(yett, authority, port, echo, how, end):
+    """While it was not known yet whether that would be a PROXY header."""
+    running = yett(service(authority, port, echo.port, listen_tls="none"))
+    with connect(port) as s:
+        s.sendall(b"PRO")
+        wait_until(lambda: echo.connections == 1, "the target to be reached")
+        if how == "rst":
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        else:
+            s.shutdown(socket.SHUT_WR)
+            assert read_to_end(s)[0] == b"PRO"
+    assert one_line(running, service="in", end=end)["received_bytes"] == (3 if how == "fin" else 0)
 
 
 @pytest.mark.parametrize("named", ["accept_proxy_from does not have", "not expected here", "behind the one of its balancer"])
