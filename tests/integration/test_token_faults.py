@@ -92,10 +92,11 @@ def test_a_login_that_the_token_fails_is_not_held_against_the_pin(yett, authorit
     faults.set("fail C_Login 0x32 1")
     running = yett(faults.settings() + service(port, echo.port, uri))
     assert served(port, authority)
-    assert faults.calls("C_Login") == 2
+    # The one that failed, and two at most for each outage: the module may have been started anew in between.
+    assert 2 <= (first := faults.calls("C_Login")) <= 3
     faults.set("drop", "fail C_Login 0x5 1")
     wait_until(lambda: served(port, authority), "a login", 20 * PATIENCE)
-    assert faults.calls("C_Login") == 4
+    assert first + 2 <= faults.calls("C_Login") <= first + 3
     assert running.status()["modules"][0]["pin"] == "right"
     assert not running.log_lines("pin_refused")
 
